@@ -1,0 +1,21 @@
+"""Fixtures shared by all tests; no test reads the network, the clock or the order it runs in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real scans, beside the repository."""
+    if not REAL.is_dir():
+        pytest.skip("the real scans are not beside this checkout")
+    return REAL

@@ -1,0 +1,199 @@
+"""The grid of a scan: its shape and where its voxels lie in the world; the only owner of geometry.
+
+World frame everywhere: RAS+ millimetres (x grows to the patient's Right, y to Anterior, z to Superior).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations, product
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Two grids are one when their voxel centres agree within this share of a voxel.
+SAME_GRID_TOLERANCE_VOXELS = 1e-2
+# Rounding of voxel counts when a grid is resampled: an extent of 99.9999 mm is 100 mm.
+EXTENT_TOLERANCE_VOXELS = 1e-3
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Voxel layout of a scan.
+
+    shape: number of voxels along the three array axes.
+    affine: 4x4 float64, index of a voxel's centre -> world position in RAS+ mm.
+    """
+
+    shape: tuple[int, int, int]
+    affine: FloatArray
+
+    def __post_init__(self) -> None:
+        shape = tuple(int(n) for n in self.shape)
+        if len(shape) != 3 or min(shape) < 1:
+            raise ValueError(f"A grid needs three axes of at least one voxel. Received: shape {tuple(self.shape)}.")
+        affine = np.array(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise ValueError(f"An affine is a finite 4x4 matrix. Received: {affine.tolist()}.")
+        if not np.allclose(affine[3], (0, 0, 0, 1)):
+            raise ValueError(f"The last row of an affine is 0 0 0 1. Received: {affine[3].tolist()}.")
+        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        if (spacing <= 0).any():
+            raise ValueError(f"Voxel spacing must be above zero. Received: {spacing.tolist()} mm.")
+        if abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-3:
+            raise ValueError(f"The axes of an affine must not lie in one plane. Received: {affine[:3, :3].tolist()}.")
+        affine.setflags(write=False)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "affine", affine)
+
+    @classmethod
+    def from_spacing(
+        cls, shape: ArrayLike, spacing_mm: ArrayLike, origin_mm: ArrayLike = (0, 0, 0), axcodes: str = "RAS"
+    ) -> Grid:
+        """An upright grid: spacing along the array axes, origin of voxel (0, 0, 0), axis directions by letters."""
+        affine = np.eye(4)
+        affine[:3, :3] = direction_matrix(axcodes) * np.broadcast_to(np.asarray(spacing_mm, float), 3)
+        affine[:3, 3] = origin_mm
+        x, y, z = (int(n) for n in np.asarray(shape))
+        return cls((x, y, z), affine)
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxel centres along the array axes."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def axcodes(self) -> str:
+        """The direction each array axis runs to, as three letters, for example "PIR"; the nearest for oblique grids."""
+        return "".join(nib.orientations.aff2axcodes(self.affine))
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether the array axes run along the world's axes (within 1e-4 radians)."""
+        directions = np.abs(self.affine[:3, :3]) / np.asarray(self.spacing_mm)
+        return bool(np.allclose(directions.max(axis=0), 1.0, atol=1e-8))
+
+    def to_mm(self, indices: ArrayLike) -> FloatArray:
+        """World positions (..., 3) in RAS+ mm of continuous voxel indices (..., 3)."""
+        return np.asarray(indices, np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_index(self, points_mm: ArrayLike) -> FloatArray:
+        """Continuous voxel indices (..., 3) of world positions (..., 3) in RAS+ mm."""
+        return (np.asarray(points_mm, np.float64) - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
+
+    def contains(self, points_mm: ArrayLike, margin_mm: float = 0.0) -> NDArray[np.bool_]:
+        """Which points (..., 3) lie inside the grid's voxels, allowing ``margin_mm`` beyond them."""
+        index = self.to_index(points_mm)
+        margin = margin_mm / np.asarray(self.spacing_mm) + 0.5
+        inside = (index >= -margin) & (index <= np.asarray(self.shape) - 1 + margin)
+        return np.asarray(inside.all(axis=-1))
+
+    def window(self, start: ArrayLike, shape: ArrayLike) -> Grid:
+        """The grid of the box of ``shape`` voxels whose first voxel is ``start``; it may reach beyond this one."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_mm(np.asarray(start))
+        x, y, z = (int(n) for n in np.asarray(shape))
+        return Grid((x, y, z), affine)
+
+    def padded(self, before: ArrayLike, after: ArrayLike) -> Grid:
+        """This grid with voxels added (or, where negative, removed) at the start and the end of each axis."""
+        start = -np.broadcast_to(np.asarray(before), 3)
+        return self.window(start, np.asarray(self.shape) - start + np.broadcast_to(np.asarray(after), 3))
+
+    def reoriented(self, axcodes: str) -> Grid:
+        """The same voxels with array axes permuted and flipped to run nearest to ``axcodes``."""
+        transform = orientation_transform(self.axcodes, axcodes)
+        shape = np.empty(3, int)
+        shape[transform[:, 0].astype(int)] = self.shape
+        x, y, z = (int(n) for n in shape)
+        return Grid((x, y, z), self.affine @ nib.orientations.inv_ornt_aff(transform, self.shape))
+
+    def corners_mm(self) -> FloatArray:
+        """World positions (8, 3) of the outer corners of the corner voxels."""
+        far = np.asarray(self.shape) - 0.5
+        index = np.array([[x, y, z] for x in (-0.5, far[0]) for y in (-0.5, far[1]) for z in (-0.5, far[2])])
+        return self.to_mm(index)
+
+    def upright(self, spacing_mm: ArrayLike, axcodes: str = "RAS") -> Grid:
+        """The grid of ``spacing_mm`` along the world's own axes that covers this one, centred on the same point.
+
+        It depends only on where the scan lies in the world, never on how its array is stored.
+        """
+        spacing = np.broadcast_to(np.asarray(spacing_mm, np.float64), 3)
+        directions = direction_matrix(axcodes)
+        corners = self.corners_mm() @ directions  # along the new axes
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        shape = np.maximum(np.ceil((high - low) / spacing - EXTENT_TOLERANCE_VOXELS), 1).astype(int)
+        first = (low + high) / 2 - (shape - 1) / 2 * spacing
+        return Grid.from_spacing(shape, spacing, directions @ first, axcodes)
+
+    def resampled(self, spacing_mm: ArrayLike) -> Grid:
+        """The grid of ``spacing_mm`` along this one's own axes, covering the same box, centred on the same point."""
+        spacing = np.broadcast_to(np.asarray(spacing_mm, np.float64), 3)
+        own = np.asarray(self.spacing_mm)
+        extent = np.asarray(self.shape) * own
+        shape = np.maximum(np.ceil(extent / spacing - EXTENT_TOLERANCE_VOXELS), 1).astype(int)
+        step = spacing / own
+        centre = (np.asarray(self.shape) - 1) / 2
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_mm(centre - (shape - 1) / 2 * step)
+        affine[:3, :3] = self.affine[:3, :3] * step
+        x, y, z = (int(n) for n in shape)
+        return Grid((x, y, z), affine)
+
+    def same_as(self, other: Grid, tolerance_voxels: float = SAME_GRID_TOLERANCE_VOXELS) -> bool:
+        """Whether both have one shape and their voxel centres agree within ``tolerance_voxels``."""
+        return not self.differences(other, tolerance_voxels)
+
+    def differences(self, other: Grid, tolerance_voxels: float = SAME_GRID_TOLERANCE_VOXELS) -> list[str]:
+        """What tells the grids apart, in words; empty when they are the same."""
+        found = []
+        if self.shape != other.shape:
+            found.append(f"shape {self.shape} and {other.shape}")
+        if self.axcodes != other.axcodes:
+            found.append(f"orientation {self.axcodes} and {other.axcodes}")
+        far = np.asarray(self.shape) - 1
+        corners = np.array([[x, y, z] for x in (0, far[0]) for y in (0, far[1]) for z in (0, far[2])], float)
+        distance = np.linalg.norm(self.to_mm(corners) - other.to_mm(corners), axis=1).max()
+        if distance > tolerance_voxels * min(self.spacing_mm):
+            found.append(f"voxel centres up to {distance:.3g} mm apart")
+        return found
+
+    def require_same(self, other: Grid, what: str) -> None:
+        """Raise a ValueError that names every difference unless the grids are the same."""
+        found = self.differences(other)
+        if found:
+            raise ValueError(f"{what} must lie on one grid. Received: {'; '.join(found)}.")
+
+
+def direction_matrix(axcodes: str) -> FloatArray:
+    """Columns are the world directions (RAS+) that the three letters name; "RAS" gives the identity."""
+    letters = "".join(axcodes).upper()
+    axes = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
+    if len(letters) != 3 or sorted(axes.get(letter, -1) for letter in letters) != [0, 1, 2]:
+        raise ValueError(f"An orientation is three letters, one each of R/L, A/P, S/I. Received: {axcodes!r}.")
+    matrix = np.zeros((3, 3))
+    for column, letter in enumerate(letters):
+        matrix[axes[letter], column] = 1.0 if letter in "RAS" else -1.0
+    return matrix
+
+
+def orientation_transform(start: str, end: str) -> NDArray[np.float64]:
+    """nibabel's orientation array that turns arrays stored as ``start`` into ``end``."""
+    direction_matrix(end)
+    codes = nib.orientations.axcodes2ornt
+    transform: NDArray[np.float64] = nib.orientations.ornt_transform(codes(tuple(start)), codes(tuple(end)))
+    return transform
+
+
+ALL_ORIENTATIONS = tuple("".join(letters) for axes in permutations(("RL", "AP", "SI")) for letters in product(*axes))
+"""The 48 ways in which the axes of an upright scan can be stored."""
