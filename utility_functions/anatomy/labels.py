@@ -78,7 +78,7 @@ def name_of_regressed_level(number: int) -> str | None:
 
 
 def parse_name(text: str) -> str | None:
-    """The vocabulary's name for a level as files write it ("L1_center", "vertebrae_L1", "Th12", "t04", "D5"), or None."""
+    """The name of a level as files write it ("L1_center", "vertebrae_L1", "Th12", "t04", "D5"), or None."""
     word = text.strip().removeprefix("vertebrae_").removeprefix("vertebra_")
     for tail in ("_center", "_centre", "_centroid", "_body", "_vertebra"):
         word = word.removesuffix(tail)

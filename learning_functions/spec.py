@@ -1,0 +1,80 @@
+"""What a network was taught to see: spacing, orientation, patch and intensities, carried by samples and models."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.geometry.grid import direction_matrix
+
+AIR_HU = -1024.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Travels in the sample file and in the model's card; a mismatch is an error.
+
+    spacing_mm: voxel spacing along the array axes the network sees.
+    axcodes: the direction each of those axes runs to, for example "RAS".
+    patch: voxels along those axes in one sample.
+    channels: image channels (for slices: how many neighbours are seen at once).
+    labels: what the outputs stand for.
+    intensity: "window" clips to ``window`` and scales that to -1..1; "zscore" makes each scan, clipped to
+        ``window``, zero mean and unit variance.
+    window: lowest and highest intensity kept (HU for CT).
+    """
+
+    spacing_mm: tuple[float, float, float]
+    axcodes: str
+    patch: tuple[int, int, int]
+    channels: int
+    labels: tuple[str, ...]
+    intensity: str = "window"
+    window: tuple[float, float] = (AIR_HU, 2000.0)
+
+    def __post_init__(self) -> None:
+        direction_matrix(self.axcodes)
+        for name, kind in (("spacing_mm", float), ("patch", int), ("labels", str), ("window", float)):
+            object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
+        if len(self.spacing_mm) != 3 or min(self.spacing_mm) <= 0:
+            raise ValueError(f"A spec needs three spacings above zero. Received: {self.spacing_mm} mm.")
+        if len(self.patch) != 3 or min(self.patch) < 1:
+            raise ValueError(f"A spec needs a patch of three sizes in voxels. Received: {self.patch}.")
+        if self.intensity not in ("window", "zscore"):
+            raise ValueError(f'Intensity is "window" or "zscore". Received: {self.intensity!r}.')
+        if not self.window[0] < self.window[1]:
+            raise ValueError(f"An intensity window runs from low to high. Received: {self.window}.")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Spec:
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or not known >= set(values):
+            raise ValueError(f"A spec has the fields {', '.join(sorted(known))}. Received: {values!r}.")
+        return cls(**values)
+
+    def differences(self, other: Spec) -> list[str]:
+        """The fields in which the two differ, in words."""
+        mine, theirs = asdict(self), asdict(other)
+        return [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+
+    def offset_and_scale(self, voxels: NDArray[Any]) -> tuple[float, float]:
+        """The two numbers that normalise a scan: (clip(intensity) - offset) * scale."""
+        low, high = self.window
+        if self.intensity == "window":
+            return (low + high) / 2, 2 / (high - low)
+        kept = np.clip(voxels, low, high)
+        deviation = float(kept.std(dtype=np.float64))
+        return float(kept.mean(dtype=np.float64)), 1 / deviation if deviation > 0 else 1.0
+
+    def normalise(self, voxels: NDArray[Any], offset: float, scale: float) -> NDArray[np.float32]:
+        """Intensities as the network sees them, float32."""
+        kept = np.clip(voxels, *self.window).astype(np.float32)
+        kept -= np.float32(offset)
+        kept *= np.float32(scale)
+        return kept

@@ -1,0 +1,53 @@
+"""What the models found in one scan, always on the scan's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Grows as models run one after another.
+
+    detection: 1 where any vertebra is.
+    landmarks: named centroids in RAS+ mm.
+    instances: a VerSe id per voxel.
+    completeness: share of each named vertebra that the scan shows, where a model tells it.
+    scores: figures against ground truth, where there is one.
+    seconds: wall time per stage.
+    notes: what a reader must know, in plain words ("no vertebra was found").
+    """
+
+    case_id: str
+    grid: Grid
+    detection: LabelMap | None = None
+    landmarks: Landmarks | None = None
+    instances: LabelMap | None = None
+    completeness: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what in ("detection", "instances"):
+            found = getattr(self, what)
+            if found is not None:
+                found.grid.require_same(self.grid, f"The {what} and the scan {self.case_id}")
+
+    def having(self, **found: Any) -> Findings:
+        """These findings with some replaced or added."""
+        return replace(self, **found)
+
+    def noting(self, note: str) -> Findings:
+        """These findings with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
+    def timed(self, stage: str, seconds: float) -> Findings:
+        """These findings with the wall time of one more stage (added up where it ran before)."""
+        return replace(self, seconds={**self.seconds, stage: self.seconds.get(stage, 0.0) + seconds})
