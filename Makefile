@@ -1,0 +1,110 @@
+# Everything a checkout needs, starting from an empty clone. `make help` lists the targets.
+#
+# Only python3 (3.11 to 3.13), make and a package index are asked for: the first target that needs
+# packages sets up .venv. Its stamps depend on requirements.txt and pyproject.toml, so a change there
+# is installed by the next make; a set-up that was interrupted starts over.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+SCANS ?= 24
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
+	  while IFS='|' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+demo: $(VENV)/.ready-demo  ## the main job on phantoms: make scans, train both networks, measure held-out scans
+	$(call heading,1 of 5: phantom scans)
+	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1
+	$(call heading,2 of 5: samples)
+	$(RUN) generate_samples.py detection $(DEMO)/dataset $(DEMO)/detection_training.h5 --split training --preset small
+	$(RUN) generate_samples.py detection $(DEMO)/dataset $(DEMO)/detection_validation.h5 --split validation --preset small
+	$(RUN) generate_samples.py identification $(DEMO)/dataset $(DEMO)/identification_training.h5 --split training --preset small
+	$(RUN) generate_samples.py identification $(DEMO)/dataset $(DEMO)/identification_validation.h5 --split validation --preset small
+	$(call heading,3 of 5: training detection)
+	$(RUN) train.py $(DEMO)/detection_training.h5 $(DEMO)/detection_validation.h5 $(DEMO)/detection.h5 --preset small
+	$(call heading,4 of 5: training identification)
+	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --preset small
+	$(call heading,5 of 5: measuring the held-out scans)
+	$(RUN) measure.py $(DEMO)/dataset $(DEMO)/detection.h5 $(DEMO)/identification.h5 --split testing --output $(DEMO)/results
+
+test: $(VENV)/.ready-test  ## all tests, with ruff, mypy and the import contract among them (ARGS="-k grid" for some)
+	@$(RUN) -m pytest $(ARGS)
+
+bench: $(VENV)/.ready-demo  ## every benchmark, each against its reference in the same run
+	@$(RUN) -m benchmarks $(ARGS)
+
+lint: $(VENV)/.ready-test  ## ruff, mypy and the import contract
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.ready-test  ## write the code in its own format
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+clean:  ## remove the demo and every cache; .venv stays
+	rm -rf $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+heading = @printf '\n== %s ==\n' "$(1)"
+
+# Exit code 0 from an interpreter that can carry the packages.
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+UNFINISHED := $(VENV)/.unfinished
+PIP_INSTALL := $(RUN) -m pip install --disable-pip-version-check
+# Of pip's output: what is fetched, and what is installed in the end. Errors come on stderr, untouched.
+REDUCED := grep --line-buffered -oE '^ *((Downloading|Using cached|Processing) [^ ]+(whl|gz)( \([^)]* [kMG]?B\))?|Installing collected.*)' || true
+# Whoever made the install, imports of TensorFlow take half the time from compiled files.
+COMPILE := env -u PYTHONDONTWRITEBYTECODE $(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+
+# A pipe hides the exit code of pip: its success is a file.
+define install
+	@{ $(PIP_INSTALL) $(1) && touch $(UNFINISHED).installed; } | { $(REDUCED); }
+	@rm $(UNFINISHED).installed 2>/dev/null || { \
+	  rm -f $(UNFINISHED); echo "The packages could not be installed: see pip's message above." >&2; exit 2; }
+endef
+
+define begin
+	@if [ -e $(UNFINISHED) ]; then \
+	  maker=$$(cat $(UNFINISHED)); \
+	  if [ -n "$$maker" ] && kill -0 "$$maker" 2>/dev/null; then \
+	    echo "Another make (process $$maker) is setting up $(VENV): wait for it, or remove $(UNFINISHED) if it is gone." >&2; exit 2; \
+	  fi; \
+	  echo "The last set-up of $(VENV) was interrupted: starting over."; \
+	  rm -rf $(VENV); \
+	fi
+	@$(RUN) -c '$(SUITABLE)' 2>/dev/null || { \
+	  for python in "$(PYTHON)" python3.13 python3.12 python3.11 none; do \
+	    [ "$$python" = none ] || ! "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || break; \
+	  done; \
+	  if [ "$$python" = none ]; then \
+	    echo "Python 3.11, 3.12 or 3.13 with its venv module is needed: install one, or name it with make PYTHON=path. Received: $$($(PYTHON) --version 2>&1 | head -n 1)." >&2; exit 2; \
+	  fi; \
+	  echo "Setting up $(VENV) with $$("$$python" --version 2>&1): a few minutes, once."; \
+	  rm -rf $(VENV) && mkdir $(VENV) && echo $$PPID >$(UNFINISHED) && "$$python" -m venv $(VENV); \
+	}
+	@echo $$PPID >$(UNFINISHED)
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip --upgrade
+endef
+
+$(VENV)/.ready-demo: requirements.txt pyproject.toml
+	$(begin)
+	$(call install,-r requirements.txt)
+	$(call install,--no-deps -e .)
+	@echo "Compiling the packages, so that they load fast."
+	@$(COMPILE)
+	@rm $(UNFINISHED) && touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready-demo
+	$(begin)
+	$(call install,-e ".[dev]")
+	@$(COMPILE)
+	@rm $(UNFINISHED) && touch $@
