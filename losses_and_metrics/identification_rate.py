@@ -1,0 +1,55 @@
+"""Which vertebrae of a scan are identified, by VerSe's rule and by that of the dense-annotation paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
+from utility_functions.anatomy.scores import LevelScore, ScanScore
+from utility_functions.geometry.landmarks import Landmarks
+
+LIMIT_MM = 20.0
+
+
+def score_scan(case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM) -> ScanScore:
+    """The predictions of one scan against its true centroids; a distance equal to ``limit_mm`` is still within it.
+
+    VerSe (Sekuboyina et al. 2021): a level predicted and true is a hit when the true centroid nearest to the prediction
+    is the level's own and lies within the limit. Original (McCouat & Glocker 2019): a true level is a hit when the
+    prediction nearest to its centroid, whatever level it names, bears its name and lies within the limit.
+
+    True levels are the free vertebrae, T13 and L6 included; a true sacrum is left aside. Predicted sacral and unnamed
+    points take part only as the prediction nearest to a true level.
+    """
+    if not limit_mm > 0:
+        raise ValueError(f"The limit of a hit must be above 0 mm. Received: {limit_mm}.")
+    vertebrae = true.only(VERTEBRAE)
+    between_mm = np.linalg.norm(vertebrae.points_mm[:, None] - predicted.points_mm[None], axis=-1)  # (true, predicted)
+    levels = []
+    for row, name in enumerate(vertebrae.names):
+        nearest = int(between_mm[row].argmin()) if len(predicted) else None
+        own = predicted.names.index(name) if name in predicted else None
+        nearest_mm = None if nearest is None else float(between_mm[row, nearest])
+        distance_mm = None if own is None else float(between_mm[row, own])
+        found = nearest_mm is not None and nearest_mm <= limit_mm
+        levels.append(
+            LevelScore(
+                name=name,
+                nearest=None if nearest is None else predicted.names[nearest],
+                nearest_mm=nearest_mm,
+                distance_mm=distance_mm,
+                found=found,
+                hit_verse=own is not None
+                and bool(between_mm[row, own] <= limit_mm)
+                and int(between_mm[:, own].argmin()) == row,
+                hit_original=found and nearest is not None and predicted.names[nearest] == name,
+            )
+        )
+    levels.sort(key=lambda level: anatomical_order(level.name))
+    return ScanScore(case_id, tuple(levels), _from_the_top(predicted.names), float(limit_mm))
+
+
+def _from_the_top(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted((name for name in names if name in VERTEBRAE), key=anatomical_order))

@@ -1,0 +1,102 @@
+"""What scoring against ground truth leaves behind: per level, per scan, and summed up over scans.
+
+Whatever is undefined (a distance without a pair, a rate without a true level) is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LevelScore:
+    """One true level.
+
+    nearest: name of the nearest prediction of any level ("" where it bears none); None without predictions.
+    nearest_mm: its distance.
+    distance_mm: distance to the prediction of the same name; None where there is none.
+    found: whether any prediction lies within the limit.
+    hit_verse, hit_original: whether it counts as identified, by either rule.
+    """
+
+    name: str
+    nearest: str | None
+    nearest_mm: float | None
+    distance_mm: float | None
+    found: bool
+    hit_verse: bool
+    hit_original: bool
+
+
+@dataclass(frozen=True)
+class ScanScore:
+    """One scan against its ground truth.
+
+    levels: the true vertebrae (C1 to L6) from the top down.
+    predicted: every vertebra predicted, from the top down.
+    """
+
+    case_id: str
+    levels: tuple[LevelScore, ...]
+    predicted: tuple[str, ...]
+    limit_mm: float = 20.0
+
+    @property
+    def false_predictions(self) -> tuple[str, ...]:
+        """Vertebrae predicted that are not in the truth."""
+        true = {level.name for level in self.levels}
+        return tuple(name for name in self.predicted if name not in true)
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """True vertebrae that no prediction is named after."""
+        return tuple(level.name for level in self.levels if level.distance_mm is None)
+
+    @property
+    def all_right(self) -> bool | None:
+        """Whether every true vertebra is a hit by VerSe's rule; None where there is no true vertebra."""
+        return all(level.hit_verse for level in self.levels) if self.levels else None
+
+    @property
+    def mean_mm(self) -> float | None:
+        """Mean distance of the pairs of one name; None where there is no pair."""
+        distances = [level.distance_mm for level in self.levels if level.distance_mm is not None]
+        return sum(distances) / len(distances) if distances else None
+
+
+@dataclass(frozen=True)
+class RegionSummary:
+    """The levels of one region over all scans; rates are shares of 1.
+
+    levels, pairs, predictions: how many true levels, pairs of one name and predicted vertebrae there were.
+    mean_mm, sd_mm, median_mm: localisation error over the pairs; sd_mm is the population's.
+    recall: true levels with any prediction within the limit. precision: predictions that are hits by VerSe's rule.
+    """
+
+    region: str
+    levels: int
+    pairs: int
+    predictions: int
+    rate_verse: float | None
+    rate_original: float | None
+    mean_mm: float | None
+    sd_mm: float | None
+    median_mm: float | None
+    recall: float | None
+    precision: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All scans that have a true vertebra: ``regions`` are All, Cervical, Thoracic, Lumbar, in that order."""
+
+    regions: tuple[RegionSummary, ...]
+    scans: int
+    all_right: float | None
+
+    def region(self, name: str) -> RegionSummary:
+        """The row called "All", "Cervical", "Thoracic" or "Lumbar"."""
+        for row in self.regions:
+            if row.region == name:
+                return row
+        raise ValueError(f"A region is one of {', '.join(row.region for row in self.regions)}. Received: {name!r}.")
