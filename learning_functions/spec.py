@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 from utility_functions.geometry.grid import direction_matrix
 
 AIR_HU = -1024.0
+LOWEST_OF_NO_CT = -200.0
+"""An image without values below this is no CT, or one without air: its own lowest value is its background."""
+
+
+def air_of(voxels: NDArray[Any]) -> float:
+    """The intensity to put where a scan ends: that of air in CT, the lowest there is elsewhere."""
+    lowest = float(voxels.min())
+    return AIR_HU if lowest < LOWEST_OF_NO_CT else lowest
 
 
 @dataclass(frozen=True)

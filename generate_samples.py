@@ -1,0 +1,77 @@
+"""Cut training samples for one task from a data set of annotated scans."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+EXAMPLES = """examples:
+  python generate_samples.py detection training_dataset samples/detection/training.h5
+  python generate_samples.py identification data_set samples/validation.h5 --split validation --preset small
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    from learning_functions.task import task_names
+
+    found = argparse.ArgumentParser(
+        prog="generate_samples.py",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("task", choices=task_names(), help="what the samples are for")
+    found.add_argument("dataset", type=Path, help="folder of annotated scans, or CSV manifest")
+    found.add_argument("output", type=Path, help="sample file to write (.h5)")
+    found.add_argument(
+        "--preset", choices=("paper", "small"), default="paper", help="form of the task (default: paper)"
+    )
+    found.add_argument("--split", help="only the scans of this split: training, validation or testing")
+    found.add_argument("--samples-per-scan", type=int, metavar="N", help="instead of the preset's number")
+    found.add_argument(
+        "--spacing", type=float, nargs="+", metavar="MM", help="one or three voxel sizes, not the preset's"
+    )
+    found.add_argument("--seed", type=int, default=1, help="the same seed gives the same file (default: 1)")
+    found.add_argument("--workers", type=int, metavar="N", help="processes to work with (default: one per core)")
+    found.add_argument("--compression", choices=("gzip", "lzf", "none"), default="gzip", help="default: gzip")
+    found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
+    return found
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from utility_functions.files.manifest import find_cases
+
+    from learning_functions.samples.generation import generate
+    from learning_functions.task import load_task, settings_of
+
+    settings = settings_of(load_task(arguments.task), arguments.preset).changed(
+        samples_per_scan=arguments.samples_per_scan
+    )
+    if arguments.spacing:
+        settings = settings.at_spacing(arguments.spacing)
+    cases = find_cases(arguments.dataset, arguments.split)
+    made = generate(
+        arguments.task,
+        cases,
+        arguments.output,
+        settings,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        split=arguments.split or "",
+        compression=arguments.compression,
+    )
+    print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
+    if made.problems:
+        print(f"{len(made.problems)} of {len(cases)} scans were left out: {', '.join(made.problems)}", file=sys.stderr)
+    return 1 if made.problems and not arguments.skip_errors else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    from utility_functions.command_line import run_command
+
+    return run_command(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The U-Nets of the two-stage system (McCouat & Glocker 2019): 3D for detection, 2D slices for identification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import layers
+
+
+def detection_unet(
+    patch: Sequence[int | None] = (64, 64, 80),
+    filters: int = 16,
+    levels: int = 5,
+    classes: int = 2,
+    momentum: float = 0.1,
+) -> keras.Model:
+    """3D U-Net that tells vertebra from background.
+
+    Input (batch, *patch, 1); output (batch, *patch, classes), softmax. Filters double from level to level.
+    ``momentum`` is Keras's: 0.1, as published, keeps 90 % of the last batch's statistics.
+    """
+    inputs = keras.Input((*patch, 1), name="image")
+    x = _unet(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3))
+    x = layers.Conv3D(classes, 3, padding="same", name="class_scores")(x)
+    outputs = layers.Softmax(dtype="float32", name="classes")(x)  # (batch, x, y, z, classes)
+    return keras.Model(inputs, outputs, name="detection_unet")
+
+
+def identification_unet(
+    patch: Sequence[int | None] = (80, 320),
+    channels: int = 8,
+    filters: int = 32,
+    levels: int = 5,
+    momentum: float = 0.1,
+    floor_kernel: Sequence[int] = (5, 20),
+    start_level: float = 0.0,
+) -> keras.Model:
+    """2D U-Net over neighbouring sagittal slices that tells each pixel's level as a number.
+
+    Input (batch, *patch, channels): anterior-posterior by superior-inferior, slices as channels.
+    Output (batch, *patch, 1): C1 = 1 ... L5 = 24, S1, S2. The convolutions on the floor are ``floor_kernel`` wide,
+    so that each sees the whole patch. ``start_level`` is what an untrained network answers.
+    """
+    inputs = keras.Input((*patch, channels), name="slices")
+    x = _unet(inputs, 2, filters, levels, momentum, floor_kernel)
+    outputs = layers.Conv2D(
+        1,
+        1,
+        activation="relu",
+        bias_initializer=keras.initializers.Constant(start_level),
+        dtype="float32",
+        name="level",
+    )(x)  # (batch, y, z, 1)
+    return keras.Model(inputs, outputs, name="identification_unet")
+
+
+def _unet(
+    x: keras.KerasTensor, dimensions: int, filters: int, levels: int, momentum: float, floor_kernel: Sequence[int]
+) -> keras.KerasTensor:
+    """Encoder, floor and decoder; two convolutions, each with batch normalisation and ReLU, per level."""
+    pool = getattr(layers, f"MaxPooling{dimensions}D")
+    upsample = getattr(layers, f"UpSampling{dimensions}D")
+    kernel = (3,) * dimensions
+    skips = []
+    for level in range(levels - 1):
+        x = _block(x, dimensions, filters * 2**level, kernel, momentum, f"down{level}")
+        skips.append(x)
+        x = pool(2, name=f"pool{level}")(x)
+    x = _block(x, dimensions, filters * 2 ** (levels - 1), tuple(floor_kernel), momentum, "floor")
+    for level in reversed(range(levels - 1)):
+        x = upsample(2, name=f"upsample{level}")(x)
+        x = layers.Concatenate(name=f"join{level}")([skips[level], x])
+        x = _block(x, dimensions, filters * 2**level, kernel, momentum, f"up{level}")
+    return x
+
+
+def _block(
+    x: keras.KerasTensor, dimensions: int, filters: int, kernel: Sequence[int], momentum: float, name: str
+) -> keras.KerasTensor:
+    convolution: Callable[..., keras.Layer] = getattr(layers, f"Conv{dimensions}D")
+    for step in ("a", "b"):
+        x = convolution(filters, kernel, padding="same", name=f"{name}_{step}_conv")(x)
+        x = layers.BatchNormalization(momentum=momentum, name=f"{name}_{step}_norm")(x)
+        x = layers.ReLU(name=f"{name}_{step}_relu")(x)
+    return x

@@ -1,0 +1,44 @@
+"""The models given, run on one scan in the order in which each one's needs are met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from learning_functions.running.trained_model import TrainedModel
+from learning_functions.task import Running
+from utility_functions.anatomy.findings import Findings
+from utility_functions.geometry.volume import Volume
+
+SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
+SHIPPED_MODELS = ("detection.h5", "identification.h5")
+
+
+def load_models(paths: Sequence[Path]) -> list[TrainedModel]:
+    """The models at ``paths``, or those shipped when none is given, in running order."""
+    chosen = list(paths) or [SHIPPED / name for name in SHIPPED_MODELS]
+    return in_running_order([TrainedModel.load(path) for path in chosen])
+
+
+def in_running_order(models: Sequence[TrainedModel]) -> list[TrainedModel]:
+    """The models so ordered that each finds what it needs; ValueError where none of them gives it."""
+    waiting, ordered = list(models), []
+    given: set[str] = set()
+    while waiting:
+        ready = next((model for model in waiting if given.issuperset(model.task.NEEDS)), None)
+        if ready is None:
+            lacking = sorted({need for model in waiting for need in model.task.NEEDS} - given)
+            names = ", ".join(f"{model.path} ({model.task_name})" for model in models)
+            raise ValueError(f"No model given finds {', '.join(lacking)}, which another needs. Received: {names}.")
+        waiting.remove(ready)
+        ordered.append(ready)
+        given.update(ready.task.GIVES)
+    return ordered
+
+
+def run_models(models: Sequence[TrainedModel], volume: Volume, case_id: str, running: Running) -> Findings:
+    """All that the models find in one scan, on its own grid."""
+    findings = Findings(case_id, volume.grid)
+    for model in models:
+        findings = model.run(volume, findings, running)
+    return findings

@@ -1,0 +1,133 @@
+"""A network over a whole volume: in tiles as large as memory allows, or in the published small windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+Reduce = Callable[[NDArray[np.float32]], NDArray[np.generic]]
+
+BYTES_PER_VOXEL_AND_FILTER = 34.0
+"""Peak memory of one pass of a 3D U-Net per voxel and filter of its first level (benchmarks/bench_detection.py)."""
+FIXED_GB = 0.9
+"""Memory that a process with TensorFlow, a network and a scan takes before the first tile."""
+
+
+def flexible(network: keras.Model) -> keras.Model:
+    """The same network, weights included, for inputs of any size along the spatial axes."""
+    channels = network.inputs[0].shape[-1]
+    dimensions = len(network.inputs[0].shape) - 2
+    twin = keras.models.clone_model(network, input_tensors=keras.Input((*(None,) * dimensions, channels)))
+    twin.set_weights(network.get_weights())
+    return twin
+
+
+def stride_of(network: keras.Model) -> int:
+    """By how much the network's poolings shrink its input: sizes must be multiples of it."""
+    pools = [layer for layer in network.layers if "Pooling" in type(layer).__name__ and hasattr(layer, "pool_size")]
+    return int(np.prod([layer.pool_size[0] for layer in pools])) if pools else 1
+
+
+def bytes_per_voxel(network: keras.Model) -> float:
+    """Estimated peak memory of one pass per voxel of its input."""
+    convolutions = [layer.filters for layer in network.layers if type(layer).__name__.startswith("Conv")]
+    return BYTES_PER_VOXEL_AND_FILTER * (convolutions[0] if convolutions else 1)
+
+
+def tile_plan(
+    shape: Sequence[int], margin: Sequence[int], stride: int, most_voxels: float
+) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, ...]]]:
+    """How to cover ``shape`` with the fewest equal tiles of at most ``most_voxels``.
+
+    Returns (size of a tile, size of its core that is kept, first voxel of each core). A tile shows ``margin`` voxels
+    beyond its core along each axis that is cut; sizes are multiples of ``stride``.
+    """
+    size = np.asarray(shape)
+    edge = np.asarray(margin)
+
+    def tile(parts: NDArray[np.int_]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+        core = -(-size // parts)
+        whole = core + np.where(parts > 1, 2 * edge, 0)
+        return -(-whole // stride) * stride, core
+
+    parts = np.ones(len(size), int)
+    while np.prod(tile(parts)[0], dtype=float) > most_voxels:
+        options = []
+        for axis in range(len(size)):
+            if tile(parts)[1][axis] > stride:
+                finer = parts.copy()
+                finer[axis] += 1
+                options.append((float(np.prod(tile(finer)[0], dtype=float)) * np.prod(finer), axis))
+        if not options:
+            break
+        parts[min(options)[1]] += 1
+    whole, core = tile(parts)
+    firsts = [tuple(int(p * c) for p, c in zip(place, core, strict=True)) for place in product(*map(range, parts))]
+    firsts = [first for first in firsts if (np.asarray(first) < size).all()]
+    return tuple(int(n) for n in whole), tuple(int(n) for n in core), firsts
+
+
+def run_tiles(
+    network: keras.Model,
+    image: NDArray[np.float32],
+    margin: Sequence[int],
+    memory_gb: float,
+    reduce: Reduce,
+    fill: float,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.generic]:
+    """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` beyond it."""
+    shape = image.shape[:-1]
+    most = max((memory_gb - FIXED_GB), 0.1) * 1e9 / bytes_per_voxel(network)
+    size, core, firsts = tile_plan(shape, margin, stride_of(network), most)
+    network = flexible(network)
+    edge = [margin[axis] if core[axis] < shape[axis] else 0 for axis in range(len(shape))]
+    found: NDArray[np.generic] | None = None
+    for done, first in enumerate(firsts):
+        tile = _window(image, [f - e for f, e in zip(first, edge, strict=True)], size, fill)
+        output = reduce(np.asarray(network(tile[None], training=False))[0])
+        kept = tuple(slice(f, min(f + c, n)) for f, c, n in zip(first, core, shape, strict=True))
+        inner = tuple(slice(e, e + s.stop - s.start) for e, s in zip(edge, kept, strict=True))
+        if found is None:
+            found = np.empty((*shape, *output.shape[len(shape) :]), output.dtype)
+        found[kept] = output[inner]
+        if progress:
+            progress(done + 1, len(firsts))
+    if found is None:
+        raise ValueError(f"There is no voxel to run on. Received: an image of shape {image.shape}.")
+    return found
+
+
+def run_published(
+    network: keras.Model, image: NDArray[np.float32], patch: Sequence[int], reduce: Reduce, fill: float
+) -> NDArray[np.generic]:
+    """The original's windows (McCouat & Glocker 2019): a patch seen, its central half kept, one predict() each."""
+    shape = image.shape[:-1]
+    core = [size // 2 for size in patch]
+    edge = [size // 4 for size in patch]
+    found: NDArray[np.generic] | None = None
+    for first in product(*(range(0, n, c) for n, c in zip(shape, core, strict=True))):
+        tile = _window(image, [f - e for f, e in zip(first, edge, strict=True)], patch, fill)
+        output = reduce(network.predict(tile[None], verbose=0)[0])
+        kept = tuple(slice(f, min(f + c, n)) for f, c, n in zip(first, core, shape, strict=True))
+        inner = tuple(slice(e, e + s.stop - s.start) for e, s in zip(edge, kept, strict=True))
+        if found is None:
+            found = np.empty((*shape, *output.shape[len(shape) :]), output.dtype)
+        found[kept] = output[inner]
+    if found is None:
+        raise ValueError(f"There is no voxel to run on. Received: an image of shape {image.shape}.")
+    return found
+
+
+def _window(image: NDArray[np.float32], first: Sequence[int], size: Sequence[int], fill: float) -> NDArray[np.float32]:
+    """A box of ``image``; ``fill`` where it reaches beyond."""
+    box = np.full((*size, image.shape[-1]), fill, np.float32)
+    spans = [(max(f, 0), min(f + s, n)) for f, s, n in zip(first, size, image.shape, strict=False)]
+    source = tuple(slice(a, b) for a, b in spans)
+    target = tuple(slice(a - f, b - f) for (a, b), f in zip(spans, first, strict=True))
+    box[target] = image[source]
+    return box

@@ -1,0 +1,78 @@
+"""A saved network with all it needs to run on any scan: it reorients, resamples, predicts and restores."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from learning_functions.running.model_file import load_model
+from learning_functions.spec import Spec, air_of
+from learning_functions.task import Running, Settings, Task, load_task, settings_of
+from utility_functions.anatomy.findings import Findings
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+
+MAPS = ("detection", "instances")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network, the task it was trained for and the settings it was trained with."""
+
+    path: Path
+    task_name: str
+    task: Task
+    settings: Settings
+    network: keras.Model
+    card: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> TrainedModel:
+        """The model saved at ``path``, compiled again from its card."""
+        network, card = load_model(path)
+        task = load_task(card["task"])
+        settings = settings_from_card(task, card)
+        objective = task.objective(settings)
+        network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss)
+        return cls(Path(path), card["task"], task, settings, network, card)
+
+    def run(self, volume: Volume, findings: Findings, running: Running) -> Findings:
+        """The findings with this model's added, on the grid of ``volume``."""
+        missing = [need for need in self.task.NEEDS if getattr(findings, need) is None]
+        if missing:
+            raise ValueError(f"The {self.task_name} model needs {', '.join(missing)} first. Received: {self.path}.")
+        started = time.perf_counter()
+        spec = self.settings.spec
+        grid = volume.grid.upright(spec.spacing_mm, spec.axcodes)
+        air = air_of(volume.voxels)
+        image = resample(volume, grid, fill=air)
+        # statistics of what was scanned, not of the air around it
+        offset, scale = spec.offset_and_scale(volume.voxels)
+        image = image.with_voxels(spec.normalise(image.voxels, offset, scale))
+        placed = _onto(findings, grid)
+        found = self.task.predict(self.network, self.settings, image, placed, running)
+        restored = _onto(found, volume.grid)
+        kept = {name: getattr(findings, name) for name in MAPS if name not in self.task.GIVES}
+        return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
+
+
+def _onto(findings: Findings, grid: Grid) -> Findings:
+    """The findings with every map on ``grid``."""
+    moved: dict[str, LabelMap | None] = {}
+    for name in MAPS:
+        found: LabelMap | None = getattr(findings, name)
+        moved[name] = None if found is None else resample(found, grid)
+    return findings.having(grid=grid, **moved)
+
+
+def settings_from_card(task: Task, card: dict[str, Any]) -> Settings:
+    """The settings a card tells; where it tells only a preset (old models), that preset with the card's spec."""
+    values = card["settings"]
+    if "spec" in values:
+        return Settings.from_json(values)
+    return settings_of(task, values.get("preset", "paper")).changed(spec=Spec.from_json(card["spec"]))

@@ -1,0 +1,64 @@
+"""What samples are cut from: a scan placed on a spec's grid, random windows, and bent slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.spec import Spec, air_of
+from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import Volume
+
+
+def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
+    """The image on the upright grid of the spec (int16, air beyond the scan), and the centroids of its bodies.
+
+    Where there are no centroids, those of the bodies in the label map are taken.
+    """
+    landmarks = scan.landmarks
+    if landmarks is None:
+        if scan.label_map is None:
+            raise ValueError("There is no annotation: neither centroids nor a label map.")
+        landmarks = body_centroids(scan.label_map)
+    image = resample(scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels))
+    return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16)), landmarks
+
+
+def random_window(shape: Sequence[int], patch: Sequence[int], rng: np.random.Generator) -> NDArray[np.int_]:
+    """The first voxel of a patch at a random place; up to a quarter of it may reach beyond the scan."""
+    room = np.asarray(shape) - np.asarray(patch)
+    beyond = np.asarray(patch) // 4
+    low, high = np.minimum(room, 0) - beyond, np.maximum(room, 0) + beyond
+    return np.asarray(rng.integers(low, high + 1))
+
+
+def elastic_in_plane(
+    slices: NDArray[np.int16],
+    target: NDArray[np.uint8],
+    first: NDArray[np.int_],
+    shape: tuple[int, int],
+    deviation: NDArray[np.float64],
+    fill: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+    """Slices (n, y, z) and their target (y, z) cut to ``shape`` from pixel ``first`` on, bent by one smooth field.
+
+    The field is a cubic spline through 3x3 control points moved by N(0, deviation) pixels along each axis.
+    """
+    control = rng.normal(0.0, 1.0, (2, 3, 3)) * np.reshape(deviation, (2, 1, 1))
+    places = np.meshgrid(*(np.linspace(0, 2, size) for size in shape), indexing="ij")
+    field = [ndimage.map_coordinates(axis, places, order=3, mode="nearest") for axis in control]
+    rows = np.arange(shape[0])[:, None] + first[0] + field[0]
+    columns = np.arange(shape[1])[None, :] + first[1] + field[1]
+    where = np.stack([rows, columns])
+    bent = np.stack(
+        [ndimage.map_coordinates(one, where, order=1, mode="constant", cval=fill, output=np.float32) for one in slices]
+    )
+    labels = ndimage.map_coordinates(target, where, order=0, mode="constant", cval=0)
+    return np.round(bent).astype(np.int16), labels

@@ -1,0 +1,157 @@
+"""What a task is, which there are, and the values that make one: listing tasks imports none of them.
+
+A task is one module in ``learning_functions/tasks``; its file name is its name. It answers four questions, each
+with a plain function, and imports Keras only inside those that need it, so that making samples never does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.spec import Spec
+from utility_functions.anatomy.findings import Findings
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.volume import Volume
+
+if TYPE_CHECKING:
+    import keras
+
+TASKS_FOLDER = Path(__file__).parent / "tasks"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers that make one form of a task; written into sample files and cards.
+
+    momentum is Keras's momentum of batch normalisation; options holds what only one task knows.
+    """
+
+    preset: str
+    spec: Spec
+    samples_per_scan: int
+    filters: int
+    levels: int
+    momentum: float
+    batch: int
+    epochs: int
+    learning_rate: float
+    schedule: str = "constant"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("samples_per_scan", "filters", "levels", "batch", "epochs"):
+            if int(getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"The learning rate must be above 0. Received: {self.learning_rate}.")
+        if self.schedule not in ("constant", "cosine"):
+            raise ValueError(f'The schedule is "constant" or "cosine". Received: {self.schedule!r}.')
+
+    def changed(self, **values: Any) -> Settings:
+        """These settings with the given values, those that are None left as they are."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def at_spacing(self, spacing_mm: Sequence[float]) -> Settings:
+        """These settings at another voxel size, one for all axes or three; the patch keeps its voxels."""
+        if len(spacing_mm) not in (1, 3):
+            raise ValueError(f"A spacing is one or three sizes in mm. Received: {list(spacing_mm)}.")
+        three = tuple(spacing_mm) * (3 // len(spacing_mm))
+        return self.changed(spec=replace(self.spec, spacing_mm=three))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        try:
+            return cls(**{**values, "spec": Spec.from_json(values["spec"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"These settings lack or do not know a value ({error}). Received: {values!r}.") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed."""
+
+    inputs: NDArray[np.int16]
+    targets: NDArray[Any]
+    weights: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training minimises (loss), shows (metrics) and picks the best epoch by (watched, as logged)."""
+
+    loss: Any
+    metrics: Sequence[Any]
+    watched: str
+    highest_is_best: bool
+
+
+@dataclass(frozen=True)
+class Running:
+    """How models are run: memory to use at most, and the published forms kept for comparison.
+
+    windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
+    votes: "ordered" (components and the order of levels drop stray votes) or "published".
+    """
+
+    memory_gb: float = 4.0
+    windows: str = "tiles"
+    votes: str = "ordered"
+
+
+class Task(Protocol):
+    """The contract of a module in ``learning_functions/tasks``."""
+
+    NEEDS: tuple[str, ...]
+    """Findings that must be there before ``predict``."""
+    GIVES: tuple[str, ...]
+    """Findings that ``predict`` adds."""
+    PRESETS: Mapping[str, Settings]
+
+    def samples(self, scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+        """Examples cut from one annotated scan."""
+
+    def network(self, settings: Settings) -> keras.Model:
+        """An untrained network for the settings' spec."""
+
+    def objective(self, settings: Settings) -> Objective:
+        """The loss and metrics for the network's outputs."""
+
+    def augmentation(self, settings: Settings) -> Any:
+        """The ``Augmentation`` that keeps this task's anatomy true."""
+
+    def predict(
+        self, network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running
+    ) -> Findings:
+        """The findings with this task's added.
+
+        ``image`` is normalised, on an upright grid of the spec's spacing and orientation; findings lie on that grid.
+        """
+
+
+def task_names() -> tuple[str, ...]:
+    """The names of all tasks, from the files that hold them."""
+    return tuple(sorted(path.stem for path in TASKS_FOLDER.glob("*.py") if path.stem != "__init__"))
+
+
+def load_task(name: str) -> Task:
+    """The task of that name."""
+    if name not in task_names():
+        raise ValueError(f"A task is one of {', '.join(task_names())}. Received: {name!r}.")
+    return cast(Task, importlib.import_module(f"learning_functions.tasks.{name}"))
+
+
+def settings_of(task: Task, preset: str) -> Settings:
+    """The task's settings of that preset."""
+    if preset not in task.PRESETS:
+        raise ValueError(f"A preset is one of {', '.join(sorted(task.PRESETS))}. Received: {preset!r}.")
+    return task.PRESETS[preset]

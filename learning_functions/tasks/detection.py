@@ -1,0 +1,137 @@
+"""Detection: which voxels are vertebra, by a 3D U-Net (McCouat & Glocker 2019, stage one)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learning_functions.samples.sources import place_scan, random_window
+from learning_functions.spec import AIR_HU, Spec, air_of
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.targets import dense_levels
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.volume import LabelMap, Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+
+NEEDS: tuple[str, ...] = ()
+GIVES = ("detection",)
+
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(1.0, 1.0, 1.0),
+        axcodes="RAS",
+        patch=(64, 64, 80),
+        channels=1,
+        labels=("background", "vertebra"),
+        intensity="zscore",
+        window=(AIR_HU, 3071.0),
+    ),
+    samples_per_scan=5,
+    filters=16,
+    levels=5,
+    momentum=0.1,
+    batch=16,
+    epochs=50,
+    learning_rate=1e-3,
+    options={"weights": (0.1, 0.9), "empty_share": 0.2},
+)
+_SMALL = Settings(
+    preset="small",
+    spec=Spec(
+        spacing_mm=(2.0, 2.0, 2.0),
+        axcodes="RAS",
+        patch=(40, 40, 48),
+        channels=1,
+        labels=("background", "vertebra"),
+        intensity="window",
+        window=(-200.0, 1000.0),
+    ),
+    samples_per_scan=24,
+    filters=8,
+    levels=4,
+    momentum=0.9,
+    batch=8,
+    epochs=12,
+    learning_rate=3e-3,
+    schedule="cosine",
+    options={"weights": (0.1, 0.9), "empty_share": 0.35},
+)
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Patches at random places of one scan; at most ``empty_share`` of them hold no vertebra.
+
+    Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes.
+    """
+    image, landmarks = place_scan(scan, settings.spec)
+    target = LabelMap((dense_levels(landmarks, image.grid) > 0).astype(np.uint8), image.grid)
+    if not target.voxels.any():
+        raise ValueError("No vertebra lies inside the image.")
+    most_empty = int(settings.options["empty_share"] * settings.samples_per_scan)
+    where = np.argwhere(target.voxels)
+    drawn: list[Sample] = []
+    empty = 0
+    while len(drawn) < settings.samples_per_scan:
+        window = random_window(image.grid.shape, settings.spec.patch, rng)
+        patch = target.window(window, settings.spec.patch)
+        if not patch.voxels.any():
+            if empty >= most_empty:  # then one that holds a vertebra's voxel drawn at random
+                voxel = where[rng.integers(len(where))]
+                window = voxel - rng.integers(0, settings.spec.patch)
+                patch = target.window(window, settings.spec.patch)
+            else:
+                empty += 1
+        inputs = image.window(window, settings.spec.patch, fill=air_of(image.voxels))
+        drawn.append(Sample(inputs.voxels[..., None], patch.voxels))
+    return drawn
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.unet import detection_unet
+
+    return detection_unet(
+        settings.spec.patch, settings.filters, settings.levels, len(settings.spec.labels), settings.momentum
+    )
+
+
+def objective(settings: Settings) -> Objective:
+    from losses_and_metrics.dense import ClassDice, ClassRecall, WeightedCrossentropy
+
+    return Objective(
+        loss=WeightedCrossentropy(settings.options["weights"]),
+        metrics=[ClassDice(1), ClassRecall(1, name="recall_vertebra"), ClassRecall(0, name="recall_background")],
+        watched="val_dice",
+        highest_is_best=True,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    return Augmentation(flip_axis=0, spacing_mm=settings.spec.spacing_mm)
+
+
+def predict(network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running) -> Findings:
+    """Adds ``detection``: 1 where the class "vertebra" is the likelier."""
+    from learning_functions.running.sliding_window import run_published, run_tiles
+
+    def vertebra(probabilities: np.ndarray) -> np.ndarray:
+        return (probabilities[..., 1] > 0.5).astype(np.uint8)
+
+    fill = float(image.voxels.min())
+    if running.windows == "published":
+        found = run_published(network, image.voxels[..., None], settings.spec.patch, vertebra, fill)
+    else:
+        margin = tuple(size // 4 for size in settings.spec.patch)
+        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, vertebra, fill)
+    findings = findings.having(detection=LabelMap(found, image.grid))
+    return findings if found.any() else findings.noting("No vertebra was found.")

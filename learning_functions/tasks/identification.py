@@ -1,0 +1,175 @@
+"""Identification: the level of each detected voxel, from sagittal slices (McCouat & Glocker 2019, stage two)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.samples.sources import elastic_in_plane, place_scan
+from learning_functions.spec import AIR_HU, Spec, air_of
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.targets import dense_levels
+from utility_functions.anatomy.votes import ordered_votes, published_votes
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+
+NEEDS = ("detection",)
+GIVES = ("landmarks", "instances")
+
+BESIDE_MM = 15.0
+"""Slices are drawn this far to either side of the outermost centroids."""
+LABELLED_MM2 = 500.0
+"""A crop shows at least this much of labelled area, if the slice has it."""
+TRIES = 20
+
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(1.0, 1.0, 1.0),
+        axcodes="RAS",
+        patch=(8, 80, 320),
+        channels=8,
+        labels=LEVELS,
+        intensity="zscore",
+        window=(AIR_HU, 3071.0),
+    ),
+    samples_per_scan=100,
+    filters=32,
+    levels=5,
+    momentum=0.1,
+    batch=32,
+    epochs=35,
+    learning_rate=1e-3,
+    options={"elastic_mm": 7.0, "start_level": 0.0},
+)
+_SMALL = Settings(
+    preset="small",
+    spec=Spec(
+        spacing_mm=(4.0, 2.0, 2.0),
+        axcodes="RAS",
+        patch=(8, 80, 160),
+        channels=8,
+        labels=LEVELS,
+        intensity="window",
+        window=(-400.0, 1000.0),
+    ),
+    samples_per_scan=60,
+    filters=8,
+    levels=5,
+    momentum=0.9,
+    batch=16,
+    epochs=12,
+    learning_rate=3e-3,
+    schedule="cosine",
+    options={"elastic_mm": 7.0, "start_level": 13.0},
+)
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Stacks of neighbouring sagittal slices, bent in-plane at random, cropped round the labelled pixels.
+
+    Inputs (anterior, superior, slices); targets (anterior, superior): the level of each pixel of slice
+    ``channels // 2``, 0 where there is none.
+    """
+    spec = settings.spec
+    image, landmarks = place_scan(scan, spec)
+    air = air_of(image.voxels)
+    levels = dense_levels(landmarks, image.grid)
+    inside = landmarks.only(LEVELS).at(np.flatnonzero(image.grid.contains(landmarks.only(LEVELS).points_mm)))
+    if not len(inside) or not levels.any():
+        raise ValueError("No vertebra lies inside the image.")
+    beside = BESIDE_MM / spec.spacing_mm[0]
+    across = image.grid.to_index(inside.points_mm)[:, 0]
+    low = max(int(np.floor(across.min() - beside)), 0)
+    high = min(int(np.ceil(across.max() + beside)), image.grid.shape[0] - 1)
+    several = [x for x in range(low, high + 1) if np.unique(levels[x]).size > 2]
+    choice = several or [x for x in range(low, high + 1) if levels[x].any()]
+    return [
+        _stack(image, levels, int(choice[rng.integers(len(choice))]), air, settings, rng)
+        for _ in range(settings.samples_per_scan)
+    ]
+
+
+def _stack(
+    image: Volume, levels: NDArray[np.uint8], x: int, air: float, settings: Settings, rng: np.random.Generator
+) -> Sample:
+    spec = settings.spec
+    rows, columns = spec.patch[1:]
+    start = (x - spec.channels // 2, 0, 0)
+    slices = image.window(start, (spec.channels, *image.grid.shape[1:]), fill=air).voxels
+    target = levels[x]
+    enough = LABELLED_MM2 / (spec.spacing_mm[1] * spec.spacing_mm[2])
+    labelled = np.argwhere(target)
+    best: tuple[int, NDArray[np.int_]] | None = None
+    for _ in range(TRIES):  # a crop round a labelled pixel drawn at random, until enough of them are seen
+        first = labelled[rng.integers(len(labelled))] - rng.integers(0, (rows, columns))
+        shown = int(((labelled >= first) & (labelled < np.add(first, (rows, columns)))).all(axis=1).sum())
+        if best is None or shown > best[0]:
+            best = shown, first
+        if shown > enough:
+            break
+    offset = best[1] if best else np.zeros(2, int)
+    amplitude = np.divide(settings.options["elastic_mm"], spec.spacing_mm[1:])
+    inputs, targets = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, air, rng)
+    return Sample(np.moveaxis(inputs, 0, -1), targets)
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.unet import identification_unet
+
+    floor = [max(size // 2 ** (settings.levels - 1), 1) for size in settings.spec.patch[1:]]
+    return identification_unet(
+        settings.spec.patch[1:],
+        settings.spec.channels,
+        settings.filters,
+        settings.levels,
+        settings.momentum,
+        floor,
+        settings.options["start_level"],
+    )
+
+
+def objective(settings: Settings) -> Objective:
+    from losses_and_metrics.dense import LabelledError, LevelAccuracy
+
+    return Objective(
+        loss=LabelledError(),
+        metrics=[LevelAccuracy()],
+        watched="val_loss",
+        highest_is_best=False,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    return Augmentation(flip_axis=None, spacing_mm=settings.spec.spacing_mm[1:])
+
+
+def predict(network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running) -> Findings:
+    """Adds ``landmarks`` and ``instances``, from the level regressed for each detected voxel."""
+    from learning_functions.running.slices import regress_slices
+
+    detection = findings.detection
+    if detection is None or not detection.voxels.any():
+        empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
+        return findings.having(landmarks=Landmarks.empty(), instances=empty)
+    levels = regress_slices(network, settings, image, detection, running)
+    votes = published_votes if running.votes == "published" else ordered_votes
+    named = votes(levels, detection)
+    findings = findings.having(landmarks=named.landmarks, instances=named.instances)
+    if named.strays:
+        findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
+    return findings if len(named.landmarks) else findings.noting("No vertebra could be named.")

@@ -1,0 +1,88 @@
+"""What a training run leaves beside its model, so that it can go on exactly where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from utility_functions.files.writing import written_whole
+
+STATE = "state.json"
+
+
+@dataclass
+class Progress:
+    """Epochs done, the log of each, and the best so far; ``run`` tells runs with other settings apart."""
+
+    run: dict[str, Any]
+    epochs: int = 0
+    best_epoch: int = 0
+    best: float | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, row: dict[str, float], watched: str, highest_is_best: bool) -> None:
+        """One more finished epoch; NaN is never the best, yet the first epoch stands until a better one comes."""
+        self.history.append(row)
+        self.epochs += 1
+        value = row[watched]
+        better = self.best is None or (value > self.best if highest_is_best else value < self.best)
+        if (better and not math.isnan(value)) or not self.best_epoch:
+            self.best_epoch = self.epochs
+            self.best = None if math.isnan(value) else value
+
+
+class Checkpoints:
+    """The folder MODEL.training: the last epoch's and the best network whole (.keras), and state.json.
+
+    state.json names the networks that belong to it and is written last, so a run killed at any moment finds the
+    last finished epoch whole.
+    """
+
+    def __init__(self, model_path: Path) -> None:
+        self.folder = model_path.with_suffix(".training")
+
+    @property
+    def state_path(self) -> Path:
+        return self.folder / STATE
+
+    def exists(self) -> bool:
+        return self.state_path.is_file()
+
+    def network_path(self, epoch: int) -> Path:
+        return self.folder / f"epoch_{epoch:04d}.keras"
+
+    def save(self, network: keras.Model, progress: Progress) -> None:
+        """Keep the network after ``progress.epochs`` epochs, and what still counts of the earlier ones."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(self.network_path(progress.epochs)) as path:
+            network.save(path)
+        with written_whole(self.state_path) as path:
+            path.write_text(json.dumps(progress.__dict__, indent=1))
+        kept = {self.network_path(progress.epochs), self.network_path(progress.best_epoch)}
+        for old in self.folder.glob("epoch_*.keras"):
+            if old not in kept:
+                old.unlink()
+
+    def progress(self) -> Progress:
+        try:
+            return Progress(**json.loads(self.state_path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise ValueError(f"The training state cannot be read ({error}). Received: {self.state_path}.") from error
+
+    def load(self, epoch: int) -> keras.Model:
+        """The network, with its optimiser, as it was after ``epoch`` epochs."""
+        path = self.network_path(epoch)
+        if not path.is_file():
+            raise ValueError(f"The network of epoch {epoch} is gone; train anew without --resume. Received: {path}.")
+        return keras.saving.load_model(path)
+
+    def clear(self) -> None:
+        """Forget an earlier run."""
+        for old in [*self.folder.glob("epoch_*.keras"), self.state_path]:
+            if old.exists():
+                old.unlink()

@@ -1,0 +1,36 @@
+"""Where TensorFlow computes: the processor, one GPU, or all GPUs of one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+log = logging.getLogger(__name__)
+
+
+def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
+    """A scope in which networks are made and trained on ``device``: "auto", "cpu", "gpu" or "gpu:N".
+
+    "auto" and "gpu" take all GPUs (MirroredStrategy when there are several); "auto" takes the processor where
+    there is none.
+    """
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "cpu" or (device == "auto" and not gpus):
+        if gpus:
+            tf.config.set_visible_devices([], "GPU")
+        log.info("Computing on the processor.")
+        return tf.device("/CPU:0")
+    if device.startswith("gpu") and not gpus:
+        raise ValueError(f"TensorFlow sees no GPU here; use --device cpu. Received: --device {device}.")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if device in ("auto", "gpu"):
+        log.info("Computing on %d GPU%s.", len(gpus), "s" if len(gpus) > 1 else "")
+        return tf.distribute.MirroredStrategy().scope() if len(gpus) > 1 else tf.device("/GPU:0")
+    number = device.removeprefix("gpu:")
+    if not number.isdigit() or int(number) >= len(gpus):
+        raise ValueError(f"--device is auto, cpu, gpu or gpu:0 to gpu:{len(gpus) - 1}. Received: {device}.")
+    log.info("Computing on GPU %s.", number)
+    return tf.device(f"/GPU:{number}")

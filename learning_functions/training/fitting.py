@@ -1,0 +1,182 @@
+"""Training of one network from sample files: compile, fit, checkpoint, resume, and the finished model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from utility_functions.reporting.plots import curves
+
+from learning_functions.running.model_file import save_model
+from learning_functions.samples.batches import epoch_batches
+from learning_functions.samples.store import SampleStore, check_same_task, open_store
+from learning_functions.task import Objective, Settings, Task, load_task
+from learning_functions.training.checkpoints import Checkpoints, Progress
+from learning_functions.training.epoch_bar import EpochBar
+from utility_functions.files.writing import written_whole
+from utility_functions.reporting.versions import versions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train, where it is not the network's own matter."""
+
+    seed: int = 1
+    resume: bool = False
+    augment: str = "standard"
+    mixed_precision: bool = False
+    tensorboard: Path | None = None
+
+
+def train(
+    training_path: Path,
+    validation_path: Path,
+    model_path: Path,
+    change: Callable[[Settings], Settings],
+    training: Training,
+) -> Progress:
+    """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5)."""
+    if model_path.suffix != ".h5":
+        raise ValueError(f"A model is saved as .h5. Received: {model_path}.")
+    store, validation = open_store(training_path), open_store(validation_path)
+    check_same_task(store, validation)
+    task = load_task(store.task)
+    settings = change(Settings.from_json(store.settings))
+    objective = task.objective(settings)
+    checkpoints = Checkpoints(model_path)
+    run = _run_identity(settings, training, store, validation)
+    if training.resume and checkpoints.exists():
+        progress = checkpoints.progress()
+        if progress.run != run:
+            changed = [name for name in run if progress.run.get(name) != run[name]]
+            raise ValueError(
+                f"A run goes on only with the options it began with. Received other: {', '.join(changed)}."
+            )
+        network = checkpoints.load(progress.epochs)
+        log.info("Going on after epoch %d of %d.", progress.epochs, settings.epochs)
+    else:
+        checkpoints.clear()
+        progress = Progress(run=run)
+        network = new_network(task, settings, objective, training, store)
+    log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
+    augmentation = task.augmentation(settings) if training.augment == "standard" else None
+    _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
+    best = checkpoints.load(progress.best_epoch)
+    finished = task.network(settings)  # in float32, whatever it was trained in
+    finished.set_weights(best.get_weights())
+    save_model(finished, model_path, _card(store, settings, training, progress, validation))
+    return progress
+
+
+def new_network(
+    task: Task, settings: Settings, objective: Objective, training: Training, store: SampleStore
+) -> keras.Model:
+    """A compiled, untrained network, its weights drawn by the seed."""
+    keras.utils.set_random_seed(training.seed)
+    keras.mixed_precision.set_dtype_policy("mixed_float16" if training.mixed_precision else "float32")
+    try:
+        network = task.network(settings)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        steps = settings.epochs * -(-store.count // settings.batch)
+        warm = min(200, steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
+        )
+    network.compile(optimizer=keras.optimizers.Adam(rate), loss=objective.loss, metrics=list(objective.metrics))
+    return network
+
+
+def _fit(
+    network: keras.Model,
+    stores: tuple[SampleStore, SampleStore],
+    settings: Settings,
+    objective: Objective,
+    augmentation: Any,
+    training: Training,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> None:
+    """The epochs still to do, each one call of fit() on batches that depend on the seed and the epoch alone."""
+    callbacks: list[keras.callbacks.Callback] = []
+    if training.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(str(training.tensorboard)))
+    held_out = epoch_batches(stores[1], settings.batch, epoch=0, seed=training.seed, shuffle=False, augment=None)
+    for epoch in range(progress.epochs, settings.epochs):
+        started = time.perf_counter()
+        batches = epoch_batches(
+            stores[0], settings.batch, epoch=epoch, seed=training.seed, shuffle=True, augment=augmentation
+        )
+        bar = EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch))
+        logs = network.fit(
+            batches,
+            validation_data=held_out,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[*callbacks, bar],
+            verbose=0,
+        ).history
+        row = {"epoch": epoch + 1.0} | {name: float(values[-1]) for name, values in logs.items()}
+        progress.add(row | {"seconds": time.perf_counter() - started}, objective.watched, objective.highest_is_best)
+        checkpoints.save(network, progress)
+        _write_log(progress, checkpoints.folder)
+
+
+def _write_log(progress: Progress, folder: Path) -> None:
+    names = sorted({name for row in progress.history for name in row}, key=lambda name: (name != "epoch", name))
+    with written_whole(folder / "log.csv") as path, path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(progress.history)
+    shown = [name for name in names if name not in ("epoch", "seconds")]
+    curves({name: [row.get(name, float("nan")) for row in progress.history] for name in shown}, folder / "curves.png")
+
+
+def _run_identity(
+    settings: Settings, training: Training, store: SampleStore, validation: SampleStore
+) -> dict[str, Any]:
+    """What must be the same for a run to be gone on with; as JSON gives it back."""
+    identity = {
+        "settings": settings.to_json(),
+        "seed": training.seed,
+        "augment": training.augment,
+        "mixed_precision": training.mixed_precision,
+        "samples": [store.count, validation.count],
+    }
+    return dict(json.loads(json.dumps(identity)))
+
+
+def _card(
+    store: SampleStore, settings: Settings, training: Training, progress: Progress, validation: SampleStore
+) -> dict[str, Any]:
+    """What the model file says of itself."""
+    return {
+        "format": 1,
+        "task": store.task,
+        "spec": settings.spec.to_json(),
+        "settings": settings.to_json(),
+        "training": {
+            "epochs": progress.epochs,
+            "best_epoch": progress.best_epoch,
+            "best": progress.best,
+            "log": progress.history[progress.best_epoch - 1],
+            "samples": {"training": store.count, "validation": validation.count},
+            "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
+            "seed": training.seed,
+            "augment": training.augment,
+            "mixed_precision": training.mixed_precision,
+            "seconds": sum(row["seconds"] for row in progress.history),
+        },
+        "versions": versions(),
+    }

@@ -1,0 +1,62 @@
+"""Find, name and localise the vertebrae of scans; with ground truth, score what was found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+EXAMPLES = """examples:
+  python measure.py one_scan.nii.gz --output results            # with the models shipped in saved_models/
+  python measure.py dicom_series_folder --output results
+  python measure.py testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
+
+Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid), NAME_centroids.json (VerSe), NAME_centroids.mrk.json
+(3D Slicer), NAME.png. Per run: results.json, results.csv, report.html, and with ground truth errors.png.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="measure.py", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument("scans", type=Path, help="image, DICOM series folder, folder of scans, or CSV manifest")
+    found.add_argument("models", type=Path, nargs="*", help="trained models (.h5); none: those shipped")
+    found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
+    found.add_argument("--split", help="only the scans of this split: training, validation or testing")
+    found.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
+    found.add_argument(
+        "--windows", choices=("tiles", "published"), default="tiles", help="published: small windows, one by one"
+    )
+    found.add_argument(
+        "--votes", choices=("ordered", "published"), default="ordered", help="published: no order of levels"
+    )
+    found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
+    return found
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.running.measuring import measure_cases
+    from learning_functions.task import Running
+    from utility_functions.files.manifest import find_cases
+    from utility_functions.files.writing import require_writable
+
+    running = Running(arguments.memory_gb, arguments.windows, arguments.votes)
+    require_writable(arguments.output)
+    cases = find_cases(arguments.scans, arguments.split)
+    measured = measure_cases(cases, arguments.models, arguments.output, running, print)
+    if measured.problems:
+        print(f"{len(measured.problems)} of {len(cases)} scans could not be measured:", file=sys.stderr)
+        for name, problem in measured.problems.items():
+            print(f"  {name}: {problem}", file=sys.stderr)
+    return 2 if measured.problems and not arguments.skip_errors else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    from utility_functions.command_line import run_command
+
+    return run_command(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

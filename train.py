@@ -1,0 +1,78 @@
+"""Train the network of a task from sample files; the task is written in the files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+EXAMPLES = """examples:
+  python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5
+  python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume
+
+Beside MODEL.h5 the folder MODEL.training keeps the last and the best epoch (.keras), log.csv and curves.png.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="train.py", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument("training", type=Path, help="samples to learn from (.h5)")
+    found.add_argument("validation", type=Path, help="samples to choose the best epoch by (.h5), of other patients")
+    found.add_argument("model", type=Path, help="model to write (.h5)")
+    for name, kind, text in (
+        ("--epochs", int, "passes over the samples"),
+        ("--batch", int, "samples per step, on all GPUs together"),
+        ("--filters", int, "filters of the network's first level"),
+        ("--learning-rate", float, "Adam's learning rate"),
+    ):
+        found.add_argument(name, type=kind, help=f"{text} (default: as the preset says)")
+    found.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate over the epochs")
+    found.add_argument("--class-weights", type=float, nargs=2, metavar="W", help="detection: background and vertebra")
+    found.add_argument("--augment", choices=("none", "standard"), default="standard", help="default: standard")
+    found.add_argument("--seed", type=int, default=1, help="default: 1")
+    found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
+    found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
+    found.add_argument("--mixed-precision", action="store_true", help="float16 arithmetic, for GPUs with tensor cores")
+    found.add_argument("--tensorboard", type=Path, metavar="DIR", help="also log there (needs the extra 'track')")
+    return found
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.samples.store import check_same_task, open_store
+
+    check_same_task(open_store(arguments.training), open_store(arguments.validation))  # before TensorFlow starts
+    from learning_functions.training.devices import computing_on
+    from learning_functions.training.fitting import Training, train
+
+    changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
+    options = {"weights": tuple(arguments.class_weights)} if arguments.class_weights else {}
+    training = Training(
+        seed=arguments.seed,
+        resume=arguments.resume,
+        augment=arguments.augment,
+        mixed_precision=arguments.mixed_precision,
+        tensorboard=arguments.tensorboard,
+    )
+    with computing_on(arguments.device):
+        progress = train(
+            arguments.training,
+            arguments.validation,
+            arguments.model,
+            lambda settings: settings.changed(**changes, options={**settings.options, **options}),
+            training,
+        )
+    best = "no figure" if progress.best is None else f"{progress.best:.4f}"
+    print(f"Best of {progress.epochs} epochs: {progress.best_epoch} ({best}). Model: {arguments.model}")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    from utility_functions.command_line import run_command
+
+    return run_command(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
