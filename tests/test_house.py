@@ -1,0 +1,91 @@
+"""The house rules that a machine can hold: style, types, import contract, file sizes and quick help."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("keras_models", "learning_functions", "losses_and_metrics", "utility_functions")
+SCRIPTS = ("generate_samples.py", "train.py", "measure.py")
+MOST_LINES_OF_A_FILE = 300
+MOST_LINES_OF_A_SCRIPT = 100
+
+scripts = [ROOT / name for name in SCRIPTS if (ROOT / name).is_file()]
+package_files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+other_files = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def told(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-m", "ruff", "check"),
+        ("-m", "ruff", "format", "--check"),
+        ("-m", "mypy"),
+        ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"),
+    ],
+    ids=["ruff check", "ruff format", "mypy", "import contract"],
+)
+def test_the_checks_pass(command: tuple[str, ...]) -> None:
+    done = run(sys.executable, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", package_files + other_files + scripts, ids=told)
+def test_every_module_opens_with_what_it_holds(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.name == "__init__.py" and not text.strip():
+        return
+    said = ast.get_docstring(ast.parse(text))
+    assert said, f"{told(path)} has no docstring"
+    first = said.split("\n\n")[0].strip()
+    assert first.endswith("."), f"the first sentence of {told(path)} has no end: {first!r}"
+
+
+@pytest.mark.parametrize("path", package_files, ids=told)
+def test_no_file_outgrows_its_one_idea(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES_OF_A_FILE, f"{told(path)} has {lines} lines: part it"
+
+
+@pytest.mark.parametrize("path", scripts, ids=told)
+def test_a_script_is_arguments_in_and_one_call(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines < MOST_LINES_OF_A_SCRIPT
+
+
+@pytest.mark.parametrize("path", scripts, ids=told)
+def test_help_answers_without_deep_learning(path: Path) -> None:
+    """A second process, since in this one other tests have imported Keras already."""
+    done = run(
+        sys.executable,
+        "-c",
+        f"import sys, {path.stem} as script\n"
+        "try:\n"
+        "    script.main(['--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code in (0, None), end.code\n"
+        "heavy = sorted({'tensorflow', 'keras'} & set(sys.modules))\n"
+        "sys.exit(f'imported before the arguments were parsed: {heavy}' if heavy else 0)\n",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout.lower()
+
+
+@pytest.mark.parametrize("path", package_files, ids=told)
+def test_no_generator_is_made_without_a_seed(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
+            assert node.args or node.keywords, f"{told(path)}:{node.lineno}"
