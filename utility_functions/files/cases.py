@@ -1,13 +1,23 @@
-"""A case: one scan on disk with what is known of it, and the errors a broken one raises."""
+"""A case: one scan on disk with what is known of it, and its files read."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.broken_file import BrokenFile as BrokenFile
+from utility_functions.files.images import read_image, read_label_map
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
 
-class BrokenFile(ValueError):
-    """A file that cannot be used; the message is one sentence that names it and says what is wrong."""
+log = logging.getLogger(__name__)
+
+# A label map of the image's shape whose voxels lie this close to the image's is taken to lie on them.
+SAME_PLACE_VOXELS = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,3 +45,57 @@ class Case:
             raise ValueError(f"A case needs an id. Received: {self!r}.")
         if not self.patient:
             object.__setattr__(self, "patient", self.case_id)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A case's files, read; the label map lies on the image's grid.
+
+    landmarks and label_map are None where the case has none, or where annotations were not asked for.
+    """
+
+    case: Case
+    volume: Volume
+    landmarks: Landmarks | None = None
+    label_map: LabelMap | None = None
+
+
+def load_scan(case: Case, annotations: bool = True) -> Scan:
+    """Read all files of a case. Raises: BrokenFile that names the case and the file."""
+    try:
+        volume = read_image(case.image_path)
+        landmarks = label_map = None
+        if annotations and case.landmarks_path is not None:
+            landmarks = read_landmarks(case.landmarks_path, volume.grid)
+        if annotations and case.label_map_path is not None:
+            label_map = on_grid(read_label_map(case.label_map_path), volume.grid, case.label_map_path)
+    except OSError as error:
+        raise BrokenFile(
+            f"{case.case_id}: {error.filename or case.image_path} cannot be read ({error.strerror})."
+        ) from error
+    except ValueError as error:
+        raise BrokenFile(f"{case.case_id}: {error}") from error
+    return Scan(case, volume, landmarks, label_map)
+
+
+def on_grid(label_map: LabelMap, grid: Grid, path: Path) -> LabelMap:
+    """The label map on an image's grid: exact where it is only stored in another orientation, else nearest neighbour.
+
+    Raises: BrokenFile that names ``path`` when none of its labels lie within the image.
+    """
+    turned = label_map.reoriented(grid.axcodes)
+    if not turned.grid.differences(grid, SAME_PLACE_VOXELS):
+        return LabelMap(turned.voxels, grid)
+    moved = resample(label_map, grid)
+    before = int((label_map.voxels != 0).sum()) * label_map.grid.voxel_volume_mm3
+    after = int((moved.voxels != 0).sum()) * grid.voxel_volume_mm3
+    differences = "; ".join(turned.grid.differences(grid))
+    if before > 0 and after == 0:
+        raise BrokenFile(f"{path}: no label of it lies within the image ({differences}); it belongs to another scan.")
+    log.warning(
+        "%s: the label map lies on another grid than its image (%s) and is resampled; %.0f %% of its volume is kept.",
+        path,
+        differences,
+        100 * after / before if before else 100,
+    )
+    return moved

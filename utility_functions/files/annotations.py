@@ -1,0 +1,124 @@
+"""Landmarks on disk: every format that is read, by suffix and content, and those that are written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.frames import swap_lps_ras
+from utility_functions.files.landmark_json import read_points
+from utility_functions.files.landmark_points import landmarks_of
+from utility_functions.files.landmark_text import read_csv, read_lml
+from utility_functions.files.writing import write_text
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+
+LANDMARK_SUFFIXES = (".lml", ".json", ".csv")
+MARKUPS_SCHEMA = (
+    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
+    "markups-schema-v1.0.3.json#"
+)
+
+
+def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
+    """Landmarks in RAS+ mm from .lml, VerSe JSON, plain JSON, CSV, Slicer markups or VID keypoints.
+
+    grid: that of the scan, as stored. None reads formats in world mm only, and checks no place.
+    Raises: BrokenFile for unknown levels, missing or doubled ones, and points outside the scan.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BrokenFile(f"{path}: there is no such file.")
+    suffix = path.suffix.lower()
+    if suffix == ".lml":
+        points = read_lml(path, grid)
+    elif suffix == ".csv":
+        points = read_csv(path)
+    elif suffix == ".json":
+        points = read_points(path, grid)
+    else:
+        raise BrokenFile(
+            f"{path}: landmarks are read from {', '.join(LANDMARK_SUFFIXES)}, not from {suffix or 'this'}."
+        )
+    return landmarks_of(path, points, grid)
+
+
+def write_verse_json(landmarks: Landmarks, path: Path, grid: Grid) -> None:
+    """VerSe centroids: indices on ``grid``, in its stored orientation. Levels without a VerSe id (S2) are left out."""
+    entries: list[dict[str, Any]] = [{"direction": list(grid.axcodes)}]
+    for name, point in landmarks:
+        if name in VERSE_IDS:
+            x, y, z = (round(float(value), 2) for value in grid.to_index(point))
+            entries.append({"label": VERSE_IDS[name], "X": x, "Y": y, "Z": z})
+    write_text(path, json.dumps(entries))
+
+
+def write_markups(landmarks: Landmarks, path: Path) -> None:
+    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm."""
+    points = [
+        {
+            "id": str(place),
+            "label": name,
+            "description": "",
+            "associatedNodeID": "",
+            "position": [round(float(value), 4) for value in swap_lps_ras(point)],
+            "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],
+            "selected": True,
+            "locked": False,
+            "visibility": True,
+            "positionStatus": "defined",
+        }
+        for place, (name, point) in enumerate(landmarks, start=1)
+    ]
+    markup = {
+        "type": "Fiducial",
+        "coordinateSystem": "LPS",
+        "coordinateUnits": "mm",
+        "locked": False,
+        "fixedNumberOfControlPoints": False,
+        "labelFormat": "%N-%d",
+        "lastUsedControlPointNumber": len(points),
+        "controlPoints": points,
+    }
+    write_text(path, json.dumps({"@schema": MARKUPS_SCHEMA, "markups": [markup]}, indent=1))
+
+
+def write_lml(landmarks: Landmarks, path: Path, grid: Grid) -> None:
+    """CSI .lml: mm from the first voxel along the array axes of ``grid``; id 0 for the variants CSI does not know."""
+    lines = ["id\tname\tx\ty\tz"]
+    for name, point in landmarks:
+        x, y, z = grid.to_index(point) * np.asarray(grid.spacing_mm)
+        lines.append(f"{CSI_LEVELS.get(name, 0)}\t{name}_center\t{x:.4f}\t{y:.4f}\t{z:.4f}")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_landmarks_csv(landmarks: Landmarks, path: Path) -> None:
+    """Columns name, x, y, z (RAS mm) and score."""
+    table = io.StringIO()
+    rows = csv.DictWriter(table, ["name", "x", "y", "z", "score"], lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(_rows(landmarks))
+    write_text(path, table.getvalue())
+
+
+def write_landmarks_json(landmarks: Landmarks, path: Path) -> None:
+    """A list of {"name", "x", "y", "z", "score"}; RAS mm."""
+    write_text(path, json.dumps(_rows(landmarks), indent=1))
+
+
+def _rows(landmarks: Landmarks) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            **{axis: round(float(v), 4) for axis, v in zip("xyz", point, strict=True)},
+            "score": float(score),
+        }
+        for (name, point), score in zip(landmarks, landmarks.scores, strict=True)
+    ]

@@ -1,0 +1,153 @@
+"""DICOM series: which files of a folder make up one series, and their voxels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.dicom_stack import Slice, stacked
+from utility_functions.files.stored_image import StoredImage
+from utility_functions.geometry.grid import Grid
+
+log = logging.getLogger(__name__)
+
+MODALITY, SERIES_NAME, SERIES_UID, IMAGE_TYPE = "0008|0060", "0008|103e", "0020|000e", "0008|0008"
+PATIENT_ID, STUDY_UID = "0010|0020", "0020|000d"
+POSITION, ORIENTATION, PIXEL_SPACING, SAMPLES = "0020|0032", "0020|0037", "0028|0030", "0028|0002"
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file bears DICOM's mark at byte 128."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def is_series(folder: Path) -> bool:
+    """Whether the folder itself holds a DICOM file."""
+    return any(True for _ in _dicom_files(folder))
+
+
+def describe(path: Path) -> dict[str, str]:
+    """Modality, patient and study of a DICOM file, or of the first one in a folder; "" where it does not say."""
+    reader = _header(next(_dicom_files(path)) if path.is_dir() else path)
+    return {"modality": _tag(reader, MODALITY), "patient": _tag(reader, PATIENT_ID), "study": _tag(reader, STUDY_UID)}
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the series' voxels lie, from headers alone."""
+    return stacked(path, _series(path))[1]
+
+
+def read_stored(path: Path) -> StoredImage:
+    """The voxels of the series in ``path`` (a folder, or one of its files), each slice with its own scale applied."""
+    slices, grid = stacked(path, _series(path))
+    planes = []
+    for one in slices:
+        try:
+            planes.append(sitk.GetArrayFromImage(sitk.ReadImage(str(one.path)))[0].T)
+        except (RuntimeError, MemoryError) as error:
+            raise BrokenFile(f"{one.path}: its voxels cannot be read, the file is cut short or damaged.") from error
+    return StoredImage(path, grid, np.stack(planes, axis=-1))
+
+
+def _dicom_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(".") and path.name != "DICOMDIR" and path.is_file() and is_dicom(path):
+            yield path
+
+
+def _series(path: Path) -> list[Slice]:
+    """The slices of the one series in a folder, or of the series that one file belongs to."""
+    folder = path if path.is_dir() else path.parent
+    wanted = "" if path.is_dir() else _slice(path).series_uid
+    slices = [_slice(file) for file in _dicom_files(folder)]
+    if wanted:
+        slices = [one for one in slices if one.series_uid == wanted]
+    if not slices:
+        raise BrokenFile(f"{path}: is a folder without DICOM files.")
+    slices = _without(slices, [one for one in slices if not one.placed], "have no place in the patient", path)
+    slices = _without(slices, [one for one in slices if one.localiser], "are localisers", path)
+    names: dict[str, list[Slice]] = {}
+    for one in slices:
+        names.setdefault(one.series_uid, []).append(one)
+    if len(names) > 1:
+        found = "; ".join(
+            f"{s[0].series_name or 'unnamed'}: {len(s)} images, such as {s[0].path.name}" for s in names.values()
+        )
+        raise BrokenFile(
+            f"{path}: holds {len(names)} series; give one a folder of its own, or name one of its files as the scan "
+            f"({found})."
+        )
+    return slices
+
+
+def _without(slices: list[Slice], left_out: list[Slice], why: str, path: Path) -> list[Slice]:
+    """The other slices; a BrokenFile when none are left."""
+    if len(left_out) == len(slices):
+        raise BrokenFile(f"{path}: all of its {len(slices)} DICOM images {why}.")
+    if left_out:
+        log.warning("%s: %d DICOM images %s and are left out.", path, len(left_out), why)
+    return [one for one in slices if one not in left_out]
+
+
+def _header(path: Path) -> sitk.ImageFileReader:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.LoadPrivateTagsOff()
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise BrokenFile(f"{path}: is a DICOM file without a readable image, or cut short.") from error
+    return reader
+
+
+def _slice(path: Path) -> Slice:
+    reader = _header(path)
+    size = reader.GetSize()
+    if len(size) > 2 and size[2] > 1:
+        raise BrokenFile(f"{path}: holds {size[2]} frames in one file; convert it to NIfTI or to one file per slice.")
+    if _tag(reader, SAMPLES) not in ("", "1"):
+        raise BrokenFile(f"{path}: is a colour image.")
+    directions = _numbers(path, reader, ORIENTATION, 6)
+    spacing = _numbers(path, reader, PIXEL_SPACING, 2)
+    return Slice(
+        path=path,
+        series_uid=_tag(reader, SERIES_UID),
+        series_name=_tag(reader, SERIES_NAME),
+        localiser="LOCALIZER" in _tag(reader, IMAGE_TYPE).upper(),
+        position_mm=_numbers(path, reader, POSITION, 3),
+        directions=None if directions is None else directions.reshape(2, 3),
+        spacing_mm=None if spacing is None else (float(spacing[1]), float(spacing[0])),  # between rows comes first
+        shape=(int(size[0]), int(size[1])),
+    )
+
+
+def _tag(reader: sitk.ImageFileReader, key: str) -> str:
+    if not reader.HasMetaDataKey(key):
+        return ""
+    text = str(reader.GetMetaData(key)).strip("\x00 ")
+    return text.encode("utf-8", "replace").decode()  # old files name neither their alphabet nor keep to it
+
+
+def _numbers(path: Path, reader: sitk.ImageFileReader, key: str, count: int) -> np.ndarray | None:
+    """The numbers of a tag, or None where it is absent."""
+    text = _tag(reader, key)
+    if not text:
+        return None
+    try:
+        numbers = np.array([float(part) for part in text.split("\\")])
+    except ValueError:
+        numbers = np.array([np.nan])
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise BrokenFile(
+            f"{path}: DICOM tag ({key.replace('|', ',')}) must hold {count} numbers, but it holds {text!r}."
+        )
+    return numbers

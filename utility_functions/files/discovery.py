@@ -1,0 +1,111 @@
+"""Scans found in a folder: image files and DICOM series, with the annotations that their names point to."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from utility_functions.files import dicom, siblings
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.cases import Case
+from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
+
+SPLITS = {
+    "training": ("training", "train", "tr"),
+    "validation": ("validation", "val", "valid", "dev"),
+    "testing": ("testing", "test", "ts"),
+}
+_MR_WORDS = re.compile(r"(^|[_.-])(t1|t2|t1w|t2w|pdw?|mri?|flair|stir|dixon|space)([_.-]|$)", re.IGNORECASE)
+_SPIDER_NAME = re.compile(r"^(\d+)_t[12](_space)?$", re.IGNORECASE)
+_SUBJECT = re.compile(r"(^|_)(sub-[A-Za-z0-9]+)")
+# Files with these endings are never opened in search of DICOM.
+_NOT_DICOM = (".json", ".csv", ".tsv", ".txt", ".lml", ".md", ".html", ".png", ".jpg", ".gz", ".raw", ".zraw", ".h5")
+
+
+def cases_in(folder: Path) -> list[Case]:
+    """Every scan below a folder. Raises: BrokenFile when there is none."""
+    found = list(_images(folder, set()))
+    images = [path for path in found if path.is_dir() or not siblings.is_label_map_name(path, folder)]
+    if not images:
+        only = f"only label maps, such as {found[0].name}" if found else f"{', '.join(IMAGE_SUFFIXES)} or DICOM series"
+        raise BrokenFile(f"{folder}: no scan was found in it ({'there are ' if found else 'looked for '}{only}).")
+    names, neighbours = _unique_names(images, folder), siblings.Neighbours()
+    return [case_of(path, name, folder, neighbours) for path, name in zip(images, names, strict=True)]
+
+
+def case_of(
+    image: Path, name: str | None = None, root: Path | None = None, neighbours: siblings.Neighbours | None = None
+) -> Case:
+    """The case of one image file or DICOM folder, with the annotations that lie beside it.
+
+    root: the folder that was searched; folders below it may tell the split.
+    """
+    neighbours = neighbours or siblings.Neighbours()
+    patient, modality = patient_and_modality(image)
+    return Case(
+        case_id=name or stem_of(image),
+        image_path=image,
+        patient=patient,
+        modality=modality,
+        split=_split_of(image.relative_to(root).parts[:-1]) if root is not None else "",
+        landmarks_path=siblings.landmarks_of(image, neighbours),
+        label_map_path=siblings.label_map_of(image, neighbours),
+    )
+
+
+def patient_and_modality(image: Path) -> tuple[str, str]:
+    """Patient ("" where nothing tells) and "CT" or "MR", from the DICOM header or from the file's name."""
+    if image.is_dir() or suffix_of(image) is None:
+        facts = dicom.describe(image)
+        return _pseudonym(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
+    stem = stem_of(image)
+    spider, subject = _SPIDER_NAME.match(stem), _SUBJECT.search(stem)
+    patient = subject.group(2) if subject else spider.group(1) if spider else ""
+    return patient, "MR" if _MR_WORDS.search(stem) else "CT"
+
+
+def split_named(word: str) -> str | None:
+    """ "training", "validation" or "testing" for the ways in which they are written, or None."""
+    return next((split for split, words in SPLITS.items() if word.strip().lower() in words), None)
+
+
+def _split_of(folders: Sequence[str]) -> str:
+    """The split that a folder's name tells, such as "dataset-01training"; "" when none does."""
+    words = [word for folder in folders for word in re.findall(r"[a-z]+", folder.lower())]
+    return next((split for word in words if (split := split_named(word))), "")
+
+
+def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Image files and DICOM series folders below a folder, in order; hidden ones and loops of links left out."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    unknown = [path for path in entries if path.is_file() and suffix_of(path) is None]
+    if any(dicom.is_dicom(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
+        yield folder
+    for path in entries:
+        if path.is_file() and suffix_of(path) is not None:
+            yield path
+        elif path.is_dir():
+            yield from _images(path, seen)
+
+
+def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:
+    """Stems; where one is not unique, the path below the folder, and where that is not, with the suffix."""
+    names = [stem_of(path) for path in images]
+    for longer in (
+        lambda path: (*path.relative_to(folder).parts[:-1], stem_of(path)),
+        lambda path: path.relative_to(folder).parts,
+    ):
+        count = Counter(names)
+        names = ["_".join(longer(path)) if count[name] > 1 else name for path, name in zip(images, names, strict=True)]
+    return names
+
+
+def _pseudonym(patient: str) -> str:
+    """A patient's id in a form that tells nobody who it is."""
+    return "patient-" + hashlib.sha256(patient.encode()).hexdigest()[:12] if patient else ""

@@ -1,0 +1,75 @@
+"""MetaImage and NRRD files, by SimpleITK."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.frames import swap_lps_ras
+from utility_functions.files.stored_image import StoredImage, grid_of, require_spacing, three_axes
+from utility_functions.geometry.grid import Grid
+
+log = logging.getLogger(__name__)
+
+PATIENT_SPACES = ("left-posterior-superior",)  # what ITK turns every anatomical NRRD space into
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the voxels lie, from the header alone."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise BrokenFile(f"{path}: is not a readable {path.suffix} image.") from error
+    shape = three_axes(path, reader.GetSize())
+    if reader.GetNumberOfComponents() != 1:
+        raise BrokenFile(
+            f"{path}: each voxel must be one number, but the file stores {reader.GetNumberOfComponents()}."
+        )
+    spacing = reader.GetSpacing()[:3]
+    require_spacing(path, spacing)
+    if path.suffix.lower() == ".nrrd":
+        space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else "no space"
+        if space not in PATIENT_SPACES:
+            log.warning(
+                "%s: NO ORIENTATION IS KNOWN (NRRD header: %s); its axes are taken as left, posterior, superior.",
+                path,
+                space,
+            )
+    n = reader.GetDimension()
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(reader.GetDirection(), (n, n))[:3, :3] * np.asarray(spacing)
+    affine[:3, 3] = reader.GetOrigin()[:3]
+    return grid_of(path, shape, swap_lps_ras(affine))
+
+
+def read_stored(path: Path) -> StoredImage:
+    """The voxels as stored."""
+    grid = read_grid(path)
+    try:
+        voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    except (RuntimeError, MemoryError) as error:
+        raise BrokenFile(
+            f"{path}: its voxels cannot be read, the file is cut short, damaged or without its data."
+        ) from error
+    return StoredImage(path, grid, voxels.T.reshape(grid.shape, order="F"))
+
+
+def write(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
+    """Write to ``path``, compressed, in the format of its suffix."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
+    affine = swap_lps_ras(grid.affine)
+    image.SetSpacing(grid.spacing_mm)
+    image.SetOrigin(affine[:3, 3].tolist())
+    image.SetDirection((affine[:3, :3] / np.asarray(grid.spacing_mm)).ravel().tolist())
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+    except RuntimeError as error:
+        raise OSError(f"{path} cannot be written.") from error

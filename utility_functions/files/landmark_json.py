@@ -1,0 +1,124 @@
+"""Landmarks in JSON: VerSe centroids, Slicer markups, VID keypoints and a plain list of name, x, y, z."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.frames import swap_lps_ras
+from utility_functions.files.landmark_points import Point, named, named_by_id, number
+from utility_functions.geometry.grid import Grid, direction_matrix
+
+log = logging.getLogger(__name__)
+
+FORMS = 'VerSe centroids, Slicer markups, VID keypoints, or a list of {"name", "x", "y", "z"} in RAS mm'
+
+
+def read_points(path: Path, grid: Grid | None) -> list[Point]:
+    """The points of a JSON file, its form told from its content. Raises: BrokenFile."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BrokenFile(f"{path}: is not a JSON file.") from error
+    if isinstance(content, dict) and isinstance(content.get("markups"), list):
+        return _markups(path, content["markups"])
+    if isinstance(content, list) and not content:
+        return []
+    if isinstance(content, list) and all(isinstance(entry, dict) for entry in content):
+        if any("direction" in entry or "label" in entry for entry in content):
+            return _verse(path, content, grid)
+        if any("coordinates" in entry for entry in content):
+            return _keypoints(path, content)
+        if any("name" in entry for entry in content):
+            return [_plain(path, entry) for entry in content]
+    raise BrokenFile(f"{path}: holds none of the known forms of landmarks ({FORMS}).")
+
+
+def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list[Point]:
+    """X, Y, Z are voxel indices along the array axes in the orientation that "direction" names, from 0."""
+    if grid is None:
+        raise BrokenFile(f"{path}: VerSe centroids are voxel indices, which mean nothing without their scan.")
+    named_directions = [entry["direction"] for entry in entries if "direction" in entry]
+    if len(named_directions) != 1:
+        raise BrokenFile(f'{path}: must name one "direction" of its axes, such as ["P", "I", "R"].')
+    try:
+        axcodes = "".join(named_directions[0]).upper()
+        direction_matrix(axcodes)
+    except (TypeError, ValueError) as error:
+        raise BrokenFile(f"{path}: {named_directions[0]!r} is no direction of three axes.") from error
+    stored = grid.reoriented(axcodes)
+    points = []
+    for entry in entries:
+        if "direction" in entry:
+            continue
+        name = named_by_id(path, _value(path, entry, "label", "an entry"))
+        index = [number(path, _value(path, entry, axis, name), f"{axis} of {name}") for axis in "XYZ"]
+        if any(math.isnan(value) for value in index):
+            log.info("%s: %s has no position (NaN) and is left out.", path, name)
+            continue
+        x, y, z = stored.to_mm(index)
+        points.append(Point(name, (float(x), float(y), float(z))))
+    return points
+
+
+def _plain(path: Path, entry: dict[str, Any]) -> Point:
+    """{"name", "x", "y", "z"} and optionally "score"; RAS mm."""
+    text = _value(path, entry, "name", "an entry")
+    name = named(path, text) if text else ""
+    x, y, z = (number(path, _value(path, entry, axis, name or "an entry"), f"{axis} of {name}") for axis in "xyz")
+    return Point(name, (x, y, z), number(path, entry.get("score", 1.0), f"score of {name}"))
+
+
+def _markups(path: Path, markups: list[Any]) -> list[Point]:
+    """Control points of Slicer 5; "coordinateSystem" says whether they are LPS (also when absent) or RAS."""
+    points = []
+    for markup in markups:
+        if not isinstance(markup, dict) or not isinstance(markup.get("controlPoints", []), list):
+            raise BrokenFile(f"{path}: is no list of Slicer markups.")
+        system = str(markup.get("coordinateSystem", "LPS")).upper()
+        if system not in ("LPS", "RAS"):
+            raise BrokenFile(f"{path}: coordinateSystem must be LPS or RAS, but it is {system}.")
+        unit = markup.get("coordinateUnits", "mm")
+        if unit not in ("mm", ["mm", "UCUM", "millimeter"]):
+            raise BrokenFile(f"{path}: coordinateUnits must be mm, but they are {unit!r}.")
+        for control in markup.get("controlPoints", []):
+            if not isinstance(control, dict):
+                raise BrokenFile(f"{path}: is no list of Slicer markups.")
+            if control.get("positionStatus", "defined") != "defined":
+                continue
+            text = control.get("label", "")
+            name = named(path, text) if text else ""
+            points.append(Point(name, _position(path, control.get("position"), name, system)))
+    return points
+
+
+def _keypoints(path: Path, entries: list[dict[str, Any]]) -> list[Point]:
+    """VID (Buergin et al. 2023): "world_space" in LPS mm; only bodies are landmarks; detections bear no level."""
+    points = []
+    for entry in entries:
+        kind, place = entry.get("type"), entry.get("coordinates")
+        if not isinstance(kind, dict) or not isinstance(place, dict):
+            raise BrokenFile(f'{path}: each keypoint needs a "type" and "coordinates".')
+        if kind.get("keypoint_type") == "body":
+            name = named(path, kind["spine_level"]) if "spine_level" in kind else ""
+            points.append(Point(name, _position(path, place.get("world_space"), name, "LPS")))
+    return points
+
+
+def _position(path: Path, values: Any, name: str, system: str) -> tuple[float, float, float]:
+    """Three numbers in mm as RAS."""
+    if not isinstance(values, list) or len(values) != 3:
+        raise BrokenFile(f"{path}: {name or 'a point'} must have a position of three numbers, but it has {values!r}.")
+    position = [number(path, value, f"position of {name or 'a point'}") for value in values]
+    x, y, z = swap_lps_ras(position) if system == "LPS" else position
+    return float(x), float(y), float(z)
+
+
+def _value(path: Path, entry: dict[str, Any], key: str, what: str) -> Any:
+    if key not in entry:
+        raise BrokenFile(f"{path}: {what} has no {key!r} ({json.dumps(entry)[:80]}).")
+    return entry[key]

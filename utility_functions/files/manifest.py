@@ -1,0 +1,137 @@
+"""From what the user points at (a scan, a folder, a manifest) to cases, and cases parted by patient."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.cases import Case
+from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
+from utility_functions.files.images import is_image, stem_of
+
+MANIFEST_NAME = "manifest.csv"
+REQUIRED_COLUMNS = ("name", "image_path")
+MODALITIES = {"ct": "CT", "mr": "MR", "mri": "MR"}
+
+
+def find_cases(source: Path, split: str | None = None) -> list[Case]:
+    """The cases of an image file, a DICOM series folder, a folder of scans or a CSV manifest.
+
+    A folder that holds a manifest.csv is read through it. ``split`` keeps "training", "validation" or "testing".
+    Raises: BrokenFile when nothing is found, and ValueError for a split that no case belongs to.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise BrokenFile(f"{source}: there is no such file or folder.")
+    if source.is_file():
+        cases = _cases_of_file(source)
+    elif (source / MANIFEST_NAME).is_file():
+        cases = read_manifest(source / MANIFEST_NAME)
+    else:
+        cases = cases_in(source)
+    return cases if split is None else _only_split(cases, split, source)
+
+
+def read_manifest(path: Path) -> list[Case]:
+    """A CSV with the columns name, image_path and, each if there is one, type, mask_path, centroid_json_path.
+
+    Paths are absolute or relative to the CSV. type holds the split (training, validation, testing) or the modality
+    (CT, MR); the columns split, modality and patient say the same without doubt. Raises: BrokenFile.
+    """
+    try:
+        table = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    except UnicodeDecodeError as error:
+        raise BrokenFile(f"{path}: is not a text file.") from error
+    columns = [column.strip() for column in table.fieldnames or []]
+    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+    if missing:
+        raise BrokenFile(
+            f"{path}: a manifest needs the columns name, type, image_path, mask_path, centroid_json_path; "
+            f"{', '.join(missing)} missing."
+        )
+    cases: list[Case] = []
+    for line, values in enumerate(table, start=2):
+        row = {(key or "").strip(): value.strip() for key, value in values.items() if isinstance(value, str)}
+        if any(row.values()):
+            cases.append(_case_of_row(path, line, row))
+    if not cases:
+        raise BrokenFile(f"{path}: the manifest lists no scan.")
+    names = [case.case_id for case in cases]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BrokenFile(f"{path}: each name may stand once, but {', '.join(twice[:5])} stands in it more than once.")
+    return cases
+
+
+def split_by_patient(cases: Sequence[Case], fraction: float, seed: int) -> tuple[list[Case], list[Case]]:
+    """The cases in two parts, the second with about ``fraction`` of the patients (at least one, never all).
+
+    No patient is parted; the same seed gives the same parts whatever the order of the cases.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"The share of patients held out lies between 0 and 1. Received: {fraction}.")
+    patients = sorted({case.patient for case in cases})
+    if len(patients) < 2:
+        raise ValueError(f"Two parts need scans of at least two patients. Received: {len(patients)} patient.")
+    count = min(max(round(fraction * len(patients)), 1), len(patients) - 1)
+    held_out = {patients[i] for i in np.random.default_rng(seed).permutation(len(patients))[:count]}
+    return [c for c in cases if c.patient not in held_out], [c for c in cases if c.patient in held_out]
+
+
+def _cases_of_file(source: Path) -> list[Case]:
+    if source.suffix.lower() == ".csv":
+        return read_manifest(source)
+    if not is_image(source):
+        raise BrokenFile(f"{source}: is neither an image that can be read nor a CSV manifest.")
+    return [case_of(source)]
+
+
+def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
+    where = f"{path}, line {line}"
+    image = _listed(path, where, row, "image_path")
+    if image is None:
+        raise BrokenFile(f"{where}: image_path is empty.")
+    split, modality, kind = row.get("split", ""), row.get("modality", ""), row.get("type", "")
+    if kind.lower() in MODALITIES:
+        modality = modality or kind
+    else:
+        split = split or kind
+    if split and split_named(split) is None:
+        raise BrokenFile(f"{where}: type is training, validation, testing, CT, MR or empty, but it is {split!r}.")
+    if modality and modality.lower() not in MODALITIES:
+        raise BrokenFile(f"{where}: modality is CT or MR, but it is {modality!r}.")
+    patient, guessed = patient_and_modality(image)
+    return Case(
+        case_id=(row.get("name") or stem_of(image)).replace("/", "_").replace("\\", "_"),
+        image_path=image,
+        patient=row.get("patient") or patient,
+        modality=MODALITIES.get(modality.lower(), guessed),
+        split=split_named(split) or "",
+        landmarks_path=_listed(path, where, row, "centroid_json_path"),
+        label_map_path=_listed(path, where, row, "mask_path"),
+    )
+
+
+def _listed(manifest: Path, where: str, row: dict[str, str], column: str) -> Path | None:
+    """The file that a row names, None where it names none. Raises: BrokenFile when it is not there."""
+    if not row.get(column):
+        return None
+    path = manifest.parent / row[column].replace("\\", "/")
+    if not path.exists():
+        raise BrokenFile(f"{where}: {column} names {row[column]}, which is not there.")
+    return path
+
+
+def _only_split(cases: list[Case], split: str, source: Path) -> list[Case]:
+    wanted = split_named(split)
+    if wanted is None:
+        raise ValueError(f"A split is training, validation or testing. Received: {split!r}.")
+    kept = [case for case in cases if case.split == wanted]
+    if not kept:
+        there = sorted({case.split or "no split" for case in cases})
+        raise ValueError(f"{source} has no {wanted} cases, only {', '.join(there)}. Received: split {split!r}.")
+    return kept

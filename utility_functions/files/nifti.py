@@ -1,0 +1,131 @@
+"""NIfTI files: read from the header's own numbers, with its two affines weighed, and written with both."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.openers import ImageOpener
+from nibabel.spatialimages import HeaderDataError
+from nibabel.volumeutils import array_from_file
+from numpy.typing import NDArray
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.stored_image import StoredImage, grid_of, require_spacing, three_axes
+from utility_functions.geometry.grid import Grid
+
+log = logging.getLogger(__name__)
+
+# Header sizes of NIfTI-1 and NIfTI-2, and where each keeps its magic letters.
+FORMATS = {348: (nib.Nifti1Header, 344), 540: (nib.Nifti2Header, 4)}
+MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # metre, micrometre; anything else is mm
+MOST_DEFLATED = 1032  # deflate never packs tighter than this
+DIFFERENT_VOXELS = 0.05  # sform and qform that place a voxel this far apart are said to differ
+READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, HeaderDataError, OverflowError, MemoryError)
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the voxels lie, from the header alone."""
+    header = _read_header(path)
+    return _grid(path, header)
+
+
+def read_stored(path: Path) -> StoredImage:
+    """The voxels as stored, with their scale."""
+    header = _read_header(path)
+    grid = _grid(path, header)
+    try:
+        kind = header.get_data_dtype()
+        slope, intercept = header.get_slope_inter()
+        size = path.stat().st_size * (MOST_DEFLATED if path.name.lower().endswith(".gz") else 1)
+        if int(np.prod(grid.shape)) * kind.itemsize > size:
+            raise EOFError("the file is too short for its header")
+        with ImageOpener(path) as file:
+            voxels = array_from_file(grid.shape, kind, file, header.get_data_offset(), mmap=False)
+    except READ_ERRORS as error:
+        raise BrokenFile(
+            f"{path}: its voxels cannot be read, the file is cut short or damaged ({_reason(error)})."
+        ) from error
+    return StoredImage(path, grid, voxels, 1.0 if slope is None else float(slope), float(intercept or 0.0))
+
+
+def write(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
+    """Write to ``path`` with sform and qform code 1 and units of mm.
+
+    A qform holds no shear; on a sheared grid its code is 0, so that no reader takes it for the truth.
+    """
+    if voxels.dtype == np.int64:
+        voxels = voxels.astype(np.int32)
+    image = nib.Nifti1Image(voxels, grid.affine)
+    header = image.header
+    header.set_sform(grid.affine, code=1)
+    header.set_qform(grid.affine, code=1)
+    if not Grid(grid.shape, header.get_qform()).same_as(grid):
+        header["qform_code"] = 0
+    header.set_xyzt_units("mm")
+    nib.save(image, path)
+
+
+def _read_header(path: Path) -> Any:
+    """The header as it stands in the file; nibabel's own repairs, which turn a spacing of 0 into 1, are not made."""
+    try:
+        with ImageOpener(path) as file:
+            start = file.read(540)
+            for size, (kind, magic) in FORMATS.items():
+                if len(start) >= size and start[magic : magic + 3] in (b"n+1", b"n+2"):
+                    return kind(start[:size], check=False)
+    except READ_ERRORS as error:
+        raise BrokenFile(f"{path}: cannot be read as NIfTI ({_reason(error)}).") from error
+    raise BrokenFile(f"{path}: is not a NIfTI file, whatever its name says.")
+
+
+def _grid(path: Path, header: Any) -> Grid:
+    dim = [int(n) for n in header["dim"]]
+    if not 1 <= dim[0] <= 7:
+        raise BrokenFile(f"{path}: its NIfTI header claims {dim[0]} dimensions.")
+    shape = three_axes(path, dim[1 : 1 + dim[0]])
+    require_spacing(path, header["pixdim"][1:4])
+    return grid_of(path, shape, _affine(path, header, shape))
+
+
+def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    """The sform where it has a code, else the qform, else spacing alone; said where there is a doubt."""
+    try:
+        sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+    except READ_ERRORS as error:
+        raise BrokenFile(f"{path}: its orientation cannot be read ({_reason(error)}).") from error
+    spacing = np.asarray(header["pixdim"][1:4], float)
+    if sform is None and qform is None:
+        log.warning(
+            "%s: NO ORIENTATION IS KNOWN (sform and qform code are both 0); its axes are taken to run to the patient's "
+            "right, anterior and superior, so left and right, and even the direction of the spine, may be wrong.",
+            path,
+        )
+        affine = np.diag([*spacing, 1.0])
+    elif sform is None:
+        affine = qform
+    else:
+        affine = sform
+        if qform is not None:
+            apart = _largest_distance(sform, qform, shape)
+            if not apart <= DIFFERENT_VOXELS * spacing.min():
+                log.warning("%s: sform and qform place voxels up to %.3g mm apart; the sform is used.", path, apart)
+    scale = MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    if scale != 1.0:
+        log.warning("%s: the header gives lengths in units of %g mm.", path, scale)
+        affine = np.diag([scale, scale, scale, 1.0]) @ affine
+    return np.asarray(affine, float)
+
+
+def _largest_distance(one: NDArray[Any], other: NDArray[Any], shape: tuple[int, int, int]) -> float:
+    """How far apart in mm the two affines place a corner voxel at most."""
+    corners = np.array([[x, y, z, 1] for x in (0, shape[0] - 1) for y in (0, shape[1] - 1) for z in (0, shape[2] - 1)])
+    return float(np.linalg.norm(corners @ (one - other).T, axis=1).max())
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,121 @@
+"""What a file says of its voxels before they are trusted: layout, stored values and their scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.geometry.grid import Grid
+
+MOST_VOXELS = 4_000_000_000
+"""A header that claims more is taken for broken; a whole body at 0.5 mm has about 3e9."""
+LABEL_TOLERANCE = 1e-3
+"""A label map's values may miss a whole number by this much, as files with a scale factor do."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """Voxels as they lie in the file: intensity = stored * slope + intercept."""
+
+    path: Path
+    grid: Grid
+    stored: NDArray[Any]
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.stored.dtype.kind not in "iufb":
+            raise BrokenFile(f"{self.path}: each voxel must be one number, but the file stores {self.stored.dtype}.")
+
+    def intensities(self) -> NDArray[Any]:
+        """int16 where whole numbers fit it, else float32. Raises: BrokenFile for NaN or infinite voxels."""
+        whole = (
+            self.stored.dtype.kind in "iub" and self.slope == int(self.slope) and self.intercept == int(self.intercept)
+        )
+        if whole:
+            ends = [int(end) * int(self.slope) + int(self.intercept) for end in (self.stored.min(), self.stored.max())]
+            if min(ends) >= -(2**15) and max(ends) < 2**15:
+                if (self.slope, self.intercept) == (1.0, 0.0):
+                    return self.stored.astype(np.int16, copy=False)
+                wide = self.stored.astype(np.int64 if self.stored.dtype.itemsize > 2 else np.int32)
+                return (wide * int(self.slope) + int(self.intercept)).astype(np.int16)
+        with np.errstate(over="ignore"):
+            values = self.stored.astype(np.float32, copy=False)
+            if (self.slope, self.intercept) != (1.0, 0.0):
+                values = values * np.float32(self.slope) + np.float32(self.intercept)
+        self._require_finite(values)
+        return values
+
+    def labels(self) -> NDArray[Any]:
+        """The smallest integer type that holds them. Raises: BrokenFile where a value is no whole number."""
+        values = self.stored
+        if values.dtype.kind == "f" or (self.slope, self.intercept) != (1.0, 0.0):
+            values = values.astype(np.float64) * self.slope + self.intercept
+            self._require_finite(values)
+            whole = np.rint(values)
+            off = np.abs(values - whole) > LABEL_TOLERANCE
+            if off.any():
+                raise BrokenFile(
+                    f"{self.path}: a label map holds whole numbers, but {int(off.sum())} voxels do not, "
+                    f"for example {values[off][0]:.4g}."
+                )
+            values = whole
+        return values.astype(smallest_integer_type(values.min(), values.max()), copy=False)
+
+    def _require_finite(self, values: NDArray[Any]) -> None:
+        broken = int(values.size - np.count_nonzero(np.isfinite(values)))
+        if broken:
+            share = "all" if broken == values.size else str(broken)
+            raise BrokenFile(
+                f"{self.path}: {share} of its {values.size} voxels are NaN or infinite; give them a value first."
+            )
+
+
+def smallest_integer_type(low: float, high: float) -> np.dtype[Any]:
+    """The smallest of uint8, int16, uint16, int32, int64 that holds low..high."""
+    for kind in (np.uint8, np.int16, np.uint16, np.int32):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return np.dtype(kind)
+    return np.dtype(np.int64)
+
+
+def three_axes(path: Path, shape: Sequence[int]) -> tuple[int, int, int]:
+    """The three axes of a header's ``shape``, a fourth of length one left out.
+
+    Raises: BrokenFile for two-dimensional and time-resolved images, and for sizes that no scan has.
+    """
+    sizes = [int(n) for n in shape]
+    words = " x ".join(str(n) for n in sizes)
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes.pop()
+    if len(sizes) > 3:
+        raise BrokenFile(f"{path}: has {len(sizes)} dimensions ({words}); save one three-dimensional image of it.")
+    if len(sizes) < 3 or (min(sizes) == 1):
+        raise BrokenFile(f"{path}: is two-dimensional ({words}); a scan needs at least two voxels along three axes.")
+    if min(sizes) < 1:
+        raise BrokenFile(f"{path}: its header claims {words} voxels.")
+    if np.prod(sizes, dtype=float) > MOST_VOXELS:
+        raise BrokenFile(f"{path}: its header claims {words} voxels, more than the {MOST_VOXELS:.0e} that can be read.")
+    return sizes[0], sizes[1], sizes[2]
+
+
+def require_spacing(path: Path, spacing: Sequence[float]) -> None:
+    """Raise a BrokenFile unless every spacing is a number above zero."""
+    values = np.asarray(spacing, float)
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        words = " x ".join(f"{value:g}" for value in values)
+        raise BrokenFile(f"{path}: voxel spacing must be above zero, but the header says {words} mm.")
+
+
+def grid_of(path: Path, shape: tuple[int, int, int], affine: NDArray[np.float64]) -> Grid:
+    """The grid, its errors naming the file."""
+    try:
+        return Grid(shape, affine)
+    except ValueError as error:
+        raise BrokenFile(f"{path}: {error}") from error

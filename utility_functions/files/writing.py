@@ -1,0 +1,40 @@
+"""Files that are either written whole or not at all: written beside their place, then moved there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path of the same name, in a hidden folder beside ``path``, to write to; moved into place at the end.
+
+    Missing parent folders are made. When the block raises or the process dies, what stood at ``path`` is still
+    there. Files written next to the yielded path (the .raw of an .mhd) move along, before it.
+
+    Raises: OSError that names ``path`` when its folder cannot be written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} cannot be written: a folder of that name is there.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
+    try:
+        yield room / path.name
+        for written in sorted(room.iterdir(), key=lambda item: item.name == path.name):
+            written.replace(path.with_name(written.name))
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """``text`` as UTF-8 at ``path``, written whole."""
+    with written_whole(path) as place:
+        place.write_text(text, encoding="utf-8", newline="\n")
