@@ -1,0 +1,84 @@
+"""The best chain of runs: equal to trying all of them, and right where single votes are wrong."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from utility_functions.anatomy import level_order
+from utility_functions.anatomy.level_order import Run, best_runs
+from utility_functions.anatomy.measures import usual_half_height_mm
+
+
+def votes(levels: list[float], per_slice: int = 10, jitter: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Costs and counts of slices in which all votes stand at the given level."""
+    rng = np.random.default_rng(1)
+    numbers = np.arange(1, 27)
+    drawn = np.asarray(levels)[:, None] + jitter * rng.normal(size=(len(levels), per_slice))
+    costs = np.minimum(np.abs(drawn[:, :, None] - numbers), 2.0).sum(axis=1)
+    return costs, np.full(len(levels), float(per_slice))
+
+
+def cost_of(runs: list[Run], costs: np.ndarray, counts: np.ndarray, spacing: float, dropping: float) -> float:
+    """The total cost of a chain by its plain definition; infinite where it is not allowed."""
+    total = dropping * (counts[: runs[0].start].sum() + counts[runs[-1].stop :].sum())
+    for place, run in enumerate(runs):
+        usual = 2 * usual_half_height_mm(f"L{run.level - 19}" if run.level > 19 else f"T{run.level - 7}")
+        part = (run.stop - run.start) * spacing / usual
+        at_end = place in (0, len(runs) - 1)
+        if part > level_order.HIGHEST_HEIGHT or (part < level_order.LOWEST_HEIGHT and not at_end):
+            return np.inf
+        total += costs[run.start : run.stop, run.level - 1].sum()
+        if not at_end or part > 1:
+            typical = counts.sum() / len(counts) * usual / spacing
+            total += level_order.HEIGHT_WEIGHT * typical * ((part - 1) / level_order.HEIGHT_DEVIATION) ** 2
+    return float(total)
+
+
+def test_the_chain_is_the_cheapest_of_all() -> None:
+    spacing, dropping = 12.0, 1.5
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        costs, counts = votes(list(rng.uniform(19, 24, 7)), jitter=0.5)
+        found = cost_of(best_runs((costs, counts), spacing, dropping), costs, counts, spacing, dropping)
+        everything = [dropping * counts.sum()]
+        for number in (2, 3, 4):
+            for borders in combinations(range(8), number):
+                for first in range(17, 24):
+                    runs = [Run(first + i, a, b) for i, (a, b) in enumerate(zip(borders, borders[1:], strict=False))]
+                    if runs[-1].level <= 24:
+                        everything.append(cost_of(runs, costs, counts, spacing, dropping))
+        assert found <= min(everything) + 1e-9
+
+
+def test_clean_votes_come_back_as_they_are() -> None:
+    levels = [20] * 9 + [21] * 9 + [22] * 9
+    assert best_runs(votes(levels), 4.0, 1.5) == [Run(20, 0, 9), Run(21, 9, 18), Run(22, 18, 27)]
+
+
+def test_a_level_that_no_vote_names_is_not_skipped() -> None:
+    """T-shaped doubt: the network jumps from 20 to 22, but the slices between have room for one more."""
+    levels = [20] * 9 + [20.6] * 3 + [21.4] * 6 + [22] * 9
+    assert [run.level for run in best_runs(votes(levels), 4.0, 1.5)] == [20, 21, 22]
+
+
+@pytest.mark.parametrize("stray", [3.0, 26.0])
+def test_stray_slices_at_an_end_are_dropped(stray) -> None:
+    runs = best_runs(votes([stray] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5)
+    assert runs == [Run(20, 4, 13), Run(21, 13, 22)]
+
+
+def test_a_gap_without_votes_is_bridged() -> None:
+    costs, counts = votes([20] * 9 + [21] * 9 + [22] * 9)
+    costs[9:18], counts[9:18] = 0, 0
+    assert [run.level for run in best_runs((costs, counts), 4.0, 1.5)] == [20, 21, 22]
+
+
+def test_votes_that_fit_no_chain_give_none() -> None:
+    assert best_runs((np.full((5, 26), 20.0), np.full(5, 10.0)), 4.0, 1.5) == []
+
+
+def test_one_slice_is_enough_for_an_answer() -> None:
+    assert [run.level for run in best_runs(votes([5.0]), 4.0, 1.5)] == [5]
