@@ -1,0 +1,97 @@
+"""A phantom scan: deterministic, true to its own landmarks in every storage orientation, plausible in HU and sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.geometry.grid import ALL_ORIENTATIONS
+from utility_functions.phantom.scanner import REGIONS, PhantomScan, make_phantom
+
+
+@pytest.fixture(scope="module")
+def whole() -> PhantomScan:
+    return make_phantom(np.random.default_rng(5), "whole", "whole", 3.0, "RAS")
+
+
+def test_the_same_seed_gives_the_same_voxels() -> None:
+    first, second = (make_phantom(np.random.default_rng(3), spacing_mm=4.0) for _ in range(2))
+    assert np.array_equal(first.volume.voxels, second.volume.voxels)
+    assert np.array_equal(first.label_map.voxels, second.label_map.voxels)
+    assert np.array_equal(first.landmarks.points_mm, second.landmarks.points_mm)
+    assert np.array_equal(first.volume.grid.affine, second.volume.grid.affine)
+
+
+def test_another_seed_gives_another_patient() -> None:
+    first, second = (make_phantom(np.random.default_rng(seed), spacing_mm=4.0) for seed in (3, 4))
+    assert first.volume.grid.shape != second.volume.grid.shape
+
+
+@pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS)
+def test_every_landmark_lies_in_its_own_label(axcodes: str) -> None:
+    scan = make_phantom(np.random.default_rng(len(axcodes) + ALL_ORIENTATIONS.index(axcodes)), "p", None, 4.0, axcodes)
+    assert scan.volume.grid.axcodes == axcodes
+    scan.volume.grid.require_same(scan.label_map.grid, "the phantom")
+    highest = np.asarray(scan.volume.grid.shape) - 1
+    for name, point in scan.landmarks:
+        nearest = np.clip(np.rint(scan.volume.grid.to_index(point)).astype(int), 0, highest)
+        if name != "C1":  # marked in the middle of its ring
+            assert scan.label_map.voxels[tuple(nearest)] == VERSE_IDS[name], name
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_every_region_shows_several_levels(region: str) -> None:
+    scan = make_phantom(np.random.default_rng(1), "p", region, 4.0)
+    assert len(scan.landmarks) >= 4
+    assert scan.volume.voxels.dtype == np.int16
+    assert scan.label_map.voxels.dtype == np.uint8
+
+
+def test_hu_and_labels_are_those_of_a_ct(whole: PhantomScan) -> None:
+    hu, labels = whole.volume.voxels, whole.label_map.voxels
+    assert hu.min() >= -1024
+    assert hu.max() <= 3071
+    assert set(np.unique(labels)) <= {0, *VERSE_IDS.values()}
+    assert set(range(1, 25)) <= set(np.unique(labels))
+    assert 150 < hu[labels > 0].mean() < 800
+    assert np.mean(hu < -600) > 0.1  # air and lung
+
+
+def test_the_levels_stand_in_order_and_at_distances_of_real_spines(whole: PhantomScan) -> None:
+    points = whole.landmarks.points_mm
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    assert (np.diff(points[:, 2]) < 0).all()
+    names = whole.landmarks.names
+    for (low, high), upper in (((13, 24), "C4"), ((18, 28), "T6"), ((27, 45), "L2")):
+        assert low < steps[names.index(upper)] < high
+
+
+def test_spinous_processes_point_backwards_and_bodies_grow_downwards(whole: PhantomScan) -> None:
+    grid, labels = whole.label_map.grid, whole.label_map.voxels
+    widths = {}
+    for name, point in whole.landmarks:
+        if name in ("C1", "S1"):
+            continue
+        positions = grid.to_mm(np.argwhere(labels == VERSE_IDS[name])) - point
+        assert positions[:, 1].min() < -28  # far behind
+        assert positions[:, 1].max() < 28
+        near = np.abs(positions[:, 2]) < 4
+        body = near & (positions[:, 1] > -5)
+        widths[name] = np.ptp(positions[body, 0])
+    assert widths["L4"] > widths["T6"] > widths["C4"]
+    assert widths["L4"] > 1.7 * widths["C4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"region": "tail"}, "A region is one of"),
+        ({"axcodes": "RRS"}, "An orientation is three letters"),
+        ({"spacing_mm": 0}, "above zero"),
+        ({"spacing_mm": (1, 1, float("nan"))}, "above zero"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_phantom(np.random.default_rng(0), **arguments)

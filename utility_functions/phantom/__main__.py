@@ -1,0 +1,52 @@
+"""Makes a data set of phantom spine CT scans: python -m utility_functions.phantom OUT --scans 12 --seed 1."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EPILOG = """\
+Each scan gives four files: NAME.nii.gz (CT in HU), NAME_labels.nii.gz (VerSe ids), NAME.lml and NAME_centroids.json
+(body centres); manifest.csv names them all and parts them into training, validation and testing. Spine, body, field of
+view, spacing and storage orientation are drawn at random; the same seed gives the same scans on any number of workers.
+"""
+
+
+def _number(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed. Received: {text}.")
+    return value
+
+
+_number.__name__ = "number"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one line on stderr for bad arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m utility_functions.phantom",
+        description="Make synthetic CT scans of the spine with label maps and body centres.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder to write to; made where it is missing")
+    parser.add_argument("--scans", type=_number, default=12, metavar="N", help="number of scans (default: 12)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all randomness comes from (default: 1)")
+    parser.add_argument("--workers", type=_number, metavar="N", help="processes (default: one per processor)")
+    parser.add_argument("--region", metavar="NAME", help="field of view of every scan; drawn per scan when not given")
+    arguments = parser.parse_args(argv)
+
+    from utility_functions.phantom.writing import write_phantoms  # after the arguments: --help answers at once
+
+    try:
+        write_phantoms(arguments.out, arguments.scans, arguments.seed, arguments.workers, arguments.region)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The scan under construction: HU and labels on an upright lattice, painted by solids in their own boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from utility_functions.phantom.shapes import Field, Frame, Shape
+
+Box = tuple[slice, slice, slice]
+FAR_MM = 8.0
+
+
+class Canvas:
+    """Voxels of ``spacing`` mm whose first centre lies at ``origin``; axes run right, anterior, superior."""
+
+    def __init__(self, shape: tuple[int, int, int], spacing: ArrayLike, origin: ArrayLike) -> None:
+        self.shape = shape
+        self.spacing = np.asarray(spacing, float)
+        self.origin = np.asarray(origin, float)
+        self.hu: Field = np.full(shape, -1000, np.float32)
+        self.labels: NDArray[np.uint8] = np.zeros(shape, np.uint8)
+        self.nearest: Field = np.full(shape, 0, np.float32)
+        self.texture: Field = np.zeros(shape, np.float32)
+        self.softness = float(np.clip(np.cbrt(self.spacing.prod()), 0.8, 3.0))
+
+    def axis(self, axis: int) -> Field:
+        """Positions in mm of the voxel centres along one axis."""
+        return np.asarray(self.origin[axis] + np.arange(self.shape[axis]) * self.spacing[axis], np.float32)
+
+    def box(self, frame: Frame, low: ArrayLike, high: ArrayLike) -> Box | None:
+        """The voxels that a box of ``frame`` touches, or None when it lies outside."""
+        low, high = np.asarray(low, float), np.asarray(high, float)
+        centre = frame.out((low + high) / 2)
+        reach = np.abs(frame.axes) @ ((high - low) / 2) * frame.scale
+        first = np.ceil((centre - reach - self.origin) / self.spacing).astype(int)
+        last = np.floor((centre + reach - self.origin) / self.spacing).astype(int) + 1
+        first, last = np.maximum(first, 0), np.minimum(last, self.shape)
+        if (last <= first).any():
+            return None
+        x, y, z = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        return x, y, z
+
+    def coordinates(self, frame: Frame, box: Box) -> tuple[Field, Field, Field]:
+        """x, y, z in ``frame`` of the voxels of a box (broadcastable to its shape)."""
+        x, y, z = (self.axis(axis)[part] - np.float32(frame.origin[axis]) for axis, part in enumerate(box))
+        along = x[:, None, None], y[None, :, None], z[None, None, :]
+        if frame.scale == 1 and np.array_equal(frame.axes, np.eye(3)):
+            return along
+        turn = (frame.axes / frame.scale).astype(np.float32)
+        local = [along[0] * turn[0, i] + along[1] * turn[1, i] + along[2] * turn[2, i] for i in range(3)]
+        return local[0], local[1], local[2]
+
+    def distances(self, frame: Frame, shapes: Sequence[Shape], blend_mm: float = 0.0) -> tuple[Box, Field] | None:
+        """Signed distance to the union of solids in the box round all; corners are filled in over ``blend_mm``."""
+        margin = (self.softness + 1.0 + blend_mm) / frame.scale
+        whole = self.box(
+            frame,
+            np.min([shape.low for shape in shapes], axis=0) - margin,
+            np.max([shape.high for shape in shapes], axis=0) + margin,
+        )
+        if whole is None:
+            return None
+        field: Field = np.full([part.stop - part.start for part in whole], FAR_MM, np.float32)
+        for shape in shapes:
+            own = self.box(frame, shape.low - margin, shape.high + margin)
+            if own is None:
+                continue
+            x, y, z = (slice(max(a.start - b.start, 0), a.stop - b.start) for a, b in zip(own, whole, strict=True))
+            part = field[x, y, z]
+            new = shape.distance(*self.coordinates(frame, own)) * np.float32(frame.scale)
+            new = np.minimum(new, np.float32(FAR_MM))
+            if blend_mm > 0:
+                overlap = np.maximum(np.float32(blend_mm) - np.abs(part - new), 0)
+                new = np.minimum(part, new) - overlap * overlap * np.float32(0.25 / blend_mm)
+                part[...] = new
+            else:
+                np.minimum(part, new, out=part)
+        return whole, field
+
+    def cover(self, field: Field, width: float | None = None) -> Field:
+        """Share of each voxel inside a surface, from the distance of its centre."""
+        return np.clip(np.float32(0.5) - field / np.float32(width or self.softness), 0, 1)
+
+    def blend(self, box: Box, share: Field, hu: float | Field) -> None:
+        """Mix ``hu`` into a box by the ``share`` of each voxel."""
+        part = self.hu[box]
+        part += share * (hu - part)
+
+    def fill(self, frame: Frame, shapes: Sequence[Shape], hu: float, blend_mm: float = 0.0, grain: float = 0.0) -> None:
+        """Paint solids of one tissue; ``grain`` is the strength of its texture in HU."""
+        found = self.distances(frame, shapes, blend_mm)
+        if found is None:
+            return
+        box, field = found
+        self.blend(box, self.cover(field), hu + np.float32(grain) * self.texture[box] if grain else hu)
+
+    def bone(
+        self, box: Box, field: Field, cortex_hu: float, marrow_hu: float, cortex_mm: float | Field, grain: float
+    ) -> None:
+        """Paint bone: a bright shell of ``cortex_mm`` round textured marrow."""
+        inner = np.clip((-field - cortex_mm) / np.float32(self.softness) + np.float32(0.5), 0, 1)
+        hu = cortex_hu + inner * (marrow_hu + np.float32(grain) * self.texture[box] - cortex_hu)
+        self.blend(box, self.cover(field), hu)
+
+    def label(self, box: Box, field: Field, number: int) -> None:
+        """Give the voxels inside a solid a label; where solids overlap, the one whose voxel lies deeper wins."""
+        wins = (field < 0) & (field < self.nearest[box])
+        self.labels[box][wins] = number
+        self.nearest[box][wins] = field[wins]

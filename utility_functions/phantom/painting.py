@@ -1,0 +1,153 @@
+"""Paints one patient, from the outside in: soft tissues first, then every bone, each in its own box."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from utility_functions.phantom.anatomy import Spine, Vertebra
+from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.shapes import OUTER, Frame, capsule, ellipsoid, endplate_body
+from utility_functions.phantom.skeleton import (
+    along,
+    femur_solids,
+    jaw_solids,
+    level_frame,
+    pelvis_solids,
+    rib_paths,
+    sacrum_solids,
+    shoulder_solids,
+    sternum_path,
+)
+from utility_functions.phantom.soft_tissue import Tissue, draw_tissue, paint_soft_tissue
+from utility_functions.phantom.torso import Torso
+from utility_functions.phantom.vertebra import vertebra_solids
+
+
+def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Generator) -> None:
+    """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
+    canvas.texture = _texture(canvas, rng)
+    tissue = draw_tissue(rng)
+    paint_soft_tissue(canvas, spine, torso, tissue, rng)
+    _paint_other_bones(canvas, spine, torso, tissue, rng)
+    _paint_discs(canvas, spine, tissue, rng)
+    _paint_sacrum(canvas, spine, tissue)
+    for vertebra in spine.vertebrae[:-1]:
+        _paint_vertebra(canvas, vertebra, tissue)
+
+
+def atlas_centre(vertebra: Vertebra) -> NDArray[np.float64]:
+    """The mean of C1's ring: it has no body to mark."""
+    solids, canal = vertebra_solids(vertebra)
+    low, high = np.min([s.low for s in solids], axis=0), np.max([s.high for s in solids], axis=0)
+    steps = [np.arange(a, b, 1.5, dtype=np.float32) for a, b in zip(low, high, strict=True)]
+    x, y, z = np.meshgrid(*steps, indexing="ij")
+    inside = np.minimum.reduce([solid.distance(x, y, z) for solid in solids]) < 0
+    inside &= canal.distance(x, y, z) > 0
+    return vertebra.frame.out([float(v[inside].mean()) for v in (x, y, z)])
+
+
+def _texture(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Smooth noise of unit deviation, about 2 mm from peak to peak: the grain of marrow and fat."""
+    noise = rng.standard_normal(canvas.shape, dtype=np.float32)
+    for axis in range(3):
+        width = 0.9 / canvas.spacing[axis]
+        if width > 0.3:
+            noise = gaussian_filter1d(noise, width, axis=axis, truncate=2.0, mode="wrap")
+    return noise / np.float32(max(float(noise[:: max(1, canvas.shape[0] // 32)].std()), 1e-3))
+
+
+def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, tissue: Tissue) -> None:
+    solids, canal = vertebra_solids(vertebra)
+    found = canvas.distances(vertebra.frame, solids, blend_mm=2.0)
+    if found is None:
+        return
+    box, field = found
+    x, y, z = canvas.coordinates(vertebra.frame, box)
+    np.maximum(field, -canal.distance(x, y, z) * np.float32(vertebra.scale), out=field)
+    behind = np.clip((-y - np.float32(vertebra.size.depth / 2)) / 4, 0, 1).astype(np.float32)
+    cortex = np.float32(tissue.cortex_mm) * (1 + np.float32(0.9) * behind)
+    canvas.bone(box, field, tissue.cortex_hu, tissue.marrow_hu, cortex, tissue.grain_hu)
+    canvas.label(box, field, vertebra.number)
+
+
+def _paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
+    sacrum = spine["S1"]
+    found = canvas.distances(sacrum.frame, sacrum_solids(), blend_mm=5.0)
+    if found is not None:
+        canvas.bone(*found, tissue.cortex_hu * 0.8, tissue.marrow_hu * 0.75, tissue.cortex_mm, tissue.grain_hu)
+        canvas.label(*found, sacrum.number)
+
+
+def _paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
+    """A disc between neighbours, its ends inside their bodies, which are painted over it."""
+    for upper, lower in zip(spine.vertebrae[1:-1], spine.vertebrae[2:], strict=True):
+        axes = upper.frame.axes + lower.frame.axes
+        axes = np.linalg.svd(axes)[0] @ np.linalg.svd(axes)[2]
+        a, b = upper.frame, lower.frame
+        top = a.origin - a.axes[:, 2] * upper.height / 2
+        bottom = b.origin + b.axes[:, 2] * lower.height / 2
+        width = (upper.size.width + lower.size.width) / 2 * 0.98
+        depth = (upper.size.depth + lower.size.depth) / 2 * 0.98
+        tall = float(np.linalg.norm(top - bottom)) + 5
+        frame = Frame(axes, (top + bottom) / 2, (a.scale + b.scale) / 2)
+        solid = endplate_body(width, depth, tall / frame.scale, -0.03, 0, -1.0, 0, 0)
+        canvas.fill(frame, [solid], tissue.disc_hu + rng.normal(0, 8), grain=6)
+
+
+def _paint_other_bones(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
+    def paint(frame: Frame, solids: list, blend_mm: float, cortex_mm: float) -> None:
+        found = canvas.distances(frame, solids, blend_mm)
+        if found is not None:
+            canvas.bone(*found, tissue.cortex_hu, tissue.marrow_hu * 0.8, cortex_mm, tissue.grain_hu)
+
+    for number, path in rib_paths(spine, torso, rng):
+        radius = 3.6 if number in (11, 12) else 4.2
+        frame = Frame(np.eye(3), np.zeros(3))
+        bony = path[: len(path) - 3] if number < 11 else path
+        paint(frame, along(bony[:6], radius * 0.9, 1.25), 1.0, 1.1)
+        for start in range(5, len(bony) - 1, 4):
+            paint(frame, along(bony[start : start + 5], radius, 1.4), 0.0, 1.1)
+        if number < 11:
+            canvas.fill(frame, along(path[len(path) - 4 :], radius * 0.9, 1.3), 110.0, grain=10)
+    sternum = sternum_path(spine, torso)
+    for a, b in pairwise(sternum):
+        offsets = [np.array([dx, 0, 0]) for dx in (-11, 0, 11)]
+        paint(OUTER, [capsule(a + o, b + o, 5.5) for o in offsets], 4.0, 1.0)
+    paint(level_frame(spine, "T3"), shoulder_solids(spine), 2.0, 1.4)
+    for pair in _halves(pelvis_solids()):
+        paint(level_frame(spine, "S1"), pair, 3.0, 1.6)
+    for pair in _halves(femur_solids()):
+        paint(level_frame(spine, "S1"), pair, 3.0, 1.8)
+    _paint_skull(canvas, spine, tissue)
+    for pair in _halves(jaw_solids()):
+        paint(level_frame(spine, "C2"), pair, 2.0, 1.8)
+
+
+def _halves(solids: list) -> list[list]:
+    """Solids left and right of the median plane, so that each side gets a small box."""
+    left = [solid for solid in solids if solid.low[0] + solid.high[0] < 0]
+    right = [solid for solid in solids if solid.low[0] + solid.high[0] >= 0]
+    return [left, right]
+
+
+def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
+    """The vault of the skull with brain inside, open to the canal, its condyles resting on C1."""
+    atlas = spine["C1"]
+    level = level_frame(spine, "C1")
+    shell = canvas.distances(level, [ellipsoid((0, -2, 78), (71, 88, 68))])
+    if shell is not None:
+        box, field = shell
+        canvas.bone(box, field, tissue.cortex_hu * 1.1, 36.0, 5.5, 3.0)
+        canvas.fill(atlas.frame, [capsule((0, -13, -5), (0, -13, 26), 14.0)], 34.0)
+    base = [capsule((side * 17, 4, 11), (side * 20, 2, 18), 6.5, 8.0) for side in (-1, 1)] + [
+        ellipsoid((0, 26, 20), (15, 16, 8)),
+        capsule((-40, 2, 26), (-22, 4, 20), 9),
+        capsule((22, 4, 20), (40, 2, 26), 9),
+    ]
+    found = canvas.distances(atlas.frame, base, 3.0)
+    if found is not None:
+        canvas.bone(*found, tissue.cortex_hu, tissue.marrow_hu, 1.8, tissue.grain_hu)

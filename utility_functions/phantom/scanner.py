@@ -1,0 +1,185 @@
+"""A synthetic CT scan: a random patient, a random field of view, noise and blur, stored in a random orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid, direction_matrix
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.phantom.anatomy import Spine, draw_spine, rotation
+from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.painting import atlas_centre, paint_patient
+from utility_functions.phantom.torso import Torso, draw_torso
+
+REGIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "cervical": (("head", "C1"), ("C7", "T1", "T2", "T3")),
+    "cervicothoracic": (("C1", "C2", "C3", "C4"), ("T4", "T5", "T6", "T7", "T8")),
+    "thoracic": (("C6", "C7", "T1", "T2"), ("T11", "T12", "L1", "L2")),
+    "thoracolumbar": (("T6", "T7", "T8", "T9", "T10"), ("L4", "L5", "S1", "hip")),
+    "lumbar": (("T10", "T11", "T12", "L1"), ("L5", "S1", "S1", "hip")),
+    "trunk": (("C7", "T1", "T2", "T3"), ("S1", "hip")),
+    "whole": (("head", "head", "C1"), ("S1", "hip")),
+}
+"""Fields of view by name: the levels that their top and bottom edges are drawn from."""
+SHARES = {
+    "lumbar": 0.2,
+    "thoracolumbar": 0.17,
+    "thoracic": 0.13,
+    "cervical": 0.14,
+    "cervicothoracic": 0.1,
+    "trunk": 0.07,
+    "whole": 0.09,
+    "window": 0.1,
+}
+VOXEL_BUDGET = 7e6
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomScan:
+    """A scan with its truth: ``volume`` int16 HU, ``label_map`` uint8 VerSe ids, ``landmarks`` of the body centres."""
+
+    name: str
+    volume: Volume
+    label_map: LabelMap
+    landmarks: Landmarks
+
+
+def make_phantom(
+    rng: np.random.Generator,
+    name: str = "phantom",
+    region: str | None = None,
+    spacing_mm: ArrayLike | None = None,
+    axcodes: str | None = None,
+) -> PhantomScan:
+    """A phantom scan drawn from ``rng``.
+
+    region: one of REGIONS; drawn at random when not given.
+    spacing_mm: along right, anterior, superior (or one number); drawn at random when not given.
+    axcodes: how the array is stored; one of the 48 orientations at random when not given.
+    """
+    if region is not None and region not in REGIONS:
+        raise ValueError(f"A region is one of {', '.join(REGIONS)}. Received: {region!r}.")
+    if axcodes is not None:
+        direction_matrix(axcodes)
+    if spacing_mm is not None:
+        asked = np.broadcast_to(np.asarray(spacing_mm, float), 3)
+        if not (np.isfinite(asked).all() and (asked > 0).all()):
+            raise ValueError(f"Voxel spacing must be above zero. Received: {spacing_mm!r} mm.")
+    oblique = rotation(*rng.normal(0, 6, 3)) if rng.random() < 0.3 else np.eye(3)
+    tilt = rotation(*rng.normal(0, (3, 2.5, 4)))
+    spine = draw_spine(rng, oblique.T @ tilt)
+    torso = draw_torso(spine, rng)
+    low, high = _field_of_view(spine, torso, rng, region)
+    drawn = _draw_spacing(rng, high - low)
+    spacing = drawn if spacing_mm is None else asked
+    shape = np.maximum(np.round((high - low) / spacing), 8).astype(int)
+    canvas = Canvas((int(shape[0]), int(shape[1]), int(shape[2])), spacing, low + spacing / 2)
+    paint_patient(canvas, spine, torso, rng)
+    _scan(canvas, torso, rng)
+
+    place = rng.uniform(-150, 150, 3)
+    affine = np.eye(4)
+    affine[:3, :3] = oblique * spacing
+    affine[:3, 3] = oblique @ canvas.origin + place
+    grid = Grid(canvas.shape, affine)
+    stored = ALL_ORIENTATIONS[int(rng.integers(48))] if axcodes is None else axcodes
+    volume = Volume(canvas.hu.astype(np.int16), grid).reoriented(stored)
+    labels = LabelMap(canvas.labels, grid).reoriented(stored)
+    return PhantomScan(
+        name,
+        Volume(np.ascontiguousarray(volume.voxels), volume.grid),
+        LabelMap(np.ascontiguousarray(labels.voxels), labels.grid),
+        _landmarks(spine, canvas, oblique, place),
+    )
+
+
+def _landmarks(spine: Spine, canvas: Canvas, turn: NDArray[np.float64], place: NDArray[np.float64]) -> Landmarks:
+    """Body centres inside the field of view, in RAS mm; C1 has no body and is marked at the middle of its ring."""
+    names, points = [], []
+    lowest = canvas.origin - canvas.spacing / 2
+    highest = lowest + np.array(canvas.shape) * canvas.spacing
+    for vertebra in spine.vertebrae:
+        centre = atlas_centre(vertebra) if vertebra.name == "C1" else vertebra.frame.origin
+        if (centre > lowest).all() and (centre < highest).all():
+            names.append(vertebra.name)
+            points.append(turn @ centre + place)
+    return Landmarks(tuple(names), np.array(points).reshape(-1, 3))
+
+
+def _field_of_view(
+    spine: Spine, torso: Torso, rng: np.random.Generator, region: str | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest corner in mm of the box that is scanned."""
+    drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    region = region or drawn
+    names = list(spine.names)
+    heights = {vertebra.name: vertebra.frame.origin[2] for vertebra in spine.vertebrae}
+    heights["head"] = heights["C1"] + rng.uniform(25, 90)
+    heights["hip"] = heights["S1"] - rng.uniform(50, 130)
+    if region == "window":
+        count = int(rng.integers(4, 14))
+        start = int(rng.integers(0, len(names) - count + 1))
+        top, bottom = names[start], names[start + count - 1]
+    else:
+        tops, bottoms = REGIONS[region]
+        top, bottom = str(rng.choice(tops)), str(rng.choice(bottoms))
+    high_z = heights[top] + rng.uniform(2, 26)
+    low_z = heights[bottom] - rng.uniform(2, 26)
+    if high_z - low_z < 115:
+        low_z = high_z - 115
+
+    centres = spine.centres
+    seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
+    seen = seen if len(seen) else centres
+    near, far = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+    z = np.linspace(low_z, high_z, 32)
+    x, y, wide, back, front, _ = torso.skin(z)
+    body_low = np.array([(x - wide).min(), (y - back).min()]) - rng.uniform(0, 25, 2)
+    body_high = np.array([(x + wide).max(), (y + front).max()]) + rng.uniform(0, 25, 2)
+    body_low[0], body_high[0] = max(body_low[0], near[0] - 210), min(body_high[0], far[0] + 210)
+    tight_low = near - rng.uniform((38, 55), (60, 80))
+    tight_high = far + rng.uniform((38, 25), (60, 55))
+    kind = rng.random()
+    # A spine reconstruction, something between, or the whole body.
+    share = rng.uniform(0, 0.15) if kind < 0.4 else rng.uniform(0.2, 0.6) if kind < 0.7 else 1.0
+    low = tight_low + share * (np.minimum(body_low, tight_low) - tight_low)
+    high = tight_high + share * (np.maximum(body_high, tight_high) - tight_high)
+    return np.array([*low, low_z]), np.array([*high, high_z])
+
+
+def _draw_spacing(rng: np.random.Generator, extent: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sagittal, axial or isotropic voxels; coarser where the scan would pass the voxel budget."""
+    kind = rng.random()
+    plane, slices = rng.uniform(0.75, 1.3), rng.uniform(1.0, 3.0)
+    if kind < 0.35:
+        spacing = np.array([slices, plane, plane])
+    elif kind < 0.8:
+        spacing = np.array([plane, plane, slices])
+    else:
+        spacing = np.full(3, rng.uniform(0.9, 1.5))
+    excess = float(np.prod(extent / spacing)) / VOXEL_BUDGET
+    return spacing * max(1.0, excess ** (1 / 3))
+
+
+def _scan(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
+    """Blur as by a reconstruction kernel; add noise correlated in the axial plane, stronger where the body is wide."""
+    hu = canvas.hu
+    sharpness = rng.uniform(0.3, 0.8)
+    for axis in range(3):
+        hu = gaussian_filter1d(hu, sharpness / canvas.spacing[axis] ** 0.5, axis=axis, truncate=2.5, mode="nearest")
+    noise = rng.standard_normal(canvas.shape, dtype=np.float32)
+    grain = rng.uniform(0.35, 0.9)
+    for axis in (0, 1):
+        noise = gaussian_filter1d(noise, grain, axis=axis, truncate=2.5, mode="wrap")
+    noise /= max(float(noise[:: max(1, canvas.shape[0] // 32)].std()), 1e-3)
+    z = canvas.axis(2).astype(float)
+    wide = torso.skin(z)[2]
+    strength = rng.uniform(6, 40) * np.exp((wide - 150) / 150)
+    hu += noise * strength.astype(np.float32)
+    np.clip(hu, -1024, 3071, out=hu)
+    canvas.hu = np.rint(hu)

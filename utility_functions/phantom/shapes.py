@@ -1,0 +1,175 @@
+"""Solids as signed distances (negative inside), each with the box it lies in, and the frames they are placed by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Field = NDArray[np.float32]
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A right-handed frame: ``axes`` columns are its right, anterior and superior directions, ``origin`` in mm.
+
+    One unit of it is ``scale`` mm, so that a large patient's solids are a mean patient's, magnified.
+    """
+
+    axes: Vector
+    origin: Vector
+    scale: float = 1.0
+
+    def out(self, points: ArrayLike) -> Vector:
+        """Points (..., 3) of this frame in the outer frame."""
+        return np.asarray(points, float) * self.scale @ self.axes.T + self.origin
+
+    def into(self, points: ArrayLike) -> Vector:
+        """Points (..., 3) of the outer frame in this one."""
+        return (np.asarray(points, float) - self.origin) @ self.axes / self.scale
+
+
+OUTER = Frame(np.eye(3), np.zeros(3))
+"""The frame of the scanner itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A solid: ``distance`` of x, y, z (mm) in its frame, nowhere negative outside ``low`` .. ``high``."""
+
+    distance: Callable[[Field, Field, Field], Field]
+    low: Vector
+    high: Vector
+
+
+def capsule(
+    start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None, tall: float = 1.0
+) -> Shape:
+    """A rounded rod; ``tall`` above 1 stretches its cross-section along z."""
+    a, b = np.asarray(start, float), np.asarray(end, float)
+    ra, rb = radius, radius if end_radius is None else end_radius
+    squeeze = np.array([1.0, 1.0, 1.0 / tall])
+    ab = (b - a) * squeeze
+    squared = max(float(ab @ ab), 1e-9)
+    ux, uy, uz = (np.float32(v) for v in ab / squared)
+    ax, ay, az = (np.float32(v) for v in a)
+    abx, aby, abz = (np.float32(v) for v in ab)
+    flat, slope = np.float32(1 / tall), np.float32(rb - ra)
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        x, y, z = x - ax, y - ay, (z - az) * flat
+        t = np.clip(x * ux + y * uy + z * uz, 0, 1)
+        dx, dy, dz = x - t * abx, y - t * aby, z - t * abz
+        return np.sqrt(dx * dx + dy * dy + dz * dz) - (np.float32(ra) + t * slope)
+
+    reach = max(ra, rb) * np.array([1.0, 1.0, tall])
+    return Shape(distance, np.minimum(a, b) - reach, np.maximum(a, b) + reach)
+
+
+def ellipsoid(centre: ArrayLike, radii: ArrayLike) -> Shape:
+    """An ellipsoid; the distance is exact on its surface and scaled by its radii elsewhere."""
+    c, r = np.asarray(centre, float), np.broadcast_to(np.asarray(radii, float), 3)
+    cx, cy, cz = (np.float32(v) for v in c)
+    ix, iy, iz = (np.float32(v) for v in 1 / r)
+    smallest = np.float32(r.min())
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        x, y, z = (x - cx) * ix, (y - cy) * iy, (z - cz) * iz
+        near = np.sqrt(x * x + y * y + z * z)
+        return (near - 1) * smallest
+
+    return Shape(distance, c - r, c + r)
+
+
+def upright_plate(
+    start: ArrayLike, end: ArrayLike, half_height: float, end_half_height: float, half_width: float
+) -> Shape:
+    """A plate in the median plane: a rounded bar seen from the side, ``2 * half_width`` thick from side to side."""
+    a, b = np.asarray(start, float), np.asarray(end, float)
+    aby, abz = np.float32(b[1] - a[1]), np.float32(b[2] - a[2])
+    squared = np.float32(max(float(aby * aby + abz * abz), 1e-9))
+    slope = np.float32(end_half_height - half_height)
+    rounding = np.float32(half_width * 0.8)
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        y, z = y - np.float32(a[1]), z - np.float32(a[2])
+        t = np.clip((y * aby + z * abz) / squared, 0, 1)
+        dy, dz = y - t * aby, z - t * abz
+        flat = np.sqrt(dy * dy + dz * dz) - (np.float32(half_height) + t * slope) + rounding
+        side = np.abs(x - np.float32(a[0])) - np.float32(half_width) + rounding
+        flat, side = np.maximum(flat, 0), np.maximum(side, 0)
+        return np.sqrt(flat * flat + side * side) - rounding
+
+    reach = np.array([half_width, max(half_height, end_half_height), max(half_height, end_half_height)])
+    return Shape(distance, np.minimum(a, b) - reach, np.maximum(a, b) + reach)
+
+
+def triangle(p: ArrayLike, q: ArrayLike, r: ArrayLike, thickness: float) -> Shape:
+    """A triangular plate with rounded edges, ``2 * thickness`` thick."""
+    a, b, c = (np.asarray(v, float) for v in (p, q, r))
+    normal = np.cross(b - a, c - a)
+    normal = normal / np.linalg.norm(normal)
+    edges = [(v, w - v, np.cross(w - v, normal) / np.linalg.norm(w - v)) for v, w in ((a, b), (b, c), (c, a))]
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        def along(origin: Vector, direction: Vector) -> Field:
+            d = direction.astype(np.float32)
+            o = origin.astype(np.float32)
+            return np.asarray((x - o[0]) * d[0] + (y - o[1]) * d[1] + (z - o[2]) * d[2])
+
+        height = along(a, normal)
+        outside = np.full(np.shape(height), -np.inf, np.float32)
+        nearest = np.full(np.shape(height), np.inf, np.float32)
+        for corner, edge, outward in edges:
+            beyond = along(corner, outward)
+            length = float(edge @ edge)
+            t = along(corner, edge / length)
+            past = (t - np.clip(t, 0, 1)) * np.float32(np.sqrt(length))
+            squared = beyond * beyond + past * past
+            outside = np.maximum(outside, beyond)
+            nearest = np.minimum(nearest, squared)
+        planar = np.where(outside > 0, nearest, np.float32(0))
+        return np.sqrt(planar + height * height) - np.float32(thickness)
+
+    points = np.stack([a, b, c])
+    return Shape(distance, points.min(axis=0) - thickness, points.max(axis=0) + thickness)
+
+
+def endplate_body(
+    width: float, depth: float, height: float, waist: float, wedge: float, hollow: float, lips: float, notch: float
+) -> Shape:
+    """A vertebral body round the origin: a waisted drum with hollowed end plates.
+
+    width, depth, height: outer size in mm at the end plates.
+    waist: share by which its middle is narrower; wedge: degrees by which the front is taller than the back.
+    hollow: depth of the end plates in mm; lips: how far the sides of the upper one rise (uncinate processes).
+    notch: how far the back wall curves in at the midline.
+    """
+    w, d, h = width / 2, depth / 2, height / 2
+    slope = np.float32(np.tan(np.radians(wedge) / 2))
+    power = np.float32(2.4)
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        relative = np.clip(z / np.float32(h), -1, 1)
+        narrow = 1 - np.float32(waist) * (1 - relative * relative)
+        across = np.abs(x) / np.float32(w)
+        inward = np.maximum(1 - across * across * np.float32(2), 0) * np.clip(-y / np.float32(d), 0, 1)
+        y_flat = y - np.float32(notch) * inward
+        r = (across**power + (np.abs(y_flat) / np.float32(d)) ** power) ** (1 / power)
+        centred = np.sqrt(x * x + y_flat * y_flat)
+        side = centred * (1 - narrow / np.maximum(r, np.float32(1e-3)))
+        side = np.where(r < 0.05, np.float32(-min(w, d)) * narrow, side)
+        half = np.float32(h) + slope * y - np.float32(hollow) * np.maximum(1 - r * r, 0)
+        top = np.abs(z) - half
+        if lips > 0:
+            top = top - np.float32(lips) * (z > 0) * np.clip(across, 0, 1.1) ** 6
+        rounding = np.float32(1.0)
+        side, top = side + rounding, top + rounding
+        outer = np.sqrt(np.maximum(side, 0) ** 2 + np.maximum(top, 0) ** 2)
+        return np.asarray(outer + np.minimum(np.maximum(side, top), 0) - rounding)
+
+    reach = np.array([w, d, h + lips + abs(float(slope)) * d])
+    return Shape(distance, -reach, reach)
