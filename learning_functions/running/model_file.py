@@ -94,7 +94,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         else:
             model = keras.models.load_model(path, compile=False, safe_mode=True)
     except _LOADING_ERRORS as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = _text((str(error).strip() or type(error).__name__).splitlines()[0][:200])
         raise BrokenFile(f"{path.name} (saved by Keras {keras_version}) cannot be built again: {reason}") from error
     if card is None:
         return called_plainly(model), assumed_card(model, path.name, keras_version)
@@ -163,21 +163,17 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     if not h5py.is_hdf5(path):
         raise BrokenFile(f"{path.name} is not an HDF5 file, so not a model.")
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise BrokenFile(f"{path.name} is cut short or damaged: {error}.") from error
-    with file:
-        try:
+        with h5py.File(path, "r") as file:
             found = set(file.attrs)
-        except (OSError, RuntimeError, KeyError) as error:
-            raise BrokenFile(f"{path.name} is cut short or damaged: {error}.") from error
-        if "spine_samples" in found:
-            raise BrokenFile(f"{path.name} is a samples file, not a model.")
-        if "model_config" not in found:
-            weights = "layer_names" in found or "layers" in file
-            what = "holds weights without their network" if weights else "is an HDF5 file, but not a model"
-            raise BrokenFile(f"{path.name} {what}; save models whole, with model.save.")
-        yield file
+            if "spine_samples" in found:
+                raise BrokenFile(f"{path.name} is a samples file, not a model.")
+            if "model_config" not in found:
+                weights = "layer_names" in found or "layers" in file
+                what = "holds weights without their network" if weights else "is an HDF5 file, but not a model"
+                raise BrokenFile(f"{path.name} {what}; save models whole, with model.save.")
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        raise BrokenFile(f"{path.name} is cut short or damaged: {error}.") from error
 
 
 def _card(file: h5py.File, file_name: str) -> dict[str, Any] | None:
@@ -194,7 +190,8 @@ def _json(value: Any, what: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.encode("utf-8", "replace").decode("utf-8")  # h5py keeps stray bytes as what cannot be printed
 
 
 def _plain(value: Any) -> Any:

@@ -244,3 +244,18 @@ def test_slices_fit_whatever_size_is_left_open(patch: tuple[int | None, ...], tm
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ends in \.h5"):
         save_model(network(), tmp_path / "model.keras", card())
+
+
+def test_bytes_changed_at_random_never_give_another_error(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    whole = (Path(__file__).parents[1] / "fixtures/old_keras/identification_keras_2_2_4.h5").read_bytes()
+    for _ in range(30):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, 6000, 3):
+            damaged[place] = rng.integers(256)
+        other = tmp_path / "damaged.h5"
+        other.write_bytes(damaged)
+        try:
+            load_model(other)
+        except BrokenFile as error:
+            str(error).encode("utf-8")
