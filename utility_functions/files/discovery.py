@@ -48,7 +48,7 @@ def case_of(
     return Case(
         case_id=name or stem_of(image),
         image_path=image,
-        patient=patient,
+        patient=patient or stem_of(Path(name or "")),  # one scan in two formats is one patient
         modality=modality,
         split=_split_of(image.relative_to(root).parts[:-1]) if root is not None else "",
         landmarks_path=siblings.landmarks_of(image, neighbours),

@@ -46,7 +46,8 @@ def landmarks_of(path: Path, points: Sequence[Point], grid: Grid | None) -> Land
         if grid is not None and not grid.contains(point.mm, OUTSIDE_MARGIN_MM):
             distance = distance_outside_mm(grid, point.mm)
             raise BrokenFile(
-                f"{path}: {point.name or 'a point'} lies {distance:.0f} mm outside the scan; the file belongs to another scan, or its coordinates are in another frame."
+                f"{path}: {point.name or 'a point'} lies {distance:.0f} mm outside the scan; the file belongs to "
+                "another scan, or its coordinates are in another frame."
             )
     kept = [point for point in points if not point.name or point.name in LEVELS]
     if len(kept) < len(points):
@@ -76,7 +77,7 @@ def named(path: Path, text: Any) -> str:
 def named_by_id(path: Path, label: Any) -> str:
     """The vocabulary's name for a VerSe id. Raises: BrokenFile for an unknown one."""
     value = number(path, label, "label")
-    name = name_of_verse_id(int(value)) if value == int(value) else None
+    name = name_of_verse_id(int(value)) if value.is_integer() else None
     if name is None:
         raise BrokenFile(f"{path}: label {label} is no known level (VerSe ids are 1 to 28).")
     return name

@@ -40,6 +40,9 @@ def read_stored(path: Path) -> StoredImage:
     grid = _grid(path, header)
     try:
         kind = header.get_data_dtype()
+    except KeyError as error:
+        raise BrokenFile(f"{path}: NIfTI data type {int(header['datatype'])} is unknown.") from error
+    try:
         slope, intercept = header.get_slope_inter()
         size = path.stat().st_size * (MOST_DEFLATED if path.name.lower().endswith(".gz") else 1)
         if int(np.prod(grid.shape)) * kind.itemsize > size:

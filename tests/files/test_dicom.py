@@ -1,0 +1,133 @@
+"""DICOM series: ordered by place, rescaled, and refused when they are not a regular stack."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.images import is_image, read_grid, read_image, read_label_map
+
+OBLIQUE = (0.96, 0.28, 0.0, -0.28 * 0.8, 0.96 * 0.8, -0.6)  # an orthonormal pair, turned about two axes
+
+
+def stack(count: int, step: float = 2.5, normal: tuple[float, float, float] = (0, 0, 1)) -> list[np.ndarray]:
+    return [np.array([-50.0, -60.0, 70.0]) + k * step * np.asarray(normal, float) for k in range(count)]
+
+
+@pytest.fixture
+def voxels() -> np.ndarray:
+    return np.random.default_rng(0).integers(-1000, 2000, (6, 5, 8)).astype(np.int16)  # HU; the files store HU + 1024
+
+
+@pytest.mark.parametrize("suffix", [".dcm", "", ".16573"])
+def test_a_series_is_read_in_the_order_of_its_places_and_rescaled(tmp_path, write_series, voxels, suffix):
+    write_series(tmp_path, voxels, stack(8), suffix=suffix)
+    volume = read_image(tmp_path)
+    assert volume.voxels.dtype == np.int16
+    np.testing.assert_array_equal(volume.voxels, voxels)
+    assert volume.grid.axcodes == "LPS"
+    np.testing.assert_allclose(volume.grid.spacing_mm, (0.8, 0.9, 2.5))
+    np.testing.assert_allclose(volume.grid.to_mm((0, 0, 0)), (50, 60, 70))
+    assert read_grid(tmp_path).same_as(volume.grid)
+    assert is_image(tmp_path) and not is_image(tmp_path.parent)
+
+
+@pytest.mark.parametrize("directions", [OBLIQUE, (0, 1, 0, 0, 0, -1), (-1, 0, 0, 0, 1, 0)])
+def test_every_voxel_of_a_turned_series_lies_where_its_header_says(tmp_path, write_series, voxels, directions):
+    row, column = np.array(directions[:3]), np.array(directions[3:])
+    positions = stack(8, 1.5, tuple(np.cross(row, column)))
+    write_series(tmp_path, voxels, positions[::-1], directions)  # written from the last slice to the first
+    volume = read_image(tmp_path)
+    index = (4, 3, 2)
+    assert volume.voxels[index] == voxels[4, 3, 5]
+    lps = positions[2] + 4 * 0.8 * row + 3 * 0.9 * column
+    np.testing.assert_allclose(volume.grid.to_mm(index), lps * (-1, -1, 1), atol=1e-4)
+
+
+def test_a_scale_factor_with_a_fraction_gives_floats(tmp_path, write_series, voxels):
+    for path in write_series(tmp_path, voxels * 10, stack(8), slope="10", intercept="0"):  # stores the voxels
+        content = path.read_bytes()
+        tag = b"\x28\x00\x53\x10\x02\x00\x00\x00"  # rescale slope, two characters long
+        assert content.count(tag + b"10") == 1
+        path.write_bytes(content.replace(tag + b"10", tag + b".5"))
+    volume = read_image(tmp_path)
+    assert volume.voxels.dtype == np.float32
+    np.testing.assert_array_equal(volume.voxels, voxels * 0.5)
+
+
+def test_one_file_of_a_series_stands_for_the_whole_series(tmp_path, write_series, voxels):
+    thin = write_series(tmp_path, voxels, stack(8), series="1.1", name="thin")
+    write_series(tmp_path, voxels[:, :, :4], stack(4), series="1.2", name="thick", first=50)
+    assert read_image(thin[3]).grid.shape == (6, 5, 8)
+    with pytest.raises(BrokenFile, match=r"holds 2 series.*(thin: 8 images.*thick: 4|thick: 4 images.*thin: 8)"):
+        read_image(tmp_path)
+
+
+def test_localisers_and_images_without_a_place_are_left_out_with_a_word(tmp_path, write_series, voxels, caplog):
+    write_series(tmp_path, voxels, stack(8))
+    write_series(tmp_path, voxels, stack(1), (0, 1, 0, 0, 0, -1), first=50, type="ORIGINAL\\PRIMARY\\LOCALIZER")
+    with caplog.at_level(logging.WARNING):
+        assert read_image(tmp_path).grid.shape == (6, 5, 8)
+    assert "1 DICOM images are localisers" in caplog.text
+
+
+def tilted(count: int) -> list[np.ndarray]:
+    return stack(count, 2.5, (0, np.tan(np.radians(12)), 1))
+
+
+UNEVEN = [position + np.array([0, 0, 0.6 * (k == 3)]) for k, position in enumerate(stack(8))]
+CASES = {
+    "a missing slice": (lambda p: p[:3] + p[4:], {}, "1 slice is missing between .*5 mm apart, the others 2.5 mm"),
+    "three missing slices": (lambda p: p[:2] + p[5:], {}, "3 slices are missing"),
+    "two slices at one place": (lambda p: [*p[:7], p[0]], {}, "two slices lie at the same place"),
+    "uneven steps": (lambda p: UNEVEN, {}, "unevenly spaced"),
+    "a tilted gantry": (lambda p: tilted(8), {}, "gantry tilt of 12 degrees"),
+    "one slice": (lambda p: p[:1], {}, "two-dimensional"),
+    "localisers only": (
+        lambda p: p,
+        {"type": "ORIGINAL\\PRIMARY\\LOCALIZER"},
+        "all of its 8 DICOM images are localisers",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_series_is_refused_for(case, tmp_path, write_series, voxels):
+    change, tags, words = CASES[case]
+    write_series(tmp_path, voxels, change(stack(8)), **tags)
+    with pytest.raises(BrokenFile, match=words) as refused:
+        read_grid(tmp_path)
+    assert str(tmp_path) in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_slices_of_two_directions_or_sizes_are_no_stack(tmp_path, write_series, voxels):
+    write_series(tmp_path / "a", voxels, stack(7))
+    write_series(tmp_path / "a", voxels, stack(1, 2.5), (0, 1, 0, 0, 0, -1), first=50)
+    with pytest.raises(BrokenFile, match="do not lie parallel"):
+        read_image(tmp_path / "a")
+    write_series(tmp_path / "b", voxels, stack(7))
+    write_series(tmp_path / "b", voxels[:, :4], stack(8)[7:], first=50)
+    with pytest.raises(BrokenFile, match="different pixel counts"):
+        read_image(tmp_path / "b")
+
+
+def test_a_truncated_slice_is_named(tmp_path, write_series, voxels):
+    paths = write_series(tmp_path, voxels, stack(8))
+    content = paths[2].read_bytes()
+    paths[2].write_bytes(content[: len(content) // 2])
+    with pytest.raises(BrokenFile, match=paths[2].name):
+        read_image(tmp_path)
+
+
+@pytest.mark.real
+def test_the_real_series_lies_on_the_grid_of_its_labels(real: Path):
+    volume = read_image(real / "totalseg_dicom" / "series")
+    labels = read_label_map(real / "totalseg_dicom" / "labels.nii.gz")
+    assert volume.grid.shape == (512, 512, 20) and volume.voxels.dtype == np.int16
+    assert labels.grid.reoriented(volume.grid.axcodes).same_as(volume.grid)
+    bone = volume.voxels[labels.reoriented(volume.grid.axcodes).voxels == 32]  # T12
+    assert bone.mean() > 100 > volume.voxels.mean()

@@ -1,0 +1,125 @@
+"""NIfTI: which affine counts, units, scale factors and byte orders."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from marked_scans import MARK
+
+from utility_functions.files.images import (
+    read_grid,
+    read_image,
+    write_image,
+)
+from utility_functions.geometry.grid import Grid
+
+
+def test_nifti_is_written_in_mm_with_both_affines_and_without_a_qform_that_cannot_hold_shear(
+    tmp_path, marked, oblique_grid, sheared_grid
+):
+    write_image(marked(oblique_grid), tmp_path / "scan.nii.gz")
+    header = nib.load(tmp_path / "scan.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 1)
+    assert header.get_xyzt_units()[0] == "mm"
+    np.testing.assert_allclose(header.get_qform(), oblique_grid.affine, atol=1e-3)
+    write_image(marked(sheared_grid), tmp_path / "sheared.nii.gz")
+    header = nib.load(tmp_path / "sheared.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 0)
+
+
+def nifti(path: Path, grid: Grid, sform: int, qform: int, shift: float = 0.0, kind: type = nib.Nifti1Image) -> Path:
+    """A NIfTI file with the two codes given, its qform ``shift`` mm to the right of its sform."""
+    image = kind(np.arange(np.prod(grid.shape), dtype=np.int16).reshape(grid.shape), None)
+    moved = grid.affine.copy()
+    moved[0, 3] += shift
+    image.header.set_sform(grid.affine, sform)
+    image.header.set_qform(moved, qform)
+    image.header["sform_code"], image.header["qform_code"] = sform, qform
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sform", "qform", "shift", "moved", "word"),
+    [
+        (1, 1, 0.0, 0.0, ""),
+        (2, 0, 9.0, 0.0, ""),
+        (0, 1, 9.0, 9.0, ""),
+        (1, 1, 9.0, 0.0, "sform and qform place voxels up to 9 mm apart"),
+        (4, 1, 9.0, 0.0, "sform and qform"),
+    ],
+)
+def test_the_sform_counts_where_it_has_a_code_and_a_doubt_is_said(
+    sform, qform, shift, moved, word, tmp_path, oblique_grid, caplog
+):
+    path = nifti(tmp_path / "scan.nii", oblique_grid, sform, qform, shift)
+    with caplog.at_level(logging.WARNING):
+        grid = read_grid(path)
+    np.testing.assert_allclose(grid.to_mm(MARK), oblique_grid.to_mm(MARK) + np.array([moved, 0, 0]), atol=1e-3)
+    assert (word in caplog.text) if word else not caplog.records
+
+
+def test_a_nifti_without_any_orientation_says_so_loudly(tmp_path, oblique_grid, caplog):
+    path = nifti(tmp_path / "scan.nii", oblique_grid, 0, 0)
+    with caplog.at_level(logging.WARNING):
+        grid = read_grid(path)
+    assert "NO ORIENTATION IS KNOWN" in caplog.text
+    np.testing.assert_allclose(grid.affine, np.diag([*oblique_grid.spacing_mm, 1]), atol=1e-5)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("mm", 1.0), ("meter", 1000.0), ("micron", 0.001), ("unknown", 1.0)])
+def test_a_nifti_in_other_units_is_read_in_mm(unit, scale, tmp_path, oblique_grid):
+    path = nifti(tmp_path / "scan.nii", oblique_grid, 1, 1)
+    image = nib.load(path)
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "other.nii")
+    np.testing.assert_allclose(
+        read_grid(tmp_path / "other.nii").spacing_mm, np.multiply(oblique_grid.spacing_mm, scale)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "slope", "intercept", "kind"),
+    [
+        (np.uint16, 1, -1024, np.int16),
+        (np.int16, 2, 0, np.int16),
+        (np.uint8, 1, 0, np.int16),
+        (np.int32, 1, 0, np.int16),
+        (np.int16, 0.5, 0, np.float32),
+        (np.int16, 4000, 0, np.float32),
+        (np.float64, 1, 0, np.float32),
+        (np.float32, 2, 1, np.float32),
+        (np.int16, np.nan, 0, np.int16),
+        (np.int16, 0, 5, np.int16),
+    ],
+)
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize("image_type", [nib.Nifti1Image, nib.Nifti2Image])
+def test_scale_factors_are_applied_and_whole_numbers_stay_whole(
+    stored, slope, intercept, kind, byte_order, image_type, tmp_path, oblique_grid
+):
+    values = np.random.default_rng(1).integers(0, 100, oblique_grid.shape).astype(stored)
+    header = image_type.header_class(endianness=byte_order)
+    header.set_data_dtype(stored)
+    header.set_data_shape(values.shape)
+    header.set_sform(oblique_grid.affine, 1)
+    header["scl_slope"], header["scl_inter"], header["vox_offset"] = slope, intercept, 544
+    header["magic"] = b"n+1" if image_type is nib.Nifti1Image else header["magic"]
+    content = header.binaryblock.ljust(544, b"\0")
+    path = tmp_path / "scan.nii"
+    path.write_bytes(content + values.astype(values.dtype.newbyteorder(byte_order)).tobytes(order="F"))
+    again = read_image(path)
+    expected = values.astype(float) * slope + intercept if slope > 0 else values
+    assert again.voxels.dtype == kind
+    np.testing.assert_allclose(again.voxels, expected, rtol=1e-6)
+
+
+@pytest.mark.real
+def test_the_real_scan_and_its_masks_lie_on_one_grid_though_stored_by_qform_and_sform(real: Path):
+    grid = read_grid(real / "verse014" / "sub-verse014_ct.nii.gz")
+    assert grid.axcodes == "PIR" and not grid.is_upright
+    assert grid.same_as(read_grid(real / "verse014" / "sub-verse014_seg-vert_msk.nii.gz"))
