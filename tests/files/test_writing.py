@@ -11,7 +11,7 @@ import pytest
 
 from utility_functions.files import itk, nifti
 from utility_functions.files.images import IMAGE_SUFFIXES, read_image, write_image
-from utility_functions.files.writing import write_text, written_whole
+from utility_functions.files.writing import require_writable, write_text, written_whole
 
 
 def names_in(folder: Path) -> list[str]:
@@ -70,3 +70,19 @@ def test_the_error_names_the_place_that_cannot_be_written(tmp_path):
     for path in (tmp_path / "file" / "table.csv", tmp_path):
         with pytest.raises(OSError, match=str(path)):
             write_text(path, "a")
+
+
+def test_whether_a_folder_can_be_written_to_is_told_without_leaving_a_trace(tmp_path, monkeypatch):
+    require_writable(tmp_path / "results" / "today")
+    assert names_in(tmp_path) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="file is a file"):
+        require_writable(tmp_path / "file" / "results")
+
+    def refuse(**_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    for write in (lambda path: require_writable(path.parent), lambda path: write_text(path, "a")):
+        with pytest.raises(OSError, match=r"results.* cannot be written( to)?: Permission denied\."):
+            write(tmp_path / "results" / "a.csv")

@@ -38,3 +38,19 @@ def write_text(path: Path, text: str) -> None:
     """``text`` as UTF-8 at ``path``, written whole."""
     with written_whole(path) as place:
         place.write_text(text, encoding="utf-8", newline="\n")
+
+
+def require_writable(folder: Path) -> None:
+    """Raise an OSError that names ``folder`` unless files can be written there; nothing is made or left behind.
+
+    For a folder that is not there yet, the nearest one above it is tried.
+    """
+    nearest = Path(folder).absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{folder} cannot be written to: {nearest} is a file.")
+    try:
+        Path(tempfile.mkdtemp(prefix=".tried.", dir=nearest)).rmdir()
+    except OSError as error:
+        raise OSError(f"{folder} cannot be written to: {error.strerror or error}.") from error
