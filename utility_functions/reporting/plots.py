@@ -1,0 +1,107 @@
+"""Plots as PNG: curves of a training, and localisation errors per level."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from utility_functions.anatomy.labels import LEVELS, anatomical_order
+from utility_functions.reporting.colours import level_colour
+from utility_functions.reporting.pictures import write_figure
+
+VALIDATION = "val_"
+# Columns of a training log that number its rows or set its pace, and so are no curve of their own.
+NO_CURVE = ("epoch", "seconds", "time")
+COLUMNS = 3
+COLOURS = {"training": "tab:blue", "validation": "tab:orange"}
+
+
+def curves(history: Mapping[str, Sequence[float]] | Path | str, path: Path) -> None:
+    """Draw each loss and metric over the epochs, training beside validation ("loss" with "val_loss").
+
+    history: values per epoch by name, as keras.callbacks.History.history, or the path of a CSV log with such columns.
+    Values that are missing or not finite leave a gap. Raises: ValueError when there is nothing to draw.
+    """
+    columns = read_log(Path(history)) if isinstance(history, Path | str) else dict(history)
+    numbers = columns.get("epoch")
+    names = [name for name in columns if name not in NO_CURVE]
+    titles = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in names))
+    if not any(len(columns[name]) for name in names):
+        raise ValueError(f"Curves need at least one epoch of one loss or metric. Received: columns {list(columns)}.")
+    rows = math.ceil(len(titles) / COLUMNS)
+    figure = Figure(figsize=(4.4 * min(len(titles), COLUMNS), 3.2 * rows), layout="constrained", facecolor="white")
+    for place, title in enumerate(titles):
+        axes = figure.add_subplot(rows, min(len(titles), COLUMNS), place + 1)
+        for name, kind in ((title, "training"), (VALIDATION + title, "validation")):
+            if name in columns:
+                values = [_finite(value) for value in columns[name]]
+                epochs = _from_one(numbers) if numbers and len(numbers) == len(values) else range(1, len(values) + 1)
+                marker = "o" if len(values) < 30 else ""
+                axes.plot(epochs, values, label=kind, color=COLOURS[kind], marker=marker, markersize=3)
+        axes.set_title(title, parse_math=False)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    write_figure(figure, path)
+
+
+def read_log(path: Path) -> dict[str, list[float]]:
+    """The columns of a CSV log with a header line: NaN where a cell is no number; columns without any are dropped."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    names = [name for name in (rows[0] if rows else {}) if name]
+    columns = {name: [_number(row.get(name)) for row in rows] for name in names}
+    return {name: values for name, values in columns.items() if not all(math.isnan(value) for value in values)}
+
+
+def error_box_plot(distances_by_level: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Draw the localisation errors (mm) of each level as a box over its points, levels in anatomical order."""
+    levels = sorted((name for name in distances_by_level if name in LEVELS), key=anatomical_order)
+    levels = [name for name in levels if len(distances_by_level[name])]
+    figure = Figure(figsize=(max(4.0, 1.5 + 0.42 * len(levels)), 4.2), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    if levels:
+        _draw_boxes(axes, levels, [list(distances_by_level[name]) for name in levels])
+    else:
+        axes.text(0.5, 0.5, "no pairs of centroids", ha="center", va="center", transform=axes.transAxes)
+        axes.set_axis_off()
+    write_figure(figure, path)
+
+
+def _draw_boxes(axes: Axes, levels: Sequence[str], distances_mm: Sequence[Sequence[float]]) -> None:
+    boxes = axes.boxplot(distances_mm, tick_labels=list(levels), patch_artist=True, showfliers=False, widths=0.6)
+    for name, box in zip(levels, boxes["boxes"], strict=True):
+        box.set(facecolor=level_colour(name), alpha=0.45)
+    for line in boxes["medians"]:
+        line.set(color="black")
+    for place, distances in enumerate(distances_mm, start=1):
+        axes.plot([place] * len(distances), distances, "o", color="black", alpha=0.35, markersize=2.5, linestyle="none")
+    axes.set_ylabel("distance of predicted to true centroid in mm")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", alpha=0.3)
+    counts = [f"{name}\n{len(distances)}" for name, distances in zip(levels, distances_mm, strict=True)]
+    axes.set_xticklabels(counts, fontsize=8)
+    axes.set_xlabel("level, number of pairs")
+
+
+def _from_one(epochs: Sequence[float]) -> list[float]:
+    """Epoch numbers counted from 1; Keras's own log counts from 0."""
+    return [number + 1 for number in epochs] if min(epochs) == 0 else list(epochs)
+
+
+def _number(cell: str | None) -> float:
+    try:
+        return float(cell or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _finite(value: float) -> float:
+    return float(value) if math.isfinite(value) else math.nan
