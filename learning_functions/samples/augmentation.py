@@ -1,0 +1,136 @@
+"""Random but anatomically true changes of one sample, drawn once and applied to image, target and weights alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from learning_functions.samples import warping
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Changes a sample in the way its seed says: the same seed, the same change, on every machine.
+
+    spacing_mm: voxel spacing of the sample's axes, three of a patch or two of a stack of slices.
+    flip_axis: the axis that runs from left to right, along which a patch may be flipped; None for none. Bodies are
+        never flipped top to bottom or front to back.
+    middle_channel: for sagittal slices as channels, the channel that the target belongs to: the stack is mirrored
+        about it. Where it is not the exact middle (4 of 8), the slice that the mirrored stack would need beyond the
+        last one is replaced by the last; None for no mirroring.
+    flip, turn, elastic, intensity, noise, blur: the probabilities of each change.
+    turn_degrees, zoom: rotation about each axis and relative change of size, at most.
+    elastic_mm: standard deviation of the displacement along each axis; control_mm: distance of its control points.
+    contrast, brightness: relative and absolute change of the normalised intensities, at most.
+    noise_deviation, blur_mm: standard deviations, at most; the noise in normalised intensities.
+    ignore: the target of what comes in from beyond the border; it weighs 0.
+    """
+
+    spacing_mm: tuple[float, ...]
+    flip_axis: int | None = None
+    middle_channel: int | None = None
+    flip: float = 0.5
+    turn: float = 0.5
+    elastic: float = 0.5
+    intensity: float = 0.5
+    noise: float = 0.3
+    blur: float = 0.2
+    turn_degrees: float = 10.0
+    zoom: float = 0.1
+    elastic_mm: float = 2.0
+    control_mm: float = 32.0
+    contrast: float = 0.2
+    brightness: float = 0.1
+    noise_deviation: float = 0.1
+    blur_mm: float = 1.0
+    ignore: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spacing_mm", tuple(float(step) for step in self.spacing_mm))
+        if len(self.spacing_mm) not in (2, 3) or min(self.spacing_mm) <= 0:
+            raise ValueError(f"Augmentation needs two or three spacings above zero. Received: {self.spacing_mm} mm.")
+        for name in ("flip", "turn", "elastic", "intensity", "noise", "blur"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"The probability of {name} is from 0 to 1. Received: {getattr(self, name)}.")
+        for name in (item.name for item in fields(self) if item.name.endswith(("_mm", "_degrees", "_deviation"))):
+            if name != "spacing_mm" and not getattr(self, name) >= 0:
+                raise ValueError(f"{name} cannot be below 0. Received: {getattr(self, name)}.")
+        if not 0 <= self.zoom < 1 or not self.control_mm > 0:
+            raise ValueError(f"zoom is from 0 to 1, control_mm above 0. Received: {self.zoom} and {self.control_mm}.")
+        if self.flip_axis is not None and not 0 <= self.flip_axis < len(self.spacing_mm):
+            raise ValueError(f"flip_axis is an axis of the sample. Received: {self.flip_axis}.")
+
+    def __call__(
+        self, x: Any, y: Any, w: Any | None, seed: Any, fill: Any = -1.0
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """The changed sample.
+
+        x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), taken from the nearest
+        voxel. seed: two whole numbers. fill: the normalised intensity of air, for what lies beyond the border.
+        """
+        x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y)
+        w = None if w is None else tf.convert_to_tensor(w)
+        shape = tuple(x.shape[: len(self.spacing_mm)])
+        for part in (y,) if w is None else (y, w):
+            if x.shape.rank != len(shape) + 1 or tuple(part.shape[: len(shape)]) != shape:
+                raise ValueError(
+                    f"Image (*shape, channels) and target (*shape) share {len(self.spacing_mm)} axes. "
+                    f"Received: {tuple(x.shape)} and {tuple(part.shape)}."
+                )
+        seeds = tf.unstack(tf.random.split(seed, 7))
+        chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
+        x, y, w = self._flipped(x, y, w, chance[0])
+        if self.turn > 0 or self.elastic > 0:
+            turned, bent = chance[1] < self.turn, chance[2] < self.elastic
+            x, y, w = _if(turned | bent, lambda *now: self._warped(*now, turned, bent, seeds, fill), x, y, w)
+        if self.blur > 0:
+            deviation = self.blur_mm * tf.random.stateless_uniform([], seeds[3])
+            x = tf.cond(chance[3] < self.blur, lambda: warping.blurred(x, self.spacing_mm, deviation), lambda: x)
+        if self.intensity > 0:
+            change = tf.random.stateless_uniform([2], seeds[4], -1, 1) * (self.contrast, self.brightness)
+            change *= tf.cast(chance[4] < self.intensity, tf.float32)
+            x = x * (1 + change[0]) + change[1]
+        if self.noise > 0:
+            amount = self.noise_deviation * tf.random.stateless_uniform([], seeds[5])
+            drawn = lambda: x + amount * tf.random.stateless_normal(x.shape, seeds[6])  # noqa: E731
+            x = tf.cond(chance[5] < self.noise, drawn, lambda: x)
+        return x, y, w
+
+    def _flipped(self, x: tf.Tensor, y: tf.Tensor, w: Any, chance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Any]:
+        chosen = chance < self.flip
+        if self.flip > 0 and self.flip_axis is not None:
+            axis = [self.flip_axis]
+            x, y, w = _if(chosen, lambda *now: tuple(tf.reverse(part, axis) for part in now), x, y, w)
+        if self.flip > 0 and self.middle_channel is not None:
+            last = x.shape[-1] - 1
+            order = np.clip(2 * self.middle_channel - np.arange(last + 1), 0, last)
+            x = tf.cond(chosen, lambda: tf.gather(x, order, axis=-1), lambda: x)
+        return x, y, w
+
+    def _warped(self, *arguments: Any) -> tuple[Any, ...]:
+        *parts, turned, bent, seeds, fill = arguments
+        x = parts[0]
+        rank = len(self.spacing_mm)
+        shape = x.shape[:rank]
+        drawn = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
+        matrix = warping.rotation(drawn[1:] * np.deg2rad(self.turn_degrees), rank) * (1 + self.zoom * drawn[0])
+        places = warping.sources(shape, self.spacing_mm, matrix)
+        if self.elastic > 0:
+            field = warping.smooth_field(shape, self.spacing_mm, self.control_mm, seeds[2])
+            amounts = [tf.cast(bent, tf.float32) * self.elastic_mm / step for step in self.spacing_mm]
+            places = [
+                place + amount * part for place, amount, part in zip(places, amounts, tf.unstack(field), strict=True)
+            ]
+        inside = warping.is_inside(places, shape)
+        warped = [warping.linear(x, places, inside, fill), warping.nearest(parts[1], places, inside, self.ignore)]
+        return (*warped, *(warping.nearest(part, places, inside, 0) for part in parts[2:]))
+
+
+def _if(chosen: tf.Tensor, change: Any, x: tf.Tensor, y: tf.Tensor, w: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    """The parts changed where chosen; weights only where there are any."""
+    parts = (x, y) if w is None else (x, y, w)
+    changed = tf.cond(chosen, lambda: tuple(change(*parts)), lambda: parts)
+    return (*changed, None) if w is None else tuple(changed)

@@ -1,0 +1,176 @@
+"""Augmentation: image and target move together, labels stay labels, and the seed decides everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+from learning_functions.samples import warping  # noqa: E402
+from learning_functions.samples.augmentation import Augmentation  # noqa: E402
+
+OFF = dict.fromkeys(("flip", "turn", "elastic", "intensity", "noise", "blur"), 0.0)
+PATCH, STACK = (18, 20, 22, 1), (24, 32, 8)
+
+
+def arrays(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=shape).astype(np.float32)
+    return values, rng.choice([0, 3, 24], shape[:-1]).astype(np.uint8), rng.random(shape[:-1]).astype(np.float32)
+
+
+def only(shape: tuple[int, ...], **options: Any) -> Augmentation:
+    return Augmentation((2.0,) * (len(shape) - 1), **(OFF | options))
+
+
+@pytest.mark.parametrize("shape", [PATCH, STACK])
+def test_without_chances_nothing_changes(shape: tuple[int, ...]) -> None:
+    parts = arrays(shape)
+    for ours, theirs in zip(only(shape)(*parts, [1, 2]), parts, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [PATCH, STACK])
+@pytest.mark.parametrize("amounts", [{"turn_degrees": 0, "zoom": 0}, {"elastic_mm": 0}])
+def test_a_warp_of_no_amount_changes_nothing(shape: tuple[int, ...], amounts: dict[str, float]) -> None:
+    chosen = {"turn": 1} if "zoom" in amounts else {"elastic": 1}
+    parts = arrays(shape)
+    for ours, theirs in zip(only(shape, **chosen, **amounts)(*parts, [1, 2]), parts, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [PATCH, STACK])
+def test_the_same_seed_gives_the_same_and_another_seed_another(shape: tuple[int, ...]) -> None:
+    augment = only(shape, **dict.fromkeys(OFF, 1.0), flip_axis=0)
+    first, again, other = (augment(*arrays(shape), seed) for seed in ([1, 2], [1, 2], [1, 3]))
+    for ours, theirs, different in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert not np.array_equal(ours, different)
+
+
+def test_flipping_twice_gives_the_patch_back() -> None:
+    parts = arrays(PATCH)
+    augment = only(PATCH, flip=1.0, flip_axis=0)
+    once = augment(*parts, [1, 2])
+    for flipped, part in zip(once, parts, strict=True):
+        np.testing.assert_array_equal(flipped, part[::-1])
+    for back, part in zip(augment(*once, [5, 6]), parts, strict=True):
+        np.testing.assert_array_equal(back, part)
+
+
+@pytest.mark.parametrize(("channels", "order"), [(5, [4, 3, 2, 1, 0]), (8, [7, 7, 6, 5, 4, 3, 2, 1]), (1, [0])])
+def test_a_stack_is_mirrored_about_the_slice_of_its_target(channels: int, order: list[int]) -> None:
+    x, y, w = arrays((6, 7, channels))
+    mirrored = only(STACK, flip=1.0, middle_channel=channels // 2)(x, y, w, [1, 2])
+    np.testing.assert_array_equal(mirrored[0], x[..., order])
+    np.testing.assert_array_equal(mirrored[1], y)
+    np.testing.assert_array_equal(mirrored[0][..., channels // 2], x[..., channels // 2])
+
+
+def blocks(shape: tuple[int, ...]) -> np.ndarray:
+    """Two labelled blocks, away from the border."""
+    labels = np.zeros(shape, np.uint8)
+    labels[5:11, 6:12] = 3
+    labels[9:14, 13:17] = 24
+    return labels
+
+
+@pytest.mark.parametrize("shape", [(18, 20, 22), (24, 32)])
+@pytest.mark.parametrize("seed", range(4))
+def test_image_target_and_weights_move_together(shape: tuple[int, ...], seed: int) -> None:
+    labels = blocks(shape)
+    augment = only((*shape, 1), turn=1.0, elastic=1.0, flip=0.5, flip_axis=0, turn_degrees=20.0, elastic_mm=3.0)
+    x, y, w = augment(labels[..., None].astype(np.float32), labels, labels.astype(np.float32) + 1, [seed, 7], 0.0)
+    x, y, w = x.numpy()[..., 0], y.numpy(), w.numpy()
+    assert set(np.unique(y)) <= {0, 3, 24} and not np.array_equal(y, labels)
+    assert set(np.unique(w)) <= {0.0, 1.0, 4.0, 25.0}
+    np.testing.assert_array_equal(w[w > 0], y[w > 0] + 1)
+    for value in (3, 24):  # away from edges, where interpolation and rounding differ, the two agree
+        image = np.isclose(x, value, atol=1e-3)
+        assert (y[image] == value).all()
+        mine = np.argwhere(y == value).mean(axis=0)
+        alone, _, _ = augment((labels == value)[..., None].astype(np.float32), labels, None, [seed, 7], 0.0)
+        assert np.abs(mine - np.argwhere(alone.numpy()[..., 0] > 0.5).mean(axis=0)).max() < 0.25
+
+
+def test_beyond_the_border_there_is_air_to_ignore_that_weighs_nothing() -> None:
+    shape = (20, 20, 20, 1)
+    augment = only(shape, turn=1.0, turn_degrees=45.0, zoom=0.0, ignore=7)
+    x, y, w = augment(np.ones(shape), np.ones(shape[:3], np.int16), np.ones(shape[:3], np.float32), [3, 4], -5.0)
+    beyond = x.numpy()[..., 0] == -5
+    assert 0.01 < beyond.mean() < 0.5 and y.dtype == tf.int16
+    np.testing.assert_array_equal(y.numpy() == 7, beyond)
+    np.testing.assert_array_equal(w.numpy() == 0, beyond)
+
+
+def test_turning_is_in_mm_and_not_in_voxels() -> None:
+    """A square in mm on voxels twice as long stays a square in mm when turned by a right angle."""
+    matrix = warping.rotation(tf.constant([np.pi / 2]), 2)
+    places = np.stack(warping.sources((5, 9), (2.0, 1.0), matrix), axis=-1)
+    np.testing.assert_allclose(places[2, 4], [2, 4], atol=1e-5)
+    np.testing.assert_allclose(places[4, 4], [2, 8], atol=1e-5)  # 4 mm along one axis is 4 voxels along the other
+    np.testing.assert_allclose(places[2, 8], [0, 4], atol=1e-5)
+
+
+def test_a_smooth_field_has_the_deviation_asked_for() -> None:
+    fields = [warping.smooth_field((40, 30), (1, 2), 8.0, [seed, 0]).numpy() for seed in range(30)]
+    assert np.std(fields) == pytest.approx(1, abs=0.1)
+    steps = np.diff(fields[0], axis=1)
+    assert np.abs(steps).max() < 0.5, "neighbouring voxels move alike"
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_interpolation_is_exact_for_linear_images(rank: int) -> None:
+    shape = (5, 6, 7)[:rank]
+    slopes = np.array([1.0, -2.0, 0.5])[:rank]
+    image = (np.indices(shape) * slopes.reshape(-1, *[1] * rank)).sum(axis=0)[..., None].astype(np.float32)
+    rng = np.random.default_rng(3)
+    places = [tf.constant(rng.uniform(0, size - 1, shape), tf.float32) for size in shape]
+    found = warping.linear(tf.concat([image, -image], -1), places, warping.is_inside(places, shape), 0.0).numpy()
+    expected = sum(slope * place.numpy() for slope, place in zip(slopes, places, strict=True))
+    np.testing.assert_allclose(found[..., 0], expected, atol=1e-4)
+    np.testing.assert_allclose(found[..., 1], -expected, atol=1e-4)
+
+
+def test_blurring_keeps_a_plain_image_and_spreads_a_point() -> None:
+    point = np.zeros(PATCH, np.float32)
+    point[9, 10, 11] = 1
+    spread = warping.blurred(tf.constant(point), (1, 1, 1), tf.constant(1.0)).numpy()
+    assert spread[9, 10, 11, 0] == pytest.approx((2 * np.pi) ** -1.5, rel=0.01)
+    assert np.unravel_index(spread.argmax(), PATCH) == (9, 10, 11, 0)
+    plain = warping.blurred(tf.ones(STACK), (1, 1), tf.constant(3.0)).numpy()
+    np.testing.assert_allclose(plain, 1, atol=1e-5)
+
+
+def test_intensities_change_within_their_bounds() -> None:
+    x, y, _ = arrays(PATCH)
+    changed, targets, weights = only(PATCH, intensity=1.0, contrast=0.2, brightness=0.1)(x, y, None, [1, 2])
+    slope, shift = np.polyfit(x.ravel(), changed.numpy().ravel(), 1)
+    assert abs(slope - 1) <= 0.2 and abs(shift) <= 0.1 and slope != 1
+    assert weights is None
+    np.testing.assert_array_equal(targets, y)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"spacing_mm": (1,)},
+        {"spacing_mm": (1, 0)},
+        {"flip": 1.5},
+        {"blur_mm": -1},
+        {"zoom": 1},
+        {"control_mm": 0},
+        {"flip_axis": 3},
+    ],
+)
+def test_values_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="Received"):
+        Augmentation(**({"spacing_mm": (1, 1, 1)} | options))
+
+
+def test_a_target_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="share 3 axes"):
+        only(PATCH)(np.zeros(PATCH), np.zeros((18, 20, 21), np.uint8), None, [1, 2])
