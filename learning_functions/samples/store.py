@@ -177,7 +177,8 @@ class SampleStore:
     input_shape: tuple[int, ...]
     target_shape: tuple[int, ...]
     target_dtype: str
-    weight_dtype: str | None
+    weight_dtype: str | None = None
+    weight_shape: tuple[int, ...] = ()
     input_dtype: str = "int16"
 
     @property
@@ -229,6 +230,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         target_shape=file["targets"].shape[1:],
         target_dtype=file["targets"].dtype.name,
         weight_dtype=file["weights"].dtype.name if "weights" in file else None,
+        weight_shape=file["weights"].shape[1:] if "weights" in file else (),
     )
 
 

@@ -1,0 +1,108 @@
+"""Batches for training: every sample once, the same ones for the same seed and epoch, normalised as the spec says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from learning_functions.samples.store import SampleStore, SampleWriter, open_store
+from learning_functions.spec import Spec
+
+tf = pytest.importorskip("tensorflow")
+
+from learning_functions.samples.augmentation import Augmentation  # noqa: E402
+from learning_functions.samples.batches import epoch_batches  # noqa: E402
+from learning_functions.samples.sequence import SampleSequence  # noqa: E402
+
+SPEC = Spec((1, 1, 1), "RAS", (4, 5, 6), 1, ("vertebra",), "zscore", (-1000.0, 1500.0))
+COUNT = 7
+
+
+def stored(path: Path, weighted: bool = False) -> SampleStore:
+    """Samples whose first target voxel is their number."""
+    rng = np.random.default_rng(1)
+    with SampleWriter(path, task="t", spec=SPEC) as writer:
+        for number in range(COUNT):
+            raw = rng.integers(-2000, 3000, (4, 5, 6, 1)).astype(np.int16)
+            target = np.full((4, 5, 6), number, np.uint8)
+            weights = np.full((4, 5, 6), number / 4, np.float16) if weighted else None
+            writer.append(raw, target, weights, normalisation=(10.0 * number, 0.01 + number), case_id=str(number))
+    return open_store(path)
+
+
+def batches(store: SampleStore, batch: int = 3, **options: Any) -> list[tuple[np.ndarray, ...]]:
+    options = {"epoch": 0, "seed": 1, "shuffle": True} | options
+    return [tuple(part.numpy() for part in made) for made in epoch_batches(store, batch, **options)]
+
+
+def numbers(made: list[tuple[np.ndarray, ...]]) -> list[int]:
+    return [int(value) for part in made for value in part[1][:, 0, 0, 0]]
+
+
+def test_an_epoch_holds_every_sample_once(tmp_path: Path) -> None:
+    store = stored(tmp_path / "s.h5")
+    assert sorted(numbers(batches(store))) == list(range(COUNT))
+    assert numbers(batches(store, shuffle=False)) == list(range(COUNT))
+    assert [len(x) for x, _ in batches(store)] == [3, 3, 1]
+    assert [len(x) for x, _ in batches(store, drop_remainder=True)] == [3, 3]
+    assert [len(x) for x, _ in batches(store, 16, drop_remainder=True)] == [COUNT]
+    assert epoch_batches(store, 3, epoch=0, seed=1, shuffle=True).cardinality() == 3
+
+
+def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
+    store = stored(tmp_path / "s.h5")
+    orders = {(seed, epoch): numbers(batches(store, seed=seed, epoch=epoch)) for seed in (1, 2) for epoch in (0, 1)}
+    assert len({tuple(order) for order in orders.values()}) == 4
+    assert orders[2, 1] == numbers(batches(store, 2, seed=2, epoch=1))
+
+
+def test_intensities_are_those_of_the_spec(tmp_path: Path) -> None:
+    store = stored(tmp_path / "s.h5", weighted=True)
+    sequence = SampleSequence(store, 3, seed=1, shuffle=True)
+    for epoch in (0, 1):
+        made = batches(store, epoch=epoch)
+        assert len(sequence) == len(made)
+        for step, (x, y, w) in enumerate(made):
+            assert (x.dtype, y.dtype, w.dtype) == ("float32", "uint8", "float32")
+            for ours, theirs in zip((x, y, w), sequence[step], strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+            np.testing.assert_array_equal(w, y / 4)
+        sequence.on_epoch_end()
+
+
+def test_targets_may_be_had_in_another_dtype(tmp_path: Path) -> None:
+    assert batches(stored(tmp_path / "s.h5"), target_dtype="float32")[0][1].dtype == "float32"
+
+
+def test_augmentation_is_the_same_for_the_same_epoch_and_another_in_the_next(tmp_path: Path) -> None:
+    store = stored(tmp_path / "s.h5", weighted=True)
+    augment = Augmentation((1, 1, 1), flip_axis=0, intensity=1, noise=1)
+    once, again, later = (batches(store, augment=augment, epoch=epoch, shuffle=False) for epoch in (3, 3, 4))
+    for first, second, third in zip(once, again, later, strict=True):
+        for ours, theirs in zip(first, second, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert not np.array_equal(first[0], third[0])
+    larger = batches(store, 5, augment=augment, epoch=3, shuffle=False)
+    np.testing.assert_array_equal(larger[0][0][:3], once[0][0])  # the size of a batch changes no sample
+
+
+def test_what_comes_in_from_beyond_the_border_is_air_of_that_scan(tmp_path: Path) -> None:
+    with SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC) as writer:
+        for offset in (0.0, 500.0):
+            raw, target = np.full((9, 9, 9, 1), 700, np.int16), np.ones((9, 9, 9), np.uint8)
+            writer.append(raw, target, normalisation=(offset, 0.01), case_id=str(offset))
+    augment = Augmentation((1, 1, 1), flip=0, elastic=0, intensity=0, noise=0, blur=0, turn=1, turn_degrees=40)
+    ((x, y),) = batches(open_store(tmp_path / "s.h5"), augment=augment, shuffle=False)
+    for values, targets, air, inside in zip(x, y, (-10.0, -15.0), (7.0, 2.0), strict=True):
+        np.testing.assert_allclose(np.unique(values.round(3)), [air, inside])
+        np.testing.assert_array_equal(values[..., 0] > 0, targets == 1)
+
+
+def test_a_batch_has_a_sample_and_epochs_count_from_zero(tmp_path: Path) -> None:
+    store = stored(tmp_path / "s.h5")
+    for batch, epoch in ((0, 0), (1, -1)):
+        with pytest.raises(ValueError, match="Received"):
+            epoch_batches(store, batch, epoch=epoch, seed=1, shuffle=True)
