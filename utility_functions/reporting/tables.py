@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.scores import LevelScore, ScanScore, Summary
+from utility_functions.anatomy.scores import LevelScore, RegionSummary, ScanScore, Summary
 from utility_functions.geometry.landmarks import Landmarks
 
 NOT_DEFINED = "n/a"
@@ -37,22 +37,24 @@ def scan_table(score: ScanScore, predicted: Landmarks, true: Landmarks) -> str:
 
 def summary_table(summary: Summary) -> str:
     """Identification rates by both rules, localisation error, recall and precision for each region."""
-    rows = [
-        (
-            row.region,
-            str(row.levels),
-            percent(row.rate_verse),
-            percent(row.rate_original),
-            millimetres(row.mean_mm),
-            millimetres(row.sd_mm),
-            millimetres(row.median_mm),
-            percent(row.recall),
-            percent(row.precision),
-        )
-        for row in summary.regions
-    ]
+    rows = [summary_cells(row) for row in summary.regions]
     scans = f"scans with all levels right: {percent(summary.all_right)} of {summary.scans}"
     return "\n".join([*aligned([SUMMARY_HEADER, *rows], left=(0,)), scans])
+
+
+def summary_cells(row: RegionSummary) -> tuple[str, ...]:
+    """The cells of one region under SUMMARY_HEADER."""
+    return (
+        row.region,
+        str(row.levels),
+        percent(row.rate_verse),
+        percent(row.rate_original),
+        millimetres(row.mean_mm),
+        millimetres(row.sd_mm),
+        millimetres(row.median_mm),
+        percent(row.recall),
+        percent(row.precision),
+    )
 
 
 def percent(share: float | None) -> str:

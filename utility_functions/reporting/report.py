@@ -1,0 +1,166 @@
+"""report.html: a run on one page that opens offline by double click, pictures included."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from utility_functions.anatomy.scores import Summary
+from utility_functions.files.writing import write_text
+from utility_functions.reporting.results import RunRecord, ScanRow, order, plain, results
+from utility_functions.reporting.tables import MISSING, SUMMARY_HEADER, millimetres, percent, summary_cells
+
+# Beyond this the page would be slow to open, and pictures are linked from where they lie.
+EMBEDDED_BYTES = 40_000_000
+LEVEL_HEADER = ("level", "centroid (RAS mm)", "score", "true centroid", "distance mm", "VerSe", "original")
+OVERVIEW_HEADER = ("scan", "vertebrae", "identified", "mean mm", "seconds", "remarks")
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1150px; margin: 2em auto; padding: 0 1em; color: #222; }
+h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2.2em; border-top: 1px solid #ccc; padding-top: 1em; }
+table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #e4e4e4; }
+th:first-child, td:first-child { text-align: left; } .overview td:last-child { text-align: left; }
+.wide { overflow-x: auto; } img { max-width: 100%; } pre { background: #f5f5f5; padding: 1em; overflow-x: auto; }
+.note { background: #fff6d6; padding: 0.4em 0.8em; } .problem { background: #fde3e1; padding: 0.4em 0.8em; }
+.miss { color: #b00020; } .small { color: #666; font-size: 0.9em; }
+"""
+
+
+def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -> None:
+    """Write report.html into ``folder``. Pictures are embedded up to 40 MB in all, beyond that linked."""
+    pictures = [row.picture for row in run.rows if row.picture is not None and row.picture.is_file()]
+    pictures += [path for path in run.figures.values() if path.is_file()]
+    embed = sum(path.stat().st_size for path in pictures) <= EMBEDDED_BYTES
+    body = [f"<h1>{escape(title)}</h1>", _opening(run)]
+    if run.summary is not None:
+        body += ["<h2>Scores</h2>", _summary(run.summary)]
+    body += [_picture(path, folder, embed, name) for name, path in run.figures.items()]
+    body += ["<h2>Scans</h2>", _overview(run.rows)]
+    body += [_scan(place, row, folder, embed) for place, row in enumerate(run.rows)]
+    body += [_settings(run)]
+    write_text(Path(folder) / "report.html", _page(title, "\n".join(body)))
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _opening(run: RunRecord) -> str:
+    problems = sum(bool(row.problem) for row in run.rows)
+    words = f"{len(run.rows) - problems} of {len(run.rows)} scans measured."
+    if problems:
+        words += f" {problems} could not be; the reasons are below."
+    return f'<p>{words}</p>\n<p class="small">For research; not for clinical use.</p>'
+
+
+def _summary(summary: Summary) -> str:
+    table = _table(SUMMARY_HEADER, [[escape(cell) for cell in summary_cells(row)] for row in summary.regions])
+    return (
+        f"{table}\n<p>All levels right in {percent(summary.all_right)} of {summary.scans} scans with ground truth.</p>"
+        '<p class="small">id. VerSe: the true centroid nearest to the prediction is its own and within the limit. '
+        "id. original: the prediction nearest to the true centroid bears its name and is within the limit. "
+        "recall: true vertebrae with any prediction within the limit. precision: predictions that are right.</p>"
+    )
+
+
+def _overview(rows: Sequence[ScanRow]) -> str:
+    lines = []
+    for place, row in enumerate(rows):
+        names = [name or "?" for name in row.landmarks.names]
+        identified = "" if row.score is None else _identified(row)
+        mean = "" if row.score is None else millimetres(row.score.mean_mm)
+        seconds = f"{sum(row.findings.seconds.values()):.1f}" if row.findings else ""
+        remarks = "; ".join(filter(None, [row.problem, *row.notes]))
+        link = f'<a href="#scan{place}">{escape(row.case_id)}</a>'
+        lines.append([link, *map(escape, (", ".join(names) or MISSING, identified, mean, seconds, remarks))])
+    return _table(OVERVIEW_HEADER, lines, kind="overview")
+
+
+def _scan(place: int, row: ScanRow, folder: Path, embed: bool) -> str:
+    parts = [f'<h2 id="scan{place}">{escape(row.case_id)}</h2>']
+    if row.problem:
+        parts.append(f'<p class="problem">{escape(row.problem)}</p>')
+    parts += [f'<p class="note">{escape(note)}</p>' for note in row.notes]
+    if row.picture is not None:
+        parts.append(_picture(row.picture, folder, embed, f"Sagittal and coronal view of {row.case_id}"))
+    if row.score is not None and row.score.levels:
+        parts.append(
+            f"<p>Identified {escape(_identified(row))}, mean distance {millimetres(row.score.mean_mm)} mm.</p>"
+        )
+        for what, names in (("Missed", row.score.missed), ("Not in the truth", row.score.false_predictions)):
+            if names:
+                parts.append(f"<p>{what}: {escape(', '.join(names))}</p>")
+    lines = list(_levels(row))
+    if lines:
+        parts.append(_table(LEVEL_HEADER, lines))
+    return "\n".join(parts)
+
+
+def _identified(row: ScanRow) -> str:
+    levels = row.score.levels if row.score else ()
+    verse, original = (sum(getattr(level, hit) for level in levels) for hit in ("hit_verse", "hit_original"))
+    return f"{verse} of {len(levels)} (VerSe), {original} (original)" if levels else "no true vertebra"
+
+
+def _levels(row: ScanRow) -> Iterable[list[str]]:
+    true = {} if row.truth is None else {name: point for name, point in row.truth if name}
+    scored = {level.name: level for level in row.score.levels} if row.score else {}
+    predicted = zip(row.landmarks.names, row.landmarks.points_mm, row.landmarks.scores, strict=True)
+    found = [(name, _position(point), f"{score:.2f}") for name, point, score in predicted]
+    found += [(name, MISSING, "") for name in true if name not in row.landmarks]
+    for name, position, score in sorted(found, key=lambda line: order(line[0])):
+        level = scored.get(name)
+        distance = MISSING if level is None or level.distance_mm is None else f"{level.distance_mm:.2f}"
+        hits = ["", ""] if level is None else [_hit(level.hit_verse), _hit(level.hit_original)]
+        true_position = _position(true[name]) if name in true else MISSING
+        yield [escape(name or "unnamed"), position, score, true_position, distance, *hits]
+
+
+def _hit(hit: bool) -> str:
+    return "hit" if hit else '<span class="miss">miss</span>'
+
+
+def _position(point_mm: Iterable[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in point_mm)
+
+
+def _picture(path: Path, folder: Path, embed: bool, words: str) -> str:
+    if not path.is_file():
+        return f'<p class="note">The picture {escape(path.name)} is not there.</p>'
+    if embed:
+        source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    else:
+        source = quote(Path(os.path.relpath(path, folder)).as_posix())
+    return f'<p><img loading="lazy" src="{source}" alt="{escape(words)}"></p>'
+
+
+def _settings(run: RunRecord) -> str:
+    known = plain(results(run))
+    shown: list[tuple[str, Any]] = [(name, known[name]) for name in ("settings", "models", "versions", "seconds")]
+    parts = ["<h2>How it was made</h2>"]
+    if run.command:
+        parts.append(f"<pre>{escape(shlex.join(run.command))}</pre>")
+    for name, value in shown:
+        words = escape(json.dumps(value, indent=2, ensure_ascii=False))
+        parts.append(f"<details><summary>{name}</summary><pre>{words}</pre></details>")
+    return "\n".join(parts)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "plain") -> str:
+    """A table of cells that are HTML already."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    body = "\n".join(lines)
+    rows_and_head = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
+    return f'<div class="wide"><table class="{kind}">{rows_and_head}</table></div>'
