@@ -31,19 +31,21 @@ def body_centroids(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> L
     C1, which has no body, is the mean of its mask, as in VerSe. A level cut by the border gives the centre of the
     part that is there. The same scan stored in another orientation gives the same points.
     """
-    upright = label_map.reoriented("RAS")
     wanted = _levels(ids)
-    boxes = ndimage.find_objects(upright.voxels, max_label=max(wanted.values(), default=0))
+    boxes = ndimage.find_objects(label_map.voxels, max_label=max(wanted.values(), default=0))
     names, points = [], []
     for name in sorted(wanted, key=anatomical_order):
         box = boxes[wanted[name] - 1]
         if box is None:
             continue
-        mask = upright.voxels[box] == wanted[name]
-        first = np.array([axis.start for axis in box])
-        centre = _mean_index(mask) if name == "C1" else body_centre(mask, upright.grid.spacing_mm)
+        # one orientation for all, so that rounding falls the same way however the map is stored
+        part = label_map.window([axis.start for axis in box], [axis.stop - axis.start for axis in box]).reoriented(
+            "RAS"
+        )
+        mask = part.voxels == wanted[name]
+        centre = _mean_index(mask) if name == "C1" else body_centre(mask, part.grid.spacing_mm)
         names.append(name)
-        points.append(upright.grid.to_mm(first + centre))
+        points.append(part.grid.to_mm(centre))
     return Landmarks(tuple(names), np.array(points).reshape(-1, 3))
 
 
