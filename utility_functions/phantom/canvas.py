@@ -18,7 +18,7 @@ class Canvas:
 
     def __init__(self, shape: tuple[int, int, int], spacing: ArrayLike, origin: ArrayLike) -> None:
         self.shape = shape
-        self.spacing = np.asarray(spacing, float)
+        self.spacing = np.array(np.broadcast_to(np.asarray(spacing, float), 3))
         self.origin = np.asarray(origin, float)
         self.hu: Field = np.full(shape, -1000, np.float32)
         self.labels: NDArray[np.uint8] = np.zeros(shape, np.uint8)
@@ -98,7 +98,7 @@ class Canvas:
         self.blend(box, self.cover(field), hu + np.float32(grain) * self.texture[box] if grain else hu)
 
     def bone(
-        self, box: Box, field: Field, cortex_hu: float, marrow_hu: float, cortex_mm: float | Field, grain: float
+        self, box: Box, field: Field, cortex_hu: float, marrow_hu: float | Field, cortex_mm: float | Field, grain: float
     ) -> None:
         """Paint bone: a bright shell of ``cortex_mm`` round textured marrow."""
         inner = np.clip((-field - cortex_mm) / np.float32(self.softness) + np.float32(0.5), 0, 1)

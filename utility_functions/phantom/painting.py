@@ -10,6 +10,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.layers import paint_layers
+from utility_functions.phantom.muscles import paint_canal, paint_muscles
+from utility_functions.phantom.organs import paint_organs
 from utility_functions.phantom.shapes import OUTER, Frame, capsule, ellipsoid, endplate_body
 from utility_functions.phantom.skeleton import (
     along,
@@ -22,7 +25,7 @@ from utility_functions.phantom.skeleton import (
     shoulder_solids,
     sternum_path,
 )
-from utility_functions.phantom.soft_tissue import Tissue, draw_tissue, paint_soft_tissue
+from utility_functions.phantom.tissue import Tissue, draw_tissue
 from utility_functions.phantom.torso import Torso
 from utility_functions.phantom.vertebra import vertebra_solids
 
@@ -31,7 +34,10 @@ def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Gen
     """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
     canvas.texture = _texture(canvas, rng)
     tissue = draw_tissue(rng)
-    paint_soft_tissue(canvas, spine, torso, tissue, rng)
+    paint_layers(canvas, spine, torso, tissue, rng)
+    paint_organs(canvas, spine, torso, tissue, rng)
+    paint_muscles(canvas, spine, tissue, rng)
+    paint_canal(canvas, spine, tissue)
     _paint_other_bones(canvas, spine, torso, tissue, rng)
     _paint_discs(canvas, spine, tissue, rng)
     _paint_sacrum(canvas, spine, tissue)
@@ -70,7 +76,7 @@ def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, tissue: Tissue) -> None:
     np.maximum(field, -canal.distance(x, y, z) * np.float32(vertebra.scale), out=field)
     behind = np.clip((-y - np.float32(vertebra.size.depth / 2)) / 4, 0, 1).astype(np.float32)
     cortex = np.float32(tissue.cortex_mm) * (1 + np.float32(0.9) * behind)
-    canvas.bone(box, field, tissue.cortex_hu, tissue.marrow_hu, cortex, tissue.grain_hu)
+    canvas.bone(box, field, tissue.cortex_hu, tissue.marrow_hu + 60 * behind, cortex, tissue.grain_hu)
     canvas.label(box, field, vertebra.number)
 
 
@@ -94,8 +100,12 @@ def _paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
         depth = (upper.size.depth + lower.size.depth) / 2 * 0.98
         tall = float(np.linalg.norm(top - bottom)) + 5
         frame = Frame(axes, (top + bottom) / 2, (a.scale + b.scale) / 2)
-        solid = endplate_body(width, depth, tall / frame.scale, -0.03, 0, -1.0, 0, 0)
+        solid = endplate_body(width, depth, tall / frame.scale, waist=-0.03, hollow=-1.0)
         canvas.fill(frame, [solid], tissue.disc_hu + rng.normal(0, 8), grain=6)
+        if upper.gas:
+            gap = float(np.linalg.norm(top - bottom))
+            bubble = ellipsoid(rng.uniform(-4, 4, 3) * (1, 1, 0), (width * 0.25, depth * 0.25, max(gap * 0.2, 0.8)))
+            canvas.fill(frame, [bubble], -700.0)
 
 
 def _paint_other_bones(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
@@ -143,6 +153,12 @@ def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
         box, field = shell
         canvas.bone(box, field, tissue.cortex_hu * 1.1, 36.0, 5.5, 3.0)
         canvas.fill(atlas.frame, [capsule((0, -13, -5), (0, -13, 26), 14.0)], 34.0)
+    for side in (-1.0, 1.0):  # mastoid bone and the sinus of the upper jaw hold air
+        for centre, radii, inside in (((50, -8, 20), (13, 17, 20), -350.0), ((22, 62, 22), (18, 16, 17), -950.0)):
+            hollow_bone = canvas.distances(level, [ellipsoid((side * centre[0], *centre[1:]), radii)])
+            if hollow_bone is not None:
+                canvas.bone(*hollow_bone, tissue.cortex_hu, inside, 1.5, 150.0 if inside > -900 else 5.0)
+    canvas.fill(level, [ellipsoid((0, 58, 26), (9, 26, 20))], -900.0)
     base = [capsule((side * 17, 4, 11), (side * 20, 2, 18), 6.5, 8.0) for side in (-1, 1)] + [
         ellipsoid((0, 26, 20), (15, 16, 8)),
         capsule((-40, 2, 26), (-22, 4, 20), 9),

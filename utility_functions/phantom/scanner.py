@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid, direction_matrix
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.phantom.anatomy import Spine, draw_spine, rotation
+from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.imaging import image
 from utility_functions.phantom.painting import atlas_centre, paint_patient
+from utility_functions.phantom.posture import draw_spine, rotation
 from utility_functions.phantom.torso import Torso, draw_torso
 
 REGIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -80,7 +81,9 @@ def make_phantom(
     shape = np.maximum(np.round((high - low) / spacing), 8).astype(int)
     canvas = Canvas((int(shape[0]), int(shape[1]), int(shape[2])), spacing, low + spacing / 2)
     paint_patient(canvas, spine, torso, rng)
-    _scan(canvas, torso, rng)
+    landmarks = _landmarks(spine, canvas)
+    seen = np.array([point for name, point in landmarks]).reshape(-1, 3)
+    image(canvas, torso, seen if len(seen) else spine.centres, rng)
 
     place = rng.uniform(-150, 150, 3)
     affine = np.eye(4)
@@ -94,21 +97,18 @@ def make_phantom(
         name,
         Volume(np.ascontiguousarray(volume.voxels), volume.grid),
         LabelMap(np.ascontiguousarray(labels.voxels), labels.grid),
-        _landmarks(spine, canvas, oblique, place),
+        Landmarks(landmarks.names, landmarks.points_mm @ oblique.T + place),
     )
 
 
-def _landmarks(spine: Spine, canvas: Canvas, turn: NDArray[np.float64], place: NDArray[np.float64]) -> Landmarks:
-    """Body centres inside the field of view, in RAS mm; C1 has no body and is marked at the middle of its ring."""
-    names, points = [], []
+def _landmarks(spine: Spine, canvas: Canvas) -> Landmarks:
+    """Body centres inside the canvas, in its frame; C1 has no body and is marked at the middle of its ring."""
     lowest = canvas.origin - canvas.spacing / 2
     highest = lowest + np.array(canvas.shape) * canvas.spacing
-    for vertebra in spine.vertebrae:
-        centre = atlas_centre(vertebra) if vertebra.name == "C1" else vertebra.frame.origin
-        if (centre > lowest).all() and (centre < highest).all():
-            names.append(vertebra.name)
-            points.append(turn @ centre + place)
-    return Landmarks(tuple(names), np.array(points).reshape(-1, 3))
+    points = {vertebra.name: vertebra.frame.origin for vertebra in spine.vertebrae}
+    points["C1"] = atlas_centre(spine["C1"])
+    inside = {name: point for name, point in points.items() if (point > lowest).all() and (point < highest).all()}
+    return Landmarks(tuple(inside), np.array(list(inside.values())).reshape(-1, 3))
 
 
 def _field_of_view(
@@ -164,22 +164,3 @@ def _draw_spacing(rng: np.random.Generator, extent: NDArray[np.float64]) -> NDAr
         spacing = np.full(3, rng.uniform(0.9, 1.5))
     excess = float(np.prod(extent / spacing)) / VOXEL_BUDGET
     return spacing * max(1.0, excess ** (1 / 3))
-
-
-def _scan(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
-    """Blur as by a reconstruction kernel; add noise correlated in the axial plane, stronger where the body is wide."""
-    hu = canvas.hu
-    sharpness = rng.uniform(0.3, 0.8)
-    for axis in range(3):
-        hu = gaussian_filter1d(hu, sharpness / canvas.spacing[axis] ** 0.5, axis=axis, truncate=2.5, mode="nearest")
-    noise = rng.standard_normal(canvas.shape, dtype=np.float32)
-    grain = rng.uniform(0.35, 0.9)
-    for axis in (0, 1):
-        noise = gaussian_filter1d(noise, grain, axis=axis, truncate=2.5, mode="wrap")
-    noise /= max(float(noise[:: max(1, canvas.shape[0] // 32)].std()), 1e-3)
-    z = canvas.axis(2).astype(float)
-    wide = torso.skin(z)[2]
-    strength = rng.uniform(6, 40) * np.exp((wide - 150) / 150)
-    hu += noise * strength.astype(np.float32)
-    np.clip(hu, -1024, 3071, out=hu)
-    canvas.hu = np.rint(hu)

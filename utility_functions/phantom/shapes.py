@@ -139,7 +139,15 @@ def triangle(p: ArrayLike, q: ArrayLike, r: ArrayLike, thickness: float) -> Shap
 
 
 def endplate_body(
-    width: float, depth: float, height: float, waist: float, wedge: float, hollow: float, lips: float, notch: float
+    width: float,
+    depth: float,
+    height: float,
+    waist: float = 0.0,
+    wedge: float = 0.0,
+    hollow: float = 0.0,
+    lips: float = 0.0,
+    notch: float = 0.0,
+    rim: tuple[float, float] = (0.0, 0.0),
 ) -> Shape:
     """A vertebral body round the origin: a waisted drum with hollowed end plates.
 
@@ -147,6 +155,7 @@ def endplate_body(
     waist: share by which its middle is narrower; wedge: degrees by which the front is taller than the back.
     hollow: depth of the end plates in mm; lips: how far the sides of the upper one rise (uncinate processes).
     notch: how far the back wall curves in at the midline.
+    rim: how far the edges of the end plates stand out (osteophytes), and the angle from right to front of where.
     """
     w, d, h = width / 2, depth / 2, height / 2
     slope = np.float32(np.tan(np.radians(wedge) / 2))
@@ -157,6 +166,10 @@ def endplate_body(
         narrow = 1 - np.float32(waist) * (1 - relative * relative)
         across = np.abs(x) / np.float32(w)
         inward = np.maximum(1 - across * across * np.float32(2), 0) * np.clip(-y / np.float32(d), 0, 1)
+        if rim[0] > 0.3:
+            toward = x * np.float32(np.cos(rim[1])) + y * np.float32(np.sin(rim[1]))
+            facing = np.clip(toward / np.sqrt(x * x + y * y + 1) + np.float32(0.3), 0, 1)
+            narrow = narrow + np.float32(rim[0] / min(w, d)) * facing * relative**6
         y_flat = y - np.float32(notch) * inward
         r = (across**power + (np.abs(y_flat) / np.float32(d)) ** power) ** (1 / power)
         centred = np.sqrt(x * x + y_flat * y_flat)
@@ -171,5 +184,6 @@ def endplate_body(
         outer = np.sqrt(np.maximum(side, 0) ** 2 + np.maximum(top, 0) ** 2)
         return np.asarray(outer + np.minimum(np.maximum(side, top), 0) - rounding)
 
-    reach = np.array([w, d, h + lips + abs(float(slope)) * d])
+    wider = 1 + rim[0] / min(w, d)
+    reach = np.array([w * wider, d * wider, h + 1.8 * lips + abs(float(slope)) * d * wider])
     return Shape(distance, -reach, reach)

@@ -13,7 +13,7 @@ SIDES = (-1.0, 1.0)
 
 def sacrum_solids() -> list[Shape]:
     """Five fused segments with their wings and crest, in the frame of the first one's body (mean size)."""
-    shapes = [endplate_body(50, 32, 28, 0.1, 8, 1.0, 0, 1.5)]
+    shapes = [endplate_body(50, 32, 28, waist=0.1, wedge=8, hollow=1.0, notch=1.5)]
     centre = np.zeros(3)
     angle = 0.0
     width, depth = 46.0, 27.0

@@ -13,7 +13,17 @@ SIDES = (-1.0, 1.0)
 
 def _body(size: LevelSize, height: float, vertebra: Vertebra, lips: float = 0.0) -> Shape:
     notch = 0.07 * size.depth if size.width > 24 else 0.02 * size.depth
-    return endplate_body(size.width, size.depth, height, vertebra.waist, vertebra.wedge, vertebra.hollow, lips, notch)
+    return endplate_body(
+        size.width,
+        size.depth,
+        height,
+        vertebra.waist,
+        vertebra.wedge,
+        vertebra.hollow,
+        lips,
+        notch,
+        rim=vertebra.rim,
+    )
 
 
 def _spinous(size: LevelSize, root_y: float, root_z: float, tip_share: float, half_width: float) -> Shape:
@@ -36,11 +46,11 @@ def _cervical(vertebra: Vertebra, height: float) -> list[Shape]:
         tip = side * (size.span / 2 - 3)
         shapes += [
             capsule((side * size.width * 0.42, back + 3, 0), (pillar, pillar_y, 0), size.pedicle_width / 2, tall=1.15),
-            capsule((pillar, pillar_y + 2.5, h * 0.95), (pillar, pillar_y - 2.5, -h * 0.95), 5.2),
-            capsule((pillar, pillar_y - 1, -0.5), (side * 2.0, rear - 2.0, -h * 0.35), 2.3, 2.5, tall=2.0),
+            capsule((pillar, pillar_y + 2.5, h * 0.95), (pillar, pillar_y - 2.5, -h * 0.95), 6.0),
+            capsule((pillar, pillar_y - 1, -0.5), (side * 2.0, rear - 2.0, -h * 0.35), 2.6, 2.9, tall=2.2),
             # Two bars round the opening for the vertebral artery.
-            capsule((side * size.width * 0.45, back + 6, -1), (tip, back + 3.5, -2.5), 2.0, 2.5),
-            capsule((pillar, pillar_y + 2, -1), (tip, back + 0.5, -3.5), 2.3, 2.7),
+            capsule((side * size.width * 0.45, back + 6, -1), (tip, back + 5.0, -2.5), 2.6, 3.0),
+            capsule((pillar, pillar_y + 2, -1), (tip, back + 1.0, -3.5), 2.8, 3.0),
         ]
         if vertebra.name in ("C3", "C4", "C5", "C6"):  # forked tips
             slope = np.radians(size.slope)
@@ -59,7 +69,7 @@ def _thoracic(vertebra: Vertebra, height: float) -> list[Shape]:
     root_x = canal + size.pedicle_width / 2
     last = vertebra.name in ("T11", "T12", "T13")
     shapes = [_body(size, height, vertebra)]
-    lamina = 0.30 * height
+    lamina = 0.46 * height
     for side in SIDES:
         root = side * root_x
         joint_x = side * max(canal * 0.85, 8.0)
@@ -67,10 +77,10 @@ def _thoracic(vertebra: Vertebra, height: float) -> list[Shape]:
         tip = (side * (size.span / 2 - 4.5), rear - (2 if last else 6), h * (0.25 if last else 0.45))
         shapes += [
             capsule((root, back + 4, 0.42 * h), (root, arch_y, 0.42 * h), size.pedicle_width / 2, tall=1.7),
-            capsule((root, arch_y, 0.3 * h), tip, 4.2, 4.8, tall=1.2),
-            capsule((root, arch_y, 0), (side * 2.5, rear - 2.2, -0.25 * h), 2.6, 2.8, tall=lamina / 2.6),
-            capsule((root, arch_y - 1, 0.4 * h), (joint_x, arch_y - 1, h + 4.5), 3.6, 2.8),
-            capsule((joint_x, arch_y - 4, -0.2 * h), (joint_x, arch_y - 5.5, -h - 4.5), 3.6, 2.8),
+            capsule((root, arch_y, 0.3 * h), tip, 4.8, 5.2, tall=1.3),
+            capsule((root, arch_y, 0), (side * 2.5, rear - 2.6, -0.35 * h), 3.0, 3.4, tall=lamina / 3.0),
+            capsule((root, arch_y - 1, 0.4 * h), (joint_x, arch_y - 1.5, h + 6.5), 5.0, 3.6),
+            capsule((root, arch_y - 3, 0), (joint_x, arch_y - 6.5, -h - 4.5), 5.0, 4.0),
         ]
     shapes.append(_spinous(size, rear - 2.0, -0.15 * h, 0.62, 3.0))
     return shapes
@@ -87,14 +97,14 @@ def _lumbar(vertebra: Vertebra, height: float) -> list[Shape]:
         root = side * root_x
         arch_y = back - 0.6 * size.canal_depth
         tip = (side * (size.span / 2 - 3), arch_y + (3 if low else -4), h * (0.35 if low else 0.25))
-        upper, lower = side * (canal + 5.5), side * (canal * 0.75 + (3 if low else 0.5))
+        upper, lower = side * (canal + 6.5), side * (canal * 0.75 + (3.5 if low else 1.0))
         shapes += [
             capsule((root, back + 5, 0.45 * h), (root, arch_y, 0.40 * h), min(size.pedicle_width / 2, 6), tall=1.35),
-            capsule((root, arch_y + 1, 0.35 * h), tip, 6.0 if low else 4.4, 3.2, tall=1.5),
-            capsule((root, arch_y, 0.4 * h), (upper, arch_y - 5, h + 4.5), 5.0, 4.4),
-            capsule((root - side, arch_y - 3, 0.2 * h), (lower, rear - 2, -0.5 * h), 4.2, 4.6),
-            capsule((lower, rear - 2, -0.5 * h), (lower, rear - 1, -h - 6.0), 5.0, 4.2),
-            capsule((lower, rear - 1, -0.25 * h), (side * 2.0, rear - 3.0, -0.2 * h), 3.2, 3.4, tall=2.6),
+            capsule((root, arch_y + 1, 0.35 * h), tip, 6.5 if low else 4.8, 3.2, tall=1.5),
+            capsule((root, arch_y - 1, 0.35 * h), (upper, arch_y - 6, h + 4.0), 6.2, 5.4),
+            capsule((root - side, arch_y - 2, 0.3 * h), (lower + side, rear - 2, -0.5 * h), 5.2, 5.6),
+            capsule((lower, rear - 2, -0.5 * h), (lower, rear - 1, -h - 5.5), 6.0, 5.0),
+            capsule((lower, rear - 0.5, -0.2 * h), (side * 2.0, rear - 4.0, -0.25 * h), 3.7, 3.8, tall=2.8),
         ]
     shapes.append(_spinous(size, rear - 4.0, -0.25 * h, 0.85, 3.4))
     return shapes
@@ -107,7 +117,7 @@ def _axis(vertebra: Vertebra, height: float) -> list[Shape]:
     rear = back - size.canal_depth
     shapes = [
         _body(size, height, vertebra),
-        capsule((0, 0.5, h * 0.5), (0, 0.0, h + 16.5), 5.6, 4.6),
+        capsule((0, 0.5, h * 0.5), (0, -2.5, h + 16.5), 5.6, 4.8),
         ellipsoid((0, 0, h * 0.9), (9, 7, 6)),
     ]
     for side in SIDES:
