@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from itertools import permutations
+from typing import Any, TypeVar
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
-from utility_functions.geometry.grid import Grid
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.grid import FloatArray, Grid
+from utility_functions.geometry.volume import LabelMap, Volume, held
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -19,17 +21,71 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     """``volume`` on ``grid``: linear for images, nearest neighbour for label maps; ``fill`` outside the volume.
 
     The mapping is done between voxel indices, so sheared affines, which SimpleITK's images cannot
-    carry, are resampled as truly as upright ones.
+    carry, are resampled as truly as upright ones. The type of the voxels is kept: integers are rounded
+    to the nearest, and a ``fill`` that the type cannot hold becomes the nearest value that it can.
     """
-    if volume.grid.same_as(grid, tolerance_voxels=1e-6):
+    if volume.grid.shape == grid.shape and volume.grid.same_as(grid, tolerance_voxels=1e-6):
         return volume
-    image = sitk.GetImageFromArray(np.ascontiguousarray(volume.voxels.T))  # index order x, y, z
-    index_to_index = np.linalg.inv(volume.grid.affine) @ grid.affine
+    dtype = volume.voxels.dtype
+    working, interpolated = _itk_types(dtype, isinstance(volume, LabelMap))
+    lying, to_lying = _as_in_memory(volume.voxels)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(lying, dtype=working))
+    index_to_index = to_lying @ np.linalg.inv(volume.grid.affine) @ grid.affine
+    axes = _nearest_axes(index_to_index)
     transform = sitk.AffineTransform(3)
-    transform.SetMatrix(index_to_index[:3, :3].ravel().tolist())
+    transform.SetMatrix(index_to_index[:3, axes].ravel().tolist())
     transform.SetTranslation(index_to_index[:3, 3].tolist())
-    interpolator = sitk.sitkNearestNeighbor if isinstance(volume, LabelMap) else sitk.sitkLinear
+    nearest = isinstance(volume, LabelMap)
     resampled = sitk.Resample(
-        image, list(grid.shape), transform, interpolator, (0.0,) * 3, (1.0,) * 3, IDENTITY, float(fill)
+        image,
+        [grid.shape[axis] for axis in axes],
+        transform,
+        sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear,
+        (0.0,) * 3,
+        (1.0,) * 3,
+        IDENTITY,
+        float(held(fill, dtype)),
+        interpolated,
     )
-    return type(volume)(sitk.GetArrayFromImage(resampled).T, grid)
+    values = sitk.GetArrayViewFromImage(resampled).T.transpose(np.argsort(axes))
+    if nearest or dtype.kind == "f":
+        return type(volume)(values.astype(dtype, order="K"), grid)
+    return type(volume)(np.rint(values, out=np.empty_like(values, dtype), casting="unsafe"), grid)
+
+
+def _itk_types(dtype: np.dtype[Any], nearest: bool) -> tuple[np.dtype[Any], int]:
+    """The type in which SimpleITK is given voxels, and the one in which it is to return them.
+
+    SimpleITK knows neither bool nor float16 nor foreign byte order, and cuts the fraction off interpolated integers.
+    """
+    if dtype.kind not in "iubf":
+        raise ValueError(f"Only real numbers can be resampled. Received: voxels of type {dtype}.")
+    working = {"b": np.dtype(np.uint8), "f": np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)}.get(
+        dtype.kind, dtype.newbyteorder("=")
+    )
+    if nearest:
+        return working, sitk.sitkUnknown
+    return working, sitk.sitkFloat32 if dtype.itemsize <= 2 or working == np.float32 else sitk.sitkFloat64
+
+
+def _as_in_memory(voxels: NDArray[Any]) -> tuple[NDArray[Any], FloatArray]:
+    """A view of the voxels in the order in which they lie in memory, so that no copy has to reorder them.
+
+    Also the 4x4 matrix that takes an index of ``voxels`` to SimpleITK's index in the view (fastest axis first).
+    """
+    flipped = [stride < 0 for stride in voxels.strides]
+    slowest_first = np.argsort([-abs(stride) for stride in voxels.strides], kind="stable")
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for place, axis in enumerate(slowest_first[::-1]):
+        matrix[place, axis] = -1 if flipped[axis] else 1
+        matrix[place, 3] = voxels.shape[axis] - 1 if flipped[axis] else 0
+    unflipped = voxels[tuple(slice(None, None, -1 if flip else 1) for flip in flipped)]
+    return unflipped.transpose(slowest_first), matrix
+
+
+def _nearest_axes(index_to_index: FloatArray) -> list[int]:
+    """The order of the new grid's axes in which they run nearest to the axes of the image read: reads are in line."""
+    matrix = np.abs(index_to_index[:3, :3])
+    along = matrix / np.linalg.norm(matrix, axis=0)
+    return list(max(permutations(range(3)), key=lambda axes: sum(along[row, axis] for row, axis in enumerate(axes))))

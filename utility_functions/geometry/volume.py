@@ -36,12 +36,15 @@ class Volume:
         return type(self)(voxels, self.grid.reoriented(axcodes))
 
     def window(self, start: ArrayLike, shape: ArrayLike, fill: float = 0) -> Self:
-        """The box of ``shape`` voxels whose first voxel is ``start``; ``fill`` where it reaches beyond the scan."""
+        """The box of ``shape`` voxels whose first voxel is ``start``; ``fill`` where it reaches beyond the scan.
+
+        A ``fill`` that the type of the voxels cannot hold becomes the nearest value that it can.
+        """
         first = np.asarray(start, int)
         size = np.asarray(shape, int)
         limit = np.asarray(self.grid.shape)
         inside_first, inside_last = np.clip(first, 0, limit), np.clip(first + size, 0, limit)
-        voxels = np.full(tuple(size), fill, dtype=self.voxels.dtype)
+        voxels = np.full(tuple(size), held(fill, self.voxels.dtype), dtype=self.voxels.dtype)
         if (inside_last > inside_first).all():
             source = tuple(slice(a, b) for a, b in zip(inside_first, inside_last, strict=True))
             target = tuple(slice(a, b) for a, b in zip(inside_first - first, inside_last - first, strict=True))
@@ -59,3 +62,13 @@ class LabelMap(Volume):
             object.__setattr__(self, "voxels", self.voxels.astype(np.uint8))
         if not np.issubdtype(self.voxels.dtype, np.integer):
             raise ValueError(f"A label map holds integers. Received: {self.voxels.dtype}.")
+
+
+def held(value: float, dtype: np.dtype[Any]) -> float | int:
+    """The number nearest to ``value`` that ``dtype`` can hold: -1024 becomes 0 where there are no negative numbers."""
+    if dtype.kind not in "iub":
+        return value
+    if not np.isfinite(value):
+        raise ValueError(f"Voxels of type {dtype} hold whole numbers only. Received: {value}.")
+    low, high = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    return min(max(round(value), low), high)
