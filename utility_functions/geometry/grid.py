@@ -13,10 +13,12 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Two grids are one when their voxel centres agree within this share of a voxel.
+# Two grids are one when their voxels agree in place within this share of a voxel.
 SAME_GRID_TOLERANCE_VOXELS = 1e-2
 # Rounding of voxel counts when a grid is resampled: an extent of 99.9999 mm is 100 mm.
 EXTENT_TOLERANCE_VOXELS = 1e-3
+# A grid is upright when its axes turn away from the world's by less than this.
+UPRIGHT_TOLERANCE_RADIANS = 1e-4
 
 FloatArray = NDArray[np.float64]
 
@@ -34,8 +36,8 @@ class Grid:
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
-        if len(shape) != 3 or min(shape) < 1:
-            raise ValueError(f"A grid needs three axes of at least one voxel. Received: shape {tuple(self.shape)}.")
+        if len(shape) != 3 or min(shape) < 1 or shape != tuple(self.shape):
+            raise ValueError(f"A grid needs three axes of at least one voxel each, in whole numbers. Received: shape {tuple(self.shape)}.")
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise ValueError(f"An affine is a finite 4x4 matrix. Received: {affine.tolist()}.")
@@ -56,7 +58,7 @@ class Grid:
     ) -> Grid:
         """An upright grid: spacing along the array axes, origin of voxel (0, 0, 0), axis directions by letters."""
         affine = np.eye(4)
-        affine[:3, :3] = direction_matrix(axcodes) * np.broadcast_to(np.asarray(spacing_mm, float), 3)
+        affine[:3, :3] = direction_matrix(axcodes) * _checked_spacing(spacing_mm)
         affine[:3, 3] = origin_mm
         x, y, z = (int(n) for n in np.asarray(shape))
         return cls((x, y, z), affine)
@@ -78,9 +80,9 @@ class Grid:
 
     @property
     def is_upright(self) -> bool:
-        """Whether the array axes run along the world's axes (within 1e-4 radians)."""
+        """Whether the array axes run along the world's axes (within a tenth of a voxel over 1,000 voxels)."""
         directions = np.abs(self.affine[:3, :3]) / np.asarray(self.spacing_mm)
-        return bool(np.allclose(directions.max(axis=0), 1.0, atol=1e-8))
+        return bool((directions.max(axis=0) > np.cos(UPRIGHT_TOLERANCE_RADIANS)).all())
 
     def to_mm(self, indices: ArrayLike) -> FloatArray:
         """World positions (..., 3) in RAS+ mm of continuous voxel indices (..., 3)."""
@@ -119,16 +121,14 @@ class Grid:
 
     def corners_mm(self) -> FloatArray:
         """World positions (8, 3) of the outer corners of the corner voxels."""
-        far = np.asarray(self.shape) - 0.5
-        index = np.array([[x, y, z] for x in (-0.5, far[0]) for y in (-0.5, far[1]) for z in (-0.5, far[2])])
-        return self.to_mm(index)
+        return self.to_mm(_outer_corners(self.shape))
 
     def upright(self, spacing_mm: ArrayLike, axcodes: str = "RAS") -> Grid:
         """The grid of ``spacing_mm`` along the world's own axes that covers this one, centred on the same point.
 
         It depends only on where the scan lies in the world, never on how its array is stored.
         """
-        spacing = np.broadcast_to(np.asarray(spacing_mm, np.float64), 3)
+        spacing = _checked_spacing(spacing_mm)
         directions = direction_matrix(axcodes)
         corners = self.corners_mm() @ directions  # along the new axes
         low, high = corners.min(axis=0), corners.max(axis=0)
@@ -138,7 +138,7 @@ class Grid:
 
     def resampled(self, spacing_mm: ArrayLike) -> Grid:
         """The grid of ``spacing_mm`` along this one's own axes, covering the same box, centred on the same point."""
-        spacing = np.broadcast_to(np.asarray(spacing_mm, np.float64), 3)
+        spacing = _checked_spacing(spacing_mm)
         own = np.asarray(self.spacing_mm)
         extent = np.asarray(self.shape) * own
         shape = np.maximum(np.ceil(extent / spacing - EXTENT_TOLERANCE_VOXELS), 1).astype(int)
@@ -151,7 +151,7 @@ class Grid:
         return Grid((x, y, z), affine)
 
     def same_as(self, other: Grid, tolerance_voxels: float = SAME_GRID_TOLERANCE_VOXELS) -> bool:
-        """Whether both have one shape and their voxel centres agree within ``tolerance_voxels``."""
+        """Whether both have one shape and their voxels agree in place within ``tolerance_voxels``."""
         return not self.differences(other, tolerance_voxels)
 
     def differences(self, other: Grid, tolerance_voxels: float = SAME_GRID_TOLERANCE_VOXELS) -> list[str]:
@@ -159,13 +159,13 @@ class Grid:
         found = []
         if self.shape != other.shape:
             found.append(f"shape {self.shape} and {other.shape}")
-        if self.axcodes != other.axcodes:
-            found.append(f"orientation {self.axcodes} and {other.axcodes}")
-        far = np.asarray(self.shape) - 1
-        corners = np.array([[x, y, z] for x in (0, far[0]) for y in (0, far[1]) for z in (0, far[2])], float)
+        # the outer corners: of a single slice, they also tell its thickness and which way it faces
+        corners = _outer_corners(self.shape)
         distance = np.linalg.norm(self.to_mm(corners) - other.to_mm(corners), axis=1).max()
         if distance > tolerance_voxels * min(self.spacing_mm):
-            found.append(f"voxel centres up to {distance:.3g} mm apart")
+            if self.axcodes != other.axcodes:
+                found.append(f"orientation {self.axcodes} and {other.axcodes}")
+            found.append(f"voxels up to {distance:.3g} mm apart")
         return found
 
     def require_same(self, other: Grid, what: str) -> None:
@@ -173,6 +173,20 @@ class Grid:
         found = self.differences(other)
         if found:
             raise ValueError(f"{what} must lie on one grid. Received: {'; '.join(found)}.")
+
+
+def _checked_spacing(spacing_mm: ArrayLike) -> FloatArray:
+    """Three spacings above zero, from three or from one for all."""
+    spacing = np.asarray(spacing_mm, np.float64)
+    if spacing.shape not in ((), (1,), (3,)) or not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise ValueError(f"Voxel spacing is one number or three, above zero. Received: {spacing.tolist()} mm.")
+    return np.broadcast_to(spacing, 3)
+
+
+def _outer_corners(shape: tuple[int, int, int]) -> FloatArray:
+    """Indices (8, 3) of the outer corners of the corner voxels."""
+    x, y, z = (n - 0.5 for n in shape)
+    return np.array(list(product((-0.5, x), (-0.5, y), (-0.5, z))))
 
 
 def direction_matrix(axcodes: str) -> FloatArray:
