@@ -24,7 +24,10 @@ class Landmarks:
 
     def __post_init__(self) -> None:
         names = tuple(str(name) for name in self.names)
-        points = np.array(self.points_mm, dtype=np.float64).reshape(-1, 3)
+        points = np.array(self.points_mm, dtype=np.float64)
+        points = points.reshape(-1, 3) if points.size == 0 else points
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ValueError(f"Landmarks need points of x, y, z in mm, (N, 3). Received: an array of {points.shape}.")
         scores = np.ones(len(names)) if self.scores is None else np.array(self.scores, dtype=np.float64)
         if len(points) != len(names) or scores.shape != (len(names),):
             raise ValueError(
