@@ -79,16 +79,14 @@ def name_of_regressed_level(number: int) -> str | None:
 
 def parse_name(text: str) -> str | None:
     """The name of a level as files write it ("L1_center", "vertebrae_L1", "Th12", "t04", "D5"), or None."""
-    word = text.strip().removeprefix("vertebrae_").removeprefix("vertebra_")
+    word = text.strip().lower().removeprefix("vertebrae_").removeprefix("vertebra_")
     for tail in ("_center", "_centre", "_centroid", "_body", "_vertebra"):
         word = word.removesuffix(tail)
-    lowered = word.strip().lower()
-    if lowered in ("coccyx", "sacrum"):
-        return "S1" if lowered == "sacrum" else "coccyx"
-    letters = lowered.rstrip("0123456789")
-    digits = lowered[len(letters) :]
+    word = word.strip()
+    if word in ("coccyx", "sacrum"):
+        return "S1" if word == "sacrum" else "coccyx"
+    letters = word.rstrip("0123456789")
+    digits = word[len(letters) :]
     region = {"c": "C", "t": "T", "th": "T", "d": "T", "l": "L", "s": "S"}.get(letters.strip(" _-"))
-    if region is None or not digits:
-        return None
-    name = f"{region}{int(digits)}"
+    name = f"{region}{digits.lstrip('0')}"
     return name if name in _ORDER else None
