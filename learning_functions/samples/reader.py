@@ -65,7 +65,7 @@ class SampleReader:
         if self._opened_by == os.getpid():
             return
         # A forked child must not share its parent's handle; the chunks are read whole, so no chunk cache is kept.
-        file = h5py.File(self.store.path, "r", locking=False, rdcc_nbytes=0)
+        file = h5py.File(self.store.path, "r", rdcc_nbytes=0)
         names = [name for name in ("inputs", "targets", "weights") if name in file]
         self._datasets = {name: file[name] for name in names}
         self._chunks = {name: _mapped_chunks(self.store.path, file[name]) for name in names}

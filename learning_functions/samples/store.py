@@ -195,7 +195,7 @@ def open_store(path: Path | str) -> SampleStore:
         if start.read(8) != HDF5_SIGNATURE:
             raise BrokenFile(f"A sample file is HDF5, and this is not. Received: {path}.")
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with h5py.File(path, "r") as file:
             return _header(path, file)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise BrokenFile(f"The sample file is cut short or damaged ({error}). Received: {path}.") from error

@@ -193,6 +193,12 @@ def test_a_reader_works_in_a_forked_process_and_after_pickling(tmp_path: Path) -
     np.testing.assert_array_equal(first_sample(pickle.loads(pickle.dumps(reader))), here)
 
 
+def test_a_store_is_read_while_someone_else_in_the_process_has_it_open(tmp_path: Path) -> None:
+    store = write(tmp_path / "s.h5")
+    with h5py.File(store.path) as file:
+        np.testing.assert_array_equal(first_sample(SampleReader(open_store(store.path))), file["inputs"][0])
+
+
 def test_files_of_one_kind_go_together_and_others_are_told_apart(tmp_path: Path) -> None:
     training = write(tmp_path / "t.h5")
     check_same_task(training, write(tmp_path / "v.h5", patient="q"))
