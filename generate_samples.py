@@ -40,10 +40,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from utility_functions.files.manifest import find_cases
-
     from learning_functions.samples.generation import generate
     from learning_functions.task import load_task, settings_of
+    from utility_functions.files.manifest import find_cases
 
     settings = settings_of(load_task(arguments.task), arguments.preset).changed(
         samples_per_scan=arguments.samples_per_scan
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
     if made.problems:
         print(f"{len(made.problems)} of {len(cases)} scans were left out: {', '.join(made.problems)}", file=sys.stderr)
-    return 1 if made.problems and not arguments.skip_errors else 0
+    return 2 if made.problems and not arguments.skip_errors else 0
 
 
 def main(argv: list[str] | None = None) -> int:

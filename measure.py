@@ -42,14 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.writing import require_writable
 
     running = Running(arguments.memory_gb, arguments.windows, arguments.votes)
+    settings = {name: str(value) for name, value in vars(arguments).items()}
     require_writable(arguments.output)
     cases = find_cases(arguments.scans, arguments.split)
-    measured = measure_cases(cases, arguments.models, arguments.output, running, print)
-    if measured.problems:
-        print(f"{len(measured.problems)} of {len(cases)} scans could not be measured:", file=sys.stderr)
-        for name, problem in measured.problems.items():
-            print(f"  {name}: {problem}", file=sys.stderr)
-    return 2 if measured.problems and not arguments.skip_errors else 0
+    rows = measure_cases(cases, arguments.models, arguments.output, running, settings, print)
+    problems = {row.case_id: row.problem for row in rows if row.problem}
+    for name, problem in problems.items():
+        print(f"error: {name} could not be measured: {problem}", file=sys.stderr)
+    print(f"{len(rows) - len(problems)} of {len(rows)} scans measured: {arguments.output}")
+    return 2 if problems and not arguments.skip_errors else 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -62,8 +62,8 @@ class Settings:
         """These settings at another voxel size, one for all axes or three; the patch keeps its voxels."""
         if len(spacing_mm) not in (1, 3):
             raise ValueError(f"A spacing is one or three sizes in mm. Received: {list(spacing_mm)}.")
-        three = tuple(spacing_mm) * (3 // len(spacing_mm))
-        return self.changed(spec=replace(self.spec, spacing_mm=three))
+        x, y, z = tuple(spacing_mm) * (3 // len(spacing_mm))
+        return self.changed(spec=replace(self.spec, spacing_mm=(x, y, z)))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -18,18 +19,20 @@ class WeightedCrossentropy(keras.losses.Loss):
     The mean is over all voxels.
     """
 
-    def __init__(self, weights: Sequence[float] = (0.1, 0.9), name: str = "weighted_crossentropy", **kwargs) -> None:
+    def __init__(
+        self, weights: Sequence[float] = (0.1, 0.9), name: str = "weighted_crossentropy", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.weights = tuple(float(weight) for weight in weights)
         if min(self.weights) < 0 or sum(self.weights) <= 0:
             raise ValueError(f"Class weights are not negative and not all zero. Received: {self.weights}.")
 
-    def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         truth = _one_hot(y_true, y_pred)
         logs = ops.log(ops.clip(y_pred, SMALLEST_PROBABILITY, 1.0))
         return -ops.sum(truth * logs * ops.convert_to_tensor(self.weights, y_pred.dtype), axis=-1)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weights": self.weights}
 
 
@@ -40,10 +43,10 @@ class LabelledError(keras.losses.Loss):
     True: level numbers (batch, ...) or (batch, ..., 1); predicted: (batch, ..., 1).
     """
 
-    def __init__(self, name: str = "labelled_error", **kwargs) -> None:
+    def __init__(self, name: str = "labelled_error", **kwargs: Any) -> None:
         super().__init__(name=name, **{**kwargs, "reduction": "none"})
 
-    def __call__(self, y_true, y_pred, sample_weight=None):  # type: ignore[no-untyped-def]
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         truth, predicted = _levels(y_true, y_pred)
         labelled = ops.cast(truth > 0, predicted.dtype)
         if sample_weight is not None:
@@ -51,23 +54,23 @@ class LabelledError(keras.losses.Loss):
         total = ops.sum(ops.abs(truth - predicted) * labelled)
         return total / ops.maximum(ops.sum(labelled), 1.0)
 
-    def call(self, y_true, y_pred):  # type: ignore[no-untyped-def]
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         return self(y_true, y_pred)
 
 
 class _Ratio(keras.metrics.Metric):
     """A sum over a sum, both gathered over an epoch; NaN while the second is zero."""
 
-    def __init__(self, name: str, **kwargs) -> None:
+    def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.part = self.add_weight(name="part", initializer="zeros")
         self.whole = self.add_weight(name="whole", initializer="zeros")
 
-    def _add(self, part, whole) -> None:  # type: ignore[no-untyped-def]
+    def _add(self, part: Any, whole: Any) -> None:
         self.part.assign_add(ops.cast(part, self.part.dtype))
         self.whole.assign_add(ops.cast(whole, self.whole.dtype))
 
-    def result(self):  # type: ignore[no-untyped-def]
+    def result(self) -> Any:
         whole = ops.convert_to_tensor(self.whole)
         return ops.where(whole > 0, ops.divide_no_nan(self.part, whole), float("nan"))
 
@@ -76,15 +79,15 @@ class _Ratio(keras.metrics.Metric):
 class ClassDice(_Ratio):
     """Dice of one class over all voxels of an epoch: 2 |true and predicted| / (|true| + |predicted|)."""
 
-    def __init__(self, label: int = 1, name: str = "dice", **kwargs) -> None:
+    def __init__(self, label: int = 1, name: str = "dice", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.label = label
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:  # type: ignore[no-untyped-def]
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true, predicted = _of_class(y_true, y_pred, self.label)
         self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label": self.label}
 
 
@@ -92,15 +95,15 @@ class ClassDice(_Ratio):
 class ClassRecall(_Ratio):
     """Share of the voxels of one class that are predicted as it, over an epoch."""
 
-    def __init__(self, label: int = 1, name: str = "recall", **kwargs) -> None:
+    def __init__(self, label: int = 1, name: str = "recall", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.label = label
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:  # type: ignore[no-untyped-def]
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true, predicted = _of_class(y_true, y_pred, self.label)
         self._add(ops.sum(true * predicted), ops.sum(true))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label": self.label}
 
 
@@ -108,17 +111,17 @@ class ClassRecall(_Ratio):
 class LevelAccuracy(_Ratio):
     """Share of labelled pixels whose rounded output is their level, over an epoch."""
 
-    def __init__(self, name: str = "level_accuracy", **kwargs) -> None:
+    def __init__(self, name: str = "level_accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:  # type: ignore[no-untyped-def]
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         truth, predicted = _levels(y_true, y_pred)
         labelled = truth > 0
         right = ops.logical_and(labelled, ops.equal(ops.round(predicted), truth))
         self._add(ops.sum(ops.cast(right, "float32")), ops.sum(ops.cast(labelled, "float32")))
 
 
-def _one_hot(y_true, y_pred):  # type: ignore[no-untyped-def]
+def _one_hot(y_true: Any, y_pred: Any) -> Any:
     classes = ops.shape(y_pred)[-1]
     if len(y_true.shape) == len(y_pred.shape):
         if y_true.shape[-1] == classes and classes > 1:
@@ -127,13 +130,13 @@ def _one_hot(y_true, y_pred):  # type: ignore[no-untyped-def]
     return ops.one_hot(ops.cast(y_true, "int32"), classes, dtype=y_pred.dtype)
 
 
-def _of_class(y_true, y_pred, label):  # type: ignore[no-untyped-def]
+def _of_class(y_true: Any, y_pred: Any, label: int) -> Any:
     truth = _one_hot(y_true, y_pred)[..., label]
     predicted = ops.equal(ops.argmax(y_pred, axis=-1), label)
     return ops.cast(truth, "float32"), ops.cast(predicted, "float32")
 
 
-def _levels(y_true, y_pred):  # type: ignore[no-untyped-def]
+def _levels(y_true: Any, y_pred: Any) -> Any:
     predicted = ops.squeeze(y_pred, -1)
     truth = ops.reshape(ops.cast(y_true, predicted.dtype), ops.shape(predicted))
     return truth, predicted

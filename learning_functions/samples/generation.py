@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from learning_functions.samples.store import SampleWriter
 from learning_functions.task import Sample, Settings, load_task
+from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, load_scan
 
 log = logging.getLogger(__name__)
@@ -112,5 +113,5 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int) -> Drawn:
         scan = load_scan(case)
         samples = load_task(task_name).samples(scan, settings, rng)
     except (ValueError, OSError, MemoryError) as error:
-        return Drawn([], (0.0, 1.0), " ".join(str(error).split()) or type(error).__name__)
+        return Drawn([], (0.0, 1.0), one_line(error))
     return Drawn(samples, settings.spec.offset_and_scale(scan.volume.voxels))

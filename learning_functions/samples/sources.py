@@ -26,7 +26,9 @@ def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
         if scan.label_map is None:
             raise ValueError("There is no annotation: neither centroids nor a label map.")
         landmarks = body_centroids(scan.label_map)
-    image = resample(scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels))
+    image = resample(
+        scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels)
+    )
     return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16)), landmarks
 
 

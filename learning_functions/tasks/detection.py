@@ -117,7 +117,7 @@ def objective(settings: Settings) -> Objective:
 def augmentation(settings: Settings) -> Augmentation:
     from learning_functions.samples.augmentation import Augmentation
 
-    return Augmentation(flip_axis=0, spacing_mm=settings.spec.spacing_mm)
+    return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
 
 
 def predict(network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running) -> Findings:

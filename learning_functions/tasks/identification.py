@@ -155,7 +155,7 @@ def objective(settings: Settings) -> Objective:
 def augmentation(settings: Settings) -> Augmentation:
     from learning_functions.samples.augmentation import Augmentation
 
-    return Augmentation(flip_axis=None, spacing_mm=settings.spec.spacing_mm[1:])
+    return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
 
 
 def predict(network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running) -> Findings:

@@ -30,12 +30,13 @@ def tube_ends(landmarks: Landmarks) -> Mapping[str, tuple[Points, Points, Points
         centre = known.point(name)
         above = order[place - 1] if place and are_neighbours(order[place - 1], name) else None
         below = order[place + 1] if place + 1 < len(order) and are_neighbours(name, order[place + 1]) else None
-        up = (known.point(above) - centre) / 2 if above else None
-        down = (known.point(below) - centre) / 2 if below else None
-        if up is None and down is None:
-            up = np.array([0.0, 0.0, usual_half_height_mm(name)])
-        up = -down if up is None and down is not None else up
-        down = -up if down is None and up is not None else down
+        half = np.array([0.0, 0.0, usual_half_height_mm(name)])
+        if above is not None:
+            half = (known.point(above) - centre) / 2
+        elif below is not None:
+            half = (centre - known.point(below)) / 2
+        down = (known.point(below) - centre) / 2 if below is not None else -half
+        up = half
         ends[name] = (centre + up, centre, centre + down)
     return ends
 
@@ -53,7 +54,6 @@ def dense_levels(landmarks: Landmarks, grid: Grid) -> NDArray[np.uint8]:
     spacing = np.asarray(grid.spacing_mm)
     x, y, z = (first[axis] + np.arange(grid.shape[axis]) * spacing[axis] for axis in range(3))
     for name, (upper, centre, lower) in tube_ends(landmarks).items():
-        number = regressed_level(name)
         axis = np.stack([lower, centre, upper])
         axis = axis[np.argsort(axis[:, 2], kind="stable")]
         slices = np.flatnonzero((z >= axis[0, 2]) & (z < axis[2, 2]))
@@ -65,7 +65,7 @@ def dense_levels(landmarks: Landmarks, grid: Grid) -> NDArray[np.uint8]:
             continue
         squared = (x[columns, None, None] - middle[0]) ** 2 + (y[None, rows, None] - middle[1]) ** 2
         box = levels[columns, rows, slices[0] : slices[-1] + 1]
-        box[squared <= radius**2] = number
+        box[squared <= radius**2] = regressed_level(name) or 0
     return levels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ COST_OF_DROPPING = 1.5
 """What a voxel costs that is left out at either end of the chain, in levels."""
 SMALLEST_PART = 0.5
 """A vertebra at either end is named when at least this share of its usual height is seen."""
+WHOLE = 0.9
+"""A vertebra at either end counts as uncut from this share of its usual height on."""
+
+Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,9 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     columns = np.flatnonzero(mask.any(axis=(0, 1)))[::-1]  # slices from the top down, gaps included
     slices = np.arange(columns[0], columns[-1] - 1, -1)
     runs = best_runs(_slice_costs(levels, mask, slices), grid.spacing_mm[2], COST_OF_DROPPING)
-    found: dict[str, tuple[NDArray[np.float64], float]] = {}
+    found: dict[str, tuple[Points, float]] = {}
     instances = np.zeros(grid.shape, np.uint8)
+    borders = _borders(levels, mask, slices, runs) if runs else np.zeros(0)
     for place, run in enumerate(runs):
         name = name_of_regressed_level(run.level) or ""
         lowest, highest = slices[run.stop - 1], slices[run.start]
@@ -77,12 +83,10 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
         if not slab.any():
             continue
         votes = levels[:, :, lowest : highest + 1][slab]
-        z = _height_of_centre(run, place, runs, slices, grid.spacing_mm[2])
-        if z is not None:
-            found[name] = (
-                _centre(slab, lowest, z, detection),
-                float(np.mean(np.abs(votes - run.level) < 0.5)),
-            )
+        from_top = _centre_from_top(place, runs, borders, grid.spacing_mm[2])
+        if from_top is not None:
+            point = _centre(slab, lowest, slices[0] + 0.5 - from_top, detection)
+            found[name] = (point, float(np.mean(np.abs(votes - run.level) < 0.5)))
         if name in VERSE_IDS:
             instances[:, :, lowest : highest + 1][slab] = VERSE_IDS[name]
     points = np.array([point for point, _ in found.values()]).reshape(-1, 3)
@@ -145,26 +149,41 @@ def _slice_costs(
     return costs, counts
 
 
-def _height_of_centre(run: Run, place: int, runs: list[Run], slices: NDArray[np.int_], spacing: float) -> float | None:
-    """The centre's index along z: the middle of the run; for a cut one half a usual height from its whole end.
+def _borders(levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArray[np.int_], runs: list[Run]) -> Points:
+    """Where each run begins and the last one ends, in slices from the top, finer than a slice.
+
+    From the middle of one level to the middle of the next, each slice counts to the upper one by how near its median
+    vote is to it; the border lies below what adds up.
+    """
+    borders = [float(runs[0].start)]
+    for upper, lower in pairwise(runs):
+        first, last = (upper.start + upper.stop) // 2, (lower.start + lower.stop + 1) // 2
+        above = 0.0
+        for place in range(first, last):
+            votes = levels[:, :, slices[place]][mask[:, :, slices[place]]]
+            part = np.clip(lower.level - np.median(votes), 0, 1) if len(votes) else place < upper.stop
+            above += float(part)
+        borders.append(first + above)
+    return np.array([*borders, float(runs[-1].stop)])
+
+
+def _centre_from_top(place: int, runs: list[Run], borders: Points, spacing: float) -> float | None:
+    """The centre of a run in slices from the top: its middle; for a cut one half a usual height from its whole end.
 
     None for an end vertebra of which too little is seen.
     """
-    usual = 2 * usual_half_height_mm(name_of_regressed_level(run.level) or "") / spacing
-    middle = (slices[run.start] + slices[run.stop - 1]) / 2
-    seen = (run.stop - run.start) / usual
+    usual = 2 * usual_half_height_mm(name_of_regressed_level(runs[place].level) or "") / spacing
+    top, bottom = borders[place], borders[place + 1]
+    seen = (bottom - top) / usual
     first, last = place == 0, place == len(runs) - 1
-    if not (first or last) or seen >= 0.9:
-        return float(middle)
+    if not (first or last) or seen >= WHOLE or (first and last and seen >= SMALLEST_PART):
+        return float((top + bottom) / 2)
     if seen < SMALLEST_PART:
         return None
-    if first and last:
-        return float(middle)
-    half = usual / 2
-    return float(slices[run.stop - 1] - 0.5 + half if first else slices[run.start] + 0.5 - half)
+    return float(bottom - usual / 2 if first else top + usual / 2)
 
 
-def _centre(slab: NDArray[np.bool_], lowest: int, z: float, detection: LabelMap) -> NDArray[np.float64]:
+def _centre(slab: NDArray[np.bool_], lowest: int, z: float, detection: LabelMap) -> Points:
     """The middle of the mask in the slices next to height ``z``, in mm."""
     wanted = np.clip(round(z) - lowest, 0, slab.shape[2] - 1)
     near = slab[:, :, max(wanted - 1, 0) : wanted + 2]

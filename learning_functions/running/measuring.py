@@ -1,0 +1,128 @@
+"""A run of measure.py: every scan through the models, scored where there is a truth, written out and summed up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from learning_functions.running.pipeline import load_models, run_models
+from learning_functions.running.trained_model import TrainedModel
+from learning_functions.task import Running
+from losses_and_metrics.identification_rate import score_scan
+from losses_and_metrics.scan_scores import distances_by_level, summarise
+from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.command_line import one_line
+from utility_functions.files.annotations import write_markups, write_verse_json
+from utility_functions.files.cases import Case, Scan, load_scan
+from utility_functions.files.images import write_image
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.reporting.pictures import scan_picture
+from utility_functions.reporting.plots import error_box_plot
+from utility_functions.reporting.report import write_report
+from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
+from utility_functions.reporting.tables import scan_table, summary_table
+
+
+def measure_cases(
+    cases: Sequence[Case],
+    model_paths: Sequence[Path],
+    folder: Path,
+    running: Running,
+    settings: Mapping[str, Any],
+    show: Callable[[str], None],
+) -> list[ScanRow]:
+    """Measure all cases and write their results to ``folder``; ``show`` is given the tables as they come.
+
+    A scan that cannot be measured has a row that tells why; what was found in the others is written all the same.
+    """
+    models = load_models(model_paths)
+    rows: list[ScanRow] = []
+    for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
+        bar.set_description(case.case_id)
+        try:
+            row = measure_case(case, models, folder, running)
+        except (ValueError, OSError, MemoryError) as error:
+            row = ScanRow(case.case_id, problem=one_line(error))
+        rows.append(row)
+        with tqdm.external_write_mode():
+            show(_scan_text(row) + "\n")
+    _sum_up(rows, models, folder, settings, show)
+    return rows
+
+
+def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, running: Running) -> ScanRow:
+    """One scan: found, scored, written and drawn."""
+    started = time.perf_counter()
+    scan = load_scan(case)
+    reading = time.perf_counter() - started
+    findings = run_models(models, scan.volume, case.case_id, running).timed("reading", reading)
+    truth = true_landmarks(scan)
+    score = None
+    if truth is not None and findings.landmarks is not None:
+        score = score_scan(case.case_id, findings.landmarks, truth)
+    started = time.perf_counter()
+    picture = write_findings(findings, scan, truth, folder)
+    findings = findings.timed("writing", time.perf_counter() - started)
+    return ScanRow(case.case_id, findings, truth, score, picture)
+
+
+def true_landmarks(scan: Scan) -> Landmarks | None:
+    """The annotated centroids of a scan, or those of the bodies in its label map; None without any annotation."""
+    if scan.landmarks is not None:
+        return scan.landmarks
+    return None if scan.label_map is None else body_centroids(scan.label_map)
+
+
+def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
+    """Write what was found in one scan: label map, centroids in two forms, picture; returns the picture's path."""
+    name = findings.case_id
+    found = findings.instances if findings.instances is not None else findings.detection
+    if found is not None:
+        write_image(found, folder / f"{name}_vertebrae.nii.gz")
+    if findings.landmarks is not None:
+        write_verse_json(findings.landmarks, folder / f"{name}_centroids.json", scan.volume.grid)
+        write_markups(findings.landmarks, folder / f"{name}_centroids.mrk.json")
+    picture = folder / f"{name}.png"
+    scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=name)
+    return picture
+
+
+def _scan_text(row: ScanRow) -> str:
+    """One scan in words: its table against the truth, or what was found; then notes and seconds."""
+    if row.findings is None:
+        return f"Scan {row.case_id}\ncould not be measured: {row.problem}"
+    if row.score is not None and row.truth is not None:
+        lines = [scan_table(row.score, row.landmarks, row.truth)]
+    else:
+        names = [name for name in row.landmarks.names if name in VERTEBRAE]
+        lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
+    seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in row.findings.seconds.items())
+    return "\n".join([*lines, *row.notes, seconds])
+
+
+def _sum_up(
+    rows: Sequence[ScanRow],
+    models: Sequence[TrainedModel],
+    folder: Path,
+    settings: Mapping[str, Any],
+    show: Callable[[str], None],
+) -> None:
+    """The tables and files of the whole run."""
+    scores = [row.score for row in rows if row.score is not None]
+    summary = summarise(scores) if scores else None
+    figures = {}
+    if summary is not None:
+        show(summary_table(summary))
+        figures = {"Localisation error per level": folder / "errors.png"}
+        error_box_plot(distances_by_level(scores), folder / "errors.png")
+    records = [ModelRecord.of(model.path, model.card) for model in models]
+    run = RunRecord(rows, records, settings, tuple(sys.argv), summary, figures)
+    write_results(folder, run)
+    write_report(folder, run)
