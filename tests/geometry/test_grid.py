@@ -197,9 +197,9 @@ def test_being_the_same_works_both_ways_for_grids_of_one_spacing(one: Grid, othe
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Grid((5, 6), np.eye(4)), r"three axes .* Received: shape \(5, 6\)"),
-        (lambda: Grid((5, 6, 0), np.eye(4)), r"at least one voxel .* Received: shape \(5, 6, 0\)"),
-        (lambda: Grid((5, 6, -3), np.eye(4)), "at least one voxel"),
+        (lambda: Grid((5, 6), np.eye(4)), r"three whole numbers .* Received: \(5, 6\)"),
+        (lambda: Grid((5, 6, 0), np.eye(4)), r"above zero. Received: \(5, 6, 0\)"),
+        (lambda: Grid((5, 6, -3), np.eye(4)), "voxels above zero"),
         (lambda: Grid((5, 6, 2.5), np.eye(4)), "whole numbers"),  # type: ignore[arg-type]
         (lambda: Grid((5, 6, 7), np.eye(3)), "finite 4x4 matrix"),
         (lambda: Grid((5, 6, 7), np.diag([1, np.nan, 1, 1])), "finite 4x4 matrix. Received: .*nan"),
@@ -218,8 +218,8 @@ def test_being_the_same_works_both_ways_for_grids_of_one_spacing(one: Grid, othe
         (lambda: GRID.upright((1, 1, np.nan)), "above zero"),
         (lambda: GRID.resampled(-1), "above zero"),
         (lambda: GRID.reoriented("XYZ"), "Received: 'XYZ'"),
-        (lambda: GRID.window((0, 0, 0), (1, 1, 0)), "at least one voxel"),
-        (lambda: GRID.padded(0, (0, 0, -7)), "at least one voxel"),
+        (lambda: GRID.window((0, 0, 0), (1, 1, 0)), "voxels above zero"),
+        (lambda: GRID.padded(0, (0, 0, -7)), "voxels above zero"),
     ],
 )
 def test_a_grid_that_cannot_be_is_refused_with_what_was_received(make: object, message: str) -> None:

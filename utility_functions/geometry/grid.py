@@ -37,7 +37,7 @@ class Grid:
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
         if len(shape) != 3 or min(shape) < 1 or shape != tuple(self.shape):
-            raise ValueError(f"A grid needs three axes of at least one voxel each, in whole numbers. Received: shape {tuple(self.shape)}.")
+            raise ValueError(f"A grid needs three whole numbers of voxels above zero. Received: {tuple(self.shape)}.")
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise ValueError(f"An affine is a finite 4x4 matrix. Received: {affine.tolist()}.")
