@@ -27,18 +27,20 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     if volume.grid.shape == grid.shape and volume.grid.same_as(grid, tolerance_voxels=1e-6):
         return volume
     dtype = volume.voxels.dtype
-    working, interpolated = _itk_types(dtype, isinstance(volume, LabelMap))
-    lying, to_lying = _as_in_memory(volume.voxels)
-    image = sitk.GetImageFromArray(np.ascontiguousarray(lying, dtype=working))
-    index_to_index = to_lying @ np.linalg.inv(volume.grid.affine) @ grid.affine
-    axes = _nearest_axes(index_to_index)
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(index_to_index[:3, axes].ravel().tolist())
-    transform.SetTranslation(index_to_index[:3, 3].tolist())
     nearest = isinstance(volume, LabelMap)
+    working, interpolated = _itk_types(dtype, nearest)
+    lying, to_lying = _as_in_memory(volume.voxels)
+    to_source = to_lying @ np.linalg.inv(volume.grid.affine) @ grid.affine
+    axes, backwards = _read_in_line(to_source)
+    matrix = np.where(backwards, -1, 1) * to_source[:3, axes]
+    shape = [grid.shape[axis] for axis in axes]
+    first = to_source[:3, 3] - matrix @ np.where(backwards, np.subtract(shape, 1), 0)
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(matrix.ravel().tolist())
+    transform.SetTranslation(first.tolist())
     resampled = sitk.Resample(
-        image,
-        [grid.shape[axis] for axis in axes],
+        sitk.GetImageFromArray(np.ascontiguousarray(lying, dtype=working)),
+        shape,
         transform,
         sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear,
         (0.0,) * 3,
@@ -47,7 +49,8 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
         float(held(fill, dtype)),
         interpolated,
     )
-    values = sitk.GetArrayViewFromImage(resampled).T.transpose(np.argsort(axes))
+    values = sitk.GetArrayViewFromImage(resampled).T[tuple(slice(None, None, -1 if back else 1) for back in backwards)]
+    values = values.transpose(np.argsort(axes))
     if nearest or dtype.kind == "f":
         return type(volume)(values.astype(dtype, order="K"), grid)
     return type(volume)(np.rint(values, out=np.empty_like(values, dtype), casting="unsafe"), grid)
@@ -84,8 +87,10 @@ def _as_in_memory(voxels: NDArray[Any]) -> tuple[NDArray[Any], FloatArray]:
     return unflipped.transpose(slowest_first), matrix
 
 
-def _nearest_axes(index_to_index: FloatArray) -> list[int]:
-    """The order of the new grid's axes in which they run nearest to the axes of the image read: reads are in line."""
-    matrix = np.abs(index_to_index[:3, :3])
-    along = matrix / np.linalg.norm(matrix, axis=0)
-    return list(max(permutations(range(3)), key=lambda axes: sum(along[row, axis] for row, axis in enumerate(axes))))
+def _read_in_line(to_source: FloatArray) -> tuple[list[int], NDArray[np.bool_]]:
+    """The order of the new grid's axes, and which of them to walk backwards, to read the source as it lies."""
+    along = to_source[:3, :3] / np.linalg.norm(to_source[:3, :3], axis=0)
+    axes = list(
+        max(permutations(range(3)), key=lambda axes: sum(abs(along[row, axis]) for row, axis in enumerate(axes)))
+    )
+    return axes, np.diag(along[:, axes]) < 0
