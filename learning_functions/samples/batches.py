@@ -27,10 +27,10 @@ def epoch_batches(
     """The batches (x, y) or (x, y, w) of one epoch: x float32 normalised, w float32, y as stored or ``target_dtype``.
 
     Order and augmentation depend on the seed and the epoch alone, so that a run gone on with sees what it would have
-    seen. ``batch`` is that of all devices together. augment: see Augmentation.__call__.
+    seen. ``batch`` is that of all devices together; see EpochReader for where it does not divide
+    the samples. augment: see Augmentation.__call__.
     """
     reader = EpochReader(store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder)
-    size = reader.batch if reader.even else None
     stored = [(store.input_dtype, store.input_shape), (store.target_dtype, store.target_shape)]
     if store.weight_dtype is not None:
         stored.append((store.weight_dtype, store.weight_shape))
@@ -39,7 +39,7 @@ def epoch_batches(
 
     def read(step: tf.Tensor) -> list[tf.Tensor]:
         arrays = tf.numpy_function(reader.read, [step], [dtype for dtype, _ in kinds])
-        return [tf.ensure_shape(array, (size, *shape)) for array, (_, shape) in zip(arrays, kinds, strict=True)]
+        return [tf.ensure_shape(array, (reader.size, *shape)) for array, (_, shape) in zip(arrays, kinds, strict=True)]
 
     def prepare(*arrays: tf.Tensor) -> tuple[tf.Tensor, ...]:
         x, y, *w, normalisation, numbers = arrays

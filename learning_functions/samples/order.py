@@ -13,7 +13,9 @@ from learning_functions.samples.store import SampleReader, SampleStore
 class EpochReader:
     """The batches of one epoch as stored; they depend on the seed and the epoch alone, not on what was read before.
 
-    The last batch may be smaller; with ``drop_remainder`` it is left out, unless it is the only one.
+    Where ``batch`` does not divide the samples, all batches are nearly alike and ``batch`` at most: a last one of a
+    single sample would upset batch normalisation, and leave nothing for the second of two devices. With
+    ``drop_remainder`` all are of ``batch``, or of all there are, and the samples left over wait for another epoch.
     """
 
     def __init__(
@@ -22,12 +24,15 @@ class EpochReader:
         if batch < 1 or epoch < 0:
             raise ValueError(f"A batch has 1 sample or more, the first epoch is 0. Received: {batch} and {epoch}.")
         self.store = store
-        self.batch = min(batch, store.count)
-        self.first = epoch * store.count
+        size = min(batch, store.count)
         rng = np.random.default_rng([seed, epoch])
-        self.order = rng.permutation(store.count) if shuffle else np.arange(store.count)
-        self.steps = store.count // self.batch if drop_remainder else -(-store.count // self.batch)
-        self.even = drop_remainder or store.count % self.batch == 0
+        order = rng.permutation(store.count) if shuffle else np.arange(store.count)
+        if drop_remainder:
+            order = order[: store.count // size * size]
+        self.steps = -(-order.size // size)
+        self.size = size if order.size % size == 0 else None
+        self._chosen = np.array_split(order, self.steps)
+        self._first = epoch * store.count + np.cumsum([0, *(chosen.size for chosen in self._chosen)])
         self._reader = SampleReader(store)
 
     def read(self, step: int) -> tuple[NDArray[Any], ...]:
@@ -36,8 +41,7 @@ class EpochReader:
         The numbers count all samples seen since the first epoch, so no two are alike. The arrays are new ones each
         time, since TensorFlow uses them in place.
         """
-        store, start = self.store, step * self.batch
-        chosen = self.order[start : start + self.batch]
+        store, chosen = self.store, self._chosen[step]
         inputs = np.empty((chosen.size, *store.input_shape), store.input_dtype)
         targets = np.empty((chosen.size, *store.target_shape), store.target_dtype)
         weights = None
@@ -45,5 +49,5 @@ class EpochReader:
             weights = np.empty((chosen.size, *store.weight_shape), store.weight_dtype)
         normalisation = np.empty((chosen.size, 2), np.float64)
         self._reader.read(chosen, inputs, targets, weights, normalisation)
-        numbers = np.arange(self.first + start, self.first + start + chosen.size)
+        numbers = self._first[step] + np.arange(chosen.size)
         return (inputs, targets, *([] if weights is None else [weights]), normalisation, numbers)

@@ -46,10 +46,17 @@ def test_an_epoch_holds_every_sample_once(tmp_path: Path) -> None:
     store = stored(tmp_path / "s.h5")
     assert sorted(numbers(batches(store))) == list(range(COUNT))
     assert numbers(batches(store, shuffle=False)) == list(range(COUNT))
-    assert [len(x) for x, _ in batches(store)] == [3, 3, 1]
+    assert [len(x) for x, _ in batches(store)] == [3, 2, 2]
     assert [len(x) for x, _ in batches(store, drop_remainder=True)] == [3, 3]
     assert [len(x) for x, _ in batches(store, 16, drop_remainder=True)] == [COUNT]
     assert epoch_batches(store, 3, epoch=0, seed=1, shuffle=True).cardinality() == 3
+
+
+@pytest.mark.parametrize("batch", range(1, 9))
+def test_no_batch_is_left_with_few_samples(tmp_path: Path, batch: int) -> None:
+    sizes = [len(x) for x, _ in batches(stored(tmp_path / "s.h5"), batch)]
+    assert sum(sizes) == COUNT and len(sizes) == -(-COUNT // batch) and max(sizes) <= batch
+    assert max(sizes) - min(sizes) <= 1
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
@@ -86,6 +93,7 @@ def test_augmentation_is_the_same_for_the_same_epoch_and_another_in_the_next(tmp
             np.testing.assert_array_equal(ours, theirs)
         assert not np.array_equal(first[0], third[0])
     larger = batches(store, 5, augment=augment, epoch=3, shuffle=False)
+    assert [len(x) for x, *_ in larger] == [4, 3]
     np.testing.assert_array_equal(larger[0][0][:3], once[0][0])  # the size of a batch changes no sample
 
 
