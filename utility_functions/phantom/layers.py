@@ -28,13 +28,13 @@ def paint_layers(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
     flat_cavity = ((y - (cy + c_middle)) / c_half) ** 2
     skin_mm, cavity_mm = np.sqrt(half * wide), np.sqrt(c_half * c_wide)
 
-    heights = spine.centres[::-1, 2]
-    bodies = [vertebra.size.width / 2 * vertebra.scale for vertebra in spine.vertebrae][::-1]
+    heights = [spine.centres[-1, 2] - 45 * size, *spine.centres[::-1, 2]]  # the sacrum soon leaves the column's line
+    bodies = [0.0, *(vertebra.size.width / 2 * vertebra.scale for vertebra in spine.vertebrae[::-1])]
     column = np.interp(z, heights, bodies).astype(F32) + F32(5 * size)
     from_spine = y - cy
     behind = from_spine + F32(18 * size)  # arch and its muscles, which the lungs leave free
     top, dome = F32(spine["T1"].frame.origin[2] + 16 * size), F32(spine["T10"].frame.origin[2] + 22 * size)
-    pelvic_floor = F32(spine["S1"].frame.origin[2] - 70 * size)
+    pelvic_floor = F32(spine["S1"].frame.origin[2] - 118 * size)
     in_heart = _rise(spine["T4"].frame.origin[2] - z, 25 * size).astype(F32)
     # The space between the lungs, round a point before the spine, wider where the heart is.
     between_wide, between_x = (F32(24) + 22 * in_heart) * F32(size), cx - 8 * in_heart
@@ -55,9 +55,10 @@ def paint_layers(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         aside = np.abs(x - cx)
         bulge = np.sqrt(aside * aside + from_spine * from_spine) - column
         bulge = np.minimum(bulge, np.maximum(aside - F32(27 * size), behind))
-        hollow = canvas.cover(-np.minimum(room, bulge)) * ((z32 > pelvic_floor) & (z32 < top))
-        lateral = aside / F32(size)
-        floor = dome - ((lateral - 70) ** 2 * F32(0.006) + (from_spine / F32(size) - 75) ** 2 * F32(0.0085)) * F32(size)
+        lateral, ahead = aside / F32(size), from_spine / F32(size)
+        bowl = pelvic_floor + (lateral * lateral + (ahead - 55) ** 2) * F32(0.011 * size)
+        hollow = canvas.cover(-np.minimum(np.minimum(room, bulge), z32 - bowl)) * (z32 < top)
+        floor = dome - ((lateral - 70) ** 2 * F32(0.006) + (ahead - 75) ** 2 * F32(0.0085)) * F32(size)
         apex = top - np.clip((lateral - 34) ** 2 * F32(0.02), 0, 50)
         lung = canvas.cover(np.maximum(floor - z32, z32 - apex))
         between = (np.sqrt(((x - between_x) / between_wide) ** 2 + between_flat) - 1) * between_wide

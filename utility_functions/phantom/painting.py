@@ -127,7 +127,11 @@ def _paint_other_bones(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissu
     for a, b in pairwise(sternum):
         offsets = [np.array([dx, 0, 0]) for dx in (-11, 0, 11)]
         paint(OUTER, [capsule(a + o, b + o, 5.5) for o in offsets], 4.0, 1.0)
-    paint(level_frame(spine, "T3"), shoulder_solids(spine), 2.0, 1.4)
+    shoulders = level_frame(spine, "T3")
+    for radius, hu in ((46.0, tissue.fat_hu), (39.0, tissue.muscle_hu)):  # arms, raised as for most scans of the trunk
+        for side in (-1.0, 1.0):
+            canvas.fill(shoulders, [capsule((side * 166, 4, 0), (side * 190, 8, 220), radius)], hu, grain=6)
+    paint(shoulders, shoulder_solids(), 2.0, 1.4)
     for pair in _halves(pelvis_solids()):
         paint(level_frame(spine, "S1"), pair, 3.0, 1.6)
     for pair in _halves(femur_solids()):

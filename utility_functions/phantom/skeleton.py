@@ -18,8 +18,8 @@ def sacrum_solids() -> list[Shape]:
     angle = 0.0
     width, depth = 46.0, 27.0
     path = [centre]
-    for _ in range(4):
-        angle -= 13.0
+    for segment in range(4):
+        angle += (2.0, 12.0, 22.0, 18.0)[segment]  # hollow in front: it turns forward on its way down
         centre = centre + 23.0 * np.array([0.0, np.sin(np.radians(angle)), -np.cos(np.radians(angle))])
         path.append(centre)
     for i in range(4):
@@ -133,7 +133,7 @@ def sternum_path(spine: Spine, torso: Torso) -> Vector:
     return np.array(points)
 
 
-def shoulder_solids(spine: Spine) -> list[Shape]:
+def shoulder_solids() -> list[Shape]:
     """Shoulder blades, collar bones and heads of humerus in a level frame at the centre of T3."""
     shapes: list[Shape] = []
     for side in SIDES:

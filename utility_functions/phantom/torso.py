@@ -12,8 +12,8 @@ from utility_functions.phantom.shapes import Field, Vector
 # Half width, distance from the body centre of the spine to the skin behind and in front (mm of a mean patient).
 OUTLINE = {
     "head": (76.0, 112.0, 88.0),
-    "C1": (70.0, 88.0, 88.0),
-    "C3": (62.0, 72.0, 72.0),
+    "C1": (70.0, 88.0, 102.0),
+    "C3": (62.0, 72.0, 90.0),
     "C5": (60.0, 68.0, 52.0),
     "C6": (66.0, 70.0, 54.0),
     "C7": (98.0, 76.0, 60.0),
@@ -42,7 +42,7 @@ CHEST = {
     "L3": (128.0, 50.0, 112.0),
     "L5": (126.0, 48.0, 104.0),
     "S1": (118.0, 36.0, 120.0),
-    "hip": (98.0, 20.0, 105.0),
+    "hip": (98.0, 34.0, 105.0),
 }
 
 

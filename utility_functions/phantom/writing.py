@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -62,6 +63,10 @@ def write_phantoms(
                     for done in as_completed(running):
                         done.result()
                         bar.update()
+                except BrokenProcessPool as error:
+                    raise OSError(
+                        "A worker process was ended from outside, most likely for lack of memory; use fewer workers."
+                    ) from error
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
