@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 EPILOG = """\
 Each scan gives four files: NAME.nii.gz (CT in HU), NAME_labels.nii.gz (VerSe ids), NAME.lml and NAME_centroids.json
@@ -24,9 +25,15 @@ def _number(text: str) -> int:
 _number.__name__ = "number"
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line and exit code 2, without the usage that hides it."""
+        self.exit(2, f"error: {message}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr for bad arguments."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m utility_functions.phantom",
         description="Make synthetic CT scans of the spine with label maps and body centres.",
         epilog=EPILOG,
