@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_the_chain_is_the_cheapest_of_all() -> None:
         for number in (2, 3, 4):
             for borders in combinations(range(8), number):
                 for first in range(17, 24):
-                    runs = [Run(first + i, a, b) for i, (a, b) in enumerate(zip(borders, borders[1:], strict=False))]
+                    runs = [Run(first + i, a, b) for i, (a, b) in enumerate(pairwise(borders))]
                     if runs[-1].level <= 24:
                         everything.append(cost_of(runs, costs, counts, spacing, dropping))
         assert found <= min(everything) + 1e-9

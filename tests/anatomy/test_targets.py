@@ -19,7 +19,7 @@ def spine(names=("T11", "T12", "L1", "L2"), lean=(0.1, -0.2)) -> Landmarks:
 
 
 def level_by_loops(landmarks: Landmarks, grid: Grid) -> np.ndarray:
-    """The definition in plain loops: the tube whose slices hold the voxel and whose disk reaches it; later levels win."""
+    """The definition in plain loops: the tube whose slices hold the voxel, whose disk reaches it; later levels win."""
     levels = np.zeros(grid.shape, np.uint8)
     for index in np.ndindex(*grid.shape):
         x, y, z = grid.to_mm(index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ GRID = Grid.from_spacing((32, 40, 110), 2.0, (-32.0, -40.0, -110.0))
 
 def chain(names=NAMES) -> Landmarks:
     heights = [75.0]
-    for upper, lower in zip(names, names[1:], strict=False):
+    for upper, lower in pairwise(names):
         heights.append(heights[-1] - STEP_MM[upper, lower])
     z = np.array(heights)
     return Landmarks(names, np.stack([0.02 * z, 5 * np.sin(z / 60), z], axis=1))
