@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from utility_functions.reporting.plots import curves
 
 from learning_functions.running.model_file import save_model
 from learning_functions.samples.batches import epoch_batches
@@ -21,6 +20,7 @@ from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.epoch_bar import EpochBar
 from utility_functions.files.writing import written_whole
+from utility_functions.reporting.plots import curves
 from utility_functions.reporting.versions import versions
 
 log = logging.getLogger(__name__)
