@@ -31,7 +31,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "command",
     [
-        ("-m", "ruff", "check"),
+        ("-m", "ruff", "check", "--no-cache"),
         ("-m", "ruff", "format", "--check"),
         ("-m", "mypy"),
         ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"),
