@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ import h5py
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
+from utility_functions.reporting.versions import PACKAGE, versions
 
 if TYPE_CHECKING:
     import keras
@@ -44,8 +43,8 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
         "format": CARD_FORMAT,
         "settings": {},
         "training": {},
-        "versions": _versions(),
-        "created_by": f"spine-levels {_versions()['spine-levels']}",
+        "versions": versions(),
+        "created_by": f"{PACKAGE} {versions().get(PACKAGE, '(not installed)')}",
         **card,
     }
     text = json.dumps(_plain(card), allow_nan=False)
@@ -100,12 +99,6 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         return called_plainly(model), assumed_card(model, path.name, keras_version)
     check_fit(model, card, path.name)
     return model, card
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal, by which reports name a model."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checked_card(card: Any, file_name: str) -> dict[str, Any]:
@@ -203,16 +196,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in ("spine-levels", "keras", "tensorflow", "numpy", "h5py"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "unknown"
-    return found
 
 
 @contextmanager

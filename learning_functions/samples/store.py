@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +18,7 @@ from learning_functions.samples.reader import SampleReader
 from learning_functions.spec import Spec
 from utility_functions.files.cases import BrokenFile
 from utility_functions.files.writing import written_whole
+from utility_functions.reporting.versions import versions
 
 __all__ = ["SampleReader", "SampleStore", "SampleWriter", "check_same_task", "open_store"]
 
@@ -30,17 +29,6 @@ COMPRESSIONS: dict[str, dict[str, Any]] = {
     "lzf": {"compression": "lzf", "shuffle": True},
     "none": {},
 }
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of what makes samples, kept in every file."""
-    found = {"python": platform.python_version(), "hdf5": h5py.version.hdf5_version}
-    for name in ("spine-levels", "numpy", "scipy", "h5py", "SimpleITK", "nibabel"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "unknown"
-    return found
 
 
 class SampleWriter:
@@ -70,7 +58,7 @@ class SampleWriter:
             "spec": _as_json(spec.to_json()),
             "settings": _as_json(settings or {}),
             "seed": int(seed),
-            "versions": _as_json(package_versions()),
+            "versions": _as_json(versions()),
             "split": split,
         }
         self._cases: dict[str, tuple[int, str]] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-PACKAGES = ("spine-levels", "tensorflow", "keras", "numpy", "scipy", "h5py", "SimpleITK", "nibabel")
+PACKAGE = "spine-levels"
+PACKAGES = (PACKAGE, "tensorflow", "keras", "numpy", "scipy", "h5py", "SimpleITK", "nibabel")
 
 
 def versions() -> dict[str, str]:
