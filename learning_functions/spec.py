@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -47,7 +48,7 @@ class Spec:
         direction_matrix(self.axcodes)
         for name, kind in (("spacing_mm", float), ("patch", int), ("labels", str), ("window", float)):
             object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
-        if len(self.spacing_mm) != 3 or min(self.spacing_mm) <= 0:
+        if len(self.spacing_mm) != 3 or not all(0 < step < math.inf for step in self.spacing_mm):
             raise ValueError(f"A spec needs three spacings above zero. Received: {self.spacing_mm} mm.")
         if len(self.patch) != 3 or min(self.patch) < 1:
             raise ValueError(f"A spec needs a patch of three sizes in voxels. Received: {self.patch}.")

@@ -7,6 +7,7 @@ with a plain function, and imports Keras only inside those that need it, so that
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -106,6 +107,10 @@ class Running:
     memory_gb: float = 4.0
     windows: str = "tiles"
     votes: str = "ordered"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.memory_gb < math.inf:
+            raise ValueError(f"The memory to use is a number of GB above 0. Received: {self.memory_gb}.")
 
 
 class Task(Protocol):
