@@ -35,23 +35,23 @@ def identification_unet(
     momentum: float = 0.1,
     floor_kernel: Sequence[int] = (5, 20),
     start_level: float = 0.0,
+    level_scale: float = 1.0,
 ) -> keras.Model:
     """2D U-Net over neighbouring sagittal slices that tells each pixel's level as a number.
 
     Input (batch, *patch, channels): anterior-posterior by superior-inferior, slices as channels.
     Output (batch, *patch, 1): C1 = 1 ... L5 = 24, S1, S2. The convolutions on the floor are ``floor_kernel`` wide,
-    so that each sees the whole patch. ``start_level`` is what an untrained network answers.
+    so that each sees the whole patch. ``start_level`` is about what an untrained network answers, and
+    ``level_scale`` how many levels one unit of its last convolution stands for; the published network has neither.
     """
     inputs = keras.Input((*patch, channels), name="slices")
     x = _unet(inputs, 2, filters, levels, momentum, floor_kernel)
-    outputs = layers.Conv2D(
-        1,
-        1,
-        activation="relu",
-        bias_initializer=keras.initializers.Constant(start_level),
-        dtype="float32",
-        name="level",
-    )(x)  # (batch, y, z, 1)
+    if start_level == 0.0 and level_scale == 1.0:
+        outputs = layers.Conv2D(1, 1, activation="relu", dtype="float32", name="level")(x)  # (batch, y, z, 1)
+    else:
+        x = layers.Conv2D(1, 1, dtype="float32", name="relative_level")(x)
+        x = layers.Rescaling(level_scale, start_level, dtype="float32", name="scaled_level")(x)
+        outputs = layers.ReLU(dtype="float32", name="level")(x)
     return keras.Model(inputs, outputs, name="identification_unet")
 
 

@@ -51,7 +51,7 @@ _PAPER = Settings(
     batch=32,
     epochs=35,
     learning_rate=1e-3,
-    options={"elastic_mm": 7.0, "start_level": 0.0},
+    options={"elastic_mm": 7.0, "start_level": 0.0, "level_scale": 1.0, "balanced": False},
 )
 _SMALL = Settings(
     preset="small",
@@ -72,7 +72,7 @@ _SMALL = Settings(
     epochs=12,
     learning_rate=3e-3,
     schedule="cosine",
-    options={"elastic_mm": 7.0, "start_level": 13.0},
+    options={"elastic_mm": 7.0, "start_level": 13.0, "level_scale": 7.0, "balanced": True},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
 
@@ -112,9 +112,13 @@ def _stack(
     target = levels[x]
     enough = LABELLED_MM2 / (spec.spacing_mm[1] * spec.spacing_mm[2])
     labelled = np.argwhere(target)
+    middle = labelled
+    if settings.options["balanced"]:  # small levels as often as large ones
+        shown_levels = np.unique(target[target > 0])
+        middle = np.argwhere(target == shown_levels[rng.integers(len(shown_levels))])
     best: tuple[int, NDArray[np.int_]] | None = None
     for _ in range(TRIES):  # a crop round a labelled pixel drawn at random, until enough of them are seen
-        first = labelled[rng.integers(len(labelled))] - rng.integers(0, (rows, columns))
+        first = middle[rng.integers(len(middle))] - rng.integers(0, (rows, columns))
         shown = int(((labelled >= first) & (labelled < np.add(first, (rows, columns)))).all(axis=1).sum())
         if best is None or shown > best[0]:
             best = shown, first
@@ -138,6 +142,7 @@ def network(settings: Settings) -> keras.Model:
         settings.momentum,
         floor,
         settings.options["start_level"],
+        settings.options["level_scale"],
     )
 
 

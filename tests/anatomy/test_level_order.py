@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from utility_functions.anatomy import level_order
-from utility_functions.anatomy.level_order import Run, best_runs
+from utility_functions.anatomy.level_order import Run, best_chain
 from utility_functions.anatomy.measures import usual_half_height_mm
 
 
@@ -42,7 +42,7 @@ def test_the_chain_is_the_cheapest_of_all() -> None:
     rng = np.random.default_rng(3)
     for _ in range(4):
         costs, counts = votes(list(rng.uniform(19, 24, 7)), jitter=0.5)
-        found = cost_of(best_runs((costs, counts), spacing, dropping), costs, counts, spacing, dropping)
+        found = cost_of(best_chain((costs, counts), spacing, dropping).runs, costs, counts, spacing, dropping)
         everything = [dropping * counts.sum()]
         for number in (2, 3, 4):
             for borders in combinations(range(8), number):
@@ -55,30 +55,30 @@ def test_the_chain_is_the_cheapest_of_all() -> None:
 
 def test_clean_votes_come_back_as_they_are() -> None:
     levels = [20] * 9 + [21] * 9 + [22] * 9
-    assert best_runs(votes(levels), 4.0, 1.5) == [Run(20, 0, 9), Run(21, 9, 18), Run(22, 18, 27)]
+    assert best_chain(votes(levels), 4.0, 1.5).runs == [Run(20, 0, 9), Run(21, 9, 18), Run(22, 18, 27)]
 
 
 def test_a_level_that_no_vote_names_is_not_skipped() -> None:
     """T-shaped doubt: the network jumps from 20 to 22, but the slices between have room for one more."""
     levels = [20] * 9 + [20.6] * 3 + [21.4] * 6 + [22] * 9
-    assert [run.level for run in best_runs(votes(levels), 4.0, 1.5)] == [20, 21, 22]
+    assert [run.level for run in best_chain(votes(levels), 4.0, 1.5).runs] == [20, 21, 22]
 
 
 @pytest.mark.parametrize("stray", [3.0, 26.0])
 def test_stray_slices_at_an_end_are_dropped(stray) -> None:
-    runs = best_runs(votes([stray] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5)
+    runs = best_chain(votes([stray] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5).runs
     assert runs == [Run(20, 4, 13), Run(21, 13, 22)]
 
 
 def test_a_gap_without_votes_is_bridged() -> None:
     costs, counts = votes([20] * 9 + [21] * 9 + [22] * 9)
     costs[9:18], counts[9:18] = 0, 0
-    assert [run.level for run in best_runs((costs, counts), 4.0, 1.5)] == [20, 21, 22]
+    assert [run.level for run in best_chain((costs, counts), 4.0, 1.5).runs] == [20, 21, 22]
 
 
 def test_votes_that_fit_no_chain_give_none() -> None:
-    assert best_runs((np.full((5, 26), 20.0), np.full(5, 10.0)), 4.0, 1.5) == []
+    assert best_chain((np.full((5, 26), 20.0), np.full(5, 10.0)), 4.0, 1.5) == ([], 0.0)
 
 
 def test_one_slice_is_enough_for_an_answer() -> None:
-    assert [run.level for run in best_runs(votes([5.0]), 4.0, 1.5)] == [5]
+    assert [run.level for run in best_chain(votes([5.0]), 4.0, 1.5).runs] == [5]

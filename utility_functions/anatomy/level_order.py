@@ -26,9 +26,16 @@ class Run(NamedTuple):
     stop: int
 
 
-def best_runs(
+class Chain(NamedTuple):
+    """Runs from the top down, and by how much they cost less than leaving everything out."""
+
+    runs: list[Run]
+    gain: float
+
+
+def best_chain(
     votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float, cost_of_dropping: float
-) -> list[Run]:
+) -> Chain:
     """The chain of levels, from the top down, that explains the slices at the least cost; exact.
 
     votes: per slice and level the cost (slices, levels) of calling the slice that level (levels count from 1), and
@@ -46,7 +53,7 @@ def best_runs(
     longest = min(slices, int(np.ceil(HIGHEST_HEIGHT * usual.max() / spacing_mm)))
     heights = np.arange(1, longest + 1)
     part = heights * spacing_mm / usual[:, None]  # (levels, heights)
-    typical = counts.sum() / max(slices, 1) * usual[:, None] / spacing_mm  # votes of one vertebra
+    typical = counts.sum() / max((counts > 0).sum(), 1) * usual[:, None] / spacing_mm  # votes of one vertebra
     departure = HEIGHT_WEIGHT * typical * ((part - 1) / HEIGHT_DEVIATION) ** 2
     inner = np.where((part >= LOWEST_HEIGHT) & (part <= HIGHEST_HEIGHT), departure, np.inf)
     outer = np.where(part <= HIGHEST_HEIGHT, np.where(part > 1, departure, 0.0), np.inf)
@@ -77,7 +84,7 @@ def best_runs(
         if total < finish:
             finish = total
             end = (int(level), stop, int(-height[place] if alone[level, place] else height[place]))
-    return _walk_back(end, origin)
+    return Chain(_walk_back(end, origin), float(dropped[-1] - finish))
 
 
 def _walk_back(end: tuple[int, int, int] | None, origin: NDArray[np.int_]) -> list[Run]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
-from utility_functions.anatomy.level_order import Run, best_runs
+from utility_functions.anatomy.level_order import Chain, Run, best_chain
 from utility_functions.anatomy.measures import DISK_DIAMETER_MM, usual_half_height_mm
 from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
 from utility_functions.geometry.landmarks import Landmarks
@@ -20,6 +20,8 @@ SMALLEST_COMPONENT_MM3 = 3000.0
 """A piece of detection smaller than this is a stray."""
 LARGEST_SIDE_STEP_MM = 45.0
 """How far beside the end of the spine the next piece of it may begin."""
+MOST_PIECES = 12
+"""The largest pieces of detection that are looked at."""
 FARTHEST_VOTE = 2.0
 """A vote two levels off or more is as bad as any."""
 COST_OF_DROPPING = 1.5
@@ -64,15 +66,10 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     """Each level once and in anatomical order: the runs of axial slices that agree best with all votes.
 
     levels: (x, y, z) the regressed level per voxel; detection: 1 where any vertebra is, on an upright RAS grid.
-    Strays among the detected pieces are dropped first.
+    Detected pieces that fit no chain with the others are left out.
     """
-    mask, strays = spine_of(detection)
+    mask, slices, runs, strays = spine_of(levels, detection)
     grid = detection.grid
-    if not mask.any():
-        return Named(Landmarks.empty(), detection.with_voxels(np.zeros(grid.shape, np.uint8)), strays)
-    columns = np.flatnonzero(mask.any(axis=(0, 1)))[::-1]  # slices from the top down, gaps included
-    slices = np.arange(columns[0], columns[-1] - 1, -1)
-    runs = best_runs(_slice_costs(levels, mask, slices), grid.spacing_mm[2], COST_OF_DROPPING)
     found: dict[str, tuple[Points, float]] = {}
     instances = np.zeros(grid.shape, np.uint8)
     borders = _borders(levels, mask, slices, runs) if runs else np.zeros(0)
@@ -94,28 +91,37 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), strays)
 
 
-def spine_of(detection: LabelMap) -> tuple[NDArray[np.bool_], int]:
-    """The detected pieces that can form one spine, and how many others there are.
+def spine_of(
+    levels: NDArray[np.float32], detection: LabelMap
+) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[Run], int]:
+    """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
 
-    The largest piece is kept, then, the larger first, those that lie above or below what is kept and not far aside.
+    The piece whose votes make the best chain of levels comes first; others belong to the spine when they lie above or
+    below what is kept, not far aside, and the best chain explains more with them than without.
     """
     pieces, count = ndimage.label(detection.voxels > 0, np.ones((3, 3, 3)))
-    mask = np.zeros(pieces.shape, bool)
-    if not count:
-        return mask, 0
+    kept = np.zeros(pieces.shape, bool)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:] * detection.grid.voxel_volume_mm3
+    order = np.argsort(-sizes, kind="stable")[:MOST_PIECES]
     boxes = ndimage.find_objects(pieces)
-    spacing = np.asarray(detection.grid.spacing_mm)
-    kept = 0
-    for piece in np.argsort(-sizes, kind="stable"):
-        if sizes[piece] < SMALLEST_COMPONENT_MM3:
-            break
-        box = boxes[piece]
-        shape = pieces[box] == piece + 1
-        if not kept or _continues(mask, shape, box, spacing):
-            mask[box] |= shape
-            kept += 1
-    return mask, int(count - kept)
+    spacing = detection.grid.spacing_mm[2]
+    votes = {}
+    for piece in (int(piece) for piece in order if sizes[piece] >= SMALLEST_COMPONENT_MM3):
+        votes[piece] = _slice_costs(
+            levels[boxes[piece]], pieces[boxes[piece]] == piece + 1, boxes[piece][2], kept.shape
+        )
+    gains = {piece: _chain(own, spacing).gain for piece, own in votes.items()}
+    total, chain, chosen = (np.zeros((kept.shape[2], NUMBER_OF_LEVELS)), np.zeros(kept.shape[2])), Chain([], 0.0), 0
+    for piece in sorted(gains, key=lambda piece: -gains[piece]):
+        shape = pieces[boxes[piece]] == piece + 1
+        if chosen and not _continues(kept, shape, boxes[piece], np.asarray(detection.grid.spacing_mm)):
+            continue
+        joined = (total[0] + votes[piece][0], total[1] + votes[piece][1])
+        longer = _chain(joined, spacing)
+        if longer.gain > chain.gain:
+            total, chain, chosen = joined, longer, chosen + 1
+            kept[boxes[piece]] |= shape
+    return kept, np.arange(kept.shape[2])[::-1], chain.runs, int(count - chosen)
 
 
 def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[slice, ...], spacing: NDArray) -> bool:
@@ -135,17 +141,29 @@ def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[sli
     return bool(aside <= LARGEST_SIDE_STEP_MM + 0.5 * gap)
 
 
+def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float) -> Chain:
+    """The best chain between the first and the last slice that hold votes."""
+    costs, counts = votes
+    first, last = np.flatnonzero(counts)[[0, -1]]
+    found = best_chain((costs[first : last + 1], counts[first : last + 1]), spacing_mm, COST_OF_DROPPING)
+    return Chain([Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs], found.gain)
+
+
 def _slice_costs(
-    levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArray[np.int_]
+    levels: NDArray[np.float32], mask: NDArray[np.bool_], place: slice, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per slice and level the summed distance of the votes from that level; per slice the number of votes."""
+    """Per slice of the scan, from the top down, and level the summed distance of a piece's votes; and their number.
+
+    levels, mask: the piece's box; place: where it lies along the scan's last axis.
+    """
     numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
-    costs = np.zeros((len(slices), NUMBER_OF_LEVELS))
-    counts = np.zeros(len(slices))
-    for place, z in enumerate(slices):
-        votes = levels[:, :, z][mask[:, :, z]]
-        counts[place] = len(votes)
-        costs[place] = np.minimum(np.abs(votes[:, None] - numbers), FARTHEST_VOTE).sum(axis=0)
+    costs = np.zeros((shape[2], NUMBER_OF_LEVELS))
+    counts = np.zeros(shape[2])
+    for offset in range(place.stop - place.start):
+        votes = levels[:, :, offset][mask[:, :, offset]]
+        row = shape[2] - 1 - (place.start + offset)
+        counts[row] = len(votes)
+        costs[row] = np.minimum(np.abs(votes[:, None] - numbers), FARTHEST_VOTE).sum(axis=0)
     return costs, counts
 
 
@@ -184,8 +202,8 @@ def _centre_from_top(place: int, runs: list[Run], borders: Points, spacing: floa
 
 
 def _centre(slab: NDArray[np.bool_], lowest: int, z: float, detection: LabelMap) -> Points:
-    """The middle of the mask in the slices next to height ``z``, in mm."""
+    """The median place of the mask in the slices next to height ``z``, in mm."""
     wanted = np.clip(round(z) - lowest, 0, slab.shape[2] - 1)
     near = slab[:, :, max(wanted - 1, 0) : wanted + 2]
-    places = np.argwhere((near if near.any() else slab).any(axis=2))
-    return detection.grid.to_mm(np.array([*places.mean(axis=0), z]))
+    places = np.argwhere(near if near.any() else slab)[:, :2]
+    return detection.grid.to_mm(np.array([*np.median(places, axis=0), z]))
