@@ -47,6 +47,8 @@ class Settings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        as_read = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
+        object.__setattr__(self, "options", as_read)  # equal again after JSON
         for name in ("samples_per_scan", "filters", "levels", "batch", "epochs"):
             if int(getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}.")
