@@ -14,13 +14,9 @@ EXAMPLES = """examples:
 
 def parser() -> argparse.ArgumentParser:
     from learning_functions.task import task_names
+    from utility_functions.command_line import Parser
 
-    found = argparse.ArgumentParser(
-        prog="generate_samples.py",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    found = Parser("generate_samples.py", __doc__, EXAMPLES)
     found.add_argument("task", choices=task_names(), help="what the samples are for")
     found.add_argument("dataset", type=Path, help="folder of annotated scans, or CSV manifest")
     found.add_argument("output", type=Path, help="sample file to write (.h5)")
@@ -40,16 +36,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.samples.generation import generate
+    from learning_functions.samples.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
-    from utility_functions.files.manifest import find_cases
 
     settings = settings_of(load_task(arguments.task), arguments.preset).changed(
         samples_per_scan=arguments.samples_per_scan
     )
     if arguments.spacing:
         settings = settings.at_spacing(arguments.spacing)
-    cases = find_cases(arguments.dataset, arguments.split)
+    cases = cases_of_one_split(arguments.dataset, arguments.split)
     made = generate(
         arguments.task,
         cases,
@@ -57,13 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         seed=arguments.seed,
         workers=arguments.workers,
-        split=arguments.split or "",
         compression=arguments.compression,
     )
     print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
-    if made.problems:
-        print(f"{len(made.problems)} of {len(cases)} scans were left out: {', '.join(made.problems)}", file=sys.stderr)
-    return 2 if made.problems and not arguments.skip_errors else 0
+    if not made.problems:
+        return 0
+    broken = f"{len(made.problems)} of {len(cases)} scans were left out: {', '.join(made.problems)}."
+    print(broken if arguments.skip_errors else f"error: {broken}", file=sys.stderr)
+    return 0 if arguments.skip_errors else 2
 
 
 def main(argv: list[str] | None = None) -> int:

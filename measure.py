@@ -17,9 +17,9 @@ Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid), NAME_centroids.j
 
 
 def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(
-        prog="measure.py", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    from utility_functions.command_line import Parser
+
+    found = Parser("measure.py", __doc__, EXAMPLES)
     found.add_argument("scans", type=Path, help="image, DICOM series folder, folder of scans, or CSV manifest")
     found.add_argument("models", type=Path, nargs="*", help="trained models (.h5); none: those shipped")
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
@@ -42,10 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.writing import require_writable
 
     running = Running(arguments.memory_gb, arguments.windows, arguments.votes)
-    settings = {name: str(value) for name, value in vars(arguments).items()}
+    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)
     cases = find_cases(arguments.scans, arguments.split)
-    rows = measure_cases(cases, arguments.models, arguments.output, running, settings, print)
+    rows = measure_cases(cases, arguments.models, arguments.output, running, settings, print, arguments.command)
     problems = {row.case_id: row.problem for row in rows if row.problem}
     for name, problem in problems.items():
         print(f"error: {name} could not be measured: {problem}", file=sys.stderr)

@@ -15,9 +15,9 @@ Beside MODEL.h5 the folder MODEL.training keeps the last and the best epoch (.ke
 
 
 def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(
-        prog="train.py", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    from utility_functions.command_line import Parser
+
+    found = Parser("train.py", __doc__, EXAMPLES)
     found.add_argument("training", type=Path, help="samples to learn from (.h5)")
     found.add_argument("validation", type=Path, help="samples to choose the best epoch by (.h5), of other patients")
     found.add_argument("model", type=Path, help="model to write (.h5)")
@@ -40,9 +40,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.samples.store import check_same_task, open_store
+    from learning_functions.training.inputs import check_inputs
 
-    check_same_task(open_store(arguments.training), open_store(arguments.validation))  # before TensorFlow starts
+    check_inputs(arguments.training, arguments.validation, arguments.model)  # before TensorFlow starts
     from learning_functions.training.devices import computing_on
     from learning_functions.training.fitting import Training, train
 

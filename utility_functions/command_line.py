@@ -1,4 +1,4 @@
-"""What the three scripts share: parsing, logging, and errors that end in one clear line and exit code 2."""
+"""What the scripts share: parsing, logging, and errors that end in one clear line and exit code 2."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 
+class Parser(argparse.ArgumentParser):
+    """The arguments of a script, with examples below its help; a wrong one is told in one line."""
+
+    def __init__(self, prog: str, description: str | None, examples: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """One line and exit code 2, without the usage that hides it."""
+        self.exit(BAD_INPUT, f"error: {message}\n")
+
+
 def run_command(
-    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int], argv: list[str] | None
+    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int], argv: Sequence[str] | None
 ) -> int:
-    """Parse ``argv``, run, and return the exit code: 0 well, 2 bad input, 130 interrupted, else as ``run`` says."""
+    """Parse ``argv``, run, and return the exit code: 0 well, 2 bad input, 130 interrupted, else as ``run`` says.
+
+    ``run`` also finds the whole command, as given, in ``arguments.command``.
+    """
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    arguments = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    arguments = parser.parse_args(given)
+    arguments.command = [parser.prog, *given]
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:

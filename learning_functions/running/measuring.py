@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +28,9 @@ from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
 from utility_functions.reporting.tables import scan_table, summary_table
 
+OUTPUTS = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
+"""What the files of one scan end in, after its id: label map, centroids in two forms, picture."""
+
 
 def measure_cases(
     cases: Sequence[Case],
@@ -37,11 +39,16 @@ def measure_cases(
     running: Running,
     settings: Mapping[str, Any],
     show: Callable[[str], None],
+    command: Sequence[str] = (),
 ) -> list[ScanRow]:
     """Measure all cases and write their results to ``folder``; ``show`` is given the tables as they come.
 
+    settings, command: how the run was asked for, kept in results.json.
     A scan that cannot be measured has a row that tells why; what was found in the others is written all the same.
+    Where none can, nothing is written: the results of an earlier run stay.
     """
+    for case in cases:
+        require_no_input_among_outputs(case, folder)
     models = load_models(model_paths)
     rows: list[ScanRow] = []
     for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
@@ -53,7 +60,8 @@ def measure_cases(
         rows.append(row)
         with tqdm.external_write_mode():
             show(_scan_text(row) + "\n")
-    _sum_up(rows, models, folder, settings, show)
+    if any(row.findings is not None for row in rows):
+        _sum_up(rows, models, folder, settings, show, command)
     return rows
 
 
@@ -82,16 +90,23 @@ def true_landmarks(scan: Scan) -> Landmarks | None:
 
 def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
     """Write what was found in one scan: label map, centroids in two forms, picture; returns the picture's path."""
-    name = findings.case_id
+    labels, centroids, markups, picture = (folder / f"{findings.case_id}{ending}" for ending in OUTPUTS)
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
-        write_image(found, folder / f"{name}_vertebrae.nii.gz")
+        write_image(found, labels)
     if findings.landmarks is not None:
-        write_verse_json(findings.landmarks, folder / f"{name}_centroids.json", scan.volume.grid)
-        write_markups(findings.landmarks, folder / f"{name}_centroids.mrk.json")
-    picture = folder / f"{name}.png"
-    scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=name)
+        write_verse_json(findings.landmarks, centroids, scan.volume.grid)
+        write_markups(findings.landmarks, markups)
+    scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=findings.case_id)
     return picture
+
+
+def require_no_input_among_outputs(case: Case, folder: Path) -> None:
+    """Raise a ValueError where the outputs of a scan would be written over its image or annotations."""
+    inputs = {path.resolve() for path in (case.image_path, case.landmarks_path, case.label_map_path) if path}
+    for output in (folder / f"{case.case_id}{ending}" for ending in OUTPUTS):
+        if output.resolve() in inputs:
+            raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
 
 
 def _scan_text(row: ScanRow) -> str:
@@ -113,6 +128,7 @@ def _sum_up(
     folder: Path,
     settings: Mapping[str, Any],
     show: Callable[[str], None],
+    command: Sequence[str],
 ) -> None:
     """The tables and files of the whole run."""
     scores = [row.score for row in rows if row.score is not None]
@@ -123,6 +139,6 @@ def _sum_up(
         figures = {"Localisation error per level": folder / "errors.png"}
         error_box_plot(distances_by_level(scores), folder / "errors.png")
     records = [ModelRecord.of(model.path, model.card) for model in models]
-    run = RunRecord(rows, records, settings, tuple(sys.argv), summary, figures)
+    run = RunRecord(rows, records, settings, command, summary, figures)
     write_results(folder, run)
     write_report(folder, run)

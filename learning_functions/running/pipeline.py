@@ -21,7 +21,13 @@ def load_models(paths: Sequence[Path]) -> list[TrainedModel]:
 
 
 def in_running_order(models: Sequence[TrainedModel]) -> list[TrainedModel]:
-    """The models so ordered that each finds what it needs; ValueError where none of them gives it."""
+    """The models so ordered that each finds what it needs; ValueError where none of them gives it, or two do."""
+    for model in models:
+        same = [str(other.path) for other in models if other.task_name == model.task_name]
+        if len(same) > 1:
+            raise ValueError(
+                f"One model per task can run, and {len(same)} are for {model.task_name}. Received: {', '.join(same)}."
+            )
     waiting, ordered = list(models), []
     given: set[str] = set()
     while waiting:

@@ -13,6 +13,7 @@ from learning_functions.running.model_file import load_model
 from learning_functions.spec import Spec, air_of
 from learning_functions.task import Running, Settings, Task, load_task, settings_of
 from utility_functions.anatomy.findings import Findings
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -35,8 +36,11 @@ class TrainedModel:
     def load(cls, path: Path) -> TrainedModel:
         """The model saved at ``path``, compiled again from its card."""
         network, card = load_model(path)
-        task = load_task(card["task"])
-        settings = settings_from_card(task, card)
+        try:
+            task = load_task(card["task"])
+            settings = settings_from_card(task, card)
+        except ValueError as error:
+            raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         objective = task.objective(settings)
         network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss)
         return cls(Path(path), card["task"], task, settings, network, card)
@@ -72,7 +76,10 @@ def _onto(findings: Findings, grid: Grid) -> Findings:
 
 def settings_from_card(task: Task, card: dict[str, Any]) -> Settings:
     """The settings a card tells; where it tells only a preset (old models), that preset with the card's spec."""
-    values = card["settings"]
-    if "spec" in values:
-        return Settings.from_json(values)
-    return settings_of(task, values.get("preset", "paper")).changed(spec=Spec.from_json(card["spec"]))
+    values, spec = card["settings"], Spec.from_json(card["spec"])
+    if "spec" not in values:
+        return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
+    settings = Settings.from_json(values)
+    if differences := settings.spec.differences(spec):
+        raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
+    return settings

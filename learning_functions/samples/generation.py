@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -14,10 +16,11 @@ from zlib import crc32
 import numpy as np
 from tqdm import tqdm
 
-from learning_functions.samples.store import SampleWriter
+from learning_functions.samples.store import SampleWriter, open_store
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line
-from utility_functions.files.cases import Case, load_scan
+from utility_functions.files.cases import BrokenFile, Case, load_scan
+from utility_functions.files.manifest import find_cases, only_split
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,25 @@ class Generated:
     problems: dict[str, str]
 
 
+def cases_of_one_split(dataset: Path, split: str | None) -> list[Case]:
+    """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
+
+    Raises: ValueError where several splits would be mixed, or where one patient's scans are in several.
+    """
+    cases = find_cases(dataset)
+    splits = sorted({case.split for case in cases})
+    for patient in sorted({case.patient for case in cases}):
+        its = sorted({case.split for case in cases if case.patient == patient})
+        if len(its) > 1:
+            raise ValueError(f"A patient belongs to one split. Received: {patient} in {' and '.join(its)}.")
+    if split is not None:
+        return only_split(cases, split, dataset)
+    if len(splits) > 1:
+        named = ", ".join(name or "none" for name in splits)
+        raise ValueError(f"{dataset} has scans of several splits; choose one by --split. Received: {named}.")
+    return cases
+
+
 def generate(
     task_name: str,
     cases: Sequence[Case],
@@ -48,15 +70,21 @@ def generate(
     *,
     seed: int = 1,
     workers: int | None = None,
-    split: str = "",
     compression: str = "gzip",
 ) -> Generated:
     """Write the samples of all cases, in the order of their ids, to ``path``.
 
     A broken scan is named, left out and counted. Every scan has a generator of its own, made from the seed and the
     scan's id, so neither the number of workers nor the other scans change what it gives.
+    Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be written over.
     """
+    if seed < 0:
+        raise ValueError(f"A seed is zero or above. Received: {seed}.")
+    if workers is not None and workers < 1:
+        raise ValueError(f"At least one worker is needed. Received: {workers}.")
+    _require_place(path)
     ordered = sorted(cases, key=lambda case: case.case_id)
+    splits = {case.split for case in ordered}
     problems: dict[str, str] = {}
     with SampleWriter(
         path,
@@ -64,7 +92,7 @@ def generate(
         spec=settings.spec,
         settings=settings.to_json(),
         seed=seed,
-        split=split,
+        split=splits.pop() if len(splits) == 1 else "",
         compression=compression,
     ) as writer:
         bar = tqdm(_drawn(task_name, ordered, settings, seed, workers), total=len(ordered), desc=task_name, unit="scan")
@@ -82,6 +110,9 @@ def generate(
                     patient=case.patient,
                 )
         count = writer.count
+        if not count:
+            name, problem = next(iter(problems.items()))
+            raise ValueError(f"None of {len(ordered)} scans gave a sample; the first, {name}: {problem}")
     return Generated(count, len(ordered) - len(problems), problems)
 
 
@@ -96,14 +127,31 @@ def _drawn(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
-        waiting = []
-        upcoming = iter(cases)
-        for case in upcoming:
-            waiting.append(pool.submit(draw, task_name, case, settings, seed))
-            if len(waiting) >= 2 * count:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+        waiting: deque[Future[Drawn]] = deque()
+        try:
+            for case in cases:
+                waiting.append(pool.submit(draw, task_name, case, settings, seed))
+                if len(waiting) >= 2 * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                "A worker process was ended from outside, most likely for lack of memory; use fewer workers."
+            ) from error
+        finally:  # an interrupted run does not draw what nobody waits for
+            pool.shutdown(cancel_futures=True)
+
+
+def _require_place(path: Path) -> None:
+    """Raise unless samples can be written there without harm to a file of another kind."""
+    if path.suffix != ".h5":
+        raise ValueError(f"Samples are saved as .h5. Received: {path}.")
+    if path.is_file():
+        try:
+            open_store(path)
+        except BrokenFile as error:
+            raise ValueError(f"What is there holds no samples and is not written over: {error}") from error
 
 
 def draw(task_name: str, case: Case, settings: Settings, seed: int) -> Drawn:

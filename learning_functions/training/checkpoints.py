@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from learning_functions.training.inputs import training_folder
 from utility_functions.files.writing import written_whole
 
 STATE = "state.json"
@@ -44,7 +45,7 @@ class Checkpoints:
     """
 
     def __init__(self, model_path: Path) -> None:
-        self.folder = model_path.with_suffix(".training")
+        self.folder = training_folder(model_path)
 
     @property
     def state_path(self) -> Path:

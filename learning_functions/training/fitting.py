@@ -15,10 +15,11 @@ import keras
 
 from learning_functions.running.model_file import save_model
 from learning_functions.samples.batches import epoch_batches
-from learning_functions.samples.store import SampleStore, check_same_task, open_store
+from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.epoch_bar import EpochBar
+from learning_functions.training.inputs import check_inputs
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.plots import curves
 from utility_functions.reporting.versions import versions
@@ -45,10 +46,7 @@ def train(
     training: Training,
 ) -> Progress:
     """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5)."""
-    if model_path.suffix != ".h5":
-        raise ValueError(f"A model is saved as .h5. Received: {model_path}.")
-    store, validation = open_store(training_path), open_store(validation_path)
-    check_same_task(store, validation)
+    store, validation = check_inputs(training_path, validation_path, model_path)
     task = load_task(store.task)
     settings = change(Settings.from_json(store.settings))
     objective = task.objective(settings)
@@ -64,9 +62,9 @@ def train(
         network = checkpoints.load(progress.epochs)
         log.info("Going on after epoch %d of %d.", progress.epochs, settings.epochs)
     else:
+        network = new_network(task, settings, objective, training, store)
         checkpoints.clear()
         progress = Progress(run=run)
-        network = new_network(task, settings, objective, training, store)
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     augmentation = task.augmentation(settings) if training.augment == "standard" else None
     _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
@@ -125,6 +123,7 @@ def _fit(
             initial_epoch=epoch,
             epochs=epoch + 1,
             callbacks=[*callbacks, bar],
+            shuffle=False,  # the batches are shuffled as they are read
             verbose=0,
         ).history
         row = {"epoch": epoch + 1.0} | {name: float(values[-1]) for name, values in logs.items()}
@@ -152,7 +151,7 @@ def _run_identity(
         "seed": training.seed,
         "augment": training.augment,
         "mixed_precision": training.mixed_precision,
-        "samples": [store.count, validation.count],
+        "samples": [[each.count, each.seed, each.split, each.case_ids] for each in (store, validation)],
     }
     return dict(json.loads(json.dumps(identity)))
 

@@ -33,7 +33,7 @@ def find_cases(source: Path, split: str | None = None) -> list[Case]:
         cases = read_manifest(source / MANIFEST_NAME)
     else:
         cases = cases_in(source)
-    return cases if split is None else _only_split(cases, split, source)
+    return cases if split is None else only_split(cases, split, source)
 
 
 def read_manifest(path: Path) -> list[Case]:
@@ -126,7 +126,8 @@ def _listed(manifest: Path, where: str, row: dict[str, str], column: str) -> Pat
     return path
 
 
-def _only_split(cases: list[Case], split: str, source: Path) -> list[Case]:
+def only_split(cases: list[Case], split: str, source: Path) -> list[Case]:
+    """The cases of one split. Raises: ValueError, naming the ``source``, where there are none."""
     wanted = split_named(split)
     if wanted is None:
         raise ValueError(f"A split is training, validation or testing. Received: {split!r}.")

@@ -1,0 +1,39 @@
+"""What must hold before a network is trained: samples of one kind that are not for testing, and a place to write to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from learning_functions.running.model_file import read_card
+from learning_functions.samples.store import SampleStore, check_same_task, open_store
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.writing import require_writable
+
+
+def check_inputs(training_path: Path, validation_path: Path, model_path: Path) -> tuple[SampleStore, SampleStore]:
+    """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin."""
+    stores = open_store(training_path), open_store(validation_path)
+    check_same_task(*stores)
+    for store in stores:
+        if store.split == "testing":
+            raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
+    require_place(model_path)
+    return stores
+
+
+def require_place(model_path: Path) -> None:
+    """Raise unless a model and what its training leaves can be written there without harm to another file."""
+    if model_path.suffix != ".h5":
+        raise ValueError(f"A model is saved as .h5. Received: {model_path}.")
+    if model_path.exists():
+        try:
+            read_card(model_path)
+        except BrokenFile as error:
+            raise ValueError(f"What is there is no model and is not written over: {error}") from error
+    require_writable(model_path.parent)
+    require_writable(training_folder(model_path))
+
+
+def training_folder(model_path: Path) -> Path:
+    """The folder beside a model that holds what its training leaves."""
+    return model_path.with_suffix(".training")
