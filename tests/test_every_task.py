@@ -1,0 +1,143 @@
+"""What every task must do: sample, train a step, save, load with equal output, and find things on the scan's grid."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from learning_functions.running.trained_model import MAPS, TrainedModel
+from learning_functions.samples.store import SampleReader, open_store
+from learning_functions.task import Running, Settings, load_task, task_names
+from learning_functions.training.checkpoints import Checkpoints
+from learning_functions.training.fitting import Training, train
+from tests.tiny import phantom, tiny_settings, write_samples
+from utility_functions.anatomy.findings import Findings
+from utility_functions.geometry.volume import LabelMap
+
+
+class Trained(NamedTuple):
+    """A task's tiny form: its settings, its samples and the model trained with them."""
+
+    settings: Settings
+    samples: Path
+    model: TrainedModel
+
+
+@pytest.fixture(scope="module", params=task_names())
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    name: str = request.param
+    folder = tmp_path_factory.mktemp(name)
+    settings = tiny_settings(name)
+    training, validation = write_samples(name, folder, settings)
+    train(training, validation, folder / "model.h5", lambda told: told, Training())
+    return Trained(settings, training, TrainedModel.load(folder / "model.h5"))
+
+
+def test_samples_fit_the_spec(trained: Trained) -> None:
+    store = open_store(trained.samples)
+    spec = trained.settings.spec
+    assert (store.task, store.spec, store.count) == (trained.model.task_name, spec, trained.settings.samples_per_scan)
+    assert Settings.from_json(store.settings) == trained.settings
+    assert store.input_shape[-1] == spec.channels
+    assert store.input_shape[:-1] in (spec.patch, spec.patch[1:])
+    assert store.target_shape[: len(store.input_shape) - 1] == store.input_shape[:-1]
+    inputs = np.empty((1, *store.input_shape), store.input_dtype)
+    targets = np.empty((1, *store.target_shape), store.target_dtype)
+    SampleReader(store).read([0], inputs, targets)
+    assert inputs.std() > 0 and targets.any()
+
+
+def test_the_saved_network_answers_as_the_trained_one(trained: Trained) -> None:
+    network = Checkpoints(trained.model.path).load(1)
+    seen = np.random.default_rng(1).normal(size=(2, *network.inputs[0].shape[1:])).astype("float32")
+    answers = np.asarray(trained.model.network(seen, training=False))
+    np.testing.assert_allclose(answers, network(seen, training=False), rtol=1e-6, atol=1e-6)
+    assert answers.dtype == np.float32 and np.isfinite(answers).all()
+
+
+def test_the_card_tells_what_the_network_needs(trained: Trained) -> None:
+    card = trained.model.card
+    assert card["task"] == trained.model.task_name and Settings.from_json(card["settings"]) == trained.settings
+    assert card["training"]["epochs"] == card["training"]["best_epoch"] == 1
+    assert {"python", "keras", "tensorflow", "numpy"} <= set(card["versions"])
+
+
+@pytest.mark.parametrize("windows", ["tiles", "published"])
+@pytest.mark.parametrize("axcodes", ["PIR", "LSA"])
+def test_findings_lie_on_the_scan_s_own_grid(trained: Trained, axcodes: str, windows: str) -> None:
+    made = phantom(3, axcodes)
+    middle = [size // 2 - 8 for size in made.volume.grid.shape], (16, 17, 18)
+    volume, labels = made.volume.window(*middle), made.label_map.window(*middle)
+    grid = volume.grid
+    known = {
+        "detection": LabelMap((labels.voxels > 0).astype(np.uint8), grid),
+        "instances": labels,
+        "landmarks": made.landmarks.at(np.flatnonzero(grid.contains(made.landmarks.points_mm))),
+    }
+    task = trained.model.task
+    findings = Findings("scan", grid).having(**{need: known[need] for need in task.NEEDS})
+    found = trained.model.run(volume, findings, Running(windows=windows))
+    assert found.grid is grid and found.seconds[trained.model.task_name] > 0
+    for name in task.GIVES:
+        assert getattr(found, name) is not None
+    for name in MAPS:
+        if getattr(found, name) is not None:
+            getattr(found, name).grid.require_same(grid, name)
+            assert getattr(found, name).voxels.shape == volume.voxels.shape
+    for need in task.NEEDS:
+        assert getattr(found, need) is known[need], "what was given is handed on untouched"
+    if found.landmarks is not None:
+        assert np.isfinite(found.landmarks.points_mm).all()
+        assert all(grid.contains(point, 20.0) for _, point in found.landmarks)
+
+
+def test_augmentation_and_objective_are_made_from_the_settings(trained: Trained) -> None:
+    objective = trained.model.task.objective(trained.settings)
+    assert objective.watched.startswith("val_") and objective.metrics
+    augmented = trained.model.task.augmentation(trained.settings)
+    store = open_store(trained.samples)
+    x = np.zeros(store.input_shape, np.float32)
+    y = np.zeros(store.target_shape, store.target_dtype)
+    changed = augmented(x, y, None, [1, 2], -1.0)
+    assert tuple(changed[0].shape) == x.shape and tuple(changed[1].shape) == y.shape
+
+
+def fresh(code: str) -> list[str]:
+    """The words that ``code`` prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+HEAVY = "print(*[name for name in ('keras', 'tensorflow') if name in sys.modules])"
+
+
+def test_listing_tasks_imports_none_of_them() -> None:
+    listed = fresh(
+        "import sys; from learning_functions.task import task_names; task_names()\n"
+        f"print(*[name for name in sys.modules if name.startswith('learning_functions.tasks.')]); {HEAVY}"
+    )
+    assert listed == []
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_a_task_imports_no_keras_before_it_is_needed(name: str) -> None:
+    assert fresh(f"import sys, learning_functions.tasks.{name}; {HEAVY}") == []
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_presets_are_named_after_themselves(name: str) -> None:
+    presets = load_task(name).PRESETS
+    assert {"paper", "small"} <= set(presets)
+    for preset, settings in presets.items():
+        assert settings.preset == preset
+        assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(ValueError, match="A task is one of detection"):
+        load_task("os")

@@ -1,0 +1,60 @@
+"""Tiny forms of the tasks and phantoms of 4 mm voxels, so that every step of the main job runs in a test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from learning_functions.samples.generation import generate
+from learning_functions.task import Settings, load_task, settings_of
+from utility_functions.files.annotations import write_lml
+from utility_functions.files.cases import Case, Scan
+from utility_functions.files.images import write_image
+from utility_functions.phantom.scanner import PhantomScan, make_phantom
+
+SPLITS = ("training", "validation", "testing", "testing")
+
+
+def tiny_settings(task_name: str, preset: str = "small", **changes: object) -> Settings:
+    """A preset with at most 16 voxels along each side of its patch, two levels of 2 filters, and one epoch."""
+    settings = settings_of(load_task(task_name), preset)
+    patch = tuple(min(size, 16) for size in settings.spec.patch)
+    spec = replace(settings.spec, patch=patch, spacing_mm=(4.0, 4.0, 4.0))
+    tiny = settings.changed(spec=spec, filters=2, levels=2, samples_per_scan=4, batch=4, epochs=1)
+    return tiny.changed(**changes)
+
+
+def phantom(seed: int = 1, axcodes: str | None = None) -> PhantomScan:
+    return make_phantom(np.random.default_rng(seed), f"phantom{seed}", "lumbar", 4.0, axcodes)
+
+
+def scan_of(made: PhantomScan) -> Scan:
+    return Scan(Case(made.name, Path("nowhere.nii.gz")), made.volume, made.landmarks, made.label_map)
+
+
+def write_data_set(folder: Path, splits: tuple[str, ...] = SPLITS) -> Path:
+    """Phantoms with .lml centroids and the manifest that tells their splits."""
+    lines = ["name,type,image_path,mask_path,centroid_json_path"]
+    for number, split in enumerate(splits):
+        name = f"phantom{number}"
+        write_case(phantom(number), folder, name)
+        lines.append(f"{name},{split},{name}.nii.gz,,{name}.lml")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def write_case(made: PhantomScan, folder: Path, name: str) -> Case:
+    write_image(made.volume, folder / f"{name}.nii.gz")
+    write_lml(made.landmarks, folder / f"{name}.lml", made.volume.grid)
+    return Case(name, folder / f"{name}.nii.gz", landmarks_path=folder / f"{name}.lml")
+
+
+def write_samples(task_name: str, folder: Path, settings: Settings | None = None) -> tuple[Path, Path]:
+    """Sample files to learn from and to validate on, of one phantom each."""
+    settings = tiny_settings(task_name) if settings is None else settings
+    paths = folder / f"{task_name}_training.h5", folder / f"{task_name}_validation.h5"
+    for number, path in enumerate(paths):
+        generate(task_name, [write_case(phantom(number), folder, f"phantom{number}")], path, settings, workers=1)
+    return paths
