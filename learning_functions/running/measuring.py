@@ -115,6 +115,8 @@ def _scan_text(row: ScanRow) -> str:
         return f"Scan {row.case_id}\ncould not be measured: {row.problem}"
     if row.score is not None and row.truth is not None:
         lines = [scan_table(row.score, row.landmarks, row.truth)]
+    elif row.findings.landmarks is None:
+        lines = [f"Scan {row.case_id}", "no names: none of the models given finds them"]
     else:
         names = [name for name in row.landmarks.names if name in VERTEBRAE]
         lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]

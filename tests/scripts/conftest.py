@@ -1,0 +1,70 @@
+"""The main job once for all tests of the scripts: phantoms, samples of both tasks, and two models with 2 filters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import generate_samples
+import measure
+import train
+from tests.oracle import oracle_models
+from tests.scripts.said import Run, Said
+from tests.tiny import write_data_set
+
+SCRIPTS = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a script by its main(argv), as the command line would."""
+
+    def script(name: str, *arguments: object) -> Said:
+        capfd.readouterr()
+        try:
+            code = SCRIPTS[name]([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Said(code, *capfd.readouterr())
+
+    return script
+
+
+@pytest.fixture(scope="session")
+def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four phantoms with a manifest: training, validation, and two for testing."""
+    return write_data_set(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def samples(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
+    """Sample files by task and split."""
+    folder = tmp_path_factory.mktemp("samples")
+    found = {}
+    for task in ("detection", "identification"):
+        for split in ("training", "validation"):
+            path = folder / task / f"{split}.h5"
+            options = ("--split", split, "--preset", "small", "--samples-per-scan", "2", "--workers", "1")
+            assert generate_samples.main([task, str(data_set), str(path), *options]) == 0
+            found[task, split] = path
+    return found
+
+
+@pytest.fixture(scope="session")
+def models(samples: dict[tuple[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Detection and identification, trained for one epoch."""
+    folder = tmp_path_factory.mktemp("models")
+    found = []
+    for task in ("detection", "identification"):
+        path = folder / f"{task}.h5"
+        paths = (samples[task, "training"], samples[task, "validation"], path)
+        assert train.main([*map(str, paths), "--filters", "2", "--epochs", "1", "--device", "cpu"]) == 0
+        found.append(path)
+    return found
+
+
+@pytest.fixture(scope="session")
+def oracles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Models that are right about the scans of tests/oracle.py."""
+    return oracle_models(tmp_path_factory.mktemp("oracles"))

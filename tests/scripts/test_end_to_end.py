@@ -1,0 +1,156 @@
+"""The main job over the three scripts: phantoms to samples, to models, to results with and without a truth."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from learning_functions.samples.store import open_store
+from tests.oracle import oracle_landmarks, oracle_scan
+from tests.scripts.said import Run, Said
+from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.files.annotations import write_lml
+from utility_functions.files.images import read_grid, read_image, read_label_map, write_image
+
+OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
+OF_A_RUN = ("results.json", "results.csv", "report.html")
+
+
+def results(folder: Path) -> dict:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads((folder / "results.json").read_text(), parse_constant=refuse)
+
+
+def test_samples_tell_where_they_came_from(samples: dict[tuple[str, str], Path]) -> None:
+    for (task, split), path in samples.items():
+        store = open_store(path)
+        assert (store.task, store.split, store.count) == (task, split, 2)
+        assert store.settings["preset"] == "small" and store.versions["numpy"] == np.__version__
+
+
+def test_training_leaves_a_model_its_log_and_its_curves(models: list[Path]) -> None:
+    for model in models:
+        beside = model.with_suffix(".training")
+        assert {path.name for path in beside.iterdir()} == {"epoch_0001.keras", "state.json", "log.csv", "curves.png"}
+        with (beside / "log.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["epoch"] for row in rows] == ["1.0"] and float(rows[0]["loss"]) > 0 and "val_loss" in rows[0]
+        assert model.stat().st_size < 10e6
+
+
+@pytest.fixture
+def measured(run: Run, data_set: Path, models: list[Path], tmp_path: Path) -> tuple[Said, Path]:
+    return run("measure", data_set, *models, "--split", "testing", "--output", tmp_path / "out"), tmp_path / "out"
+
+
+def test_measuring_writes_all_outputs_and_prints_the_tables(
+    measured: tuple[Said, Path], data_set: Path, models: list[Path]
+) -> None:
+    said, out = measured
+    assert said.code == 0 and not said.errors
+    names = ("phantom2", "phantom3")
+    expected = {name + ending for name in names for ending in OF_A_SCAN} | {*OF_A_RUN, "errors.png"}
+    assert {path.name for path in out.iterdir()} == expected
+    for name in names:
+        assert f"Scan {name}" in said.out
+        read_label_map(out / f"{name}_vertebrae.nii.gz").grid.require_same(read_grid(data_set / f"{name}.nii.gz"), name)
+    for word in ("All", "Cervical", "Thoracic", "Lumbar", "id. VerSe", "id. original", "2 of 2 scans measured"):
+        assert word in said.out
+
+
+def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data_set: Path, models: list[Path]) -> None:
+    _, out = measured
+    told = results(out)
+    assert told["command"] == [
+        *("measure.py", str(data_set), *map(str, models), "--split", "testing", "--output", str(out))
+    ]
+    assert told["settings"] == {
+        "scans": str(data_set),
+        "models": [str(model) for model in models],
+        "output": str(out),
+        "split": "testing",
+        "memory_gb": 4.0,
+        "windows": "tiles",
+        "votes": "ordered",
+        "skip_errors": False,
+    }
+    assert {"python", "keras", "tensorflow", "numpy", "SimpleITK", "nibabel"} <= set(told["versions"])
+    for model, record in zip(models, told["models"], strict=True):
+        assert record["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+        assert record["task"] == model.stem and record["settings"]["filters"] == 2
+        assert record["training"]["epochs"] == 1
+    assert set(told["seconds"]) == {"reading", "detection", "identification", "writing"}
+    for scan in told["scans"]:
+        assert scan["problem"] is None and set(scan["seconds"]) == set(told["seconds"])
+        assert scan["true_centroids"] and scan["identification"]
+    assert told["summary"]["regions"][0]
+
+
+def test_a_scan_without_a_truth_is_measured_and_not_scored(run: Run, oracles: list[Path], tmp_path: Path) -> None:
+    write_image(oracle_scan().reoriented("PIR"), tmp_path / "in" / "alone.nii.gz")
+    said = run("measure", tmp_path / "in" / "alone.nii.gz", *oracles, "--output", tmp_path / "out")
+    assert said.code == 0 and "found: T11, T12, L1, L2" in said.out and "id. VerSe" not in said.out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *(f"alone{ending}" for ending in OF_A_SCAN),
+        *OF_A_RUN,
+    }
+    told = results(tmp_path / "out")
+    assert told["summary"] is None and "true_centroids" not in told["scans"][0]
+    found = {point["level"]: [point[f"{axis}_mm"] for axis in "xyz"] for point in told["scans"][0]["centroids"]}
+    truth = oracle_landmarks()
+    assert all(np.linalg.norm(truth.point(name) - found[name]) < 3 for name in truth.names)
+
+
+def test_right_models_score_full_marks(run: Run, oracles: list[Path], tmp_path: Path) -> None:
+    scan = oracle_scan()
+    write_image(scan, tmp_path / "in" / "known.mha")
+    write_lml(oracle_landmarks(), tmp_path / "in" / "known.lml", scan.grid)
+    said = run("measure", tmp_path / "in", *reversed(oracles), "--output", tmp_path / "out")
+    assert said.code == 0
+    assert "100.0 %" in next(line for line in said.out.splitlines() if line.startswith("All"))
+    labels = read_label_map(tmp_path / "out" / "known_vertebrae.nii.gz").voxels
+    assert set(np.unique(labels)) == {0, *(VERSE_IDS[name] for name in oracle_landmarks().names)}
+
+
+def test_one_model_alone_finds_what_it_can(run: Run, oracles: list[Path], tmp_path: Path) -> None:
+    write_image(oracle_scan(), tmp_path / "alone.nii.gz")
+    said = run("measure", tmp_path / "alone.nii.gz", oracles[0], "--output", tmp_path / "out")
+    assert said.code == 0 and "no names" in said.out and "no vertebra" not in said.out
+    assert set(np.unique(read_label_map(tmp_path / "out" / "alone_vertebrae.nii.gz").voxels)) == {0, 1}
+    assert not (tmp_path / "out" / "alone_centroids.json").exists()
+
+
+def test_results_beside_the_scan_are_no_truth_the_next_time(run: Run, oracles: list[Path], tmp_path: Path) -> None:
+    write_image(oracle_scan(), tmp_path / "alone.nii.gz")
+    for _ in range(2):
+        said = run("measure", tmp_path / "alone.nii.gz", *oracles, "--output", tmp_path)
+        assert said.code == 0 and results(tmp_path)["summary"] is None
+
+
+def test_the_truth_is_never_written_over(run: Run, data_set: Path, oracles: list[Path], tmp_path: Path) -> None:
+    shutil.copy(data_set / "phantom2.nii.gz", tmp_path)
+    (tmp_path / "phantom2_centroids.json").write_text('[{"name": "L1", "x": 0, "y": 0, "z": 0}]')
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    said = run("measure", tmp_path / "phantom2.nii.gz", *oracles, "--output", tmp_path)
+    assert said.code == 2 and "not written over" in said.errors[0]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("option", [("--windows", "published"), ("--votes", "published"), ("--memory-gb", "1")])
+def test_the_published_forms_and_little_memory_run_too(
+    run: Run, oracles: list[Path], tmp_path: Path, option: tuple[str, str]
+) -> None:
+    path = tmp_path / "alone.nii.gz"
+    write_image(oracle_scan(shape=(16, 20, 56)), path)
+    said = run("measure", path, *oracles, "--output", tmp_path / "out", *option)
+    assert said.code == 0 and "T12, L1" in said.out
+    assert results(tmp_path / "out")["settings"][option[0][2:].replace("-", "_")] in (option[1], 1.0)
+    assert read_image(path).grid.same_as(read_grid(tmp_path / "out" / "alone_vertebrae.nii.gz"))

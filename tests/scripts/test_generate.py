@@ -1,0 +1,130 @@
+"""generate_samples.py: the same seed gives the same file, broken scans are counted, splits stay apart."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from learning_functions.samples import generation
+from learning_functions.samples.store import SampleReader, open_store
+from tests.scripts.said import Run
+
+FEW = ("--preset", "small", "--samples-per-scan", "2")
+
+
+def of_two(data_set: Path, folder: Path) -> Path:
+    """The first two scans of the data set, without its manifest."""
+    folder.mkdir()
+    for name, suffix in itertools.product(("phantom0", "phantom1"), (".nii.gz", ".lml")):
+        shutil.copy(data_set / f"{name}{suffix}", folder)
+    return folder
+
+
+@pytest.mark.parametrize("task", ["detection", "identification"])
+def test_the_same_seed_gives_the_same_file_on_any_number_of_workers(
+    run: Run, data_set: Path, tmp_path: Path, task: str
+) -> None:
+    scans = of_two(data_set, tmp_path / "scans")
+    made = {}
+    for workers, seed in ((1, 5), (2, 5), (1, 6)):
+        path = tmp_path / f"{workers}_{seed}.h5"
+        said = run("generate_samples", task, scans, path, *FEW, "--seed", seed, "--workers", workers)
+        assert said.code == 0 and "4 samples of 2 scans" in said.out
+        made[workers, seed] = path.read_bytes()
+    assert made[1, 5] == made[2, 5] != made[1, 6]
+
+
+def test_a_scan_gives_the_same_samples_whatever_the_others_are(run: Run, data_set: Path, tmp_path: Path) -> None:
+    both = of_two(data_set, tmp_path / "both")
+    shutil.copytree(both, tmp_path / "one")
+    for path in (tmp_path / "one").glob("phantom0*"):
+        path.unlink()
+    stores = []
+    for name in ("both", "one"):
+        run("generate_samples", "detection", tmp_path / name, tmp_path / f"{name}.h5", *FEW, "--workers", 1)
+        stores.append(open_store(tmp_path / f"{name}.h5"))
+    arrays = [np.empty((2, *store.input_shape), store.input_dtype) for store in stores]
+    for store, array in zip(stores, arrays, strict=True):
+        targets = np.empty((2, *store.target_shape), store.target_dtype)
+        SampleReader(store).read([store.count - 2, store.count - 1], array, targets)
+    np.testing.assert_array_equal(*arrays)
+
+
+@pytest.mark.parametrize(("skipping", "code"), [((), 2), (("--skip-errors",), 0)])
+def test_a_broken_scan_is_named_left_out_and_counted(
+    run: Run, data_set: Path, tmp_path: Path, skipping: tuple[str, ...], code: int
+) -> None:
+    scans = of_two(data_set, tmp_path / "scans")
+    (scans / "broken.nii.gz").write_text("hello")
+    out = tmp_path / "out.h5"
+    said = run("generate_samples", "detection", scans, out, *FEW, "--workers", 1, *skipping)
+    assert said.code == code and "Traceback" not in said.err
+    assert "Left out broken" in said.err and "1 of 3 scans were left out: broken." in said.err
+    assert len(said.errors) == (0 if skipping else 1)
+    assert open_store(out).case_ids == ("phantom0", "phantom1")
+
+
+def test_only_the_scans_of_the_split_are_taken(run: Run, data_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "testing.h5"
+    assert run("generate_samples", "detection", data_set, out, *FEW, "--split", "test", "--workers", 1).code == 0
+    store = open_store(out)
+    assert (store.case_ids, store.split) == (("phantom2", "phantom3"), "testing")
+
+
+def test_splits_are_never_mixed(run: Run, data_set: Path, tmp_path: Path) -> None:
+    said = run("generate_samples", "detection", data_set, tmp_path / "all.h5", *FEW)
+    assert said.code == 2 and "choose one by --split" in said.errors[0] and not list(tmp_path.iterdir())
+
+
+def test_a_patient_is_never_parted(run: Run, data_set: Path, tmp_path: Path) -> None:
+    rows = [f"a,training,{data_set}/phantom0.nii.gz,p", f"b,testing,{data_set}/phantom1.nii.gz,p"]
+    (tmp_path / "list.csv").write_text("\n".join(["name,type,image_path,patient", *rows]))
+    out = tmp_path / "out.h5"
+    said = run("generate_samples", "detection", tmp_path / "list.csv", out, *FEW, "--split", "training")
+    assert said.code == 2 and "p in testing and training" in said.errors[0]
+
+
+def test_an_interrupted_run_leaves_nothing(
+    run: Run, data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = of_two(data_set, tmp_path / "scans")
+    given = itertools.count()
+    whole = generation.draw
+
+    def interrupted(*arguments: object) -> object:
+        if next(given):
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(generation, "draw", interrupted)
+    said = run("generate_samples", "detection", scans, tmp_path / "out" / "samples.h5", *FEW, "--workers", 1)
+    assert said.code == 130 and "Interrupted" in said.err and "Traceback" not in said.err
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_another_spacing_is_that_of_the_file(run: Run, data_set: Path, tmp_path: Path) -> None:
+    scans, out = of_two(data_set, tmp_path / "scans"), tmp_path / "out.h5"
+    assert run("generate_samples", "detection", scans, out, *FEW, "--workers", 1, "--spacing", 4, 5, 6).code == 0
+    assert open_store(out).spec.spacing_mm == (4, 5, 6)
+
+
+def test_a_file_of_samples_may_be_made_anew(run: Run, data_set: Path, tmp_path: Path) -> None:
+    scans, out = of_two(data_set, tmp_path / "scans"), tmp_path / "out.h5"
+    for count in (2, 3):
+        run(
+            "generate_samples",
+            "detection",
+            scans,
+            out,
+            "--preset",
+            "small",
+            "--samples-per-scan",
+            count,
+            "--workers",
+            1,
+        )
+        assert open_store(out).count == 2 * count
