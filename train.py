@@ -40,14 +40,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.training.inputs import check_inputs
+    from learning_functions.training.inputs import check_inputs, with_class_weights
 
     check_inputs(arguments.training, arguments.validation, arguments.model)  # before TensorFlow starts
     from learning_functions.training.devices import computing_on
     from learning_functions.training.fitting import Training, train
 
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
-    options = {"weights": tuple(arguments.class_weights)} if arguments.class_weights else {}
     training = Training(
         seed=arguments.seed,
         resume=arguments.resume,
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.training,
             arguments.validation,
             arguments.model,
-            lambda settings: settings.changed(**changes, options={**settings.options, **options}),
+            lambda settings: with_class_weights(settings.changed(**changes), arguments.class_weights),
             training,
         )
     best = "no figure" if progress.best is None else f"{progress.best:.4f}"

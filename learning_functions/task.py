@@ -76,7 +76,8 @@ class Settings:
         try:
             return cls(**{**values, "spec": Spec.from_json(values["spec"])})
         except (KeyError, TypeError) as error:
-            raise ValueError(f"These settings lack or do not know a value ({error}). Received: {values!r}.") from error
+            names = ", ".join(values)
+            raise ValueError(f"These settings lack or do not know a value ({error}). Received: {names}.") from error
 
 
 @dataclass(frozen=True, eq=False)

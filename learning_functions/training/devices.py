@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +15,8 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
     "auto" and "gpu" take all GPUs (MirroredStrategy when there are several); "auto" takes the processor where
     there is none.
     """
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+        raise ValueError(f"--device is auto, cpu, gpu or gpu:N. Received: {device}.")
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -22,15 +25,15 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
             tf.config.set_visible_devices([], "GPU")
         log.info("Computing on the processor.")
         return tf.device("/CPU:0")
-    if device.startswith("gpu") and not gpus:
+    if not gpus:
         raise ValueError(f"TensorFlow sees no GPU here; use --device cpu. Received: --device {device}.")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if device in ("auto", "gpu"):
         log.info("Computing on %d GPU%s.", len(gpus), "s" if len(gpus) > 1 else "")
         return tf.distribute.MirroredStrategy().scope() if len(gpus) > 1 else tf.device("/GPU:0")
-    number = device.removeprefix("gpu:")
-    if not number.isdigit() or int(number) >= len(gpus):
-        raise ValueError(f"--device is auto, cpu, gpu or gpu:0 to gpu:{len(gpus) - 1}. Received: {device}.")
-    log.info("Computing on GPU %s.", number)
+    number = int(device.removeprefix("gpu:"))
+    if number >= len(gpus):
+        raise ValueError(f"The GPUs here are gpu:0 to gpu:{len(gpus) - 1}. Received: --device {device}.")
+    log.info("Computing on GPU %d.", number)
     return tf.device(f"/GPU:{number}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import logging
 import time
@@ -36,6 +37,15 @@ class Training:
     augment: str = "standard"
     mixed_precision: bool = False
     tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"A seed is zero or above, and below 2**32. Received: {self.seed}.")
+        if self.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
+            raise ValueError(
+                "Logs for TensorBoard need the package tensorboard: install the extra 'track'. "
+                f"Received: --tensorboard {self.tensorboard}."
+            )
 
 
 def train(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from learning_functions.running.model_file import read_card
 from learning_functions.samples.store import SampleStore, check_same_task, open_store
+from learning_functions.task import Settings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import require_writable
 
@@ -32,6 +34,15 @@ def require_place(model_path: Path) -> None:
             raise ValueError(f"What is there is no model and is not written over: {error}") from error
     require_writable(model_path.parent)
     require_writable(training_folder(model_path))
+
+
+def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> Settings:
+    """The settings with other class weights, if there are any; ValueError for a task whose loss has none."""
+    if weights is None:
+        return settings
+    if "weights" not in settings.options:
+        raise ValueError(f"Only a task that tells classes apart has class weights. Received: {list(weights)}.")
+    return settings.changed(options={**settings.options, "weights": tuple(weights)})
 
 
 def training_folder(model_path: Path) -> Path:
