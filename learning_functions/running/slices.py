@@ -44,7 +44,7 @@ def regress_slices(
         most = (running.memory_gb - FIXED_GB) * 1e9 / (bytes_per_voxel(network) * size[1] * size[2])
         at_once = int(np.clip(most, 1, MOST_SLICES_AT_ONCE))
         batches = [stacks[start : start + at_once] for start in range(0, len(stacks), at_once)]
-        regressed = np.concatenate([np.asarray(free(np.ascontiguousarray(b), training=False)) for b in batches])[..., 0]
+        regressed = np.concatenate([free.predict_on_batch(np.ascontiguousarray(b)) for b in batches])[..., 0]
     found = np.zeros(image.grid.shape, np.float32)
     spans = [(max(f, 0), min(f + s, n)) for f, s, n in zip(first[1:], size[1:], image.grid.shape[1:], strict=True)]
     (a, b), (c, d) = spans

@@ -18,9 +18,11 @@ FIXED_GB = 0.9
 
 
 def flexible(network: keras.Model) -> keras.Model:
-    """The same network, weights included, for inputs of any size along the spatial axes."""
+    """The same network, weights included, for inputs of any size along the spatial axes (itself if it is so)."""
     channels = network.inputs[0].shape[-1]
     dimensions = len(network.inputs[0].shape) - 2
+    if not any(network.inputs[0].shape[1:-1]):
+        return network
     twin = keras.models.clone_model(network, input_tensors=keras.Input((*(None,) * dimensions, channels)))
     twin.set_weights(network.get_weights())
     return twin
@@ -89,7 +91,7 @@ def run_tiles(
     found: NDArray[np.generic] | None = None
     for done, first in enumerate(firsts):
         tile = _window(image, [f - e for f, e in zip(first, edge, strict=True)], size, fill)
-        output = reduce(np.asarray(network(tile[None], training=False))[0])
+        output = reduce(network.predict_on_batch(tile[None])[0])
         kept = tuple(slice(f, min(f + c, n)) for f, c, n in zip(first, core, shape, strict=True))
         inner = tuple(slice(e, e + s.stop - s.start) for e, s in zip(edge, kept, strict=True))
         if found is None:

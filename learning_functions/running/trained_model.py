@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from learning_functions.running.model_file import load_model
+from learning_functions.running.sliding_window import flexible
 from learning_functions.spec import Spec, air_of
 from learning_functions.task import Running, Settings, Task, load_task, settings_of
 from utility_functions.anatomy.findings import Findings
@@ -42,6 +43,7 @@ class TrainedModel:
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         objective = task.objective(settings)
+        network = flexible(network)  # once, so that it is traced once for all scans
         network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss)
         return cls(Path(path), card["task"], task, settings, network, card)
 

@@ -22,6 +22,8 @@ LARGEST_SIDE_STEP_MM = 45.0
 """How far beside the end of the spine the next piece of it may begin."""
 MOST_PIECES = 12
 """The largest pieces of detection that are looked at."""
+FARTHEST_ASIDE_MM = 20.0
+"""What lies farther from the median place of a slice is no part of its vertebral body."""
 FARTHEST_VOTE = 2.0
 """A vote two levels off or more is as bad as any."""
 COST_OF_DROPPING = 1.5
@@ -202,8 +204,10 @@ def _centre_from_top(place: int, runs: list[Run], borders: Points, spacing: floa
 
 
 def _centre(slab: NDArray[np.bool_], lowest: int, z: float, detection: LabelMap) -> Points:
-    """The median place of the mask in the slices next to height ``z``, in mm."""
+    """The middle of the mask in the slices next to height ``z``, in mm, whatever sticks out of it far aside."""
     wanted = np.clip(round(z) - lowest, 0, slab.shape[2] - 1)
     near = slab[:, :, max(wanted - 1, 0) : wanted + 2]
     places = np.argwhere(near if near.any() else slab)[:, :2]
-    return detection.grid.to_mm(np.array([*np.median(places, axis=0), z]))
+    away = (places - np.median(places, axis=0)) * detection.grid.spacing_mm[:2]
+    middle = places[np.linalg.norm(away, axis=1) <= FARTHEST_ASIDE_MM].mean(axis=0)
+    return detection.grid.to_mm(np.array([*middle, z]))
