@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-SCANS ?= 24
+SCANS ?= 80
 DEMO := demo
 
 .DEFAULT_GOAL := help

@@ -36,7 +36,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.running.measuring import measure_cases
     from learning_functions.task import Running
     from utility_functions.files.manifest import find_cases
     from utility_functions.files.writing import require_writable
@@ -44,7 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     running = Running(arguments.memory_gb, arguments.windows, arguments.votes)
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)
-    cases = find_cases(arguments.scans, arguments.split)
+    cases = find_cases(arguments.scans, arguments.split)  # before TensorFlow starts
+    from learning_functions.running.quiet_start import start_tensorflow
+
+    start_tensorflow()
+    from learning_functions.running.measuring import measure_cases
+
     rows = measure_cases(cases, arguments.models, arguments.output, running, settings, print, arguments.command)
     problems = {row.case_id: row.problem for row in rows if row.problem}
     for name, problem in problems.items():

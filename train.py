@@ -43,6 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.inputs import check_inputs, with_class_weights
 
     check_inputs(arguments.training, arguments.validation, arguments.model)  # before TensorFlow starts
+    from learning_functions.running.quiet_start import start_tensorflow
+
+    start_tensorflow()
     from learning_functions.training.devices import computing_on
     from learning_functions.training.fitting import Training, train
 
