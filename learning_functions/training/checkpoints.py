@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from learning_functions.training.devices import precision
 from learning_functions.training.inputs import training_folder
+from utility_functions.command_line import one_line
 from utility_functions.files.writing import written_whole
 
 STATE = "state.json"
@@ -75,12 +78,17 @@ class Checkpoints:
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"The training state cannot be read ({error}). Received: {self.state_path}.") from error
 
-    def load(self, epoch: int) -> keras.Model:
+    def load(self, epoch: int, mixed_precision: bool = False) -> keras.Model:
         """The network, with its optimiser, as it was after ``epoch`` epochs."""
         path = self.network_path(epoch)
         if not path.is_file():
             raise ValueError(f"The network of epoch {epoch} is gone; train anew without --resume. Received: {path}.")
-        return keras.saving.load_model(path)
+        try:
+            with precision(mixed_precision):
+                return keras.saving.load_model(path)
+        except (ValueError, TypeError, LookupError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+            reason = one_line(error)[:200]
+            raise ValueError(f"The network of epoch {epoch} cannot be read ({reason}). Received: {path}.") from error
 
     def clear(self) -> None:
         """Forget an earlier run."""

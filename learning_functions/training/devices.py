@@ -1,12 +1,29 @@
-"""Where TensorFlow computes: the processor, one GPU, or all GPUs of one machine."""
+"""Where TensorFlow computes (the processor, one GPU, or all GPUs of one machine), and in which precision."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import re
+from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def precision(mixed: bool) -> Iterator[None]:
+    """Networks made or loaded within compute in float16 with float32 weights where ``mixed``, else in float32.
+
+    Loaded outside of it, a mixed network's optimiser would lose its loss scaling and all its state.
+    """
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16" if mixed else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def computing_on(device: str) -> contextlib.AbstractContextManager[object]:

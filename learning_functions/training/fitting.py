@@ -19,6 +19,7 @@ from learning_functions.samples.batches import epoch_batches
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
+from learning_functions.training.devices import precision
 from learning_functions.training.epoch_bar import EpochBar
 from learning_functions.training.inputs import check_inputs
 from utility_functions.files.writing import written_whole
@@ -69,7 +70,7 @@ def train(
             raise ValueError(
                 f"A run goes on only with the options it began with. Received other: {', '.join(changed)}."
             )
-        network = checkpoints.load(progress.epochs)
+        network = checkpoints.load(progress.epochs, training.mixed_precision)
         log.info("Going on after epoch %d of %d.", progress.epochs, settings.epochs)
     else:
         network = new_network(task, settings, objective, training, store)
@@ -78,8 +79,9 @@ def train(
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     augmentation = task.augmentation(settings) if training.augment == "standard" else None
     _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
-    best = checkpoints.load(progress.best_epoch)
-    finished = task.network(settings)  # in float32, whatever it was trained in
+    best = checkpoints.load(progress.best_epoch, training.mixed_precision)
+    with precision(mixed=False):  # whatever it was trained in
+        finished = task.network(settings)
     finished.set_weights(best.get_weights())
     save_model(finished, model_path, _card(store, settings, training, progress, validation))
     return progress
@@ -90,11 +92,8 @@ def new_network(
 ) -> keras.Model:
     """A compiled, untrained network, its weights drawn by the seed."""
     keras.utils.set_random_seed(training.seed)
-    keras.mixed_precision.set_dtype_policy("mixed_float16" if training.mixed_precision else "float32")
-    try:
+    with precision(training.mixed_precision):
         network = task.network(settings)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
         steps = settings.epochs * -(-store.count // settings.batch)
