@@ -44,7 +44,7 @@ class TrainedModel:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         objective = task.objective(settings)
         network = flexible(network)  # once, so that it is traced once for all scans
-        network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss)
+        network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss, jit_compile=False)
         return cls(Path(path), card["task"], task, settings, network, card)
 
     def run(self, volume: Volume, findings: Findings, running: Running) -> Findings:
