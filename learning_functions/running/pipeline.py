@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
 from utility_functions.anatomy.findings import Findings
@@ -45,6 +46,7 @@ def in_running_order(models: Sequence[TrainedModel]) -> list[TrainedModel]:
 def run_models(models: Sequence[TrainedModel], volume: Volume, case_id: str, running: Running) -> Findings:
     """All that the models find in one scan, on its own grid."""
     findings = Findings(case_id, volume.grid)
-    for model in models:
-        findings = model.run(volume, findings, running)
+    with in_plain_words(f"allow less than the {running.memory_gb:g} GB of --memory-gb"):
+        for model in models:
+            findings = model.run(volume, findings, running)
     return findings

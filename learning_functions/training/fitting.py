@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from learning_functions.running.model_file import save_model
+from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.samples.batches import epoch_batches
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
@@ -78,7 +79,8 @@ def train(
         progress = Progress(run=run)
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     augmentation = task.augmentation(settings) if training.augment == "standard" else None
-    _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
+    with in_plain_words("use a smaller --batch or fewer --filters"):
+        _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
     best = checkpoints.load(progress.best_epoch, training.mixed_precision)
     with precision(mixed=False):  # whatever it was trained in
         finished = task.network(settings)

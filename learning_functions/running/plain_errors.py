@@ -1,0 +1,25 @@
+"""What TensorFlow raises from within its graphs, as errors that a user can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_RAISED_BY_READING = re.compile(r"\b(?:OSError|ValueError|BrokenFile): ([^\n]+)")
+
+
+@contextmanager
+def in_plain_words(advice: str) -> Iterator[None]:
+    """Raises MemoryError, with the ``advice``, where memory runs out, and OSError where samples cannot be read."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(f"Memory ran out; {advice}.") from error
+    except tf.errors.OpError as error:
+        reason = _RAISED_BY_READING.search(str(error))
+        if reason is None:
+            raise
+        raise OSError(f"The samples cannot be read, a file is damaged: {reason.group(1)}.") from error
