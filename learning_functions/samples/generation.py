@@ -95,20 +95,22 @@ def generate(
         split=splits.pop() if len(splits) == 1 else "",
         compression=compression,
     ) as writer:
-        bar = tqdm(_drawn(task_name, ordered, settings, seed, workers), total=len(ordered), desc=task_name, unit="scan")
-        for case, drawn in zip(ordered, bar, strict=True):
-            if drawn.problem:
-                problems[case.case_id] = drawn.problem
-                log.warning("Left out %s: %s", case.case_id, drawn.problem)
-            for sample in drawn.samples:
-                writer.append(
-                    sample.inputs,
-                    sample.targets,
-                    sample.weights,
-                    normalisation=drawn.normalisation,
-                    case_id=case.case_id,
-                    patient=case.patient,
-                )
+        drawn_in_order = _drawn(task_name, ordered, settings, seed, workers)
+        with tqdm(drawn_in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
+            for case, drawn in zip(ordered, bar, strict=True):
+                if drawn.problem:
+                    problems[case.case_id] = drawn.problem
+                    with tqdm.external_write_mode():
+                        log.warning("Left out %s: %s", case.case_id, drawn.problem)
+                for sample in drawn.samples:
+                    writer.append(
+                        sample.inputs,
+                        sample.targets,
+                        sample.weights,
+                        normalisation=drawn.normalisation,
+                        case_id=case.case_id,
+                        patient=case.patient,
+                    )
         count = writer.count
         if not count:
             name, problem = next(iter(problems.items()))

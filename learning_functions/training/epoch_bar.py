@@ -9,11 +9,17 @@ from tqdm import tqdm
 
 
 class EpochBar(keras.callbacks.Callback):
-    """Epoch ``epoch`` of ``epochs``, of ``steps`` batches."""
+    """Epoch ``epoch`` of ``epochs``, of ``steps`` batches; as a ``with`` block it ends its line whatever happens."""
 
     def __init__(self, epoch: int, epochs: int, steps: int) -> None:
         super().__init__()
         self.bar = tqdm(total=steps, desc=f"epoch {epoch}/{epochs}", unit="batch", mininterval=1.0, dynamic_ncols=True)
+
+    def __enter__(self) -> EpochBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.bar.update(1)

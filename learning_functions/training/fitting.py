@@ -132,16 +132,16 @@ def _fit(
         batches = epoch_batches(
             stores[0], settings.batch, epoch=epoch, seed=training.seed, shuffle=True, augment=augmentation
         )
-        bar = EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch))
-        logs = network.fit(
-            batches,
-            validation_data=held_out,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            callbacks=[*callbacks, bar],
-            shuffle=False,  # the batches are shuffled as they are read
-            verbose=0,
-        ).history
+        with EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch)) as bar:
+            logs = network.fit(
+                batches,
+                validation_data=held_out,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                callbacks=[*callbacks, bar],
+                shuffle=False,  # the batches are shuffled as they are read
+                verbose=0,
+            ).history
         row = {"epoch": epoch + 1.0} | {name: float(values[-1]) for name, values in logs.items()}
         progress.add(row | {"seconds": time.perf_counter() - started}, objective.watched, objective.highest_is_best)
         checkpoints.save(network, progress)

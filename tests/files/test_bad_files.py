@@ -10,23 +10,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from tests.odd_nifti import nifti
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import read_grid, read_image, read_label_map
 from utility_functions.geometry.grid import Grid
-
-
-def nifti(path: Path, voxels: np.ndarray | None = None, **fields: object) -> None:
-    """A sound NIfTI file with single fields of its header set, unseen by nibabel's repairs."""
-    voxels = np.ones((4, 5, 6), np.int16) if voxels is None else voxels
-    header = nib.Nifti1Header()
-    header.set_data_dtype(voxels.dtype)
-    header.set_data_shape(voxels.shape)
-    header.set_sform(np.eye(4), 1)
-    header["vox_offset"], header["magic"] = 352, b"n+1"
-    for field, value in fields.items():
-        header[field] = value
-    path.write_bytes(header.binaryblock.ljust(352, b"\0") + voxels.tobytes(order="F"))
 
 
 def meta(path: Path, spacing: str = "1 1 1", size: str = "4 5 6", channels: int = 1) -> None:

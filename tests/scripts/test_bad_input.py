@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
-import nibabel as nib
 import numpy as np
 import pytest
 
 from learning_functions.running.model_file import CARD
+from tests.odd_nifti import nifti
 from tests.scripts.said import Run, Said
 from tests.tiny import phantom, write_case
 from utility_functions.files import writing
@@ -32,19 +32,6 @@ def everything(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def header(path: Path, voxels: np.ndarray | None = None, **fields: object) -> None:
-    """An image with single fields of its header set, unseen by nibabel's repairs."""
-    voxels = np.ones((8, 9, 10), np.int16) if voxels is None else voxels
-    made = nib.Nifti1Header()
-    made.set_data_dtype(voxels.dtype)
-    made.set_data_shape(voxels.shape)
-    made.set_sform(np.eye(4), 1)
-    made["vox_offset"], made["magic"] = 352, b"n+1"
-    for field, value in fields.items():
-        made[field] = value
-    path.write_bytes(made.binaryblock.ljust(352, b"\0") + voxels.tobytes(order="F"))
-
-
 def cut(path: Path) -> None:
     write_image(phantom().volume, path)
     path.write_bytes(path.read_bytes()[:5000])
@@ -56,10 +43,10 @@ SCANS: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut short": (lambda f: cut(f / "scan.nii.gz"), "cut short"),
     "nothing": (lambda f: None, "no scan was found"),
     "no such path": (lambda f: f.rmdir(), "no such file or folder"),
-    "NaN": (lambda f: header(f / "scan.nii", np.full((8, 9, 10), np.nan, np.float32)), "NaN"),
-    "two dimensions": (lambda f: header(f / "scan.nii", np.ones((8, 9, 1), np.int16)), "two-dimensional"),
-    "zero spacing": (lambda f: header(f / "scan.nii", pixdim=[1, 0, 1, 1, 0, 0, 0, 0]), "spacing must be above zero"),
-    "10^12 voxels": (lambda f: header(f / "scan.nii", dim=[3, 10000, 10000, 10000, 1, 1, 1, 1]), "10000 x 10000"),
+    "NaN": (lambda f: nifti(f / "scan.nii", np.full((8, 9, 10), np.nan, np.float32)), "NaN"),
+    "two dimensions": (lambda f: nifti(f / "scan.nii", np.ones((8, 9, 1), np.int16)), "two-dimensional"),
+    "zero spacing": (lambda f: nifti(f / "scan.nii", pixdim=[1, 0, 1, 1, 0, 0, 0, 0]), "spacing must be above zero"),
+    "10^12 voxels": (lambda f: nifti(f / "scan.nii", dim=[3, 10000, 10000, 10000, 1, 1, 1, 1]), "10000 x 10000"),
 }
 
 
