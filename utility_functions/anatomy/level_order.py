@@ -14,7 +14,7 @@ LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.55, 1.6
 """Heights a level may have, in parts of its usual one; at the ends of the chain it may be lower (cut)."""
 HEIGHT_DEVIATION = 0.2
 """Standard deviation of a level's height along z, in parts of the usual one."""
-HEIGHT_WEIGHT = 0.1
+HEIGHT_WEIGHT = 0.05
 """How much the squared deviation counts, in parts of the votes of one vertebra."""
 
 
