@@ -24,8 +24,8 @@ class WeightedCrossentropy(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.weights = tuple(float(weight) for weight in weights)
-        if min(self.weights) < 0 or sum(self.weights) <= 0:
-            raise ValueError(f"Class weights are not negative and not all zero. Received: {self.weights}.")
+        if not (all(0 <= weight < float("inf") for weight in self.weights) and sum(self.weights) > 0):
+            raise ValueError(f"Class weights are numbers not below 0, and not all 0. Received: {self.weights}.")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         truth = _one_hot(y_true, y_pred)

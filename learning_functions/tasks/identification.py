@@ -32,6 +32,7 @@ BESIDE_MM = 15.0
 LABELLED_MM2 = 500.0
 """A crop shows at least this much of labelled area, if the slice has it."""
 TRIES = 20
+NO_NAME = "No vertebra could be named."
 
 _PAPER = Settings(
     preset="paper",
@@ -177,4 +178,7 @@ def predict(network: keras.Model, settings: Settings, image: Volume, findings: F
     findings = findings.having(landmarks=named.landmarks, instances=named.instances)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
-    return findings if len(named.landmarks) else findings.noting("No vertebra could be named.")
+    if len(named.landmarks):
+        return findings
+    cut = named.instances.voxels.any()
+    return findings.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)

@@ -41,9 +41,10 @@ def test_class_numbers_and_one_hot_targets_give_the_same_loss() -> None:
     assert float(loss(np.eye(2)[TRUE], predicted)) == pytest.approx(expected)
 
 
-def test_class_weights_must_make_sense() -> None:
+@pytest.mark.parametrize("weights", [(-1.0, 2.0), (0.0, 0.0), (math.nan, 1.0), (1.0, math.inf)])
+def test_class_weights_must_make_sense(weights) -> None:
     with pytest.raises(ValueError, match="Received"):
-        WeightedCrossentropy((-1.0, 2.0))
+        WeightedCrossentropy(weights)
 
 
 @pytest.mark.parametrize(
