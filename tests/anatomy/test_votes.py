@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from utility_functions.anatomy.labels import VERSE_IDS, anatomical_order
+from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS, anatomical_order
 from utility_functions.anatomy.measures import STEP_MM
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
@@ -102,3 +102,24 @@ def test_published_votes_drop_what_is_smaller_than_their_rule() -> None:
     voxels = detection.voxels * ~small
     voxels[tuple(keep.T)] = 1
     assert "L1" not in published_votes(levels, LabelMap(voxels.astype(np.uint8), GRID)).landmarks
+
+
+@pytest.mark.parametrize("alone", [("L1",), NAMES[1:-1], ("T10",), ("L3",)])
+def test_pieces_between_others_belong_to_the_spine(alone) -> None:
+    landmarks = chain()
+    levels, detection = perfect(landmarks)
+    voxels = detection.voxels.copy()
+    for name in alone:  # a gap above and below
+        first, last = np.flatnonzero((levels == CSI_LEVELS[name]).any(axis=(0, 1)))[[0, -1]]
+        voxels[:, :, [first, last]] = 0
+    named = ordered_votes(levels, LabelMap(voxels, GRID))
+    assert named.landmarks.names == NAMES and named.strays == 0
+
+
+def test_two_blobs_joined_by_a_bridge_are_no_error() -> None:
+    voxels = np.zeros(GRID.shape, np.uint8)
+    voxels[:6, 10:20, 20:60] = 1
+    voxels[-6:, 10:20, 20:60] = 1
+    voxels[:, 15, 40] = 1
+    named = ordered_votes(np.full(GRID.shape, 20.0, np.float32), LabelMap(voxels, GRID))
+    assert np.isfinite(named.landmarks.points_mm).all()

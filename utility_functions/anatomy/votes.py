@@ -98,8 +98,8 @@ def spine_of(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[Run], int]:
     """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
 
-    The piece whose votes make the best chain of levels comes first; others belong to the spine when they lie above or
-    below what is kept, not far aside, and the best chain explains more with them than without.
+    The piece whose votes make the best chain of levels comes first; others belong to the spine when they lie above,
+    below or between what is kept, not far aside, and the best chain explains more with them than without.
     """
     pieces, count = ndimage.label(detection.voxels > 0, np.ones((3, 3, 3)))
     kept = np.zeros(pieces.shape, bool)
@@ -127,20 +127,22 @@ def spine_of(
 
 
 def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[slice, ...], spacing: NDArray) -> bool:
-    """Whether a piece lies above or below all that is kept, its near end not far aside from theirs."""
-    heights = np.flatnonzero(mask.any(axis=(0, 1)))
+    """Whether a piece lies above, below or between what is kept, and not far aside from the nearest of it."""
+    taken = mask.any(axis=(0, 1))
     bottom, top = box[2].start, box[2].stop - 1
-    overlap = min(top, heights[-1]) - max(bottom, heights[0]) + 1
-    if overlap > 0.5 * (top - bottom + 1):
+    if taken[bottom : top + 1].sum() > 0.5 * (top - bottom + 1):
         return False
-    above = top > heights[-1]
-    end = heights[-1] if above else heights[0]
-    near = 0 if above else shape.shape[2] - 1
-    own = np.argwhere(shape[:, :, near]).mean(axis=0) + np.array([box[0].start, box[1].start])
-    other = np.argwhere(mask[:, :, end]).mean(axis=0)
-    aside = np.linalg.norm((own - other) * spacing[:2])
-    gap = max(0, (bottom - end) if above else (end - top)) * spacing[2]
-    return bool(aside <= LARGEST_SIDE_STEP_MM + 0.5 * gap)
+    for end, near, others in (
+        (top, shape.shape[2] - 1, np.flatnonzero(taken[top:]) + top),
+        (bottom, 0, np.flatnonzero(taken[: bottom + 1])[::-1]),
+    ):
+        if not len(others):
+            continue
+        own = np.argwhere(shape[:, :, near]).mean(axis=0) + np.array([box[0].start, box[1].start])
+        aside = np.linalg.norm((own - np.argwhere(mask[:, :, others[0]]).mean(axis=0)) * spacing[:2])
+        if aside > LARGEST_SIDE_STEP_MM + 0.5 * abs(others[0] - end) * spacing[2]:
+            return False
+    return True
 
 
 def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float) -> Chain:
@@ -209,5 +211,6 @@ def _centre(slab: NDArray[np.bool_], lowest: int, z: float, detection: LabelMap)
     near = slab[:, :, max(wanted - 1, 0) : wanted + 2]
     places = np.argwhere(near if near.any() else slab)[:, :2]
     away = (places - np.median(places, axis=0)) * detection.grid.spacing_mm[:2]
-    middle = places[np.linalg.norm(away, axis=1) <= FARTHEST_ASIDE_MM].mean(axis=0)
+    inside = np.linalg.norm(away, axis=1) <= FARTHEST_ASIDE_MM
+    middle = (places[inside] if inside.any() else places).mean(axis=0)
     return detection.grid.to_mm(np.array([*middle, z]))
