@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utility_functions.anatomy.labels import CSI_LEVELS, LEVELS
-from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, usual_distance_mm
+from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
 from utility_functions.anatomy.targets import dense_levels, tube_ends
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -82,5 +82,30 @@ def test_other_orientations_are_refused() -> None:
 def test_every_level_has_a_diameter_and_neighbours_a_distance() -> None:
     assert set(DISK_DIAMETER_MM) == set(LEVELS)
     assert STEP_MM["T1", "T2"] == 20.9 and STEP_MM["C7", "T1"] == 20.0 and STEP_MM["T11", "T12"] == 29.6
-    assert usual_distance_mm("T12", "L2") == pytest.approx(32.4 + 34.6)
-    assert usual_distance_mm("T12", "T12") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "full_mm"),
+    [
+        ("C1", 17.5),
+        ("C7", (17.9 + 20.0) / 2),
+        ("T11", (27.3 + 29.6) / 2),
+        ("T12", (29.6 + 32.4) / 2),
+        ("L1", (32.4 + 34.6) / 2),
+        ("L5", (36.3 + 34.0) / 2),
+        ("S1", (34.0 + 27.0) / 2),
+        ("S2", 27.0),
+        ("T13", (31.0 + 32.4) / 2),
+        ("L6", (36.6 + 34.0) / 2),
+    ],
+)
+def test_variants_do_not_change_the_height_of_usual_levels(name: str, full_mm: float) -> None:
+    assert usual_half_height_mm(name) == pytest.approx(full_mm / 2)
+
+
+def test_an_unmarked_t12_is_no_part_of_its_neighbours() -> None:
+    z = np.array([60.0, 60 - 29.6 - 32.4])
+    ends = tube_ends(Landmarks(("T11", "L1"), np.stack([0 * z, 0 * z, z], axis=1)))
+    assert ends["T11"][2][2] > z[0] - 18 and ends["L1"][0][2] < z[1] + 18
+    near = np.array([60.0, 29.0])  # a spine without T12
+    assert tube_ends(Landmarks(("T11", "L1"), np.stack([0 * near, 0 * near, near], axis=1)))["L1"][0][2] == 44.5

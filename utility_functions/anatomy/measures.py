@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
 
-from utility_functions.anatomy.labels import CERVICAL, LEVELS, LUMBAR, THORACIC, anatomical_order
+from utility_functions.anatomy.labels import CERVICAL, LUMBAR, THORACIC
 
 DISK_DIAMETER_MM: Mapping[str, float] = MappingProxyType(
     dict(zip(CERVICAL, (14, 15, 16.5, 17, 17, 19, 20), strict=True))
@@ -28,6 +28,8 @@ STEP_MM: Mapping[tuple[str, str], float] = MappingProxyType(
     | {("L5", "L6"): 36.6, ("L5", "S1"): 34.0, ("L6", "S1"): 34.0, ("S1", "S2"): 27.0}
 )
 """Mean distance of neighbouring body centres (VID data, 1,947 CTs; the sacral steps are estimates)."""
+VARIANT_STEPS = (("T12", "T13"), ("T13", "L1"), ("T11", "L1"), ("L5", "L6"), ("L6", "S1"))
+"""Steps of spines with one vertebra more, or without T12."""
 
 
 def are_neighbours(upper: str, lower: str) -> bool:
@@ -36,17 +38,7 @@ def are_neighbours(upper: str, lower: str) -> bool:
 
 
 def usual_half_height_mm(name: str) -> float:
-    """Half of the mean distance from a level to its usual neighbours."""
+    """Half of the mean distance from a level to its usual neighbours; only a variant is measured by variants' steps."""
     steps = [step for pair, step in STEP_MM.items() if name in pair]
-    return sum(steps) / len(steps) / 2
-
-
-def usual_distance_mm(upper: str, lower: str) -> float:
-    """Mean distance along the usual spine (no T13, no L6 unless named) from one level down to another."""
-    usual = [
-        level
-        for level in LEVELS
-        if anatomical_order(upper) <= anatomical_order(level) <= anatomical_order(lower)
-        and (level not in ("T13", "L6") or level in (upper, lower))
-    ]
-    return sum(STEP_MM[pair] for pair in pairwise(usual))
+    usual = [step for pair, step in STEP_MM.items() if name in pair and pair not in VARIANT_STEPS]
+    return sum(usual or steps) / len(usual or steps) / 2
