@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from learning_functions.samples.store import MARK as SAMPLES_MARK
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
@@ -158,7 +159,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             found = set(file.attrs)
-            if "spine_samples" in found:
+            if SAMPLES_MARK in found:
                 raise BrokenFile(f"{path.name} is a samples file, not a model.")
             if "model_config" not in found:
                 weights = "layer_names" in found or "layers" in file

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from learning_functions.samples.reader import SampleReader
 from learning_functions.spec import Spec
-from utility_functions.files.cases import BrokenFile
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.versions import versions
 
