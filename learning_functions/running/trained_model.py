@@ -17,9 +17,7 @@ from utility_functions.anatomy.findings import Findings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import LabelMap, Volume
-
-MAPS = ("detection", "instances")
+from utility_functions.geometry.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +38,7 @@ class TrainedModel:
         try:
             task = load_task(card["task"])
             settings = settings_from_card(task, card)
+            require_upright_slices(settings.spec)
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         objective = task.objective(settings)
@@ -63,17 +62,14 @@ class TrainedModel:
         placed = _onto(findings, grid)
         found = self.task.predict(self.network, self.settings, image, placed, running)
         restored = _onto(found, volume.grid)
-        kept = {name: getattr(findings, name) for name in MAPS if name not in self.task.GIVES}
+        maps = {**findings.maps, **restored.maps}
+        kept = {name: getattr(findings, name) for name in maps if name not in self.task.GIVES}
         return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
 
 
 def _onto(findings: Findings, grid: Grid) -> Findings:
     """The findings with every map on ``grid``."""
-    moved: dict[str, LabelMap | None] = {}
-    for name in MAPS:
-        found: LabelMap | None = getattr(findings, name)
-        moved[name] = None if found is None else resample(found, grid)
-    return findings.having(grid=grid, **moved)
+    return findings.having(grid=grid, **{name: resample(found, grid) for name, found in findings.maps.items()})
 
 
 def settings_from_card(task: Task, card: dict[str, Any]) -> Settings:
@@ -85,3 +81,15 @@ def settings_from_card(task: Task, card: dict[str, Any]) -> Settings:
     if differences := settings.spec.differences(spec):
         raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
     return settings
+
+
+def require_upright_slices(spec: Spec) -> None:
+    """Raises ValueError unless the first axis runs between left and right and the third upwards.
+
+    Tiles, sagittal slices and naming count on it; the second then runs between front and back.
+    """
+    if spec.axcodes[0] not in "RL" or spec.axcodes[2] != "S":
+        raise ValueError(
+            f"Models see scans with left and right along the first axis and upwards along the third, as in RAS or LPS. "
+            f"Received: {spec.axcodes}."
+        )
