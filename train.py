@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument(name, type=kind, help=f"{text} (default: as the preset says)")
     found.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate over the epochs")
     found.add_argument("--class-weights", type=float, nargs=2, metavar="W", help="detection: background and vertebra")
-    found.add_argument("--augment", choices=("none", "standard"), default="standard", help="default: standard")
+    found.add_argument("--augment", choices=("none", "standard"), help="default: as the preset says")
     found.add_argument("--seed", type=int, default=1, help="default: 1")
     found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")

@@ -36,7 +36,7 @@ def main() -> None:
     for turn in range(3):
         for windows in times:
             started = time.perf_counter()
-            found[windows] = regress_slices(network, settings, image, detection, Running(windows=windows))
+            found[windows] = regress_slices(network, settings, image, detection, 0.0, Running(windows=windows))
             if turn:  # the first turn warms up
                 times[windows].append(time.perf_counter() - started)
     ours, plain = (float(np.median(times[name])) for name in ("tiles", "published"))

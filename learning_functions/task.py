@@ -1,7 +1,8 @@
 """What a task is, which there are, and the values that make one: listing tasks imports none of them.
 
-A task is one module in ``learning_functions/tasks``; its file name is its name. It answers four questions, each
-with a plain function, and imports Keras only inside those that need it, so that making samples never does.
+A task is one module in ``learning_functions/tasks``; its file name is its name. It answers five questions, each
+with a plain function (samples, network, objective, augmentation, predict), and imports Keras only inside those that
+need it, so that making samples never does.
 """
 
 from __future__ import annotations
@@ -138,11 +139,19 @@ class Task(Protocol):
         """The ``Augmentation`` that keeps this task's anatomy true."""
 
     def predict(
-        self, network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running
+        self,
+        network: keras.Model,
+        settings: Settings,
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
     ) -> Findings:
         """The findings with this task's added.
 
-        ``image`` is normalised, on an upright grid of the spec's spacing and orientation; findings lie on that grid.
+        ``image`` is normalised, on an upright grid of the spec's spacing and orientation (left and right along the
+        first axis, upwards along the third); findings lie on that grid.
+        ``air`` is what stands in the image where the scan ends, normalised too.
         """
 
 

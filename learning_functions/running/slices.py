@@ -16,7 +16,7 @@ MOST_SLICES_AT_ONCE = 16
 
 
 def regress_slices(
-    network: keras.Model, settings: Settings, image: Volume, detection: LabelMap, running: Running
+    network: keras.Model, settings: Settings, image: Volume, detection: LabelMap, air: float, running: Running
 ) -> NDArray[np.float32]:
     """The regressed level per voxel of ``image`` (x, y, z); 0 away from the detected voxels.
 
@@ -35,7 +35,7 @@ def regress_slices(
     size = -(-size // stride) * stride
     first = (low + high - size) // 2
     first[0], size[0] = low[0] - spec.channels // 2, high[0] - low[0] + spec.channels - 1
-    window = image.window(first, size, fill=float(image.voxels.min())).voxels.astype(np.float32)
+    window = image.window(first, size, fill=air).voxels.astype(np.float32)
     stacks = np.lib.stride_tricks.sliding_window_view(window, spec.channels, axis=0)  # (slices, y, z, channels)
     free = flexible(network)
     if running.windows == "published":

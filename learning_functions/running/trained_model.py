@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from learning_functions.running.model_file import load_model
 from learning_functions.running.sliding_window import flexible
@@ -59,8 +60,9 @@ class TrainedModel:
         # statistics of what was scanned, not of the air around it
         offset, scale = spec.offset_and_scale(volume.voxels)
         image = image.with_voxels(spec.normalise(image.voxels, offset, scale))
+        beyond = spec.normalise(np.array(air), offset, scale)
         placed = _onto(findings, grid)
-        found = self.task.predict(self.network, self.settings, image, placed, running)
+        found = self.task.predict(self.network, self.settings, image, placed, float(beyond), running)
         restored = _onto(found, volume.grid)
         maps = {**findings.maps, **restored.maps}
         kept = {name: getattr(findings, name) for name in maps if name not in self.task.GIVES}

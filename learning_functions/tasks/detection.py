@@ -41,7 +41,7 @@ _PAPER = Settings(
     batch=16,
     epochs=50,
     learning_rate=1e-3,
-    options={"weights": (0.1, 0.9), "empty_share": 0.2},
+    options={"weights": (0.1, 0.9), "empty_share": 0.2, "augment": "none"},
 )
 _SMALL = Settings(
     preset="small",
@@ -62,7 +62,7 @@ _SMALL = Settings(
     epochs=4,
     learning_rate=3e-3,
     schedule="cosine",
-    options={"weights": (0.1, 0.9), "empty_share": 0.35},
+    options={"weights": (0.1, 0.9), "empty_share": 0.35, "augment": "standard"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
 
@@ -109,8 +109,8 @@ def objective(settings: Settings) -> Objective:
     return Objective(
         loss=WeightedCrossentropy(settings.options["weights"]),
         metrics=[ClassDice(1), ClassRecall(1, name="recall_vertebra"), ClassRecall(0, name="recall_background")],
-        watched="val_dice",
-        highest_is_best=True,
+        watched="val_loss",
+        highest_is_best=False,
     )
 
 
@@ -120,18 +120,19 @@ def augmentation(settings: Settings) -> Augmentation:
     return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
 
 
-def predict(network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running) -> Findings:
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
     """Adds ``detection``: 1 where the class "vertebra" is the likelier."""
     from learning_functions.running.sliding_window import run_published, run_tiles
 
     def vertebra(probabilities: np.ndarray) -> np.ndarray:
         return (probabilities[..., 1] > 0.5).astype(np.uint8)
 
-    fill = float(image.voxels.min())
     if running.windows == "published":
-        found = run_published(network, image.voxels[..., None], settings.spec.patch, vertebra, fill)
+        found = run_published(network, image.voxels[..., None], settings.spec.patch, vertebra, air)
     else:
         margin = tuple(size // 4 for size in settings.spec.patch)
-        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, vertebra, fill)
+        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, vertebra, air)
     findings = findings.having(detection=LabelMap(found, image.grid))
     return findings if found.any() else findings.noting("No vertebra was found.")

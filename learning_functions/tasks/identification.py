@@ -52,7 +52,7 @@ _PAPER = Settings(
     batch=32,
     epochs=35,
     learning_rate=1e-3,
-    options={"elastic_mm": 7.0, "start_level": 0.0, "level_scale": 1.0, "balanced": False},
+    options={"elastic_mm": 7.0, "start_level": 0.0, "level_scale": 1.0, "balanced": False, "augment": "none"},
 )
 _SMALL = Settings(
     preset="small",
@@ -73,7 +73,7 @@ _SMALL = Settings(
     epochs=10,
     learning_rate=3e-3,
     schedule="cosine",
-    options={"elastic_mm": 7.0, "start_level": 13.0, "level_scale": 7.0, "balanced": True},
+    options={"elastic_mm": 7.0, "start_level": 13.0, "level_scale": 7.0, "balanced": True, "augment": "standard"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
 
@@ -164,7 +164,9 @@ def augmentation(settings: Settings) -> Augmentation:
     return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
 
 
-def predict(network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running) -> Findings:
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
     """Adds ``landmarks`` and ``instances``, from the level regressed for each detected voxel."""
     from learning_functions.running.slices import regress_slices
 
@@ -172,7 +174,7 @@ def predict(network: keras.Model, settings: Settings, image: Volume, findings: F
     if detection is None or not detection.voxels.any():
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
         return findings.having(landmarks=Landmarks.empty(), instances=empty)
-    levels = regress_slices(network, settings, image, detection, running)
+    levels = regress_slices(network, settings, image, detection, air, running)
     votes = published_votes if running.votes == "published" else ordered_votes
     named = votes(levels, detection)
     findings = findings.having(landmarks=named.landmarks, instances=named.instances)

@@ -89,9 +89,3 @@ class Checkpoints:
         except (ValueError, TypeError, LookupError, OSError, RuntimeError, zipfile.BadZipFile) as error:
             reason = one_line(error)[:200]
             raise ValueError(f"The network of epoch {epoch} cannot be read ({reason}). Received: {path}.") from error
-
-    def clear(self) -> None:
-        """Forget an earlier run."""
-        for old in [*self.folder.glob("epoch_*.keras"), self.state_path]:
-            if old.exists():
-                old.unlink()

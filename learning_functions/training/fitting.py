@@ -36,7 +36,7 @@ class Training:
 
     seed: int = 1
     resume: bool = False
-    augment: str = "standard"
+    augment: str | None = None  # None: as the preset says
     mixed_precision: bool = False
     tensorboard: Path | None = None
 
@@ -75,10 +75,9 @@ def train(
         log.info("Going on after epoch %d of %d.", progress.epochs, settings.epochs)
     else:
         network = new_network(task, settings, objective, training, store)
-        checkpoints.clear()
-        progress = Progress(run=run)
+        progress = Progress(run=run)  # an earlier run's networks go when this one's first epoch is kept
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
-    augmentation = task.augmentation(settings) if training.augment == "standard" else None
+    augmentation = task.augmentation(settings) if _augment(settings, training) == "standard" else None
     with in_plain_words("use a smaller --batch or fewer --filters"):
         _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
     best = checkpoints.load(progress.best_epoch, training.mixed_precision)
@@ -110,6 +109,10 @@ def new_network(
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def _augment(settings: Settings, training: Training) -> str:
+    return training.augment or str(settings.options["augment"])
 
 
 def _fit(
@@ -165,7 +168,7 @@ def _run_identity(
     identity = {
         "settings": settings.to_json(),
         "seed": training.seed,
-        "augment": training.augment,
+        "augment": _augment(settings, training),
         "mixed_precision": training.mixed_precision,
         "samples": [[each.count, each.seed, each.split, each.case_ids] for each in (store, validation)],
     }
@@ -189,7 +192,7 @@ def _card(
             "samples": {"training": store.count, "validation": validation.count},
             "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
             "seed": training.seed,
-            "augment": training.augment,
+            "augment": _augment(settings, training),
             "mixed_precision": training.mixed_precision,
             "seconds": sum(row["seconds"] for row in progress.history),
         },

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import CSI_LEVELS, anatomical_order, regressed_level
-from utility_functions.anatomy.measures import DISK_DIAMETER_MM, are_neighbours, usual_half_height_mm
+from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, are_neighbours, usual_half_height_mm
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 
 NUMBER_OF_LEVELS = len(CSI_LEVELS)
+
+LARGEST_STEP = 1.45
+"""Levels farther apart than this, in parts of their usual distance, have another between them."""
 
 Points = NDArray[np.float64]
 
@@ -28,8 +31,8 @@ def tube_ends(landmarks: Landmarks) -> Mapping[str, tuple[Points, Points, Points
     ends = {}
     for place, name in enumerate(order):
         centre = known.point(name)
-        above = order[place - 1] if place and are_neighbours(order[place - 1], name) else None
-        below = order[place + 1] if place + 1 < len(order) and are_neighbours(name, order[place + 1]) else None
+        above = order[place - 1] if place and _adjoin(known, order[place - 1], name) else None
+        below = order[place + 1] if place + 1 < len(order) and _adjoin(known, name, order[place + 1]) else None
         half = np.array([0.0, 0.0, usual_half_height_mm(name)])
         if above is not None:
             half = (known.point(above) - centre) / 2
@@ -39,6 +42,12 @@ def tube_ends(landmarks: Landmarks) -> Mapping[str, tuple[Points, Points, Points
         up = half
         ends[name] = (centre + up, centre, centre + down)
     return ends
+
+
+def _adjoin(landmarks: Landmarks, upper: str, lower: str) -> bool:
+    """Whether nothing lies between the two: T11 and L1 may be neighbours, or miss an unmarked T12."""
+    distance = np.linalg.norm(landmarks.point(upper) - landmarks.point(lower))
+    return are_neighbours(upper, lower) and bool(distance <= LARGEST_STEP * STEP_MM[upper, lower])
 
 
 def dense_levels(landmarks: Landmarks, grid: Grid) -> NDArray[np.uint8]:

@@ -128,7 +128,7 @@ def spine_of(
 
 def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[slice, ...], spacing: NDArray) -> bool:
     """Whether a piece lies above, below or between what is kept, and not far aside from the nearest of it."""
-    taken = mask.any(axis=(0, 1))
+    taken = np.asarray(mask.any(axis=(0, 1)))
     bottom, top = box[2].start, box[2].stop - 1
     if taken[bottom : top + 1].sum() > 0.5 * (top - bottom + 1):
         return False
