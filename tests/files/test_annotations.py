@@ -104,6 +104,7 @@ READ = {
         "Landmarks\n 20 L1_center 10.0 20 30.5\n\n8\tT1_center\t1\t2\t3\n",
         [("L1", 0, 0, 0.5), ("T1", -9, -18, -27)],
     ),
+    "bare.lml": ("20 L1_center 10.0 20 30.5\n8\tT1_center\t1\t2\t3\n", [("L1", 0, 0, 0.5), ("T1", -9, -18, -27)]),
     "b.csv": ("name,x,y,z\nL1_center,1,2,3\nTh12,4,5,6\n", [("L1", 1, 2, 3), ("T12", 4, 5, 6)]),
     "c.csv": (
         "\ufeffid;Z;label;X;Y\n1;3;20;1;2\n2;6;28;4;5\n3;1;L3;1;1\n",

@@ -13,16 +13,16 @@ from utility_functions.geometry.grid import Grid
 
 
 def read_lml(path: Path, grid: Grid | None) -> list[Point]:
-    """CSI: a header line, then "id  L1_center  x  y  z" in mm from the first voxel along the array axes.
+    """CSI: a header line (or none), then "id  L1_center  x  y  z" in mm from the first voxel along the array axes.
 
     Origin and direction of the image play no part in them, so the grid's array must be stored as it was annotated.
     """
     if grid is None:
         raise BrokenFile(f"{path}: .lml positions count from the first voxel, which means nothing without the scan.")
     points = []
-    for place, line in enumerate(_text(path).splitlines()[1:], start=2):
+    for place, line in enumerate(_text(path).splitlines(), start=1):
         words = line.replace(",", " ").split()
-        if not words:
+        if not words or (place == 1 and not _is_number(words[0])):
             continue
         if len(words) != 5:
             raise BrokenFile(f"{path}: line {place} must read 'id name x y z', but it is {line.strip()[:80]!r}.")
@@ -53,6 +53,14 @@ def read_csv(path: Path) -> list[Point]:
         score = row[columns["score"]] if "score" in columns else "1"
         points.append(Point(name, (x, y, z), number(path, score or "1", f"line {place}, score of {name},")))
     return points
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:
