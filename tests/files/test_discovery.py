@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from layouts import lay_out
 
+from utility_functions.files.annotations import read_landmarks, write_markups, write_verse_json
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.images import write_image
 from utility_functions.files.manifest import find_cases
+from utility_functions.files.marks import DESCRIPTION, GENERATOR
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
 
 
 def found(source: Path, root: Path) -> list[tuple[str | None, ...]]:
@@ -97,9 +102,9 @@ FORMS: dict[str, tuple[list[str], list[tuple[str | None, ...]]]] = {
             ("scan.nii.gz", "scan.nii.gz", "scan_centroids.json", None),
         ],
     ),
-    "outputs of an earlier run beside the scan": (
-        ["scan.nii.gz", "results.json", "scan_vertebrae.nii.gz", "scan_centroids.json", "scan_centroids.mrk.json"],
-        [("scan", "scan.nii.gz", None, None)],
+    "a truth named like an output, beside results": (
+        ["scan.nii.gz", "results.json", "scan_vertebrae.nii.gz", "scan_centroids.json"],
+        [("scan", "scan.nii.gz", "scan_centroids.json", "scan_vertebrae.nii.gz")],
     ),
     "several label maps": (
         ["scan.nii.gz", "scan_labels.nii.gz", "scan_vertebrae_verse_ids.nii.gz", "labels.nii.gz"],
@@ -112,6 +117,21 @@ FORMS: dict[str, tuple[list[str], list[tuple[str | None, ...]]]] = {
 def test_a_data_set_is_found_in_the_form_of(form, tmp_path):
     files, expected = FORMS[form]
     assert found(lay_out(tmp_path, *files), tmp_path) == expected
+
+
+def test_outputs_of_an_earlier_run_are_neither_scans_nor_truth(tmp_path, oblique_grid):
+    """They are told by the marks in them, also where the run was broken off before its results.json."""
+    labels, found_mm = LabelMap(np.ones(oblique_grid.shape, np.uint8), oblique_grid), oblique_grid.to_mm([[1, 2, 3]])
+    for ending in ("", "_vertebrae", "_detection"):
+        write_image(labels, tmp_path / f"scan{ending}.nii.gz", DESCRIPTION if ending else "")
+    write_verse_json(Landmarks(("L1",), found_mm), tmp_path / "scan_centroids.json", oblique_grid, GENERATOR)
+    write_markups(Landmarks(("L1",), found_mm), tmp_path / "scan_centroids.mrk.json", GENERATOR)
+    assert found(tmp_path, tmp_path) == [("scan", "scan.nii.gz", None, None)]
+    for path in tmp_path.glob("scan_*.json"):
+        assert read_landmarks(path, oblique_grid).names == ("L1",), "the mark hinders no reader"
+    write_image(labels, tmp_path / "scan_vertebrae.nii.gz")
+    write_verse_json(Landmarks(("L1",), found_mm), tmp_path / "scan_centroids.json", oblique_grid)
+    assert found(tmp_path, tmp_path) == [("scan", "scan.nii.gz", "scan_centroids.json", "scan_vertebrae.nii.gz")]
 
 
 def test_one_scan_in_two_formats_is_one_patient(tmp_path):

@@ -50,9 +50,13 @@ def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
     return landmarks_of(path, points, grid)
 
 
-def write_verse_json(landmarks: Landmarks, path: Path, grid: Grid) -> None:
-    """VerSe centroids: indices on ``grid``, in its stored orientation. Levels without a VerSe id (S2) are left out."""
-    entries: list[dict[str, Any]] = [{"direction": list(grid.axcodes)}]
+def write_verse_json(landmarks: Landmarks, path: Path, grid: Grid, generator: str = "") -> None:
+    """VerSe centroids: indices on ``grid``, in its stored orientation. Levels without a VerSe id (S2) are left out.
+
+    generator: the program that found them, for predictions; no reader heeds it.
+    """
+    made_by = {"generator": generator} if generator else {}
+    entries: list[dict[str, Any]] = [{"direction": list(grid.axcodes), **made_by}]
     for name, point in landmarks:
         if name in VERSE_IDS:
             x, y, z = (round(float(value), 2) for value in grid.to_index(point))
@@ -60,8 +64,9 @@ def write_verse_json(landmarks: Landmarks, path: Path, grid: Grid) -> None:
     write_text(path, json.dumps(entries))
 
 
-def write_markups(landmarks: Landmarks, path: Path) -> None:
-    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm."""
+def write_markups(landmarks: Landmarks, path: Path, generator: str = "") -> None:
+    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator: as in VerSe files."""
+    made_by = {"generator": generator} if generator else {}
     points = [
         {
             "id": str(place),
@@ -87,7 +92,7 @@ def write_markups(landmarks: Landmarks, path: Path) -> None:
         "lastUsedControlPointNumber": len(points),
         "controlPoints": points,
     }
-    write_text(path, json.dumps({"@schema": MARKUPS_SCHEMA, "markups": [markup]}, indent=1))
+    write_text(path, json.dumps({"@schema": MARKUPS_SCHEMA, **made_by, "markups": [markup]}, indent=1))
 
 
 def write_lml(landmarks: Landmarks, path: Path, grid: Grid) -> None:

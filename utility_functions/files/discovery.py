@@ -12,6 +12,7 @@ from utility_functions.files import dicom, siblings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
+from utility_functions.files.marks import is_prediction
 
 SPLITS = {
     "training": ("training", "train", "tr"),
@@ -28,7 +29,7 @@ _NOT_DICOM = (".json", ".csv", ".tsv", ".txt", ".lml", ".md", ".html", ".png", "
 def cases_in(folder: Path) -> list[Case]:
     """Every scan below a folder. Raises: BrokenFile when there is none."""
     found = list(_images(folder, set()))
-    images = [path for path in found if path.is_dir() or not siblings.is_label_map_name(path, folder)]
+    images = [path for path in found if path.is_dir() or not _holds_labels(path, folder)]
     if not images:
         only = f"only label maps, such as {found[0].name}" if found else f"{', '.join(IMAGE_SUFFIXES)} or DICOM series"
         raise BrokenFile(f"{folder}: no scan was found in it ({'there are ' if found else 'looked for '}{only}).")
@@ -70,6 +71,10 @@ def patient_and_modality(image: Path) -> tuple[str, str]:
 def split_named(word: str) -> str | None:
     """ "training", "validation" or "testing" for the ways in which they are written, or None."""
     return next((split for split, words in SPLITS.items() if word.strip().lower() in words), None)
+
+
+def _holds_labels(path: Path, root: Path) -> bool:
+    return siblings.is_label_map_name(path, root) or is_prediction(path)
 
 
 def _split_of(folders: Sequence[str]) -> str:

@@ -44,15 +44,18 @@ def read_grid(path: Path) -> Grid:
     return grid
 
 
-def write_image(volume: Volume, path: Path) -> None:
+def write_image(volume: Volume, path: Path, description: str = "") -> None:
     """Write an image or label map in the format of the suffix, whole or not at all.
 
     Label maps are stored in the smallest integer type; images of 64-bit floats as 32-bit ones.
+    description: free text for the header of a NIfTI file, the one format that has room for it.
     """
     path = Path(path)
     suffix = suffix_of(path)
     if suffix is None:
         raise ValueError(f"An image is written as one of {', '.join(IMAGE_SUFFIXES)}. Received: {path}.")
+    if description and _FORMATS[suffix] is not nifti:
+        raise ValueError(f"A description is written to NIfTI files only. Received: {path}.")
     voxels = volume.voxels
     if isinstance(volume, LabelMap):
         voxels = voxels.astype(smallest_integer_type(voxels.min(), voxels.max()), copy=False)
@@ -61,7 +64,7 @@ def write_image(volume: Volume, path: Path) -> None:
     elif voxels.dtype.kind == "f":
         voxels = voxels.astype(np.float32, copy=False)
     with written_whole(path) as place:
-        _FORMATS[suffix].write(place, voxels, volume.grid)
+        _FORMATS[suffix].write(place, voxels, volume.grid, *([description] if description else []))
 
 
 def is_image(path: Path) -> bool:

@@ -56,8 +56,13 @@ def read_stored(path: Path) -> StoredImage:
     return StoredImage(path, grid, voxels, 1.0 if slope is None else float(slope), float(intercept or 0.0))
 
 
-def write(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
-    """Write to ``path`` with sform and qform code 1 and units of mm.
+def read_description(path: Path) -> str:
+    """The free text of the header, at most 80 letters."""
+    return bytes(_read_header(path)["descrip"]).rstrip(b"\0").decode("latin-1")
+
+
+def write(path: Path, voxels: NDArray[Any], grid: Grid, description: str = "") -> None:
+    """Write to ``path`` with sform and qform code 1 and units of mm; ``description`` is the header's free text.
 
     A qform holds no shear; on a sheared grid its code is 0, so that no reader takes it for the truth.
     """
@@ -70,6 +75,7 @@ def write(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
     if not Grid(grid.shape, header.get_qform()).same_as(grid):
         header["qform_code"] = 0
     header.set_xyzt_units("mm")
+    header["descrip"] = description.encode()
     nib.save(image, path)
 
 

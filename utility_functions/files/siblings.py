@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from utility_functions.files.images import stem_of, suffix_of
+from utility_functions.files.marks import is_prediction
 
 # Last words that make a file name that of a label map; further words that may stand between image name and them.
 _MASK_WORDS = ("mask", "msk", "seg", "segmentation", "label", "labels", "labelmap", "vertebrae", "gt", "verse_ids")
@@ -17,9 +18,6 @@ _MASK_TAIL = re.compile(rf"[_.](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MAS
 _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "derivatives")
 # Words at the end of a BIDS name that say what kind of image it is.
 _KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd")
-# A run of this package leaves this file beside its outputs: what lies there are predictions, not truth.
-_RUN_RECORD = "results.json"
-_PREDICTIONS = ("_vertebrae", "_centroids")
 # Endings of landmark files, the most trusted first; those before the bare .json need no look inside.
 _LANDMARK_ENDINGS = (".lml", "_ctd.json", "_centroids.json", ".mrk.json", ".json", ".csv")
 
@@ -53,7 +51,7 @@ def label_map_of(image: Path, neighbours: Neighbours) -> Path | None:
     for folder in _annotation_folders(image):
         for path in neighbours.near(folder, image):
             tail = _tail(image, path)
-            if tail is None or suffix_of(path) is None or "subreg" in tail or _is_prediction(path):
+            if tail is None or suffix_of(path) is None or "subreg" in tail or is_prediction(path):
                 continue
             if is_label_map_name(path) or folder != image.parent:
                 found.append(("vert" not in tail and "verse" not in tail, str(path), path))
@@ -67,7 +65,7 @@ def landmarks_of(image: Path, neighbours: Neighbours) -> Path | None:
         for path in neighbours.near(folder, image):
             name = path.name.lower()
             rank = next((rank for rank, ending in enumerate(_LANDMARK_ENDINGS) if name.endswith(ending)), None)
-            if rank is not None and _tail(image, path) is not None and not _is_prediction(path):
+            if rank is not None and _tail(image, path) is not None and not is_prediction(path):
                 found.append((rank, str(path), path))
     return next((path for rank, _, path in sorted(found) if _holds_points(path)), None)
 
@@ -107,10 +105,6 @@ def _bids(stem: str) -> tuple[str, str]:
     if words[-1].lower() in _KINDS:
         extra.append(words[-1])
     return "_".join(word for word in words if word not in extra), "_" + "_".join(extra).lower()
-
-
-def _is_prediction(path: Path) -> bool:
-    return stem_of(path).endswith(_PREDICTIONS) and (path.parent / _RUN_RECORD).exists()
 
 
 def _holds_points(path: Path) -> bool:
