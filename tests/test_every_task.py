@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from learning_functions.running.trained_model import MAPS, TrainedModel
+from learning_functions.running.trained_model import TrainedModel
 from learning_functions.samples.store import SampleReader, open_store
 from learning_functions.task import Running, Settings, load_task, task_names
 from learning_functions.training.checkpoints import Checkpoints
@@ -85,10 +85,9 @@ def test_findings_lie_on_the_scan_s_own_grid(trained: Trained, axcodes: str, win
     assert found.grid is grid and found.seconds[trained.model.task_name] > 0
     for name in task.GIVES:
         assert getattr(found, name) is not None
-    for name in MAPS:
-        if getattr(found, name) is not None:
-            getattr(found, name).grid.require_same(grid, name)
-            assert getattr(found, name).voxels.shape == volume.voxels.shape
+    for name, found_map in found.maps.items():
+        found_map.grid.require_same(grid, name)
+        assert found_map.voxels.shape == volume.voxels.shape
     for need in task.NEEDS:
         assert getattr(found, need) is known[need], "what was given is handed on untouched"
     if found.landmarks is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap
+from utility_functions.geometry.volume import LabelMap, Volume
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,14 @@ class Findings:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for what in ("detection", "instances"):
-            found = getattr(self, what)
-            if found is not None:
-                found.grid.require_same(self.grid, f"The {what} and the scan {self.case_id}")
+        for what, found in self.maps.items():
+            found.grid.require_same(self.grid, f"The {what} and the scan {self.case_id}")
+
+    @property
+    def maps(self) -> dict[str, Volume]:
+        """Whatever was found voxel by voxel, by the name of its field."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in found.items() if isinstance(value, Volume)}
 
     def having(self, **found: Any) -> Findings:
         """These findings with some replaced or added."""
