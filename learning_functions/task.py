@@ -139,12 +139,19 @@ class Task(Protocol):
         """The ``Augmentation`` that keeps this task's anatomy true."""
 
     def predict(
-        self, network: keras.Model, settings: Settings, image: Volume, findings: Findings, running: Running
+        self,
+        network: keras.Model,
+        settings: Settings,
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
     ) -> Findings:
         """The findings with this task's added.
 
         ``image`` is normalised, on an upright grid of the spec's spacing and orientation (left and right along the
         first axis, upwards along the third); findings lie on that grid.
+        ``air`` is what stands in the image where the scan ends, normalised too.
         """
 
 
