@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.spec import Spec, air_of
-from utility_functions.anatomy.centroids import body_centroids
-from utility_functions.files.cases import Scan
+from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
@@ -21,11 +20,9 @@ def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
 
     Where there are no centroids, those of the bodies in the label map are taken.
     """
-    landmarks = scan.landmarks
+    landmarks = true_landmarks(scan)
     if landmarks is None:
-        if scan.label_map is None:
-            raise ValueError("There is no annotation: neither centroids nor a label map.")
-        landmarks = body_centroids(scan.label_map)
+        raise ValueError("There is no annotation: neither centroids nor a label map.")
     image = resample(
         scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels)
     )

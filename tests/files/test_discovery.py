@@ -134,6 +134,22 @@ def test_outputs_of_an_earlier_run_are_neither_scans_nor_truth(tmp_path, oblique
     assert found(tmp_path, tmp_path) == [("scan", "scan.nii.gz", "scan_centroids.json", "scan_vertebrae.nii.gz")]
 
 
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        (("images/1_t1.mha", "masks/1_t1.mha"), "spider"),
+        (("1_t1.mha", "1_t1_mask.mha"), "verse"),
+        (("case1.mhd", "case1_label.mhd"), "csi2014"),
+        (("case1.nii.gz", "case1_label.nii.gz"), "verse"),
+        (("sub-1_ct.nii.gz", "sub-1_seg-vert_msk.nii.gz"), "spineps"),
+        (("scan.nii.gz", "scan_labels.nii.gz"), "verse"),
+        (("scan.nii.gz", "scan.lml"), "verse"),
+    ],
+)
+def test_names_tell_the_code_of_a_label_map(files, code, tmp_path):
+    assert [case.label_code for case in find_cases(lay_out(tmp_path, *files))] == [code]
+
+
 def test_one_scan_in_two_formats_is_one_patient(tmp_path):
     cases = find_cases(lay_out(tmp_path, "a/scan.mha", "a/scan.nii.gz", "b/scan.nii.gz"))
     assert [case.patient for case in cases] == ["a_scan", "a_scan", "b_scan"]

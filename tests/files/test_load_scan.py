@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.cases import Case, load_scan
+from utility_functions.files.cases import Case, load_scan, true_landmarks
 from utility_functions.files.images import write_image
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
@@ -38,6 +40,14 @@ def test_image_landmarks_and_labels_are_read(case, labels):
     np.testing.assert_array_equal(scan.label_map.voxels, labels.voxels)
     bare = load_scan(case, annotations=False)
     assert bare.landmarks is None and bare.label_map is None
+
+
+def test_annotated_centroids_come_before_those_of_the_label_map(case):
+    scan = load_scan(replace(case, label_code="spider"))
+    assert true_landmarks(scan) is scan.landmarks
+    assert true_landmarks(load_scan(case, annotations=False)) is None
+    with pytest.raises(UnknownLevels, match="from the bottom; levels are unknown"):
+        true_landmarks(replace(scan, landmarks=None))
 
 
 @pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS)

@@ -60,7 +60,15 @@ def test_optional_columns_say_patient_modality_and_split(tmp_path):
     assert [(c.patient, c.modality, c.split) for c in find_cases(tmp_path)] == [("p", "MR", "testing"), ("p", "CT", "")]
 
 
+def test_a_column_names_the_code_of_the_label_map(tmp_path):
+    lay_out(tmp_path, "images/1_t1.mha", "masks/1_t1.mha")
+    rows = "".join(f"{code or 'guessed'},images/1_t1.mha,masks/1_t1.mha,{code}\n" for code in ("TotalSegmentator", ""))
+    (tmp_path / "manifest.csv").write_text(f"name,image_path,mask_path,label_code\n{rows}")
+    assert [case.label_code for case in find_cases(tmp_path)] == ["totalsegmentator", "spider"]
+
+
 BAD = {
+    "the code is unknown": ("name,image_path,label_code\na,a.nii.gz,spam\n", "label_code is verse, .* 'spam'"),
     "a column is missing": ("name,type\na,training\n", "image_path missing"),
     "it is empty": ("", "name, image_path missing"),
     "it lists nothing": (MANIFEST, "lists no scan"),

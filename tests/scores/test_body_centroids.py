@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from utility_functions.anatomy.centroids import body_centroids, label_names
+from utility_functions.anatomy.centroids import UnknownLevels, body_centroids, coded_centroids, label_names
 from utility_functions.anatomy.labels import TOTALSEGMENTATOR_IDS, name_of_verse_id
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.volume import LabelMap
@@ -85,6 +85,43 @@ def test_a_map_without_levels_gives_no_landmarks(value: int) -> None:
     label_map = LabelMap(np.full((4, 4, 4), value, np.uint8), Grid.from_spacing((4, 4, 4), 1))
     assert len(body_centroids(label_map)) == 0
     assert label_names(label_map) == ()
+
+
+def some_boxes(labels: tuple[int, ...]) -> LabelMap:
+    """A column of boxes with these labels."""
+    voxels = np.zeros((8, 8, 6 * len(labels)), np.uint8)
+    for place, label in enumerate(labels):
+        voxels[2:6, 2:6, 6 * place + 1 : 6 * place + 5] = label
+    return LabelMap(voxels, Grid.from_spacing(voxels.shape, 2))
+
+
+@pytest.mark.parametrize(
+    ("code", "labels", "names"),
+    [
+        ("verse", (19, 20), ("T12", "L1")),
+        ("verse", (26, 27, 28), ("T13", "S1")),
+        ("spineps", (6, 7, 106, 206), ("C6", "C7")),
+        ("totalsegmentator", (1, 26, 27, 32, 117), ("T12", "L5", "S1")),
+    ],
+)
+def test_each_code_tells_its_own_levels(code: str, labels: tuple[int, ...], names: tuple[str, ...]) -> None:
+    assert coded_centroids(some_boxes(labels), code).names == names
+
+
+@pytest.mark.parametrize(
+    ("code", "labels", "words"),
+    [
+        ("spider", (1, 2, 100, 201), "from the bottom; levels are unknown"),
+        ("csi2014", (100, 200), "in order; levels are unknown"),
+        ("verse", (1, 2, 100, 201), r"label_code of a manifest .*totalsegmentator.* Received: 100, 201\."),
+        ("verse", (27, 28, 29), "Received: 29"),
+        ("spam", (1,), "Received: 'spam'"),
+    ],
+)
+def test_labels_that_tell_no_levels_are_refused(code: str, labels: tuple[int, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as refused:
+        coded_centroids(some_boxes(labels), code)
+    assert isinstance(refused.value, UnknownLevels) == (code != "spam")
 
 
 @pytest.mark.real

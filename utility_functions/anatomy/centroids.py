@@ -3,19 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.anatomy.labels import LEVELS, VERSE_IDS, anatomical_order
+from utility_functions.anatomy.labels import LEVELS, TOTALSEGMENTATOR_IDS, VERSE_IDS, anatomical_order
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
+
+LABEL_CODES: Mapping[str, Mapping[str, int] | None] = MappingProxyType(
+    {
+        "verse": VERSE_IDS,
+        "spineps": VERSE_IDS,  # and other structures from 29 on: discs 101.., endplates 201..
+        "totalsegmentator": TOTALSEGMENTATOR_IDS,
+        "spider": None,  # 1.. from the bottom, 100 the canal, 201.. discs
+        "csi2014": None,  # 100, 200, .. in order
+    }
+)
+"""The codes that label maps are written in, by name; None where a code counts vertebrae and tells no levels."""
 
 # What is thinner than this share of the thickest place is arch or process, not body (measured: see body_centre).
 BODY_THICKNESS_SHARE = 0.6
 # Masks finer than this are thinned out first.
 FINEST_SPACING_MM = 0.7
+
+
+class UnknownLevels(ValueError):
+    """A label map whose numbers do not tell, or not surely, which levels they are."""
+
+
+def coded_centroids(label_map: LabelMap, code: str = "verse") -> Landmarks:
+    """``body_centroids`` of a map written in one of LABEL_CODES.
+
+    Raises: UnknownLevels where the code tells no levels, and where a map said to be in VerSe's holds other labels.
+    """
+    if code not in LABEL_CODES:
+        raise ValueError(f"The code of a label map is one of {', '.join(LABEL_CODES)}. Received: {code!r}.")
+    ids = LABEL_CODES[code]
+    if ids is None:
+        order = "from the bottom" if code == "spider" else "in order"
+        raise UnknownLevels(f"The label map numbers vertebrae {order}; levels are unknown. Received: code {code}.")
+    if code == "verse":
+        others = sorted(set(np.unique(label_map.voxels).tolist()) - {0, *VERSE_IDS.values()})
+        if others:
+            raise UnknownLevels(
+                "The label map holds labels that VerSe's code does not know; name its code in the column label_code of "
+                f"a manifest ({', '.join(LABEL_CODES)}). Received: {', '.join(map(str, others[:5]))}"
+                f"{', ...' if len(others) > 5 else ''}."
+            )
+    return body_centroids(label_map, ids)
 
 
 def label_names(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> tuple[str, ...]:

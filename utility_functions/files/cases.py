@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
 from utility_functions.files.images import read_image, read_label_map
@@ -30,6 +31,7 @@ class Case:
     modality: "CT" or "MR".
     split: "training", "validation", "testing" or "" where the source does not say.
     landmarks_path, label_map_path: annotations, where there are any.
+    label_code: the code that the label map is written in, one of LABEL_CODES.
     """
 
     case_id: str
@@ -39,8 +41,11 @@ class Case:
     split: str = ""
     landmarks_path: Path | None = None
     label_map_path: Path | None = None
+    label_code: str = "verse"
 
     def __post_init__(self) -> None:
+        if self.label_code not in LABEL_CODES:
+            raise ValueError(f"label_code is one of {', '.join(LABEL_CODES)}. Received: {self.label_code!r}.")
         if not self.case_id:
             raise ValueError(f"A case needs an id. Received: {self!r}.")
         if not self.patient:
@@ -58,6 +63,16 @@ class Scan:
     volume: Volume
     landmarks: Landmarks | None = None
     label_map: LabelMap | None = None
+
+
+def true_landmarks(scan: Scan) -> Landmarks | None:
+    """The annotated centroids of a scan, or those of the bodies in its label map; None without any annotation.
+
+    Raises: UnknownLevels where there is only a label map, and its code does not tell levels.
+    """
+    if scan.landmarks is not None:
+        return scan.landmarks
+    return None if scan.label_map is None else coded_centroids(scan.label_map, scan.case.label_code)
 
 
 def load_scan(case: Case, annotations: bool = True) -> Scan:

@@ -20,7 +20,6 @@ SPLITS = {
     "testing": ("testing", "test", "ts"),
 }
 _MR_WORDS = re.compile(r"(^|[_.-])(t1|t2|t1w|t2w|pdw?|mri?|flair|stir|dixon|space)([_.-]|$)", re.IGNORECASE)
-_SPIDER_NAME = re.compile(r"^(\d+)_t[12](_space)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"(^|_)(sub-[A-Za-z0-9]+)")
 # Files with these endings are never opened in search of DICOM.
 _NOT_DICOM = (".json", ".csv", ".tsv", ".txt", ".lml", ".md", ".html", ".png", ".jpg", ".gz", ".raw", ".zraw", ".h5")
@@ -46,6 +45,7 @@ def case_of(
     """
     neighbours = neighbours or siblings.Neighbours()
     patient, modality = patient_and_modality(image)
+    label_map = siblings.label_map_of(image, neighbours)
     return Case(
         case_id=name or stem_of(image),
         image_path=image,
@@ -53,7 +53,8 @@ def case_of(
         modality=modality,
         split=_split_of(image.relative_to(root).parts[:-1]) if root is not None else "",
         landmarks_path=siblings.landmarks_of(image, neighbours),
-        label_map_path=siblings.label_map_of(image, neighbours),
+        label_map_path=label_map,
+        label_code=siblings.label_code_of(image, label_map),
     )
 
 
@@ -63,8 +64,8 @@ def patient_and_modality(image: Path) -> tuple[str, str]:
         facts = dicom.describe(image)
         return _pseudonym(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
     stem = stem_of(image)
-    spider, subject = _SPIDER_NAME.match(stem), _SUBJECT.search(stem)
-    patient = subject.group(2) if subject else spider.group(1) if spider else ""
+    subject = _SUBJECT.search(stem)
+    patient = subject.group(2) if subject else siblings.spider_patient(image)
     return patient, "MR" if _MR_WORDS.search(stem) else "CT"
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
 from utility_functions.files.images import is_image, stem_of
+from utility_functions.files.siblings import label_code_of
 
 MANIFEST_NAME = "manifest.csv"
 REQUIRED_COLUMNS = ("name", "image_path")
@@ -40,7 +42,8 @@ def read_manifest(path: Path) -> list[Case]:
     """A CSV with the columns name, image_path and, each if there is one, type, mask_path, centroid_json_path.
 
     Paths are absolute or relative to the CSV. type holds the split (training, validation, testing) or the modality
-    (CT, MR); the columns split, modality and patient say the same without doubt. Raises: BrokenFile.
+    (CT, MR); the columns split, modality and patient say the same without doubt, and label_code names the code of the
+    mask where it is not VerSe's. Raises: BrokenFile.
     """
     try:
         table = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
@@ -105,6 +108,10 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
     if modality and modality.lower() not in MODALITIES:
         raise BrokenFile(f"{where}: modality is CT or MR, but it is {modality!r}.")
     patient, guessed = patient_and_modality(image)
+    label_map = _listed(path, where, row, "mask_path")
+    code = row.get("label_code", "").lower() or label_code_of(image, label_map)
+    if code not in LABEL_CODES:
+        raise BrokenFile(f"{where}: label_code is {', '.join(LABEL_CODES)} or empty, but it is {code!r}.")
     return Case(
         case_id=(row.get("name") or stem_of(image)).replace("/", "_").replace("\\", "_"),
         image_path=image,
@@ -112,7 +119,8 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
         modality=MODALITIES.get(modality.lower(), guessed),
         split=split_named(split) or "",
         landmarks_path=_listed(path, where, row, "centroid_json_path"),
-        label_map_path=_listed(path, where, row, "mask_path"),
+        label_map_path=label_map,
+        label_code=code,
     )
 
 

@@ -18,6 +18,8 @@ _MASK_TAIL = re.compile(rf"[_.](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MAS
 _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "derivatives")
 # Words at the end of a BIDS name that say what kind of image it is.
 _KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd")
+_SPIDER_NAME = re.compile(r"^(\d+)_t[12](_space)?$", re.IGNORECASE)
+_CSI2014_NAME = re.compile(r"^case\d+\.mhd$", re.IGNORECASE)
 # Endings of landmark files, the most trusted first; those before the bare .json need no look inside.
 _LANDMARK_ENDINGS = (".lml", "_ctd.json", "_centroids.json", ".mrk.json", ".json", ".csv")
 
@@ -58,6 +60,17 @@ def label_map_of(image: Path, neighbours: Neighbours) -> Path | None:
     return min(found)[2] if found else None
 
 
+def label_code_of(image: Path, label_map: Path | None) -> str:
+    """The code that a label map is written in (see LABEL_CODES), where names tell; "verse" where they do not."""
+    if label_map is None:
+        return "verse"
+    if _SPIDER_NAME.match(stem_of(image)) and label_map.parent.name.lower() == "masks":
+        return "spider"
+    if _CSI2014_NAME.match(image.name) and stem_of(label_map).lower() == f"{stem_of(image).lower()}_label":
+        return "csi2014"
+    return "spineps" if "_seg-vert_" in label_map.name.lower() else "verse"
+
+
 def landmarks_of(image: Path, neighbours: Neighbours) -> Path | None:
     """The landmark file that belongs to an image, by its name; None where there is none."""
     found = []
@@ -68,6 +81,12 @@ def landmarks_of(image: Path, neighbours: Neighbours) -> Path | None:
             if rank is not None and _tail(image, path) is not None and not is_prediction(path):
                 found.append((rank, str(path), path))
     return next((path for rank, _, path in sorted(found) if _holds_points(path)), None)
+
+
+def spider_patient(image: Path) -> str:
+    """The number of the patient in a name of the SPIDER data set, "" in any other."""
+    found = _SPIDER_NAME.match(stem_of(image))
+    return found.group(1) if found else ""
 
 
 def _first_word(name: str) -> str:
