@@ -14,13 +14,14 @@ from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.scan_scores import distances_by_level, summarise
-from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.command_line import one_line
 from utility_functions.files.annotations import write_markups, write_verse_json
-from utility_functions.files.cases import Case, Scan, load_scan
+from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.images import write_image
+from utility_functions.files.marks import DESCRIPTION, GENERATOR, MARKED_ENDINGS, require_not_written_over
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.plots import error_box_plot
@@ -28,8 +29,8 @@ from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
 from utility_functions.reporting.tables import scan_table, summary_table
 
-OUTPUTS = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
-"""What the files of one scan end in, after its id: label map, centroids in two forms, picture."""
+OUTPUTS = (*MARKED_ENDINGS, ".png")
+"""What the files of one scan end in, after its id: label map or mask, centroids in two forms, picture."""
 
 
 def measure_cases(
@@ -44,24 +45,26 @@ def measure_cases(
     """Measure all cases and write their results to ``folder``; ``show`` is given the tables as they come.
 
     settings, command: how the run was asked for, kept in results.json.
-    A scan that cannot be measured has a row that tells why; what was found in the others is written all the same.
-    Where none can, nothing is written: the results of an earlier run stay.
+    A scan that cannot be measured has a row that tells why; what was found in the others is written all the same,
+    also when the run is interrupted. Where none can, nothing is written: the results of an earlier run stay.
     """
     for case in cases:
-        require_no_input_among_outputs(case, folder)
+        require_outputs_free(case, folder)
     models = load_models(model_paths)
     rows: list[ScanRow] = []
-    for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
-        bar.set_description(case.case_id)
-        try:
-            row = measure_case(case, models, folder, running)
-        except (ValueError, OSError, MemoryError) as error:
-            row = ScanRow(case.case_id, problem=one_line(error))
-        rows.append(row)
-        with tqdm.external_write_mode():
-            show(_scan_text(row) + "\n")
-    if any(row.findings is not None for row in rows):
-        _sum_up(rows, models, folder, settings, show, command)
+    try:
+        for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
+            bar.set_description(case.case_id)
+            try:
+                row = measure_case(case, models, folder, running)
+            except (ValueError, OSError, MemoryError) as error:
+                row = ScanRow(case.case_id, problem=one_line(error))
+            rows.append(row)
+            with tqdm.external_write_mode():
+                show(_scan_text(row) + "\n")
+    finally:
+        if any(row.findings is not None for row in rows):
+            _sum_up(rows, models, folder, settings, show, command)
     return rows
 
 
@@ -71,8 +74,11 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     scan = load_scan(case)
     reading = time.perf_counter() - started
     findings = run_models(models, scan.volume, case.case_id, running).timed("reading", reading)
-    truth = true_landmarks(scan)
-    score = None
+    truth = score = None
+    try:
+        truth = true_landmarks(scan)
+    except UnknownLevels as error:
+        findings = findings.noting(f"Not scored: {one_line(error)}")
     if truth is not None and findings.landmarks is not None:
         score = score_scan(case.case_id, findings.landmarks, truth)
     started = time.perf_counter()
@@ -81,32 +87,30 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     return ScanRow(case.case_id, findings, truth, score, picture)
 
 
-def true_landmarks(scan: Scan) -> Landmarks | None:
-    """The annotated centroids of a scan, or those of the bodies in its label map; None without any annotation."""
-    if scan.landmarks is not None:
-        return scan.landmarks
-    return None if scan.label_map is None else body_centroids(scan.label_map)
-
-
 def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
-    """Write what was found in one scan: label map, centroids in two forms, picture; returns the picture's path."""
-    labels, centroids, markups, picture = (folder / f"{findings.case_id}{ending}" for ending in OUTPUTS)
+    """Write what was found in one scan; returns the picture's path.
+
+    VerSe ids per voxel or, where no model names them, the mask of all vertebrae; centroids in two forms; picture.
+    """
+    labels, mask, centroids, markups, picture = (folder / f"{findings.case_id}{ending}" for ending in OUTPUTS)
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
-        write_image(found, labels)
+        write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
     if findings.landmarks is not None:
-        write_verse_json(findings.landmarks, centroids, scan.volume.grid)
-        write_markups(findings.landmarks, markups)
+        write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR)
+        write_markups(findings.landmarks, markups, GENERATOR)
     scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=findings.case_id)
     return picture
 
 
-def require_no_input_among_outputs(case: Case, folder: Path) -> None:
-    """Raise a ValueError where the outputs of a scan would be written over its image or annotations."""
+def require_outputs_free(case: Case, folder: Path) -> None:
+    """Raise a ValueError where the outputs of a scan would be written over its own files, or over others' work."""
     inputs = {path.resolve() for path in (case.image_path, case.landmarks_path, case.label_map_path) if path}
     for output in (folder / f"{case.case_id}{ending}" for ending in OUTPUTS):
         if output.resolve() in inputs:
             raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
+    for ending in MARKED_ENDINGS:
+        require_not_written_over(folder / f"{case.case_id}{ending}")
 
 
 def _scan_text(row: ScanRow) -> str:

@@ -17,6 +17,7 @@ from tests.scripts.said import Run, Said
 from tests.tiny import phantom, write_case
 from utility_functions.files import writing
 from utility_functions.files.images import write_image
+from utility_functions.files.marks import DESCRIPTION
 
 PRECIOUS = b"worth keeping"
 
@@ -60,8 +61,9 @@ def test_a_scan_that_cannot_be_used(
     make(tmp_path / "in")
     out = tmp_path / "out"
     out.mkdir()
-    for name in ("results.json", "results.csv", "report.html", "scan_vertebrae.nii.gz"):
+    for name in ("results.json", "results.csv", "report.html"):
         (out / name).write_bytes(PRECIOUS)
+    write_image(phantom().label_map, out / "scan_vertebrae.nii.gz", DESCRIPTION)
     before = everything(tmp_path)
     if script == "measure":
         said = run(script, tmp_path / "in", *oracles, "--output", out)

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from learning_functions.running import measuring
 from learning_functions.samples.store import open_store
 from tests.oracle import oracle_landmarks, oracle_scan
 from tests.scripts.said import Run, Said
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.annotations import write_lml
+from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_grid, read_image, read_label_map, write_image
+from utility_functions.geometry.volume import LabelMap
 
 OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
 OF_A_RUN = ("results.json", "results.csv", "report.html")
@@ -124,7 +127,8 @@ def test_one_model_alone_finds_what_it_can(run: Run, oracles: list[Path], tmp_pa
     write_image(oracle_scan(), tmp_path / "alone.nii.gz")
     said = run("measure", tmp_path / "alone.nii.gz", oracles[0], "--output", tmp_path / "out")
     assert said.code == 0 and "no names" in said.out and "no vertebra" not in said.out
-    assert set(np.unique(read_label_map(tmp_path / "out" / "alone_vertebrae.nii.gz").voxels)) == {0, 1}
+    assert set(np.unique(read_label_map(tmp_path / "out" / "alone_detection.nii.gz").voxels)) == {0, 1}
+    assert not (tmp_path / "out" / "alone_vertebrae.nii.gz").exists(), "1 would mean C1"
     assert not (tmp_path / "out" / "alone_centroids.json").exists()
 
 
@@ -142,6 +146,50 @@ def test_the_truth_is_never_written_over(run: Run, data_set: Path, oracles: list
     said = run("measure", tmp_path / "phantom2.nii.gz", *oracles, "--output", tmp_path)
     assert said.code == 2 and "not written over" in said.errors[0]
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_files_that_the_program_did_not_make_are_never_written_over(
+    run: Run, oracles: list[Path], tmp_path: Path
+) -> None:
+    write_image(oracle_scan(), tmp_path / "in" / "alone.nii.gz")
+    out = tmp_path / "out"
+    write_lml(oracle_landmarks(), out / "alone_vertebrae.nii.gz", oracle_scan().grid)
+    said = run("measure", tmp_path / "in", *oracles, "--output", out)
+    assert said.code == 2 and "alone_vertebrae.nii.gz was not made by this program" in said.errors[0]
+    assert [path.name for path in out.iterdir()] == ["alone_vertebrae.nii.gz"]
+
+
+def test_a_truth_in_a_code_without_levels_is_noted_and_not_scored(
+    run: Run, oracles: list[Path], tmp_path: Path
+) -> None:
+    scan = oracle_scan()
+    write_image(scan, tmp_path / "images" / "1_t1.mha")
+    write_image(LabelMap((scan.voxels > -900).astype(np.uint8), scan.grid), tmp_path / "masks" / "1_t1.mha")
+    said = run("measure", tmp_path, *oracles, "--output", tmp_path / "out")
+    assert said.code == 0 and "found: T11, T12, L1, L2" in said.out and "Not scored: The label map numbers" in said.out
+    assert results(tmp_path / "out")["summary"] is None
+    said = run("generate_samples", "detection", tmp_path / "images", tmp_path / "samples.h5", "--workers", 1)
+    assert said.code == 2 and "levels are unknown" in said.errors[0]
+
+
+def test_what_was_finished_is_kept_when_a_run_is_interrupted(
+    run: Run, oracles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        write_image(oracle_scan(), tmp_path / f"{name}.nii.gz")
+    whole = measuring.load_scan
+
+    def interrupted(case: Case) -> Scan:
+        if case.case_id == "second":
+            raise KeyboardInterrupt
+        return whole(case)
+
+    monkeypatch.setattr(measuring, "load_scan", interrupted)
+    for _ in range(2):  # what the first run left is no truth for the second
+        said = run("measure", tmp_path, *oracles, "--output", tmp_path)
+        assert said.code == 130 and "Traceback" not in said.err
+        told = results(tmp_path)
+        assert [scan["case_id"] for scan in told["scans"]] == ["first"] and told["summary"] is None
 
 
 @pytest.mark.parametrize("option", [("--windows", "published"), ("--votes", "published"), ("--memory-gb", "1")])

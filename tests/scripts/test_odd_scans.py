@@ -62,7 +62,9 @@ def test_a_scan_with_nothing_to_name(
     assert record["problem"] is None
     if record["centroids"] == []:
         assert "found: no vertebra" in said.out and record["notes"]
-        assert json.loads((out / "odd_centroids.json").read_text()) == [{"direction": ["L", "P", "S"]}]
+        assert json.loads((out / "odd_centroids.json").read_text()) == [
+            {"direction": ["L", "P", "S"], "generator": "spine-levels"}
+        ]
         if what != "cut vertebra":  # its voxels are labelled, too few of them to tell its centre
             assert not read_label_map(out / "odd_vertebrae.nii.gz").voxels.any()
     with (out / "results.csv").open() as file:
