@@ -201,6 +201,25 @@ def test_folders_tell_the_split_and_only_that_split_is_kept(tmp_path):
         find_cases(tmp_path, "tset")
 
 
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("testing_dataset", "testing"),
+        ("dataset-verse19validation", "validation"),
+        ("Training", "training"),
+        ("test_data_2", "testing"),
+        ("test_run", ""),
+        ("train_test", ""),
+        ("data", ""),
+    ],
+)
+def test_the_name_of_the_searched_folder_tells_the_split_too(name, split, tmp_path, monkeypatch):
+    root = lay_out(tmp_path / name, "a.nii", "val/b.nii")
+    monkeypatch.chdir(root)
+    for source in (root, Path(), Path("val/..")):
+        assert {case.case_id: case.split for case in find_cases(source)} == {"a": split, "b": "validation"}
+
+
 def test_dicom_series_are_cases_among_others(tmp_path, write_series):
     voxels, positions = np.zeros((4, 4, 3), np.int16), [(0, 0, k) for k in range(3)]
     for name, study in (("p1/lung", "1"), ("p1/bone", "1"), ("p2/bone", "2")):

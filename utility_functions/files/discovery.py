@@ -19,6 +19,8 @@ SPLITS = {
     "validation": ("validation", "val", "valid", "dev"),
     "testing": ("testing", "test", "ts"),
 }
+# What a folder's name may say beside the split that it tells.
+_DATA_WORDS = ("data", "dataset", "datasets", "set", "scans", "images", "cases", "verse", "csi", "spider", "ct", "mr")
 _MR_WORDS = re.compile(r"(^|[_.-])(t1|t2|t1w|t2w|pdw?|mri?|flair|stir|dixon|space)([_.-]|$)", re.IGNORECASE)
 _SUBJECT = re.compile(r"(^|_)(sub-[A-Za-z0-9]+)")
 # Files with these endings are never opened in search of DICOM.
@@ -41,7 +43,7 @@ def case_of(
 ) -> Case:
     """The case of one image file or DICOM folder, with the annotations that lie beside it.
 
-    root: the folder that was searched; folders below it may tell the split.
+    root: the folder that was searched; folders below it, or else its own name, may tell the split.
     """
     neighbours = neighbours or siblings.Neighbours()
     patient, modality = patient_and_modality(image)
@@ -51,7 +53,7 @@ def case_of(
         image_path=image,
         patient=patient or stem_of(Path(name or "")),  # one scan in two formats is one patient
         modality=modality,
-        split=_split_of(image.relative_to(root).parts[:-1]) if root is not None else "",
+        split=_split_of(image.relative_to(root).parts[:-1]) or _split_of_root(root) if root is not None else "",
         landmarks_path=siblings.landmarks_of(image, neighbours),
         label_map_path=label_map,
         label_code=siblings.label_code_of(image, label_map),
@@ -82,6 +84,13 @@ def _split_of(folders: Sequence[str]) -> str:
     """The split that a folder's name tells, such as "dataset-01training"; "" when none does."""
     words = [word for folder in folders for word in re.findall(r"[a-z]+", folder.lower())]
     return next((split for word in words if (split := split_named(word))), "")
+
+
+def _split_of_root(root: Path) -> str:
+    """The split that a folder's own name tells where it tells nothing else: "testing_dataset", but not "test_run"."""
+    words = re.findall(r"[a-z]+", (root.name if root.name not in ("", "..") else root.resolve().name).lower())
+    telling = {split_named(word) for word in words if word not in _DATA_WORDS}
+    return telling.pop() or "" if len(telling) == 1 else ""
 
 
 def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
