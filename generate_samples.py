@@ -9,6 +9,8 @@ from pathlib import Path
 EXAMPLES = """examples:
   python generate_samples.py detection training_dataset samples/detection/training.h5
   python generate_samples.py identification data_set samples/validation.h5 --split validation --preset small
+  python generate_samples.py detection scans samples/training.h5 --hold-out 0.2 --part training
+  python generate_samples.py detection scans samples/validation.h5 --hold-out 0.2 --part validation
 """
 
 
@@ -24,6 +26,15 @@ def parser() -> argparse.ArgumentParser:
         "--preset", choices=("paper", "small"), default="paper", help="form of the task (default: paper)"
     )
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
+    found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")
+    found.add_argument("--part", choices=("training", "validation"), help="which part to take then")
+    found.add_argument(
+        "--hold-out-seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="who is held out; the same for both parts (default: 1)",
+    )
     found.add_argument("--samples-per-scan", type=int, metavar="N", help="instead of the preset's number")
     found.add_argument(
         "--spacing", type=float, nargs="+", metavar="MM", help="one or three voxel sizes, not the preset's"
@@ -44,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.spacing:
         settings = settings.at_spacing(arguments.spacing)
-    cases = cases_of_one_split(arguments.dataset, arguments.split)
+    cases = cases_of_one_split(
+        arguments.dataset, arguments.split, arguments.hold_out, arguments.part, arguments.hold_out_seed
+    )
     made = generate(
         arguments.task,
         cases,

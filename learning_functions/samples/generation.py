@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -20,7 +20,7 @@ from learning_functions.samples.store import SampleWriter, open_store
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import BrokenFile, Case, load_scan
-from utility_functions.files.manifest import find_cases, only_split
+from utility_functions.files.manifest import find_cases, only_split, split_by_patient
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,34 @@ class Generated:
     problems: dict[str, str]
 
 
-def cases_of_one_split(dataset: Path, split: str | None) -> list[Case]:
+def cases_of_one_split(
+    dataset: Path, split: str | None, hold_out: float | None = None, part: str | None = None, seed: int = 1
+) -> list[Case]:
     """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
 
-    Raises: ValueError where several splits would be mixed, or where one patient's scans are in several.
+    hold_out: share of the patients kept for validation, chosen by ``seed``; ``part`` says whether the "validation" or
+    the "training" part is wanted, and becomes the cases' split.
+    Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
+    other than training scans would be parted.
     """
+    cases = _unmixed(dataset, split)
+    if hold_out is None and part is None:
+        return cases
+    if hold_out is None or part not in ("training", "validation"):
+        raise ValueError(
+            "Holding out takes a share of the patients and which part is wanted, training or validation. "
+            f"Received: {hold_out} and {part}."
+        )
+    if seed < 0:
+        raise ValueError(f"A seed is zero or above. Received: {seed}.")
+    if cases[0].split in ("validation", "testing"):
+        raise ValueError(f"Only training scans are parted for validation. Received: {cases[0].split} scans.")
+    kept, held_out = split_by_patient(cases, hold_out, seed)
+    return [replace(case, split=part) for case in (kept if part == "training" else held_out)]
+
+
+def _unmixed(dataset: Path, split: str | None) -> list[Case]:
+    """The cases of ``split``, or of the only one there is."""
     cases = find_cases(dataset)
     splits = sorted({case.split for case in cases})
     for patient in sorted({case.patient for case in cases}):

@@ -88,6 +88,63 @@ def test_a_patient_is_never_parted(run: Run, data_set: Path, tmp_path: Path) -> 
     assert said.code == 2 and "p in testing and training" in said.errors[0]
 
 
+def manifest(folder: Path, splits: dict[str, str], scans: int = 2) -> Path:
+    """Patients by name with their split, each with some scans (of which only the names count)."""
+    (folder / "a.nii.gz").write_text("")
+    rows = [f"{who}{n},{split},a.nii.gz,{who}" for who, split in splits.items() for n in range(scans)]
+    (folder / "list.csv").write_text("\n".join(["name,type,image_path,patient", *rows]) + "\n")
+    return folder / "list.csv"
+
+
+def test_patients_held_out_are_in_the_other_part_only(tmp_path: Path) -> None:
+    source = manifest(tmp_path, dict.fromkeys("abcdefghij", "training"))
+    chosen = set()
+    for seed in range(3):
+        training, validation = (
+            generation.cases_of_one_split(source, None, 0.2, part, seed) for part in ("training", "validation")
+        )
+        assert (len(training), len(validation)) == (16, 4)
+        assert {case.split for case in training} == {"training"} and {c.split for c in validation} == {"validation"}
+        assert not {case.patient for case in training} & {case.patient for case in validation}
+        chosen.add(tuple(sorted({case.patient for case in validation})))
+    assert len(chosen) > 1, "the seed chooses who is held out"
+
+
+@pytest.mark.parametrize(
+    ("splits", "arguments", "words"),
+    [
+        ({"a": "testing", "b": "testing"}, (None, 0.5, "validation"), "Only training scans are parted"),
+        ({"a": "training", "b": "testing"}, (None, 0.5, "training"), "choose one by --split"),
+        ({"a": "training", "b": "training"}, (None, 0.5, None), "which part is wanted"),
+        ({"a": "training", "b": "training"}, (None, None, "training"), "a share of the patients"),
+        ({"a": "training", "b": "training"}, (None, 1.0, "training"), "between 0 and 1"),
+        ({"a": "", "b": ""}, (None, 0.5, "training", -1), "zero or above"),
+        ({"a": ""}, (None, 0.5, "training"), "at least two patients"),
+    ],
+)
+def test_what_cannot_be_held_out_is_refused(
+    tmp_path: Path, splits: dict[str, str], arguments: tuple[object, ...], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        generation.cases_of_one_split(manifest(tmp_path, splits), *arguments)
+
+
+def test_the_file_says_which_part_it_is(run: Run, data_set: Path, tmp_path: Path) -> None:
+    scans, stores = of_two(data_set, tmp_path / "scans"), []
+    for part in ("training", "validation"):
+        options = ("--hold-out", 0.5, "--part", part, "--workers", 1)
+        assert run("generate_samples", "detection", scans, tmp_path / f"{part}.h5", *FEW, *options).code == 0
+        stores.append(open_store(tmp_path / f"{part}.h5"))
+    assert [store.split for store in stores] == ["training", "validation"]
+    assert sorted(stores[0].case_ids + stores[1].case_ids) == ["phantom0", "phantom1"]
+
+
+def test_scans_in_a_testing_folder_are_testing_samples(run: Run, data_set: Path, tmp_path: Path) -> None:
+    scans, out = of_two(data_set, tmp_path / "testing_dataset"), tmp_path / "out.h5"
+    assert run("generate_samples", "detection", scans, out, *FEW, "--workers", 1).code == 0
+    assert open_store(out).split == "testing"
+
+
 def test_an_interrupted_run_leaves_nothing(
     run: Run, data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
