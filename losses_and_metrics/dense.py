@@ -41,21 +41,22 @@ class LabelledError(keras.losses.Loss):
     """Sum of |level - predicted| over labelled pixels / their count; 0 when nothing is labelled (0 = ignore).
 
     True: level numbers (batch, ...) or (batch, ..., 1); predicted: (batch, ..., 1).
+    On several devices, the mean of each one's error: Keras's own reduction knows how many there are.
     """
 
     def __init__(self, name: str = "labelled_error", **kwargs: Any) -> None:
-        super().__init__(name=name, **{**kwargs, "reduction": "none"})
+        super().__init__(name=name, **{**kwargs, "reduction": "mean_with_sample_weight"})
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         truth, predicted = _levels(y_true, y_pred)
         labelled = ops.cast(truth > 0, predicted.dtype)
         if sample_weight is not None:
             labelled = labelled * ops.reshape(ops.cast(sample_weight, predicted.dtype), ops.shape(labelled))
-        total = ops.sum(ops.abs(truth - predicted) * labelled)
-        return total / ops.maximum(ops.sum(labelled), 1.0)
+        return super().__call__(y_true, y_pred, sample_weight=labelled)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self(y_true, y_pred)
+        truth, predicted = _levels(y_true, y_pred)
+        return ops.abs(truth - predicted)
 
 
 class _Ratio(keras.metrics.Metric):
