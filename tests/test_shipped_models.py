@@ -1,0 +1,96 @@
+"""The models that come with the package: plain files that load anywhere, and name a spine's levels out of the box."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import measure
+from learning_functions.running.pipeline import SHIPPED, SHIPPED_MODELS
+from learning_functions.running.trained_model import TrainedModel
+from tests.tiny import phantom, write_case
+from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.images import read_image, read_label_map
+from utility_functions.files.manifest import find_cases
+from utility_functions.geometry.landmarks import Landmarks
+
+OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
+OF_THE_RUN = ("results.json", "results.csv", "report.html")
+MOST_BYTES = 10_000_000
+NEAR_MM = 20.0
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_a_shipped_model_loads_with_a_card_that_tells_its_training(name: str) -> None:
+    model = TrainedModel.load(SHIPPED / name)
+    assert model.task_name == model.card["task"] == Path(name).stem
+    assert model.settings.preset == "small"
+    told = model.card["training"]
+    assert 1 <= told["best_epoch"] <= told["epochs"] and np.isfinite(told["best"])
+    assert min(told["scans"].values()) > 0 and min(told["samples"].values()) > 0
+    assert {"python", "keras", "tensorflow"} <= set(model.card["versions"])
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_a_shipped_model_is_a_small_file_of_weights_and_layers_alone(name: str) -> None:
+    assert (SHIPPED / name).stat().st_size < MOST_BYTES
+    with h5py.File(SHIPPED / name) as file:
+        assert "model_weights" in file and "optimizer_weights" not in file
+        assert "training_config" not in file.attrs
+        layers = json.loads(file.attrs["model_config"])["config"]["layers"]
+    assert "Lambda" not in {layer["class_name"] for layer in layers}
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_plain_keras_loads_a_shipped_model(name: str) -> None:
+    network = keras.models.load_model(SHIPPED / name, compile=False)
+    seen = np.zeros((1, *(size or 32 for size in network.input_shape[1:])), np.float32)
+    assert np.isfinite(np.asarray(network(seen, training=False))).all()
+
+
+def names_near(found: Landmarks, truth: Landmarks) -> list[str]:
+    """The levels found within NEAR_MM of where they truly are."""
+    true = dict(truth)
+    return [name for name, point in found if name in true and np.linalg.norm(point - true[name]) <= NEAR_MM]
+
+
+def measured(scan: Path, folder: Path, with_truth: bool) -> Landmarks:
+    """What the shipped models find, after all that a run writes was checked to be there and on the scan's own grid."""
+    assert measure.main([str(scan), "--output", str(folder)]) == 0
+    case_id = find_cases(scan)[0].case_id
+    labels, centroids, markups, picture = (folder / f"{case_id}{ending}" for ending in OF_A_SCAN)
+    for path in (labels, centroids, markups, picture, *(folder / name for name in OF_THE_RUN)):
+        assert path.is_file() and path.stat().st_size > 0, path.name
+    assert (folder / "errors.png").exists() == with_truth
+    image = read_image(scan)
+    written = read_label_map(labels)
+    written.grid.require_same(image.grid, case_id)
+    found = read_landmarks(centroids, image.grid)
+    assert len(found.names) > 0 and written.voxels.any()
+    assert all(image.grid.contains(point, NEAR_MM) for _, point in found)
+    again = read_landmarks(markups, image.grid)
+    assert set(again.names) == set(found.names)
+    np.testing.assert_allclose([dict(again)[name] for name, _ in found], found.points_mm, atol=0.2)
+    return found
+
+
+def test_without_models_named_a_phantom_s_levels_are_named_right(tmp_path: Path) -> None:
+    made = phantom(3)
+    case = write_case(made, tmp_path, "lumbar")
+    found = measured(case.image_path, tmp_path / "results", with_truth=True)
+    assert names_near(found, made.landmarks), f"found {list(found)}, true are {list(made.landmarks)}"
+
+
+@pytest.mark.real
+def test_a_real_ct_is_measured_whole(real: Path, tmp_path: Path) -> None:
+    measured(real / "verse014" / "sub-verse014_ct.nii.gz", tmp_path, with_truth=True)
+
+
+@pytest.mark.real
+def test_a_real_dicom_series_is_measured_whole(real: Path, tmp_path: Path) -> None:
+    measured(real / "totalseg_dicom" / "series", tmp_path, with_truth=False)
