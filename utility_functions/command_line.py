@@ -58,3 +58,8 @@ def run_command(
 def one_line(error: BaseException) -> str:
     """The error in one line, with the name of its kind where it says nothing itself."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def usable_processors() -> int:
+    """Processors that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

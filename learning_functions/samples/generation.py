@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 from learning_functions.samples.store import SampleWriter, open_store
 from learning_functions.task import Sample, Settings, load_task
-from utility_functions.command_line import one_line
+from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
 from utility_functions.files.manifest import find_cases, only_split, split_by_patient
 
@@ -145,7 +144,7 @@ def _drawn(
     task_name: str, cases: Sequence[Case], settings: Settings, seed: int, workers: int | None
 ) -> Iterator[Drawn]:
     """The samples of each case, in their order; a few scans ahead at most, so that memory stays bounded."""
-    count = min(workers or os.cpu_count() or 1, len(cases))
+    count = min(workers or usable_processors(), len(cases))
     if count <= 1:
         for case in cases:
             yield draw(task_name, case, settings, seed)

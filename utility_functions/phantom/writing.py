@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from utility_functions.command_line import usable_processors
 from utility_functions.files.annotations import write_lml, write_verse_json
 from utility_functions.files.images import write_image
 from utility_functions.files.writing import write_text
@@ -50,7 +50,7 @@ def write_phantoms(
     write_text(folder / "manifest.csv", _manifest(names, splits))
     seeds = np.random.SeedSequence(seed).spawn(scans)
     jobs = [(folder, name, own, region) for name, own in zip(names, seeds, strict=True)]
-    count = min(scans, workers or _processors())
+    count = min(scans, workers or usable_processors())
     with tqdm(total=scans, desc="phantom scans", unit="scan") as bar:
         if count == 1:
             for job in jobs:
@@ -100,8 +100,3 @@ def _write_scan(folder: Path, name: str, seed: np.random.SeedSequence, region: s
     write_image(scan.label_map, folder / f"{name}_labels.nii.gz")
     write_lml(scan.landmarks, folder / f"{name}.lml", scan.volume.grid)
     write_verse_json(scan.landmarks, folder / f"{name}_centroids.json", scan.volume.grid)
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
