@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-SCANS ?= 80
+SCANS ?= 120
 DEMO := demo
 
 .DEFAULT_GOAL := help
