@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
 from utility_functions.anatomy.level_order import Chain, Run, best_chain
-from utility_functions.anatomy.measures import DISK_DIAMETER_MM, usual_half_height_mm
+from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
 from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -190,15 +190,21 @@ def _borders(levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArr
 
 
 def _centre_from_top(place: int, runs: list[Run], borders: Points, spacing: float) -> float | None:
-    """The centre of a run in slices from the top: its middle; for a cut one half a usual height from its whole end.
+    """The centre of a run in slices from the top: between the midpoints to its neighbours, nearer to the nearer one;
+    the middle of the first and the last run; for a cut one half a usual height from its whole end.
 
     None for an end vertebra of which too little is seen.
     """
-    usual = 2 * usual_half_height_mm(name_of_regressed_level(runs[place].level) or "") / spacing
+    name = name_of_regressed_level(runs[place].level) or ""
+    usual = 2 * usual_half_height_mm(name) / spacing
     top, bottom = borders[place], borders[place + 1]
     seen = (bottom - top) / usual
     first, last = place == 0, place == len(runs) - 1
-    if not (first or last) or seen >= WHOLE or (first and last and seen >= SMALLEST_PART):
+    if not (first or last):
+        above = STEP_MM[name_of_regressed_level(runs[place - 1].level) or "", name]
+        below = STEP_MM[name, name_of_regressed_level(runs[place + 1].level) or ""]
+        return float(top + (bottom - top) * above / (above + below))
+    if seen >= WHOLE or (first and last and seen >= SMALLEST_PART):
         return float((top + bottom) / 2)
     if seen < SMALLEST_PART:
         return None
