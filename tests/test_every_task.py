@@ -108,7 +108,9 @@ def test_augmentation_and_objective_are_made_from_the_settings(trained: Trained)
 
 def fresh(code: str) -> list[str]:
     """The words that ``code`` prints in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace", check=True
+    )
     return done.stdout.split()
 
 

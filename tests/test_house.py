@@ -25,7 +25,9 @@ def told(path: Path) -> str:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", timeout=300, check=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def test_reading_a_card_imports_no_keras(saved: Path) -> None:
         "import sys; from pathlib import Path; from learning_functions.running.model_file import read_card\n"
         "card = read_card(Path(sys.argv[1])); print(card['task'], 'keras' in sys.modules, 'tensorflow' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(saved)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(saved)], capture_output=True, encoding="utf-8", errors="replace", check=True
+    )
     assert done.stdout.split() == ["detection", "False", "False"]
 
 

@@ -54,7 +54,8 @@ def test_two_devices_train_as_one(task: str, tmp_path: Path) -> None:
         cwd=ROOT,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=200,
     )
     assert done.returncode == 0, done.stderr[-3000:]
