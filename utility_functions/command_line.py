@@ -39,7 +39,7 @@ def run_command(
     """
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     given = sys.argv[1:] if argv is None else list(argv)
-    arguments = parser.parse_args(given)
+    arguments = parser.parse_intermixed_args(given)  # models may stand behind options too
     arguments.command = [parser.prog, *given]
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
