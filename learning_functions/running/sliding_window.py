@@ -15,6 +15,8 @@ BYTES_PER_VOXEL_AND_FILTER = 34.0
 """Peak memory of one pass of a 3D U-Net per voxel and filter of its first level (benchmarks/bench_detection.py)."""
 FIXED_GB = 0.9
 """Memory that a process with TensorFlow, a network and a scan takes before the first tile."""
+MOST_GB = 6.0
+"""More memory than this is not used: larger tiles cost more in fresh pages than their borders save (same benchmark)."""
 
 
 def flexible(network: keras.Model) -> keras.Model:
@@ -84,7 +86,7 @@ def run_tiles(
 ) -> NDArray[np.generic]:
     """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` beyond it."""
     shape = image.shape[:-1]
-    most = max((memory_gb - FIXED_GB), 0.1) * 1e9 / bytes_per_voxel(network)
+    most = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9 / bytes_per_voxel(network)
     size, core, firsts = tile_plan(shape, margin, stride_of(network), most)
     network = flexible(network)
     edge = [margin[axis] if core[axis] < shape[axis] else 0 for axis in range(len(shape))]
