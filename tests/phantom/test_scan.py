@@ -8,6 +8,7 @@ import pytest
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.geometry.grid import ALL_ORIENTATIONS
 from utility_functions.phantom.scanner import REGIONS, PhantomScan, make_phantom
+from utility_functions.phantom.tissue import TISSUES
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,29 @@ def test_hu_and_labels_are_those_of_a_ct(whole: PhantomScan) -> None:
     assert set(range(1, 25)) <= set(np.unique(labels))
     assert 150 < hu[labels > 0].mean() < 800
     assert np.mean(hu < -600) > 0.1  # air and lung
+
+
+@pytest.mark.parametrize(
+    ("tissue", "low", "high"),
+    [
+        ("air", -1024, -900),
+        ("fat", -130, -60),
+        ("muscle", 10, 90),
+        ("lung", -950, -700),
+        ("vertebra shell", 150, 1000),
+        ("vertebra marrow", 60, 500),
+    ],
+)
+def test_the_tissue_map_names_what_the_image_shows(whole: PhantomScan, tissue: str, low: float, high: float) -> None:
+    where = whole.tissues.voxels == TISSUES.index(tissue)
+    assert where.any()
+    assert low < np.median(whole.volume.voxels[where]) < high
+
+
+def test_vertebrae_of_the_label_map_are_bone_in_the_tissue_map(whole: PhantomScan) -> None:
+    bony = [code for code, name in enumerate(TISSUES) if name.split()[0] in ("vertebra", "sacrum")]
+    inside = whole.tissues.voxels[whole.label_map.voxels > 0]
+    assert np.isin(inside, bony).mean() > 0.9
 
 
 def test_the_levels_stand_in_order_and_at_distances_of_real_spines(whole: PhantomScan) -> None:

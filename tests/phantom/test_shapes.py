@@ -73,11 +73,12 @@ def test_painting_a_part_is_the_same_on_a_larger_canvas() -> None:
     large = Canvas((40, 40, 40), 1.0, (-10, -10, -10))
     solids = [ellipsoid((8, 9, 10), (6, 5, 4)), capsule((2, 2, 2), (18, 12, 15), 2)]
     for canvas in (small, large):
-        canvas.fill(OUTER, solids, 300.0, blend_mm=2.0)
+        canvas.fill(OUTER, solids, "muscle", 300.0, blend_mm=2.0)
     assert np.allclose(small.hu, large.hu[10:30, 10:30, 10:30], atol=1e-3)
+    assert np.array_equal(small.tissues, large.tissues[10:30, 10:30, 10:30])
 
 
 def test_a_solid_outside_the_canvas_leaves_it_untouched() -> None:
     canvas = Canvas((8, 8, 8), 1.0, (0, 0, 0))
-    canvas.fill(OUTER, [ellipsoid((60, 0, 0), 5)], 300.0)
+    canvas.fill(OUTER, [ellipsoid((60, 0, 0), 5)], "muscle", 300.0)
     assert (canvas.hu == -1000).all()

@@ -1,4 +1,4 @@
-"""The scan under construction: HU and labels on an upright lattice, painted by solids in their own boxes."""
+"""The scan under construction: HU, labels and tissues on an upright lattice, painted by solids in their own boxes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from utility_functions.phantom.shapes import Field, Frame, Shape
+from utility_functions.phantom.tissue import TISSUE_CODES
 
 Box = tuple[slice, slice, slice]
 FAR_MM = 8.0
@@ -22,6 +23,7 @@ class Canvas:
         self.origin = np.asarray(origin, float)
         self.hu: Field = np.full(shape, -1000, np.float32)
         self.labels: NDArray[np.uint8] = np.zeros(shape, np.uint8)
+        self.tissues: NDArray[np.uint8] = np.zeros(shape, np.uint8)
         self.nearest: Field = np.full(shape, 0, np.float32)
         self.texture: Field = np.zeros(shape, np.float32)
         self.softness = float(np.clip(np.cbrt(self.spacing.prod()), 0.8, 3.0))
@@ -84,26 +86,44 @@ class Canvas:
         """Share of each voxel inside a surface, from the distance of its centre."""
         return np.clip(np.float32(0.5) - field / np.float32(width or self.softness), 0, 1)
 
-    def blend(self, box: Box, share: Field, hu: float | Field) -> None:
-        """Mix ``hu`` into a box by the ``share`` of each voxel."""
+    def blend(self, box: Box, share: Field, tissue: str, hu: float | Field) -> None:
+        """Mix a tissue of ``hu`` into a box by the ``share`` of each voxel; most of a voxel gives it its tissue."""
         part = self.hu[box]
         part += share * (hu - part)
+        self.tissues[box][share > 0.5] = TISSUE_CODES[tissue]
 
-    def fill(self, frame: Frame, shapes: Sequence[Shape], hu: float, blend_mm: float = 0.0, grain: float = 0.0) -> None:
+    def fill(
+        self,
+        frame: Frame,
+        shapes: Sequence[Shape],
+        tissue: str,
+        hu: float,
+        blend_mm: float = 0.0,
+        grain: float = 0.0,
+    ) -> None:
         """Paint solids of one tissue; ``grain`` is the strength of its texture in HU."""
         found = self.distances(frame, shapes, blend_mm)
         if found is None:
             return
         box, field = found
-        self.blend(box, self.cover(field), hu + np.float32(grain) * self.texture[box] if grain else hu)
+        self.blend(box, self.cover(field), tissue, hu + np.float32(grain) * self.texture[box] if grain else hu)
 
     def bone(
-        self, box: Box, field: Field, cortex_hu: float, marrow_hu: float | Field, cortex_mm: float | Field, grain: float
+        self,
+        box: Box,
+        field: Field,
+        bone: str,
+        cortex_hu: float,
+        marrow_hu: float | Field,
+        cortex_mm: float | Field,
+        grain: float,
+        inside: str | None = None,
     ) -> None:
-        """Paint bone: a bright shell of ``cortex_mm`` round textured marrow."""
+        """Paint one of the BONES: a bright shell of ``cortex_mm`` round textured marrow, or what else is ``inside``."""
         inner = np.clip((-field - cortex_mm) / np.float32(self.softness) + np.float32(0.5), 0, 1)
         hu = cortex_hu + inner * (marrow_hu + np.float32(grain) * self.texture[box] - cortex_hu)
-        self.blend(box, self.cover(field), hu)
+        self.blend(box, self.cover(field), f"{bone} shell", hu)
+        self.tissues[box][inner > 0.5] = TISSUE_CODES[inside or f"{bone} marrow"]
 
     def label(self, box: Box, field: Field, number: int) -> None:
         """Give the voxels inside a solid a label; where solids overlap, the one whose voxel lies deeper wins."""

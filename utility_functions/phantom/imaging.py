@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.shapes import Field
+from utility_functions.phantom.tissue import TISSUE_CODES
 from utility_functions.phantom.torso import Torso
 
 EMPTY_HU = -1024.0
@@ -48,7 +49,9 @@ def _add_couch(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
     share = np.maximum(shell * 0.9, foam).astype(np.float32)[:, :, None]
     rows = slice(0, int(np.searchsorted(y, surface.max() + 3)))
     part = canvas.hu[:, rows]
-    part += share[:, rows] * np.clip((part < -500) * np.float32(rng.uniform(700, 950)), 0, None)
+    outside = part < -500
+    part += share[:, rows] * (outside * np.float32(rng.uniform(700, 950)))
+    canvas.tissues[:, rows][outside & (share[:, rows] > 0.4)] = TISSUE_CODES["couch"]
 
 
 def _blur(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -87,6 +90,7 @@ def _round_field(canvas: Canvas, centres: NDArray[np.float64], rng: np.random.Ge
     outside = (x[:, None] - middle[0]) ** 2 + (y[None, :] - middle[1]) ** 2 > radius**2
     canvas.hu[outside] = EMPTY_HU
     canvas.labels[outside] = 0
+    canvas.tissues[outside] = 0
 
 
 def _cut_edges(canvas: Canvas, centres: NDArray[np.float64], rng: np.random.Generator) -> None:
@@ -104,3 +108,4 @@ def _cut_edges(canvas: Canvas, centres: NDArray[np.float64], rng: np.random.Gene
         where = np.broadcast_to(empty[:, None, :] if axis == 0 else empty[None, :, :], canvas.shape)
         canvas.hu[where] = EMPTY_HU
         canvas.labels[where] = 0
+        canvas.tissues[where] = 0

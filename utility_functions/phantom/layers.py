@@ -7,7 +7,7 @@ import numpy as np
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.shapes import Field
-from utility_functions.phantom.tissue import Tissue
+from utility_functions.phantom.tissue import TISSUE_CODES, Tissue
 from utility_functions.phantom.torso import Torso
 
 SLAB = 8  # planes painted at once: what they need stays in the processor's cache
@@ -67,7 +67,15 @@ def paint_layers(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         vessels = F32(380) * np.clip(grain - F32(1.5), 0, 1)
         filled += lung * (F32(tissue.lung_hu) + F32(25) * grain + vessels - filled)
         hu += hollow * (filled - hu)
-        canvas.hu[part] += canvas.cover(-depth) * (hu - canvas.hu[part])
+        inside = canvas.cover(-depth)
+        canvas.hu[part] += inside * (hu - canvas.hu[part])
+
+        names = np.where(muscle > F32(0.5), TISSUE_CODES["muscle"], TISSUE_CODES["fat"]).astype(np.uint8)
+        names[depth < F32(1.5)] = TISSUE_CODES["skin"]
+        open_lung = np.where(vessels > F32(190), TISSUE_CODES["lung vessel"], TISSUE_CODES["lung"])
+        within = np.where(lung > F32(0.5), open_lung, TISSUE_CODES["fat"])
+        names = np.where(hollow > F32(0.5), within, names)
+        canvas.tissues[part] = np.where(inside > F32(0.5), names, TISSUE_CODES["air"])
 
 
 def _rise(values: np.ndarray, over: float) -> np.ndarray:

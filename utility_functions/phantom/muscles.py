@@ -39,23 +39,27 @@ def paint_muscles(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.G
         ]
         radii = [*(radius * s for *_, radius in PSOAS), 20.0 * s, 19.0 * s]
         for (a, ra), (b, rb) in pairwise(zip(points, radii, strict=True)):
-            blobs(canvas, [capsule(a, b, ra, rb)], flesh + 4, 6)
+            blobs(canvas, [capsule(a, b, ra, rb)], "muscle", flesh + 4, 6)
         square = chain(["L1", "L2", "L3", "L4"], (side * 58, -24, 0))
-        blobs(canvas, along(square, 11 * s), flesh, 6)
+        blobs(canvas, along(square, 11 * s), "muscle", flesh, 6)
         # A faint sheath first, then the bellies of the erector muscles inside it.
         for x, y, radius in ((22, -54, 16.0), (44, -50, 16.0)):
-            blobs(canvas, along(chain(lumbar, (side * x, y, 0)), (radius + 1.2) * s), sheath, 6)
+            blobs(canvas, along(chain(lumbar, (side * x, y, 0)), (radius + 1.2) * s), "muscle", sheath, 6)
         for x, y, radius in ((20, -53, 15.0 - 4 * fatty), (44, -50, 15.0 - 2 * fatty)):
-            blobs(canvas, along(chain(lumbar, (side * x, y, 0)), radius * s), flesh - 25 * fatty, 6 + 20 * fatty)
-        blobs(canvas, along(chain(thoracic, (side * 17, -44, 0)), 12 * s), sheath, 6)
-        blobs(canvas, along(chain(thoracic, (side * 17, -44, 0)), (11 - 2 * fatty) * s), flesh - 15 * fatty, 6)
+            blobs(
+                canvas, along(chain(lumbar, (side * x, y, 0)), radius * s), "muscle", flesh - 25 * fatty, 6 + 20 * fatty
+            )
+        blobs(canvas, along(chain(thoracic, (side * 17, -44, 0)), 12 * s), "muscle", sheath, 6)
+        blobs(
+            canvas, along(chain(thoracic, (side * 17, -44, 0)), (11 - 2 * fatty) * s), "muscle", flesh - 15 * fatty, 6
+        )
         for x, y, radius in ((12, -34, 9.0), (26, -26, 9.0), (18, -50, 9.0)):
             place = chain(cervical, (side * x, y, 0))
-            blobs(canvas, along(place, (radius + 1.0) * s), sheath, 6)
-            blobs(canvas, along(place, (radius - 0.5) * s), flesh, 6)
-        blobs(canvas, along(chain(cervical[:-1], (side * 9, 11, 0)), 5.5 * s), flesh + 5, 4)
+            blobs(canvas, along(place, (radius + 1.0) * s), "muscle", sheath, 6)
+            blobs(canvas, along(place, (radius - 0.5) * s), "muscle", flesh, 6)
+        blobs(canvas, along(chain(cervical[:-1], (side * 9, 11, 0)), 5.5 * s), "muscle", flesh + 5, 4)
     gap = chain([name for name in spine.names if name[0] in "TL"], (0, -58, 0))
-    blobs(canvas, along(gap, (1.5 + 2.5 * fatty) * s), tissue.fat_hu, 6)
+    blobs(canvas, along(gap, (1.5 + 2.5 * fatty) * s), "fat", tissue.fat_hu, 6)
 
 
 def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
@@ -69,7 +73,11 @@ def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     path = np.array([middle[0] + (middle[0] - middle[1]) * 1.2, *middle])
     radii = [radii[0], *radii]
     end, cord_end = len(path) - 1, spine.names.index("L1") + 2
-    tubes = ((1.2, tissue.fat_hu + 30, end), (0.95, tissue.csf_hu, end), (0.5, tissue.cord_hu, cord_end))
-    for share, hu, last in tubes:
+    tubes = (
+        (1.2, "fat", tissue.fat_hu + 30, end),
+        (0.95, "fluid", tissue.csf_hu, end),
+        (0.5, "cord", tissue.cord_hu, cord_end),
+    )
+    for share, name, hu, last in tubes:
         for i in range(last):
-            blobs(canvas, [capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)], hu, 4)
+            blobs(canvas, [capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)], name, hu, 4)

@@ -26,10 +26,10 @@ def paint_organs(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
     _paint_veins(canvas, spine, tissue)
 
 
-def blobs(canvas: Canvas, solids: list[Shape], hu: float, grain: float = 5.0) -> None:
+def blobs(canvas: Canvas, solids: list[Shape], name: str, hu: float, grain: float = 5.0) -> None:
     """Solids of one tissue, each painted in its own box."""
     for solid in solids:
-        canvas.fill(OUTER, [solid], hu, grain=grain)
+        canvas.fill(OUTER, [solid], name, hu, grain=grain)
 
 
 def _at(spine: Spine, level: str, x: float, y: float, z: float = 0.0) -> Vector:
@@ -56,10 +56,10 @@ def _paint_bowel(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         if place[1] < front_of_spine:
             place[1] = front_of_spine + rng.uniform(5, 40) * s
         radii = rng.uniform(7, 19, 3) * s
-        blobs(canvas, [ellipsoid(place, radii)], rng.uniform(10, 60), 8)
+        blobs(canvas, [ellipsoid(place, radii)], "bowel", rng.uniform(10, 60), 8)
         if rng.random() < 0.35:
             gas = place + np.array([0, radii[1] * 0.3, 0])
-            blobs(canvas, [ellipsoid(gas, radii * rng.uniform(0.4, 0.75))], -rng.uniform(300, 980), 30)
+            blobs(canvas, [ellipsoid(gas, radii * rng.uniform(0.4, 0.75))], "gas", -rng.uniform(300, 980), 30)
 
 
 def _paint_belly(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
@@ -68,37 +68,37 @@ def _paint_belly(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
     jitter = rng.normal(0, 5, (6, 3)) * s
     organ = tissue.organ_hu
     liver = _at(spine, "T11", 66, 55) + jitter[0]
-    blobs(canvas, [ellipsoid(liver, np.array([66, 72, 70]) * s)], organ + 5)
-    blobs(canvas, [ellipsoid(_at(spine, "T11", 5, 88) + jitter[0], np.array([62, 34, 36]) * s)], organ + 5)
+    blobs(canvas, [ellipsoid(liver, np.array([66, 72, 70]) * s)], "liver", organ + 5)
+    blobs(canvas, [ellipsoid(_at(spine, "T11", 5, 88) + jitter[0], np.array([62, 34, 36]) * s)], "liver", organ + 5)
     for x, y, z in rng.uniform(-45, 45, (8, 3)) * s:
-        blobs(canvas, [ellipsoid(liver + np.array([x, y, z]), (4, 4, 12))], tissue.blood_hu * 0.5 + organ * 0.5)
-    blobs(canvas, [ellipsoid(_at(spine, "T11", -92, 4) + jitter[1], np.array([24, 40, 46]) * s)], organ)
+        blobs(canvas, [ellipsoid(liver + np.array([x, y, z]), (4, 4, 12))], "vein", tissue.blood_hu * 0.5 + organ * 0.5)
+    blobs(canvas, [ellipsoid(_at(spine, "T11", -92, 4) + jitter[1], np.array([24, 40, 46]) * s)], "spleen", organ)
     stomach = _at(spine, "T12", -52, 68) + jitter[2]
-    blobs(canvas, [ellipsoid(stomach, np.array([42, 36, 46]) * s)], rng.uniform(15, 60), 10)
-    blobs(canvas, [ellipsoid(stomach + np.array([0, 16, 12]) * s, np.array([24, 14, 20]) * s)], -850.0)
+    blobs(canvas, [ellipsoid(stomach, np.array([42, 36, 46]) * s)], "bowel", rng.uniform(15, 60), 10)
+    blobs(canvas, [ellipsoid(stomach + np.array([0, 16, 12]) * s, np.array([24, 14, 20]) * s)], "gas", -850.0)
     for side in SIDES:
         kidney = _at(spine, "L1" if side < 0 else "L2", side * 62, -10, 8) + jitter[3]
-        blobs(canvas, [ellipsoid(kidney, np.array([26, 27, 52]) * s)], organ * 1.25)
-        blobs(canvas, [ellipsoid(kidney - np.array([side * 11, 0, 0]) * s, np.array([12, 10, 25]) * s)], -70.0)
+        blobs(canvas, [ellipsoid(kidney, np.array([26, 27, 52]) * s)], "kidney", organ * 1.25)
+        blobs(canvas, [ellipsoid(kidney - np.array([side * 11, 0, 0]) * s, np.array([12, 10, 25]) * s)], "fat", -70.0)
     pancreas = np.array([_at(spine, "L2", 30, 48), _at(spine, "L1", -10, 52), _at(spine, "T12", -60, 30)])
-    blobs(canvas, along(pancreas, 13 * s), organ * 0.9)
-    blobs(canvas, [ellipsoid(_at(spine, "S1", 0, 66, -88) + jitter[4], np.array([38, 34, 34]) * s)], 10.0)
+    blobs(canvas, along(pancreas, 13 * s), "gland", organ * 0.9)
+    blobs(canvas, [ellipsoid(_at(spine, "S1", 0, 66, -88) + jitter[4], np.array([38, 34, 34]) * s)], "urine", 10.0)
 
 
 def _paint_chest(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
     """Heart, great vessels above it, gullet."""
     s = spine.scale
     heart = _at(spine, "T8", -16, 82) + rng.normal(0, 4, 3) * s
-    blobs(canvas, [ellipsoid(heart, np.array([52, 44, 50]) * s)], 45.0)
+    blobs(canvas, [ellipsoid(heart, np.array([52, 44, 50]) * s)], "heart", 45.0)
     for x, y in ((-20, 8), (18, 4)):
         chamber = ellipsoid(heart + np.array([x, y, 0]) * s, np.array([23, 28, 36]) * s)
-        blobs(canvas, [chamber], tissue.blood_hu * rng.uniform(0.8, 1.0))
+        blobs(canvas, [chamber], "heart", tissue.blood_hu * rng.uniform(0.8, 1.0))
     trunk = np.array([_at(spine, "T6", -14, 80), _at(spine, "T6", -6, 58), _at(spine, "T6", 32, 48)])
-    blobs(canvas, along(trunk, 12 * s), tissue.blood_hu * 0.95)
+    blobs(canvas, along(trunk, 12 * s), "artery", tissue.blood_hu * 0.95)
     gullet = np.array([_ahead(spine, name, 6, -5) for name in ("C6", "T1", "T3", "T5", "T7", "T9", "T11")])
-    blobs(canvas, along(gullet, 6.5 * s), 35.0)
+    blobs(canvas, along(gullet, 6.5 * s), "gullet", 35.0)
     thyroid = [ellipsoid(_ahead(spine, "C7", 20, side * 17), np.array([9, 10, 20]) * s) for side in SIDES]
-    blobs(canvas, thyroid, 110.0)
+    blobs(canvas, thyroid, "gland", 110.0)
 
 
 def _paint_airway(canvas: Canvas, spine: Spine) -> None:
@@ -107,12 +107,12 @@ def _paint_airway(canvas: Canvas, spine: Spine) -> None:
     throat = np.array(
         [_ahead(spine, "C1", 26, up=14), _ahead(spine, "C2", 14), _ahead(spine, "C4", 13), _ahead(spine, "C6", 18)]
     )
-    blobs(canvas, along(throat, 7.5 * s, end_radius=6.0 * s), -990.0, 3)
+    blobs(canvas, along(throat, 7.5 * s, end_radius=6.0 * s), "airway", -990.0, 3)
     windpipe = np.array([_ahead(spine, *spot) for spot in (("C6", 18.0), ("T1", 20.0), ("T3", 22.0), ("T5", 20.0))])
-    blobs(canvas, along(windpipe, 8.5 * s), -990.0, 3)
+    blobs(canvas, along(windpipe, 8.5 * s), "airway", -990.0, 3)
     for side in SIDES:
         bronchus = np.array([windpipe[-1], windpipe[-1] + np.array([side * 38, -2, -28]) * s])
-        blobs(canvas, along(bronchus, 6.0 * s), -990.0, 3)
+        blobs(canvas, along(bronchus, 6.0 * s), "airway", -990.0, 3)
 
 
 def _paint_aorta(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
@@ -123,18 +123,24 @@ def _paint_aorta(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
     arch = np.array(
         [aorta[0], _ahead(spine, "T4", 30, -8, 14), _ahead(spine, "T4", 52, 8, 4), _ahead(spine, "T6", 58, 8)]
     )
-    blobs(canvas, along(arch, 13.0 * s), tissue.blood_hu, 4)
-    blobs(canvas, along(aorta, 11.5 * s, end_radius=9.0 * s), tissue.blood_hu, 4)
+    blobs(canvas, along(arch, 13.0 * s), "artery", tissue.blood_hu, 4)
+    blobs(canvas, along(aorta, 11.5 * s, end_radius=9.0 * s), "artery", tissue.blood_hu, 4)
     for side in SIDES:
         ends = (spine["L5"].frame.out((side * 25, 26, -8)), spine["S1"].frame.out((side * 48, 20, -30)))
-        blobs(canvas, along(np.array([aorta[-1], *ends]), 6.5 * s), tissue.blood_hu, 4)
+        blobs(canvas, along(np.array([aorta[-1], *ends]), 6.5 * s), "artery", tissue.blood_hu, 4)
     if not tissue.calcified:
         return
     for a, b in pairwise(aorta[3:]):
         for _ in range(int(rng.integers(2, 9))):
             share, turn = rng.random(), rng.uniform(0, 2 * np.pi)
             spot = a + share * (b - a) + np.array([np.cos(turn), np.sin(turn), 0]) * 9.6 * s
-            blobs(canvas, [ellipsoid(spot, rng.uniform((1.2, 1.2, 2), (2.5, 2.5, 8)))], rng.uniform(400, 1000), 0)
+            blobs(
+                canvas,
+                [ellipsoid(spot, rng.uniform((1.2, 1.2, 2), (2.5, 2.5, 8)))],
+                "calcification",
+                rng.uniform(400, 1000),
+                0,
+            )
 
 
 def _paint_veins(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
@@ -143,9 +149,9 @@ def _paint_veins(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     hu = tissue.blood_hu * 0.7 + 15
     lower = np.array([_ahead(spine, name, 10, 18) for name in ("T10", "T12", "L2", "L4")])
     upper = np.array([_at(spine, "T2", 24, 42), _at(spine, "T4", 26, 48), _at(spine, "T6", 28, 58)])
-    blobs(canvas, along(lower, 10.5 * s) + along(upper, 9.0 * s), hu, 4)
+    blobs(canvas, along(lower, 10.5 * s) + along(upper, 9.0 * s), "vein", hu, 4)
     for side in SIDES:
         carotid = np.array([_ahead(spine, "C2", 10, side * 24), _ahead(spine, "C5", 10, side * 24), upper[0]])
         jugular = carotid[:2] + np.array([side * 9, -3, 0]) * s
-        blobs(canvas, along(carotid, 3.8 * s), tissue.blood_hu, 2)
-        blobs(canvas, [capsule(jugular[0], jugular[1], 5.5 * s)], hu, 2)
+        blobs(canvas, along(carotid, 3.8 * s), "artery", tissue.blood_hu, 2)
+        blobs(canvas, [capsule(jugular[0], jugular[1], 5.5 * s)], "vein", hu, 2)

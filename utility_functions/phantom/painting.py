@@ -76,7 +76,7 @@ def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, tissue: Tissue) -> None:
     np.maximum(field, -canal.distance(x, y, z) * np.float32(vertebra.scale), out=field)
     behind = np.clip((-y - np.float32(vertebra.size.depth / 2)) / 4, 0, 1).astype(np.float32)
     cortex = np.float32(tissue.cortex_mm) * (1 + np.float32(0.9) * behind)
-    canvas.bone(box, field, tissue.cortex_hu, tissue.marrow_hu + 60 * behind, cortex, tissue.grain_hu)
+    canvas.bone(box, field, "vertebra", tissue.cortex_hu, tissue.marrow_hu + 60 * behind, cortex, tissue.grain_hu)
     canvas.label(box, field, vertebra.number)
 
 
@@ -84,7 +84,9 @@ def _paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     sacrum = spine["S1"]
     found = canvas.distances(sacrum.frame, sacrum_solids(), blend_mm=5.0)
     if found is not None:
-        canvas.bone(*found, tissue.cortex_hu * 0.8, tissue.marrow_hu * 0.75, tissue.cortex_mm, tissue.grain_hu)
+        canvas.bone(
+            *found, "sacrum", tissue.cortex_hu * 0.8, tissue.marrow_hu * 0.75, tissue.cortex_mm, tissue.grain_hu
+        )
         canvas.label(*found, sacrum.number)
 
 
@@ -101,44 +103,47 @@ def _paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
         tall = float(np.linalg.norm(top - bottom)) + 5
         frame = Frame(axes, (top + bottom) / 2, (a.scale + b.scale) / 2)
         solid = endplate_body(width, depth, tall / frame.scale, waist=-0.03, hollow=-1.0)
-        canvas.fill(frame, [solid], tissue.disc_hu + rng.normal(0, 8), grain=6)
+        canvas.fill(frame, [solid], "disc", tissue.disc_hu + rng.normal(0, 8), grain=6)
         if upper.gas:
             gap = float(np.linalg.norm(top - bottom))
             bubble = ellipsoid(rng.uniform(-4, 4, 3) * (1, 1, 0), (width * 0.25, depth * 0.25, max(gap * 0.2, 0.8)))
-            canvas.fill(frame, [bubble], -700.0)
+            canvas.fill(frame, [bubble], "gas", -700.0)
 
 
 def _paint_other_bones(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    def paint(frame: Frame, solids: list, blend_mm: float, cortex_mm: float) -> None:
+    def paint(bone: str, frame: Frame, solids: list, blend_mm: float, cortex_mm: float) -> None:
         found = canvas.distances(frame, solids, blend_mm)
         if found is not None:
-            canvas.bone(*found, tissue.cortex_hu, tissue.marrow_hu * 0.8, cortex_mm, tissue.grain_hu)
+            canvas.bone(*found, bone, tissue.cortex_hu, tissue.marrow_hu * 0.8, cortex_mm, tissue.grain_hu)
 
     for number, path in rib_paths(spine, torso, rng):
         radius = 3.6 if number in (11, 12) else 4.2
         frame = Frame(np.eye(3), np.zeros(3))
         bony = path[: len(path) - 3] if number < 11 else path
-        paint(frame, along(bony[:6], radius * 0.9, 1.25), 1.0, 1.1)
+        paint("rib", frame, along(bony[:6], radius * 0.9, 1.25), 1.0, 1.1)
         for start in range(5, len(bony) - 1, 4):
-            paint(frame, along(bony[start : start + 5], radius, 1.4), 0.0, 1.1)
+            paint("rib", frame, along(bony[start : start + 5], radius, 1.4), 0.0, 1.1)
         if number < 11:
-            canvas.fill(frame, along(path[len(path) - 4 :], radius * 0.9, 1.3), 110.0, grain=10)
+            canvas.fill(frame, along(path[len(path) - 4 :], radius * 0.9, 1.3), "cartilage", 110.0, grain=10)
     sternum = sternum_path(spine, torso)
     for a, b in pairwise(sternum):
         offsets = [np.array([dx, 0, 0]) for dx in (-11, 0, 11)]
-        paint(OUTER, [capsule(a + o, b + o, 5.5) for o in offsets], 4.0, 1.0)
+        paint("sternum", OUTER, [capsule(a + o, b + o, 5.5) for o in offsets], 4.0, 1.0)
     shoulders = level_frame(spine, "T3")
-    for radius, hu in ((46.0, tissue.fat_hu), (39.0, tissue.muscle_hu)):  # arms, raised as for most scans of the trunk
+    for radius, name, hu in (
+        (46.0, "fat", tissue.fat_hu),
+        (39.0, "muscle", tissue.muscle_hu),
+    ):  # arms, raised as for most scans of the trunk
         for side in (-1.0, 1.0):
-            canvas.fill(shoulders, [capsule((side * 166, 4, 0), (side * 190, 8, 220), radius)], hu, grain=6)
-    paint(shoulders, shoulder_solids(), 2.0, 1.4)
+            canvas.fill(shoulders, [capsule((side * 166, 4, 0), (side * 190, 8, 220), radius)], name, hu, grain=6)
+    paint("shoulder", shoulders, shoulder_solids(), 2.0, 1.4)
     for pair in _halves(pelvis_solids()):
-        paint(level_frame(spine, "S1"), pair, 3.0, 1.6)
+        paint("pelvis", level_frame(spine, "S1"), pair, 3.0, 1.6)
     for pair in _halves(femur_solids()):
-        paint(level_frame(spine, "S1"), pair, 3.0, 1.8)
+        paint("femur", level_frame(spine, "S1"), pair, 3.0, 1.8)
     _paint_skull(canvas, spine, tissue)
     for pair in _halves(jaw_solids()):
-        paint(level_frame(spine, "C2"), pair, 2.0, 1.8)
+        paint("jaw", level_frame(spine, "C2"), pair, 2.0, 1.8)
 
 
 def _halves(solids: list) -> list[list]:
@@ -155,14 +160,16 @@ def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     shell = canvas.distances(level, [ellipsoid((0, -2, 78), (71, 88, 68))])
     if shell is not None:
         box, field = shell
-        canvas.bone(box, field, tissue.cortex_hu * 1.1, 36.0, 5.5, 3.0)
-        canvas.fill(atlas.frame, [capsule((0, -13, -5), (0, -13, 26), 14.0)], 34.0)
+        canvas.bone(box, field, "skull", tissue.cortex_hu * 1.1, 36.0, 5.5, 3.0, inside="brain")
+        canvas.fill(atlas.frame, [capsule((0, -13, -5), (0, -13, 26), 14.0)], "brain", 34.0)
     for side in (-1.0, 1.0):  # mastoid bone and the sinus of the upper jaw hold air
         for centre, radii, inside in (((50, -8, 20), (13, 17, 20), -350.0), ((22, 62, 22), (18, 16, 17), -950.0)):
             hollow_bone = canvas.distances(level, [ellipsoid((side * centre[0], *centre[1:]), radii)])
             if hollow_bone is not None:
-                canvas.bone(*hollow_bone, tissue.cortex_hu, inside, 1.5, 150.0 if inside > -900 else 5.0)
-    canvas.fill(level, [ellipsoid((0, 58, 26), (9, 26, 20))], -900.0)
+                canvas.bone(
+                    *hollow_bone, "skull", tissue.cortex_hu, inside, 1.5, 150.0 if inside > -900 else 5.0, "airway"
+                )
+    canvas.fill(level, [ellipsoid((0, 58, 26), (9, 26, 20))], "airway", -900.0)
     base = [capsule((side * 17, 4, 11), (side * 20, 2, 18), 6.5, 8.0) for side in (-1, 1)] + [
         ellipsoid((0, 26, 20), (15, 16, 8)),
         capsule((-40, 2, 26), (-22, 4, 20), 9),
@@ -170,4 +177,4 @@ def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     ]
     found = canvas.distances(atlas.frame, base, 3.0)
     if found is not None:
-        canvas.bone(*found, tissue.cortex_hu, tissue.marrow_hu, 1.8, tissue.grain_hu)
+        canvas.bone(*found, "skull", tissue.cortex_hu, tissue.marrow_hu, 1.8, tissue.grain_hu)

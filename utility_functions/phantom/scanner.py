@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,8 @@ from utility_functions.phantom.imaging import image
 from utility_functions.phantom.painting import atlas_centre, paint_patient
 from utility_functions.phantom.posture import draw_spine, rotation
 from utility_functions.phantom.torso import Torso, draw_torso
+
+V = TypeVar("V", bound=Volume)
 
 REGIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cervical": (("head", "C1"), ("C7", "T1", "T2", "T3")),
@@ -42,11 +45,15 @@ VOXEL_BUDGET = 7e6
 
 @dataclass(frozen=True, eq=False)
 class PhantomScan:
-    """A scan with its truth: ``volume`` int16 HU, ``label_map`` uint8 VerSe ids, ``landmarks`` of the body centres."""
+    """A scan with its truth.
+
+    volume: int16 HU. label_map: uint8 VerSe ids. tissues: uint8 codes of tissue.TISSUES. landmarks: the body centres.
+    """
 
     name: str
     volume: Volume
     label_map: LabelMap
+    tissues: LabelMap
     landmarks: Landmarks
 
 
@@ -91,12 +98,16 @@ def make_phantom(
     affine[:3, 3] = oblique @ canvas.origin + place
     grid = Grid(canvas.shape, affine)
     stored = ALL_ORIENTATIONS[int(rng.integers(48))] if axcodes is None else axcodes
-    volume = Volume(canvas.hu.astype(np.int16), grid).reoriented(stored)
-    labels = LabelMap(canvas.labels, grid).reoriented(stored)
+
+    def stored_as(voxels: NDArray[np.generic], kind: type[V]) -> V:
+        turned = kind(voxels, grid).reoriented(stored)
+        return kind(np.ascontiguousarray(turned.voxels), turned.grid)
+
     return PhantomScan(
         name,
-        Volume(np.ascontiguousarray(volume.voxels), volume.grid),
-        LabelMap(np.ascontiguousarray(labels.voxels), labels.grid),
+        stored_as(canvas.hu.astype(np.int16), Volume),
+        stored_as(canvas.labels, LabelMap),
+        stored_as(canvas.tissues, LabelMap),
         Landmarks(landmarks.names, landmarks.points_mm @ oblique.T + place),
     )
 

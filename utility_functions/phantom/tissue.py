@@ -1,10 +1,20 @@
-"""The HU of one patient's tissues, and how thick and grainy the bone is."""
+"""The tissues a phantom is made of: their codes in the tissue map, and the HU of one patient's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+
+SOFT_TISSUES = (
+    "air", "skin", "fat", "muscle", "lung", "lung vessel", "airway", "bowel", "gas", "liver", "spleen", "kidney",
+    "urine", "gland", "heart", "artery", "vein", "gullet", "disc", "fluid", "cord", "brain", "cartilage",
+)  # fmt: skip
+HARD_TISSUES = ("calcification", "metal", "cement", "couch", "clothing")
+BONES = ("vertebra", "sacrum", "rib", "pelvis", "femur", "shoulder", "arm", "sternum", "skull", "jaw")
+TISSUES = (*SOFT_TISSUES, *HARD_TISSUES, *(part for bone in BONES for part in (f"{bone} shell", f"{bone} marrow")))
+"""All tissues by name; a tissue's code in a tissue map is its place here, air being 0."""
+TISSUE_CODES = {name: code for code, name in enumerate(TISSUES)}
 
 
 @dataclass(frozen=True)
