@@ -1,0 +1,57 @@
+"""The openly licensed real scans that benchmarks measure and look at, and where their folder is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from utility_functions.files.cases import Case
+
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "real"
+VARIABLE = "REAL_SCANS"
+"""Environment variable that names the folder where it does not lie beside the repository."""
+
+
+def real_folder(given: Path | None = None) -> Path:
+    """The folder asked for, else the one that REAL_SCANS names, else the one beside the repository.
+
+    Raises: NotADirectoryError where it is not there.
+    """
+    folder = given or Path(os.environ.get(VARIABLE) or BESIDE)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"The real scans are not there; name their folder by --real. Received: {folder}.")
+    return folder
+
+
+def real_cases(folder: Path) -> list[Case]:
+    """Those of the real CT scans that ``folder`` holds, with what is labelled in them.
+
+    tptbox is a crop of three vertebrae (L2 to L4) with hardly anything round them: names cannot be told there.
+    """
+    verse, trunk, series, crop = (folder / name for name in ("verse014", "totalseg", "totalseg_dicom", "tptbox"))
+    cases = [
+        Case(
+            "verse014",
+            verse / "sub-verse014_ct.nii.gz",
+            landmarks_path=verse / "sub-verse014_seg-vb_ctd.json",
+            label_map_path=verse / "sub-verse014_seg-vert_msk.nii.gz",
+        ),
+        Case(
+            "example_ct",
+            trunk / "example_ct.nii.gz",
+            label_map_path=trunk / "example_ct_vertebrae_verse_ids.nii.gz",
+        ),
+        Case(
+            "dicom_series",
+            series / "series",
+            label_map_path=series / "labels.nii.gz",
+            label_code="totalsegmentator",
+        ),
+        Case(
+            "tptbox_crop",
+            crop / "sub-ct_label-22_ct.nii.gz",
+            label_map_path=crop / "sub-ct_seg-vert_label-22_msk.nii.gz",
+            label_code="spineps",
+        ),
+    ]
+    return [case for case in cases if case.image_path.exists()]
