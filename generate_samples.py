@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("dataset", type=Path, help="folder of annotated scans, or CSV manifest")
     found.add_argument("output", type=Path, help="sample file to write (.h5)")
     found.add_argument(
-        "--preset", choices=("paper", "small"), default="paper", help="form of the task (default: paper)"
+        "--preset", choices=("paper", "small", "shipped"), default="paper", help="form of the task (default: paper)"
     )
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")

@@ -37,6 +37,27 @@ class WeightedCrossentropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("spine")
+class DiceCrossentropy(keras.losses.Loss):
+    """Cross-entropy + 1 - the mean soft Dice of all classes but the first, each over the whole batch.
+
+    True: integer classes (batch, ...) or (batch, ..., 1); predicted: probabilities (batch, ..., classes).
+    A class that is neither true nor predicted counts as right.
+    """
+
+    def __init__(self, name: str = "dice_crossentropy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        truth = _one_hot(y_true, y_pred)
+        logs = ops.log(ops.clip(y_pred, SMALLEST_PROBABILITY, 1.0))
+        crossentropy = -ops.mean(ops.sum(truth * logs, axis=-1))
+        axes = tuple(range(len(y_pred.shape) - 1))
+        both = ops.sum(truth * y_pred, axis=axes)[1:]
+        either = (ops.sum(truth, axis=axes) + ops.sum(y_pred, axis=axes))[1:]
+        return crossentropy + 1 - ops.mean((2 * both + 1) / (either + 1))
+
+
+@keras.saving.register_keras_serializable("spine")
 class LabelledError(keras.losses.Loss):
     """Sum of |level - predicted| over labelled pixels / their count; 0 when nothing is labelled (0 = ignore).
 

@@ -133,7 +133,7 @@ def test_a_task_imports_no_keras_before_it_is_needed(name: str) -> None:
 @pytest.mark.parametrize("name", task_names())
 def test_presets_are_named_after_themselves(name: str) -> None:
     presets = load_task(name).PRESETS
-    assert {"paper", "small"} <= set(presets)
+    assert {"paper", "small", "shipped"} <= set(presets)
     for preset, settings in presets.items():
         assert settings.preset == preset
         assert Settings.from_json(settings.to_json()) == settings

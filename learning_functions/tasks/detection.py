@@ -1,4 +1,8 @@
-"""Detection: which voxels are vertebra, by a 3D U-Net (McCouat & Glocker 2019, stage one)."""
+"""Detection: which voxels are vertebra, by a 3D U-Net (McCouat & Glocker 2019, stage one).
+
+The published target is the tube of bodies and discs round the centroids. The preset `shipped` learns from masks of
+whole vertebrae and tells their parts apart (anatomy/parts.py), so that outlines are found too.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning_functions.samples.sources import place_scan, random_window
 from learning_functions.spec import AIR_HU, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.parts import PARTS, vertebra_parts
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
 
 if TYPE_CHECKING:
@@ -64,16 +74,37 @@ _SMALL = Settings(
     schedule="cosine",
     options={"weights": (0.1, 0.9), "empty_share": 0.35, "augment": "standard"},
 )
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
+_SHIPPED = Settings(
+    preset="shipped",
+    spec=Spec(
+        spacing_mm=(2.0, 2.0, 2.0),
+        axcodes="RAS",
+        patch=(48, 64, 64),
+        channels=1,
+        labels=PARTS,
+        intensity="window",
+        window=(-200.0, 1000.0),
+    ),
+    samples_per_scan=8,
+    filters=12,
+    levels=4,
+    momentum=0.9,
+    batch=4,
+    epochs=2,
+    learning_rate=2e-3,
+    schedule="cosine",
+    options={"empty_share": 0.2, "augment": "synth"},
+)
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
 
 def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
     """Patches at random places of one scan; at most ``empty_share`` of them hold no vertebra.
 
-    Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes.
+    Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes, or the code of the part.
     """
     image, landmarks = place_scan(scan, settings.spec)
-    target = LabelMap((dense_levels(landmarks, image.grid) > 0).astype(np.uint8), image.grid)
+    target = LabelMap(_target(scan, landmarks, image.grid, settings), image.grid)
     if not target.voxels.any():
         raise ValueError("No vertebra lies inside the image.")
     most_empty = int(settings.options["empty_share"] * settings.samples_per_scan)
@@ -95,6 +126,16 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     return drawn
 
 
+def _target(scan: Scan, landmarks: Landmarks, grid: Grid, settings: Settings) -> NDArray[np.uint8]:
+    if settings.spec.labels != PARTS:
+        return (dense_levels(landmarks, grid) > 0).astype(np.uint8)
+    ids = LABEL_CODES[scan.case.label_code]
+    if scan.label_map is None or ids is None:
+        lacking = "no label map" if scan.label_map is None else f"a label map in the code {scan.case.label_code}"
+        raise ValueError(f"Parts of vertebrae are learnt from label maps that tell levels. Received: {lacking}.")
+    return vertebra_parts(landmarks, resample(scan.label_map, grid), ids)
+
+
 def network(settings: Settings) -> keras.Model:
     from keras_models.unet import detection_unet
 
@@ -104,8 +145,15 @@ def network(settings: Settings) -> keras.Model:
 
 
 def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense import ClassDice, ClassRecall, WeightedCrossentropy
+    from losses_and_metrics.dense import ClassDice, ClassRecall, DiceCrossentropy, WeightedCrossentropy
 
+    if settings.spec.labels == PARTS:
+        return Objective(
+            loss=DiceCrossentropy(),
+            metrics=[ClassDice(label, f"dice_{part}") for label, part in enumerate(PARTS) if label],
+            watched="val_loss",
+            highest_is_best=False,
+        )
     return Objective(
         loss=WeightedCrossentropy(settings.options["weights"]),
         metrics=[ClassDice(1), ClassRecall(1, name="recall_vertebra"), ClassRecall(0, name="recall_background")],
@@ -123,16 +171,18 @@ def augmentation(settings: Settings) -> Augmentation:
 def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
-    """Adds ``detection``: 1 where the class "vertebra" is the likelier."""
+    """Adds ``detection``: the likeliest class per voxel."""
     from learning_functions.running.sliding_window import run_published, run_tiles
 
-    def vertebra(probabilities: np.ndarray) -> np.ndarray:
-        return (probabilities[..., 1] > 0.5).astype(np.uint8)
+    def likeliest(probabilities: np.ndarray) -> np.ndarray:
+        if probabilities.shape[-1] == 2:
+            return (probabilities[..., 1] > 0.5).astype(np.uint8)
+        return probabilities.argmax(axis=-1).astype(np.uint8)
 
     if running.windows == "published":
-        found = run_published(network, image.voxels[..., None], settings.spec.patch, vertebra, air)
+        found = run_published(network, image.voxels[..., None], settings.spec.patch, likeliest, air)
     else:
         margin = tuple(size // 4 for size in settings.spec.patch)
-        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, vertebra, air)
+        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, likeliest, air)
     findings = findings.having(detection=LabelMap(found, image.grid))
     return findings if found.any() else findings.noting("No vertebra was found.")

@@ -13,6 +13,7 @@ from learning_functions.spec import AIR_HU, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.parts import DISC, column_of
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
@@ -75,7 +76,15 @@ _SMALL = Settings(
     schedule="cosine",
     options={"elastic_mm": 7.0, "start_level": 13.0, "level_scale": 7.0, "balanced": True, "augment": "standard"},
 )
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL})
+_SHIPPED = _SMALL.changed(
+    preset="shipped",
+    samples_per_scan=20,
+    filters=12,
+    epochs=6,
+    learning_rate=2e-3,
+    options={**_SMALL.options, "augment": "synth"},
+)
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
 
 def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
@@ -170,14 +179,17 @@ def predict(
     """Adds ``landmarks`` and ``instances``, from the level regressed for each detected voxel."""
     from learning_functions.running.slices import regress_slices
 
-    detection = findings.detection
+    detection = None if findings.detection is None else column_of(findings.detection)
     if detection is None or not detection.voxels.any():
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
         return findings.having(landmarks=Landmarks.empty(), instances=empty)
     levels = regress_slices(network, settings, image, detection, air, running)
     votes = published_votes if running.votes == "published" else ordered_votes
     named = votes(levels, detection)
-    findings = findings.having(landmarks=named.landmarks, instances=named.instances)
+    instances = named.instances
+    if findings.detection is not None and (disc := findings.detection.voxels == DISC).any():
+        instances = instances.with_voxels(np.where(disc, 0, instances.voxels))
+    findings = findings.having(landmarks=named.landmarks, instances=instances)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
     if len(named.landmarks):

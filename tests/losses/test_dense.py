@@ -8,7 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from losses_and_metrics.dense import ClassDice, ClassRecall, LabelledError, LevelAccuracy, WeightedCrossentropy
+from losses_and_metrics.dense import (
+    ClassDice,
+    ClassRecall,
+    DiceCrossentropy,
+    LabelledError,
+    LevelAccuracy,
+    WeightedCrossentropy,
+)
 
 TRUE = np.array([[0, 1, 1, 0]], np.uint8)
 
@@ -39,6 +46,22 @@ def test_class_numbers_and_one_hot_targets_give_the_same_loss() -> None:
     expected = float(loss(TRUE, predicted))
     assert float(loss(TRUE[..., None], predicted)) == pytest.approx(expected)
     assert float(loss(np.eye(2)[TRUE], predicted)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("of_one", "expected"),
+    [
+        ([0.0, 1.0, 1.0, 0.0], 0.0),
+        ([0.5, 0.5, 0.5, 0.5], math.log(2) + 1 - 3 / 5),  # Dice: (2 * 1 + 1) / (2 + 2 + 1)
+        ([1.0, 0.0, 0.0, 1.0], -math.log(1e-7) + 1 - 1 / 5),
+    ],
+)
+def test_dice_crossentropy(of_one, expected) -> None:
+    assert float(DiceCrossentropy()(TRUE, probabilities(of_one))) == pytest.approx(expected, abs=1e-5)
+
+
+def test_dice_crossentropy_is_zero_where_no_class_is_there_and_none_is_predicted() -> None:
+    assert float(DiceCrossentropy()(0 * TRUE, probabilities([0.0] * 4))) == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("weights", [(-1.0, 2.0), (0.0, 0.0), (math.nan, 1.0), (1.0, math.inf)])

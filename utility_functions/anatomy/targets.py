@@ -50,11 +50,11 @@ def _adjoin(landmarks: Landmarks, upper: str, lower: str) -> bool:
     return are_neighbours(upper, lower) and bool(distance <= LARGEST_STEP * STEP_MM[upper, lower])
 
 
-def dense_levels(landmarks: Landmarks, grid: Grid) -> NDArray[np.uint8]:
+def dense_levels(landmarks: Landmarks, grid: Grid, wider: float = 1.0) -> NDArray[np.uint8]:
     """The regressed level (C1 = 1 ... S2 = 26; 0 outside) of every voxel of an upright RAS ``grid``.
 
     A voxel belongs to a level when its slice lies between the ends of the level's tube and it lies within the
-    level's disk around the tube's axis there.
+    level's disk, ``wider`` than published by that factor, around the tube's axis there.
     """
     if grid.axcodes != "RAS" or not grid.is_upright:
         raise ValueError(f"Dense targets are drawn on an upright RAS grid. Received: {grid.axcodes}, {grid.affine}.")
@@ -66,7 +66,7 @@ def dense_levels(landmarks: Landmarks, grid: Grid) -> NDArray[np.uint8]:
         axis = np.stack([lower, centre, upper])
         axis = axis[np.argsort(axis[:, 2], kind="stable")]
         slices = np.flatnonzero((z >= axis[0, 2]) & (z < axis[2, 2]))
-        radius = DISK_DIAMETER_MM[name] / 2
+        radius = wider * DISK_DIAMETER_MM[name] / 2
         middle = [np.interp(z[slices], axis[:, 2], axis[:, column]) for column in (0, 1)]
         columns = _near(x, middle[0], radius)
         rows = _near(y, middle[1], radius)

@@ -1,0 +1,52 @@
+"""Parts of the spine from masks of whole vertebrae: bodies in front, arches behind, discs between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS
+from utility_functions.anatomy.parts import ARCH, BODY, DISC, SACRUM, column_of, vertebra_parts
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap
+from utility_functions.phantom.scanner import PhantomScan, make_phantom
+
+
+@pytest.fixture(scope="module")
+def lumbar() -> PhantomScan:
+    return make_phantom(np.random.default_rng(2), region="lumbar", spacing_mm=2.0, axcodes="RAS")
+
+
+@pytest.fixture(scope="module")
+def upright(lumbar: PhantomScan) -> LabelMap:
+    return resample(lumbar.label_map, lumbar.label_map.grid.upright((2.0, 2.0, 2.0), "RAS"))
+
+
+def test_every_labelled_voxel_is_body_arch_or_sacrum_and_no_other_is(lumbar: PhantomScan, upright: LabelMap) -> None:
+    parts = vertebra_parts(lumbar.landmarks, upright)
+    assert np.array_equal(np.isin(parts, (BODY, ARCH, SACRUM)), upright.voxels > 0)
+
+
+def test_bodies_lie_round_their_centroids_arches_behind_and_discs_between(
+    lumbar: PhantomScan, upright: LabelMap
+) -> None:
+    parts = vertebra_parts(lumbar.landmarks, upright)
+    for name, point in lumbar.landmarks:
+        if name in SACRAL:
+            continue
+        own = upright.voxels == VERSE_IDS[name]
+        body = upright.grid.to_mm(np.argwhere(own & (parts == BODY)))
+        arch = upright.grid.to_mm(np.argwhere(own & (parts == ARCH)))
+        assert np.linalg.norm(body.mean(axis=0) - point) < 6, name
+        assert (arch[:, 1] < point[1]).mean() > 0.8, name
+        assert 0.3 < len(body) / own.sum() < 0.9, name
+    assert 0.1 < (parts == DISC).sum() / (parts == BODY).sum() < 0.7
+
+
+@pytest.mark.parametrize(("codes", "column"), [([0, 1, 2, 3, 4], [0, 1, 1, 0, 0]), ([0, 1], [0, 1])])
+def test_the_column_is_bodies_and_discs_of_parts_and_all_of_a_published_mask(
+    codes: list[int], column: list[int]
+) -> None:
+    detection = LabelMap(np.array(codes, np.uint8).reshape(-1, 1, 1), Grid((len(codes), 1, 1), np.eye(4)))
+    assert column_of(detection).voxels.ravel().tolist() == column
