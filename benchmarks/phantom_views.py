@@ -1,8 +1,8 @@
 """Contact sheets: phantoms beside real scans, in the same planes, windows and millimetres per pixel.
 
-One PNG per region and window. Of each scan: sagittal and coronal along the spine, then axial slices through
-bodies. Anterior is on the left of sagittal views, the patient's right on the left of the others, anterior above in
-axial ones.
+One PNG per region and window. Of each scan: sagittal views through the middle and through the joints beside it, and a
+coronal one, all bent along the spine; then axial slices through bodies. Anterior is on the left of sagittal views, the
+patient's right on the left of the others, anterior above in axial ones.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ WINDOWS = {"bone": (-500.0, 1300.0), "soft": (-160.0, 240.0)}  # W 1800 L 400 an
 AXIALS = {"cervical": ("C4",), "thoracic": ("T6",), "lumbar": ("L3",), "whole": ("C4", "T6", "L3")}
 EMPTY_HU = -1024.0
 WIDEST_MM = 430.0
+BESIDE_MM = 14.0  # from the middle to the joints
 GAP_PX, TITLE_PX, WIDTH_PX, DPI = 6, 18, 1500, 100
 
 
@@ -57,11 +58,13 @@ class Panel:
 def panels(scan: Seen, levels: Sequence[str]) -> list[Panel]:
     """Sagittal, coronal, and an axial slice through each of ``levels`` or the nearest level that the scan shows."""
     course = spine_course(scan.volume, scan.landmarks)
+    views = {
+        "sagittal": sagittal_view(scan.volume, course),
+        f"sagittal, {BESIDE_MM:g} mm to the left": sagittal_view(scan.volume, course - (BESIDE_MM, 0, 0)),
+        "coronal": coronal_view(scan.volume, course),
+    }
     found = []
-    for view, title in (
-        (sagittal_view(scan.volume, course), "sagittal"),
-        (coronal_view(scan.volume, course), "coronal"),
-    ):
+    for title, view in views.items():
         left, right, bottom, top = view.extent_mm
         middle = float(np.median(course[:, view.axis]))
         low, high = max(right, middle - WIDEST_MM / 2), min(left, middle + WIDEST_MM / 2)
