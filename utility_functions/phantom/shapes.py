@@ -1,48 +1,27 @@
-"""Solids as signed distances (negative inside), each with the box it lies in, and the frames they are placed by."""
+"""Solids as signed distances (negative inside), each with the box it lies in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Field = NDArray[np.float32]
-Vector = NDArray[np.float64]
+from utility_functions.phantom.frames import OUTER, Field, Frame, Shape, Vector
 
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A right-handed frame: ``axes`` columns are its right, anterior and superior directions, ``origin`` in mm.
-
-    One unit of it is ``scale`` mm, so that a large patient's solids are a mean patient's, magnified.
-    """
-
-    axes: Vector
-    origin: Vector
-    scale: float = 1.0
-
-    def out(self, points: ArrayLike) -> Vector:
-        """Points (..., 3) of this frame in the outer frame."""
-        return np.asarray(points, float) * self.scale @ self.axes.T + self.origin
-
-    def into(self, points: ArrayLike) -> Vector:
-        """Points (..., 3) of the outer frame in this one."""
-        return (np.asarray(points, float) - self.origin) @ self.axes / self.scale
-
-
-OUTER = Frame(np.eye(3), np.zeros(3))
-"""The frame of the scanner itself."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shape:
-    """A solid: ``distance`` of x, y, z (mm) in its frame, nowhere negative outside ``low`` .. ``high``."""
-
-    distance: Callable[[Field, Field, Field], Field]
-    low: Vector
-    high: Vector
+__all__ = [
+    "OUTER",
+    "Field",
+    "Frame",
+    "Shape",
+    "Vector",
+    "bar",
+    "block",
+    "capsule",
+    "ellipsoid",
+    "endplate_body",
+    "placed",
+    "triangle",
+    "upright_plate",
+]
 
 
 def capsule(
@@ -70,7 +49,7 @@ def capsule(
 
 
 def ellipsoid(centre: ArrayLike, radii: ArrayLike) -> Shape:
-    """An ellipsoid; the distance is exact on its surface and scaled by its radii elsewhere."""
+    """An ellipsoid; the distance is exact on its surface and nearly so around it."""
     c, r = np.asarray(centre, float), np.broadcast_to(np.asarray(radii, float), 3)
     cx, cy, cz = (np.float32(v) for v in c)
     ix, iy, iz = (np.float32(v) for v in 1 / r)
@@ -79,9 +58,93 @@ def ellipsoid(centre: ArrayLike, radii: ArrayLike) -> Shape:
     def distance(x: Field, y: Field, z: Field) -> Field:
         x, y, z = (x - cx) * ix, (y - cy) * iy, (z - cz) * iz
         near = np.sqrt(x * x + y * y + z * z)
-        return (near - 1) * smallest
+        steep = np.sqrt(x * x * (ix * ix) + y * y * (iy * iy) + z * z * (iz * iz))
+        return np.asarray(np.where(near > 0.1, near / np.maximum(steep, 1e-6), smallest) * (near - 1))
 
     return Shape(distance, c - r, c + r)
+
+
+def _axes(normal: ArrayLike, along: ArrayLike) -> Vector:
+    """Columns: across, along (as near to the one asked for as is square to it), normal."""
+    n = np.asarray(normal, float)
+    n = n / np.linalg.norm(n)
+    v = np.asarray(along, float)
+    v = v - n * (n @ v)
+    v = v / np.linalg.norm(v)
+    return np.stack([np.cross(v, n), v, n], axis=1)
+
+
+def bar(
+    start: ArrayLike,
+    end: ArrayLike,
+    half: tuple[float, float],
+    end_half: tuple[float, float] | None = None,
+    wide: ArrayLike = (0.0, 0.0, 1.0),
+) -> Shape:
+    """A flattened rod with rounded ends.
+
+    half, end_half: half its breadth, and half its thickness. wide: the direction (as near as is square to the rod) of
+    its breadth.
+    """
+    a, b = np.asarray(start, float), np.asarray(end, float)
+    last = half if end_half is None else end_half
+    length = max(float(np.linalg.norm(b - a)), 1e-3)
+    axes = _axes(b - a, wide).astype(np.float32)  # thin, wide, along
+    (wa, ta), (wb, tb) = ((np.float32(v[0]), np.float32(v[1])) for v in (half, last))
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        x, y, z = x - np.float32(a[0]), y - np.float32(a[1]), z - np.float32(a[2])
+        thin, broad, far = (x * axes[0, i] + y * axes[1, i] + z * axes[2, i] for i in range(3))
+        share = np.clip(far / np.float32(length), 0, 1)
+        far = far - share * np.float32(length)
+        t, w = ta + share * (tb - ta), wa + share * (wb - wa)
+        broad, thin, far = broad / w, thin / t, far / t
+        near = np.sqrt(thin * thin + broad * broad + far * far)
+        steep = np.sqrt((thin * thin + far * far) / (t * t) + broad * broad / (w * w))
+        return np.asarray(np.where(near > 0.1, near / np.maximum(steep, 1e-6), t) * (near - 1))
+
+    reach_a, reach_b = (
+        np.abs(axes[:, 0]) * v[1] + np.abs(axes[:, 1]) * v[0] + np.abs(axes[:, 2]) * v[1] for v in (half, last)
+    )
+    return Shape(distance, np.minimum(a - reach_a, b - reach_b), np.maximum(a + reach_a, b + reach_b))
+
+
+def block(
+    centre: ArrayLike,
+    half: ArrayLike,
+    normal: ArrayLike = (0.0, 1.0, 0.0),
+    along: ArrayLike = (0.0, 0.0, 1.0),
+    rounding: float = 1.0,
+) -> Shape:
+    """A rounded box turned in space; ``half``: half its size across, along, and along its ``normal``."""
+    c, h = np.asarray(centre, float), np.asarray(half, float)
+    axes = _axes(normal, along)
+    corner = min(rounding, float(h.min()))
+    turn, inner = axes.astype(np.float32), (h - corner).astype(np.float32)
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        x, y, z = x - np.float32(c[0]), y - np.float32(c[1]), z - np.float32(c[2])
+        parts = [np.abs(x * turn[0, i] + y * turn[1, i] + z * turn[2, i]) - inner[i] for i in range(3)]
+        deepest = np.minimum(np.maximum(np.maximum(parts[0], parts[1]), parts[2]), 0)
+        p, q, r = (np.maximum(part, 0) for part in parts)
+        return np.asarray(np.sqrt(p * p + q * q + r * r) + deepest - np.float32(corner))
+
+    reach = np.abs(axes) @ h
+    return Shape(distance, c - reach, c + reach)
+
+
+def placed(shape: Shape, axes: ArrayLike, origin: ArrayLike) -> Shape:
+    """A solid turned by ``axes`` (columns: where its own axes point) and moved to ``origin``."""
+    turn, place = np.asarray(axes, float), np.asarray(origin, float)
+    t = turn.astype(np.float32)
+
+    def distance(x: Field, y: Field, z: Field) -> Field:
+        x, y, z = x - np.float32(place[0]), y - np.float32(place[1]), z - np.float32(place[2])
+        return shape.distance(*(x * t[0, i] + y * t[1, i] + z * t[2, i] for i in range(3)))
+
+    centre = turn @ ((shape.low + shape.high) / 2) + place
+    reach = np.abs(turn) @ ((shape.high - shape.low) / 2)
+    return Shape(distance, centre - reach, centre + reach)
 
 
 def upright_plate(
@@ -148,6 +211,7 @@ def endplate_body(
     lips: float = 0.0,
     notch: float = 0.0,
     rim: tuple[float, float] = (0.0, 0.0),
+    taper: float = 0.0,
 ) -> Shape:
     """A vertebral body round the origin: a waisted drum with hollowed end plates.
 
@@ -156,6 +220,7 @@ def endplate_body(
     hollow: depth of the end plates in mm; lips: how far the sides of the upper one rise (uncinate processes).
     notch: how far the back wall curves in at the midline.
     rim: how far the edges of the end plates stand out (osteophytes), and the angle from right to front of where.
+    taper: share by which the front is narrower (heart-shaped bodies of the chest).
     """
     w, d, h = width / 2, depth / 2, height / 2
     slope = np.float32(np.tan(np.radians(wedge) / 2))
@@ -165,6 +230,8 @@ def endplate_body(
         relative = np.clip(z / np.float32(h), -1, 1)
         narrow = 1 - np.float32(waist) * (1 - relative * relative)
         across = np.abs(x) / np.float32(w)
+        if taper:
+            across = across * (1 + np.float32(taper) * np.clip(y / np.float32(d), -0.3, 1))
         inward = np.maximum(1 - across * across * np.float32(2), 0) * np.clip(-y / np.float32(d), 0, 1)
         if rim[0] > 0.3:
             toward = x * np.float32(np.cos(rim[1])) + y * np.float32(np.sin(rim[1]))
@@ -175,7 +242,7 @@ def endplate_body(
         centred = np.sqrt(x * x + y_flat * y_flat)
         side = centred * (1 - narrow / np.maximum(r, np.float32(1e-3)))
         side = np.where(r < 0.05, np.float32(-min(w, d)) * narrow, side)
-        half = np.float32(h) + slope * y - np.float32(hollow) * np.maximum(1 - r * r, 0)
+        half = np.float32(h) + slope * y - np.float32(hollow) * np.clip(np.float32(1.15) - r**3 * np.float32(1.3), 0, 1)
         top = np.abs(z) - half
         if lips > 0:
             top = top - np.float32(lips) * (z > 0) * np.clip(across, 0, 1.1) ** 6
@@ -185,5 +252,6 @@ def endplate_body(
         return np.asarray(outer + np.minimum(np.maximum(side, top), 0) - rounding)
 
     wider = 1 + rim[0] / min(w, d)
+    wider = wider * (1 + 0.3 * max(taper, 0.0))
     reach = np.array([w * wider, d * wider, h + 1.8 * lips + abs(float(slope)) * d * wider])
     return Shape(distance, -reach, reach)
