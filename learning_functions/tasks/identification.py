@@ -13,7 +13,8 @@ from learning_functions.spec import AIR_HU, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.parts import DISC, column_of
+from utility_functions.anatomy.parts import BODY, DISC, column_of
+from utility_functions.anatomy.refinement import refined
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
@@ -186,10 +187,9 @@ def predict(
     levels = regress_slices(network, settings, image, detection, air, running)
     votes = published_votes if running.votes == "published" else ordered_votes
     named = votes(levels, detection)
-    instances = named.instances
-    if findings.detection is not None and (disc := findings.detection.voxels == DISC).any():
-        instances = instances.with_voxels(np.where(disc, 0, instances.voxels))
-    findings = findings.having(landmarks=named.landmarks, instances=instances)
+    if running.votes == "ordered" and findings.detection is not None and (findings.detection.voxels == DISC).any():
+        named = refined(named, findings.detection.voxels == BODY)
+    findings = findings.having(landmarks=named.landmarks, instances=named.instances)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
     if len(named.landmarks):
