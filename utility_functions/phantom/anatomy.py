@@ -9,13 +9,15 @@ CC BY-SA 4.0); C2-C3 is VerSe's 18.5 mm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.phantom.pathology import Pathology
 from utility_functions.phantom.shapes import Frame
+from utility_functions.phantom.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ SIZES: dict[str, LevelSize] = {
     "T3": LevelSize(27.1, 23.1, 18.4, 15.8, 6.2, 64.0, 31.0, 40.0, 10.0, 21.0, -21.7, 0.17),
     "T4": LevelSize(26.8, 24.4, 17.3, 16.2, 5.6, 61.0, 32.0, 47.0, 9.5, 21.6, -16.7, 0.17),
     "T5": LevelSize(27.3, 25.8, 17.2, 16.4, 5.4, 61.0, 34.0, 53.0, 9.5, 22.1, -10.0, 0.17),
-    "T6": LevelSize(28.4, 27.6, 17.3, 16.4, 5.6, 61.0, 36.0, 58.0, 9.5, 22.6, -3.0, 0.17),
-    "T7": LevelSize(29.9, 29.0, 17.3, 16.0, 5.9, 60.0, 36.0, 59.0, 10.0, 23.3, 4.0, 0.18),
-    "T8": LevelSize(31.5, 30.0, 17.7, 15.9, 6.4, 60.0, 34.0, 56.0, 10.5, 24.0, 9.5, 0.18),
-    "T9": LevelSize(33.1, 31.3, 17.9, 15.7, 7.0, 58.0, 30.0, 48.0, 11.5, 25.4, 12.3, 0.18),
+    "T6": LevelSize(28.4, 27.6, 17.3, 16.4, 5.6, 61.0, 36.0, 58.0, 9.5, 22.6, -1.9, 0.17),
+    "T7": LevelSize(29.9, 29.0, 17.3, 16.0, 5.9, 60.0, 36.0, 59.0, 10.0, 23.3, 6.0, 0.18),
+    "T8": LevelSize(31.5, 30.0, 17.7, 15.9, 6.4, 60.0, 34.0, 56.0, 10.5, 24.0, 11.0, 0.18),
+    "T9": LevelSize(33.1, 31.3, 17.9, 15.7, 7.0, 58.0, 30.0, 48.0, 11.5, 25.4, 13.0, 0.18),
     "T10": LevelSize(35.2, 32.3, 18.3, 15.6, 7.7, 54.0, 27.0, 37.0, 13.0, 27.3, 13.3, 0.19),
     "T11": LevelSize(37.6, 32.8, 19.5, 16.0, 9.0, 47.0, 25.0, 26.0, 15.5, 29.6, 13.8, 0.20),
     "T12": LevelSize(41.2, 33.8, 22.0, 17.8, 9.0, 43.0, 26.0, 18.0, 18.5, 32.4, 14.2, 0.21),
+    "T13": LevelSize(41.6, 33.8, 22.7, 18.0, 8.9, 52.0, 26.8, 16.5, 19.5, 33.4, 14.7, 0.22),
     "L1": LevelSize(42.0, 33.8, 23.3, 18.2, 8.8, 72.0, 27.5, 15.0, 20.5, 34.6, 15.2, 0.23),
     "L2": LevelSize(43.5, 34.6, 23.8, 17.8, 9.0, 80.0, 28.5, 14.0, 22.0, 35.8, 12.8, 0.25),
     "L3": LevelSize(45.5, 35.2, 24.3, 17.5, 10.4, 92.0, 29.5, 14.0, 22.5, 36.5, 6.1, 0.27),
@@ -108,8 +111,13 @@ class Spine:
 
     vertebrae: tuple[Vertebra, ...]
     scale: float
+    variant: Variant = field(default_factory=Variant)
+    pathology: Pathology = field(default_factory=Pathology)
 
     def __getitem__(self, name: str) -> Vertebra:
+        """The vertebra of that name; T11 stands in where a patient has no T12."""
+        if name == "T12" and name not in self.variant.names:
+            name = "T11"
         return next(vertebra for vertebra in self.vertebrae if vertebra.name == name)
 
     @property

@@ -1,4 +1,4 @@
-"""Draws the spine of one patient: sizes, curves, worn discs and old fractures, as a chain of vertebrae."""
+"""Draws the spine of one patient: levels, sizes, curves, worn discs and fractures, as a chain of vertebrae."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.labels import USUAL_VERTEBRAE
 from utility_functions.phantom.anatomy import SIZES, LevelSize, Spine, Vertebra
+from utility_functions.phantom.curves import draw_lean, draw_side
+from utility_functions.phantom.pathology import Pathology, draw_pathology
 from utility_functions.phantom.shapes import Frame
+from utility_functions.phantom.variants import Variant, draw_variant
 
 FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """Mean lean of the first sacral segment's own axis in degrees."""
-CURVES = ((3.0, 4.0, 11.0), (10.0, 5.0, 6.0), (17.0, 5.0, 5.0), (23.0, 3.0, 6.5))
-"""Where curves differ between patients: middle and width in levels from C1 down, deviation of the lean in degrees."""
+SOUND = 1.07
+"""Height of sound discs over the measured mean, which includes worn ones."""
+COMPENSATED = 0.45
+"""Share of a wedged fracture's angle that the levels beside it take back."""
 
 
 def rotation(pitch: float = 0.0, roll: float = 0.0, yaw: float = 0.0) -> FloatArray:
@@ -28,24 +32,37 @@ def rotation(pitch: float = 0.0, roll: float = 0.0, yaw: float = 0.0) -> FloatAr
     return np.asarray(about_z @ about_y @ about_x)
 
 
-def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None) -> Spine:
-    """A spine drawn at random, the middle of its chain of centres at the origin, turned as a whole by ``turn``."""
+def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy: bool = False) -> Spine:
+    """A spine drawn at random, the middle of its chain of centres at the origin, turned as a whole by ``turn``.
+
+    healthy: with the usual levels and nothing wrong with them.
+    """
     turn = np.eye(3) if turn is None else turn
-    names = [*USUAL_VERTEBRAE, *(["L6"] if rng.random() < 0.03 else []), "S1"]
+    variant = draw_variant(rng)
+    pathology = draw_pathology(rng, variant.names, variant.transitional)
+    if healthy:
+        variant, pathology = Variant(), Pathology()
+    names = variant.names
     sizes = [SIZES[name] for name in names]
     count = len(names)
-    scale = float(np.clip(rng.normal(1, 0.075), 0.82, 1.2))
-    age = float(rng.uniform(0, 1))
-    steps = np.array([size.step for size in sizes]) * scale * (1 + _wander(rng, count, 0.03, 0.6))
+    scale = float(np.clip(rng.normal(1, 0.055), 0.84, 1.17))
+    lean = draw_lean(rng, names)
+    side, yaw, _ = draw_side(rng, names)
+
+    steps = np.array([size.step for size in sizes]) * scale * (1 + _wander(rng, count, 0.04, 0.65))
     discs = steps * np.array([size.disc for size in sizes])
     solid = steps - discs
+    discs = discs * SOUND * (1 + rng.normal(0, 0.06, count).clip(-0.15, 0.15))
+    steps = solid + discs
     heights = (solid + np.roll(solid, 1)) / 2
     heights[0] = solid[0]
-    worn = discs * _wear(rng, names, age)
-    crushed = heights * _fractures(rng, count, age)
+    worn = discs * [pathology.disc(name).loss for name in names]
+    broken = [_broken(pathology, name, heights[i], sizes[i], scale) for i, name in enumerate(names)]
+    crushed, kinks, hollows, broader = np.array(broken).T
     heights = heights - crushed
     steps = steps - worn - (crushed + np.roll(crushed, -1)) / 2
-    lean, side = _curve(rng, sizes)
+    for at in np.flatnonzero(kinks):
+        lean = lean + kinks[at] * _kink(count, int(at))
 
     centres = np.zeros((count, 3))
     for i in range(count - 1):
@@ -59,7 +76,7 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None) -> Spin
     tilt[-2] = 0.5 * lean[-2] + 0.35 * lean[-3] + 0.15 * tilt[-1]
     wedges = np.zeros(count)
     wedges[1:-1] = -0.35 * np.diff(lean)[:-1]
-    wedges -= np.degrees(crushed / np.array([size.depth * scale for size in sizes]))
+    wedges = np.where(kinks > 0, np.minimum(wedges, 0) * 0.3 - kinks, wedges.clip(-12, 12))
     waist, hollow = rng.uniform(0.04, 0.10), rng.uniform(0.6, 1.8)
     breadth = 1 + _wander(rng, count, 0.04, 0.8)
     vertebrae = [
@@ -67,34 +84,46 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None) -> Spin
             name,
             size,
             height=float(heights[i]),
-            wedge=float(np.clip(wedges[i], -16, 16)),
+            wedge=float(np.clip(wedges[i], -30, 16)),
             waist=float(waist * rng.uniform(0.7, 1.3)),
-            hollow=float(hollow * rng.uniform(0.7, 1.3) * (0.4 + 0.6 * min(1.0, size.width / 40))),
-            rim=(float(age * rng.uniform(0, 1) ** 2 * 4 * size.width / 45), float(rng.uniform(-0.5, np.pi + 0.5))),
-            gas=bool(worn[i] > 0 and rng.random() < 0.25),
+            hollow=float(hollow * rng.uniform(0.7, 1.3) * (0.4 + 0.6 * min(1.0, size.width / 40)) + hollows[i]),
+            rim=(
+                float(pathology.age * rng.uniform() ** 2 * 4 * size.width / 45),
+                float(rng.uniform(-0.5, np.pi + 0.5)),
+            ),
+            gas=pathology.disc(name).gas > 0,
             frame=Frame(
-                turn @ rotation(tilt[i], -roll[i], 0.4 * side[i] + rng.normal(0, 1.0)),
+                turn @ rotation(tilt[i], -roll[i], yaw[i]),
                 turn @ (centres[i] - centres[count // 2]),
-                scale * float(breadth[i]),
+                scale * float(breadth[i] * broader[i]),
             ),
         )
         for i, (name, size) in enumerate(zip(names, sizes, strict=True))
     ]
     vertebrae[0] = _seated_atlas(vertebrae[0], vertebrae[1], rng)
-    return Spine(tuple(vertebrae), scale)
+    return Spine(tuple(vertebrae), scale, variant, pathology)
 
 
-def _curve(rng: np.random.Generator, sizes: list[LevelSize]) -> tuple[FloatArray, FloatArray]:
-    """Degrees by which each step down runs forward, and to the right."""
-    count = len(sizes)
-    place = np.arange(count, dtype=float)
-    lean = np.array([size.lean for size in sizes])
-    for middle, width, deviation in CURVES:
-        lean = lean + rng.normal(0, deviation) * np.exp(-(((place - middle) / width) ** 2))
-    lean = lean + rng.normal(0, 3.0) + _wander(rng, count, 2.2, 0.3)
-    curve = rng.normal(0, 3.0) if rng.random() < 0.92 else rng.normal(0, 10)
-    side = curve * np.sin(2 * np.pi * (place / rng.uniform(10, 22) + rng.random())) + rng.normal(0, 1.0)
-    return lean, side
+def _broken(
+    pathology: Pathology, name: str, height: float, size: LevelSize, scale: float
+) -> tuple[float, float, float, float]:
+    """What a fracture does: height in mm lost half way along the body, kink in degrees, hollow in mm, broadening."""
+    fracture = pathology.fractures.get(name)
+    if fracture is None:
+        return 0.0, 0.0, 0.0, 1.0
+    lost = fracture.loss * height
+    if fracture.kind == "wedge":  # the back wall stands
+        return lost / 2, float(np.degrees(np.arctan(lost / (size.depth * scale)))), 0.0, 1.0
+    if fracture.kind == "biconcave":
+        return 0.12 * lost, 0.0, 0.44 * lost / scale, 1.0
+    return lost, float(np.degrees(np.arctan(0.15 * lost / (size.depth * scale)))), 0.0, 1 + 0.1 * fracture.loss
+
+
+def _kink(count: int, at: int) -> FloatArray:
+    """By what share of a kink at one level the steps lean: back above and forward below, less so further away."""
+    place = np.arange(count) - at + 0.5
+    kept = (1 - COMPENSATED) + COMPENSATED * np.exp(-((place / 3.0) ** 2))
+    return np.asarray(np.where(place > 0, 0.55, -0.45) * kept * np.exp(-((place / 7.0) ** 2)))
 
 
 def _wander(rng: np.random.Generator, count: int, deviation: float, keep: float) -> FloatArray:
@@ -106,23 +135,7 @@ def _wander(rng: np.random.Generator, count: int, deviation: float, keep: float)
     return values * deviation
 
 
-def _wear(rng: np.random.Generator, names: list[str], age: float) -> FloatArray:
-    """Share of its height that each disc has lost: lower neck and lower back first."""
-    chance = np.array([0.35 if name in ("C4", "C5", "C6", "L3", "L4", "L5") else 0.08 for name in names]) * age
-    chance[:2] = 0
-    chance[-1] = 0
-    return np.where(rng.random(len(names)) < chance, rng.uniform(0.15, 0.65, len(names)), 0.0)
-
-
-def _fractures(rng: np.random.Generator, count: int, age: float) -> FloatArray:
-    """Share of its height that each body has lost to an old compression fracture; none above T1 and in the sacrum."""
-    broken = rng.random(count) < 0.04 * age
-    broken[:7] = False
-    broken[-1] = False
-    return np.where(broken, rng.uniform(0.08, 0.3, count), 0.0)
-
-
 def _seated_atlas(atlas: Vertebra, axis: Vertebra, rng: np.random.Generator) -> Vertebra:
     """C1 with its ring round the dens of C2."""
-    turned = axis.frame.axes @ rotation(rng.normal(4, 4), rng.normal(0, 2), rng.normal(0, 3))
+    turned = axis.frame.axes @ rotation(rng.normal(4, 4), rng.normal(0, 2), rng.normal(0, 5))
     return replace(atlas, frame=Frame(turned, axis.frame.out((0.0, -8.0, 16.5)), axis.scale))

@@ -92,10 +92,10 @@ def femur_solids() -> list[Shape]:
 def rib_paths(spine: Spine, torso: Torso, rng: np.random.Generator) -> list[tuple[int, Vector]]:
     """Points along every rib from its head, with the number of its level counted from T1 = 1."""
     paths = []
-    reach_of = (250, 230, 215, 205, 200, 196, 192, 180, 160, 140, 90, 60)
+    reach_of = (250, 230, 215, 205, 200, 196, 192, 180, 160, 140, 90, 60, 30)
     short = rng.uniform(0.8, 1.15)
-    for number in range(1, 13):
-        vertebra = spine[f"T{number}"]
+    for vertebra in (vertebra for vertebra in spine.vertebrae if vertebra.name[0] == "T"):
+        number = int(vertebra.name[1:])
         size, half = vertebra.size, vertebra.height / vertebra.scale / 2
         on_disc = 1 < number < 11
         for side in SIDES:
@@ -106,7 +106,7 @@ def rib_paths(spine: Spine, torso: Torso, rng: np.random.Generator) -> list[tupl
             points = [vertebra.frame.out(head), vertebra.frame.out(tubercle)]
             start = points[-1]
             end_angle = np.radians(reach_of[number - 1] * (short if number > 10 else 1.0)) * 0.75
-            drop = (26, 44, 58, 70, 80, 88, 92, 92, 86, 78, 60, 45)[number - 1] * spine.scale
+            drop = (26, 44, 58, 70, 80, 88, 92, 92, 86, 78, 60, 45, 22)[number - 1] * spine.scale
             begin = None
             for share in np.linspace(0, 1, 15 if number < 11 else 8):
                 z = start[2] - drop * share**1.2 - 6 * share
