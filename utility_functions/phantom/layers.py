@@ -16,70 +16,83 @@ F32 = np.float32
 
 def paint_layers(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
     """Fill the canvas from the skin inwards, all but organs, muscles round the spine, and bone."""
-    size = spine.scale
-    z = canvas.axis(2).astype(float)
-    sx, sy, wide, back, front, fat = (v.astype(F32) for v in torso.skin(z))
-    cx, cy, c_wide, c_back, c_front = (v.astype(F32) for v in torso.cavity(z))
-    c_wide = c_wide - F32(4 * size)
-    c_half, c_middle = (c_back + c_front) / 2 - F32(4 * size), (c_front - c_back) / 2
-    half, middle = (back + front) / 2, (front - back) / 2
-    y = canvas.axis(1)[None, :, None]
-    flat_skin = ((y - (sy + middle)) / half) ** 2
-    flat_cavity = ((y - (cy + c_middle)) / c_half) ** 2
-    skin_mm, cavity_mm = np.sqrt(half * wide), np.sqrt(c_half * c_wide)
-
-    heights = [spine.centres[-1, 2] - 45 * size, *spine.centres[::-1, 2]]  # the sacrum soon leaves the column's line
-    bodies = [0.0, *(vertebra.size.width / 2 * vertebra.scale for vertebra in spine.vertebrae[::-1])]
-    column = np.interp(z, heights, bodies).astype(F32) + F32(5 * size)
-    from_spine = y - cy
-    behind = from_spine + F32(18 * size)  # arch and its muscles, which the lungs leave free
-    top, dome = F32(spine["T1"].frame.origin[2] + 16 * size), F32(spine["T10"].frame.origin[2] + 22 * size)
-    pelvic_floor = F32(spine["S1"].frame.origin[2] - 118 * size)
-    in_heart = _rise(spine["T4"].frame.origin[2] - z, 25 * size).astype(F32)
-    # The space between the lungs, round a point before the spine, wider where the heart is.
-    between_wide, between_x = (F32(24) + 22 * in_heart) * F32(size), cx - 8 * in_heart
-    between_flat = ((from_spine - F32(55 * size)) / F32(80 * size)) ** 2
+    y, z = canvas.axis(1)[None, :, None], canvas.axis(2)[None, None, :]
     waves = _waves(canvas, rng)
-    z32 = z.astype(F32)
+    effusion = float(rng.uniform(4, 45)) if rng.random() < 0.1 else 0.0
+    sag = float(rng.uniform(0, 90))
+    planes = np.arange(canvas.shape[2])
+    middle = _middle(spine, canvas.axis(2), torso.size)
+    cavity = planes[(canvas.axis(2) > torso.floor) & (canvas.axis(2) < torso.apex + 6)]
+    deep = slice(int(cavity[0]), int(cavity[-1]) + 1) if len(cavity) else slice(0, 0)
     for start in range(0, canvas.shape[0], SLAB):
         part = slice(start, start + SLAB)
         x = canvas.axis(0)[part][:, None, None]
         grain = canvas.texture[part]
-        depth = (1 - np.sqrt(((x - sx) / wide) ** 2 + flat_skin)) * skin_mm
-        muscle = canvas.cover(fat - depth) * _septa(waves, part)
-        hu = F32(tissue.fat_hu) + F32(5) * grain + muscle * F32(tissue.muscle_hu - tissue.fat_hu)
-        hu += F32(80) * canvas.cover(depth - F32(1.5))  # the skin itself
-
-        room = (1 - np.sqrt(((x - cx) / c_wide) ** 2 + flat_cavity)) * cavity_mm
-        room = np.minimum(room, depth - fat - F32(6))
-        aside = np.abs(x - cx)
-        bulge = np.sqrt(aside * aside + from_spine * from_spine) - column
-        bulge = np.minimum(bulge, np.maximum(aside - F32(27 * size), behind))
-        lateral, ahead = aside / F32(size), from_spine / F32(size)
-        bowl = pelvic_floor + (lateral * lateral + (ahead - 55) ** 2) * F32(0.011 * size)
-        hollow = canvas.cover(-np.minimum(np.minimum(room, bulge), z32 - bowl)) * (z32 < top)
-        floor = dome - ((lateral - 70) ** 2 * F32(0.006) + (ahead - 75) ** 2 * F32(0.0085)) * F32(size)
-        apex = top - np.clip((lateral - 34) ** 2 * F32(0.02), 0, 50)
-        lung = canvas.cover(np.maximum(floor - z32, z32 - apex))
-        between = (np.sqrt(((x - between_x) / between_wide) ** 2 + between_flat) - 1) * between_wide
-        lung = lung * canvas.cover(-between)
-        filled = F32(tissue.fat_hu + 8) + F32(14) * grain
-        vessels = F32(380) * np.clip(grain - F32(1.5), 0, 1)
-        filled += lung * (F32(tissue.lung_hu) + F32(25) * grain + vessels - filled)
-        hu += hollow * (filled - hu)
+        depth, sheath = torso.depth(x, y, z), torso.depth(x, y, z, "fascia")
+        flesh = canvas.cover(-np.minimum(sheath, depth - 3)) * _septa(waves, part, tissue.muscle_fat)
+        hu = F32(tissue.fat_hu) + F32(6) * grain
+        hu += flesh * (F32(tissue.muscle_hu) + F32(6) * grain - hu)
+        rind = canvas.cover(depth - F32(1.8))
+        hu += rind * (F32(tissue.skin_hu) - hu)
         inside = canvas.cover(-depth)
         canvas.hu[part] += inside * (hu - canvas.hu[part])
-
-        names = np.where(muscle > F32(0.5), TISSUE_CODES["muscle"], TISSUE_CODES["fat"]).astype(np.uint8)
-        names[depth < F32(1.5)] = TISSUE_CODES["skin"]
-        open_lung = np.where(vessels > F32(190), TISSUE_CODES["lung vessel"], TISSUE_CODES["lung"])
-        within = np.where(lung > F32(0.5), open_lung, TISSUE_CODES["fat"])
-        names = np.where(hollow > F32(0.5), within, names)
+        names = np.where(flesh > F32(0.5), TISSUE_CODES["muscle"], TISSUE_CODES["fat"]).astype(np.uint8)
+        names[rind > 0.5] = TISSUE_CODES["skin"]
         canvas.tissues[part] = np.where(inside > F32(0.5), names, TISSUE_CODES["air"])
+        if len(cavity):
+            _fill_cavity(canvas, torso, tissue, (part, deep), sheath[..., deep], middle, effusion, sag)
 
 
-def _rise(values: np.ndarray, over: float) -> np.ndarray:
-    return np.clip(values / over, 0, 1)
+def _fill_cavity(
+    canvas: Canvas,
+    torso: Torso,
+    tissue: Tissue,
+    where: tuple[slice, slice],
+    sheath: Field,
+    middle: list[Field],
+    effusion: float,
+    sag: float,
+) -> None:
+    """Fat in the belly, lungs above the diaphragm; ``sag``: HU by which the lung that lies lowest is denser."""
+    part, deep = where
+    x, y, z = canvas.axis(0)[part][:, None, None], canvas.axis(1)[None, :, None], canvas.axis(2)[deep][None, None, :]
+    grain = canvas.texture[part, :, deep]
+    room = np.minimum(torso.room(x, y, z), sheath - F32(5))
+    room = np.minimum(room, torso.pelvic_floor(x, y, z))
+    hollow = canvas.cover(-room)
+    hu, names = canvas.hu[part, :, deep], canvas.tissues[part, :, deep]
+    hu += hollow * (F32(tissue.fat_hu + 6) + F32(10) * grain - hu)
+    names[hollow > F32(0.5)] = TISSUE_CODES["fat"]
+
+    across, along, wide, far = (values[deep] for values in middle)
+    between = 1 - np.sqrt(((x - across) / wide) ** 2 + ((y - along) / far) ** 2)
+    air = np.minimum(z - torso.diaphragm(x, y), -between * wide)
+    air = np.minimum(air, room - F32(1.5))
+    air = np.minimum(air, F32(torso.apex) - z)
+    lung = canvas.cover(-air)
+    if not lung.any():
+        return
+    low = F32(torso.dome[1] - 35 * torso.size)
+    dense = F32(sag) * np.clip((low + F32(70) - y) / F32(110), 0, 1)
+    vessels = F32(420) * np.clip(grain - F32(1.5), 0, 1)
+    hu += lung * (F32(tissue.lung_hu) + dense + F32(22) * grain + vessels - hu)
+    open_lung = np.where(vessels > F32(190), TISSUE_CODES["lung vessel"], TISSUE_CODES["lung"])
+    np.copyto(names, open_lung, where=lung > F32(0.5), casting="unsafe")
+    if effusion:
+        water = lung * canvas.cover(y - low - F32(effusion - 20))
+        hu += water * (F32(8) - hu)
+        names[water > F32(0.5)] = TISSUE_CODES["effusion"]
+
+
+def _middle(spine: Spine, z: Field, size: float) -> list[Field]:
+    """Centre (x, y), half width and half depth of the space between the lungs at heights z."""
+    levels = ("T12", "T10", "T8", "T6", "T4", "T2", "T1")
+    origins = np.array([spine[name].frame.origin for name in levels])
+    ahead = np.array([40, 42, 46, 44, 36, 30, 24]) * size
+    wide = np.array([34, 30, 27, 30, 33, 34, 36]) * size
+    far = np.array([62, 68, 72, 68, 54, 42, 34]) * size
+    columns = (origins[:, 0] - 4 * size, origins[:, 1] + ahead, wide, far)
+    return [np.interp(z, origins[:, 2], column).astype(F32) for column in columns]
 
 
 def _waves(canvas: Canvas, rng: np.random.Generator) -> list[list[Field]]:
@@ -87,9 +100,9 @@ def _waves(canvas: Canvas, rng: np.random.Generator) -> list[list[Field]]:
     families = []
     for _ in range(2):
         turn = rng.uniform(0, np.pi)
-        period = rng.uniform(20, 34)
+        period = rng.uniform(18, 30)
         phases = []
-        for axis, share in enumerate((np.cos(turn), np.sin(turn), 0.15)):
+        for axis, share in enumerate((np.cos(turn), np.sin(turn), 0.2)):
             along = canvas.axis(axis)
             wander = 1.2 * np.sin(along / rng.uniform(9, 25) + rng.uniform(0, 6)) * (0.4 + abs(share))
             phases.append((along * share * np.pi / period + wander).astype(F32))
@@ -97,11 +110,11 @@ def _waves(canvas: Canvas, rng: np.random.Generator) -> list[list[Field]]:
     return families
 
 
-def _septa(waves: list[list[Field]], part: slice) -> Field:
-    """1 within muscles, towards 0 on the thin sheets of fat between them."""
+def _septa(waves: list[list[Field]], part: slice, fatty: float) -> Field:
+    """1 within muscles, towards 0 on the sheets of fat between them."""
     kept: Field = np.ones(1, F32)
     for across, along, up in waves:
-        phase = across[part][:, None, None] + along[None, :, None]
-        sheet = np.abs(np.sin(phase)) if up.size == 0 else np.abs(np.sin(phase + up[None, None, :]))
-        kept = kept * np.clip(sheet * F32(9), F32(0.35), 1)
+        phase = across[part][:, None, None] + (along[:, None] + up[None, :])[None]
+        sheet = np.abs(np.sin(phase))
+        kept = kept * np.clip(sheet * F32(9 - 5 * fatty), F32(0.3 - 0.25 * fatty), 1)
     return kept

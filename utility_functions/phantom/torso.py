@@ -1,48 +1,59 @@
-"""The outline of the body and of the chest round a spine, slice by slice."""
+"""The outline of the body, of its muscles and of its cavity round a spine, slice by slice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.shapes import Field, Vector
 
-# Half width, distance from the body centre of the spine to the skin behind and in front (mm of a mean patient).
+STEP_MM = 4.0
+F32 = np.float32
+# Half width, distance from the body centre of the spine behind and in front, to the outside of the muscles; then the
+# share of the patient's fat that lies in front, at the sides and behind (lengths in mm of a mean patient).
 OUTLINE = {
-    "head": (76.0, 112.0, 88.0),
-    "C1": (70.0, 88.0, 102.0),
-    "C3": (62.0, 72.0, 90.0),
-    "C5": (60.0, 68.0, 52.0),
-    "C6": (66.0, 70.0, 54.0),
-    "C7": (98.0, 76.0, 60.0),
-    "T1": (145.0, 80.0, 72.0),
-    "T2": (190.0, 82.0, 90.0),
-    "T4": (205.0, 88.0, 122.0),
-    "T6": (178.0, 86.0, 150.0),
-    "T9": (162.0, 82.0, 158.0),
-    "T12": (155.0, 80.0, 148.0),
-    "L2": (150.0, 88.0, 132.0),
-    "L4": (156.0, 94.0, 118.0),
-    "L5": (168.0, 92.0, 125.0),
-    "S1": (178.0, 82.0, 150.0),
-    "hip": (182.0, 92.0, 130.0),
+    "vertex": (44.0, 60.0, 44.0, 0.10, 0.10, 0.10),
+    "crown": (70.0, 90.0, 80.0, 0.10, 0.10, 0.10),
+    "head": (75.0, 98.0, 96.0, 0.10, 0.10, 0.10),
+    "face": (70.0, 88.0, 102.0, 0.20, 0.20, 0.10),
+    "C1": (66.0, 68.0, 102.0, 0.20, 0.25, 0.25),
+    "C2": (61.0, 62.0, 100.0, 0.25, 0.25, 0.30),
+    "C3": (58.0, 60.0, 94.0, 0.30, 0.25, 0.35),
+    "C4": (55.0, 60.0, 66.0, 0.30, 0.25, 0.40),
+    "C5": (55.0, 61.0, 50.0, 0.25, 0.25, 0.45),
+    "C6": (59.0, 64.0, 49.0, 0.20, 0.30, 0.50),
+    "C7": (78.0, 70.0, 52.0, 0.20, 0.30, 0.55),
+    "T1": (132.0, 76.0, 60.0, 0.25, 0.35, 0.55),
+    "T2": (172.0, 79.0, 76.0, 0.30, 0.40, 0.50),
+    "T4": (190.0, 82.0, 114.0, 0.40, 0.50, 0.45),
+    "T6": (172.0, 79.0, 134.0, 0.45, 0.55, 0.45),
+    "T9": (153.0, 74.0, 145.0, 0.55, 0.65, 0.50),
+    "T12": (147.0, 72.0, 142.0, 0.80, 0.85, 0.65),
+    "L2": (141.0, 76.0, 128.0, 1.00, 1.00, 0.85),
+    "L4": (142.0, 79.0, 113.0, 1.10, 1.10, 1.00),
+    "L5": (150.0, 76.0, 114.0, 1.15, 1.10, 1.10),
+    "S1": (160.0, 72.0, 128.0, 1.10, 1.05, 1.20),
+    "hip": (166.0, 88.0, 124.0, 0.90, 0.90, 1.30),
+    "thigh": (172.0, 86.0, 112.0, 0.70, 0.80, 1.20),
 }
 # Half width of the rib cage (bone to bone), to its back and front.
 CHEST = {
-    "C7": (34.0, 34.0, 34.0),
-    "T1": (58.0, 42.0, 58.0),
-    "T2": (78.0, 47.0, 76.0),
+    "C7": (30.0, 34.0, 30.0),
+    "T1": (56.0, 42.0, 54.0),
+    "T2": (78.0, 47.0, 74.0),
     "T3": (98.0, 51.0, 92.0),
-    "T5": (120.0, 55.0, 120.0),
-    "T8": (135.0, 56.0, 138.0),
-    "T11": (136.0, 54.0, 138.0),
-    "L1": (132.0, 52.0, 128.0),
-    "L3": (128.0, 50.0, 112.0),
-    "L5": (126.0, 48.0, 104.0),
-    "S1": (118.0, 36.0, 120.0),
-    "hip": (98.0, 34.0, 105.0),
+    "T5": (120.0, 55.0, 118.0),
+    "T8": (135.0, 56.0, 136.0),
+    "T11": (136.0, 54.0, 136.0),
+    "L1": (132.0, 51.0, 126.0),
+    "L3": (127.0, 48.0, 108.0),
+    "L5": (122.0, 42.0, 98.0),
+    "S1": (112.0, 32.0, 112.0),
+    "hip": (92.0, 30.0, 100.0),
 }
 
 
@@ -50,15 +61,28 @@ CHEST = {
 class Torso:
     """Outlines as tables over height, in the frame of the scanner.
 
-    heights: ascending z of the knots. centres: x, y of the spine there. outer, inner: half width, back and front of
-    skin and rib cage in mm. fat: thickness of the fat under the skin.
+    heights: ascending z of the knots. centres: x, y of the spine there. outer, fascia, inner: half width, back and
+    front of skin, muscles and rib cage in mm. fat: mean thickness of the fat under the skin. column: half width of the
+    vertebral bodies. lumps: height, distance from the midline, reach across and up, and mm by which breasts, buttocks
+    and furrows bulge in front and behind. dome: right, anterior and height of the middle of the diaphragm. apex,
+    floor: heights of the tops of the lungs and of the floor of the pelvis. build: 0 lean to 1 obese.
     """
 
     heights: Vector
     centres: Vector
     outer: Vector
+    fascia: Vector
     inner: Vector
     fat: Vector
+    column: Vector
+    lumps: tuple[tuple[float, ...], ...]
+    dome: tuple[float, float, float]
+    apex: float
+    floor: float
+    size: float
+    build: float
+    female: bool
+    arms_up: bool
 
     def _at(self, z: Field | Vector, table: Vector) -> list[Vector]:
         return [np.interp(z, self.heights, table[:, i]) for i in range(table.shape[1])]
@@ -77,27 +101,116 @@ class Torso:
         middle = (front - back) / 2
         return np.array([x, y + middle]), across, (front + back) / 2, (front + back) / 2
 
+    def depth(self, x: Field, y: Field, z: Field, layer: str = "outer") -> Field:
+        """About how many mm points (broadcastable) lie under the skin (``outer``) or the muscles' ``fascia``."""
+        table = self.outer if layer == "outer" else self.fascia
+        cx, cy, wide, back, front = (as_field(v) for v in (*self._at(z, self.centres), *self._at(z, table)))
+        aside = np.abs(x - cx)
+        for height, lateral, reach, tall, ahead_by, behind_by in self.lumps:
+            bump = np.exp(-(((aside - F32(lateral)) / F32(reach)) ** 2) - ((z - F32(height)) / F32(tall)) ** 2)
+            if ahead_by and layer == "outer":
+                front = np.asarray(front + F32(ahead_by) * bump)
+            elif behind_by:
+                back = np.asarray(back + F32(behind_by * (1.0 if layer == "outer" else 0.6)) * bump)
+        across = (aside / wide) ** 2
+        ahead = y - cy
+        along = np.maximum(ahead / front, -ahead / back)
+        along = along * along
+        reach4 = along * (along + F32(1.3) * across) + across * across
+        return (1 - np.sqrt(np.sqrt(reach4))) * np.sqrt((back + front) / 2 * wide)
+
+    def room(self, x: Field, y: Field, z: Field) -> Field:
+        """About how many mm points lie inside the rib cage or the belly's wall, the spine left out."""
+        cx, cy, wide, back, front = (as_field(v) for v in (*self._at(z, self.centres), *self._at(z, self.inner)))
+        s = F32(self.size)
+        wide, half = wide - 4 * s, (back + front) / 2 - 4 * s
+        aside, ahead = np.abs(x - cx), y - cy
+        across, along = aside / wide, (ahead - (front - back) / 2) / half
+        inside = (1 - np.sqrt(across * across + along * along)) * np.sqrt(half * wide)
+        body = as_field(np.interp(z, self.heights, self.column))
+        off_body = np.sqrt(aside * aside + ahead * ahead) - body
+        off_arch = np.maximum(aside - 27 * s, ahead + 18 * s)
+        return np.minimum(inside, np.minimum(off_body, off_arch))
+
+    def diaphragm(self, x: Field, y: Field) -> Field:
+        """Height of the diaphragm over points: a dome on each side, the right one higher, low at the edges."""
+        right, anterior, top = (F32(v) for v in self.dome)
+        s = F32(self.size)
+        lateral, ahead = (x - right) / s, (y - anterior) / s
+        off = np.abs(lateral) - 70
+        fall = off * off * np.where(off > 0, F32(0.016), F32(0.0028)) - 7 * np.tanh(lateral / 40)
+        return top - s * (fall + (ahead - 60) ** 2 * F32(0.0085))
+
+    def pelvic_floor(self, x: Field, y: Field, z: Field) -> Field:
+        """How many mm points lie above the bowl of the pelvis."""
+        cx, cy = (as_field(v) for v in self._at(z, self.centres))
+        bowl = ((x - cx) ** 2 + (y - cy - F32(55 * self.size)) ** 2) * F32(0.011 / self.size)
+        return z - F32(self.floor) - bowl
+
+
+def as_field(values: Vector) -> Field:
+    """Numbers in the precision of the canvas."""
+    return np.asarray(values, F32)
+
 
 def draw_torso(spine: Spine, rng: np.random.Generator) -> Torso:
-    """A body drawn at random round a spine: slim or stout, wide or narrow."""
-    origins = {vertebra.name: vertebra.frame.origin for vertebra in spine.vertebrae}
+    """A body drawn at random round a spine: slim or stout, wide or narrow, arms up or down."""
     size = spine.scale
-    origins["head"] = origins["C1"] + np.array([0, 4.0, 55.0]) * size
-    origins["hip"] = origins["S1"] + np.array([0, -12.0, -95.0]) * size
-    order = sorted(origins, key=lambda name: float(origins[name][2]))
-    known = np.array([origins[name][2] for name in order])
+    origins = {vertebra.name: vertebra.frame.origin for vertebra in spine.vertebrae}
+    for name, up, ahead in (("face", 28.0, 3.0), ("head", 75.0, 3.0), ("crown", 118.0, 2.0), ("vertex", 146.0, 0.0)):
+        origins[name] = origins["C1"] + np.array([0, ahead, up]) * size
+    for name, up in (("hip", -95.0), ("thigh", -200.0)):
+        origins[name] = origins["S1"] + np.array([0, -12.0, up]) * size
 
-    def table(values: dict[str, tuple[float, float, float]]) -> Vector:
-        knots = sorted(values, key=lambda name: float(origins[name][2]))
+    build = float(rng.beta(1.5, 2.2))
+    female = bool(rng.random() < 0.5)
+    visceral = build * rng.uniform(0.3, 1.0)
+    fat_mm = 3 + 42 * build * rng.uniform(0.75, 1.25)
+    breadth, deep = rng.normal(1, 0.045), rng.normal(1, 0.05)
+    furrow, bust, cleft = rng.uniform(2, 9), rng.uniform(8, 22) + 30 * build, rng.uniform(14, 26)
+    sunk, arms_up = rng.normal(0, 11), bool(rng.random() < 0.7)
+
+    everywhere = np.array([point[2] for point in origins.values()])
+    heights = np.arange(everywhere.min(), everywhere.max() + STEP_MM, STEP_MM)
+
+    def table(values: Mapping[str, tuple[float, ...]], smooth_mm: float) -> Vector:
+        known = {name: row for name, row in values.items() if name in origins}
+        knots = sorted(known, key=lambda name: float(origins[name][2]))
         z = [origins[name][2] for name in knots]
-        return np.stack([np.interp(known, z, [values[name][i] for name in knots]) for i in range(3)], axis=1)
+        rows = np.array([known[name] for name in knots])
+        dense = np.stack([np.interp(heights, z, column) for column in rows.T], axis=1)
+        return np.asarray(gaussian_filter1d(dense, smooth_mm / STEP_MM, axis=0, mode="nearest"))
 
-    fat_base = rng.uniform(4, 28)
-    trunk = np.array([0.35 if name[0] in "Ch" and name != "hip" else 1.0 for name in order])
-    fat = 3 + fat_base * trunk * rng.uniform(0.8, 1.2)
-    breadth, depth = rng.normal(1, 0.05), rng.normal(1, 0.06)
-    inner = table(CHEST) * size * np.array([breadth, 1.0, depth * (1 + 0.008 * (fat_base - 14))])
-    outer = table(OUTLINE) * size * np.array([breadth, 1.0, depth * (1 + 0.008 * (fat_base - 14))])
-    outer = outer + (fat_base - 12) * trunk[:, None]
-    centres = np.array([origins[name][:2] for name in order])
-    return Torso(known, centres, outer, inner, fat)
+    belly = np.exp(-(((heights - origins["L3"][2]) / (110 * size)) ** 2))[:, None] * visceral
+    grown = np.array([breadth, 1.0, deep])
+    inner = table(CHEST, 10.0) * size * grown * (1 + belly * np.array([0.12, 0.0, 0.42]))
+    shape = table(OUTLINE, 9.0)
+    trunk = np.clip((origins["C7"][2] - heights) / 60, 0, 1)[:, None]
+    fascia = shape[:, :3] * size * (1 + trunk * (grown - 1))
+    fascia *= 1 + belly * np.array([0.10, 0.0, 0.38])
+    hips = np.exp(-(((heights - origins["hip"][2]) / 90) ** 2)) - np.exp(-(((heights - origins["T3"][2]) / 60) ** 2))
+    fascia[:, 0] += hips * size * (7 if female else -3)
+    front, side, back = shape[:, 3:].T * fat_mm
+    outer = fascia + 2.0 + np.column_stack([side, back, front])
+    centres = table({name: (float(p[0]), float(p[1])) for name, p in origins.items()}, 6.0)
+    bodies = {v.name: (v.size.width / 2 * v.scale,) for v in spine.vertebrae} | {"hip": (0.0,), "head": (14.0,)}
+    column = table(bodies, 4.0)[:, 0] + 5 * size
+
+    def lump(
+        level: str, up: float, lateral: float, reach: float, tall: float, front: float, back: float
+    ) -> tuple[float, ...]:
+        return (float(origins[level][2] + up * size), lateral * size, reach * size, tall * size, front, back)
+
+    lumps = [
+        lump("L2", 0, 0, 17, 140, 0.0, -furrow),
+        lump("hip", -12, 0, 16, 62, 0.0, -cleft),
+        lump("hip", -12, 68, 48, 60, 0.0, 16 * size + 14 * build),
+    ]
+    if female:
+        lumps.append(lump("T7", -4, 84, 40, 42, bust, 0.0))
+    return Torso(
+        heights, centres, outer, fascia, inner, (front + side + back) / 3, column, tuple(lumps),
+        dome=(float(origins["T10"][0]), float(origins["T10"][1]), float(origins["T10"][2] + 24 * size + sunk)),
+        apex=float(origins["T1"][2] + 14 * size), floor=float(origins["S1"][2] - 118 * size),
+        size=size, build=build, female=female, arms_up=arms_up,
+    )  # fmt: skip
