@@ -52,6 +52,18 @@ def test_the_type_of_a_manifest_is_a_split_or_a_modality(kind, split, modality, 
     assert (case.split, case.modality) == (split, modality)
 
 
+def test_a_manifest_may_name_maps_of_tissues(tmp_path):
+    lay_out(tmp_path, "a.nii.gz", "b.nii.gz", "a_tissues.nii.gz")
+    rows = "a,a.nii.gz,a_tissues.nii.gz\nb,b.nii.gz,\n"
+    (tmp_path / "manifest.csv").write_text(f"name,image_path,tissue_path\n{rows}")
+    first, second = find_cases(tmp_path)
+    assert (first.tissue_path, second.tissue_path) == (tmp_path / "a_tissues.nii.gz", None)
+    assert first.has_tissues and not second.has_tissues
+    (tmp_path / "a_tissues.nii.gz").unlink()
+    with pytest.raises(BrokenFile, match=r"tissue_path names a_tissues\.nii\.gz, which is not there"):
+        find_cases(tmp_path)
+
+
 def test_optional_columns_say_patient_modality_and_split(tmp_path):
     lay_out(tmp_path, "a.nii.gz", "b.nii.gz")
     (tmp_path / "manifest.csv").write_text(

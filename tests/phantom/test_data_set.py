@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from utility_functions.files.annotations import read_landmarks
-from utility_functions.files.images import read_image
-from utility_functions.files.manifest import read_manifest
+from utility_functions.files.cases import load_scan
+from utility_functions.files.images import read_image, read_label_map
+from utility_functions.files.manifest import find_cases, read_manifest
 from utility_functions.phantom import scanner, writing
 from utility_functions.phantom.__main__ import main
+from utility_functions.phantom.tissue import TISSUES
 from utility_functions.phantom.writing import split_names, write_phantoms
 
 
@@ -26,7 +29,7 @@ def test_the_files_do_not_depend_on_the_number_of_workers(data_set: Path, tmp_pa
     write_phantoms(tmp_path, 2, seed=3, workers=2, region="cervical")
     files = sorted(path.name for path in data_set.iterdir())
     assert files == sorted(path.name for path in tmp_path.iterdir())
-    assert len(files) == 9
+    assert len(files) == 11
     for name in files:
         if name.endswith(".nii.gz"):
             one, other = read_image(data_set / name), read_image(tmp_path / name)
@@ -54,6 +57,24 @@ def test_the_manifest_leads_to_the_files(data_set: Path) -> None:
         assert case.image_path.is_file()
         assert case.label_map_path is not None and case.label_map_path.is_file()
         assert case.landmarks_path is not None and case.landmarks_path.is_file()
+        scan = load_scan(case, tissues=True)
+        assert scan.tissues is not None and scan.tissues.grid.same_as(scan.volume.grid)
+        assert load_scan(case, annotations=False).tissues is None, "only who asks for tissues waits for them"
+
+
+def test_the_tissue_maps_hold_the_codes_of_the_phantom(data_set: Path) -> None:
+    seed = np.random.SeedSequence(3).spawn(2)[0]
+    truth = scanner.make_phantom(np.random.default_rng(seed), region="cervical").tissues
+    assert np.array_equal(read_label_map(data_set / "phantom000_tissues.nii.gz").voxels, truth.voxels)
+    assert truth.voxels.max() < len(TISSUES)
+
+
+def test_without_the_manifest_a_tissue_map_is_neither_a_scan_nor_a_mask(data_set: Path, tmp_path: Path) -> None:
+    for path in data_set.glob("phantom000*"):
+        shutil.copy(path, tmp_path)
+    (case,) = find_cases(tmp_path)
+    assert case.label_map_path == tmp_path / "phantom000_labels.nii.gz"
+    assert case.tissue_path == tmp_path / "phantom000_tissues.nii.gz" and case.has_tissues
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""A case: one scan on disk with what is known of it, and its files read."""
+"""A case: one scan on disk, or a phantom, with what is known of it; and what it holds, read or painted."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.phantom.asked import Asked
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +28,14 @@ class Case:
     """What a manifest row or a discovered folder gives.
 
     case_id: unique within a data set; outputs are named after it.
-    image_path: an image file or a DICOM series folder.
+    image_path: an image file or a DICOM series folder; of a phantom that is painted its name, where nothing lies.
     patient: cases of one patient share it; splits never part them.
     modality: "CT" or "MR".
     split: "training", "validation", "testing" or "" where the source does not say.
     landmarks_path, label_map_path: annotations, where there are any.
     label_code: the code that the label map is written in, one of LABEL_CODES.
+    tissue_path: a map of tissues, in the codes of phantom/tissue.py, where there is one.
+    phantom: the phantom to paint instead of reading files.
     """
 
     case_id: str
@@ -42,6 +46,8 @@ class Case:
     landmarks_path: Path | None = None
     label_map_path: Path | None = None
     label_code: str = "verse"
+    tissue_path: Path | None = None
+    phantom: Asked | None = None
 
     def __post_init__(self) -> None:
         if self.label_code not in LABEL_CODES:
@@ -51,18 +57,24 @@ class Case:
         if not self.patient:
             object.__setattr__(self, "patient", self.case_id)
 
+    @property
+    def has_tissues(self) -> bool:
+        """Whether a map of tissues comes with the scan."""
+        return self.phantom is not None or self.tissue_path is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A case's files, read; the label map lies on the image's grid.
+    """What a case holds, read or painted; label map and tissues lie on the image's grid.
 
-    landmarks and label_map are None where the case has none, or where annotations were not asked for.
+    landmarks, label_map and tissues are None where the case has none, or where they were not asked for.
     """
 
     case: Case
     volume: Volume
     landmarks: Landmarks | None = None
     label_map: LabelMap | None = None
+    tissues: LabelMap | None = None
 
 
 def true_landmarks(scan: Scan) -> Landmarks | None:
@@ -75,22 +87,38 @@ def true_landmarks(scan: Scan) -> Landmarks | None:
     return None if scan.label_map is None else coded_centroids(scan.label_map, scan.case.label_code)
 
 
-def load_scan(case: Case, annotations: bool = True) -> Scan:
-    """Read all files of a case. Raises: BrokenFile that names the case and the file."""
+def load_scan(
+    case: Case,
+    annotations: bool = True,
+    *,
+    tissues: bool = False,
+    spacing_mm: Sequence[float] | None = None,
+    axcodes: str | None = None,
+) -> Scan:
+    """Read all files of a case, or paint its phantom. Raises: BrokenFile that names the case and the file.
+
+    spacing_mm, axcodes: the lattice that suits who asks; only a phantom follows, files are what they are.
+    """
+    if case.phantom is not None:
+        made = case.phantom.painted(spacing_mm, axcodes)
+        landmarks, label_map = (made.landmarks, made.label_map) if annotations else (None, None)
+        return Scan(case, made.volume, landmarks, label_map, made.tissues if tissues else None)
     try:
         volume = read_image(case.image_path)
-        landmarks = label_map = None
+        landmarks = label_map = tissue_map = None
         if annotations and case.landmarks_path is not None:
             landmarks = read_landmarks(case.landmarks_path, volume.grid)
         if annotations and case.label_map_path is not None:
             label_map = on_grid(read_label_map(case.label_map_path), volume.grid, case.label_map_path)
+        if tissues and case.tissue_path is not None:
+            tissue_map = on_grid(read_label_map(case.tissue_path), volume.grid, case.tissue_path)
     except OSError as error:
         raise BrokenFile(
             f"{case.case_id}: {error.filename or case.image_path} cannot be read ({error.strerror})."
         ) from error
     except ValueError as error:
         raise BrokenFile(f"{case.case_id}: {error}") from error
-    return Scan(case, volume, landmarks, label_map)
+    return Scan(case, volume, landmarks, label_map, tissue_map)
 
 
 def on_grid(label_map: LabelMap, grid: Grid, path: Path) -> LabelMap:

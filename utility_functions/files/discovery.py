@@ -57,6 +57,7 @@ def case_of(
         landmarks_path=siblings.landmarks_of(image, neighbours),
         label_map_path=label_map,
         label_code=siblings.label_code_of(image, label_map),
+        tissue_path=siblings.tissues_of(image),
     )
 
 

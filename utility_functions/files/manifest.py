@@ -1,4 +1,4 @@
-"""From what the user points at (a scan, a folder, a manifest) to cases, and cases parted by patient."""
+"""From what the user points at (a scan, a folder, a manifest, phantoms) to cases, and cases parted by patient."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ from utility_functions.files.cases import Case
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.siblings import label_code_of
+from utility_functions.phantom.asked import PREFIX, asked_for
 
 MANIFEST_NAME = "manifest.csv"
 REQUIRED_COLUMNS = ("name", "image_path")
 MODALITIES = {"ct": "CT", "mr": "MR", "mri": "MR"}
 
 
-def find_cases(source: Path, split: str | None = None) -> list[Case]:
-    """The cases of an image file, a DICOM series folder, a folder of scans or a CSV manifest.
+def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) -> list[Case]:
+    """The cases of an image file, a DICOM series folder, a folder of scans, a CSV manifest or ``phantom:N``.
 
     A folder that holds a manifest.csv is read through it. ``split`` keeps "training", "validation" or "testing".
+    ``phantom_seed`` is that of phantoms whose own words name none.
     Raises: BrokenFile when nothing is found, and ValueError for a split that no case belongs to.
     """
     source = Path(source)
-    if not source.exists():
+    if not source.exists() and not str(source).startswith(PREFIX):
         raise BrokenFile(f"{source}: there is no such file or folder.")
-    if source.is_file():
+    if not source.exists():
+        cases = [
+            Case(asked.name, Path(asked.name), asked.patient, phantom=asked)
+            for asked in asked_for(str(source), phantom_seed)
+        ]
+    elif source.is_file():
         cases = _cases_of_file(source)
     elif (source / MANIFEST_NAME).is_file():
         cases = read_manifest(source / MANIFEST_NAME)
@@ -39,7 +46,7 @@ def find_cases(source: Path, split: str | None = None) -> list[Case]:
 
 
 def read_manifest(path: Path) -> list[Case]:
-    """A CSV with the columns name, image_path and, each if there is one, type, mask_path, centroid_json_path.
+    """A CSV with the columns name, image_path and, if there are any, type, mask_path, centroid_json_path, tissue_path.
 
     Paths are absolute or relative to the CSV. type holds the split (training, validation, testing) or the modality
     (CT, MR); the columns split, modality and patient say the same without doubt, and label_code names the code of the
@@ -121,6 +128,7 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
         landmarks_path=_listed(path, where, row, "centroid_json_path"),
         label_map_path=label_map,
         label_code=code,
+        tissue_path=_listed(path, where, row, "tissue_path"),
     )
 
 

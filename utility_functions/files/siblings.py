@@ -13,7 +13,7 @@ from utility_functions.files.marks import is_prediction
 
 # Last words that make a file name that of a label map; further words that may stand between image name and them.
 _MASK_WORDS = ("mask", "msk", "seg", "segmentation", "label", "labels", "labelmap", "vertebrae", "gt", "verse_ids")
-_MASK_NAME = re.compile(rf"(^|[_.-])({'|'.join(_MASK_WORDS)})$|(^|_)seg-", re.IGNORECASE)
+_MASK_NAME = re.compile(rf"(^|[_.-])({'|'.join(_MASK_WORDS)}|tissues)$|(^|_)seg-", re.IGNORECASE)
 _MASK_TAIL = re.compile(rf"[_.](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MASK_WORDS)})", re.IGNORECASE)
 _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "derivatives")
 # Words at the end of a BIDS name that say what kind of image it is.
@@ -58,6 +58,12 @@ def label_map_of(image: Path, neighbours: Neighbours) -> Path | None:
             if is_label_map_name(path) or folder != image.parent:
                 found.append(("vert" not in tail and "verse" not in tail, str(path), path))
     return min(found)[2] if found else None
+
+
+def tissues_of(image: Path) -> Path | None:
+    """The map of tissues that lies beside a phantom's image; None where there is none."""
+    path = image.with_name(f"{stem_of(image)}_tissues.nii.gz")
+    return path if path.is_file() else None
 
 
 def label_code_of(image: Path, label_map: Path | None) -> str:

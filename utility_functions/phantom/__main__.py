@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 EPILOG = """\
-Each scan gives four files: NAME.nii.gz (CT in HU), NAME_labels.nii.gz (VerSe ids), NAME.lml and NAME_centroids.json
-(body centres); manifest.csv names them all and parts them into training, validation and testing. Spine, body, field of
+Each scan gives five files: NAME.nii.gz (CT in HU), NAME_labels.nii.gz (VerSe ids), NAME_tissues.nii.gz (tissue per
+voxel), NAME.lml and NAME_centroids.json (body centres); manifest.csv names them all and parts them into training, validation and testing. Spine, body, field of
 view, spacing and storage orientation are drawn at random; the same seed gives the same scans on any number of workers.
 """
 

@@ -1,4 +1,4 @@
-"""A data set of phantom scans on disk: images, label maps, landmarks in two formats, and the manifest."""
+"""A data set of phantom scans on disk: images, label maps, tissue maps, landmarks in two formats, and the manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from utility_functions.files.images import write_image
 from utility_functions.files.writing import write_text
 from utility_functions.phantom.scanner import REGIONS, make_phantom
 
-COLUMNS = ("name", "type", "image_path", "mask_path", "centroid_json_path")
+COLUMNS = ("name", "type", "image_path", "mask_path", "centroid_json_path", "tissue_path")
 SHARES = {"training": 0.6, "validation": 0.15}  # the rest is for testing
 
 
@@ -27,9 +27,10 @@ def write_phantoms(
 ) -> list[Path]:
     """Make ``scans`` phantoms in ``folder`` and return the paths of their images.
 
-    Each scan gives <name>.nii.gz, <name>_labels.nii.gz (VerSe ids), <name>.lml and <name>_centroids.json; manifest.csv
-    names them all and parts them into training, validation and testing. Files of these names are replaced, nothing
-    else is touched. The same seed gives the same files whatever the number of ``workers`` (None: one per processor).
+    Each scan gives <name>.nii.gz, <name>_labels.nii.gz (VerSe ids), <name>_tissues.nii.gz (codes of tissue.TISSUES),
+    <name>.lml and <name>_centroids.json; manifest.csv names them all and parts them into training, validation and
+    testing. Files of these names are replaced, nothing else is touched. The same seed gives the same files whatever the
+    number of ``workers`` (None: one per processor).
     Raises: ValueError for numbers out of range, OSError where ``folder`` cannot be written to.
     """
     folder = Path(folder)
@@ -90,7 +91,8 @@ def _manifest(names: list[str], splits: list[str]) -> str:
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(COLUMNS)
     for name, split in zip(names, splits, strict=True):
-        rows.writerow((name, split, f"{name}.nii.gz", f"{name}_labels.nii.gz", f"{name}_centroids.json"))
+        ends = (".nii.gz", "_labels.nii.gz", "_centroids.json", "_tissues.nii.gz")
+        rows.writerow((name, split, *(f"{name}{end}" for end in ends)))
     return table.getvalue()
 
 
@@ -98,5 +100,6 @@ def _write_scan(folder: Path, name: str, seed: np.random.SeedSequence, region: s
     scan = make_phantom(np.random.default_rng(seed), name, region)
     write_image(scan.volume, folder / f"{name}.nii.gz")
     write_image(scan.label_map, folder / f"{name}_labels.nii.gz")
+    write_image(scan.tissues, folder / f"{name}_tissues.nii.gz")
     write_lml(scan.landmarks, folder / f"{name}.lml", scan.volume.grid)
     write_verse_json(scan.landmarks, folder / f"{name}_centroids.json", scan.volume.grid)

@@ -1,0 +1,74 @@
+"""Phantoms asked for in words ("phantom:2000:lumbar"): which ones they are, and each painted when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from utility_functions.geometry.grid import direction_matrix
+
+if TYPE_CHECKING:
+    from utility_functions.phantom.scanner import PhantomScan
+
+PREFIX = "phantom:"
+MOST = 1_000_000
+STREAM = 2**30
+"""Sets these phantoms apart from those that a data set on disk is made of by the same seed."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too.
+
+    Neither how many others are asked for nor the lattice changes the patient; another seed gives other patients.
+    """
+
+    seed: int
+    number: int
+    region: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.patient if self.region is None else f"{self.patient}-{self.region}"
+
+    @property
+    def patient(self) -> str:
+        return f"phantom-{self.seed}-{self.number:06d}"
+
+    def painted(self, spacing_mm: Sequence[float] | None = None, axcodes: str | None = None) -> PhantomScan:
+        """The scan, at a spacing along the axes of ``axcodes`` (RAS without it); drawn where not given."""
+        from utility_functions.phantom.scanner import make_phantom  # who reads files loads no phantom
+
+        if spacing_mm is not None and axcodes is not None:
+            along = np.abs(direction_matrix(axcodes)).argmax(axis=0)
+            spacing_mm = [spacing_mm[int(place)] for place in np.argsort(along)]
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STREAM, self.number)))
+        return make_phantom(rng, self.name, self.region, spacing_mm, axcodes)
+
+
+def asked_for(words: str, seed: int) -> list[Asked]:
+    """The phantoms that ``phantom:N`` means, with a region or ``seed=N`` (instead of ``seed``) behind further colons.
+
+    Raises: ValueError, in one sentence, for other words.
+    """
+    from utility_functions.phantom.scanner import REGIONS
+
+    count, *options = words.removeprefix(PREFIX).split(":")
+    if not (words.startswith(PREFIX) and count.isdecimal() and 1 <= int(count) <= MOST):
+        raise ValueError(f"Phantoms are asked for as phantom:N, with N from 1 to {MOST}. Received: {words}.")
+    asked = Asked(seed, 0)
+    for option in options:
+        if option in REGIONS:
+            asked = replace(asked, region=option)
+        elif option.startswith("seed=") and option[5:].isdecimal():
+            asked = replace(asked, seed=int(option[5:]))
+        else:
+            raise ValueError(
+                f"Behind phantom:N stands seed=N or a region ({', '.join(REGIONS)}). Received: {option!r} in {words}."
+            )
+    if asked.seed < 0:
+        raise ValueError(f"A seed is zero or above. Received: {asked.seed}.")
+    return [replace(asked, number=number) for number in range(int(count))]
