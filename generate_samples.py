@@ -11,6 +11,11 @@ EXAMPLES = """examples:
   python generate_samples.py identification data_set samples/validation.h5 --split validation --preset small
   python generate_samples.py detection scans samples/training.h5 --hold-out 0.2 --part training
   python generate_samples.py detection scans samples/validation.h5 --hold-out 0.2 --part validation
+  python generate_samples.py detection phantom:2000 samples/training.h5 --preset small --seed 1
+  python generate_samples.py detection phantom:200:lumbar samples/validation.h5 --preset small --seed 2
+
+phantom:N makes N phantom scans while the samples are cut; no image is written. A region (such as lumbar) and seed=N,
+where the phantoms are to come from another seed than the samples, may stand behind further colons.
 """
 
 
@@ -20,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
 
     found = Parser("generate_samples.py", __doc__, EXAMPLES)
     found.add_argument("task", choices=task_names(), help="what the samples are for")
-    found.add_argument("dataset", type=Path, help="folder of annotated scans, or CSV manifest")
+    found.add_argument("dataset", type=Path, help="folder of annotated scans, CSV manifest, or phantom:N")
     found.add_argument("output", type=Path, help="sample file to write (.h5)")
     found.add_argument(
         "--preset", choices=("paper", "small", "shipped"), default="paper", help="form of the task (default: paper)"
@@ -56,7 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.spacing:
         settings = settings.at_spacing(arguments.spacing)
     cases = cases_of_one_split(
-        arguments.dataset, arguments.split, arguments.hold_out, arguments.part, arguments.hold_out_seed
+        arguments.dataset,
+        arguments.split,
+        arguments.hold_out,
+        arguments.part,
+        arguments.hold_out_seed,
+        phantom_seed=arguments.seed,
     )
     made = generate(
         arguments.task,

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from utility_functions.geometry.grid import direction_matrix
 
 AIR_HU = -1024.0
+OUTSIDE = 255
+"""What stands in a tissue map where the scan ends."""
 LOWEST_OF_NO_CT = -200.0
 """An image without values below this is no CT, or one without air: its own lowest value is its background."""
 

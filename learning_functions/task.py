@@ -83,11 +83,15 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed."""
+    """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed.
+
+    tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
+    """
 
     inputs: NDArray[np.int16]
     targets: NDArray[Any]
     weights: NDArray[Any] | None = None
+    tissues: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
 from utility_functions.files.manifest import find_cases, only_split, split_by_patient
+from utility_functions.phantom.tissue import TISSUES
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +44,22 @@ class Generated:
 
 
 def cases_of_one_split(
-    dataset: Path, split: str | None, hold_out: float | None = None, part: str | None = None, seed: int = 1
+    dataset: Path,
+    split: str | None,
+    hold_out: float | None = None,
+    part: str | None = None,
+    seed: int = 1,
+    phantom_seed: int = 0,
 ) -> list[Case]:
     """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
 
     hold_out: share of the patients kept for validation, chosen by ``seed``; ``part`` says whether the "validation" or
-    the "training" part is wanted, and becomes the cases' split.
+    the "training" part is wanted, and becomes the cases' split. phantom_seed: what phantoms come from that a
+    ``dataset`` such as "phantom:2000" asks for.
     Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
     other than training scans would be parted.
     """
-    cases = _unmixed(dataset, split)
+    cases = _unmixed(dataset, split, phantom_seed)
     if hold_out is None and part is None:
         return cases
     if hold_out is None or part not in ("training", "validation"):
@@ -68,9 +75,9 @@ def cases_of_one_split(
     return [replace(case, split=part) for case in (kept if part == "training" else held_out)]
 
 
-def _unmixed(dataset: Path, split: str | None) -> list[Case]:
+def _unmixed(dataset: Path, split: str | None, phantom_seed: int) -> list[Case]:
     """The cases of ``split``, or of the only one there is."""
-    cases = find_cases(dataset)
+    cases = find_cases(dataset, phantom_seed=phantom_seed)
     splits = sorted({case.split for case in cases})
     for patient in sorted({case.patient for case in cases}):
         its = sorted({case.split for case in cases if case.patient == patient})
@@ -97,7 +104,8 @@ def generate(
     """Write the samples of all cases, in the order of their ids, to ``path``.
 
     A broken scan is named, left out and counted. Every scan has a generator of its own, made from the seed and the
-    scan's id, so neither the number of workers nor the other scans change what it gives.
+    scan's id, so neither the number of workers nor the other scans change what it gives. Phantoms are painted in the
+    workers at the spec's own spacing. Tissue maps are kept where every scan has one.
     Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be written over.
     """
     if seed < 0:
@@ -108,6 +116,7 @@ def generate(
     ordered = sorted(cases, key=lambda case: case.case_id)
     splits = {case.split for case in ordered}
     problems: dict[str, str] = {}
+    with_tissues = all(case.has_tissues for case in ordered)
     with SampleWriter(
         path,
         task=task_name,
@@ -116,6 +125,7 @@ def generate(
         seed=seed,
         split=splits.pop() if len(splits) == 1 else "",
         compression=compression,
+        tissue_names=TISSUES if with_tissues else (),
     ) as writer:
         drawn_in_order = _drawn(task_name, ordered, settings, seed, workers)
         with tqdm(drawn_in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
@@ -132,6 +142,7 @@ def generate(
                         normalisation=drawn.normalisation,
                         case_id=case.case_id,
                         patient=case.patient,
+                        tissues=sample.tissues if with_tissues else None,
                     )
         count = writer.count
         if not count:
@@ -182,8 +193,9 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int) -> Drawn:
     """The samples of one case; a problem with its files or contents is told, not raised."""
     rng = np.random.default_rng([seed, crc32(case.case_id.encode())])
     try:
-        scan = load_scan(case)
+        spec = settings.spec
+        scan = load_scan(case, tissues=True, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
         samples = load_task(task_name).samples(scan, settings, rng)
     except (ValueError, OSError, MemoryError) as error:
         return Drawn([], (0.0, 1.0), one_line(error))
-    return Drawn(samples, settings.spec.offset_and_scale(scan.volume.voxels))
+    return Drawn(samples, spec.offset_and_scale(scan.volume.voxels))

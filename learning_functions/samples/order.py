@@ -19,7 +19,15 @@ class EpochReader:
     """
 
     def __init__(
-        self, store: SampleStore, batch: int, *, epoch: int, seed: int, shuffle: bool, drop_remainder: bool = False
+        self,
+        store: SampleStore,
+        batch: int,
+        *,
+        epoch: int,
+        seed: int,
+        shuffle: bool,
+        drop_remainder: bool = False,
+        tissues: bool = False,
     ) -> None:
         if batch < 1 or epoch < 0:
             raise ValueError(f"A batch has 1 sample or more, the first epoch is 0. Received: {batch} and {epoch}.")
@@ -34,9 +42,10 @@ class EpochReader:
         self._chosen = np.array_split(order, self.steps)
         self._first = epoch * store.count + np.cumsum([0, *(chosen.size for chosen in self._chosen)])
         self._reader = SampleReader(store)
+        self._tissues = tissues
 
     def read(self, step: int) -> tuple[NDArray[Any], ...]:
-        """Inputs, targets, weights (where there are any), normalisation (k, 2) and the samples' numbers (k,).
+        """Inputs, targets, weights (if any), tissues (if asked for), normalisation (k, 2) and numbers (k,) of samples.
 
         The numbers count all samples seen since the first epoch, so no two are alike. The arrays are new ones each
         time, since TensorFlow uses them in place.
@@ -48,6 +57,8 @@ class EpochReader:
         if store.weight_dtype is not None:
             weights = np.empty((chosen.size, *store.weight_shape), store.weight_dtype)
         normalisation = np.empty((chosen.size, 2), np.float64)
-        self._reader.read(chosen, inputs, targets, weights, normalisation)
+        tissues = np.empty(inputs.shape, np.uint8) if self._tissues else None
+        self._reader.read(chosen, inputs, targets, weights, normalisation, tissues)
         numbers = self._first[step] + np.arange(chosen.size)
-        return (inputs, targets, *([] if weights is None else [weights]), normalisation, numbers)
+        optional = [part for part in (weights, tissues) if part is not None]
+        return (inputs, targets, *optional, normalisation, numbers)

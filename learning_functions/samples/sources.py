@@ -1,4 +1,4 @@
-"""What samples are cut from: a scan placed on a spec's grid, random windows, and bent slices."""
+"""What samples are cut from: a scan and its tissues placed on a spec's grid, random windows, and bent slices."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.spec import Spec, air_of
+from learning_functions.spec import OUTSIDE, Spec, air_of
 from utility_functions.files.cases import Scan, true_landmarks
+from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import Volume
+from utility_functions.geometry.volume import LabelMap, Volume
 
 
 def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
@@ -27,6 +28,11 @@ def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
         scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels)
     )
     return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16)), landmarks
+
+
+def place_tissues(scan: Scan, grid: Grid) -> LabelMap | None:
+    """The tissue of each voxel of ``grid``, OUTSIDE beyond the scan; None where the scan has no tissue map."""
+    return None if scan.tissues is None else resample(scan.tissues, grid, fill=OUTSIDE)
 
 
 def random_window(shape: Sequence[int], patch: Sequence[int], rng: np.random.Generator) -> NDArray[np.int_]:
@@ -45,8 +51,9 @@ def elastic_in_plane(
     deviation: NDArray[np.float64],
     fill: float,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
-    """Slices (n, y, z) and their target (y, z) cut to ``shape`` from pixel ``first`` on, bent by one smooth field.
+    tissues: NDArray[np.uint8] | None = None,
+) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Slices (n, y, z), target (y, z) and tissues (n, y, z) cut to ``shape`` from pixel ``first`` on, bent as one.
 
     The field is a cubic spline through 3x3 control points moved by N(0, deviation) pixels along each axis.
     """
@@ -60,4 +67,8 @@ def elastic_in_plane(
         [ndimage.map_coordinates(one, where, order=1, mode="constant", cval=fill, output=np.float32) for one in slices]
     )
     labels = ndimage.map_coordinates(target, where, order=0, mode="constant", cval=0)
-    return np.round(bent).astype(np.int16), labels
+    if tissues is not None:
+        tissues = np.stack(
+            [ndimage.map_coordinates(one, where, order=0, mode="constant", cval=OUTSIDE) for one in tissues]
+        )
+    return np.round(bent).astype(np.int16), labels, tissues

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.samples.sources import place_scan, random_window
-from learning_functions.spec import AIR_HU, Spec, air_of
+from learning_functions.samples.sources import place_scan, place_tissues, random_window
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.anatomy.findings import Findings
@@ -104,6 +104,7 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes, or the code of the part.
     """
     image, landmarks = place_scan(scan, settings.spec)
+    tissues = place_tissues(scan, image.grid)
     target = LabelMap(_target(scan, landmarks, image.grid, settings), image.grid)
     if not target.voxels.any():
         raise ValueError("No vertebra lies inside the image.")
@@ -122,7 +123,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
             else:
                 empty += 1
         inputs = image.window(window, settings.spec.patch, fill=air_of(image.voxels))
-        drawn.append(Sample(inputs.voxels[..., None], patch.voxels))
+        seen = None if tissues is None else tissues.window(window, settings.spec.patch, OUTSIDE).voxels[..., None]
+        drawn.append(Sample(inputs.voxels[..., None], patch.voxels, tissues=seen))
     return drawn
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.samples.sources import elastic_in_plane, place_scan
-from learning_functions.spec import AIR_HU, Spec, air_of
+from learning_functions.samples.sources import elastic_in_plane, place_scan, place_tissues
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
@@ -19,7 +19,7 @@ from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import Volume
+from utility_functions.geometry.volume import LabelMap, Volume
 
 if TYPE_CHECKING:
     import keras
@@ -96,6 +96,7 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     """
     spec = settings.spec
     image, landmarks = place_scan(scan, spec)
+    tissues = place_tissues(scan, image.grid)
     air = air_of(image.voxels)
     levels = dense_levels(landmarks, image.grid)
     inside = landmarks.only(LEVELS).at(np.flatnonzero(image.grid.contains(landmarks.only(LEVELS).points_mm)))
@@ -108,18 +109,25 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     several = [x for x in range(low, high + 1) if np.unique(levels[x]).size > 2]
     choice = several or [x for x in range(low, high + 1) if levels[x].any()]
     return [
-        _stack(image, levels, int(choice[rng.integers(len(choice))]), air, settings, rng)
+        _stack(image, tissues, levels, int(choice[rng.integers(len(choice))]), air, settings, rng)
         for _ in range(settings.samples_per_scan)
     ]
 
 
 def _stack(
-    image: Volume, levels: NDArray[np.uint8], x: int, air: float, settings: Settings, rng: np.random.Generator
+    image: Volume,
+    tissues: LabelMap | None,
+    levels: NDArray[np.uint8],
+    x: int,
+    air: float,
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> Sample:
     spec = settings.spec
     rows, columns = spec.patch[1:]
-    start = (x - spec.channels // 2, 0, 0)
-    slices = image.window(start, (spec.channels, *image.grid.shape[1:]), fill=air).voxels
+    start, size = (x - spec.channels // 2, 0, 0), (spec.channels, *image.grid.shape[1:])
+    slices = image.window(start, size, fill=air).voxels
+    seen = None if tissues is None else tissues.window(start, size, fill=OUTSIDE).voxels
     target = levels[x]
     enough = LABELLED_MM2 / (spec.spacing_mm[1] * spec.spacing_mm[2])
     labelled = np.argwhere(target)
@@ -137,8 +145,8 @@ def _stack(
             break
     offset = best[1] if best else np.zeros(2, int)
     amplitude = np.divide(settings.options["elastic_mm"], spec.spacing_mm[1:])
-    inputs, targets = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, air, rng)
-    return Sample(np.moveaxis(inputs, 0, -1), targets)
+    inputs, targets, seen = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, air, rng, seen)
+    return Sample(np.moveaxis(inputs, 0, -1), targets, tissues=None if seen is None else np.moveaxis(seen, 0, -1))
 
 
 def network(settings: Settings) -> keras.Model:

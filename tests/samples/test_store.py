@@ -207,3 +207,45 @@ def test_files_of_one_kind_go_together_and_others_are_told_apart(tmp_path: Path)
     other = Spec((2, 2, 2), "RAS", (4, 5, 6), 1, ("vertebra",))
     with pytest.raises(ValueError, match=r"spacing_mm \(1.0, 1.0, 1.0\) and \(2.0, 2.0, 2.0\).*has_weights"):
         check_same_task(training, write(tmp_path / "o.h5", spec=other, patient="q", weighted=False))
+
+
+NAMES = ("air", "bone", "fat")
+
+
+def with_tissues(path: Path, **change: Any) -> SampleStore:
+    with SampleWriter(path, task="t", spec=SPEC, tissue_names=NAMES) as writer:
+        for index in range(3):
+            map_of = {"tissues": np.full((4, 5, 6, 1), index, np.uint8)} | (change if index else {})
+            writer.append(**sample(index), **map_of, normalisation=(0, 1), case_id=str(index))
+    return open_store(path)
+
+
+def test_maps_of_tissues_come_back_with_the_names_of_their_codes(tmp_path: Path) -> None:
+    store = with_tissues(tmp_path / "s.h5")
+    assert store.has_tissues and store.tissue_names == NAMES
+    arrays, tissues = empty_arrays(store, 2), np.empty((2, 4, 5, 6, 1), np.uint8)
+    SampleReader(store).read([2, 0], **arrays, tissues=tissues)
+    assert [np.unique(each).tolist() for each in tissues] == [[2], [0]]
+    np.testing.assert_array_equal(arrays["inputs"][0], sample(2)["inputs"])
+    with h5py.File(store.path) as file:
+        assert file["tissues"].chunks == (1, 4, 5, 6, 1) and file["tissues"].compression == "gzip"
+
+
+def test_a_file_without_tissues_is_read_as_ever(tmp_path: Path) -> None:
+    store = write(tmp_path / "s.h5")
+    assert not store.has_tissues and store.tissue_names == ()
+    with pytest.raises(ValueError, match="no tissues"):
+        SampleReader(store).read([0], **empty_arrays(store, 1), tissues=np.empty((1, 4, 5, 6, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("tissues", "said"),
+    [
+        (None, "has tissues or none has"),
+        (np.zeros((4, 5, 6), np.uint8), r"image's voxels, \(4, 5, 6, 1\)"),
+        (np.zeros((4, 5, 6, 1), np.int16), "uint8"),
+    ],
+)
+def test_tissues_that_do_not_fit_are_refused(tmp_path: Path, tissues: np.ndarray | None, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        with_tissues(tmp_path / "s.h5", tissues=tissues)
