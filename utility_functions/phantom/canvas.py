@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from utility_functions.phantom.shapes import Field, Frame, Shape
+from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.tissue import TISSUE_CODES
 
 Box = tuple[slice, slice, slice]
@@ -24,9 +25,13 @@ class Canvas:
         self.hu: Field = np.full(shape, -1000, np.float32)
         self.labels: NDArray[np.uint8] = np.zeros(shape, np.uint8)
         self.tissues: NDArray[np.uint8] = np.zeros(shape, np.uint8)
-        self.nearest: Field = np.full(shape, 0, np.float32)
-        self.texture: Field = np.zeros(shape, np.float32)
+        self.nearest: Field = np.zeros(shape, np.float32)
+        self.texture: Texture | Field = np.broadcast_to(np.float32(0), shape)
         self.softness = float(np.clip(np.cbrt(self.spacing.prod()), 0.8, 3.0))
+
+    def finished(self) -> None:
+        """Let go of what only painting needs."""
+        self.nearest = self.texture = np.zeros((0, 0, 0), np.float32)
 
     def axis(self, axis: int) -> Field:
         """Positions in mm of the voxel centres along one axis."""

@@ -1,111 +1,146 @@
-"""What the scanner adds: its couch, its round field, empty corners of a reformatted scan, kernel and noise."""
+"""What the scanner makes of a painted patient: slices of some thickness, a kernel, noise, artefacts, whole HU."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from utility_functions.phantom.artefacts import Motion, Shading, draw_motion
 from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.field_of_view import Emptied
+from utility_functions.phantom.noise import Noise, filtered
 from utility_functions.phantom.shapes import Field
-from utility_functions.phantom.tissue import TISSUE_CODES
 from utility_functions.phantom.torso import Torso
 
-EMPTY_HU = -1024.0
-KEPT_MM = 45.0
-"""Nothing nearer than this to a body centre is left out of the reconstruction."""
+
+@dataclass(frozen=True)
+class Kernel:
+    """A reconstruction kernel: a point spread of ``width_mm`` (deviation) in the axial plane.
+
+    lift: strength of its edge enhancement, 0 for soft kernels; edges overshoot by about a fifth of it.
+    """
+
+    width_mm: float
+    lift: float
+
+    def weights(self, spacing_mm: float) -> Field:
+        """Weights (odd number,) along one axis of the axial plane."""
+        narrow, wide = self.width_mm / spacing_mm, 2.2 * max(self.width_mm, 0.4) / spacing_mm
+        reach = int(np.ceil(2.2 * (wide if self.lift > 0 else narrow)))
+        reach = reach if max(wide * (self.lift > 0), narrow) > 0.25 else 0
+        place = np.arange(-reach, reach + 1)
+        sharp = np.exp(-0.5 * (place / max(narrow, 0.2)) ** 2)
+        soft = np.exp(-0.5 * (place / max(wide, 0.2)) ** 2)
+        weights = (1 + self.lift) * sharp / sharp.sum() - self.lift * soft / soft.sum()
+        return np.asarray(weights, np.float32)
 
 
-def image(canvas: Canvas, torso: Torso, centres: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Turn painted HU into a scan: ``centres`` (levels, 3) are the body centres that must stay in view."""
-    if rng.random() < 0.75:
-        _add_couch(canvas, torso, rng)
-    _blur(canvas, rng)
-    _add_noise(canvas, torso, rng)
-    kind = rng.random()
-    if kind < 0.15:
-        _round_field(canvas, centres, rng)
-    elif kind < 0.3:
-        _cut_edges(canvas, centres, rng)
-    np.clip(canvas.hu, EMPTY_HU, 3071, out=canvas.hu)
-    np.rint(canvas.hu, out=canvas.hu)
+@dataclass(frozen=True)
+class Scanner:
+    """How a scan is taken: its kernel and noise, its artefacts, and what its HU go through.
+
+    bands, cupping: see artefacts.Shading. gain, offset: of its HU. lowest, highest: where HU are clipped.
+    empty: HU of what is not reconstructed.
+    """
+
+    kernel: Kernel
+    noise: Noise
+    bands: float
+    cupping: float
+    motion: Motion | None
+    gain: float
+    offset: float
+    lowest: float
+    highest: float
+    empty: float
 
 
-def _add_couch(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
-    """A flat or hollowed shell of carbon fibre with foam inside, under the back; seen only in wide scans."""
-    x, y, z = (canvas.axis(axis).astype(float) for axis in range(3))
-    across, along, _, back, _, _ = torso.skin(z)
-    lowest = float((along - back).min()) - rng.uniform(1, 8)
-    if y[0] > lowest:
+def draw_scanner(rng: np.random.Generator, overlap: float = 1.0) -> Scanner:
+    """A scanner and its settings; ``overlap`` is the thickness of its slices over their distance."""
+    kind, rare = rng.random(), rng.random(7)
+    width = float(rng.uniform(*((0.6, 0.95), (0.4, 0.6), (0.25, 0.4))[int(kind * 3)]))
+    sharp, dose, lift = kind * 3 > 2, rng.uniform(0, 1), rng.uniform(0.25, 1.1)
+    hardness, cupping, streaks = rng.uniform(2, 22), rng.uniform(-4, 14), np.exp(rng.uniform(np.log(4), np.log(60)))
+    motion = draw_motion(rng)
+    held_back = float(rng.uniform(*((0.5, 0.75), (0.6, 0.85), (0.8, 0.95))[int(kind * 3)]))
+    noise = Noise(
+        hu=float(np.exp(np.log(5) + dose * np.log(7))) * (2.2 if sharp else 1.3 if kind * 3 > 1 else 1.0),
+        fine_mm=width,
+        coarse_mm=width * float(rng.uniform(1.7, 2.6)),
+        held_back=held_back,
+        slices=overlap,
+        streaks=float(streaks) if rare[0] < 0.4 else 0.0,
+    )
+    return Scanner(
+        kernel=Kernel(width, float(lift) if sharp else 0.25 * float(lift) if kind * 3 > 1.5 else 0.0),
+        noise=noise,
+        bands=float(hardness) if rare[1] < 0.6 else 0.0,
+        cupping=float(cupping),
+        motion=motion if rare[2] < 0.06 else None,
+        gain=float(rng.normal(1, 0.015)),
+        offset=float(rng.normal(0, 4) if rare[3] < 0.9 else rng.normal(0, 25)),
+        lowest=-1024.0 if rare[4] < 0.75 else -1000.0 if rare[4] < 0.85 else -2048.0,
+        highest=3071.0 if rare[5] < 0.85 else float(rng.choice([1024.0, 2047.0, 4095.0])),
+        empty=float(-1024 if rare[6] < 0.6 else rng.choice([-1000, -2000, -2048, -3024])),
+    )
+
+
+def through_slices(canvas: Canvas, axis: int, count: int, overlap: float) -> None:
+    """Average ``count`` painted planes (an odd number) to a slice, or more where slices ``overlap`` (over 1).
+
+    Labels and tissues are those of the middle plane.
+    """
+    if count == 1 and overlap <= 1:
         return
-    middle = float(across.mean())
-    hollow = rng.uniform(0, 0.0012)
-    surface = lowest + hollow * ((x - middle) ** 2).clip(0, 250.0**2)
-    thick = rng.uniform(15, 45)
-    depth = surface[:, None] - y[None, :]
-    width = max(2.0, float(canvas.spacing[1]))
-    shell = np.maximum(1 - np.abs(depth) / width, 1 - np.abs(depth - thick) / width).clip(0, 1)
-    foam = ((depth > 0) & (depth < thick)) * 0.12
-    share = np.maximum(shell * 0.9, foam).astype(np.float32)[:, :, None]
-    rows = slice(0, int(np.searchsorted(y, surface.max() + 3)))
-    part = canvas.hu[:, rows]
-    outside = part < -500
-    part += share[:, rows] * (outside * np.float32(rng.uniform(700, 950)))
-    canvas.tissues[:, rows][outside & (share[:, rows] > 0.4)] = TISSUE_CODES["couch"]
+    half = max(count * overlap / 2, 0.5)
+    reach = int(np.ceil(half - 0.5))
+    weights = np.clip(half + 0.5 - np.abs(np.arange(-reach, reach + 1)), 0, 1)
+    weights = (weights / weights.sum()).astype(np.float32)
+    total = canvas.shape[axis]
+    middles = np.arange(count // 2, total, count)
+    hu = np.zeros([len(middles) if i == axis else n for i, n in enumerate(canvas.shape)], np.float32)
+    for k, weight in zip(range(-reach, reach + 1), weights, strict=True):
+        hu += weight * np.take(canvas.hu, np.clip(middles + k, 0, total - 1), axis=axis)
+    part = tuple(slice(count // 2, None, count) if i == axis else slice(None) for i in range(3))
+    canvas.hu, canvas.labels, canvas.tissues = hu, canvas.labels[part], canvas.tissues[part]
+    canvas.origin = canvas.origin + np.eye(3)[axis] * canvas.spacing[axis] * (count // 2)
+    canvas.spacing = canvas.spacing * np.where(np.arange(3) == axis, count, 1)
+    canvas.shape = (hu.shape[0], hu.shape[1], hu.shape[2])
 
 
-def _blur(canvas: Canvas, rng: np.random.Generator) -> None:
-    """The point spread of the scanner; hard kernels then lift edges."""
-    hu = canvas.hu
-    width_mm = rng.uniform(0.3, 0.8)
-    for axis in range(3):
-        hu = gaussian_filter1d(hu, width_mm / canvas.spacing[axis] ** 0.5, axis=axis, truncate=2.5, mode="nearest")
-    if rng.random() < 0.3:
-        strength = np.float32(rng.uniform(0.2, 0.8))
-        smooth = hu
-        for axis in (0, 1):
-            smooth = gaussian_filter1d(smooth, 1.0 / canvas.spacing[axis], axis=axis, truncate=2.5, mode="nearest")
-        hu = hu + strength * (hu - smooth)
-    canvas.hu = hu
+def image(
+    canvas: Canvas, torso: Torso, scanner: Scanner, emptied: Emptied, rng: np.random.Generator
+) -> NDArray[np.int16]:
+    """The scan of a painted canvas in whole HU; empties its labels and tissues where nothing was reconstructed.
 
-
-def _add_noise(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
-    """Noise correlated in the axial plane, stronger where the body is wide."""
-    noise: Field = rng.standard_normal(canvas.shape, dtype=np.float32)
-    grain = rng.uniform(0.35, 0.9, 2) * (1 if rng.random() < 0.7 else rng.uniform(1, 2, 2))
-    for axis in (0, 1):
-        noise = gaussian_filter1d(noise, grain[axis], axis=axis, truncate=2.5, mode="wrap")
-    noise /= max(float(noise[:: max(1, canvas.shape[0] // 32)].std()), 1e-3)
-    wide = torso.skin(canvas.axis(2).astype(float))[2]
-    strength = np.exp(rng.uniform(np.log(6), np.log(55))) * np.exp((wide - 150) / 150)
-    canvas.hu += noise * strength.astype(np.float32)
-
-
-def _round_field(canvas: Canvas, centres: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Empty corners outside the circle that was reconstructed."""
-    x, y = (canvas.axis(axis).astype(float) for axis in (0, 1))
-    middle = np.array([x.mean(), y.mean()])
-    far = np.linalg.norm(centres[:, :2] - middle, axis=1).max() + KEPT_MM + 20
-    radius = max(max(np.ptp(x), np.ptp(y)) / 2 * rng.uniform(1.0, 1.05), far)
-    outside = (x[:, None] - middle[0]) ** 2 + (y[None, :] - middle[1]) ** 2 > radius**2
-    canvas.hu[outside] = EMPTY_HU
-    canvas.labels[outside] = 0
-    canvas.tissues[outside] = 0
-
-
-def _cut_edges(canvas: Canvas, centres: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Slanting empty edges, as where a scan was turned or reformatted along the spine."""
-    z = canvas.axis(2).astype(float)
-    rise = z - z.mean()
-    for axis in (0, 1):
-        along = canvas.axis(axis).astype(float)
-        slant = rng.normal(0, 0.12) * rise
-        low, high = along[0] + rng.uniform(0, 12) + slant, along[-1] - rng.uniform(0, 12) + slant
-        shift = np.interp(centres[:, 2], z, slant)
-        low = low + min(0.0, float((centres[:, axis] - KEPT_MM - shift).min() - (low - slant)[0]))
-        high = high + max(0.0, float((centres[:, axis] + KEPT_MM - shift).max() - (high - slant)[0]))
-        empty = (along[:, None] < low[None, :]) | (along[:, None] > high[None, :])
-        where = np.broadcast_to(empty[:, None, :] if axis == 0 else empty[None, :, :], canvas.shape)
-        canvas.hu[where] = EMPTY_HU
-        canvas.labels[where] = 0
-        canvas.tissues[where] = 0
+    rng: of the noise of single voxels alone.
+    """
+    scan = np.empty(canvas.shape, np.int16)
+    across, along = (scanner.kernel.weights(float(canvas.spacing[axis])) for axis in (0, 1))
+    reach, edge = across.size // 2, along.size // 2
+    shading = Shading(canvas, torso, scanner.bands, scanner.cupping)
+    last = canvas.shape[0] - 1
+    for number, noise in enumerate(scanner.noise.planes(canvas, torso, rng)):
+        if reach <= number <= last - reach:
+            near = canvas.hu[number - reach : number + reach + 1]
+        else:
+            near = canvas.hu[np.clip(np.arange(number - reach, number + reach + 1), 0, last)]
+        plane = filtered(near, across, 0)[0]
+        if edge:
+            plane = filtered(np.pad(plane, ((edge, edge), (0, 0)), mode="edge"), along, 0)
+        plane = plane + noise
+        plane += shading.plane(number)
+        plane *= np.float32(scanner.gain)
+        plane += np.float32(scanner.offset)
+        np.clip(plane, scanner.lowest, scanner.highest, out=plane)
+        empty = emptied.plane(number)
+        if empty is not None:
+            where = np.broadcast_to(empty, plane.shape)
+            plane[where] = scanner.empty
+            canvas.labels[number][where] = 0
+            canvas.tissues[number][where] = 0
+        np.rint(plane, out=plane)
+        scan[number] = plane
+    return scan

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
@@ -32,7 +31,6 @@ from utility_functions.phantom.vertebra import vertebra_solids
 
 def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Generator) -> None:
     """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
-    canvas.texture = _texture(canvas, rng)
     tissue = draw_tissue(rng)
     paint_layers(canvas, spine, torso, tissue, rng)
     paint_organs(canvas, spine, torso, tissue, rng)
@@ -54,16 +52,6 @@ def atlas_centre(vertebra: Vertebra) -> NDArray[np.float64]:
     inside = np.minimum.reduce([solid.distance(x, y, z) for solid in solids]) < 0
     inside &= canal.distance(x, y, z) > 0
     return vertebra.frame.out([float(v[inside].mean()) for v in (x, y, z)])
-
-
-def _texture(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Smooth noise of unit deviation, about 2 mm from peak to peak: the grain of marrow and fat."""
-    noise = rng.standard_normal(canvas.shape, dtype=np.float32)
-    for axis in range(3):
-        width = 0.9 / canvas.spacing[axis]
-        if width > 0.3:
-            noise = gaussian_filter1d(noise, width, axis=axis, truncate=2.0, mode="wrap")
-    return noise / np.float32(max(float(noise[:: max(1, canvas.shape[0] // 32)].std()), 1e-3))
 
 
 def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, tissue: Tissue) -> None:
@@ -117,7 +105,7 @@ def _paint_other_bones(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissu
             canvas.bone(*found, bone, tissue.cortex_hu, tissue.marrow_hu * 0.8, cortex_mm, tissue.grain_hu)
 
     for number, path in rib_paths(spine, torso, rng):
-        radius = 3.6 if number in (11, 12) else 4.2
+        radius = 3.6 if number > 10 else 4.2
         frame = Frame(np.eye(3), np.zeros(3))
         bony = path[: len(path) - 3] if number < 11 else path
         paint("rib", frame, along(bony[:6], radius * 0.9, 1.25), 1.0, 1.1)

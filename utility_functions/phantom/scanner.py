@@ -12,35 +12,26 @@ from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid, direction_ma
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.phantom.anatomy import Spine
+from utility_functions.phantom.artefacts import Motion
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.imaging import image
+from utility_functions.phantom.couch import paint_couch
+from utility_functions.phantom.field_of_view import (
+    REGIONS,
+    Emptied,
+    FieldOfView,
+    draw_field,
+    draw_slices,
+)
+from utility_functions.phantom.imaging import draw_scanner, image, through_slices
 from utility_functions.phantom.painting import atlas_centre, paint_patient
 from utility_functions.phantom.posture import draw_spine, rotation
-from utility_functions.phantom.torso import Torso, draw_torso
+from utility_functions.phantom.texture import Texture
+from utility_functions.phantom.torso import draw_torso
+
+__all__ = ["REGIONS", "PhantomScan", "make_phantom"]
 
 V = TypeVar("V", bound=Volume)
-
-REGIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "cervical": (("head", "C1"), ("C7", "T1", "T2", "T3")),
-    "cervicothoracic": (("C1", "C2", "C3", "C4"), ("T4", "T5", "T6", "T7", "T8")),
-    "thoracic": (("C6", "C7", "T1", "T2"), ("T11", "T12", "L1", "L2")),
-    "thoracolumbar": (("T6", "T7", "T8", "T9", "T10"), ("L4", "L5", "S1", "hip")),
-    "lumbar": (("T10", "T11", "T12", "L1"), ("L5", "S1", "S1", "hip")),
-    "trunk": (("C7", "T1", "T2", "T3"), ("S1", "hip")),
-    "whole": (("head", "head", "C1"), ("S1", "hip")),
-}
-"""Fields of view by name: the levels that their top and bottom edges are drawn from."""
-SHARES = {
-    "lumbar": 0.2,
-    "thoracolumbar": 0.17,
-    "thoracic": 0.13,
-    "cervical": 0.14,
-    "cervicothoracic": 0.1,
-    "trunk": 0.07,
-    "whole": 0.09,
-    "window": 0.1,
-}
-VOXEL_BUDGET = 7e6
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +55,7 @@ def make_phantom(
     spacing_mm: ArrayLike | None = None,
     axcodes: str | None = None,
 ) -> PhantomScan:
-    """A phantom scan drawn from ``rng``.
+    """A phantom scan drawn from ``rng``: the same patient in the same field of view, whatever is asked for below.
 
     region: one of REGIONS; drawn at random when not given.
     spacing_mm: along right, anterior, superior (or one number); drawn at random when not given.
@@ -78,26 +69,40 @@ def make_phantom(
         asked = np.broadcast_to(np.asarray(spacing_mm, float), 3)
         if not (np.isfinite(asked).all() and (asked > 0).all()):
             raise ValueError(f"Voxel spacing must be above zero. Received: {spacing_mm!r} mm.")
-    oblique = rotation(*rng.normal(0, 6, 3)) if rng.random() < 0.3 else np.eye(3)
-    tilt = rotation(*rng.normal(0, (3, 2.5, 4)))
-    spine = draw_spine(rng, oblique.T @ tilt)
-    torso = draw_torso(spine, rng)
-    low, high = _field_of_view(spine, torso, rng, region)
-    drawn = _draw_spacing(rng, high - low)
-    spacing = drawn if spacing_mm is None else asked
-    shape = np.maximum(np.round((high - low) / spacing), 8).astype(int)
-    canvas = Canvas((int(shape[0]), int(shape[1]), int(shape[2])), spacing, low + spacing / 2)
-    paint_patient(canvas, spine, torso, rng)
-    landmarks = _landmarks(spine, canvas)
-    seen = np.array([point for name, point in landmarks]).reshape(-1, 3)
-    image(canvas, torso, seen if len(seen) else spine.centres, rng)
+    # Each part has a stream of its own, so that none depends on how much another has drawn: above all, no patient on
+    # the voxels they are painted on.
+    streams = np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)]).spawn(9)
+    lying, bones, flesh, view, lattice, look, taking, grain, noise = map(np.random.default_rng, streams)
 
-    place = rng.uniform(-150, 150, 3)
+    oblique, lain, place = _draw_pose(lying)
+    tilt = rotation(*lying.normal(0, (3, 2.5, 4)))
+    spine = draw_spine(bones, oblique.T @ tilt)
+    torso = draw_torso(spine, flesh)
+    field = draw_field(spine, torso, view, region)
+    slices = draw_slices(lattice)
+    stored = ALL_ORIENTATIONS[int(lattice.integers(48))] if axcodes is None else axcodes
+    spacing = slices.affordable(field.high - field.low) if spacing_mm is None else asked
+    planes = slices.planes(spacing)
+    scanner = draw_scanner(taking, slices.overlap)
+
+    canvas = _canvas(field, spacing, slices.axis, planes)
+    canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
+    paint_patient(canvas, spine, torso, look)
+    if look.random() < 0.75:
+        paint_couch(canvas, torso, look)
+    canvas.finished()
+    if scanner.motion is not None:
+        scanner.motion.move(canvas)
+    landmarks = _landmarks(spine, field, scanner.motion)
+    through_slices(canvas, slices.axis, planes, slices.overlap)
+    seen = np.array([point for _, point in landmarks]).reshape(-1, 3)
+    emptied = Emptied(canvas, seen if len(seen) else spine.centres, field, view)
+    hu = image(canvas, torso, scanner, emptied, noise)
+
     affine = np.eye(4)
-    affine[:3, :3] = oblique * spacing
-    affine[:3, 3] = oblique @ canvas.origin + place
+    affine[:3, :3] = lain @ oblique * canvas.spacing
+    affine[:3, 3] = lain @ oblique @ canvas.origin + place
     grid = Grid(canvas.shape, affine)
-    stored = ALL_ORIENTATIONS[int(rng.integers(48))] if axcodes is None else axcodes
 
     def stored_as(voxels: NDArray[np.generic], kind: type[V]) -> V:
         turned = kind(voxels, grid).reoriented(stored)
@@ -105,73 +110,38 @@ def make_phantom(
 
     return PhantomScan(
         name,
-        stored_as(canvas.hu.astype(np.int16), Volume),
+        stored_as(hu, Volume),
         stored_as(canvas.labels, LabelMap),
         stored_as(canvas.tissues, LabelMap),
-        Landmarks(landmarks.names, landmarks.points_mm @ oblique.T + place),
+        Landmarks(landmarks.names, landmarks.points_mm @ (lain @ oblique).T + place),
     )
 
 
-def _landmarks(spine: Spine, canvas: Canvas) -> Landmarks:
-    """Body centres inside the canvas, in its frame; C1 has no body and is marked at the middle of its ring."""
-    lowest = canvas.origin - canvas.spacing / 2
-    highest = lowest + np.array(canvas.shape) * canvas.spacing
+def _draw_pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How the slices are tilted against the patient, how the patient lies on the couch, and where in mm."""
+    kind, turned = rng.random(), rng.random()
+    angles, gantry, roll = rng.normal(0, 6, 3), rng.uniform(-22, 22), rng.normal(0, 15)
+    quarter = float(rng.choice([-90, 90, 180]))
+    oblique = rotation(*angles) if kind < 0.28 else rotation(gantry) if kind < 0.35 else np.eye(3)
+    lain = rotation(yaw=quarter) if turned < 0.008 else rotation(yaw=roll) if turned < 0.06 else np.eye(3)
+    return oblique, lain, rng.uniform(-150, 150, 3)
+
+
+def _canvas(field: FieldOfView, spacing: FloatArray, axis: int, planes: int) -> Canvas:
+    """An empty canvas over a field of view, with ``planes`` voxels to each slice across ``axis``."""
+    shape = np.maximum(np.round((field.high - field.low) / spacing), 8).astype(int)
+    many = np.where(np.arange(3) == axis, planes, 1)
+    x, y, z = (int(count) for count in shape * many)
+    return Canvas((x, y, z), spacing / many, field.low + spacing / many / 2)
+
+
+def _landmarks(spine: Spine, field: FieldOfView, motion: Motion | None) -> Landmarks:
+    """Body centres inside a field of view, in its frame; C1 has no body and is marked at the middle of its ring."""
     points = {vertebra.name: vertebra.frame.origin for vertebra in spine.vertebrae}
     points["C1"] = atlas_centre(spine["C1"])
-    inside = {name: point for name, point in points.items() if (point > lowest).all() and (point < highest).all()}
+    if motion is not None:
+        heights = np.array([point[2] for point in points.values()])
+        moved = motion.at((heights - field.low[2]) / (field.high[2] - field.low[2]))
+        points = {name: point + step for (name, point), step in zip(points.items(), moved, strict=True)}
+    inside = {name: p for name, p in points.items() if (p > field.low).all() and (p < field.high).all()}
     return Landmarks(tuple(inside), np.array(list(inside.values())).reshape(-1, 3))
-
-
-def _field_of_view(
-    spine: Spine, torso: Torso, rng: np.random.Generator, region: str | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest corner in mm of the box that is scanned."""
-    drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-    region = region or drawn
-    names = list(spine.names)
-    heights = {vertebra.name: vertebra.frame.origin[2] for vertebra in spine.vertebrae}
-    heights["head"] = heights["C1"] + rng.uniform(25, 90)
-    heights["hip"] = heights["S1"] - rng.uniform(50, 130)
-    if region == "window":
-        count = int(rng.integers(4, 14))
-        start = int(rng.integers(0, len(names) - count + 1))
-        top, bottom = names[start], names[start + count - 1]
-    else:
-        tops, bottoms = REGIONS[region]
-        top, bottom = str(rng.choice(tops)), str(rng.choice(bottoms))
-    high_z = heights[top] + rng.uniform(2, 26)
-    low_z = heights[bottom] - rng.uniform(2, 26)
-    if high_z - low_z < 115:
-        low_z = high_z - 115
-
-    centres = spine.centres
-    seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
-    seen = seen if len(seen) else centres
-    near, far = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
-    z = np.linspace(low_z, high_z, 32)
-    x, y, wide, back, front, _ = torso.skin(z)
-    body_low = np.array([(x - wide).min(), (y - back).min()]) - rng.uniform(0, 25, 2)
-    body_high = np.array([(x + wide).max(), (y + front).max()]) + rng.uniform(0, 25, 2)
-    body_low[0], body_high[0] = max(body_low[0], near[0] - 210), min(body_high[0], far[0] + 210)
-    tight_low = near - rng.uniform((38, 55), (60, 80))
-    tight_high = far + rng.uniform((38, 25), (60, 55))
-    kind = rng.random()
-    # A spine reconstruction, something between, or the whole body.
-    share = rng.uniform(0, 0.15) if kind < 0.4 else rng.uniform(0.2, 0.6) if kind < 0.7 else 1.0
-    low = tight_low + share * (np.minimum(body_low, tight_low) - tight_low)
-    high = tight_high + share * (np.maximum(body_high, tight_high) - tight_high)
-    return np.array([*low, low_z]), np.array([*high, high_z])
-
-
-def _draw_spacing(rng: np.random.Generator, extent: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sagittal, axial or isotropic voxels; coarser where the scan would pass the voxel budget."""
-    kind = rng.random()
-    plane, slices = rng.uniform(0.75, 1.3), rng.uniform(1.0, 3.0)
-    if kind < 0.35:
-        spacing = np.array([slices, plane, plane])
-    elif kind < 0.8:
-        spacing = np.array([plane, plane, slices])
-    else:
-        spacing = np.full(3, rng.uniform(0.9, 1.5))
-    excess = float(np.prod(extent / spacing)) / VOXEL_BUDGET
-    return spacing * max(1.0, excess ** (1 / 3))

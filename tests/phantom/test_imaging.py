@@ -1,0 +1,152 @@
+"""The scanner: kernels that keep means, noise of the strength asked for, slices that average, empty corners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from utility_functions.phantom.artefacts import Motion, Shading
+from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.field_of_view import VOXEL_BUDGET, Slices, draw_slices
+from utility_functions.phantom.imaging import Kernel, draw_scanner, through_slices
+from utility_functions.phantom.noise import Noise
+from utility_functions.phantom.posture import draw_spine
+from utility_functions.phantom.texture import Texture, between
+from utility_functions.phantom.torso import Torso, draw_torso
+
+
+@pytest.fixture(scope="module")
+def torso() -> Torso:
+    return draw_torso(draw_spine(np.random.default_rng(0)), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("spacing", [0.3, 0.7, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("lift", [0.0, 0.3, 1.0])
+def test_a_kernel_keeps_the_mean_and_only_a_sharp_one_overshoots(spacing: float, lift: float) -> None:
+    weights = Kernel(0.5, lift).weights(spacing)
+    assert weights.size % 2 == 1
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    if weights.size > 1:
+        assert (weights.min() < -1e-3) == (lift > 0)
+
+
+@pytest.mark.parametrize("held_back", [0.0, 0.6, 0.9])
+@pytest.mark.parametrize("spacing", [(0.5, 0.5, 2.0), (1.0, 1.0, 1.0), (3.0, 3.0, 3.0)])
+def test_noise_is_as_strong_as_asked_whatever_its_spectrum(
+    torso: Torso, spacing: tuple[float, float, float], held_back: float
+) -> None:
+    canvas = Canvas((24, 64, 60), spacing, (-10, -30, -30))
+    noise = Noise(20.0, 0.5, 1.1, held_back, 1.0, 0.0)
+    planes = np.array(list(noise.planes(canvas, torso, np.random.default_rng(1))))
+    assert planes.shape == canvas.shape
+    assert (planes / noise.strength(canvas, torso)).std() == pytest.approx(1, rel=0.06)
+
+
+def test_noise_of_a_sharp_kernel_turns_sign_from_pixel_to_pixel_and_not_from_slice_to_slice(torso: Torso) -> None:
+    canvas = Canvas((24, 64, 60), 1.0, (-10, -30, -30))
+    noise = np.array(list(Noise(20, 0.4, 0.8, 0.9, 1, 0).planes(canvas, torso, np.random.default_rng(1))))
+    near = [
+        np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel()),
+        np.corrcoef(noise[..., 1:].ravel(), noise[..., :-1].ravel()),
+    ]
+    assert near[0][0, 1] < -0.1
+    assert abs(near[1][0, 1]) < 0.05
+
+
+def test_streaks_lie_across_wide_levels_only(torso: Torso) -> None:
+    canvas = Canvas((40, 80, 200), 3.0, (-60, -120, -300))
+    quiet, streaked = (
+        np.array(list(Noise(1, 0.5, 1, 0.5, 1, hu).planes(canvas, torso, np.random.default_rng(1)))) for hu in (0, 60)
+    )
+    added = (streaked - quiet).std(axis=(0, 1))
+    wide = torso.skin(canvas.axis(2).astype(float))[2]
+    assert added[wide > 180].mean() > 2 * added[wide < 140].mean()
+
+
+def test_overlapping_slices_average_and_take_labels_from_their_middle() -> None:
+    canvas = Canvas((4, 4, 30), (1, 1, 1), (0, 0, 0))
+    canvas.hu[...] = np.arange(30)
+    canvas.labels[...] = np.arange(30)
+    through_slices(canvas, 2, 3, 2.0)
+    assert canvas.shape == (4, 4, 10)
+    assert np.array_equal(canvas.labels[0, 0], np.arange(1, 30, 3))
+    assert canvas.hu[0, 0, 2:-2] == pytest.approx(np.arange(1, 30, 3)[2:-2], abs=1e-4)
+    assert canvas.origin[2] == 1
+    assert canvas.spacing[2] == 3
+
+
+def test_thick_slices_blur_an_edge_over_their_thickness() -> None:
+    canvas = Canvas((4, 4, 40), 1.0, (0, 0, 0))
+    canvas.hu[..., 20:] = 1000
+    through_slices(canvas, 2, 1, 4.0)
+    between_ends = (canvas.hu[0, 0] > -990) & (canvas.hu[0, 0] < 990)
+    assert between_ends.sum() == 4
+
+
+def test_a_moved_slab_carries_its_labels_and_landmarks_along() -> None:
+    canvas = Canvas((20, 20, 20), 1.0, (0, 0, 0))
+    canvas.labels[8:12, 8:12] = 5
+    canvas.hu[8:12, 8:12] = 500
+    motion = Motion(np.array([0.5]), np.array([[0.0, 0.0], [0.0, 2.0]]))
+    motion.move(canvas)
+    assert np.array_equal(np.unique(np.nonzero(canvas.labels[:, :, 3])[1]), np.arange(8, 12))
+    assert np.array_equal(np.unique(np.nonzero(canvas.labels[:, :, 15])[1]), np.arange(10, 14))
+    assert (canvas.hu[8:12, 10:14, 15] == 500).all()
+    assert np.array_equal(motion.at(np.array([0.2, 0.8])), [[0, 0, 0], [0, 2, 0]])
+
+
+def test_bands_are_dark_between_two_bones_and_absent_beside_one(torso: Torso) -> None:
+    for places, dark in (((20, 80), True), ((20,), False)):
+        canvas = Canvas((100, 20, 20), 2.0, (-100, -20, -20))
+        for place in places:
+            canvas.hu[place - 8 : place + 8] = 1200
+        middle = Shading(canvas, torso, 20.0, 0.0).plane(50)[8:12, 8:12].mean()
+        assert (middle < -5) == dark
+
+
+def test_slices_drawn_span_fine_and_coarse_voxels_within_the_budget() -> None:
+    drawn = [draw_slices(np.random.default_rng(seed)) for seed in range(200)]
+    fine, coarse = min(s.spacing.min() for s in drawn), max(s.spacing.max() for s in drawn)
+    assert 0.3 <= fine < 0.45
+    assert 4 < coarse <= 5
+    for slices in drawn[:40]:
+        extent = np.array([400.0, 300.0, 700.0])
+        spacing = slices.affordable(extent)
+        assert (spacing >= slices.spacing).all()
+        assert np.prod(extent / spacing) * slices.planes(spacing) <= VOXEL_BUDGET
+
+
+@pytest.mark.parametrize(
+    ("spacing", "planes"), [((1, 1, 1), 1), ((3, 3, 3), 1), ((0.5, 0.5, 3), 3), ((0.4, 0.4, 5), 5)]
+)
+def test_thick_slices_are_painted_in_an_odd_number_of_planes(spacing: tuple[float, float, float], planes: int) -> None:
+    assert Slices(2, 1.0, np.array(spacing)).planes(np.array(spacing, float)) == planes
+
+
+def test_scanners_differ_in_every_setting() -> None:
+    drawn = [draw_scanner(np.random.default_rng(seed)) for seed in range(60)]
+    assert {scanner.kernel.lift > 0 for scanner in drawn} == {True, False}
+    assert {scanner.motion is None for scanner in drawn} == {True, False}
+    assert min(s.noise.hu for s in drawn) < 8 < 40 < max(s.noise.hu for s in drawn)
+    assert len({s.empty for s in drawn}) >= 3
+    assert len({s.highest for s in drawn}) >= 2
+
+
+def test_grain_repeats_from_left_to_right_and_is_weaker_on_coarse_voxels() -> None:
+    fine = Texture((150, 40, 40), np.ones(3), np.random.default_rng(0))
+    whole = fine[0:150]
+    assert whole.shape == (150, 40, 40)
+    assert np.array_equal(fine[90:110, 3:7, 5:9], whole[90:110, 3:7, 5:9])
+    assert fine[144:160].shape[0] == 6
+    coarse = Texture((50, 30, 30), np.full(3, 3.0), np.random.default_rng(0))
+    assert coarse[0:50].std() < 0.85 * whole.std()
+    assert whole.std() == pytest.approx(1, abs=0.12)
+
+
+def test_values_between_samples_are_linear_and_repeat() -> None:
+    assert between(np.array([0.0, 10.0, 20.0], np.float32), np.array([0.0, 0.5, 1.25, 2.5]), 0).tolist() == [
+        0,
+        5,
+        12.5,
+        10,
+    ]

@@ -1,0 +1,188 @@
+"""What part of the patient is scanned and on which voxels: regions, boxes, spacings, and what is left empty in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.phantom.anatomy import Spine
+from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.torso import Torso
+
+FloatArray = NDArray[np.float64]
+
+EDGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "cervical": (("head", "C1"), ("C7", "T1", "T2", "T3")),
+    "cervicothoracic": (("C1", "C2", "C3", "C4"), ("T4", "T5", "T6", "T7", "T8")),
+    "thoracic": (("C6", "C7", "T1", "T2"), ("T11", "T12", "L1", "L2")),
+    "thoracolumbar": (("T6", "T7", "T8", "T9", "T10"), ("L4", "L5", "S1", "hip")),
+    "lumbar": (("T10", "T11", "T12", "L1"), ("L5", "S1", "S1", "hip")),
+    "trunk": (("C7", "T1", "T2", "T3"), ("S1", "hip")),
+    "whole": (("head", "head", "C1"), ("S1", "hip")),
+}
+"""Levels that the top and bottom edges of a region are drawn from."""
+HEIGHTS = {"field": (110.0, 200.0), "window": (100.0, 330.0), "slab": (34.0, 90.0)}
+"""Height in mm of the regions that lie round any level: a small lumbar field, any window, a slab of a few slices."""
+REGIONS = (*EDGES, *HEIGHTS)
+"""Names of the fields of view."""
+SHARES = {
+    "lumbar": 0.17,
+    "field": 0.13,
+    "thoracolumbar": 0.14,
+    "thoracic": 0.11,
+    "cervical": 0.11,
+    "cervicothoracic": 0.08,
+    "trunk": 0.08,
+    "whole": 0.08,
+    "window": 0.06,
+    "slab": 0.04,
+}
+VOXEL_BUDGET = 7e6
+"""Voxels painted at most where the spacing is drawn, so that many scans can be made side by side."""
+KEPT_MM = 45.0
+"""Nothing nearer than this to a body centre is left out of the reconstruction."""
+
+
+@dataclass(frozen=True)
+class FieldOfView:
+    """The box that is scanned, in mm: its lowest and highest corner, and whether it is a whole round field."""
+
+    low: FloatArray
+    high: FloatArray
+    whole_circle: bool
+
+
+def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str | None) -> FieldOfView:
+    """A field of view of a region of REGIONS, or of one drawn by SHARES."""
+    drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    region = region or drawn
+    low_z, high_z = _height(spine, rng, region)
+    centres = spine.centres
+    seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
+    seen = seen if len(seen) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
+    near, far = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+    x, y, wide, back, front, _ = torso.skin(np.linspace(low_z, high_z, 32))
+    body_low = np.array([(x - wide).min(), (y - back).min()]) - rng.uniform(0, 25, 2)
+    body_high = np.array([(x + wide).max(), (y + front).max()]) + rng.uniform(0, 25, 2)
+    # How much lies round the body centres in a reconstruction of the spine alone: (left, behind), (right, before).
+    tight_low, tight_high = rng.uniform((32, 52), (62, 85)), rng.uniform((32, 22), (62, 110))
+    kind, cut, share, circle_mm = rng.random(), rng.random(), rng.uniform(0, 1), rng.uniform(320, 500)
+    if cut < 0.06:
+        tight_low[1] = 26 + 20 * share
+    elif cut < 0.12:
+        tight_high[1] = 6 + 12 * share
+    spine_only, between = {"field": (0.9, 1.0), "slab": (0.2, 0.4)}.get(region, (0.42, 0.65))
+    low, high = near - tight_low, far + tight_high
+    if kind < spine_only:
+        return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
+    if kind < between:
+        low = low + share * 0.6 * np.minimum(body_low - low, 0)
+        high = high + share * 0.6 * np.maximum(body_high - high, 0)
+        return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
+    if kind < between + (1 - between) * 0.6:  # the body, its arms cut off
+        low, high = np.minimum(body_low, low), np.maximum(body_high, high)
+        low[0], high[0] = max(low[0], near[0] - 220), min(high[0], far[0] + 220)
+        return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
+    middle = (body_low + body_high) / 2
+    needed = 2 * max(float((far - middle).max()), float((middle - near).max())) + 2 * KEPT_MM + 20
+    half = max(circle_mm, needed) / 2
+    return FieldOfView(np.array([*(middle - half), low_z]), np.array([*(middle + half), high_z]), True)
+
+
+def _height(spine: Spine, rng: np.random.Generator, region: str) -> tuple[float, float]:
+    """Lowest and highest z of a field of view; the edges may cut through a vertebra."""
+    heights = {vertebra.name: float(vertebra.frame.origin[2]) for vertebra in spine.vertebrae}
+    heights.setdefault("T12", heights["T11"])  # not every patient has one
+    heights["head"] = heights["C1"] + rng.uniform(25, 90)
+    heights["hip"] = heights["S1"] - rng.uniform(50, 130)
+    beyond, picks, names = rng.uniform(2, 26, 2), rng.random(3), spine.names
+    if region in HEIGHTS:
+        shortest, tallest = HEIGHTS[region]
+        first = names.index("T9") if region == "field" else 0
+        middle = heights[names[first + int(picks[0] * (len(names) - first))]] + 30 * (picks[1] - 0.5)
+        tall = shortest + picks[2] * (tallest - shortest)
+        return middle - tall / 2, middle + tall / 2
+    tops, bottoms = ([name for name in levels if name in heights] for levels in EDGES[region])
+    high = heights[tops[int(picks[0] * len(tops))]] + float(beyond[0])
+    low = heights[bottoms[int(picks[1] * len(bottoms))]] - float(beyond[1])
+    return min(low, high - 115), high
+
+
+@dataclass(frozen=True)
+class Slices:
+    """How the voxels of a scan lie: the axis across its slices, their thickness over their distance, mm per voxel."""
+
+    axis: int
+    overlap: float
+    spacing: FloatArray
+
+    def planes(self, spacing: FloatArray) -> int:
+        """Planes painted for each slice: an odd number, more where slices are much thicker than their pixels."""
+        pixel = float(np.sqrt(np.prod(np.delete(spacing, self.axis))))
+        count = int(np.ceil(spacing[self.axis] * min(self.overlap, 1.0) / max(1.5 * pixel, 1.25)))
+        return count + 1 - count % 2
+
+    def affordable(self, extent: FloatArray) -> FloatArray:
+        """Its spacing, the finest sides coarser until what is painted of ``extent`` mm keeps within VOXEL_BUDGET."""
+        least, spacing = 0.0, self.spacing
+        while np.prod(extent / spacing) * self.planes(spacing) > VOXEL_BUDGET:
+            least += 0.04
+            spacing = np.maximum(self.spacing, least)
+        return spacing
+
+
+def draw_slices(rng: np.random.Generator) -> Slices:
+    """Axial, sagittal, coronal or isotropic voxels of 0.3 to 5 mm; slices may overlap or leave gaps."""
+    kind, overlapping = rng.random(), rng.random()
+    plane = rng.uniform(0.3, 0.6) if rng.random() < 0.3 else rng.uniform(0.6, 1.2)
+    apart, even = np.exp(rng.uniform(np.log((0.6, 0.7)), np.log((5.0, 3.2))))
+    if kind < 0.42:
+        axis, spacing = 2, np.array([plane, plane, max(apart, plane * 0.8)])
+    elif kind < 0.7:
+        axis, spacing = 0, np.array([float(np.clip(apart, 1.0, 4.0)), plane, plane])
+    elif kind < 0.75:
+        axis, spacing = 1, np.array([plane, float(np.clip(apart, 1.0, 4.0)), plane])
+    else:
+        axis, spacing = 2, np.full(3, even)
+    overlap = 1.0 if overlapping < 0.6 else float(rng.uniform(1.2, 2.0)) if overlapping < 0.94 else 0.6
+    return Slices(axis, overlap, spacing)
+
+
+class Emptied:
+    """Voxels that were not reconstructed: outside a circle, or beyond slanting edges of a reformatted scan."""
+
+    def __init__(self, canvas: Canvas, centres: FloatArray, field: FieldOfView, rng: np.random.Generator) -> None:
+        x, y, z = (canvas.axis(axis).astype(float) for axis in range(3))
+        kind, wider, edge = rng.random(), rng.uniform(1.0, 1.05), rng.uniform(0, 12, (2, 2))
+        slant = rng.normal(0, 0.12, 2)
+        self.rows: list[NDArray[np.bool_] | None] = [None] * len(x)
+        self.corners: NDArray[np.bool_] | None = None
+        self.sides: NDArray[np.bool_] | None = None
+        middle, half = (field.low + field.high)[:2] / 2, (field.high - field.low)[:2].max() / 2
+        if kind < (0.65 if field.whole_circle else 0.1):
+            far = np.linalg.norm(centres[:, :2] - middle, axis=1).max() + KEPT_MM + 20
+            radius = max(half * wider, far)
+            self.corners = (x[:, None] - middle[0]) ** 2 + (y - middle[1]) ** 2 > radius**2
+        elif kind > 0.87 and not field.whole_circle:
+            self.sides = _beyond(x, z, centres[:, [0, 2]], slant[0], edge[0])
+            self.behind = _beyond(y, z, centres[:, [1, 2]], slant[1], edge[1])
+
+    def plane(self, number: int) -> NDArray[np.bool_] | None:
+        """Which voxels (y, z) of one sagittal plane are empty; None for none."""
+        if self.corners is not None:
+            rows = self.corners[number]
+            return rows[:, None] if rows.any() else None
+        if self.sides is not None:
+            return np.asarray(self.behind | self.sides[number])
+        return None
+
+
+def _beyond(along: FloatArray, z: FloatArray, centres: FloatArray, slant: float, edge: FloatArray) -> NDArray[np.bool_]:
+    """Whether voxels (along, z) lie beyond two slanting edges, which keep away from the body centres."""
+    rise = slant * (z - z.mean())
+    shift = np.interp(centres[:, 1], z, rise)
+    low = min(along[0] + edge[0], float((centres[:, 0] - KEPT_MM - shift).min()))
+    high = max(along[-1] - edge[1], float((centres[:, 0] + KEPT_MM - shift).max()))
+    return np.asarray((along[:, None] < low + rise) | (along[:, None] > high + rise))

@@ -1,0 +1,130 @@
+"""The noise of a scan: its spectrum in the axial plane, its strength over the body, streaks of photon starvation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.shapes import Field
+from utility_functions.phantom.torso import Torso
+
+PLANES = 8
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How noisy a scan is: deviation in HU in a mean patient, and its spectrum in the axial plane.
+
+    fine_mm, coarse_mm: widths of the two Gaussians whose difference shapes the noise.
+    held_back: share of the lowest frequencies that the kernel suppresses; sharp kernels most.
+    slices: slices over which it is averaged. streaks: deviation in HU of starvation streaks across the shoulders.
+    """
+
+    hu: float
+    fine_mm: float
+    coarse_mm: float
+    held_back: float
+    slices: float
+    streaks: float
+
+    def planes(self, canvas: Canvas, torso: Torso, rng: np.random.Generator) -> Iterator[Field]:
+        """Noise in HU of every sagittal plane (y, z) of a canvas, from left to right."""
+        across = _weights(self.fine_mm / canvas.spacing[0]), _weights(self.coarse_mm / canvas.spacing[0])
+        along = _weights(self.fine_mm / canvas.spacing[1]), _weights(self.coarse_mm / canvas.spacing[1])
+        up = _weights(0.29 * self.slices if self.slices > 1 else 0.0)
+        shape = [_padded(np.outer(a, b), (across[1].size, along[1].size)) for a, b in zip(across, along, strict=True)]
+        power = np.sqrt(((shape[0] - self.held_back * shape[1]) ** 2).sum() * (up**2).sum())
+        strength = self.strength(canvas, torso) / np.float32(power)
+        streaks = _Streaks(canvas, torso, self.streaks, rng) if self.streaks > 0 else None
+        reach = across[1].size // 2
+        rows, columns = canvas.shape[1] + along[1].size - 1, canvas.shape[2] + up.size - 1
+        kept: Field = rng.standard_normal((2 * reach, rows, columns), dtype=np.float32)
+        edge = (across[1].size - across[0].size) // 2, (along[1].size - along[0].size) // 2
+        for start in range(0, canvas.shape[0], PLANES):
+            count = min(PLANES, canvas.shape[0] - start)
+            kept = np.concatenate([kept, rng.standard_normal((count, rows, columns), dtype=np.float32)])
+            for i in range(count):
+                white = kept[i : i + 2 * reach + 1]
+                fine = filtered(white[edge[0] : white.shape[0] - edge[0]], across[0], 0)[0]
+                fine = filtered(fine[edge[1] : rows - edge[1]], along[0], 0)
+                plane = filtered(filtered(white, across[1], 0)[0], along[1], 0) * np.float32(-self.held_back)
+                plane += fine
+                plane = filtered(plane, up, 1) * strength
+                if streaks is not None:
+                    streaks.add(plane, start + i)
+                yield plane
+            kept = kept[count:]
+
+    def strength(self, canvas: Canvas, torso: Torso) -> Field:
+        """Deviation in HU (1, z) or (y, z): it grows with the width of the body, and falls towards its front."""
+        z, y = canvas.axis(2).astype(float), canvas.axis(1).astype(float)
+        _, middle, wide, back, front, _ = torso.skin(z)
+        off = (y[:, None] - middle - (front - back) / 2) / ((front + back) / 2)
+        inside = 1 - 0.3 * np.clip(off * off, 0, 1.4)
+        return np.asarray(self.hu * np.exp((wide - 150) / 150) * inside, np.float32)
+
+
+class _Streaks:
+    """Bright and dark lines from side to side, where too few photons come through the width of the body."""
+
+    def __init__(self, canvas: Canvas, torso: Torso, hu: float, rng: np.random.Generator) -> None:
+        y, z = canvas.axis(1).astype(float), canvas.axis(2).astype(float)
+        x = canvas.axis(0).astype(float)
+        across, middle, wide, back, front, _ = torso.skin(z)
+        slopes = np.tan(np.radians(rng.uniform(-14, 14, 5)))
+        reach = int(np.ceil(np.abs(slopes).max() * np.abs(x - across.mean()).max() / canvas.spacing[1])) + 1
+        rows: Field = rng.standard_normal((5, y.size + 2 * reach, z.size), dtype=np.float32)
+        rows = gaussian_filter1d(rows, 0.7 / canvas.spacing[1] + 0.3, axis=1, truncate=2.5)
+        rows /= np.float32(rows.std() * np.sqrt(5))
+        off = np.clip((y[:, None] - middle - (front - back) / 2) / ((front + back) / 2), -1, 1)
+        path = 2 * wide * np.sqrt(1 - off * off)
+        self.strength = (hu * np.clip(np.exp((path - 400) / 70), 0, 3)).astype(np.float32)
+        self.rows, self.reach, self.slopes = rows, reach, slopes / canvas.spacing[1]
+        self.x = x - across.mean()
+        self.faint = bool(self.strength.max() < 1)
+
+    def add(self, plane: Field, number: int) -> None:
+        if self.faint:
+            return
+        count, total = plane.shape[0], np.float32(0)
+        for rows, slope in zip(self.rows, self.slopes, strict=True):
+            start = self.reach + round(slope * self.x[number])
+            total = total + rows[start : start + count]
+        plane += self.strength * total
+
+
+def _weights(width: float) -> Field:
+    """A Gaussian of ``width`` samples; a single 1 where it is too narrow to be seen."""
+    if width < 0.25:
+        return np.ones(1, np.float32)
+    reach = int(np.ceil(2.2 * width))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    return np.asarray(weights / weights.sum(), np.float32)
+
+
+def _padded(weights: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.floating]:
+    edges = [((a - b) // 2, (a - b) // 2) for a, b in zip(shape, weights.shape, strict=True)]
+    return np.pad(weights, edges)
+
+
+def filtered(values: Field, weights: Field, axis: int) -> Field:
+    """Correlation with symmetrical weights along the first or second axis; shorter by their number less one."""
+    if weights.size == 1:
+        return values if weights[0] == 1 else values * weights[0]
+    count = values.shape[axis] - weights.size + 1
+
+    def part(start: int) -> Field:
+        return values[start : start + count] if axis == 0 else values[:, start : start + count]
+
+    reach = weights.size // 2
+    total = part(reach) * weights[reach]
+    for k in range(1, reach + 1):
+        pair = part(reach - k) + part(reach + k)
+        pair *= weights[reach + k]
+        total += pair
+    return total
