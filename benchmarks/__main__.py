@@ -1,4 +1,8 @@
-"""Runs every bench_*.py of this folder in turn, each in a process of its own; names given run only those."""
+"""Runs every bench_*.py of this folder in turn, each in a process of its own; names given run only those.
+
+real_scans (trained models on real scans) and phantom_views (phantoms beside real scans, to be looked at) run only when
+named, and take options of their own: python -m benchmarks real_scans --help.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,28 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ASKED_FOR = ("real_scans", "phantom_views")
 
 
 def main(argv: list[str] | None = None) -> int:
-    there = {path.stem.removeprefix("bench_"): path for path in sorted(HERE.glob("bench_*.py"))}
+    there = {path.stem.removeprefix("bench_"): path.stem for path in sorted(HERE.glob("bench_*.py"))}
+    given = sys.argv[1:] if argv is None else argv
+    if given and given[0] in ASKED_FOR:
+        return subprocess.run([sys.executable, "-m", f"benchmarks.{given[0]}", *given[1:]], check=False).returncode
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(there)} (all when none is given)")
-    names = parser.parse_args(argv).names or list(there)
+    known = ", ".join([*there, *ASKED_FOR])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {known} (all but the last two when none is given)"
+    )
+    names = parser.parse_args(given).names or list(there)
     unknown = [name for name in names if name not in there]
     if unknown:
-        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(there)}")
+        parser.error(f"no benchmark is called {', '.join(unknown)}, or it runs alone; there are {known}")
     broken = []
     for place, name in enumerate(names, start=1):
         print(f"== {place} of {len(names)}: {name} ==", flush=True)
         started = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.bench_{name}"], cwd=HERE.parent, check=False)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{there[name]}"], cwd=HERE.parent, check=False)
         if done.returncode != 0:
             broken.append(name)
         print(f"   ({time.perf_counter() - started:.0f} s)", flush=True)

@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.real_cases import real_cases
+from benchmarks.real_cases import real_cases, true_centres
 from utility_functions.anatomy.labels import anatomical_order
-from utility_functions.files.cases import load_scan, true_landmarks
+from utility_functions.files.cases import load_scan
 from utility_functions.files.writing import written_whole
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
@@ -159,7 +159,7 @@ def real_scans(folder: Path) -> list[Seen]:
     scans = []
     for case in real_cases(folder):
         scan = load_scan(case)
-        scans.append(Seen(f"REAL {case.case_id}", scan.volume, true_landmarks(scan) or Landmarks.empty()))
+        scans.append(Seen(f"REAL {case.case_id}", scan.volume, true_centres(scan)))
     return scans
 
 

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from utility_functions.files.cases import Case
+import numpy as np
+
+from utility_functions.files.cases import Case, Scan, true_landmarks
+from utility_functions.geometry.landmarks import Landmarks
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "real"
 VARIABLE = "REAL_SCANS"
 """Environment variable that names the folder where it does not lie beside the repository."""
+
+READ_OFF: Mapping[str, Mapping[str, tuple[float, float, float]]] = {"dicom_series": {"T11": (8.0, 112.0, -767.0)}}
+"""Body centres in RAS+ mm read off the image, by scan and level, where the label map does not tell them.
+
+Of T11 the series shows 3 mm of the body; its label holds the arch and scatter round T12.
+"""
+
+
+def true_centres(scan: Scan) -> Landmarks:
+    """The body centres of a real scan. Raises: ValueError for a scan without labels."""
+    told = true_landmarks(scan)
+    if told is None:
+        raise ValueError(f"A scan without labels cannot be scored. Received: {scan.case.case_id}.")
+    read_off = READ_OFF.get(scan.case.case_id, {})
+    points = [read_off.get(name, tuple(point)) for name, point in told]
+    return Landmarks(told.names, np.array(points, float).reshape(-1, 3))
 
 
 def real_folder(given: Path | None = None) -> Path:

@@ -1,0 +1,148 @@
+"""What one real scan is scored by: found, named, false, beyond the labels, and Dice inside the labelled range."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from losses_and_metrics.identification_rate import score_scan
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order
+from utility_functions.anatomy.parts import PARTS, VERTEBRA
+from utility_functions.anatomy.targets import tube_ends
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+
+NEAR_MM, FAR_MM = 10.0, 20.0
+BESIDE_MM = 40.0
+"""A prediction beyond the labelled range is no vertebra when it lies this far from the spine's straightened course."""
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRange:
+    """What lies between two planes across the spine: half a step above the highest label, and half below the lowest.
+
+    A vertebra that the scan cuts is often visible and unlabelled. Whatever lies beyond the planes is therefore
+    neither right nor wrong.
+    """
+
+    ends: Points  # (2, 3) mm, upper and lower
+    outward: Points  # (2, 3) unit vectors
+
+    @classmethod
+    def of(cls, true: Landmarks) -> LabelledRange:
+        """Raises ValueError where there is no true vertebra."""
+        tubes = tube_ends(true.only(VERTEBRAE))
+        if not tubes:
+            raise ValueError(f"The truth names no vertebra. Received: {', '.join(true.names) or 'no landmark'}.")
+        names = sorted(tubes, key=anatomical_order)
+        (upper, first, _), (_, last, lower) = tubes[names[0]], tubes[names[-1]]
+        outward = np.stack([upper - first, lower - last])
+        return cls(np.stack([upper, lower]), outward / np.linalg.norm(outward, axis=1, keepdims=True))
+
+    def beyond_mm(self, points_mm: ArrayLike) -> Points:
+        """How far points (..., 3) lie beyond the upper and the lower plane (..., 2); negative inside."""
+        between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
+        return np.asarray((between * self.outward).sum(axis=-1))
+
+    def holds(self, points_mm: ArrayLike) -> NDArray[np.bool_]:
+        """Which points (..., 3) lie between the planes."""
+        return np.asarray((self.beyond_mm(points_mm) <= 0).all(axis=-1))
+
+    def aside_mm(self, points_mm: ArrayLike) -> Points:
+        """How far points (..., 3) lie from the nearer of the two lines that carry the spine on beyond its labels."""
+        between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
+        along = np.maximum((between * self.outward).sum(axis=-1), 0)[..., None] * self.outward
+        return np.asarray(np.linalg.norm(between - along, axis=-1).min(axis=-1))
+
+
+@dataclass(frozen=True)
+class RealScore:
+    """One scan. Names are as predicted; figures that are not defined are None.
+
+    near, far: labelled vertebrae with a prediction within 10 and 20 mm, whatever its name.
+    named: identified by VerSe's rule. named_mm: mean distance of pairs of one name. nearest_mm: to any prediction.
+    false: more than 20 mm from every label and inside the labelled range, or far from where the spine goes on.
+    beyond: the other predictions outside the labelled range; the scan may well show these vertebrae.
+    dice: of the masks inside the labelled range.
+    """
+
+    case_id: str
+    labelled: int
+    near: int
+    far: int
+    named: int
+    named_mm: float | None
+    nearest_mm: float | None
+    false: tuple[str, ...]
+    beyond: tuple[str, ...]
+    dice: float | None
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """The identification rate."""
+        return self.named / self.labelled
+
+
+def score(
+    case_id: str, predicted: Landmarks, true: Landmarks, dice: float | None = None, seconds: float = 0.0
+) -> RealScore:
+    """Predicted against true centroids; S1 and S2 are left aside. ValueError where no vertebra is labelled."""
+    labelled = LabelledRange.of(true)
+    found = predicted.only(VERTEBRAE)
+    levels = score_scan(case_id, found, true, FAR_MM).levels
+    nearest = [level.nearest_mm for level in levels if level.nearest_mm is not None]
+    pairs = [level.distance_mm for level in levels if level.distance_mm is not None]
+    true_mm = true.only(VERTEBRAE).points_mm
+    false, beyond = [], []
+    for name, point in found:
+        inside = bool(labelled.holds(point))
+        alone = np.linalg.norm(true_mm - point, axis=1).min() > FAR_MM
+        if alone and (inside or labelled.aside_mm(point) > BESIDE_MM):
+            false.append(name)
+        elif not inside and alone:
+            beyond.append(name)
+    return RealScore(
+        case_id,
+        labelled=len(levels),
+        near=sum(distance <= NEAR_MM for distance in nearest),
+        far=sum(distance <= FAR_MM for distance in nearest),
+        named=sum(level.hit_verse for level in levels),
+        named_mm=float(np.mean(pairs)) if pairs else None,
+        nearest_mm=float(np.mean(nearest)) if nearest else None,
+        false=tuple(sorted(false, key=anatomical_order)),
+        beyond=tuple(sorted(beyond, key=anatomical_order)),
+        dice=dice,
+        seconds=seconds,
+    )
+
+
+def vertebra_classes(labels: Sequence[str]) -> tuple[int, ...]:
+    """The classes of a detection that masks of whole vertebrae hold: body and arch, or the one class there is."""
+    return VERTEBRA if tuple(labels) == PARTS else (1,)
+
+
+def dice_in_range(
+    detection: LabelMap,
+    truth: LabelMap,
+    true: Landmarks,
+    classes: Collection[int] = (1,),
+    ids: Mapping[str, int] = VERSE_IDS,
+) -> float | None:
+    """Dice between ``classes`` of a detection and the labelled vertebrae, inside the labelled range; None without any.
+
+    ids: the code of ``truth``. Processes of the unlabelled vertebra above that hang into the range count as wrong.
+    """
+    detection.grid.require_same(truth.grid, "The detection and its truth")
+    labelled = LabelledRange.of(true)
+    found = np.isin(detection.voxels, list(classes))
+    wanted = np.isin(truth.voxels, [number for name, number in ids.items() if name in VERTEBRAE])
+    either = np.argwhere(found | wanted)
+    kept = tuple(either[labelled.holds(truth.grid.to_mm(either))].T)
+    total = int(found[kept].sum()) + int(wanted[kept].sum())
+    return 2 * int((found[kept] & wanted[kept]).sum()) / total if total else None
