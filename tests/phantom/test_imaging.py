@@ -39,7 +39,9 @@ def test_noise_is_as_strong_as_asked_whatever_its_spectrum(
     noise = Noise(20.0, 0.5, 1.1, held_back, 1.0, 0.0)
     planes = np.array(list(noise.planes(canvas, torso, np.random.default_rng(1))))
     assert planes.shape == canvas.shape
-    assert (planes / noise.strength(canvas, torso)).std() == pytest.approx(1, rel=0.06)
+    assert (planes / noise.strength(canvas, torso) / noise.sides(canvas, torso)[:, None]).std() == pytest.approx(
+        1, rel=0.06
+    )
 
 
 def test_noise_of_a_sharp_kernel_turns_sign_from_pixel_to_pixel_and_not_from_slice_to_slice(torso: Torso) -> None:

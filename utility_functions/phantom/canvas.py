@@ -57,7 +57,8 @@ class Canvas:
         if frame.scale == 1 and np.array_equal(frame.axes, np.eye(3)):
             return along
         turn = (frame.axes / frame.scale).astype(np.float32)
-        local = [along[0] * turn[0, i] + along[1] * turn[1, i] + along[2] * turn[2, i] for i in range(3)]
+        # The sum over y and z is a plane: only one operation a coordinate runs over the whole box.
+        local = [along[0] * turn[0, i] + (along[1] * turn[1, i] + along[2] * turn[2, i]) for i in range(3)]
         return local[0], local[1], local[2]
 
     def distances(self, frame: Frame, shapes: Sequence[Shape], blend_mm: float = 0.0) -> tuple[Box, Field] | None:
@@ -89,12 +90,16 @@ class Canvas:
 
     def cover(self, field: Field, width: float | None = None) -> Field:
         """Share of each voxel inside a surface, from the distance of its centre."""
-        return np.clip(np.float32(0.5) - field / np.float32(width or self.softness), 0, 1)
+        share = field * np.float32(-1 / (width or self.softness))
+        share += np.float32(0.5)
+        return np.clip(share, 0, 1, out=share)
 
     def blend(self, box: Box, share: Field, tissue: str, hu: float | Field) -> None:
         """Mix a tissue of ``hu`` into a box by the ``share`` of each voxel; most of a voxel gives it its tissue."""
         part = self.hu[box]
-        part += share * (hu - part)
+        change = hu - part
+        change *= share
+        part += change
         self.tissues[box][share > 0.5] = TISSUE_CODES[tissue]
 
     def fill(
@@ -118,15 +123,18 @@ class Canvas:
         box: Box,
         field: Field,
         bone: str,
-        cortex_hu: float,
+        cortex_hu: float | Field,
         marrow_hu: float | Field,
         cortex_mm: float | Field,
         grain: float,
         inside: str | None = None,
     ) -> None:
         """Paint one of the BONES: a bright shell of ``cortex_mm`` round textured marrow, or what else is ``inside``."""
-        inner = np.clip((-field - cortex_mm) / np.float32(self.softness) + np.float32(0.5), 0, 1)
-        hu = cortex_hu + inner * (marrow_hu + np.float32(grain) * self.texture[box] - cortex_hu)
+        inner = self.cover(field + cortex_mm)
+        hu = self.texture[box] * np.float32(grain)
+        hu += marrow_hu - cortex_hu
+        hu *= inner
+        hu += np.float32(cortex_hu)
         self.blend(box, self.cover(field), f"{bone} shell", hu)
         self.tissues[box][inner > 0.5] = TISSUE_CODES[inside or f"{bone} marrow"]
 

@@ -41,6 +41,8 @@ SHARES = {
 }
 VOXEL_BUDGET = 7e6
 """Voxels painted at most where the spacing is drawn, so that many scans can be made side by side."""
+LARGEST_MM3 = 64e6
+"""Volume scanned at most: tall scans of wide bodies lose their sides, so that 1 mm voxels fit in memory as well."""
 KEPT_MM = 45.0
 """Nothing nearer than this to a body centre is left out of the reconstruction."""
 
@@ -74,21 +76,28 @@ def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str
     elif cut < 0.12:
         tight_high[1] = 6 + 12 * share
     spine_only, between = {"field": (0.9, 1.0), "slab": (0.2, 0.4)}.get(region, (0.42, 0.65))
-    low, high = near - tight_low, far + tight_high
+    tight = near - tight_low, far + tight_high
     if kind < spine_only:
-        return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
-    if kind < between:
-        low = low + share * 0.6 * np.minimum(body_low - low, 0)
-        high = high + share * 0.6 * np.maximum(body_high - high, 0)
-        return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
-    if kind < between + (1 - between) * 0.6:  # the body, its arms cut off
-        low, high = np.minimum(body_low, low), np.maximum(body_high, high)
+        low, high = tight
+    elif kind < between:
+        low = tight[0] + share * 0.6 * np.minimum(body_low - tight[0], 0)
+        high = tight[1] + share * 0.6 * np.maximum(body_high - tight[1], 0)
+    elif kind < between + (1 - between) * 0.6:  # the body, its arms cut off
+        low, high = np.minimum(body_low, tight[0]), np.maximum(body_high, tight[1])
         low[0], high[0] = max(low[0], near[0] - 220), min(high[0], far[0] + 220)
-        return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
-    middle = (body_low + body_high) / 2
-    needed = 2 * max(float((far - middle).max()), float((middle - near).max())) + 2 * KEPT_MM + 20
-    half = max(circle_mm, needed) / 2
-    return FieldOfView(np.array([*(middle - half), low_z]), np.array([*(middle + half), high_z]), True)
+    else:
+        middle = (body_low + body_high) / 2
+        needed = 2 * max(float((far - middle).max()), float((middle - near).max())) + 2 * KEPT_MM + 20
+        half = max(circle_mm, needed) / 2
+        if 4 * half * half * (high_z - low_z) <= LARGEST_MM3:
+            return FieldOfView(np.array([*(middle - half), low_z]), np.array([*(middle + half), high_z]), True)
+        low, high = middle - half, middle + half
+    wider, size = 1.0, high - low
+    while size.prod() * (high_z - low_z) > LARGEST_MM3 and wider > 0:
+        wider -= 0.02
+        size = tight[1] - tight[0] + wider * (high - low - tight[1] + tight[0])
+    low, high = tight[0] + wider * (low - tight[0]), tight[1] + wider * (high - tight[1])
+    return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
 
 
 def _height(spine: Spine, rng: np.random.Generator, region: str) -> tuple[float, float]:

@@ -39,7 +39,7 @@ class Noise:
         up = _weights(0.29 * self.slices if self.slices > 1 else 0.0)
         shape = [_padded(np.outer(a, b), (across[1].size, along[1].size)) for a, b in zip(across, along, strict=True)]
         power = np.sqrt(((shape[0] - self.held_back * shape[1]) ** 2).sum() * (up**2).sum())
-        strength = self.strength(canvas, torso) / np.float32(power)
+        strength, sides = self.strength(canvas, torso) / np.float32(power), self.sides(canvas, torso)
         streaks = _Streaks(canvas, torso, self.streaks, rng) if self.streaks > 0 else None
         reach = across[1].size // 2
         rows, columns = canvas.shape[1] + along[1].size - 1, canvas.shape[2] + up.size - 1
@@ -55,18 +55,25 @@ class Noise:
                 plane = filtered(filtered(white, across[1], 0)[0], along[1], 0) * np.float32(-self.held_back)
                 plane += fine
                 plane = filtered(plane, up, 1) * strength
+                plane *= sides[start + i]
                 if streaks is not None:
                     streaks.add(plane, start + i)
                 yield plane
             kept = kept[count:]
 
     def strength(self, canvas: Canvas, torso: Torso) -> Field:
-        """Deviation in HU (1, z) or (y, z): it grows with the width of the body, and falls towards its front."""
+        """Deviation in HU (y, z) in the median plane: it grows with the width of the body, and falls at its surface."""
         z, y = canvas.axis(2).astype(float), canvas.axis(1).astype(float)
         _, middle, wide, back, front, _ = torso.skin(z)
         off = (y[:, None] - middle - (front - back) / 2) / ((front + back) / 2)
-        inside = 1 - 0.3 * np.clip(off * off, 0, 1.4)
+        inside = 1 - 0.35 * np.clip(off * off, 0, 1.3)
         return np.asarray(self.hu * np.exp((wide - 150) / 150) * inside, np.float32)
+
+    def sides(self, canvas: Canvas, torso: Torso) -> Field:
+        """Share (x, z) of that deviation from side to side."""
+        across, _, wide, *_ = torso.skin(canvas.axis(2).astype(float))
+        off = (canvas.axis(0)[:, None] - across) / wide
+        return np.asarray(1 - 0.35 * np.clip(off * off, 0, 1.3), np.float32)
 
 
 class _Streaks:
