@@ -43,3 +43,8 @@ class Shape:
     distance: Callable[[Field, Field, Field], Field]
     low: Vector
     high: Vector
+
+
+def moved(point: ArrayLike, x: float, y: float, z: float) -> Vector:
+    """A point moved by x, y, z mm."""
+    return np.asarray(point, float) + np.array([x, y, z])

@@ -1,0 +1,53 @@
+"""What vertebrae of all regions share: the body, and the spinous process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utility_functions.phantom.anatomy import Vertebra
+from utility_functions.phantom.shapes import Shape, bar, ellipsoid, endplate_body, upright_plate
+
+# Share by which the front of the body is narrower, and how far its back wall curves in (share of its depth).
+TAPER = {"C": (0.0, 0.02), "T": (0.28, 0.08), "L": (0.10, 0.05), "S": (0.1, 0.03)}
+
+
+def body_solid(vertebra: Vertebra, lips: float = 0.0) -> Shape:
+    """The vertebral body with its waist, end plates and rims."""
+    size = vertebra.size
+    taper, notch = TAPER[vertebra.name[0]]
+    if vertebra.name in ("T1", "T2", "T12", "T13"):
+        taper = 0.1
+    if vertebra.name in ("L4", "L5", "L6"):
+        notch = 0.0
+    return endplate_body(
+        size.width,
+        size.depth,
+        vertebra.height / vertebra.scale,
+        0.03 + vertebra.waist,
+        vertebra.wedge,
+        vertebra.hollow,
+        lips,
+        notch * size.depth,
+        rim=vertebra.rim,
+        taper=taper,
+    )
+
+
+def spinous_solids(
+    vertebra: Vertebra, root_y: float, root_z: float, tip_share: float, half_width: float, knob: float = 1.25
+) -> list[Shape]:
+    """The spinous process from the back of the arch down the slope of its level, with a thicker tip."""
+    size = vertebra.size
+    half = size.spinous_height / 2
+    slope = np.radians(size.slope)
+    length = size.spinous - 0.75 * half * tip_share - 3.0
+    down = np.array([0.0, -np.cos(slope), -np.sin(slope)])
+    root = np.array([0.0, root_y, root_z])
+    tip = root + down * length
+    across = np.array([0.0, -np.sin(slope), np.cos(slope)])
+    knob_half = half * tip_share * 0.9
+    return [
+        upright_plate(root, tip, half, half * tip_share, half_width * 0.8),
+        bar(tip - across * knob_half * 0.3, tip + across * knob_half * 0.3, (knob_half, half_width * knob)),
+        ellipsoid(root + down * 2, (half_width * 2.0, 4.0, half * 0.9)),
+    ]

@@ -1,0 +1,65 @@
+"""The vertebrae of the chest: joints that face back, transverse processes for the ribs, long sloping spines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utility_functions.phantom.anatomy import Vertebra
+from utility_functions.phantom.column import body_solid, spinous_solids
+from utility_functions.phantom.frames import moved
+from utility_functions.phantom.joints import Facet, joint_block
+from utility_functions.phantom.shapes import Shape, bar, ellipsoid
+
+SHORT = ("T11", "T12", "T13")
+"""Levels whose transverse processes are short and knobbed, and whose ribs do not touch them."""
+
+
+def transverse_tip(vertebra: Vertebra, side: float) -> np.ndarray:
+    """The middle of the tip of a transverse process, in the vertebra's frame."""
+    size, h = vertebra.size, vertebra.height / vertebra.scale / 2
+    rear = -size.depth / 2 - size.canal_depth
+    back = {"T11": 1.0, "T12": 1.0, "T13": 0.0, "T1": 1.0, "T2": 4.0, "T10": 6.0}.get(vertebra.name, 8.0)
+    return np.array([side * (size.span / 2 - 5.0), rear - back, h * (0.25 if vertebra.name in SHORT else 0.55)])
+
+
+def thoracic_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> list[Shape]:
+    """T1 to T13."""
+    size, h = vertebra.size, vertebra.height / vertebra.scale / 2
+    back, canal = -size.depth / 2, size.canal_width / 2
+    rear = back - size.canal_depth
+    root_x = canal + size.pedicle_width / 2
+    last = vertebra.name in SHORT
+    tall = 0.5 * h + 1.5
+    shapes = [body_solid(vertebra)]
+    for top, bottom in zip(upper, lower, strict=True):
+        side = top.side
+        root = side * root_x
+        arch = np.array([root + side * 1.0, back - 0.62 * size.canal_depth, 0.40 * h])
+        below = bottom.centre + bottom.normal * 2.0
+        middle = np.array([side * canal * 0.72, rear + 0.16 * size.canal_depth - 1.6, -0.32 * h])
+        tip = transverse_tip(vertebra, side)
+        shapes += [
+            bar((root, back + 5, 0.46 * h), arch, (tall, size.pedicle_width / 2), wide=(0, 0, 1)),
+            joint_block(top, 4.0, -1.0),
+            bar(moved(arch, 0, 0.5, 1.5), top.centre - top.normal * 2.2, (4.6, 3.0), (4.2, 2.2), wide=(1, 0, 0)),
+            # The lamina, broad from top to bottom, and its lower edge that carries the joint.
+            bar(moved(arch, -side * 1.0, -0.5, -0.35 * h), middle, (0.72 * h + 1, 3.0), (0.80 * h, 2.6)),
+            bar(middle, (side * 0.8, rear - 1.8, -0.30 * h), (0.80 * h, 2.6), (0.88 * h, 2.4)),
+            bar(
+                moved(arch, -side * 2.0, -3.5, -0.5 * h), below, (4.6, 2.4), (bottom.half[0] * 0.9, 2.4), wide=(1, 0, 0)
+            ),
+            joint_block(bottom, 4.2, 1.0),
+        ]
+        if last:
+            shapes += [
+                bar(moved(arch, 0, -2.5, 0), tip, (4.6, 3.6), (4.2, 3.2)),
+                ellipsoid(moved(tip, -side * 1.0, -1.5, 4.0), (2.6, 3.0, 3.2)),
+                ellipsoid(moved(tip, -side * 1.0, -0.5, -4.0), (2.6, 3.0, 3.2)),
+            ]
+        else:
+            shapes += [
+                bar(moved(arch, 0, -2.0, 0.0), tip, (4.8, 3.6), (4.6, 4.0)),
+                ellipsoid(tip, (4.6, 4.6, 5.6)),
+            ]
+    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.55 if not last else 0.8, 2.9)
+    return shapes
