@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.discs import paint_discs
+from utility_functions.phantom.implants import add_streaks, paint_implants
 from utility_functions.phantom.layers import paint_layers
+from utility_functions.phantom.lesions import operated, paint_lesions, tissue_of
 from utility_functions.phantom.muscles import paint_canal, paint_muscles
 from utility_functions.phantom.organs import paint_organs
-from utility_functions.phantom.shapes import OUTER, Frame, capsule, ellipsoid, endplate_body
+from utility_functions.phantom.shapes import OUTER, Frame, capsule, ellipsoid
 from utility_functions.phantom.skeleton import (
     along,
     femur_solids,
@@ -24,6 +27,7 @@ from utility_functions.phantom.skeleton import (
     shoulder_solids,
     sternum_path,
 )
+from utility_functions.phantom.spurs import paint_spurs
 from utility_functions.phantom.tissue import Tissue, draw_tissue
 from utility_functions.phantom.torso import Torso
 from utility_functions.phantom.vertebra import vertebra_solids
@@ -37,10 +41,14 @@ def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Gen
     paint_muscles(canvas, spine, tissue, rng)
     paint_canal(canvas, spine, tissue)
     _paint_other_bones(canvas, spine, torso, tissue, rng)
-    _paint_discs(canvas, spine, tissue, rng)
+    paint_discs(canvas, spine, tissue)
+    paint_spurs(canvas, spine, tissue)
     _paint_sacrum(canvas, spine, tissue)
     for vertebra in spine.vertebrae[:-1]:
-        _paint_vertebra(canvas, vertebra, tissue)
+        _paint_vertebra(canvas, spine, vertebra, tissue_of(spine, vertebra, tissue))
+    paint_lesions(canvas, spine, tissue)
+    paint_implants(canvas, spine)
+    add_streaks(canvas, spine)
 
 
 def atlas_centre(vertebra: Vertebra) -> NDArray[np.float64]:
@@ -54,7 +62,7 @@ def atlas_centre(vertebra: Vertebra) -> NDArray[np.float64]:
     return vertebra.frame.out([float(v[inside].mean()) for v in (x, y, z)])
 
 
-def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, tissue: Tissue) -> None:
+def _paint_vertebra(canvas: Canvas, spine: Spine, vertebra: Vertebra, tissue: Tissue) -> None:
     solids, canal = vertebra_solids(vertebra)
     found = canvas.distances(vertebra.frame, solids, blend_mm=2.0)
     if found is None:
@@ -62,6 +70,7 @@ def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, tissue: Tissue) -> None:
     box, field = found
     x, y, z = canvas.coordinates(vertebra.frame, box)
     np.maximum(field, -canal.distance(x, y, z) * np.float32(vertebra.scale), out=field)
+    field = operated(spine, vertebra, field, x, y, z)
     behind = np.clip((-y - np.float32(vertebra.size.depth / 2)) / 4, 0, 1).astype(np.float32)
     cortex = np.float32(tissue.cortex_mm) * (1 + np.float32(0.9) * behind)
     canvas.bone(box, field, "vertebra", tissue.cortex_hu, tissue.marrow_hu + 60 * behind, cortex, tissue.grain_hu)
@@ -76,26 +85,6 @@ def _paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
             *found, "sacrum", tissue.cortex_hu * 0.8, tissue.marrow_hu * 0.75, tissue.cortex_mm, tissue.grain_hu
         )
         canvas.label(*found, sacrum.number)
-
-
-def _paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """A disc between neighbours, its ends inside their bodies, which are painted over it."""
-    for upper, lower in zip(spine.vertebrae[1:-1], spine.vertebrae[2:], strict=True):
-        axes = upper.frame.axes + lower.frame.axes
-        axes = np.linalg.svd(axes)[0] @ np.linalg.svd(axes)[2]
-        a, b = upper.frame, lower.frame
-        top = a.origin - a.axes[:, 2] * upper.height / 2
-        bottom = b.origin + b.axes[:, 2] * lower.height / 2
-        width = (upper.size.width + lower.size.width) / 2 * 0.98
-        depth = (upper.size.depth + lower.size.depth) / 2 * 0.98
-        tall = float(np.linalg.norm(top - bottom)) + 5
-        frame = Frame(axes, (top + bottom) / 2, (a.scale + b.scale) / 2)
-        solid = endplate_body(width, depth, tall / frame.scale, waist=-0.03, hollow=-1.0)
-        canvas.fill(frame, [solid], "disc", tissue.disc_hu + rng.normal(0, 8), grain=6)
-        if upper.gas:
-            gap = float(np.linalg.norm(top - bottom))
-            bubble = ellipsoid(rng.uniform(-4, 4, 3) * (1, 1, 0), (width * 0.25, depth * 0.25, max(gap * 0.2, 0.8)))
-            canvas.fill(frame, [bubble], "gas", -700.0)
 
 
 def _paint_other_bones(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:

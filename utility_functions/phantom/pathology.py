@@ -66,6 +66,7 @@ class Pathology:
     age: 0 young to 1 old. porosity: 0 to 1, marrow lost to osteoporosis. density_hu: added to all marrow by diffuse
     sclerosis. spurs: mm by which bony beaks stand out at the disc below. bridges: strength of bone that spans the disc
     below; thin_bridges: they lie all round, as in ankylosing spondylitis. facets: mm by which joints are swollen.
+    seed: of small details, drawn anew wherever they are painted.
     """
 
     age: float = 0.4
@@ -80,6 +81,7 @@ class Pathology:
     lesions: tuple[Lesion, ...] = ()
     open_arches: tuple[str, ...] = ()
     implants: tuple[Implant, ...] = ()
+    seed: int = 0
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -101,15 +103,19 @@ class Pathology:
         """The disc below a level."""
         return self.discs.get(name, _SOUND)
 
+    def details(self, *keys: int) -> np.random.Generator:
+        """A generator for the small details of one thing, the same on every canvas."""
+        return np.random.default_rng([self.seed, *keys])
+
 
 _SOUND = Disc()
-WEARING = {"C4": 0.3, "C5": 0.45, "C6": 0.4, "L2": 0.2, "L3": 0.3, "L4": 0.5, "L5": 0.5, "L6": 0.5}
-"""Chance of an old patient's disc to be worn; 0.1 elsewhere."""
+WEARING = {"C4": 0.4, "C5": 0.6, "C6": 0.55, "L1": 0.25, "L2": 0.35, "L3": 0.45, "L4": 0.65, "L5": 0.7, "L6": 0.7}
+"""Chance of the oldest patient's disc to be worn; 0.15 elsewhere."""
 
 
 def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_disc: bool = False) -> Pathology:
     """What a patient with these levels (C1 to S1) suffers from; ``thin_last_disc`` above a transitional sacrum."""
-    age = float(rng.uniform(0, 1))
+    age = float(rng.beta(1.5, 1.1))
     porosity = float(rng.uniform(0.25, 1)) if rng.random() < 0.02 + 0.22 * age**2 else 0.0
     density = float(rng.uniform(150, 600)) if rng.random() < 0.012 else 0.0
     discs = _draw_discs(rng, names, age, thin_last_disc)
@@ -118,7 +124,7 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
     spurs = {
         name: float(rng.uniform(2, 8))
         for name in names[1:-1]
-        if rng.random() < 0.12 * age**2 + (0.3 if name in discs and discs[name].loss > 0.25 else 0)
+        if rng.random() < 0.25 * age**2 + (0.3 if name in discs and discs[name].loss > 0.25 else 0)
     }
     swollen = rng.random() < 0.14 * age
     facets = {
@@ -139,13 +145,14 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
         lesions,
         opened,
         implants,
+        int(rng.integers(2**31)),
     )
 
 
 def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin_last: bool) -> dict[str, Disc]:
     discs = {}
     for name in names[1:-1]:
-        worn = rng.random() < (WEARING.get(name, 0.1) if name != names[-2] else 0.5) * age
+        worn = rng.random() < (WEARING.get(name, 0.15) if name != names[-2] else 0.5) * age
         loss, gas, plates = rng.uniform(0.12, 0.75), rng.random(), rng.random()
         chalky, area = rng.random() < 0.03 * age, rng.uniform(0.2, 0.8, 2)
         nodes = tuple(

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """Mean lean of the first sacral segment's own axis in degrees."""
-SOUND = 1.07
+SOUND = 1.09
 """Height of sound discs over the measured mean, which includes worn ones."""
 COMPENSATED = 0.45
 """Share of a wedged fracture's angle that the levels beside it take back."""

@@ -14,7 +14,8 @@ HARD_TISSUES = ("calcification", "metal", "cement", "couch", "clothing")
 BONES = ("vertebra", "sacrum", "rib", "pelvis", "femur", "shoulder", "arm", "sternum", "skull", "jaw")
 MORE_TISSUES = (
     "stomach", "faeces", "oral contrast", "chamber", "kidney pelvis", "stone", "effusion", "tongue", "thyroid",
-    "lead", "blanket", "ligament",
+    "lead", "blanket", "ligament", "gallbladder", "bronchus", "thrombus",
+    "nucleus", "lesion", "sclerosis",
 )  # fmt: skip
 TISSUES = (
     *SOFT_TISSUES,

@@ -1,0 +1,69 @@
+"""The discs of one patient: annulus and nucleus, worn and narrowed, with gas or chalk in them, or turned to bone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utility_functions.phantom.anatomy import Spine, Vertebra
+from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.pathology import Disc
+from utility_functions.phantom.shapes import Frame, ellipsoid, endplate_body
+from utility_functions.phantom.tissue import Tissue
+
+F32 = np.float32
+
+
+def disc_frame(upper: Vertebra, lower: Vertebra) -> tuple[Frame, float]:
+    """The frame half way between two bodies, and the gap between their end plates in mm."""
+    a, b = upper.frame, lower.frame
+    left, _, right = np.linalg.svd(a.axes + b.axes)
+    top = a.origin - a.axes[:, 2] * upper.height / 2
+    bottom = b.origin + b.axes[:, 2] * lower.height / 2
+    gap = float((top - bottom) @ (left @ right)[:, 2])
+    return Frame(left @ right, (top + bottom) / 2, (a.scale + b.scale) / 2), max(gap, 0.5)
+
+
+def paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
+    """A disc between neighbours, its ends inside their bodies, which are painted over it."""
+    for upper, lower in zip(spine.vertebrae[1:-1], spine.vertebrae[2:], strict=True):
+        _paint_disc(canvas, spine, upper, lower, spine.pathology.disc(upper.name), tissue)
+
+
+def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, disc: Disc, tissue: Tissue) -> None:
+    rng = spine.pathology.details(upper.number, 0)
+    frame, gap = disc_frame(upper, lower)
+    width = (upper.size.width + lower.size.width) / 2 * 0.98
+    depth = (upper.size.depth + lower.size.depth) / 2 * 0.98
+    dished = 2 * (upper.hollow + lower.hollow)
+    tall = (gap + 5 + dished) / frame.scale
+    solid = endplate_body(width, depth, tall, waist=-0.03 - 0.05 * disc.loss, hollow=-1.0)
+    found = canvas.distances(frame, [solid])
+    if found is None:
+        return
+    box, field = found
+    if disc.fused:
+        canvas.bone(box, field, "vertebra", tissue.cortex_hu, tissue.marrow_hu, tissue.cortex_mm, tissue.grain_hu)
+        z = canvas.coordinates(frame, box)[2]
+        canvas.label(box, np.maximum(field, -z), upper.number)
+        canvas.label(box, np.maximum(field, z), lower.number)
+        return
+    annulus = tissue.disc_hu + rng.normal(0, 8) + 12
+    canvas.blend(box, canvas.cover(field), "disc", annulus + F32(6) * canvas.texture[box])
+    core = ellipsoid((0, -0.06 * depth, 0), (width * 0.31, depth * 0.29, tall * 0.6))
+    found = canvas.distances(frame, [core])
+    if found is not None:
+        box, field = found
+        inside = canvas.cover(field, 4.0 + canvas.softness)
+        hu = annulus - 12 + disc.nucleus_hu + F32(5) * canvas.texture[box]
+        canvas.blend(box, inside, "nucleus", hu)
+    flat = gap / frame.scale
+    for share, tissue_name, lowest, highest in (
+        (disc.calcified, "calcification", 220.0, 700.0),
+        (disc.gas, "gas", -950.0, -500.0),
+    ):
+        for _ in range(int(rng.integers(1, 4)) if share > 0 else 0):
+            reach = share * rng.uniform(0.4, 1.0, 2) * (width / 2, depth / 2)
+            thick = rng.uniform(0.10, 0.28) * flat if tissue_name == "gas" else rng.uniform(0.25, 0.5) * flat
+            middle = rng.uniform(-0.25, 0.25, 3) * (width, depth, 0.6 * flat)
+            flake = ellipsoid(middle, (*reach, max(thick, 0.5)))
+            canvas.fill(frame, [flake], tissue_name, float(rng.uniform(lowest, highest)))
