@@ -29,7 +29,7 @@ def paint_layers(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         x = canvas.axis(0)[part][:, None, None]
         grain = canvas.texture[part]
         depth, sheath = torso.depth(x, y, z), torso.depth(x, y, z, "fascia")
-        flesh = canvas.cover(-np.minimum(sheath, depth - 3)) * _septa(waves, part, tissue.muscle_fat)
+        flesh = canvas.cover(-np.minimum(sheath, depth - 3)) * _septa(waves, part, sheath, tissue.muscle_fat)
         hu = F32(tissue.fat_hu) + F32(6) * grain
         hu += flesh * (F32(tissue.muscle_hu) + F32(6) * grain - hu)
         rind = canvas.cover(depth - F32(1.8))
@@ -99,22 +99,23 @@ def _waves(canvas: Canvas, rng: np.random.Generator) -> list[list[Field]]:
     """Two wandering families of sheets, as phases along the three axes."""
     families = []
     for _ in range(2):
-        turn = rng.uniform(0, np.pi)
-        period = rng.uniform(18, 30)
+        turn, period = rng.uniform(0, np.pi), rng.uniform(26, 48)
         phases = []
         for axis, share in enumerate((np.cos(turn), np.sin(turn), 0.2)):
             along = canvas.axis(axis)
-            wander = 1.2 * np.sin(along / rng.uniform(9, 25) + rng.uniform(0, 6)) * (0.4 + abs(share))
+            wander = 1.3 * np.sin(along / rng.uniform(12, 30) + rng.uniform(0, 6)) * (0.4 + abs(share))
             phases.append((along * share * np.pi / period + wander).astype(F32))
         families.append(phases)
     return families
 
 
-def _septa(waves: list[list[Field]], part: slice, fatty: float) -> Field:
-    """1 within muscles, towards 0 on the sheets of fat between them."""
+def _septa(waves: list[list[Field]], part: slice, sheath: Field, fatty: float) -> Field:
+    """1 within muscles, towards 0 on the sheets of fat between them: some lie along the wall, some run through it."""
     kept: Field = np.ones(1, F32)
-    for across, along, up in waves:
+    for i, (across, along, up) in enumerate(waves):
         phase = across[part][:, None, None] + (along[:, None] + up[None, :])[None]
+        if i == 0:
+            phase = F32(0.35) * phase + np.minimum(sheath, F32(34)) * F32(np.pi / 11)
         sheet = np.abs(np.sin(phase))
-        kept = kept * np.clip(sheet * F32(9 - 5 * fatty), F32(0.3 - 0.25 * fatty), 1)
+        kept = kept * np.clip(F32(0.74 - 0.34 * fatty) + sheet * F32(0.9), 0, 1)
     return kept

@@ -1,69 +1,183 @@
-"""What lies against the spine: muscles beside and behind it, and the contents of its canal."""
+"""Muscles as groups: along the spine, of the hips, the shoulders and the neck; and what the spinal canal holds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.organs import blobs
-from utility_functions.phantom.shapes import Vector, capsule
-from utility_functions.phantom.skeleton import along
-from utility_functions.phantom.tissue import Tissue
+from utility_functions.phantom.lofts import beside, curve, loft, spindle, tube
+from utility_functions.phantom.shapes import OUTER, Shape, Vector, capsule
+from utility_functions.phantom.tissue import TISSUE_CODES, Tissue
 
 SIDES = (-1.0, 1.0)
-# Right and forward of the body centre, and radius, of psoas at each level (mm of a mean patient).
-PSOAS = (("T12", 21, -4, 4.0), ("L1", 26, -4, 7.0), ("L2", 31, -2, 12.0), ("L3", 36, 0, 16.0), ("L4", 42, 2, 19.0))
+# Right and forward of the body centre, half width and half depth of psoas (mm of a mean patient).
+PSOAS = {
+    "T12": (22, -6, 3, 5),
+    "L1": (28, -6, 6, 9),
+    "L2": (33, -5, 10, 14),
+    "L3": (38, -3, 14, 18),
+    "L4": (44, 0, 18, 21),
+    "L5": (54, 6, 20, 21),
+}
+NECK = (
+    # Right and forward of the body centres at the level of C2 and of C7, half width and half depth there.
+    ((13, -36, 9, 7), (13, -44, 10, 9)),  # semispinalis
+    ((11, -24, 7, 6), (15, -30, 8, 7)),  # multifidus and the short rotators
+    ((28, -40, 13, 5), (22, -52, 18, 4)),  # splenius
+    ((38, -22, 9, 9), (46, -30, 12, 9)),  # levator of the shoulder blade
+    ((24, 2, 5, 6), (32, 4, 10, 10)),  # scalenes
+    ((8, 12, 6, 4), (8, 14, 7, 4)),  # the long muscles before the bodies
+)
 
 
 def paint_muscles(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Psoas and square muscles, erector muscles with more or less fat in and between them."""
+    """Muscles round the spine, more or less of them turned to fat."""
+    fatty = tissue.muscle_fat
+    bulk = float(rng.uniform(0.85, 1.15)) * (1 - 0.2 * fatty)
+    uneven = rng.normal(1, 0.05, 2)
+    for side, own in zip(SIDES, uneven, strict=True):
+        _paint_back(canvas, spine, tissue, side, bulk * float(own))
+        _paint_loin(canvas, spine, tissue, side, bulk * float(own))
+        _paint_neck(canvas, spine, tissue, side, bulk * float(own))
+    _paint_ligaments(canvas, spine, tissue)
+
+
+def _belly(canvas: Canvas, solid: Shape, tissue: Tissue, fat: float = 0.0) -> None:
+    """One muscle in a thin sheath of fat; streaks of fat run through as much of it as has turned to fat."""
+    found = canvas.distances(OUTER, [solid])
+    if found is None:
+        return
+    box, field = found
+    grain = canvas.texture[box]
+    share = canvas.cover(field + np.float32(0.8))
+    streaks = np.clip(grain * np.float32(0.8) + np.float32(2.6 * fat - 1.6), 0, 1)
+    flesh = np.float32(tissue.muscle_hu + 3) + np.float32(6) * grain
+    hu = flesh + streaks * (np.float32(tissue.fat_hu + 15) - flesh)
+    sheath = canvas.cover(field - np.float32(0.9)) * np.float32(0.25 + 0.6 * tissue.muscle_fat)
+    canvas.blend(box, sheath, "fat", tissue.fat_hu + 12.0)
+    canvas.blend(box, share, "muscle", hu)
+    canvas.tissues[box][(share > 0.5) & (streaks > 0.6)] = TISSUE_CODES["fat"]
+
+
+def _levels(spine: Spine, first: str, last: str) -> list[str]:
+    names = list(spine.names)
+    low, high = (names.index(name) if name in names else names.index("T11") for name in (first, last))
+    return names[low : high + 1]
+
+
+def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
+    """Multifidus on the laminae, longissimus and iliocostalis beside it; further up the thin thoracic part."""
+    s, fatty = spine.scale, tissue.muscle_fat
+    lumbar = _levels(spine, "T11", "S1")
+    count = len(lumbar)
+    share = np.linspace(0, 1, count)
+    size = spindle(count, 0.55)
+    behind = np.interp(share, [0, 0.7, 1], [-48, -52, -42])
+
+    def chain(x: ArrayLike, y: ArrayLike) -> Vector:
+        places = np.column_stack([np.broadcast_to(side * np.asarray(x), count), np.broadcast_to(y, count)])
+        return beside(spine, lumbar, np.column_stack([places, np.zeros(count)]))
+
+    sacrum = beside(spine, ["S1"], (side * 12, -38, -52))
+    lateral = np.interp(share, [0, 0.8, 1], [35, 47, 40])
+    for x, y, wide, deep, fat in (
+        (lateral + 16, behind + 6, 20 * bulk, 15 * bulk * size, 0.75),  # iliocostalis
+        (lateral - 9, behind, 21 * bulk, 17 * bulk * size, 0.9),  # longissimus
+        (np.interp(share, [0, 1], [11, 17]), behind + 1, np.interp(share, [0, 1], [9, 18]), 15.5, 1.15),  # multifidus
+    ):
+        sizes = np.column_stack([np.broadcast_to(wide, count), np.broadcast_to(deep, count)]) * s
+        tail = sacrum + np.array([side * (float(np.mean(x)) - 14) * 0.4 * s, 0, 0])
+        points = np.vstack([chain(x, y), tail])
+        _belly(canvas, loft(points, np.concatenate([sizes, [[5 * s, 4 * s]]]), 0.0, 12.0), tissue, fatty * fat)
+    thoracic = _levels(spine, "T1", "T12")
+    down = np.linspace(0, 1, len(thoracic))
+    for inner, outer, back, wide, deep in (
+        (10, 10, -37, 8, 9),  # spinalis and the rotators beside the spinous processes
+        (26, 27, np.interp(down, [0, 1], [-42, -45]), np.interp(down, [0, 1], [11, 17]), 8 + 6 * down),
+        (44, 47, np.interp(down, [0, 1], [-50, -42]), np.interp(down, [0, 1], [7, 13]), 5 + 6 * down),
+    ):
+        n = len(thoracic)
+        places = np.column_stack([side * np.linspace(inner, outer, n), np.broadcast_to(back, n), np.zeros(n)])
+        points = beside(spine, thoracic, places)
+        sizes = np.column_stack([np.broadcast_to(wide, n), np.broadcast_to(deep, n)]) * s * bulk
+        _belly(canvas, loft(points, sizes, 0.0, 12.0), tissue, fatty * 0.7)
+
+
+def _paint_loin(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
+    """Psoas, with iliacus further down, and the square muscle of the loins."""
     s = spine.scale
-    fatty = rng.uniform(0, 1)
-    lumbar = [name for name in spine.names if name[0] == "L" or name in ("T11", "T12", "S1")]
-    thoracic = [name for name in spine.names if name[0] == "T" or name == "L1"]
-    cervical = [name for name in spine.names if name[0] == "C" and name != "C1"] + ["T1", "T2"]
+    rows = np.array([row for name, row in PSOAS.items() if name in spine.names], float)
+    levels = [name for name in PSOAS if name in spine.names]
+    points = beside(spine, levels, rows[:, :3] * (side, 1, 0))
+    brim = spine["S1"].frame.origin
+    points = np.concatenate(
+        [points, brim + s * np.array([[side * 72, 32, -28], [side * 90, 46, -85], [side * 96, 22, -135]])]
+    )
+    sizes = np.concatenate([rows[:, 2:] * bulk, [[19, 19], [17, 14], [9, 9]]]) * s
+    _belly(canvas, loft(points, sizes, 0.0, 10.0), tissue, 0.45 * tissue.muscle_fat)
+    iliac = brim + s * np.array([[side * 104, 8, 26], [side * 98, 12, 0], [side * 88, 20, -40], [side * 90, 40, -75]])
+    _belly(canvas, loft(iliac, np.array([[5, 22], [9, 30], [10, 24], [8, 8]]) * s, side * -55.0), tissue)
+    crus = [
+        spine[name].frame.out((side * x, spine[name].size.depth / 2 + y, 0))
+        for name, x, y in (("T11", 11, 12), ("T12", 12, 6), ("L1", 12, 3), ("L2", 11, 1))
+    ]
+    for solid in tube(curve(crus, 12.0 * s), [4.5 * s, 5.0 * s, 2.5 * s]):
+        canvas.fill(OUTER, [solid], "muscle", tissue.muscle_hu, grain=5)
+    square = [name for name in ("T12", "L1", "L2", "L3", "L4") if name in spine.names]
+    x = np.linspace(44, 72, len(square))
+    places = np.column_stack([side * x, np.full(len(x), -26.0), np.zeros(len(x))])
+    sizes = np.column_stack([np.linspace(9, 19, len(x)), spindle(len(x), 0.6) * 9]) * s * bulk
+    _belly(canvas, loft(beside(spine, square, places), sizes, side * -18.0), tissue, 0.5 * tissue.muscle_fat)
 
-    def chain(levels: list[str], place: tuple[float, float, float]) -> Vector:
-        return np.array([spine[name].frame.out(place) for name in levels])
 
-    flesh = tissue.muscle_hu
-    sheath = 0.6 * flesh + 0.4 * tissue.fat_hu - 40 * fatty
-    for side in SIDES:
-        points = [spine[name].frame.out((side * x, y, 0)) for name, x, y, _ in PSOAS]
-        points += [
-            spine["L5"].frame.out((side * 52, 8, 0)),
-            spine["S1"].frame.origin + s * np.array([side * 76, 36, -35]),
+def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
+    s, fat = spine.scale, 0.5 * tissue.muscle_fat
+    levels: Sequence[str] = ("C1", "C2", "C4", "C6", "C7", "T1")
+    share = np.array([-0.2, 0.0, 0.4, 0.8, 1.0, 1.15])[:, None]
+    pad = beside(spine, levels, (side * 36, 10, 0))
+    canvas.fill(
+        OUTER, [loft(pad, np.array([[12, 16]] * 4 + [[22, 24], [26, 22]]) * s, side * 20)], "fat", tissue.fat_hu + 10
+    )
+    for above, below in NECK:
+        row = np.asarray(above) + share * (np.asarray(below) - np.asarray(above))
+        points = beside(spine, levels, np.column_stack([side * row[:, 0], row[:, 1], np.zeros(len(row))]))
+        sizes = np.maximum(row[:, 2:], 2.5) * spindle(len(row), 0.75)[:, None] * bulk * s
+        _belly(canvas, loft(points, sizes), tissue, fat)
+    skull, throat = spine["C1"].frame.origin, spine["T2"].frame.origin
+    strap = np.array([skull + s * np.array([side * 54, -16, 8]), throat + s * np.array([side * 14, 66, 4])])
+    points = strap[0] + np.linspace(0, 1, 6)[:, None] * (strap[1] - strap[0])
+    points[:, 0] += side * 7 * s * np.sin(np.linspace(0, np.pi, 6))
+    sizes = np.column_stack([spindle(6, 0.5) * 7.5, spindle(6, 0.5) * 13]) * s * bulk
+    _belly(canvas, loft(points, sizes, side * -25.0), tissue, fat)
+    # Trapezius: a sheet from the nape out to the shoulder.
+    points = beside(
+        spine, ("C3", "C5", "C7", "T1"), [(side * x, y, 0) for x, y in ((12, -40), (17, -42), (32, -46), (50, -50))]
+    )
+    sizes = np.array([[9, 2.5], [13, 3.5], [24, 5], [38, 7]]) * s * bulk
+    _belly(canvas, loft(points, sizes, side * 22.0), tissue, fat)
+
+
+def _paint_ligaments(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
+    """The ligament between and behind the spinous processes, from the nape to the loins."""
+    names = [name for name in spine.names if name not in ("C1", "S1")]
+    tips = np.array(
+        [
+            (0.0, -v.size.depth / 2 - v.size.canal_depth - 0.8 * v.size.spinous, -6.0)
+            for v in map(spine.__getitem__, names)
         ]
-        radii = [*(radius * s for *_, radius in PSOAS), 20.0 * s, 19.0 * s]
-        for (a, ra), (b, rb) in pairwise(zip(points, radii, strict=True)):
-            blobs(canvas, [capsule(a, b, ra, rb)], "muscle", flesh + 4, 6)
-        square = chain(["L1", "L2", "L3", "L4"], (side * 58, -24, 0))
-        blobs(canvas, along(square, 11 * s), "muscle", flesh, 6)
-        # A faint sheath first, then the bellies of the erector muscles inside it.
-        for x, y, radius in ((22, -54, 16.0), (44, -50, 16.0)):
-            blobs(canvas, along(chain(lumbar, (side * x, y, 0)), (radius + 1.2) * s), "muscle", sheath, 6)
-        for x, y, radius in ((20, -53, 15.0 - 4 * fatty), (44, -50, 15.0 - 2 * fatty)):
-            blobs(
-                canvas, along(chain(lumbar, (side * x, y, 0)), radius * s), "muscle", flesh - 25 * fatty, 6 + 20 * fatty
-            )
-        blobs(canvas, along(chain(thoracic, (side * 17, -44, 0)), 12 * s), "muscle", sheath, 6)
-        blobs(
-            canvas, along(chain(thoracic, (side * 17, -44, 0)), (11 - 2 * fatty) * s), "muscle", flesh - 15 * fatty, 6
-        )
-        for x, y, radius in ((12, -34, 9.0), (26, -26, 9.0), (18, -50, 9.0)):
-            place = chain(cervical, (side * x, y, 0))
-            blobs(canvas, along(place, (radius + 1.0) * s), "muscle", sheath, 6)
-            blobs(canvas, along(place, (radius - 0.5) * s), "muscle", flesh, 6)
-        blobs(canvas, along(chain(cervical[:-1], (side * 9, 11, 0)), 5.5 * s), "muscle", flesh + 5, 4)
-    gap = chain([name for name in spine.names if name[0] in "TL"], (0, -58, 0))
-    blobs(canvas, along(gap, (1.5 + 2.5 * fatty) * s), "fat", tissue.fat_hu, 6)
+    )
+    path = beside(spine, names, tips)
+    for a, b in pairwise(path):
+        canvas.fill(OUTER, [capsule(a, b, 2.2 * spine.scale)], "ligament", 0.7 * tissue.muscle_hu + 0.3 * tissue.fat_hu)
 
 
 def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """Fat round the sac, the sac with its fluid, and the cord down to L1."""
+    """Fat round the sac, the sac with its fluid, the cord down to L1 and the roots below it."""
     middle, radii = [], []
     for vertebra in spine.vertebrae:
         size = vertebra.size
@@ -72,12 +186,15 @@ def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
         radii.append(min(size.canal_depth, 18.0) / 2 * vertebra.scale)
     path = np.array([middle[0] + (middle[0] - middle[1]) * 1.2, *middle])
     radii = [radii[0], *radii]
-    end, cord_end = len(path) - 1, spine.names.index("L1") + 2
+    end, cord_end = len(path) - 1, spine.names.index("L1") + 1
     tubes = (
-        (1.2, "fat", tissue.fat_hu + 30, end),
-        (0.95, "fluid", tissue.csf_hu, end),
-        (0.5, "cord", tissue.cord_hu, cord_end),
+        (1.25, "fat", tissue.fat_hu + 20, 0, end),
+        (0.92, "fluid", tissue.csf_hu, 0, end),
+        (0.52, "cord", tissue.cord_hu, 0, cord_end),
+        (0.5, "fluid", (tissue.cord_hu + tissue.csf_hu) / 2, cord_end, end),
     )
-    for share, name, hu, last in tubes:
-        for i in range(last):
-            blobs(canvas, [capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)], name, hu, 4)
+    for share, name, hu, first, last in tubes:
+        for i in range(first, last):
+            canvas.fill(
+                OUTER, [capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)], name, hu, grain=4
+            )
