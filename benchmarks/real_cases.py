@@ -21,6 +21,9 @@ READ_OFF: Mapping[str, Mapping[str, tuple[float, float, float]]] = {"dicom_serie
 Of T11 the series shows 3 mm of the body; its label holds the arch and scatter round T12.
 """
 
+BODIES_ALONE = ("example_ct",)
+"""Scans whose masks hold bodies without their arches: an earlier model's output."""
+
 
 def true_centres(scan: Scan) -> Landmarks:
     """The body centres of a real scan. Raises: ValueError for a scan without labels."""

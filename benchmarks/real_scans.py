@@ -4,7 +4,8 @@ found 10, found 20: labelled vertebrae with a prediction within so many mm, what
 VerSe's rule; same name mm, nearest mm: mean distance to the prediction of the same name, and to the nearest; false:
 predictions more than 20 mm from every label, inside the labelled range or off the spine; beyond: other predictions
 outside that range, where the scan shows vertebrae that the border cuts and nobody labelled (neither right nor wrong);
-Dice: detection against the masks, inside the labelled range.
+Dice: detection against the masks, inside the labelled range; of a detection of parts, body and arch (example_ct's masks
+hold bodies alone, and so does what is compared with them).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.real_cases import VARIABLE, real_cases, real_folder, true_centres
-from benchmarks.real_scores import RealScore, dice_in_range, score, vertebra_classes
+from benchmarks.real_cases import BODIES_ALONE, VARIABLE, real_cases, real_folder, true_centres
+from benchmarks.real_scores import RealScore, dice_in_range, mask_classes, score
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.writing import require_writable, write_text
@@ -50,7 +51,8 @@ def measure(case: Case, models: Sequence[TrainedModel], folder: Path | None, run
     dice = None
     if findings.detection is not None and scan.label_map is not None and ids is not None:
         labels = next(model.settings.spec.labels for model in models if "detection" in model.task.GIVES)
-        dice = dice_in_range(findings.detection, scan.label_map, truth, vertebra_classes(labels), ids)
+        classes = mask_classes(labels, case.case_id in BODIES_ALONE)
+        dice = dice_in_range(findings.detection, scan.label_map, truth, classes, ids)
     result = score(case.case_id, findings.landmarks or Landmarks.empty(), truth, dice, seconds)
     if folder is not None:
         from benchmarks.real_pictures import write_picture

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order
-from utility_functions.anatomy.parts import PARTS, VERTEBRA
+from utility_functions.anatomy.parts import BODY, PARTS, VERTEBRA
 from utility_functions.anatomy.targets import tube_ends
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -122,9 +122,11 @@ def score(
     )
 
 
-def vertebra_classes(labels: Sequence[str]) -> tuple[int, ...]:
-    """The classes of a detection that masks of whole vertebrae hold: body and arch, or the one class there is."""
-    return VERTEBRA if tuple(labels) == PARTS else (1,)
+def mask_classes(labels: Sequence[str], bodies_alone: bool = False) -> tuple[int, ...]:
+    """The classes of a detection that a mask holds: body and arch (or body alone), or the one class there is."""
+    if tuple(labels) != PARTS:
+        return (1,)
+    return (BODY,) if bodies_alone else VERTEBRA
 
 
 def dice_in_range(

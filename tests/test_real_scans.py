@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import phantom_views, real_scans
 from benchmarks.real_cases import VARIABLE, real_cases, real_folder, true_centres
-from benchmarks.real_scores import LabelledRange, dice_in_range, score, vertebra_classes
+from benchmarks.real_scores import LabelledRange, dice_in_range, mask_classes, score
 from tests.oracle import oracle_models
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.parts import PARTS
@@ -74,9 +74,14 @@ def test_dice_leaves_out_what_lies_beyond_the_labelled_range() -> None:
     assert dice_in_range(LabelMap(0 * detected, grid), LabelMap(0 * detected, grid), TRUE) is None
 
 
-def test_discs_and_sacrum_of_a_detection_of_parts_are_no_vertebra() -> None:
-    assert [PARTS[label] for label in vertebra_classes(PARTS)] == ["body", "arch"]
-    assert vertebra_classes(("background", "vertebra")) == (1,)
+@pytest.mark.parametrize(
+    ("labels", "bodies_alone", "classes"),
+    [(PARTS, False, ("body", "arch")), (PARTS, True, ("body",)), (("background", "vertebra"), True, ("vertebra",))],
+)
+def test_a_mask_is_compared_with_the_classes_that_it_holds(
+    labels: tuple[str, ...], bodies_alone: bool, classes: tuple[str, ...]
+) -> None:
+    assert tuple(labels[number] for number in mask_classes(labels, bodies_alone)) == classes
 
 
 def test_the_table_tells_which_floors_are_missed() -> None:
