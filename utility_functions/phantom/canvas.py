@@ -134,7 +134,7 @@ class Canvas:
         hu = self.texture[box] * np.float32(grain)
         hu += marrow_hu - cortex_hu
         hu *= inner
-        hu += np.float32(cortex_hu)
+        hu += np.asarray(cortex_hu, np.float32)
         self.blend(box, self.cover(field), f"{bone} shell", hu)
         self.tissues[box][inner > 0.5] = TISSUE_CODES[inside or f"{bone} marrow"]
 

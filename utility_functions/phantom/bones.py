@@ -1,0 +1,166 @@
+"""Paints the bones: vertebrae and sacrum with joint gaps between them, then all that hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.phantom.anatomy import Spine, Vertebra
+from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.phantom.lesions import operated, tissue_of
+from utility_functions.phantom.sacrum import sacrum_hollows, sacrum_solids
+from utility_functions.phantom.shapes import Field, Frame, Shape
+from utility_functions.phantom.tissue import Tissue
+from utility_functions.phantom.vertebra import vertebra_foramina, vertebra_solids
+
+Surface = tuple[Box, Field]
+"""A box of the canvas and the signed distance to a bone's surface in it."""
+JOINT_MM = 1.5
+"""Width of a joint's gap: two layers of cartilage."""
+
+
+def vertebra_surfaces(canvas: Canvas, spine: Spine) -> dict[str, Surface]:
+    """The surface of every vertebra and of the sacrum in view, by name; gaps of joints part neighbours."""
+    surfaces: dict[str, Surface] = {}
+    for vertebra, below in zip(spine.vertebrae, [*spine.vertebrae[1:], None], strict=True):
+        if below is None:
+            solids, hollows, blend_mm = sacrum_solids(vertebra), sacrum_hollows(), 3.0
+        else:
+            solids, canal = vertebra_solids(vertebra, below)
+            hollows, blend_mm = [canal, *vertebra_foramina(vertebra)], 2.0
+        found = canvas.distances(vertebra.frame, solids, blend_mm)
+        if found is not None:
+            for hollow in hollows:
+                hollow_out(canvas, found, vertebra.frame, hollow)
+            if vertebra.name in spine.pathology.open_arches:
+                box, field = found
+                found = box, operated(spine, vertebra, field, *canvas.coordinates(vertebra.frame, box))
+            surfaces[vertebra.name] = found
+    for upper, lower in pairwise(spine.names):
+        if upper in surfaces and lower in surfaces:
+            part(surfaces[upper], surfaces[lower], 0.0 if spine.pathology.disc(upper).fused else JOINT_MM)
+    return surfaces
+
+
+def hollow_out(canvas: Canvas, surface: Surface, frame: Frame, hollow: Shape) -> None:
+    """Take a solid away from a bone."""
+    box, field = surface
+    own = canvas.box(frame, hollow.low - 1, hollow.high + 1)
+    common = None if own is None else _common(box, own)
+    if common is not None:
+        inside = field[_within(common, box)]
+        np.maximum(inside, -hollow.distance(*canvas.coordinates(frame, common)) * np.float32(frame.scale), out=inside)
+
+
+def part(one: Surface, other: Surface, gap_mm: float) -> None:
+    """Part two bones halfway between their surfaces, so that a gap of at least ``gap_mm`` stays between them."""
+    common = _common(one[0], other[0])
+    if common is None:
+        return
+    a, b = one[1][_within(common, one[0])], other[1][_within(common, other[0])]
+    nearer = (a - b) / 2
+    np.maximum(a, nearer + np.float32(gap_mm / 2), out=a)
+    np.maximum(b, np.float32(gap_mm / 2) - nearer, out=b)
+
+
+def keep_off(surface: Surface, others: Sequence[Surface], gap_mm: float) -> None:
+    """Take from a bone what lies nearer than ``gap_mm`` to others, which stay as they are."""
+    for other in others:
+        common = _common(surface[0], other[0])
+        if common is not None:
+            mine = surface[1][_within(common, surface[0])]
+            np.maximum(mine, np.float32(gap_mm) - other[1][_within(common, other[0])], out=mine)
+
+
+def _common(one: Box, other: Box) -> Box | None:
+    spans = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)]
+    if any(span.stop <= span.start for span in spans):
+        return None
+    return spans[0], spans[1], spans[2]
+
+
+def _within(common: Box, box: Box) -> Box:
+    x, y, z = (slice(c.start - b.start, c.stop - b.start) for c, b in zip(common, box, strict=True))
+    return x, y, z
+
+
+def paint_joints(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
+    """Cartilage and fluid in the gaps between neighbouring vertebrae, to be painted before them."""
+    for upper, lower in pairwise(spine.names):
+        if upper not in surfaces or lower not in surfaces or spine.pathology.disc(upper).fused:
+            continue
+        one, other = surfaces[upper], surfaces[lower]
+        common = _common(one[0], other[0])
+        if common is None:
+            continue
+        further = np.maximum(one[1][_within(common, one[0])], other[1][_within(common, other[0])])
+        share = canvas.cover(further - np.float32(JOINT_MM + 0.4))
+        if share.any():
+            canvas.blend(common, share, "cartilage", 0.5 * (tissue.csf_hu + tissue.cartilage_hu))
+
+
+def paint_vertebrae(
+    canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface], rng: np.random.Generator
+) -> None:
+    """Paint and label the vertebrae: thin walls and bright end plates, stout arches, upright trabeculae."""
+    trabeculae = rng.standard_normal((64, 64)).astype(np.float32)
+    traits = rng.uniform((0.35, 0.8, 0.25, 0.0, 0.5), (0.75, 1.4, 0.7, 0.35, 1.5))
+    for vertebra in spine.vertebrae[:-1]:
+        if vertebra.name in surfaces:
+            own = tissue_of(spine, vertebra, tissue)
+            _paint_vertebra(canvas, vertebra, own, surfaces[vertebra.name], trabeculae, traits)
+
+
+def _paint_vertebra(
+    canvas: Canvas, vertebra: Vertebra, tissue: Tissue, surface: Surface, trabeculae: Field, traits: NDArray[np.float64]
+) -> None:
+    wall, plate, arch, centre, veins = (np.float32(v) for v in traits)
+    box, field = surface
+    x, y, z = canvas.coordinates(vertebra.frame, box)
+    size, half = vertebra.size, np.float32(vertebra.height / vertebra.scale / 2)
+    depth = np.float32(size.depth / 2)
+    high = np.minimum(np.abs(z) / half, np.float32(1.3))
+    behind = np.clip((-y - depth) / 5 + np.float32(0.3), 0, 1)
+    if vertebra.name == "C1":
+        behind = np.ones_like(field)
+    body = 1 - behind
+    ends = np.clip((high - np.float32(0.72)) * 5, 0, 1) * body
+    thick = np.float32(tissue.cortex_mm)
+    cortex_mm = thick * (wall * body + (plate - wall) * ends) + (np.float32(0.8) + thick * np.float32(0.9)) * behind
+    # Marrow is denser towards the end plates and in the arch, darkest in the middle of the body.
+    dense, lighter = np.float32(tissue.marrow_hu), np.float32(tissue.cortex_hu - tissue.marrow_hu)
+    marrow = dense + lighter * (arch * np.float32(0.55) * behind + np.float32(0.10) * ends)
+    marrow -= np.abs(dense) * centre * body * np.clip(1 - high - x * x / np.float32(size.width**2 / 5), 0, 1)
+    grain = np.float32(tissue.grain_hu * 1.3 / max(canvas.softness, 1.0))
+    sheared = z * np.float32(0.12)
+    marrow += grain * trabeculae[_cell(x + sheared), _cell(y - sheared)]
+    if vertebra.name[0] in "TL" or vertebra.name == "C7":  # the veins that leave through the back wall at mid height
+        cleft = (np.float32(2.2) + np.abs(x) * np.float32(0.25)) * veins
+        share = np.clip(1 - np.abs(z) / np.maximum(cleft, np.float32(0.3)), 0, 1)
+        share *= np.clip(1.2 - np.abs(x) / np.float32(0.22 * size.width), 0, 1)
+        share *= np.clip((-y / depth - np.float32(0.05)) * 2, 0, 1) * (y > -depth * np.float32(1.15))
+        marrow += share * (np.float32(40) - marrow)
+        cortex_mm = cortex_mm * (1 - np.clip(share * 1.5, 0, 1) * np.float32(0.9))
+    bright = np.float32(tissue.cortex_hu) * (1 + np.float32(0.12) * behind - np.float32(0.15) * (body - ends))
+    canvas.bone(box, field, "vertebra", _single(bright), _single(marrow), _single(cortex_mm), 0.6 * tissue.grain_hu)
+    canvas.label(box, field, vertebra.number)
+
+
+def _single(values: NDArray[np.floating]) -> Field:
+    return np.asarray(values, np.float32)
+
+
+def _cell(mm: Field) -> NDArray[np.int32]:
+    """The cell, 0.8 mm wide, of a table of 64 that repeats."""
+    return np.asarray(np.floor(mm * np.float32(1.25)), np.int32) & 63
+
+
+def paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
+    """Paint and label the sacrum."""
+    if "S1" in surfaces:
+        shell = 0.3 + 0.9 * tissue.cortex_mm
+        canvas.bone(*surfaces["S1"], "sacrum", tissue.cortex_hu * 0.85, tissue.marrow_hu * 0.75, shell, tissue.grain_hu)
+        canvas.label(*surfaces["S1"], spine["S1"].number)
