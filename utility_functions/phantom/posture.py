@@ -136,6 +136,6 @@ def _wander(rng: np.random.Generator, count: int, deviation: float, keep: float)
 
 
 def _seated_atlas(atlas: Vertebra, axis: Vertebra, rng: np.random.Generator) -> Vertebra:
-    """C1 with its ring round the dens of C2."""
-    turned = axis.frame.axes @ rotation(rng.normal(4, 4), rng.normal(0, 2), rng.normal(0, 5))
-    return replace(atlas, frame=Frame(turned, axis.frame.out((0.0, -8.0, 16.5)), axis.scale))
+    """C1 with its ring round the dens of C2, which leans back."""
+    turned = axis.frame.axes @ rotation(rng.normal(13, 4), rng.normal(0, 2), rng.normal(0, 5))
+    return replace(atlas, frame=Frame(turned, axis.frame.out((0.0, -12.0, 18.0)), axis.scale))
