@@ -30,7 +30,11 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument(name, type=kind, help=f"{text} (default: as the preset says)")
     found.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate over the epochs")
     found.add_argument("--class-weights", type=float, nargs=2, metavar="W", help="detection: background and vertebra")
-    found.add_argument("--augment", choices=("none", "standard"), help="default: as the preset says")
+    found.add_argument(
+        "--augment",
+        choices=("none", "standard", "synth"),
+        help="synth: appearances drawn from the tissues of phantoms (default: as the preset says)",
+    )
     found.add_argument("--seed", type=int, default=1, help="default: 1")
     found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
@@ -42,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.inputs import check_inputs, with_class_weights
 
-    check_inputs(arguments.training, arguments.validation, arguments.model)  # before TensorFlow starts
+    check_inputs(
+        arguments.training, arguments.validation, arguments.model, arguments.augment
+    )  # before TensorFlow starts
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()

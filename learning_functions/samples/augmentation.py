@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from learning_functions.samples import warping
+from learning_functions.samples.appearance import Appearance
+from learning_functions.spec import OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Augmentation:
     contrast, brightness: relative and absolute change of the normalised intensities, at most.
     noise_deviation, blur_mm: standard deviations, at most; the noise in normalised intensities.
     ignore: the target of what comes in from beyond the border; it weighs 0.
+    appearance: draws the image from the sample's tissues, moved like all else; the changes of intensity, noise and
+        blur are then its own.
     """
 
     spacing_mm: tuple[float, ...]
@@ -47,6 +51,7 @@ class Augmentation:
     noise_deviation: float = 0.1
     blur_mm: float = 1.0
     ignore: int = 0
+    appearance: Appearance | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacing_mm", tuple(float(step) for step in self.spacing_mm))
@@ -63,18 +68,35 @@ class Augmentation:
         if self.flip_axis is not None and not 0 <= self.flip_axis < len(self.spacing_mm):
             raise ValueError(f"flip_axis is an axis of the sample. Received: {self.flip_axis}.")
 
+    def drawing(self, appearance: Appearance) -> Augmentation:
+        """This augmentation of space with drawn appearances."""
+        return replace(self, appearance=appearance, intensity=0.0, noise=0.0, blur=0.0)
+
     def __call__(
-        self, x: Any, y: Any, w: Any | None, seed: Any, fill: Any = -1.0
+        self,
+        x: Any,
+        y: Any,
+        w: Any | None,
+        seed: Any,
+        fill: Any = -1.0,
+        tissues: Any | None = None,
+        normalisation: Any = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
         """The changed sample.
 
         x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), taken from the nearest
         voxel. seed: two whole numbers. fill: the normalised intensity of air, for what lies beyond the border.
+        tissues (like x), normalisation (offset, scale): what an appearance is drawn from; needed with one.
         """
-        x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y)
-        w = None if w is None else tf.convert_to_tensor(w)
+        if (self.appearance is None) != (tissues is None):
+            raise ValueError(
+                f"Tissues belong to an appearance. Received: {'none' if tissues is None else 'some'} for "
+                f"{'none' if self.appearance is None else 'one'}."
+            )
+        x = tf.convert_to_tensor(x, tf.float32)
+        beside = [tf.convert_to_tensor(part) for part in (y, w, tissues) if part is not None]
         shape = tuple(x.shape[: len(self.spacing_mm)])
-        for part in (y,) if w is None else (y, w):
+        for part in beside:
             if x.shape.rank != len(shape) + 1 or tuple(part.shape[: len(shape)]) != shape:
                 raise ValueError(
                     f"Image (*shape, channels) and target (*shape) share {len(self.spacing_mm)} axes. "
@@ -82,10 +104,19 @@ class Augmentation:
                 )
         seeds = tf.unstack(tf.random.split(seed, 7))
         chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
-        x, y, w = self._flipped(x, y, w, chance[0])
+        beyond = [self.ignore, *([] if w is None else [0]), *([] if tissues is None else [OUTSIDE])]
+        look_seed = tf.random.fold_in(seed, 1)
+        parts = self._flipped((x, *beside), chance[0], 1 if tissues is None else 2)
         if self.turn > 0 or self.elastic > 0:
             turned, bent = chance[1] < self.turn, chance[2] < self.elastic
-            x, y, w = _if(turned | bent, lambda *now: self._warped(*now, turned, bent, seeds, fill), x, y, w)
+            seen = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(look_seed)
+            parts = tf.cond(
+                turned | bent, lambda: self._warped(parts, turned, bent, seeds, (fill, *beyond), seen), lambda: parts
+            )
+        x, y, *others = parts
+        w = None if w is None else others[0]
+        if self.appearance is not None:
+            x = self.appearance(x, others[-1], look_seed, normalisation)
         if self.blur > 0:
             deviation = self.blur_mm * tf.random.stateless_uniform([], seeds[3])
             x = tf.cond(chance[3] < self.blur, lambda: warping.blurred(x, self.spacing_mm, deviation), lambda: x)
@@ -99,20 +130,29 @@ class Augmentation:
             x = tf.cond(chance[5] < self.noise, drawn, lambda: x)
         return x, y, w
 
-    def _flipped(self, x: tf.Tensor, y: tf.Tensor, w: Any, chance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    def _flipped(self, parts: tuple[tf.Tensor, ...], chance: tf.Tensor, stacks: int) -> tuple[tf.Tensor, ...]:
+        """The parts mirrored where chosen; of a stack of slices, image and (two stacks) tissues have channels."""
         chosen = chance < self.flip
         if self.flip > 0 and self.flip_axis is not None:
             axis = [self.flip_axis]
-            x, y, w = _if(chosen, lambda *now: tuple(tf.reverse(part, axis) for part in now), x, y, w)
+            parts = tf.cond(chosen, lambda: tuple(tf.reverse(part, axis) for part in parts), lambda: parts)
         if self.flip > 0 and self.middle_channel is not None:
-            last = x.shape[-1] - 1
+            last = parts[0].shape[-1] - 1
             order = np.clip(2 * self.middle_channel - np.arange(last + 1), 0, last)
-            x = tf.cond(chosen, lambda: tf.gather(x, order, axis=-1), lambda: x)
-        return x, y, w
+            places = [0] if stacks == 1 else [0, len(parts) - 1]
+            mirrored = tf.cond(
+                chosen,
+                lambda: tuple(tf.gather(parts[place], order, axis=-1) for place in places),
+                lambda: tuple(parts[place] for place in places),
+            )
+            parts = (mirrored[0], *parts[1 : len(parts) - stacks + 1], *mirrored[1:])
+        return parts
 
-    def _warped(self, *arguments: Any) -> tuple[Any, ...]:
-        *parts, turned, bent, seeds, fill = arguments
-        x = parts[0]
+    def _warped(
+        self, parts: tuple[tf.Tensor, ...], turned: Any, bent: Any, seeds: Any, beyond: Any, seen: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        """Image, then what is taken from the nearest voxel, each with what lies beyond; the image only where seen."""
+        x, *beside = parts
         rank = len(self.spacing_mm)
         shape = x.shape[:rank]
         drawn = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
@@ -125,12 +165,6 @@ class Augmentation:
                 place + amount * part for place, amount, part in zip(places, amounts, tf.unstack(field), strict=True)
             ]
         inside = warping.is_inside(places, shape)
-        warped = [warping.linear(x, places, inside, fill), warping.nearest(parts[1], places, inside, self.ignore)]
-        return (*warped, *(warping.nearest(part, places, inside, 0) for part in parts[2:]))
-
-
-def _if(chosen: tf.Tensor, change: Any, x: tf.Tensor, y: tf.Tensor, w: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """The parts changed where chosen; weights only where there are any."""
-    parts = (x, y) if w is None else (x, y, w)
-    changed = tf.cond(chosen, lambda: tuple(change(*parts)), lambda: parts)
-    return (*changed, None) if w is None else tuple(changed)
+        x = tf.cond(seen, lambda: warping.linear(x, places, inside, beyond[0]), lambda: x)
+        moved = (warping.nearest(part, places, inside, out) for part, out in zip(beside, beyond[1:], strict=True))
+        return (x, *moved)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import tensorflow as tf
 
+from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.order import EpochReader
 from learning_functions.samples.store import SampleStore
-
-Augment = Callable[..., tuple[Any, Any, Any]]
 
 
 def epoch_batches(
@@ -20,7 +16,7 @@ def epoch_batches(
     epoch: int,
     seed: int,
     shuffle: bool,
-    augment: Augment | None = None,
+    augment: Augmentation | None = None,
     target_dtype: str | None = None,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
@@ -28,12 +24,17 @@ def epoch_batches(
 
     Order and augmentation depend on the seed and the epoch alone, so that a run gone on with sees what it would have
     seen. ``batch`` is that of all devices together; see EpochReader for where it does not divide
-    the samples. augment: see Augmentation.__call__.
+    the samples. Tissues are read where the augmentation draws appearances from them.
     """
-    reader = EpochReader(store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder)
+    drawing = augment is not None and augment.appearance is not None
+    reader = EpochReader(
+        store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=drawing
+    )
     stored = [(store.input_dtype, store.input_shape), (store.target_dtype, store.target_shape)]
     if store.weight_dtype is not None:
         stored.append((store.weight_dtype, store.weight_shape))
+    if drawing:
+        stored.append(("uint8", store.input_shape))
     kinds = [*stored, ("float64", (2,)), ("int64", ())]
     low, high = store.spec.window
 
@@ -43,6 +44,7 @@ def epoch_batches(
 
     def prepare(*arrays: tf.Tensor) -> tuple[tf.Tensor, ...]:
         x, y, *w, normalisation, numbers = arrays
+        tissues = [w.pop()] if drawing else []
         normalisation = tf.cast(normalisation, tf.float32)
         offset, scale = (
             tf.reshape(part, [-1] + [1] * len(store.input_shape)) for part in tf.unstack(normalisation, axis=1)
@@ -55,11 +57,13 @@ def epoch_batches(
             signature = tuple(tf.TensorSpec(part.shape[1:], part.dtype) for part in (x, y, *w))
 
             def one(sample: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-                *parts, sample_seed, fill = sample
-                changed = augment(parts[0], parts[1], parts[2] if w else None, sample_seed, fill)
-                return tuple(changed[: len(parts)])
+                (image, target, *weights), sample_seed, fill, of_scan, *map_of = sample
+                seen = map_of[0] if drawing else None
+                changed = augment(image, target, weights[0] if w else None, sample_seed, fill, seen, of_scan)
+                return tuple(changed[: len(signature)])
 
-            x, y, *w = tf.map_fn(one, (x, y, *w, seeds, air), fn_output_signature=signature)
+            given = ((x, y, *w), seeds, air, normalisation, *tissues)
+            x, y, *w = tf.map_fn(one, given, fn_output_signature=signature)
         return (x, y if target_dtype is None else tf.cast(y, target_dtype), *w)
 
     # One reader, in order; batches are prepared side by side, and none is out of turn.

@@ -125,4 +125,28 @@ def blurred(values: tf.Tensor, spacing_mm: Sequence[float], deviation_mm: tf.Ten
         apart = (np.arange(size)[:, None] - np.arange(size)) * step
         band = tf.exp(-0.5 * tf.square(tf.constant(apart, tf.float32) / tf.maximum(deviation_mm, 1e-3)))
         bands.append(band / tf.reduce_sum(band, axis=1, keepdims=True))
-    return tf.transpose(along_axes(values, bands), [*range(1, rank + 1), 0])
+    return back_in_order(along_axes(values, bands), rank)
+
+
+def back_in_order(values: tf.Tensor, rank: int) -> tf.Tensor:
+    """(channels, *shape), as along_axes() leaves it, as (*shape, channels)."""
+    return tf.transpose(values, [*range(1, rank + 1), 0])
+
+
+def coarser(size: int, deviation: tf.Tensor, apart: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """The matrix (size, size) that blurs one axis, samples it every ``apart`` voxels and interpolates linearly between.
+
+    deviation: of the blur, in voxels; slices that are further apart are as much thicker. start: from 0 to 1, where the
+    first slice lies. Without blur and 1 apart it is the identity.
+    """
+    voxel = tf.range(size, dtype=tf.float32)
+    place = (voxel - start * (apart - 1)) / apart
+    before = tf.floor(place)
+    profile = tf.sqrt(tf.square(deviation) + 0.12 * (tf.square(apart) - 1))
+    profile = tf.maximum(profile, tf.where(apart > 1, 0.2, 1e-3))
+    bands = []
+    for share, number in ((1 - (place - before), before), (place - before, before + 1)):
+        centre = tf.clip_by_value(start * (apart - 1) + number * apart, 0.0, size - 1.0)
+        band = tf.exp(-0.5 * tf.square((voxel - centre[:, None]) / profile))
+        bands.append(share[:, None] * band / tf.reduce_sum(band, axis=1, keepdims=True))
+    return bands[0] + bands[1]

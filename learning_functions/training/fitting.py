@@ -16,13 +16,15 @@ import keras
 
 from learning_functions.running.model_file import save_model
 from learning_functions.running.plain_errors import in_plain_words
+from learning_functions.samples.appearance import Appearance
+from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.batches import epoch_batches
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.devices import precision
 from learning_functions.training.epoch_bar import EpochBar
-from learning_functions.training.inputs import check_inputs
+from learning_functions.training.inputs import augmentation_kind, check_inputs
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.plots import curves
 from utility_functions.reporting.versions import versions
@@ -58,7 +60,7 @@ def train(
     training: Training,
 ) -> Progress:
     """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5)."""
-    store, validation = check_inputs(training_path, validation_path, model_path)
+    store, validation = check_inputs(training_path, validation_path, model_path, training.augment)
     task = load_task(store.task)
     settings = change(Settings.from_json(store.settings))
     objective = task.objective(settings)
@@ -77,8 +79,8 @@ def train(
         network = new_network(task, settings, objective, training, store)
         progress = Progress(run=run)  # an earlier run's networks go when this one's first epoch is kept
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
-    augmentation = task.augmentation(settings) if _augment(settings, training) == "standard" else None
     with in_plain_words("use a smaller --batch or fewer --filters"):
+        augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), store)
         _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
     best = checkpoints.load(progress.best_epoch, training.mixed_precision)
     with precision(mixed=False):  # whatever it was trained in
@@ -111,8 +113,13 @@ def new_network(
     return network
 
 
-def _augment(settings: Settings, training: Training) -> str:
-    return training.augment or str(settings.options["augment"])
+def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore) -> Augmentation | None:
+    if kind == "none":
+        return None
+    standard: Augmentation = task.augmentation(settings)
+    if kind == "standard":
+        return standard
+    return standard.drawing(Appearance.of(settings.spec, store.tissue_names, standard.spacing_mm))
 
 
 def _fit(
@@ -120,7 +127,7 @@ def _fit(
     stores: tuple[SampleStore, SampleStore],
     settings: Settings,
     objective: Objective,
-    augmentation: Any,
+    augmentation: Augmentation | None,
     training: Training,
     checkpoints: Checkpoints,
     progress: Progress,
@@ -168,7 +175,7 @@ def _run_identity(
     identity = {
         "settings": settings.to_json(),
         "seed": training.seed,
-        "augment": _augment(settings, training),
+        "augment": augmentation_kind(settings, training.augment),
         "mixed_precision": training.mixed_precision,
         "samples": [[each.count, each.seed, each.split, each.case_ids] for each in (store, validation)],
     }
@@ -192,7 +199,7 @@ def _card(
             "samples": {"training": store.count, "validation": validation.count},
             "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
             "seed": training.seed,
-            "augment": _augment(settings, training),
+            "augment": augmentation_kind(settings, training.augment),
             "mixed_precision": training.mixed_precision,
             "seconds": sum(row["seconds"] for row in progress.history),
         },

@@ -11,16 +11,38 @@ from learning_functions.task import Settings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import require_writable
 
+AUGMENTATIONS = ("none", "standard", "synth")
+"""What is done to samples: nothing, changes of shape and brightness, or appearances drawn from tissues."""
 
-def check_inputs(training_path: Path, validation_path: Path, model_path: Path) -> tuple[SampleStore, SampleStore]:
-    """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin."""
+
+def check_inputs(
+    training_path: Path, validation_path: Path, model_path: Path, augment: str | None = None
+) -> tuple[SampleStore, SampleStore]:
+    """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
+
+    augment: one of AUGMENTATIONS, None for the preset's.
+    """
     stores = open_store(training_path), open_store(validation_path)
     check_same_task(*stores)
+    kind = augmentation_kind(Settings.from_json(stores[0].settings), augment)
+    if kind == "synth" and not stores[0].has_tissues:
+        raise ValueError(
+            "Appearances are drawn from the tissues of phantoms, and these samples have none: use --augment standard "
+            f"or cut them from phantoms. Received: {training_path}."
+        )
     for store in stores:
         if store.split == "testing":
             raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
     require_place(model_path)
     return stores
+
+
+def augmentation_kind(settings: Settings, augment: str | None) -> str:
+    """The augmentation asked for, or the preset's; one of AUGMENTATIONS."""
+    kind = augment or str(settings.options.get("augment", "none"))
+    if kind not in AUGMENTATIONS:
+        raise ValueError(f"Samples are augmented by {', '.join(AUGMENTATIONS)}. Received: {kind!r}.")
+    return kind
 
 
 def require_place(model_path: Path) -> None:

@@ -13,6 +13,7 @@ from learning_functions.spec import Spec
 
 tf = pytest.importorskip("tensorflow")
 
+from learning_functions.samples.appearance import Appearance  # noqa: E402
 from learning_functions.samples.augmentation import Augmentation  # noqa: E402
 from learning_functions.samples.batches import epoch_batches  # noqa: E402
 from learning_functions.samples.sequence import SampleSequence  # noqa: E402
@@ -114,3 +115,26 @@ def test_a_batch_has_a_sample_and_epochs_count_from_zero(tmp_path: Path) -> None
     for batch, epoch in ((0, 0), (1, -1)):
         with pytest.raises(ValueError, match="Received"):
             epoch_batches(store, batch, epoch=epoch, seed=1, shuffle=True)
+
+
+def test_appearances_are_drawn_from_the_tissues_of_each_sample(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    with SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC, tissue_names=("fat", "rib shell")) as writer:
+        for number in range(4):
+            raw = rng.integers(-900, 1400, (4, 5, 6, 1)).astype(np.int16)
+            target, weights = np.full((4, 5, 6), number, np.uint8), np.full((4, 5, 6), number / 4, np.float16)
+            map_of = np.full((4, 5, 6, 1), number % 2, np.uint8)
+            writer.append(raw, target, weights, normalisation=(300, 0.01), case_id=str(number), tissues=map_of)
+    store = open_store(tmp_path / "s.h5")
+    plain = dict.fromkeys(("flip", "turn", "elastic"), 0.0)
+    look = Appearance.of(SPEC, store.tissue_names, (1, 1, 1), kept=0, mixed=0, ct=1, bias=0, gamma=0, noise=0)
+    augment = Augmentation((1, 1, 1), **plain).drawing(look)
+    once, again, later = (batches(store, 4, augment=augment, epoch=epoch, shuffle=False) for epoch in (1, 1, 2))
+    (x, y, w), (same, _, _), (other, _, _) = once[0], again[0], later[0]
+    np.testing.assert_array_equal(x, same)
+    assert not np.array_equal(x, other)
+    np.testing.assert_array_equal(w, y / 4)
+    assert (x[1::2].mean(axis=(1, 2, 3)) > x[::2].mean(axis=(1, 2, 3))).all(), "bone is brighter than fat"
+    keep = Augmentation((1, 1, 1), **plain, intensity=0, noise=0, blur=0)
+    stored_as = batches(store, 4, augment=keep, shuffle=False)[0]
+    np.testing.assert_array_equal(stored_as[0], batches(store, 4, shuffle=False)[0][0])

@@ -1,0 +1,60 @@
+"""Training on drawn appearances: from phantoms that were never stored, and refused where there are no tissues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import train as script
+from learning_functions.running.trained_model import TrainedModel
+from learning_functions.samples.generation import cases_of_one_split, generate
+from learning_functions.training.fitting import Training, train
+from learning_functions.training.inputs import augmentation_kind, check_inputs
+from tests.tiny import tiny_settings, write_samples
+
+
+@pytest.fixture(scope="module", params=["detection", "identification"])
+def streamed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Sample files of phantoms of two seeds."""
+    folder = tmp_path_factory.mktemp("samples")
+    paths = folder / "training.h5", folder / "validation.h5"
+    for seed, path in enumerate(paths):
+        cases = cases_of_one_split(Path("phantom:2:lumbar"), None, phantom_seed=seed)
+        generate(request.param, cases, path, tiny_settings(request.param), seed=seed, workers=1)
+    return paths
+
+
+def test_a_network_learns_from_drawn_appearances(streamed: tuple[Path, Path], tmp_path: Path) -> None:
+    weights = []
+    for name in ("one", "again"):
+        progress = train(*streamed, tmp_path / f"{name}.h5", lambda told: told, Training(augment="synth"))
+        assert np.isfinite(progress.history[0]["loss"]) and np.isfinite(progress.history[0]["val_loss"])
+        model = TrainedModel.load(tmp_path / f"{name}.h5")
+        assert model.card["training"]["augment"] == "synth"
+        weights.append(progress.history[0]["loss"])
+    assert weights[0] == pytest.approx(weights[1], rel=1e-3), "the seed draws the appearances"
+
+
+def test_samples_without_tissues_are_refused_in_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    paths = write_samples("detection", tmp_path)
+    with pytest.raises(ValueError, match="use --augment standard or cut them from phantoms"):
+        check_inputs(*paths, tmp_path / "model.h5", "synth")
+    capfd.readouterr()
+    assert script.main([*map(str, paths), str(tmp_path / "model.h5"), "--augment", "synth"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("error: Appearances are drawn") and said.count("\n") == 1
+    assert not (tmp_path / "model.h5").exists()
+
+
+def test_the_preset_says_what_is_done_unless_asked_otherwise(tmp_path: Path) -> None:
+    settings = tiny_settings("detection")
+    drawing = settings.changed(options={**settings.options, "augment": "synth"})
+    assert [augmentation_kind(drawing, asked) for asked in (None, "none", "standard")] == ["synth", "none", "standard"]
+    paths = write_samples("detection", tmp_path, drawing)
+    with pytest.raises(ValueError, match="have none"):
+        check_inputs(*paths, tmp_path / "model.h5")
+    check_inputs(*paths, tmp_path / "model.h5", "standard")
+    with pytest.raises(ValueError, match="Received: 'spam'"):
+        augmentation_kind(settings, "spam")
