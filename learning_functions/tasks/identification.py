@@ -13,7 +13,7 @@ from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.parts import BODY, DISC, column_of
+from utility_functions.anatomy.parts import BODY, column_of
 from utility_functions.anatomy.refinement import refined
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
@@ -193,10 +193,13 @@ def predict(
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
         return findings.having(landmarks=Landmarks.empty(), instances=empty)
     levels = regress_slices(network, settings, image, detection, air, running)
-    votes = published_votes if running.votes == "published" else ordered_votes
-    named = votes(levels, detection)
-    if running.votes == "ordered" and findings.detection is not None and (findings.detection.voxels == DISC).any():
-        named = refined(named, findings.detection.voxels == BODY)
+    parts = findings.detection.voxels if findings.detection is not None else detection.voxels
+    if running.votes == "published":
+        named = published_votes(levels, detection)
+    elif (parts > BODY).any():
+        named = refined(ordered_votes(levels, detection, parts), parts == BODY)
+    else:
+        named = ordered_votes(levels, detection)
     findings = findings.having(landmarks=named.landmarks, instances=named.instances)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.labels import name_of_regressed_level
+from utility_functions.anatomy.labels import name_of_regressed_level, regressed_level
 from utility_functions.anatomy.measures import usual_half_height_mm
 
 LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.55, 1.6
@@ -34,13 +34,17 @@ class Chain(NamedTuple):
 
 
 def best_chain(
-    votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float, cost_of_dropping: float
+    votes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    spacing_mm: float,
+    cost_of_dropping: float,
+    border_costs: NDArray[np.float64] | None = None,
 ) -> Chain:
     """The chain of levels, from the top down, that explains the slices at the least cost; exact.
 
     votes: per slice and level the cost (slices, levels) of calling the slice that level (levels count from 1), and
         the number of votes per slice.
     cost_of_dropping: per vote in slices left out above or below the chain.
+    border_costs: what it costs to end one level and begin the next before each slice (slices + 1); S1-S2 costs none.
 
     A semi-Markov chain: each level follows the one above it, and costs more the more its height departs from the
     usual one. A chain may begin and end anywhere; its first and last level may be cut.
@@ -58,6 +62,10 @@ def best_chain(
     inner = np.where((part >= LOWEST_HEIGHT) & (part <= HIGHEST_HEIGHT), departure, np.inf)
     outer = np.where(part <= HIGHEST_HEIGHT, np.where(part > 1, departure, 0.0), np.inf)
 
+    borders = (
+        np.zeros((slices + 1, levels - 1)) if border_costs is None else np.repeat(border_costs[:, None], levels - 1, 1)
+    )
+    borders[:, (regressed_level("S1") or levels) - 1 :] = 0.0
     best = np.full((slices + 1, levels), np.inf)  # least cost of a chain whose last run, whole, ends at the border
     origin = np.zeros((slices + 1, levels), int)  # that run's height; negative when it is the first of its chain
     finish = dropped[-1]  # everything dropped
@@ -67,7 +75,7 @@ def best_chain(
         start = stop - height
         own = (below[stop] - below[start]).T  # (levels, heights)
         above = np.full(own.shape, np.inf)
-        above[1:] = best[start, :-1].T
+        above[1:] = (best[start, :-1] + borders[start]).T
         following = above + own
         leading = dropped[start] + own + outer[:, : len(height)]
         whole = following + inner[:, : len(height)]
