@@ -12,7 +12,7 @@ from utility_functions.phantom.shapes import Shape, Vector, capsule, ellipsoid
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.torso import Torso
 
-LOOPS = 64
+LOOPS = 84
 
 
 def paint_bowel(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
@@ -37,7 +37,7 @@ def _paint_loops(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         share, turn, far = (i + rng.random()) / LOOPS, 2.4 * i + rng.normal(0, 0.5), np.sqrt(rng.uniform(0.0, 1.0))
         radius = float(rng.uniform(8, 14)) * s * collapsed
         bend, kind, hu = rng.normal(0, 1, (3, 3)), rng.random(), float(rng.uniform(5, 60))
-        level_share, stretch = float(rng.uniform(-1.1, 1.1)), float(rng.uniform(12, 24)) * s
+        level_share, stretch = float(rng.uniform(-1.1, 1.1)), float(rng.uniform(14, 30)) * s
         place = _spot(torso, low + share * (high - low), 0.55 * far * np.cos(turn), 0.30 + 0.48 * far * np.sin(turn))
         path = curve(place + np.cumsum(bend / np.linalg.norm(bend, axis=1)[:, None] * stretch, axis=0), 9.0 * s)
         found = packed(canvas, torso, tube(path, radius), 1.0, 4.0)

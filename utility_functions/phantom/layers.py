@@ -115,7 +115,7 @@ def _septa(waves: list[list[Field]], part: slice, sheath: Field, fatty: float) -
     for i, (across, along, up) in enumerate(waves):
         phase = across[part][:, None, None] + (along[:, None] + up[None, :])[None]
         if i == 0:
-            phase = F32(0.35) * phase + np.minimum(sheath, F32(34)) * F32(np.pi / 11)
+            phase = F32(0.35) * phase + np.minimum(sheath, F32(34)) * F32(np.pi / 13)
         sheet = np.abs(np.sin(phase))
-        kept = kept * np.clip(F32(0.74 - 0.34 * fatty) + sheet * F32(0.9), 0, 1)
+        kept = kept * np.clip(F32(0.84 - 0.34 * fatty) + sheet * F32(0.8), 0, 1)
     return kept

@@ -91,8 +91,6 @@ def _paint_shoulders(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue)
     frame = level_frame(spine, "T3")
     notch = frame.into(sternum_path(spine, torso)[0])
     for side in SIDES:
-        for radius, name, hu in ((46.0, "fat", tissue.fat_hu), (39.0, "muscle", tissue.muscle_hu)):  # raised arms
-            canvas.fill(frame, [capsule((side * 166, 4, 0), (side * 190, 8, 220), radius)], name, hu, grain=6)
         blade, collar, arm = shoulder_solids(side, notch)
         _paint(canvas, "shoulder", frame, collar, tissue, (0.8, 0.8))
         _paint(canvas, "shoulder", frame, blade, tissue, (0.6, 0.7))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.phantom.anatomy import Spine, Vertebra
+from utility_functions.phantom.arms import paint_arms
 from utility_functions.phantom.bones import paint_joints, paint_sacrum, paint_vertebrae, vertebra_surfaces
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.discs import paint_discs
@@ -25,6 +26,7 @@ def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Gen
     """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
     tissue = draw_tissue(rng)
     paint_layers(canvas, spine, torso, tissue, rng)
+    paint_arms(canvas, spine, torso, tissue, rng)
     paint_organs(canvas, spine, torso, tissue, rng)
     paint_muscles(canvas, spine, tissue, rng)
     paint_canal(canvas, spine, tissue)

@@ -117,7 +117,7 @@ def sternum_solids(path: Vector) -> list[list[Shape]]:
 
 
 def shoulder_solids(side: float, notch: Vector) -> list[list[Shape]]:
-    """Shoulder blade, collar bone and upper arm of one side, apart, in an upright frame at the centre of T3.
+    """Shoulder blade, collar bone and head of the arm of one side, apart, in an upright frame at the centre of T3.
 
     notch: where the collar bone meets the breastbone, in that frame.
     """
@@ -145,6 +145,5 @@ def shoulder_solids(side: float, notch: Vector) -> list[list[Shape]]:
         [
             ellipsoid(at(173, 2, 10), 23),
             ellipsoid(at(186, 10, 12), (11, 12, 14)),
-            capsule(at(174, 3, 4), at(186, 6, 190), 14, 11),
         ],
     ]

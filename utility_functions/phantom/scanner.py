@@ -25,6 +25,7 @@ from utility_functions.phantom.field_of_view import (
 from utility_functions.phantom.imaging import draw_scanner, image, through_slices
 from utility_functions.phantom.painting import atlas_centre, paint_patient
 from utility_functions.phantom.posture import draw_spine, rotation
+from utility_functions.phantom.surroundings import paint_surroundings
 from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.torso import draw_torso
 
@@ -88,6 +89,7 @@ def make_phantom(
     canvas = _canvas(field, spacing, slices.axis, planes)
     canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
     paint_patient(canvas, spine, torso, look)
+    paint_surroundings(canvas, torso, look)
     if look.random() < 0.75:
         paint_couch(canvas, torso, look)
     canvas.finished()
