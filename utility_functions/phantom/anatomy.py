@@ -1,15 +1,16 @@
 """The spine as numbers: sizes per level, its curve, and the frame of every vertebra of one patient.
 
 Sizes are rounded from published morphometry of dried and cadaver spines: Panjabi et al., Spine 1991;16:861 (cervical)
-and 888 (thoracic), Spine 1992;17:299 (lumbar); Gilad & Nissan, Spine 1986;11:154. Spinous and transverse processes are
-smoothed between levels, and small bodies widened by up to 6 % to the outlines of VerSe label maps. Steps and
-inclinations between body centres were measured on 1,947 CT scans of the VID data set (Buergin et al. 2023, ImFusion,
-CC BY-SA 4.0); C2-C3 is VerSe's 18.5 mm.
+and 888 (thoracic), Spine 1992;17:299 (lumbar); Berry et al., Spine 1987;12:362; Gilad & Nissan, Spine 1986;11:154.
+Spinous and transverse processes are smoothed between levels, and small bodies widened by up to 6 % to the outlines of
+VerSe label maps. Steps and inclinations between body centres were measured on 1,947 CT scans of the VID data set
+(Buergin et al. 2023, ImFusion, CC BY-SA 4.0); C2-C3 is VerSe's 18.5 mm.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,27 @@ SIZES: dict[str, LevelSize] = {
     "L6": LevelSize(51.5, 35.0, 27.0, 18.5, 18.0, 92.0, 16.5, 22.0, 15.0, 33.5, -26.0, 0.29),
     "S1": LevelSize(50.0, 33.0, 29.0, 16.0, 20.0, 110.0, 12.0, 30.0, 14.0, 26.0, -45.0, 0.05),
 }
+
+
+def draw_sizes(rng: np.random.Generator, names: Sequence[str]) -> list[LevelSize]:
+    """The sizes of one patient's levels: of a woman or a man, with proportions that hold for the whole spine.
+
+    Steps, inclinations and discs stay those of SIZES. Women's bodies are about 8 % narrower and shallower than men's of
+    the same height and their processes shorter, their canals hardly so (Gilad & Nissan 1986; Masharawi et al., Spine
+    2008;33:E590). Proportions of single levels differ less than those of patients.
+    """
+    sex = 0.04 if rng.random() < 0.5 else -0.04
+    spread = {"width": 0.035, "depth": 0.035, "canal_width": 0.05, "canal_depth": 0.06, "pedicle_width": 0.1}
+    spread |= {"span": 0.05, "spinous": 0.08, "spinous_height": 0.09, "slope": 0.12}
+    by_sex = {"width": 1.0, "depth": 1.0, "canal_width": 0.3, "canal_depth": 0.2, "pedicle_width": 1.2}
+    by_sex |= {"span": 1.0, "spinous": 1.0, "spinous_height": 1.0, "slope": 0.0}
+    whole = {part: 1 + sex * by_sex[part] + rng.normal(0, deviation) for part, deviation in spread.items()}
+    sizes = []
+    for name in names:
+        single = {part: whole[part] * (1 + rng.normal(0, 0.4 * deviation)) for part, deviation in spread.items()}
+        size = SIZES[name]
+        sizes.append(replace(size, **{part: getattr(size, part) * max(factor, 0.6) for part, factor in single.items()}))
+    return sizes
 
 
 @dataclass(frozen=True, eq=False)

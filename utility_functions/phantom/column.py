@@ -11,12 +11,15 @@ from utility_functions.phantom.shapes import Shape, bar, ellipsoid, endplate_bod
 TAPER = {"C": (0.0, 0.02), "T": (0.28, 0.08), "L": (0.10, 0.05), "S": (0.1, 0.03)}
 
 
+def taper_of(vertebra: Vertebra) -> float:
+    """Share by which the front of its body is narrower than the middle."""
+    return 0.1 if vertebra.name in ("T1", "T2", "T12", "T13") else TAPER[vertebra.name[0]][0]
+
+
 def body_solid(vertebra: Vertebra, lips: float = 0.0) -> Shape:
     """The vertebral body with its waist, end plates and rims."""
     size = vertebra.size
-    taper, notch = TAPER[vertebra.name[0]]
-    if vertebra.name in ("T1", "T2", "T12", "T13"):
-        taper = 0.1
+    taper, notch = taper_of(vertebra), TAPER[vertebra.name[0]][1]
     if vertebra.name in ("L4", "L5", "L6"):
         notch = 0.0
     return endplate_body(
@@ -34,7 +37,13 @@ def body_solid(vertebra: Vertebra, lips: float = 0.0) -> Shape:
 
 
 def spinous_solids(
-    vertebra: Vertebra, root_y: float, root_z: float, tip_share: float, half_width: float, knob: float = 1.25
+    vertebra: Vertebra,
+    root_y: float,
+    root_z: float,
+    tip_share: float,
+    half_width: float,
+    knob: float = 1.25,
+    root_share: float = 1.0,
 ) -> list[Shape]:
     """The spinous process from the back of the arch down the slope of its level, with a thicker tip."""
     size = vertebra.size
@@ -47,7 +56,7 @@ def spinous_solids(
     across = np.array([0.0, -np.sin(slope), np.cos(slope)])
     knob_half = half * tip_share * 0.9
     return [
-        upright_plate(root, tip, half, half * tip_share, half_width * 0.8),
+        upright_plate(root, tip, half * root_share, half * tip_share, half_width * 0.8),
         bar(tip - across * knob_half * 0.3, tip + across * knob_half * 0.3, (knob_half, half_width * knob)),
-        ellipsoid(root + down * 2, (half_width * 2.0, 4.0, half * 0.9)),
+        ellipsoid(root + down * 2, (half_width * 2.0, 4.0, half * 0.9 * root_share)),
     ]

@@ -17,8 +17,9 @@ from utility_functions.phantom.tissue import TISSUE_CODES
 
 SIDES = (-1.0, 1.0)
 F32 = np.float32
-DIRECTIONS, REACH_MM, BIN_MM, SLAB_MM = 56, 120.0, 1.0, 2.5
+DIRECTIONS, REACH_MM, BIN_MM, SLAB_MM = 56, 105.0, 1.0, 2.5
 """Directions in which streaks run, how far they reach, how finely shadows are sampled, and how thick slabs are."""
+FINER = 3
 STRENGTH, NOISE = 280.0, 2.5
 """HU mm lost to beam hardening for each mm of metal squared, and how noisy rays through metal are beside it."""
 
@@ -178,18 +179,16 @@ def _smear(
         near = np.flatnonzero(np.abs(along - middle[axis]) < REACH_MM)
         boxes.append(slice(int(near[0]), int(near[-1]) + 1))
     fine = [canvas.axis(axis)[boxes[axis]] - F32(middle[axis]) for axis in (0, 1)]
-    steps = [max(1.6, float(canvas.spacing[axis])) for axis in (0, 1)]
+    steps = [max(1.8, float(canvas.spacing[axis])) for axis in (0, 1)]
     coarse = [
         F32(a[0]) + F32(d) * np.arange(int(np.ptp(a) / d) + 2, dtype=F32) for a, d in zip(fine, steps, strict=True)
     ]
     total: Field = np.zeros((len(coarse[0]), len(coarse[1])), F32)
-    half = F32(profiles.shape[1] // 2)
+    bins, finer = np.arange(profiles.shape[1]), np.arange(FINER * profiles.shape[1]) / FINER
     for profile, angle in zip(profiles, angles, strict=True):
-        place = F32(np.cos(angle) / BIN_MM) * coarse[0][:, None] + F32(np.sin(angle) / BIN_MM) * coarse[1] + half
-        low = place.astype(np.int32)
-        share = place - low
-        start = profile[low]
-        total += start + share * (profile[low + 1] - start)
+        cosine, sine = (F32(FINER * share / BIN_MM) for share in (np.cos(angle), np.sin(angle)))
+        place = (cosine * coarse[0] + F32(FINER * (len(profile) // 2) + 0.5))[:, None] + sine * coarse[1]
+        total += np.interp(finer, bins, profile).astype(F32)[place.astype(np.int32)]
     far = np.hypot(coarse[0][:, None], coarse[1][None, :])
     total *= F32(np.pi / len(angles)) * np.clip((REACH_MM - far) / 30, 0, 1).astype(F32)
     rows, columns = (_weights(a, b) for a, b in zip(fine, coarse, strict=True))

@@ -109,7 +109,7 @@ def _harden_plate(canvas: Canvas, spine: Spine, vertebra: Vertebra, end: float, 
     """Bone below a worn disc's end plate, dense over a part of it."""
     size, half = vertebra.size, vertebra.height / vertebra.scale / 2
     rng = spine.pathology.details(vertebra.number, 5, int(end + 1))
-    deep = rng.uniform(2.5, 6.0)
+    deep = rng.uniform(3.0, 9.0)
     middle = np.array(
         [rng.normal(0, 0.15) * size.width, rng.normal(0.05, 0.15) * size.depth, end * (half - 0.3 * deep)]
     )

@@ -117,14 +117,14 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
     """What a patient with these levels (C1 to S1) suffers from; ``thin_last_disc`` above a transitional sacrum."""
     age = float(rng.beta(1.5, 1.1))
     porosity = float(rng.uniform(0.25, 1)) if rng.random() < 0.02 + 0.22 * age**2 else 0.0
-    density = float(rng.uniform(150, 600)) if rng.random() < 0.012 else 0.0
+    density = float(rng.uniform(100, 400)) if rng.random() < 0.008 else 0.0
     discs = _draw_discs(rng, names, age, thin_last_disc)
     fractures = _draw_fractures(rng, names, porosity)
     bridges, thin = _draw_bridges(rng, names, age)
     spurs = {
         name: float(rng.uniform(2, 8))
         for name in names[1:-1]
-        if rng.random() < 0.25 * age**2 + (0.3 if name in discs and discs[name].loss > 0.25 else 0)
+        if rng.random() < 0.25 * age**2 + (0.5 if discs[name].loss > 0.3 else 0)
     }
     swollen = rng.random() < 0.14 * age
     facets = {
@@ -151,9 +151,14 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
 
 def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin_last: bool) -> dict[str, Disc]:
     discs = {}
+    severe = rng.random() < 0.05 + 0.3 * age**2  # most discs of the loins or of the neck are worn out
+    part, narrow = ("C" if rng.random() < 0.3 else "L"), rng.uniform(0.45, 0.65)
     for name in names[1:-1]:
-        worn = rng.random() < (WEARING.get(name, 0.15) if name != names[-2] else 0.5) * age
-        loss, gas, plates = rng.uniform(0.12, 0.75), rng.random(), rng.random()
+        chance, least = WEARING.get(name, 0.15) if name != names[-2] else 0.5, 0.12
+        if severe and (name[0] == part or name in ("T11", "T12", "T13")):
+            chance, least = 0.8 / max(age, 0.4), narrow - 0.15
+        worn = rng.random() < chance * age
+        loss, gas, plates = rng.uniform(least, max(0.75, least + 0.2)), rng.random(), rng.random()
         chalky, area = rng.random() < 0.03 * age, rng.uniform(0.2, 0.8, 2)
         nodes = tuple(
             (float(rng.uniform(-0.4, 0.4)), float(rng.uniform(-0.5, 0.4)), float(rng.uniform(2.5, 7)), int(way))
@@ -162,9 +167,9 @@ def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin
         discs[name] = Disc(
             loss=float(loss) if worn else 0.0,
             nucleus_hu=float(rng.normal(-12, 8)) * (0.3 if worn else 1.0),
-            gas=float(area[0]) if worn and gas < 0.3 else 0.0,
+            gas=float(area[0]) if worn and gas < 0.1 + 0.5 * loss else 0.0,
             calcified=float(area[1]) if chalky else 0.0,
-            sclerosis=float(rng.uniform(60, 350)) if worn and plates < 0.4 * loss + 0.1 else 0.0,
+            sclerosis=float(rng.uniform(80, 420)) if worn and plates < 0.8 * loss else 0.0,
             nodes=nodes,
         )
     block = rng.random() < 0.018
@@ -219,7 +224,7 @@ def _draw_lesions(rng: np.random.Generator, names: Sequence[str]) -> tuple[Lesio
     radius = float(rng.uniform(6, 20))
     if single < 0.055:
         lesions.append(Lesion(level, "haemangioma", place, radius, float(rng.uniform(-40, 40))))
-    elif single < 0.062:
+    elif single < 0.059:
         lesions.append(Lesion(level, "ivory", hu=float(rng.uniform(500, 900))))
     elif single < 0.07:
         lesions.append(Lesion(level, "pagetic"))

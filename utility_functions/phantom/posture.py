@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.anatomy import SIZES, LevelSize, Spine, Vertebra
+from utility_functions.phantom.anatomy import LevelSize, Spine, Vertebra, draw_sizes
 from utility_functions.phantom.curves import draw_lean, draw_side
-from utility_functions.phantom.pathology import Pathology, draw_pathology
+from utility_functions.phantom.pathology import WEARING, Pathology, draw_pathology
 from utility_functions.phantom.shapes import Frame
 from utility_functions.phantom.variants import Variant, draw_variant
 
@@ -17,8 +17,8 @@ FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """Mean lean of the first sacral segment's own axis in degrees."""
-SOUND = 1.09
-"""Height of sound discs over the measured mean, which includes worn ones."""
+SOUND = 0.26
+"""What sound discs are higher than the measured mean, which includes worn ones, for each chance of wear."""
 COMPENSATED = 0.45
 """Share of a wedged fracture's angle that the levels beside it take back."""
 
@@ -43,7 +43,7 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
     if healthy:
         variant, pathology = Variant(), Pathology()
     names = variant.names
-    sizes = [SIZES[name] for name in names]
+    sizes = draw_sizes(rng.spawn(1)[0], names)
     count = len(names)
     scale = float(np.clip(rng.normal(1, 0.055), 0.84, 1.17))
     lean = draw_lean(rng, names)
@@ -52,7 +52,8 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
     steps = np.array([size.step for size in sizes]) * scale * (1 + _wander(rng, count, 0.04, 0.65))
     discs = steps * np.array([size.disc for size in sizes])
     solid = steps - discs
-    discs = discs * SOUND * (1 + rng.normal(0, 0.06, count).clip(-0.15, 0.15))
+    wearing = np.array([WEARING.get(name, 0.15) for name in names])
+    discs = discs * (1.03 + SOUND * wearing) * (1 + rng.normal(0, 0.06, count).clip(-0.15, 0.15))
     steps = solid + discs
     heights = (solid + np.roll(solid, 1)) / 2
     heights[0] = solid[0]
@@ -86,7 +87,7 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
             height=float(heights[i]),
             wedge=float(np.clip(wedges[i], -30, 16)),
             waist=float(waist * rng.uniform(0.7, 1.3)),
-            hollow=float(hollow * rng.uniform(0.7, 1.3) * (0.4 + 0.6 * min(1.0, size.width / 40)) + hollows[i]),
+            hollow=float(hollow * rng.uniform(0.7, 1.3) * min(1.0, size.width / 40) ** 1.5 + hollows[i]),
             rim=(
                 float(pathology.age * rng.uniform() ** 2 * 4 * size.width / 45),
                 float(rng.uniform(-0.5, np.pi + 0.5)),

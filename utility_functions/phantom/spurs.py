@@ -9,8 +9,9 @@ import numpy as np
 
 from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.column import taper_of
 from utility_functions.phantom.discs import disc_frame
-from utility_functions.phantom.shapes import OUTER, Frame, Shape, Vector, capsule, ellipsoid
+from utility_functions.phantom.shapes import OUTER, Frame, Shape, Vector, bar, capsule, ellipsoid
 from utility_functions.phantom.tissue import Tissue
 
 SIDES = (-1.0, 1.0)
@@ -38,7 +39,7 @@ def _bone(canvas: Canvas, frame: Frame, solids: Sequence[Shape], tissue: Tissue,
     if found is None:
         return
     kind = "rib" if owner is None else "sacrum" if owner.name == "S1" else "vertebra"
-    canvas.bone(*found, kind, tissue.cortex_hu, tissue.marrow_hu + 40, tissue.cortex_mm, tissue.grain_hu)
+    canvas.bone(*found, kind, tissue.cortex_hu, tissue.marrow_hu + 120, tissue.cortex_mm, tissue.grain_hu)
     if owner is not None:
         canvas.label(*found, owner.number)
 
@@ -50,6 +51,7 @@ def rim_point(vertebra: Vertebra, angle: float, end: float, beyond: float = 0.0)
     reach = (abs(across) ** 2.4 + abs(along) ** 2.4) ** (-1 / 2.4)
     x = (vertebra.size.width / 2 * reach + beyond) * across
     y = (vertebra.size.depth / 2 * reach + beyond) * along
+    x /= 1 + taper_of(vertebra) * max(-0.3, min(1.0, float(along * reach)))
     slope = np.tan(np.radians(vertebra.wedge) / 2)
     return vertebra.frame.out((x, y, end * (half + slope * y)))
 
@@ -63,10 +65,15 @@ def _paint_beaks(
     for angle in rng.uniform(-0.2, np.pi + 0.2, int(rng.integers(2, 6))):
         for vertebra, end in ((upper, -1.0), (lower, 1.0)):
             out = reach * size * rng.uniform(0.5, 1.0)
-            root = rim_point(vertebra, angle, end, -2.0) - end * 2.5 * size * towards
-            tip = rim_point(vertebra, angle, end, out) + end * rng.uniform(-0.5, 1.5) * towards
-            along = np.array([-np.sin(angle), np.cos(angle), 0]) @ vertebra.frame.axes.T * 3.0 * size
-            solids = [capsule(root + step, tip + 0.6 * step, 3.0 * size, 1.2) for step in (-along, 0 * along, along)]
+            root = rim_point(vertebra, angle, end, -5.0 * size) - end * 4.0 * size * towards
+            edge = rim_point(vertebra, angle, end, 0.5) - end * 2.2 * size * towards
+            tip = rim_point(vertebra, angle, end, out) + end * rng.uniform(-1.0, 0.6) * towards
+            tangent = np.array([-np.sin(angle), np.cos(angle), 0]) @ vertebra.frame.axes.T
+            breadth = rng.uniform(6.0, 11.0) * size
+            solids = [
+                bar(root, edge, (breadth, 4.0 * size), (0.9 * breadth, 3.2 * size), wide=tangent),
+                bar(edge, tip, (0.9 * breadth, 3.2 * size), (0.5 * breadth, 1.3), wide=tangent),
+            ]
             _bone(canvas, OUTER, solids, tissue, vertebra)
 
 
