@@ -134,9 +134,8 @@ def _paint_vertebra(
     dense, lighter = np.float32(tissue.marrow_hu), np.float32(tissue.cortex_hu - tissue.marrow_hu)
     marrow = dense + lighter * (arch * np.float32(0.55) * behind + np.float32(0.10) * ends)
     marrow -= np.abs(dense) * centre * body * np.clip(1 - high - x * x / np.float32(size.width**2 / 5), 0, 1)
-    grain = np.float32(tissue.grain_hu * 1.3 / max(canvas.softness, 1.0))
-    sheared = z * np.float32(0.12)
-    marrow += grain * trabeculae[_cell(x + sheared), _cell(y - sheared)]
+    grain = np.float32(tissue.grain_hu * 0.9 / max(canvas.softness, 1.0))
+    marrow += grain * _strut(trabeculae, x, y, z)
     if vertebra.name[0] in "TL" or vertebra.name == "C7":  # the veins that leave through the back wall at mid height
         cleft = (np.float32(2.2) + np.abs(x) * np.float32(0.25)) * veins
         share = np.clip(1 - np.abs(z) / np.maximum(cleft, np.float32(0.3)), 0, 1)
@@ -153,9 +152,11 @@ def _single(values: NDArray[np.floating]) -> Field:
     return np.asarray(values, np.float32)
 
 
-def _cell(mm: Field) -> NDArray[np.int32]:
-    """The cell, 0.8 mm wide, of a table of 64 that repeats."""
-    return np.asarray(np.floor(mm * np.float32(1.25)), np.int32) & 63
+def _strut(table: Field, x: Field, y: Field, z: Field) -> Field:
+    """Upright trabeculae: a 64 x 64 ``table`` of cells 0.8 mm wide and 6 mm tall, each row of them staggered."""
+    across, along = (np.floor(mm * np.float32(1.25)).astype(np.int32) for mm in (x, y))
+    tall = np.floor(z / 6 + (across * 5 + along * 3 & 7) * np.float32(0.125)).astype(np.int32)
+    return np.asarray(table[(across + 11 * tall) & 63, (along + 17 * tall) & 63])
 
 
 def paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:

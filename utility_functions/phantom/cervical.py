@@ -125,11 +125,12 @@ def atlas_solids(vertebra: Vertebra, lower: list[Facet]) -> list[Shape]:
         shapes += [
             joint_block(bottom, 5.0, 1.0),
             bar(below, moved(mass, side * 2.5, 0.5, 4.0), (9.5, 7.0), (10.5, 6.0), wide=(0, 1, 0)),
-            block(moved(mass, side * 1.5, 0.5, 4.5), (6.0, 10.0, 3.5), (-side * 0.45, 0, 0.9), (0, 1, 0.15), 2.5),
+            block(moved(mass, side * 1.5, 0.5, 4.5), (6.0, 10.0, 3.5), (-side * 0.45, 0, 0.9), (0, 1, 0.15), 3.4),
             bar((0, 17.0, 0.5), (side * 14.5, 11.5, 0.5), (5.6, 2.7), (4.6, 3.0)),
             bar((side * 19.5, -1.0, 1.5), (side * 18.0, -11.0, 2.0), (3.0, 2.2), (2.6, 2.0)),
-            bar((side * 18.0, -11.0, 2.0), (side * 11.0, -21.5, 1.5), (2.6, 2.0), (3.6, 2.4)),
-            bar((side * 11.0, -21.5, 1.5), (0, -26.0, 1.0), (3.8, 2.5), (4.6, 3.0)),
+            bar((side * 18.0, -11.0, 2.0), (side * 14.5, -18.5, 1.8), (2.6, 2.0), (3.2, 2.2)),
+            bar((side * 14.5, -18.5, 1.8), (side * 8.0, -24.0, 1.5), (3.2, 2.2), (3.8, 2.4)),
+            bar((side * 8.0, -24.0, 1.5), (0, -26.0, 1.0), (3.8, 2.5), (4.6, 3.0)),
             # Two roots of the transverse process, before and behind the artery.
             capsule((side * 21, 9.5, 0.0), moved(tip, 0, 2.0, 0), 2.4, 2.8),
             capsule((side * 20, 1.5, 0.0), tip, 3.0, 3.4),

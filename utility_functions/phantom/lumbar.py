@@ -59,4 +59,4 @@ def lumbar_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) ->
             bar(elbow, tip, (6.2, 4.8) if low else (5.4, 2.6), (4.4, 3.2) if low else (3.8, 1.8)),
             ellipsoid(moved(elbow, -side * 2.0, -4.0, -2.5), (2.2, 2.4, 2.6)),  # accessory process
         ]
-    return shapes + spinous_solids(vertebra, rear - 3.0, -0.4 * h, 0.9, 3.0, knob=1.5)
+    return shapes + spinous_solids(vertebra, rear - 3.0, -0.4 * h, 1.08, 3.0, knob=1.5, root_share=0.85)
