@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from utility_functions.phantom.artefacts import Motion, Shading
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.field_of_view import VOXEL_BUDGET, Slices, draw_slices
-from utility_functions.phantom.imaging import Kernel, draw_scanner, through_slices
+from utility_functions.phantom.field_of_view import KEPT_MM, VOXEL_BUDGET, Emptied, FieldOfView, Slices, draw_slices
+from utility_functions.phantom.imaging import Kernel, draw_scanner, image, through_slices
 from utility_functions.phantom.noise import Noise
 from utility_functions.phantom.posture import draw_spine
 from utility_functions.phantom.texture import Texture, between
@@ -152,3 +154,23 @@ def test_values_between_samples_are_linear_and_repeat() -> None:
         12.5,
         10,
     ]
+
+
+@pytest.mark.parametrize("whole_circle", [True, False])
+def test_padding_takes_labels_and_tissues_with_it_and_keeps_clear_of_the_bodies(
+    torso: Torso, whole_circle: bool
+) -> None:
+    centre, padded = np.array([60.0, -40.0, 5.0]), 0
+    field = FieldOfView(np.full(3, -150.0), np.full(3, 150.0), whole_circle)
+    scanner = replace(draw_scanner(np.random.default_rng(0)), empty=-2000.0, lowest=-1024.0)
+    for seed in range(12):
+        canvas = Canvas((50, 50, 50), 6.0, (-147, -147, -147))
+        canvas.hu[...], canvas.labels[...], canvas.tissues[...] = 40, 20, 3
+        emptied = Emptied(canvas, centre[None], field, np.random.default_rng(seed))
+        hu = image(canvas, torso, scanner, emptied, np.random.default_rng(0))
+        assert np.array_equal(canvas.labels == 0, hu == -2000)
+        assert np.array_equal(canvas.tissues == 0, hu == -2000)
+        away = np.argwhere(hu == -2000) * 6.0 - 147 - centre
+        padded += len(away) > 0
+        assert np.linalg.norm(away, axis=1).min(initial=100) > KEPT_MM - 9
+    assert 0 < padded < 12

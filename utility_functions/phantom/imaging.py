@@ -63,15 +63,16 @@ def draw_scanner(rng: np.random.Generator, overlap: float = 1.0) -> Scanner:
     width = float(rng.uniform(*((0.6, 0.95), (0.4, 0.6), (0.25, 0.4))[int(kind * 3)]))
     sharp, dose, lift = kind * 3 > 2, rng.uniform(0, 1), rng.uniform(0.25, 1.1)
     hardness, cupping, streaks = rng.uniform(2, 22), rng.uniform(-4, 14), np.exp(rng.uniform(np.log(4), np.log(60)))
-    motion = draw_motion(rng)
+    motion, (smeared, stretch) = draw_motion(rng), rng.uniform(1, (1.8, 2.4))
     held_back = float(rng.uniform(*((0.5, 0.75), (0.6, 0.85), (0.8, 0.95))[int(kind * 3)]))
     noise = Noise(
         hu=float(np.exp(np.log(5) + dose * np.log(8))) * (2.2 if sharp else 1.3 if kind * 3 > 1 else 1.0),
         fine_mm=width,
         coarse_mm=width * float(rng.uniform(1.7, 2.6)),
         held_back=held_back,
-        slices=overlap,
+        slices=overlap * float(smeared),
         streaks=float(streaks) if rare[0] < 0.4 else 0.0,
+        stretch=float(stretch) if rare[0] < 0.6 else 1.0,
     )
     return Scanner(
         kernel=Kernel(width, float(lift) if sharp else 0.25 * float(lift) if kind * 3 > 1.5 else 0.0),

@@ -21,6 +21,7 @@ class Noise:
     """How noisy a scan is: deviation in HU in a mean patient, and its spectrum in the axial plane.
 
     fine_mm, coarse_mm: widths of the two Gaussians whose difference shapes the noise.
+    stretch: how much wider its grain is from side to side, the way on which most photons are lost.
     held_back: share of the lowest frequencies that the kernel suppresses; sharp kernels most.
     slices: slices over which it is averaged. streaks: deviation in HU of starvation streaks across the shoulders.
     """
@@ -31,10 +32,12 @@ class Noise:
     held_back: float
     slices: float
     streaks: float
+    stretch: float = 1.0
 
     def planes(self, canvas: Canvas, torso: Torso, rng: np.random.Generator) -> Iterator[Field]:
         """Noise in HU of every sagittal plane (y, z) of a canvas, from left to right."""
-        across = _weights(self.fine_mm / canvas.spacing[0]), _weights(self.coarse_mm / canvas.spacing[0])
+        pixel = canvas.spacing[0] / self.stretch
+        across = _weights(self.fine_mm / pixel), _weights(self.coarse_mm / pixel)
         along = _weights(self.fine_mm / canvas.spacing[1]), _weights(self.coarse_mm / canvas.spacing[1])
         up = _weights(0.29 * self.slices if self.slices > 1 else 0.0)
         shape = [_padded(np.outer(a, b), (across[1].size, along[1].size)) for a, b in zip(across, along, strict=True)]
@@ -83,14 +86,14 @@ class _Streaks:
         y, z = canvas.axis(1).astype(float), canvas.axis(2).astype(float)
         x = canvas.axis(0).astype(float)
         across, middle, wide, back, front, _ = torso.skin(z)
-        slopes = np.tan(np.radians(rng.uniform(-14, 14, 5)))
+        slopes = np.tan(np.radians(rng.uniform(-16, 16, 5)))
         reach = int(np.ceil(np.abs(slopes).max() * np.abs(x - across.mean()).max() / canvas.spacing[1])) + 1
         rows: Field = rng.standard_normal((5, y.size + 2 * reach, z.size), dtype=np.float32)
         rows = gaussian_filter1d(rows, 0.7 / canvas.spacing[1] + 0.3, axis=1, truncate=2.5)
         rows /= np.float32(rows.std() * np.sqrt(5))
         off = np.clip((y[:, None] - middle - (front - back) / 2) / ((front + back) / 2), -1, 1)
         path = 2 * wide * np.sqrt(1 - off * off)
-        self.strength = (hu * np.clip(np.exp((path - 400) / 70), 0, 3)).astype(np.float32)
+        self.strength = (hu * np.clip(np.exp((path - 410) / 50), 0, 2.5)).astype(np.float32)
         self.rows, self.reach, self.slopes = rows, reach, slopes / canvas.spacing[1]
         self.x = x - across.mean()
         self.faint = bool(self.strength.max() < 1)
