@@ -74,18 +74,19 @@ def _paint_colon(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
     phase, style = rng.uniform(0, 10, 3), rng.random()
     pouches = swell * s * wide * rng.uniform(0.8, 1.12, len(path))
     draws = rng.random((len(path), 3))
+    found = []
     for i, (place, radius) in enumerate(zip(path, pouches, strict=True)):
         solids: list[Shape] = [ellipsoid(place, radius)]
         if i + 1 < len(path):
-            solids.append(capsule(place, path[i + 1], radius * 0.82, pouches[i + 1] * 0.82))
-        found = packed(canvas, torso, solids, 2.0, 2.5)
-        paint(canvas, found, "bowel", tissue.muscle_hu + 6, 5)
+            solids.append(capsule(place, path[i + 1], radius * 0.86, pouches[i + 1] * 0.86))
+        found.append(packed(canvas, torso, solids, 3.0, 2.5))
+        paint(canvas, found[-1], "bowel", tissue.muscle_hu + 6, 5)
+    for i, (place, radius) in enumerate(zip(path, pouches, strict=True)):
         # What is in it changes slowly along it.
-        slow = 0.5 + 0.5 * np.sin(i / 6.0 + phase[0]) * np.cos(i / 11.0 + phase[1])
-        full = slow + 0.25 * (draws[i, 0] - 0.5)
+        full = 0.5 + 0.5 * np.sin(i / 6.0 + phase[0]) * np.cos(i / 11.0 + phase[1]) + 0.1 * (draws[i, 0] - 0.5)
         level = float(place[1] + radius * (1.6 * full - 0.9)) if style < 0.8 else np.inf
         if tissue.oral_hu and np.sin(i / 9.0 + phase[2]) > -0.2:
             content = ("oral contrast", tissue.oral_hu * (0.7 + 0.5 * draws[i, 1]), 40.0)
         else:
-            content = ("faeces", -60 + 90 * draws[i, 1], 70.0)
-        paint_content(canvas, found, 2.0 * s, level, content)
+            content = ("faeces", -40 + 60 * draws[i, 1], 70.0)
+        paint_content(canvas, found[i], 2.0 * s, level, content)

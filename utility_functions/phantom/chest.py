@@ -27,7 +27,7 @@ def paint_chest(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng:
 
 def heart_frame(torso: Torso) -> Frame:
     """The heart's frame at its middle: x to its base, at the right and back, y its front, z up."""
-    return Frame(rotation(0, 22, -38), under_dome(torso, -16, 74, 14), torso.size)
+    return Frame(rotation(0, 22, -38), under_dome(torso, -16, 74, 20), torso.size)
 
 
 def _paint_heart(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:

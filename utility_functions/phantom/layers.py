@@ -65,10 +65,11 @@ def _fill_cavity(
     names[hollow > F32(0.5)] = TISSUE_CODES["fat"]
 
     across, along, wide, far = (values[deep] for values in middle)
+    apex = _apex(torso, x)
     between = 1 - np.sqrt(((x - across) / wide) ** 2 + ((y - along) / far) ** 2)
     air = np.minimum(z - torso.diaphragm(x, y), -between * wide)
     air = np.minimum(air, room - F32(1.5))
-    air = np.minimum(air, F32(torso.apex) - z)
+    air = np.minimum(air, F32(torso.apex) - z - ((x - apex[0]) ** 2 + (y - apex[1]) ** 2) * apex[2])
     lung = canvas.cover(-air)
     if not lung.any():
         return
@@ -82,6 +83,13 @@ def _fill_cavity(
         water = lung * canvas.cover(y - low - F32(effusion - 20))
         hu += water * (F32(8) - hu)
         names[water > F32(0.5)] = TISSUE_CODES["effusion"]
+
+
+def _apex(torso: Torso, x: Field) -> tuple[Field, np.float32, np.float32]:
+    """Where the tops of the lungs are highest (x by side, y), and how fast they fall off around it (per mm)."""
+    cx, cy = (F32(np.interp(torso.apex, torso.heights, column)) for column in torso.centres.T)
+    s = F32(torso.size)
+    return cx + np.sign(x - cx) * 36 * s, cy + 18 * s, F32(0.014) / s
 
 
 def _middle(spine: Spine, z: Field, size: float) -> list[Field]:
@@ -111,11 +119,9 @@ def _waves(canvas: Canvas, rng: np.random.Generator) -> list[list[Field]]:
 
 def _septa(waves: list[list[Field]], part: slice, sheath: Field, fatty: float) -> Field:
     """1 within muscles, towards 0 on the sheets of fat between them: some lie along the wall, some run through it."""
-    kept: Field = np.ones(1, F32)
-    for i, (across, along, up) in enumerate(waves):
-        phase = across[part][:, None, None] + (along[:, None] + up[None, :])[None]
-        if i == 0:
-            phase = F32(0.35) * phase + np.minimum(sheath, F32(34)) * F32(np.pi / 13)
-        sheet = np.abs(np.sin(phase))
-        kept = kept * np.clip(F32(0.84 - 0.34 * fatty) + sheet * F32(0.8), 0, 1)
-    return kept
+    (a, b, c), (d, e, f) = waves
+    first = a[part][:, None, None] + (b[:, None] + c[None, :])[None]
+    second = d[part][:, None, None] + (e[:, None] + f[None, :])[None]
+    sheet = np.abs(np.sin(F32(0.35) * first + np.minimum(sheath, F32(34)) * F32(np.pi / 15)))
+    dark = np.clip(F32(1) - sheet * F32(4 - 2 * fatty), 0, 1) * np.clip(np.sin(second), 0, 1)
+    return np.asarray(1 - F32(0.3 + 0.4 * fatty) * dark)

@@ -54,6 +54,7 @@ def _belly(canvas: Canvas, solid: Shape, tissue: Tissue, fat: float = 0.0) -> No
         return
     box, field = found
     grain = canvas.texture[box]
+    field = field + np.float32(0.3 + 0.9 * fat) * grain
     share = canvas.cover(field + np.float32(0.8))
     streaks = np.clip(grain * np.float32(0.8) + np.float32(2.6 * fat - 1.6), 0, 1)
     flesh = np.float32(tissue.muscle_hu + 3) + np.float32(6) * grain
@@ -73,11 +74,11 @@ def _levels(spine: Spine, first: str, last: str) -> list[str]:
 def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
     """Multifidus on the laminae, longissimus and iliocostalis beside it; further up the thin thoracic part."""
     s, fatty = spine.scale, tissue.muscle_fat
-    lumbar = _levels(spine, "T11", "S1")
+    lumbar = _levels(spine, "T9", "S1")
     count = len(lumbar)
     share = np.linspace(0, 1, count)
-    size = spindle(count, 0.55)
-    behind = np.interp(share, [0, 0.7, 1], [-48, -52, -42])
+    size = spindle(count, 0.4)
+    behind = np.interp(share, [0, 0.3, 0.75, 1], [-44, -48, -52, -42])
 
     def chain(x: ArrayLike, y: ArrayLike) -> Vector:
         places = np.column_stack([np.broadcast_to(side * np.asarray(x), count), np.broadcast_to(y, count)])
@@ -105,6 +106,7 @@ def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
         places = np.column_stack([side * np.linspace(inner, outer, n), np.broadcast_to(back, n), np.zeros(n)])
         points = beside(spine, thoracic, places)
         sizes = np.column_stack([np.broadcast_to(wide, n), np.broadcast_to(deep, n)]) * s * bulk
+        sizes *= spindle(n, 0.6)[:, None]
         _belly(canvas, loft(points, sizes, 0.0, 12.0), tissue, fatty * 0.7)
 
 

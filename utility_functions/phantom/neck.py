@@ -72,7 +72,7 @@ def _paint_mouth(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
 def _paint_larynx(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
     """The airway in its muscular tube, the shield of the larynx round it, the ring below; both calcify with age."""
     s, path = spine.scale, _throat(spine)
-    radii = np.interp(np.linspace(0, 1, len(path)), [0, 0.25, 0.5, 0.7, 0.85, 1], [8, 6.5, 8, 6, 5, 8]) * s
+    radii = np.interp(np.linspace(0, 1, len(path)), [0, 0.25, 0.5, 0.7, 0.86, 1], [9, 5, 8.5, 6.5, 3.5, 8.5]) * s
     fill(canvas, tube(path, radii + 4.5 * s), "muscle", tissue.muscle_hu, 5)
     top, low = ahead(spine, "C4", 20), ahead(spine, "C6", 24, up=6)
     middle = np.array([top, (top + low) / 2, low])

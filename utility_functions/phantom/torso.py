@@ -139,8 +139,9 @@ class Torso:
         s = F32(self.size)
         lateral, ahead = (x - right) / s, (y - anterior) / s
         off = np.abs(lateral) - 70
-        fall = off * off * np.where(off > 0, F32(0.016), F32(0.0028)) - 7 * np.tanh(lateral / 40)
         along = ahead - 60
+        inner = F32(0.0028) + F32(0.006) * np.clip(F32(0.75) - ahead / 40, 0, 1)  # steeper behind, along the crura
+        fall = off * off * np.where(off > 0, F32(0.018), inner) - 7 * np.tanh(lateral / 40)
         return top - s * (fall + along * along * np.where(along > 0, F32(0.0045), F32(0.0085)))
 
     def pelvic_floor(self, x: Field, y: Field, z: Field) -> Field:
@@ -169,7 +170,7 @@ def draw_torso(spine: Spine, rng: np.random.Generator) -> Torso:
     visceral = build * rng.uniform(0.3, 1.0)
     fat_mm = 3 + 42 * build * rng.uniform(0.75, 1.25)
     breadth, deep = rng.normal(1, 0.045), rng.normal(1, 0.05)
-    furrow, bust, cleft = rng.uniform(2, 9), rng.uniform(8, 22) + 30 * build, rng.uniform(14, 26)
+    furrow, bust, cleft = rng.uniform(2, 7), rng.uniform(8, 18) + 20 * build, rng.uniform(14, 26)
     sunk, arms_up = rng.normal(0, 11), bool(rng.random() < 0.7)
 
     everywhere = np.array([point[2] for point in origins.values()])
@@ -204,12 +205,12 @@ def draw_torso(spine: Spine, rng: np.random.Generator) -> Torso:
         return (float(origins[level][2] + up * size), lateral * size, reach * size, tall * size, front, back)
 
     lumps = [
-        lump("L2", 0, 0, 17, 140, 0.0, -furrow),
+        lump("L2", 0, 0, 26, 140, 0.0, -furrow),
         lump("hip", -12, 0, 16, 62, 0.0, -cleft),
         lump("hip", -12, 68, 48, 60, 0.0, 16 * size + 14 * build),
     ]
     if female:
-        lumps.append(lump("T7", -4, 84, 40, 42, bust, 0.0))
+        lumps.append(lump("T7", -4, 88, 48, 46, bust, 0.0))
     return Torso(
         heights, centres, outer, fascia, inner, (front + side + back) / 3, column, tuple(lumps),
         dome=(float(origins["T10"][0]), float(origins["T10"][1]), float(origins["T10"][2] + 24 * size + sunk)),
