@@ -91,8 +91,8 @@ def test_hu_and_labels_are_those_of_a_ct(whole: PhantomScan) -> None:
     ("tissue", "low", "high"),
     [
         ("air", -1024, -900),
-        ("fat", -130, -60),
-        ("muscle", 10, 90),
+        ("fat", -140, -50),
+        ("muscle", -20, 110),  # fatty in some, and HU are offset in some scans
         ("lung", -950, -700),
         ("vertebra shell", 150, 1000),
         ("vertebra marrow", 60, 500),

@@ -14,7 +14,6 @@ from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.artefacts import Motion
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.couch import paint_couch
 from utility_functions.phantom.field_of_view import (
     REGIONS,
     Emptied,
@@ -72,8 +71,8 @@ def make_phantom(
             raise ValueError(f"Voxel spacing must be above zero. Received: {spacing_mm!r} mm.")
     # Each part has a stream of its own, so that none depends on how much another has drawn: above all, no patient on
     # the voxels they are painted on.
-    streams = np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)]).spawn(9)
-    lying, bones, flesh, view, lattice, look, taking, grain, noise = map(np.random.default_rng, streams)
+    streams = np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)]).spawn(10)
+    lying, bones, flesh, view, lattice, look, around, taking, grain, noise = map(np.random.default_rng, streams)
 
     oblique, lain, place = _draw_pose(lying)
     tilt = rotation(*lying.normal(0, (3, 2.5, 4)))
@@ -89,9 +88,7 @@ def make_phantom(
     canvas = _canvas(field, spacing, slices.axis, planes)
     canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
     paint_patient(canvas, spine, torso, look)
-    paint_surroundings(canvas, torso, look)
-    if look.random() < 0.75:
-        paint_couch(canvas, torso, look)
+    paint_surroundings(canvas, torso, around)
     canvas.finished()
     if scanner.motion is not None:
         scanner.motion.move(canvas)
