@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.real_cases import real_cases, true_centres
+from benchmarks.real_cases import CREDITS, real_cases, true_centres
 from utility_functions.anatomy.labels import anatomical_order
 from utility_functions.files.cases import load_scan
 from utility_functions.files.writing import written_whole
@@ -31,6 +31,7 @@ from utility_functions.reporting.views import coronal_view, sagittal_view, spine
 
 WINDOWS = {"bone": (-500.0, 1300.0), "soft": (-160.0, 240.0)}  # W 1800 L 400 and W 400 L 40
 AXIALS = {"cervical": ("C4",), "thoracic": ("T6",), "lumbar": ("L3",), "whole": ("C4", "T6", "L3")}
+LONG = ("whole", "trunk")
 EMPTY_HU = -1024.0
 WIDEST_MM = 430.0
 BESIDE_MM = 14.0  # from the middle to the joints
@@ -39,11 +40,12 @@ GAP_PX, TITLE_PX, WIDTH_PX, DPI = 6, 18, 1500, 100
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One scan with its body centres, under the title of its row."""
+    """One scan with its body centres, under a title; axial slices are cut at ``levels`` or the nearest it shows."""
 
     title: str
     volume: Volume
     landmarks: Landmarks
+    levels: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,8 @@ class Panel:
     title: str
 
 
-def panels(scan: Seen, levels: Sequence[str]) -> list[Panel]:
-    """Sagittal, coronal, and an axial slice through each of ``levels`` or the nearest level that the scan shows."""
+def panels(scan: Seen) -> list[Panel]:
+    """Two sagittal planes, a coronal one, and the axial slices."""
     course = spine_course(scan.volume, scan.landmarks)
     views = {
         "sagittal": sagittal_view(scan.volume, course),
@@ -71,7 +73,7 @@ def panels(scan: Seen, levels: Sequence[str]) -> list[Panel]:
         columns = np.round((left - np.array([high, low])) / (left - right) * view.pixels.shape[1]).astype(int)
         kept = view.pixels[:, columns[0] : columns[1]]
         found.append(Panel(np.nan_to_num(kept, nan=EMPTY_HU), (high - low, top - bottom), title))
-    for name in dict.fromkeys(nearest_shown(scan, level) for level in levels):
+    for name in dict.fromkeys(nearest_shown(scan, level) for level in scan.levels):
         if name is not None:
             found.append(axial(scan, name))
     return found
@@ -113,11 +115,9 @@ def shelves(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[tuple[in
     return places, top + tallest
 
 
-def sheet(
-    scans: Sequence[Seen], levels: Sequence[str], window: tuple[float, float], pixel_mm: float, path: Path
-) -> None:
+def sheet(scans: Sequence[Seen], window: tuple[float, float], pixel_mm: float, path: Path) -> None:
     """Write one sheet, every panel at ``pixel_mm`` mm per pixel."""
-    rows = [panels(scan, levels) for scan in scans]
+    rows = [panels(scan) for scan in scans]
     sizes = [[(round(p.size_mm[0] / pixel_mm) + 1, round(p.size_mm[1] / pixel_mm) + 1) for p in row] for row in rows]
     blocks = [
         (sum(size[0] + GAP_PX for size in row) + 2 * GAP_PX, max(size[1] for size in row) + 2 * TITLE_PX)
@@ -141,49 +141,55 @@ def sheet(
         figure.savefig(place, format="png", dpi=DPI, facecolor="black")
 
 
-def made(region: str, seeds: Sequence[int], spacing_mm: float) -> list[Seen]:
-    """Phantoms of a region; a seed gives the same one every time."""
+def made(region: str, seeds: Sequence[int], spacing_mm: float | None = None) -> list[Seen]:
+    """Phantoms of a region, in voxels of 1.5 mm or, of long ones, 2 mm; a seed gives the same one every time."""
     scans = []
+    spacing_mm = spacing_mm or (2.0 if region in LONG else 1.5)
     for seed in seeds:
         started = time.process_time()
         scan = make_phantom(np.random.default_rng(seed), region=region, spacing_mm=spacing_mm)
-        seconds = time.process_time() - started
-        scans.append(
-            Seen(f"phantom {region} seed {seed} ({spacing_mm:g} mm, {seconds:.1f} s)", scan.volume, scan.landmarks)
-        )
+        title = f"phantom {region} seed {seed} ({spacing_mm:g} mm, {time.process_time() - started:.1f} s)"
+        scans.append(Seen(title, scan.volume, scan.landmarks, AXIALS.get(region, ("T6", "L3"))))
     return scans
 
 
-def real_scans(folder: Path) -> list[Seen]:
-    """The real scans below ``folder`` that have labels."""
+def real_scans(folder: Path, levels: tuple[str, ...], only: Sequence[str] = ()) -> list[Seen]:
+    """The real scans below ``folder``, or ``only`` those of these names."""
     scans = []
     for case in real_cases(folder):
-        scan = load_scan(case)
-        scans.append(Seen(f"REAL {case.case_id}", scan.volume, true_centres(scan)))
+        if not only or case.case_id in only:
+            scan = load_scan(case)
+            title = f"REAL {case.case_id} ({CREDITS[case.case_id]})"
+            scans.append(Seen(title, scan.volume, true_centres(scan), levels))
     return scans
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.phantom_views", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks phantom_views", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the sheets REGION_WINDOW.png; made where it is missing")
     parser.add_argument("--real", type=Path, help="folder of the real scans; phantoms alone when not given")
+    parser.add_argument("--only", nargs="+", default=[], metavar="SCAN", help="only these real scans, by name")
     parser.add_argument("--seed", type=int, default=1, help="of the first phantom; the others follow (default: 1)")
     parser.add_argument("--phantoms", type=int, default=2, help="phantoms per sheet (default: 2)")
     parser.add_argument("--regions", nargs="+", default=list(AXIALS), choices=[*REGIONS], help="default: %(default)s")
     parser.add_argument("--windows", nargs="+", default=list(WINDOWS), choices=list(WINDOWS), help="default: both")
+    parser.add_argument("--together", action="store_true", help="all regions on one sheet, phantoms_WINDOW.png")
     parser.add_argument("--spacing-mm", type=float, help="voxels (default: 1.5, and 2 for the whole spine)")
     parser.add_argument("--pixel-mm", type=float, help="of the pictures (default: 0.8, and 1 for the whole spine)")
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    real = real_scans(arguments.real) if arguments.real else []
+    seeds = range(arguments.seed, arguments.seed + arguments.phantoms)
+    sheets: dict[str, list[Seen]] = {}
     for region in arguments.regions:
-        long = region in ("whole", "trunk")
-        seeds = range(arguments.seed, arguments.seed + arguments.phantoms)
-        scans = made(region, seeds, arguments.spacing_mm or (2.0 if long else 1.5)) + real
+        name = "phantoms" if arguments.together else region
+        sheets.setdefault(name, []).extend(made(region, seeds, arguments.spacing_mm))
+    for name, scans in sheets.items():
+        if arguments.real:
+            scans += real_scans(arguments.real, AXIALS.get(name, ("T12", "L3")), arguments.only)
+        pixel_mm = arguments.pixel_mm or (1.0 if name in LONG or arguments.together else 0.8)
         for window in arguments.windows:
-            path = arguments.out / f"{region}_{window}.png"
-            levels = AXIALS.get(region, ("T6", "L3"))
-            sheet(scans, levels, WINDOWS[window], arguments.pixel_mm or (1.0 if long else 0.8), path)
+            path = arguments.out / f"{name}_{window}.png"
+            sheet(scans, WINDOWS[window], pixel_mm, path)
             print(path)
     return 0
 

@@ -21,6 +21,12 @@ READ_OFF: Mapping[str, Mapping[str, tuple[float, float, float]]] = {"dicom_serie
 Of T11 the series shows 3 mm of the body; its label holds the arch and scatter round T12.
 """
 
+CREDITS: Mapping[str, str] = {
+    "verse014": "VerSe, CC BY-SA 4.0",
+    "example_ct": "TotalSegmentator, Apache-2.0",
+    "dicom_series": "TotalSegmentator, Apache-2.0",
+    "tptbox_crop": "TPTBox, Apache-2.0",
+}
 BODIES_ALONE = ("example_ct",)
 """Scans whose masks hold bodies without their arches: an earlier model's output."""
 
