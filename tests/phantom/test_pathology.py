@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.phantom import posture
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
@@ -17,10 +18,11 @@ from utility_functions.phantom.implants import add_streaks, paint_implants
 from utility_functions.phantom.lesions import operated, paint_lesions, tissue_of
 from utility_functions.phantom.pathology import Disc, Fracture, Implant, Lesion, Pathology, draw_pathology
 from utility_functions.phantom.posture import draw_spine
+from utility_functions.phantom.scanner import make_phantom
 from utility_functions.phantom.shapes import endplate_body
 from utility_functions.phantom.spurs import paint_spurs
 from utility_functions.phantom.tissue import TISSUE_CODES, Tissue, draw_tissue
-from utility_functions.phantom.variants import USUAL, Variant
+from utility_functions.phantom.variants import USUAL, Variant, draw_variant
 
 DRAWN = 800
 Patient = Callable[..., Spine]
@@ -219,3 +221,25 @@ def test_wings_of_a_transitional_vertebra_reach_the_sacrum(patient: Patient, tis
     wing = spine["S1"].frame.out((-38.0, -9.0, 9.0))
     assert value_at(canvas, wing, "labels") == spine["L5"].number
     assert value_at(canvas, spine["S1"].frame.out((38.0, -9.0, 9.0)), "labels") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "there", "not_there"), [("L6", "L6", "T13"), ("T13", "T13", "L6"), ("no T12", "T11", "T12")]
+)
+def test_label_map_and_landmarks_tell_of_more_or_fewer_levels(
+    monkeypatch: pytest.MonkeyPatch, kind: str, there: str, not_there: str
+) -> None:
+    drawn = (draw_variant(np.random.default_rng(seed)) for seed in range(1000))
+    variant = next(variant for variant in drawn if variant.kind == kind)
+    monkeypatch.setattr(posture, "draw_variant", lambda rng: variant)
+    scan = make_phantom(np.random.default_rng(2), region="whole", spacing_mm=4.0)
+    assert there in scan.landmarks.names
+    assert not_there not in scan.landmarks.names
+    labels = scan.label_map.voxels
+    assert (labels == VERSE_IDS[there]).any()
+    assert not (labels == VERSE_IDS[not_there]).any()
+    first = variant.names.index(scan.landmarks.names[0])
+    assert scan.landmarks.names == variant.names[first : first + len(scan.landmarks.names)]
+    voxels = np.rint(scan.label_map.grid.to_index(scan.landmarks.points_mm)).astype(int)
+    for name, (i, j, k) in zip(scan.landmarks.names, voxels, strict=True):
+        assert name == "C1" or labels[i, j, k] == VERSE_IDS[name]  # C1 is marked amid its ring

@@ -103,7 +103,6 @@ class Vertebra:
     """One level of one patient: its mean size, its body height in mm, and how it lies (the frame's scale is its own).
 
     wedge: degrees by which the body's front is taller than its back. waist, hollow, rim: see shapes.endplate_body.
-    gas: whether the worn disc below holds gas.
     """
 
     name: str
@@ -113,7 +112,6 @@ class Vertebra:
     waist: float
     hollow: float
     rim: tuple[float, float]
-    gas: bool
     frame: Frame
 
     @property

@@ -24,7 +24,7 @@ from utility_functions.phantom.vertebra import vertebra_solids
 
 def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Generator) -> None:
     """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
-    tissue = draw_tissue(rng)
+    tissue = draw_tissue(rng, spine.pathology.age)
     paint_layers(canvas, spine, torso, tissue, rng)
     paint_arms(canvas, spine, torso, tissue, rng)
     paint_organs(canvas, spine, torso, tissue, rng)

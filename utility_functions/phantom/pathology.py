@@ -124,7 +124,7 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
     spurs = {
         name: float(rng.uniform(2, 8))
         for name in names[1:-1]
-        if rng.random() < 0.25 * age**2 + (0.5 if discs[name].loss > 0.3 else 0)
+        if rng.random() < 0.25 * age**2 + (0.65 if discs[name].loss > 0.3 else 0)
     }
     swollen = rng.random() < 0.14 * age
     facets = {
@@ -151,7 +151,7 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
 
 def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin_last: bool) -> dict[str, Disc]:
     discs = {}
-    severe = rng.random() < 0.05 + 0.3 * age**2  # most discs of the loins or of the neck are worn out
+    severe = rng.random() < 0.06 + 0.4 * age**2  # most discs of the loins or of the neck are worn out
     part, narrow = ("C" if rng.random() < 0.3 else "L"), rng.uniform(0.45, 0.65)
     for name in names[1:-1]:
         chance, least = WEARING.get(name, 0.15) if name != names[-2] else 0.5, 0.12

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """Mean lean of the first sacral segment's own axis in degrees."""
-SOUND = 0.26
+SOUND = 0.28
 """What sound discs are higher than the measured mean, which includes worn ones, for each chance of wear."""
 COMPENSATED = 0.45
 """Share of a wedged fracture's angle that the levels beside it take back."""
@@ -92,7 +92,6 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
                 float(pathology.age * rng.uniform() ** 2 * 4 * size.width / 45),
                 float(rng.uniform(-0.5, np.pi + 0.5)),
             ),
-            gas=pathology.disc(name).gas > 0,
             frame=Frame(
                 turn @ rotation(tilt[i], -roll[i], yaw[i]),
                 turn @ (centres[i] - centres[count // 2]),

@@ -84,9 +84,13 @@ WIDE = {
 """HU from lowest to highest of tissues of a strange appearance."""
 
 
-def draw_tissue(rng: np.random.Generator) -> Tissue:
-    """Tissues of a patient drawn at random: bone of any density, any phase of contrast; one in seven looks strange."""
-    age = float(rng.uniform(0, 1))
+def draw_tissue(rng: np.random.Generator, age: float | None = None) -> Tissue:
+    """Tissues of a patient drawn at random: bone of any density, any phase of contrast; one in seven looks strange.
+
+    age: 0 young to 1 old; drawn as well where it is not given.
+    """
+    drawn_age = float(rng.uniform(0, 1))
+    age = drawn_age if age is None else age
     phase = str(rng.choice(list(PHASES), p=list(PHASE_SHARES.values())))
     artery, vein, chamber, liver, spleen, kidney, pelvis, urine = (float(rng.uniform(*span)) for span in PHASES[phase])
     liver -= float(rng.uniform(20, 70)) * float(rng.random() < 0.18)  # fatty
