@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     from utility_functions.command_line import Parser
 
     found = Parser("measure.py", __doc__, EXAMPLES)
-    found.add_argument("scans", type=Path, help="image, DICOM series folder, folder of scans, or CSV manifest")
+    found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
     found.add_argument("models", type=Path, nargs="*", help="trained models (.h5); none: those shipped")
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")

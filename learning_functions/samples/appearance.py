@@ -94,11 +94,11 @@ class Appearance:
         share = tf.where(chances[0] < self.kept, 1.0, tf.where(self.keeps_image(seed), chances[1], 0.0))
 
         def drawn() -> tf.Tensor:
-            look = self._painted(tissues, chances[2:8], seeds[0], offset, scale)
+            look = self._painted(tissues, chances[2:9], seeds[0], offset, scale)
             return tf.where(share > 0, look + share * (x - look), look)
 
         x = tf.cond(share < 1, drawn, lambda: x)
-        return tf.where(tissues == OUTSIDE, low, self._scanned(x, chances[8:], share < 1, seeds[1], (low, high)))
+        return tf.where(tissues == OUTSIDE, low, self._scanned(x, chances[9:], share < 1, seeds[1], (low, high)))
 
     def _painted(self, tissues: tf.Tensor, chances: tf.Tensor, seed: tf.Tensor, offset: Any, scale: Any) -> tf.Tensor:
         """Each tissue in its own mean and grain; tissues of one kind are nearly alike."""
@@ -109,7 +109,7 @@ class Appearance:
         uniform = tf.random.stateless_uniform([3, kinds], seeds[2])
         shared = tf.gather(of_kind, prior.kind, axis=1)
         flat = tf.gather(uniform, prior.kind, axis=1)
-        like_ct, enhanced, contrast, shift, darkens, apart = tf.unstack(chances)
+        like_ct, enhanced, contrast, shift, darkens, apart, thickness = tf.unstack(chances)
         # like CT: the patient's kinds differ from the mean ones, his tissues a little from their kind
         added = tf.where(enhanced < 0.5, flat[0], 0.0) * tf.exp(0.4 * own[1])
         hu = prior.mean_hu + prior.spread_hu * (shared[0] + 0.35 * own[0]) + prior.contrast_hu * added
@@ -123,6 +123,9 @@ class Appearance:
         any_grain = (high - low) * 0.08 * flat[2] * tf.where(dark, 0.2, 1.0)
         looks = ((ct_mean, any_mean), (ct_grain, any_grain))
         table = tf.stack([tf.where(like_ct < self.ct, ct, other) for ct, other in looks], axis=1)
+        # a shell thinner than the voxels it is given lies nearer to its marrow
+        inside = tf.gather(table, prior.inner)
+        table = inside + (0.2 + 0.8 * thickness) * (table - inside)
         table = tf.pad(table, [[0, OUTSIDE + 1 - len(self.tissue_names)], [0, 0]])
         looked = tf.gather(table, tf.cast(tissues, tf.int32))
         fine = tf.random.stateless_normal(tissues.shape, seeds[3])

@@ -55,9 +55,13 @@ _KIND_OF = {member: kind for kind, members in MEMBERS.items() for member in memb
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Numbers per tissue (t,), float32 HU, and the kind of each as a place in KIND_NAMES."""
+    """Numbers per tissue (t,), float32 HU; the kind of each as a place in KIND_NAMES.
+
+    inner: the place of the marrow that a shell encloses, of other tissues their own.
+    """
 
     kind: NDArray[np.int32]
+    inner: NDArray[np.int32]
     mean_hu: NDArray[np.float32]
     spread_hu: NDArray[np.float32]
     contrast_hu: NDArray[np.float32]
@@ -75,4 +79,6 @@ def prior_of(tissues: Sequence[str]) -> Prior:
     """The prior of tissues by name."""
     kinds = [kind_of(tissue) for tissue in tissues]
     numbers = np.array([KINDS[kind] for kind in kinds], np.float32)
-    return Prior(np.array([KIND_NAMES.index(kind) for kind in kinds], np.int32), *numbers.T)
+    places = {tissue: place for place, tissue in enumerate(tissues)}
+    inner = [places.get(f"{tissue.removesuffix(' shell')} marrow", place) for tissue, place in places.items()]
+    return Prior(np.array([KIND_NAMES.index(kind) for kind in kinds], np.int32), np.array(inner, np.int32), *numbers.T)
