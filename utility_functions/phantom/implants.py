@@ -192,7 +192,8 @@ def _smear(
     far = np.hypot(coarse[0][:, None], coarse[1][None, :])
     total *= F32(np.pi / len(angles)) * np.clip((REACH_MM - far) / 30, 0, 1).astype(F32)
     rows, columns = (_weights(a, b) for a, b in zip(fine, coarse, strict=True))
-    canvas.hu[boxes[0], boxes[1], part] += (rows @ total @ columns.T)[:, :, None]
+    box = (boxes[0], boxes[1], part)
+    canvas.hu[box] += (rows @ total @ columns.T)[:, :, None] * (canvas.tissues[box] != TISSUE_CODES["metal"])
 
 
 def _weights(fine: Field, coarse: Field) -> Field:
