@@ -13,8 +13,8 @@ from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.part_votes import part_votes
 from utility_functions.anatomy.parts import BODY, column_of
-from utility_functions.anatomy.refinement import refined
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
@@ -188,16 +188,16 @@ def predict(
     """Adds ``landmarks`` and ``instances``, from the level regressed for each detected voxel."""
     from learning_functions.running.slices import regress_slices
 
-    detection = None if findings.detection is None else column_of(findings.detection)
-    if detection is None or not detection.voxels.any():
+    parts = findings.detection
+    detection = None if parts is None else column_of(parts)
+    if parts is None or detection is None or not detection.voxels.any():
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
         return findings.having(landmarks=Landmarks.empty(), instances=empty)
     levels = regress_slices(network, settings, image, detection, air, running)
-    parts = findings.detection.voxels if findings.detection is not None else detection.voxels
     if running.votes == "published":
         named = published_votes(levels, detection)
-    elif (parts > BODY).any():
-        named = refined(ordered_votes(levels, detection, parts), parts == BODY)
+    elif (parts.voxels > BODY).any():
+        named = part_votes(levels, parts)
     else:
         named = ordered_votes(levels, detection)
     findings = findings.having(landmarks=named.landmarks, instances=named.instances)

@@ -9,8 +9,6 @@ import pytest
 
 from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS, anatomical_order
 from utility_functions.anatomy.measures import STEP_MM
-from utility_functions.anatomy.parts import BODY, DISC, SACRUM
-from utility_functions.anatomy.refinement import refined
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.geometry.grid import Grid
@@ -125,48 +123,3 @@ def test_two_blobs_joined_by_a_bridge_are_no_error() -> None:
     voxels[:, 15, 40] = 1
     named = ordered_votes(np.full(GRID.shape, 20.0, np.float32), LabelMap(voxels, GRID))
     assert np.isfinite(named.landmarks.points_mm).all()
-
-
-def with_parts(landmarks: Landmarks, sacrum: bool = True) -> tuple[np.ndarray, LabelMap, np.ndarray]:
-    """Perfect votes, with discs of a quarter of a step between the bodies and the wings of the sacrum beside S1."""
-    levels, detection = perfect(landmarks)
-    parts = np.where(levels > 0, BODY, 0).astype(np.uint8)
-    z = GRID.to_mm(np.stack([np.zeros(GRID.shape[2])] * 2 + [np.arange(GRID.shape[2])], axis=1))[:, 2]
-    for upper, lower in pairwise(landmarks.points_mm[:, 2]):
-        between = abs(z - (upper + lower) / 2) < (upper - lower) / 8
-        parts[:, :, between] = np.where(parts[:, :, between] > 0, DISC, 0)
-    if sacrum:
-        beside = np.zeros(GRID.shape, bool)
-        beside[2:30, 4:36] = (levels == CSI_LEVELS["S1"]).any(axis=(0, 1))
-        parts[beside & (levels == 0)] = SACRUM
-    return levels, detection, parts
-
-
-@pytest.mark.parametrize("off", [-0.6, -0.45, 0.0, 0.45, 0.6])
-def test_sacrum_and_discs_tell_levels_that_votes_leave_open(off: float) -> None:
-    landmarks = chain(("L2", "L3", "L4", "L5", "S1"))
-    levels, detection, parts = with_parts(landmarks)
-    named = ordered_votes(np.where(levels > 0, levels + np.float32(off), 0), detection, parts)
-    assert named.landmarks.names == landmarks.names
-    moved = refined(named, parts == BODY).landmarks.points_mm
-    assert np.linalg.norm(moved - landmarks.points_mm, axis=1)[:-1].max() < 4.0
-
-
-def test_where_no_sacrum_is_no_level_is_called_sacral() -> None:
-    landmarks = chain(("L1", "L2", "L3", "L4", "L5"))
-    levels, detection, parts = with_parts(landmarks, sacrum=False)
-    votes = np.where(levels > 0, levels + np.float32(0.52), 0)
-    assert ordered_votes(votes, detection).landmarks.names[-1] == "S1"
-    assert ordered_votes(votes, detection, parts).landmarks.names == landmarks.names
-
-
-@pytest.mark.parametrize("squeeze", [0.8, 1.2])
-def test_discs_keep_the_number_of_levels_when_votes_run_too_fast_or_too_slow(squeeze: float) -> None:
-    landmarks = chain()
-    levels, detection, parts = with_parts(landmarks, sacrum=False)
-    middle = np.float32(CSI_LEVELS["L1"] - 0.5)
-    z = np.linspace(-2.9, 2.9, int((levels > 0).any(axis=(0, 1)).sum()), dtype=np.float32)
-    ramp = np.zeros(GRID.shape[2], np.float32)
-    ramp[(levels > 0).any(axis=(0, 1))] = middle - z * np.float32(squeeze)
-    named = ordered_votes(np.where(levels > 0, ramp, 0), detection, parts)
-    assert named.landmarks.names == NAMES

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level, regressed_level
+from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
 from utility_functions.anatomy.level_order import Chain, Run, best_chain
 from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
-from utility_functions.anatomy.parts import BODY, DISC, SACRUM
 from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -31,18 +30,8 @@ COST_OF_DROPPING = 1.5
 """What a voxel costs that is left out at either end of the chain, in levels."""
 SMALLEST_PART = 0.5
 """A vertebra at either end is named when at least this share of its usual height is seen."""
-SACRAL_SHARE = 1.5
-"""What a voxel of sacrum weighs against one of the column, where a detection tells the two apart."""
-BORDER_WEIGHT = 0.4
-"""What a border without a disc costs, in parts of the votes of one vertebra."""
-SHARE_OF_DISC = 0.4
-"""From this share of disc in the column of a slice on, a border there costs nothing."""
-USUAL_STEP_MM = 25.0
 WHOLE = 0.9
 """A vertebra at either end counts as uncut from this share of its usual height on."""
-
-SACRAL_LEVEL = regressed_level("S1") or NUMBER_OF_LEVELS
-"""The first level of the sacrum, as regressed."""
 
 Points = NDArray[np.float64]
 
@@ -75,22 +64,17 @@ def published_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     return Named(Landmarks(tuple(found), points), detection.with_voxels(instances))
 
 
-def ordered_votes(levels: NDArray[np.float32], detection: LabelMap, parts: NDArray[np.uint8] | None = None) -> Named:
+def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     """Each level once and in anatomical order: the runs of axial slices that agree best with all votes.
 
     levels: (x, y, z) the regressed level per voxel; detection: 1 where any vertebra is, on an upright RAS grid.
-    parts: the part per voxel (anatomy/parts.py), where the detection tells them apart: sacrum speaks for S1 and S2 in
-    its slices and its absence against them, and levels meet where discs are.
     Detected pieces that fit no chain with the others are left out.
     """
-    mask, slices, runs, strays = spine_of(levels, detection, parts)
+    mask, slices, runs, strays = spine_of(levels, detection)
     grid = detection.grid
     found: dict[str, tuple[Points, float]] = {}
     instances = np.zeros(grid.shape, np.uint8)
-    if parts is None and runs:
-        borders = _borders(levels, mask, slices, runs)
-    else:  # discs have told where runs meet
-        borders = np.array([run.start for run in runs] + [run.stop for run in runs[-1:]], float)
+    borders = _borders(levels, mask, slices, runs) if runs else np.zeros(0)
     for place, run in enumerate(runs):
         name = name_of_regressed_level(run.level) or ""
         lowest, highest = slices[run.stop - 1], slices[run.start]
@@ -110,7 +94,7 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap, parts: NDArr
 
 
 def spine_of(
-    levels: NDArray[np.float32], detection: LabelMap, parts: NDArray[np.uint8] | None = None
+    levels: NDArray[np.float32], detection: LabelMap
 ) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[Run], int]:
     """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
 
@@ -123,21 +107,19 @@ def spine_of(
     order = np.argsort(-sizes, kind="stable")[:MOST_PIECES]
     boxes = ndimage.find_objects(pieces)
     spacing = detection.grid.spacing_mm[2]
-    sacral = None if parts is None else (parts == SACRUM).sum(axis=(0, 1))
-    borders = None if parts is None else _border_costs(parts, spacing)
     votes = {}
     for piece in (int(piece) for piece in order if sizes[piece] >= SMALLEST_COMPONENT_MM3):
         votes[piece] = _slice_costs(
-            levels[boxes[piece]], pieces[boxes[piece]] == piece + 1, boxes[piece][2], kept.shape, sacral
+            levels[boxes[piece]], pieces[boxes[piece]] == piece + 1, boxes[piece][2], kept.shape
         )
-    gains = {piece: _chain(own, spacing, borders).gain for piece, own in votes.items()}
+    gains = {piece: _chain(own, spacing).gain for piece, own in votes.items()}
     total, chain, chosen = (np.zeros((kept.shape[2], NUMBER_OF_LEVELS)), np.zeros(kept.shape[2])), Chain([], 0.0), 0
     for piece in sorted(gains, key=lambda piece: -gains[piece]):
         shape = pieces[boxes[piece]] == piece + 1
         if chosen and not _continues(kept, shape, boxes[piece], np.asarray(detection.grid.spacing_mm)):
             continue
         joined = (total[0] + votes[piece][0], total[1] + votes[piece][1])
-        longer = _chain(joined, spacing, borders)
+        longer = _chain(joined, spacing)
         if longer.gain > chain.gain:
             total, chain, chosen = joined, longer, chosen + 1
             kept[boxes[piece]] |= shape
@@ -163,42 +145,22 @@ def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[sli
     return True
 
 
-def _chain(
-    votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float, borders: NDArray[np.float64] | None
-) -> Chain:
+def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float) -> Chain:
     """The best chain between the first and the last slice that hold votes."""
     costs, counts = votes
     first, last = np.flatnonzero(counts)[[0, -1]]
-    own = None if borders is None else borders[first : last + 2]
-    found = best_chain((costs[first : last + 1], counts[first : last + 1]), spacing_mm, COST_OF_DROPPING, own)
+    found = best_chain((costs[first : last + 1], counts[first : last + 1]), spacing_mm, COST_OF_DROPPING)
     return Chain([Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs], found.gain)
 
 
-def _border_costs(parts: NDArray[np.uint8], spacing_mm: float) -> NDArray[np.float64]:
-    """What a border between levels costs above each slice from the top, and below the last: none where discs are."""
-    discs, bodies = ((parts == part).sum(axis=(0, 1))[::-1].astype(float) for part in (DISC, BODY))
-    column = discs + bodies
-    share = np.divide(discs, column, out=np.zeros_like(discs), where=column > 0)
-    beside = np.pad(share, 1)
-    missing = 1 - np.clip(np.maximum(beside[:-1], beside[1:]) / SHARE_OF_DISC, 0, 1)
-    of_a_vertebra = column[column > 0].mean() * USUAL_STEP_MM / spacing_mm if column.any() else 0.0
-    return np.asarray(BORDER_WEIGHT * of_a_vertebra * missing)
-
-
 def _slice_costs(
-    levels: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    place: slice,
-    shape: tuple[int, ...],
-    sacral: NDArray[np.int_] | None,
+    levels: NDArray[np.float32], mask: NDArray[np.bool_], place: slice, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Per slice of the scan, from the top down, and level the summed distance of a piece's votes; and their number.
 
-    levels, mask: the piece's box; place: where it lies along the scan's last axis; sacral: voxels of sacrum per slice
-    of the scan. As many of them vote as the piece has voxels there.
+    levels, mask: the piece's box; place: where it lies along the scan's last axis.
     """
     numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
-    above_sacrum = np.clip(SACRAL_LEVEL - numbers, 0, FARTHEST_VOTE)
     costs = np.zeros((shape[2], NUMBER_OF_LEVELS))
     counts = np.zeros(shape[2])
     for offset in range(place.stop - place.start):
@@ -206,10 +168,6 @@ def _slice_costs(
         row = shape[2] - 1 - (place.start + offset)
         counts[row] = len(votes)
         costs[row] = np.minimum(np.abs(votes[:, None] - numbers), FARTHEST_VOTE).sum(axis=0)
-        if sacral is not None:
-            speaking = min(int(sacral[place.start + offset]), len(votes))
-            counts[row] += SACRAL_SHARE * speaking
-            costs[row] += SACRAL_SHARE * (speaking * above_sacrum + (len(votes) - speaking) * (above_sacrum == 0))
     return costs, counts
 
 

@@ -1,0 +1,170 @@
+"""Named vertebrae from dense votes and the parts of the spine, along the curve of the spine."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial import cKDTree
+
+from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level, regressed_level
+from utility_functions.anatomy.level_order import Run, best_chain
+from utility_functions.anatomy.measures import usual_half_height_mm
+from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
+from utility_functions.anatomy.refinement import refined
+from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
+from utility_functions.anatomy.votes import COST_OF_DROPPING, FARTHEST_VOTE, SMALLEST_PART, WHOLE, Named, spine_of
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+
+STEP_MM = 2.0
+"""The spine is cut across its curve into slices this thick."""
+SMOOTHING_MM = 12.0
+"""The curve follows the column this closely."""
+BEYOND_MM = 30.0
+"""How far the curve runs straight on at either end, so that what is left of the ends lies beside it."""
+ROUNDS = 2
+SACRAL_SHARE = 1.5
+"""What a voxel of sacrum weighs against one of the column."""
+SACRAL_REACH_MM = 60.0
+BORDER_WEIGHT = 0.4
+"""What a border without a disc costs, in parts of the votes of one vertebra."""
+SHARE_OF_DISC = 0.4
+"""From this share of disc in a slice on, a border there costs nothing."""
+USUAL_STEP_MM = 25.0
+SACRAL_LEVEL = regressed_level("S1") or NUMBER_OF_LEVELS
+
+Points = NDArray[np.float64]
+
+
+def part_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
+    """Each level once and in anatomical order: the runs of slices across the spine that agree best with all evidence.
+
+    levels: (x, y, z) the regressed level per voxel; detection: the part per voxel (anatomy/parts.py), on an upright RAS
+    grid. Bodies and discs vote for levels; sacrum beside them speaks for S1 and S2, and its absence against them;
+    levels meet where discs are. Pieces of column that fit no chain with the others are left out. Ids lie on bodies.
+    """
+    column = column_of(detection)
+    mask, _, _, strays = spine_of(levels, column)
+    empty = column.with_voxels(np.zeros(column.grid.shape, np.uint8))
+    if not mask.any():
+        return Named(Landmarks.empty(), empty, strays)
+    voxels = np.argwhere(mask)
+    places = column.grid.to_mm(voxels)
+    line = centre_line(places, column.grid.spacing_mm[2])
+    bins = _nearest(line, places)
+    parts = detection.voxels[mask]
+    sacral = np.bincount(
+        _beside(line, detection.grid.to_mm(np.argwhere(detection.voxels == SACRUM))), minlength=len(line)
+    )
+    costs, counts = _costs(levels[mask], bins, sacral, len(line))
+    first, last = np.flatnonzero(np.bincount(bins, minlength=len(line)))[[0, -1]]
+    part = slice(first, last + 1)
+    borders = _border_costs(bins, parts, len(line))[first : last + 2]
+    found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders)
+    runs = [Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
+    centres, scores = {}, []
+    instances = empty.voxels.copy()
+    for place, run in enumerate(runs):
+        name = name_of_regressed_level(run.level) or ""
+        own = (bins >= run.start) & (bins < run.stop)
+        middle = _middle(place, runs)
+        if middle is not None and own.any():
+            centres[name] = line[int(np.clip(round(middle - 0.5), 0, len(line) - 1))]
+            scores.append(float(np.mean(np.abs(levels[mask][own] - run.level) < 0.5)))
+        if name in VERSE_IDS:
+            instances[tuple(voxels[own].T)] = VERSE_IDS[name]
+    landmarks = Landmarks(tuple(centres), np.array(list(centres.values())).reshape(-1, 3), np.array(scores))
+    return refined(Named(landmarks, empty.with_voxels(instances), strays), mask & (detection.voxels == BODY))
+
+
+def centre_line(places: Points, spacing_mm: float) -> Points:
+    """The curve through a column of voxels (N, 3 in RAS+ mm), from its top down, a point every STEP_MM.
+
+    spacing_mm: distance of axial slices, the first guess at slices across the column.
+    """
+    heights = np.round((places[:, 2].max() - places[:, 2]) / spacing_mm).astype(int)
+    line = _resampled(_smooth(places, heights, SMOOTHING_MM / spacing_mm))
+    for _ in range(ROUNDS):
+        line = _resampled(_smooth(places, _nearest(line, places), SMOOTHING_MM / STEP_MM))
+    return line
+
+
+def _smooth(places: Points, bins: NDArray[np.int_], width: float) -> Points:
+    """The middle of each slice, smoothed along the column; slices without voxels take part by their neighbours."""
+    used = np.arange(bins.min(), bins.max() + 1)
+    weights = np.bincount(bins, minlength=used[-1] + 1)[used].astype(float)
+    sums = [np.bincount(bins, places[:, axis], minlength=used[-1] + 1)[used] for axis in range(3)]
+    # weights and sums spread alike, so that a slice of few voxels counts little; where all is empty nothing is left
+    spread = gaussian_filter1d(np.minimum(weights, 1.0), width, mode="constant")
+    means = [np.divide(total, weights, out=np.zeros_like(weights), where=weights > 0) for total in sums]
+    smoothed = [gaussian_filter1d(mean, width, mode="constant") / np.maximum(spread, 1e-9) for mean in means]
+    line = np.stack(smoothed, axis=1)[spread > 1e-6]
+    up = np.array([0.0, 0.0, 1.0])
+    return line if len(line) > 1 else np.vstack([line + up, line - up])
+
+
+def _resampled(line: Points) -> Points:
+    """A point every STEP_MM along a curve that is drawn out straight at both ends."""
+    reach = max(2, min(len(line) // 3, 10))
+    ends = []
+    for near, far in ((line[0], line[min(reach, len(line) - 1)]), (line[-1], line[max(-1 - reach, -len(line))])):
+        direction = (near - far) / max(float(np.linalg.norm(near - far)), 1e-6)
+        ends.append(near + BEYOND_MM * direction)
+    whole = np.vstack([ends[0], line, ends[1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(whole, axis=0), axis=1))])
+    wanted = np.arange(0.0, along[-1], STEP_MM)
+    return np.stack([np.interp(wanted, along, whole[:, axis]) for axis in range(3)], axis=1)
+
+
+def _nearest(line: Points, places: Points) -> NDArray[np.int_]:
+    return np.asarray(cKDTree(line).query(places)[1], int)
+
+
+def _beside(line: Points, places: Points) -> NDArray[np.int_]:
+    """The slices of the places that lie within reach of the curve."""
+    if not len(places):
+        return np.zeros(0, int)
+    away, bins = cKDTree(line).query(places)
+    return np.asarray(bins[away < SACRAL_REACH_MM], int)
+
+
+def _costs(
+    votes: NDArray[np.float32], bins: NDArray[np.int_], sacral: NDArray[np.int_], slices: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Per slice and level the summed distance of the votes, and their number; sacrum has at most as many as column."""
+    numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
+    columns = np.bincount(bins, minlength=slices).astype(float)
+    costs = np.stack(
+        [np.bincount(bins, np.minimum(np.abs(votes - number), FARTHEST_VOTE), minlength=slices) for number in numbers],
+        axis=1,
+    )
+    above_sacrum = np.clip(SACRAL_LEVEL - numbers, 0, FARTHEST_VOTE)
+    speaking = np.minimum(sacral, columns)
+    costs += SACRAL_SHARE * (speaking[:, None] * above_sacrum + (columns - speaking)[:, None] * (above_sacrum == 0))
+    return costs, np.asarray(columns + SACRAL_SHARE * speaking, float)
+
+
+def _border_costs(bins: NDArray[np.int_], parts: NDArray[np.uint8], slices: int) -> NDArray[np.float64]:
+    """What a border between levels costs above each slice, and below the last: none where discs are."""
+    column = np.bincount(bins, minlength=slices).astype(float)
+    discs = np.bincount(bins, parts == DISC, minlength=slices)
+    beside = np.pad(np.divide(discs, column, out=np.zeros_like(discs), where=column > 0), 1)
+    missing = 1 - np.clip(np.maximum(beside[:-1], beside[1:]) / SHARE_OF_DISC, 0, 1)
+    return np.asarray(BORDER_WEIGHT * column[column > 0].mean() * USUAL_STEP_MM / STEP_MM * missing)
+
+
+def _middle(place: int, runs: list[Run]) -> float | None:
+    """The middle of a run in slices; of a cut one at either end half a usual height from its whole end.
+
+    None for an end vertebra of which too little is seen.
+    """
+    run = runs[place]
+    usual = 2 * usual_half_height_mm(name_of_regressed_level(run.level) or "") / STEP_MM
+    seen = (run.stop - run.start) / usual
+    first, last = place == 0, place == len(runs) - 1
+    if not (first or last) or seen >= WHOLE or (first and last and seen >= SMALLEST_PART):
+        return (run.start + run.stop) / 2
+    if seen < SMALLEST_PART:
+        return None
+    return run.stop - usual / 2 if first else run.start + usual / 2
