@@ -107,7 +107,7 @@ def paint_vertebrae(
 ) -> None:
     """Paint and label the vertebrae: thin walls and bright end plates, stout arches, upright trabeculae."""
     trabeculae = rng.standard_normal((64, 64)).astype(np.float32)
-    traits = rng.uniform((0.35, 0.8, 0.25, 0.0, 0.5), (0.75, 1.4, 0.7, 0.35, 1.5))
+    traits = rng.uniform((0.35, 0.8, 0.0, 0.0, 0.5), (0.75, 1.4, 0.5, 0.35, 1.5))
     for vertebra in spine.vertebrae[:-1]:
         if vertebra.name in surfaces:
             own = tissue_of(spine, vertebra, tissue)
@@ -128,21 +128,22 @@ def _paint_vertebra(
         behind = np.ones_like(field)
     body = 1 - behind
     ends = np.clip((high - np.float32(0.72)) * 5, 0, 1) * body
-    thick = np.float32(tissue.cortex_mm)
-    cortex_mm = thick * (wall * body + (plate - wall) * ends) + (np.float32(0.8) + thick * np.float32(0.9)) * behind
+    porous = 1.0 if tissue.strange else float(np.clip(0.5 + tissue.marrow_hu / 250, 0.5, 1.1))
+    thick = np.float32(tissue.cortex_mm * porous)
+    cortex_mm = thick * (wall * body + (plate - wall) * ends) + (np.float32(0.6) + thick * np.float32(0.9)) * behind
     # Marrow is denser towards the end plates and in the arch, darkest in the middle of the body.
     dense, lighter = np.float32(tissue.marrow_hu), np.float32(tissue.cortex_hu - tissue.marrow_hu)
     marrow = dense + lighter * (arch * np.float32(0.55) * behind + np.float32(0.10) * ends)
     marrow -= np.abs(dense) * centre * body * np.clip(1 - high - x * x / np.float32(size.width**2 / 5), 0, 1)
-    grain = np.float32(tissue.grain_hu * 0.9 / max(canvas.softness, 1.0))
+    grain = np.float32(tissue.grain_hu * 1.4 / max(canvas.softness, 1.0))
     marrow += grain * _strut(trabeculae, x, y, z)
-    if vertebra.name[0] in "TL" or vertebra.name == "C7":  # the veins that leave through the back wall at mid height
-        cleft = (np.float32(2.2) + np.abs(x) * np.float32(0.25)) * veins
-        share = np.clip(1 - np.abs(z) / np.maximum(cleft, np.float32(0.3)), 0, 1)
-        share *= np.clip(1.2 - np.abs(x) / np.float32(0.22 * size.width), 0, 1)
-        share *= np.clip((-y / depth - np.float32(0.05)) * 2, 0, 1) * (y > -depth * np.float32(1.15))
-        marrow += share * (np.float32(40) - marrow)
-        cortex_mm = cortex_mm * (1 - np.clip(share * 1.5, 0, 1) * np.float32(0.9))
+    # The veins that leave through the back wall at mid height, to be seen in about half of the levels.
+    if vertebra.name[0] in "TL" and trabeculae[vertebra.number, 0] > 0:
+        cleft = np.float32(0.9) + np.float32(0.5) * veins
+        share = np.clip(1.5 - np.abs(z) / cleft, 0, 1) * np.clip(1.5 - np.abs(x) / np.float32(0.12 * size.width), 0, 1)
+        share *= np.clip((-y / depth - np.float32(0.35)) * 3, 0, 1) * (y > -depth * np.float32(1.15))
+        marrow -= share * (np.float32(40) + np.float32(40) * veins)
+        cortex_mm = cortex_mm * (1 - share * np.float32(0.8))
     bright = np.float32(tissue.cortex_hu) * (1 + np.float32(0.12) * behind - np.float32(0.15) * (body - ends))
     canvas.bone(box, field, "vertebra", _single(bright), _single(marrow), _single(cortex_mm), 0.6 * tissue.grain_hu)
     canvas.label(box, field, vertebra.number)

@@ -56,14 +56,14 @@ def cervical_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
             reach = size.spinous - 4.5
             shapes.append(
                 bar(
-                    root + way * reach * 0.45 + (side * 0.8, 0, 0),
+                    root + way * reach * 0.6 + (side * 0.8, 0, 0),
                     root + way * reach + (side * 4.2, 0, -1.0),
                     (2.8, 1.9),
                     (2.2, 2.0),
                 )
             )
     root_half = 0.85 if last else 0.6
-    plates = spinous_solids(vertebra, rear - 1.5, -h * 0.45, root_half, 2.6)
+    plates = spinous_solids(vertebra, rear - 1.5, -h * 0.45, root_half, 3.0, knob=1.1)
     return shapes + (plates if last else plates[:1] + plates[2:])
 
 
@@ -110,7 +110,7 @@ def axis_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> l
         way = np.array([0.0, -np.cos(slope), -np.sin(slope)])
         root = np.array([side * 1.0, rear - 2.0, -h * 0.6])
         shapes.append(bar(root, root + way * (size.spinous - 6) + (side * 4.0, 0, -1.0), (5.5, 3.4), (4.0, 3.0)))
-    return [*shapes, *spinous_solids(vertebra, rear - 2.0, -h * 0.6, 0.6, 3.6)[:1]]
+    return [*shapes, *spinous_solids(vertebra, rear - 2.0, -h * 0.6, 0.6, 4.4)[:1]]
 
 
 def atlas_solids(vertebra: Vertebra, lower: list[Facet]) -> list[Shape]:
@@ -119,7 +119,7 @@ def atlas_solids(vertebra: Vertebra, lower: list[Facet]) -> list[Shape]:
     shapes: list[Shape] = []
     for bottom in lower:
         side = bottom.side
-        below = bottom.centre + bottom.normal * 2.2
+        below = bottom.centre + bottom.normal * 7.2
         mass = np.array([side * 18.0, 7.0, 0.5])
         tip = np.array([side * (size.span / 2 - 3.5), 2.5, -2.0])
         shapes += [

@@ -22,9 +22,10 @@ def body_solid(vertebra: Vertebra, lips: float = 0.0) -> Shape:
     taper, notch = taper_of(vertebra), TAPER[vertebra.name[0]][1]
     if vertebra.name in ("L4", "L5", "L6"):
         notch = 0.0
+    broad = 1.05 if vertebra.name[0] == "C" else 1.0
     return endplate_body(
-        size.width,
-        size.depth,
+        broad * size.width,
+        broad * size.depth,
         vertebra.height / vertebra.scale,
         0.03 + vertebra.waist,
         vertebra.wedge,

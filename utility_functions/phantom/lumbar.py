@@ -29,14 +29,16 @@ def lumbar_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) ->
         tip = np.array(
             [
                 side * (size.span / 2 - 2.5),
-                back - {"L1": 15, "L2": 15, "L3": 14, "L4": 9}.get(vertebra.name, 4),
+                back - {"L1": 21, "L2": 21, "L3": 17, "L4": 11}.get(vertebra.name, 5),
                 h * (0.42 if low else 0.34),
             ]
         )
-        elbow = np.array([side * (root_x + 7), back - (9 if low else 10 if vertebra.name == "L4" else 12), h * 0.28])
+        elbow = np.array(
+            [side * (root_x + 7), back - {"L3": 13, "L4": 10, "L5": 9, "L6": 9}.get(vertebra.name, 15), h * 0.28]
+        )
         outer = top.centre - top.normal * 5.0 + np.array([side * 1.0, -4.0, -1.0])
         shapes += [
-            bar((side * (root_x - 0.5), back + 6, 0.46 * h), arch, (7.4 if not low else 7.0, thick), wide=(0, 0, 1)),
+            bar((side * (root_x - 0.5), back + 6, 0.46 * h), arch, (7.4 if not low else 7.8, thick), wide=(0, 0, 1)),
             bar(moved(arch, 0, -1.0, 0), seat, (5.6, 4.2), (5.2, 3.9), wide=(0, 1, 0)),
             joint_block(top, 6.0, -1.0),
             ellipsoid(outer, (3.0, 3.6, 5.0)),  # mamillary process
@@ -53,10 +55,10 @@ def lumbar_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) ->
             bar(
                 moved(arch, side * 1.0, 0.5, -1.0),
                 elbow,
-                (5.6, 4.6) if low else (5.4, 3.4),
-                (6.2, 4.8) if low else (5.4, 2.6),
+                (6.6, 5.8) if low else (5.4, 3.4),
+                (7.2, 5.8) if low else (5.4, 2.6),
             ),
-            bar(elbow, tip, (6.2, 4.8) if low else (5.4, 2.6), (4.4, 3.2) if low else (3.8, 1.8)),
+            bar(elbow, tip, (7.2, 5.8) if low else (5.4, 2.6), (5.0, 3.8) if low else (3.0, 1.5)),
             ellipsoid(moved(elbow, -side * 2.0, -4.0, -2.5), (2.2, 2.4, 2.6)),  # accessory process
         ]
-    return shapes + spinous_solids(vertebra, rear - 3.0, -0.4 * h, 1.08, 3.0, knob=1.5, root_share=0.85)
+    return shapes + spinous_solids(vertebra, rear - 3.0, -0.4 * h, 1.2, 3.0, knob=1.5, root_share=0.9)

@@ -100,7 +100,7 @@ def _paint_shoulders(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue)
 def _paint_hips(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: dict[str, Surface]) -> None:
     frame = pelvis_frame(spine)
     for side in SIDES:
-        hip = canvas.distances(frame, hip_solids(side), 3.0)
+        hip = canvas.distances(frame, hip_solids(side), 6.0)
         if hip is not None:
             hollow_out(canvas, hip, frame, socket(side))
             if "S1" in surfaces:

@@ -59,8 +59,15 @@ def rib_paths(spine: Spine, torso: Torso, rng: np.random.Generator) -> list[tupl
                 points.append(
                     np.array([centre[0] + side * across * np.sin(angle), centre[1] - depth * np.cos(angle), z])
                 )
-            paths.append((number, np.array(points)))
+            paths.append((number, _rounded(np.array(points))))
     return paths
+
+
+def _rounded(points: Vector) -> Vector:
+    """A path without kinks beyond the tubercle, its ends kept."""
+    for _ in range(3):
+        points[3:-1] = 0.25 * points[2:-2] + 0.5 * points[3:-1] + 0.25 * points[4:]
+    return points
 
 
 def rib_solids(path: Vector, first: int, last: int, scale: float, floating: bool) -> list[Shape]:

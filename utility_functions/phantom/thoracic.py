@@ -39,16 +39,20 @@ def thoracic_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
         middle = np.array([side * canal * 0.72, rear + 0.16 * size.canal_depth - 1.6, -0.32 * h])
         tip = transverse_tip(vertebra, side)
         shapes += [
-            bar((root, back + 5, 0.46 * h), arch, (tall, size.pedicle_width / 2), wide=(0, 0, 1)),
-            joint_block(top, 4.0, -1.0),
+            bar((root, back + 5, 0.46 * h), arch, (tall, size.pedicle_width / 2 + 0.4), wide=(0, 0, 1)),
+            joint_block(top, 4.6, -1.0),
             bar(moved(arch, 0, 0.5, 1.5), top.centre - top.normal * 2.2, (4.6, 3.0), (4.2, 2.2), wide=(1, 0, 0)),
             # The lamina, broad from top to bottom, and its lower edge that carries the joint.
-            bar(moved(arch, -side * 1.0, -0.5, -0.35 * h), middle, (0.72 * h + 1, 3.0), (0.80 * h, 2.6)),
-            bar(middle, (side * 0.8, rear - 1.8, -0.30 * h), (0.80 * h, 2.6), (0.88 * h, 2.4)),
+            bar(moved(arch, -side * 1.0, -0.5, -0.35 * h), middle, (0.78 * h + 1, 3.3), (0.86 * h, 3.0)),
+            bar(middle, (side * 0.8, rear - 1.8, -0.30 * h), (0.86 * h, 3.0), (0.92 * h, 2.8)),
             bar(
-                moved(arch, -side * 2.0, -3.5, -0.5 * h), below, (4.6, 2.4), (bottom.half[0] * 0.9, 2.4), wide=(1, 0, 0)
+                moved(arch, -side * 2.0, -3.5, -0.5 * h),
+                below,
+                (5.0, 3.0),
+                (bottom.half[0] * 0.95, 2.8),
+                wide=(1, 0, 0),
             ),
-            joint_block(bottom, 4.2, 1.0),
+            joint_block(bottom, 5.0, 1.0),
         ]
         if last:
             shapes += [
@@ -58,8 +62,8 @@ def thoracic_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
             ]
         else:
             shapes += [
-                bar(moved(arch, 0, -2.0, 0.0), tip, (4.8, 3.6), (4.6, 4.0)),
+                bar(moved(arch, 0, -2.0, 0.0), tip, (5.6, 4.4), (5.0, 4.6)),
                 ellipsoid(tip, (4.6, 4.6, 5.6)),
             ]
-    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.55 if not last else 0.8, 2.9)
+    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.8, 2.9, knob=1.1, root_share=1.1)
     return shapes

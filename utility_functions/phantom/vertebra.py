@@ -38,7 +38,7 @@ def vertebra_solids(vertebra: Vertebra, below: Vertebra | None = None) -> tuple[
     if vertebra.name == "C1":
         return solids, _canal(*ATLAS_CANAL, 1.12, 2 * height)
     ratio = size.canal_width / size.canal_depth
-    front = 0.12 if region_of(vertebra.name) == "Thoracic" else 0.24
+    front = 0.12 if region_of(vertebra.name) == "Thoracic" else 0.3
     return solids, _canal(-(size.depth + size.canal_depth) / 2, size.canal_depth / 2, ratio, 2 * height, front)
 
 
