@@ -127,6 +127,11 @@ def test_thick_slices_are_painted_in_an_odd_number_of_planes(spacing: tuple[floa
     assert Slices(2, 1.0, np.array(spacing)).planes(np.array(spacing, float)) == planes
 
 
+@pytest.mark.parametrize(("spacing", "overlap"), [(1.0, 3.0), (2.0, 2.5), (4.0, 1.25), (6.0, 1.0)])
+def test_slices_are_five_mm_thick_at_most_unless_they_lie_further_apart(spacing: float, overlap: float) -> None:
+    assert Slices(2, 3.0, np.ones(3)).overlap_at(np.array([1, 1, spacing])) == overlap
+
+
 def test_scanners_differ_in_every_setting() -> None:
     drawn = [draw_scanner(np.random.default_rng(seed)) for seed in range(60)]
     assert {scanner.kernel.lift > 0 for scanner in drawn} == {True, False}

@@ -71,6 +71,9 @@ class Canvas:
         )
         if whole is None:
             return None
+        if len(shapes) == 1:
+            alone = shapes[0].distance(*self.coordinates(frame, whole))
+            return whole, alone if frame.scale == 1 else alone * np.float32(frame.scale)
         field: Field = np.full([part.stop - part.start for part in whole], FAR_MM, np.float32)
         for shape in shapes:
             own = self.box(frame, shape.low - margin, shape.high + margin)
@@ -100,7 +103,7 @@ class Canvas:
         change = hu - part
         change *= share
         part += change
-        self.tissues[box][share > 0.5] = TISSUE_CODES[tissue]
+        np.copyto(self.tissues[box], TISSUE_CODES[tissue], where=share > 0.5)
 
     def fill(
         self,
@@ -136,10 +139,10 @@ class Canvas:
         hu *= inner
         hu += np.asarray(cortex_hu, np.float32)
         self.blend(box, self.cover(field), f"{bone} shell", hu)
-        self.tissues[box][inner > 0.5] = TISSUE_CODES[inside or f"{bone} marrow"]
+        np.copyto(self.tissues[box], TISSUE_CODES[inside or f"{bone} marrow"], where=inner > 0.5)
 
     def label(self, box: Box, field: Field, number: int) -> None:
         """Give the voxels inside a solid a label; where solids overlap, the one whose voxel lies deeper wins."""
         wins = (field < 0) & (field < self.nearest[box])
-        self.labels[box][wins] = number
-        self.nearest[box][wins] = field[wins]
+        np.copyto(self.labels[box], number, where=wins)
+        np.copyto(self.nearest[box], field, where=wins)

@@ -43,6 +43,7 @@ VOXEL_BUDGET = 7e6
 """Voxels painted at most where the spacing is drawn, so that many scans can be made side by side."""
 LARGEST_MM3 = 64e6
 """Volume scanned at most: tall scans of wide bodies lose their sides, so that 1 mm voxels fit in memory as well."""
+THICKEST_MM = 5.0
 KEPT_MM = 45.0
 """Nothing nearer than this to a body centre is left out of the reconstruction."""
 
@@ -121,7 +122,10 @@ def _height(spine: Spine, rng: np.random.Generator, region: str) -> tuple[float,
 
 @dataclass(frozen=True)
 class Slices:
-    """How the voxels of a scan lie: the axis across its slices, their thickness over their distance, mm per voxel."""
+    """How the voxels of a scan lie: the axis across its slices, their thickness over their distance, mm per voxel.
+
+    Slices are THICKEST_MM thick at most, or as thick as they are apart.
+    """
 
     axis: int
     overlap: float
@@ -132,6 +136,10 @@ class Slices:
         pixel = float(np.sqrt(np.prod(np.delete(spacing, self.axis))))
         count = int(np.ceil(spacing[self.axis] * min(self.overlap, 1.0) / max(1.5 * pixel, 1.25)))
         return count + 1 - count % 2
+
+    def overlap_at(self, spacing: FloatArray) -> float:
+        """Thickness over distance where slices are ``spacing`` apart."""
+        return min(self.overlap, max(1.0, THICKEST_MM / float(spacing[self.axis])))
 
     def affordable(self, extent: FloatArray) -> FloatArray:
         """Its spacing, the finest sides coarser until what is painted of ``extent`` mm keeps within VOXEL_BUDGET."""
@@ -155,7 +163,8 @@ def draw_slices(rng: np.random.Generator) -> Slices:
         axis, spacing = 1, np.array([plane, float(np.clip(apart, 1.0, 4.0)), plane])
     else:
         axis, spacing = 2, np.full(3, even)
-    overlap = 1.0 if overlapping < 0.6 else float(rng.uniform(1.2, 2.0)) if overlapping < 0.94 else 0.6
+    thick = float(np.exp(rng.uniform(np.log(1.2), np.log(3.5))))
+    overlap = 1.0 if overlapping < 0.5 else thick if overlapping < 0.94 else 0.6
     return Slices(axis, overlap, spacing)
 
 

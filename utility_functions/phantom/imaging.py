@@ -59,14 +59,14 @@ class Scanner:
 
 def draw_scanner(rng: np.random.Generator, overlap: float = 1.0) -> Scanner:
     """A scanner and its settings; ``overlap`` is the thickness of its slices over their distance."""
-    kind, rare = rng.random(), rng.random(7)
-    width = float(rng.uniform(*((0.6, 0.95), (0.4, 0.6), (0.25, 0.4))[int(kind * 3)]))
-    sharp, dose, lift = kind * 3 > 2, rng.uniform(0, 1), rng.uniform(0.25, 1.1)
+    kind, rare = int(np.searchsorted((0.3, 0.6), rng.random())), rng.random(7)  # soft, medium, sharp
+    width = float(rng.uniform(*((0.6, 0.95), (0.4, 0.6), (0.25, 0.4))[kind]))
+    dose, lift = rng.uniform(0, 1), rng.uniform(0.3, 1.3)
     hardness, cupping, streaks = rng.uniform(2, 22), rng.uniform(-4, 14), np.exp(rng.uniform(np.log(4), np.log(60)))
     motion, (smeared, stretch) = draw_motion(rng), rng.uniform(1, (1.8, 2.4))
-    held_back = float(rng.uniform(*((0.5, 0.75), (0.6, 0.85), (0.8, 0.95))[int(kind * 3)]))
+    held_back = float(rng.uniform(*((0.5, 0.75), (0.6, 0.85), (0.8, 0.95))[kind]))
     noise = Noise(
-        hu=float(np.exp(np.log(5) + dose * np.log(8))) * (2.2 if sharp else 1.3 if kind * 3 > 1 else 1.0),
+        hu=float(np.exp(np.log(3.5) + dose * np.log(11))) * (1.0, 1.4, 2.5)[kind],
         fine_mm=width,
         coarse_mm=width * float(rng.uniform(1.7, 2.6)),
         held_back=held_back,
@@ -75,7 +75,7 @@ def draw_scanner(rng: np.random.Generator, overlap: float = 1.0) -> Scanner:
         stretch=float(stretch) if rare[0] < 0.6 else 1.0,
     )
     return Scanner(
-        kernel=Kernel(width, float(lift) if sharp else 0.25 * float(lift) if kind * 3 > 1.5 else 0.0),
+        kernel=Kernel(width, float(lift) * (0.0, 0.3, 1.0)[kind]),
         noise=noise,
         bands=float(hardness) if rare[1] < 0.6 else 0.0,
         cupping=float(cupping),

@@ -82,8 +82,8 @@ def make_phantom(
     slices = draw_slices(lattice)
     stored = ALL_ORIENTATIONS[int(lattice.integers(48))] if axcodes is None else axcodes
     spacing = slices.affordable(field.high - field.low) if spacing_mm is None else asked
-    planes = slices.planes(spacing)
-    scanner = draw_scanner(taking, slices.overlap)
+    planes, overlap = slices.planes(spacing), slices.overlap_at(spacing)
+    scanner = draw_scanner(taking, overlap)
 
     canvas = _canvas(field, spacing, slices.axis, planes)
     canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
@@ -93,7 +93,7 @@ def make_phantom(
     if scanner.motion is not None:
         scanner.motion.move(canvas)
     landmarks = _landmarks(spine, field, scanner.motion)
-    through_slices(canvas, slices.axis, planes, slices.overlap)
+    through_slices(canvas, slices.axis, planes, overlap)
     seen = np.array([point for _, point in landmarks]).reshape(-1, 3)
     emptied = Emptied(canvas, seen if len(seen) else spine.centres, field, view)
     hu = image(canvas, torso, scanner, emptied, noise)
