@@ -135,7 +135,7 @@ def _costs(
     """Per slice and level the summed distance of the votes, and their number; sacrum has at most as many as column."""
     numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
     columns = np.bincount(bins, minlength=slices).astype(float)
-    costs = np.stack(
+    costs: NDArray[np.float64] = np.stack(
         [np.bincount(bins, np.minimum(np.abs(votes - number), FARTHEST_VOTE), minlength=slices) for number in numbers],
         axis=1,
     )
