@@ -92,7 +92,7 @@ def axis_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> l
     shapes = [
         body_solid(vertebra),
         bar(base, base + up * 12.5, (6.4, 6.0), (4.6, 5.0), wide=(1, 0, 0)),
-        bar(base + up * 12.5, base + up * 20.5, (5.2, 5.6), (4.0, 4.2), wide=(1, 0, 0)),
+        bar(base + up * 12.5, base + up * 19.5, (5.3, 5.7), (5.0, 4.9), wide=(1, 0, 0)),
         ellipsoid((0, 0, h * 0.7), (10, 7.5, 7)),
     ]
     for top, bottom in zip(upper, lower, strict=True):

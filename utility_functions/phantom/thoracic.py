@@ -65,5 +65,5 @@ def thoracic_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
                 bar(moved(arch, 0, -2.0, 0.0), tip, (5.6, 4.4), (5.0, 4.6)),
                 ellipsoid(tip, (4.6, 4.6, 5.6)),
             ]
-    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.8, 2.9, knob=1.1, root_share=1.1)
+    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.95, 3.1, knob=1.1, root_share=1.2)
     return shapes
