@@ -45,7 +45,7 @@ def _joints(spine: Spine, torso: Torso, rng: np.random.Generator, side: float) -
     elbow = np.array([across + side * off, along - 14 * torso.size, low[2]]) + sway[0] * (0.4, 0.8, 1.5)
     if crossed < 0.35:  # hands on the belly
         front = float(torso.skin(np.array(low[2] - 90.0))[4])
-        wrist = np.array([across + side * 95 * torso.size, along + front + 26, low[2] - 95 * torso.size])
+        wrist = np.array([across + side * 95 * torso.size, along + 0.86 * front + 20, low[2] - 95 * torso.size])
         return shoulder, elbow, wrist, wrist + np.array([-side * 70, 4, -40]) * torso.size
     wrist = elbow + (np.array([side * 14, 26, -235]) + sway[1] * (0.4, 0.8, 0.5)) * torso.size
     return shoulder, elbow, wrist, wrist + np.array([0, 6, -150]) * torso.size

@@ -7,7 +7,7 @@ import numpy as np
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lofts import curve, loft, spindle, tube
-from utility_functions.phantom.packing import at, fill, fill_within, packed, paint, paint_content, under_dome
+from utility_functions.phantom.packing import ahead, at, fill, fill_within, packed, paint, paint_content, under_dome
 from utility_functions.phantom.shapes import Shape, Vector, capsule, ellipsoid
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.torso import Torso
@@ -17,12 +17,12 @@ SIDES = (-1.0, 1.0)
 
 def paint_belly(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
     """The solid organs and the stomach, each over what it lies before."""
-    _paint_stomach(canvas, torso, tissue, rng)
+    _paint_stomach(canvas, spine, torso, tissue, rng)
     _paint_pancreas(canvas, spine, tissue, rng)
-    _paint_spleen(canvas, torso, tissue, rng)
     _paint_liver(canvas, torso, tissue, rng)
     for side in SIDES:
         _paint_kidney(canvas, spine, torso, tissue, rng, side)
+    _paint_spleen(canvas, torso, tissue, rng)
     _paint_pelvis(canvas, spine, torso, tissue, rng)
 
 
@@ -70,14 +70,19 @@ def _paint_liver(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Ge
 def _paint_spleen(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
     s, big = torso.size, float(rng.uniform(0.8, 1.25))
     rows = np.array(
-        [(-92, -8, -28, 20, 30), (-104, -12, -60, 26, 48), (-108, -8, -95 * big, 23, 44), (-104, 2, -125 * big, 8, 16)]
+        [
+            (-78, -12, -50, 30, 40),
+            (-92, -16, -85, 40, 56),
+            (-96, -12, -125 * big, 37, 52),
+            (-90, 0, -165 * big, 10, 18),
+        ]
     )
     rows[:, :3] += rng.normal(0, 4, 3)
     centres = np.array([under_dome(torso, *row[:3]) for row in rows])
     paint(canvas, packed(canvas, torso, [loft(centres, rows[:, 3:] * s, 28.0)]), "spleen", tissue.spleen_hu, 5)
 
 
-def _paint_stomach(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
+def _paint_stomach(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
     """From the fundus under the left dome to the duodenum; gas lies over what is in it, or contrast."""
     s, full = torso.size, float(rng.uniform(0.5, 1.15))
     shift = rng.normal(0, 6, 3)
@@ -92,13 +97,11 @@ def _paint_stomach(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.
     found = packed(canvas, torso, tube(path, radii), 4.0)
     paint(canvas, found, "stomach", tissue.muscle_hu + 5, 5)
     paint_content(canvas, found, 3.5 * s, level, (name, hu, grain))
-    loop = np.array(
-        [under_dome(torso, *(np.array(spot) + shift)) for spot in ((24, 56, -118), (46, 40, -135), (48, 26, -175))]
-    )
-    end = np.array([loop[-1] + s * np.array(step) for step in ((-18, 4, -22), (-48, 6, -18))])
-    bowel = tube(curve(np.concatenate([loop, end]), 12.0 * s), [12 * s, 11 * s])
-    fill(canvas, bowel, "bowel", tissue.muscle_hu, 6)
-    fill(canvas, tube(curve(np.concatenate([loop, end]), 12.0 * s), 8 * s), name if kind < 0.4 else "stomach", hu, 8)
+    loop = [under_dome(torso, *(np.array((24, 56, -118)) + shift)), at(spine, "L2", 46, 34), at(spine, "L3", 44, 28, 4)]
+    loop += [ahead(spine, "L3", 30, x, up) for x, up in ((18, -12), (-6, -8), (-30, 8))]
+    gut = curve(np.array(loop), 12.0 * s)
+    fill(canvas, tube(gut, [12 * s, 11 * s, 8 * s]), "bowel", tissue.muscle_hu, 6)
+    fill(canvas, tube(gut, [8.5 * s, 8 * s, 5.5 * s]), name if kind < 0.4 else "stomach", hu, 8)
 
 
 def _paint_pancreas(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:

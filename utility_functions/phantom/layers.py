@@ -80,7 +80,7 @@ def _fill_cavity(
     open_lung = np.where(vessels > F32(190), TISSUE_CODES["lung vessel"], TISSUE_CODES["lung"])
     np.copyto(names, open_lung, where=lung > F32(0.5), casting="unsafe")
     if effusion:
-        water = lung * canvas.cover(y - low - F32(effusion - 20))
+        water = lung * canvas.cover(y - low - F32(effusion - 20) - F32(0.35) * (np.abs(x - across) - 60))
         hu += water * (F32(8) - hu)
         names[water > F32(0.5)] = TISSUE_CODES["effusion"]
 

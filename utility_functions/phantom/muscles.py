@@ -47,9 +47,9 @@ def paint_muscles(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.G
     _paint_ligaments(canvas, spine, tissue)
 
 
-def _belly(canvas: Canvas, solid: Shape, tissue: Tissue, fat: float = 0.0) -> None:
-    """One muscle in a thin sheath of fat; streaks of fat run through as much of it as has turned to fat."""
-    found = canvas.distances(OUTER, [solid])
+def _belly(canvas: Canvas, solids: Shape | list[Shape], tissue: Tissue, fat: float = 0.0, sheath: float = 1.0) -> None:
+    """Muscles of one sheath of fat; streaks of fat run through as much of them as has turned to fat."""
+    found = canvas.distances(OUTER, solids if isinstance(solids, list) else [solids], 6.0)
     if found is None:
         return
     box, field = found
@@ -59,8 +59,8 @@ def _belly(canvas: Canvas, solid: Shape, tissue: Tissue, fat: float = 0.0) -> No
     streaks = np.clip(grain * np.float32(0.8) + np.float32(2.6 * fat - 1.6), 0, 1)
     flesh = np.float32(tissue.muscle_hu + 3) + np.float32(6) * grain
     hu = flesh + streaks * (np.float32(tissue.fat_hu + 15) - flesh)
-    sheath = canvas.cover(field - np.float32(0.9)) * np.float32(0.25 + 0.6 * tissue.muscle_fat)
-    canvas.blend(box, sheath, "fat", tissue.fat_hu + 12.0)
+    fatty = np.float32(sheath * (0.3 + 0.6 * tissue.muscle_fat))
+    canvas.blend(box, canvas.cover(field - np.float32(0.9)) * fatty, "fat", tissue.fat_hu + 12.0)
     canvas.blend(box, share, "muscle", hu)
     canvas.tissues[box][(share > 0.5) & (streaks > 0.6)] = TISSUE_CODES["fat"]
 
@@ -86,15 +86,19 @@ def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
 
     sacrum = beside(spine, ["S1"], (side * 12, -38, -52))
     lateral = np.interp(share, [0, 0.8, 1], [35, 47, 40])
-    for x, y, wide, deep, fat in (
-        (lateral + 16, behind + 6, 20 * bulk, 15 * bulk * size, 0.75),  # iliocostalis
-        (lateral - 9, behind, 21 * bulk, 17 * bulk * size, 0.9),  # longissimus
-        (np.interp(share, [0, 1], [11, 17]), behind + 1, np.interp(share, [0, 1], [9, 18]), 15.5, 1.15),  # multifidus
+    mass: list[Shape] = []
+    for x, y, wide, deep in (
+        (lateral + 16, behind + 6, 20 * bulk, 15 * bulk * size),  # iliocostalis
+        (lateral - 9, behind, 21 * bulk, 17 * bulk * size),  # longissimus
+        (np.interp(share, [0, 1], [11, 17]), behind + 1, np.interp(share, [0, 1], [9, 18]), 15.5),  # multifidus
     ):
         sizes = np.column_stack([np.broadcast_to(wide, count), np.broadcast_to(deep, count)]) * s
         tail = sacrum + np.array([side * (float(np.mean(x)) - 14) * 0.4 * s, 0, 0])
         points = np.vstack([chain(x, y), tail])
-        _belly(canvas, loft(points, np.concatenate([sizes, [[5 * s, 4 * s]]]), 0.0, 12.0), tissue, fatty * fat)
+        mass.append(loft(points, np.concatenate([sizes, [[5 * s, 4 * s]]]), 0.0, 12.0))
+    _belly(canvas, mass, tissue, 0.8 * fatty)
+    _belly(canvas, mass[2], tissue, 1.15 * fatty, 0.4)
+    upper: list[Shape] = []
     thoracic = _levels(spine, "T1", "T12")
     down = np.linspace(0, 1, len(thoracic))
     for inner, outer, back, wide, deep in (
@@ -107,7 +111,8 @@ def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
         points = beside(spine, thoracic, places)
         sizes = np.column_stack([np.broadcast_to(wide, n), np.broadcast_to(deep, n)]) * s * bulk
         sizes *= spindle(n, 0.6)[:, None]
-        _belly(canvas, loft(points, sizes, 0.0, 12.0), tissue, fatty * 0.7)
+        upper.append(loft(points, sizes, 0.0, 12.0))
+    _belly(canvas, upper, tissue, 0.7 * fatty)
 
 
 def _paint_loin(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
@@ -143,7 +148,7 @@ def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
     share = np.array([-0.2, 0.0, 0.4, 0.8, 1.0, 1.15])[:, None]
     pad = beside(spine, levels, (side * 36, 10, 0))
     canvas.fill(
-        OUTER, [loft(pad, np.array([[12, 16]] * 4 + [[22, 24], [26, 22]]) * s, side * 20)], "fat", tissue.fat_hu + 10
+        OUTER, [loft(pad, np.array([[10, 14]] * 4 + [[17, 19], [20, 18]]) * s, side * 20)], "fat", tissue.fat_hu + 10
     )
     for above, below in NECK:
         row = np.asarray(above) + share * (np.asarray(below) - np.asarray(above))

@@ -1,4 +1,4 @@
-"""What lies on and under the patient, beside the couch: a head rest, clothes or a blanket, leads and lines."""
+"""What lies on and under the patient: couch and mattress, a head rest, clothes or a blanket, leads and lines."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ F32 = np.float32
 
 def paint_surroundings(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
     """All that is outside the skin, drawn whether or not the canvas shows it."""
-    has_rest, has_cloth, has_leads = rng.random(3) < (0.6, 0.55, 0.3)
+    has_couch, has_rest, has_cloth, has_leads = rng.random(4) < (0.85, 0.6, 0.55, 0.3)
     _paint_head_rest(canvas, torso, bool(has_rest), rng)
     _paint_cloth(canvas, torso, bool(has_cloth), rng)
     _paint_leads(canvas, torso, bool(has_leads), rng)
+    _paint_couch(canvas, torso, bool(has_couch), rng)
 
 
 def _mix(canvas: Canvas, box: Box, share: Field, name: str, hu: float) -> None:
@@ -58,6 +59,34 @@ def _paint_head_rest(canvas: Canvas, torso: Torso, there: bool, rng: np.random.G
     _mix(canvas, part, edge, "couch", skin_hu)
 
 
+def _paint_couch(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Generator) -> None:
+    """A mattress on a hollow shell of carbon fibre with foam in it, curved to the body; few patients lie prone."""
+    prone, soft = rng.random() < 0.03, rng.uniform(2, 35) * float(rng.random() < 0.7)
+    gap, hollow, half, thick = rng.uniform(-2, 4), rng.uniform(0, 0.0013), rng.uniform(190, 265), rng.uniform(12, 60)
+    wall, wall_hu, foam_hu, soft_hu = rng.uniform(1.2, 4), rng.uniform(-300, 350), rng.uniform(-985, -900), -960.0
+    if not there:
+        return
+    up = F32(-1 if prone else 1)
+    skin = torso.centres[:, 1] + torso.outer[:, 2] if prone else torso.centres[:, 1] - torso.outer[:, 1]
+    rest = -float(skin.max()) if prone else float(skin.min())
+    off = (canvas.axis(0) - F32(torso.centres[:, 0].mean()))[:, None]
+    depth = F32(rest - gap) + F32(hollow) * off * off - up * canvas.axis(1)[None, :]
+    edge = np.abs(off) - F32(half)
+    hull = F32(thick) * np.sqrt(np.clip(1 - (off / F32(half)) ** 2, 0, 1))
+    under = depth - F32(soft)
+    width = float(canvas.spacing[1])
+    shapes = [(np.maximum(np.maximum(-depth, under), edge + F32(0.1 * half)), soft_hu)]
+    outside = np.maximum(np.maximum(-under, under - hull), edge)
+    shapes += [(outside, wall_hu), (outside + F32(wall), foam_hu)]
+    there_y = np.flatnonzero((np.minimum(shapes[0][0], outside) < width).any(axis=0))
+    if not len(there_y):
+        return
+    rows = slice(int(there_y[0]), int(there_y[-1]) + 1)
+    for field, hu in shapes:
+        share = canvas.cover(field[:, rows], width)[:, :, None]
+        _mix(canvas, (slice(None), rows, slice(None)), share, "couch", float(hu))
+
+
 def _paint_cloth(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Generator) -> None:
     """A gown or blanket over chest and belly, near the skin, lifted off it in folds."""
     waves, phases = rng.uniform(18, 60, (4, 2)), rng.uniform(0, 6.3, (4, 2))
@@ -89,7 +118,7 @@ def _paint_leads(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Gener
     hus, radii = rng.uniform(200, 2500, 5), rng.uniform(0.5, 1.4, 5)
     if not there:
         return
-    middle, reach = torso.dome[2] + 40, 110 * torso.size
+    middle, reach = torso.dome[2] + 25, 90 * torso.size
     for (a, b), (c, d), hu, radius in list(zip(starts, ends, hus, radii, strict=True))[:count]:
         share = np.linspace(0, 1, 7)
         across, z = a + (c - a) * share + 0.1 * np.sin(5 * share), middle + reach * (b + (d - b) * share)
