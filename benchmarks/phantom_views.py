@@ -2,7 +2,10 @@
 
 One PNG per region and window. Of each scan: sagittal views through the middle and through the joints beside it, and a
 coronal one, all bent along the spine; then axial slices through bodies. Anterior is on the left of sagittal views, the
-patient's right on the left of the others, anterior above in axial ones.
+patient's right on the left of the others, anterior above in axial ones. Those in docs/:
+
+    python -m benchmarks phantom_views docs --together --phantoms 1 --seed 12 --pixel-mm 1.2 --real REAL \\
+        --only verse014 example_ct
 """
 
 from __future__ import annotations
