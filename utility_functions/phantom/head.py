@@ -1,20 +1,29 @@
-"""The skull and the jaw, in upright frames at C1 and C2."""
+"""The skull in a frame of its own above C1, and the jaw in an upright frame at C2."""
 
 from __future__ import annotations
 
 import itertools
 
-from utility_functions.phantom.frames import Shape
+import numpy as np
+
+from utility_functions.phantom.anatomy import Spine
+from utility_functions.phantom.frames import Frame, Shape
 from utility_functions.phantom.shapes import bar, block, capsule, ellipsoid
 
 SIDES = (-1.0, 1.0)
 VAULT = ellipsoid((0, -2, 82), (71, 88, 69))
 FORAMEN = (0.0, -9.0, 15.0)
-"""The middle of the great hole of the skull, in the frame of C1."""
+"""The middle of the great hole of the skull, in the frame of the skull."""
+
+
+def skull_frame(spine: Spine) -> Frame:
+    """A frame at C1 that nods with it by a third: the rest is taken up between them."""
+    left, _, right = np.linalg.svd(spine["C1"].frame.axes + 2 * np.eye(3))
+    return Frame(left @ right, spine["C1"].frame.origin, spine.scale)
 
 
 def base_solids() -> list[Shape]:
-    """The base of the skull in C1's frame: joints for C1, the rim of the great hole, and the bone in front of it."""
+    """The base of the skull in its frame: joints for C1, the rim of the great hole, and the bone in front of it."""
     x, y, z = FORAMEN
     rim = [(0, 17.5, -1.5), (12, 13.5, -0.5), (18, 3, 0), (17, -9, 1), (10, -17.5, 2), (0, -20, 2.5)]
     shapes: list[Shape] = []
@@ -22,7 +31,7 @@ def base_solids() -> list[Shape]:
         points = [(x + side * a, y + b, z + c) for a, b, c in rim]
         shapes += [bar(a, b, (5.0, 4.2), wide=(0, 0, 1)) for a, b in itertools.pairwise(points)]
         shapes += [
-            block((side * 19.0, 8.0, 12.5), (6.5, 10.5, 5.0), (side * 0.45, 0, -0.9), (-side * 0.35, 1, 0), 4.0),
+            block((side * 19.0, 8.0, 11.5), (6.5, 10.5, 6.0), (side * 0.45, 0, -0.9), (-side * 0.35, 1, 0), 4.0),
             bar((side * 20, 4, 17), (side * 48, -4, 24), (9, 8), (10, 10), wide=(0, 1, 0)),
             bar((side * 13, 18, 22), (side * 52, -6, 32), (10, 7), wide=(0, 0, 1)),
             bar(points[-2], (side * 34, -48, 28), (16, 4.0), (20, 4.0), wide=(1, 0, 0)),

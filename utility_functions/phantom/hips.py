@@ -31,7 +31,7 @@ def hip_solids(side: float) -> list[Shape]:
     spine_back, low_back = at(44, -64, -6), at(46, -56, -30)
     crest_back, crest_top, crest_side = at(58, -50, 30), at(92, -26, 48), at(122, 10, 42)
     crest_front, spine_front, lower_spine = at(130, 42, 18), at(122, 58, -12), at(108, 46, -50)
-    joint_top, joint_front, joint_low = at(60, -14, 18), at(62, -8, -6), at(54, -38, -30)
+    joint_top, joint_front, joint_low = at(60, -14, 18), at(62, -15, -6), at(54, -38, -30)
     brim, notch, roof = at(72, 2, -46), at(62, -28, -58), at(92, 16, -72)
     return [
         triangle(spine_back, crest_back, joint_top, 6.5),
@@ -56,7 +56,7 @@ def hip_solids(side: float) -> list[Shape]:
                 (crest_side, crest_front, 5.0),
                 (crest_front, spine_front, 4.5),
                 (spine_front, lower_spine, 5.5),
-                (joint_front, brim, 7.5),
+                (joint_front, brim, 6.5),
                 (brim, roof, 10.0),
                 (lower_spine, roof, 8.0),
             )

@@ -9,7 +9,7 @@ import numpy as np
 from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.bones import JOINT_MM, Surface, hollow_out, keep_off, part
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.head import FORAMEN, VAULT, base_solids, hyoid_solids, jaw_solids
+from utility_functions.phantom.head import FORAMEN, VAULT, base_solids, hyoid_solids, jaw_solids, skull_frame
 from utility_functions.phantom.hips import femur_solids, hip_solids, pelvis_frame, socket
 from utility_functions.phantom.ribcage import (
     FLOATING,
@@ -112,19 +112,19 @@ def _paint_hips(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: dict[str
 
 def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
     """The vault with brain inside, open to the canal, its base resting on C1, and the jaw."""
-    atlas, level = spine["C1"], level_frame(spine, "C1")
+    level = skull_frame(spine)
     others = [surfaces[name] for name in ("C1", "C2") if name in surfaces]
     shell = canvas.distances(level, [VAULT])
     if shell is not None:
         keep_off(shell, others, JOINT_MM)
         canvas.bone(*shell, "skull", tissue.cortex_hu * 1.1, tissue.brain_hu, 5.5, 3.0, inside="brain")
-    found = canvas.distances(atlas.frame, base_solids(), 4.0)
+    found = canvas.distances(level, base_solids(), 5.0)
     if found is not None:
         keep_off(found, others, JOINT_MM)
         canvas.bone(*found, "skull", tissue.cortex_hu, tissue.marrow_hu, 0.8 + tissue.cortex_mm, tissue.grain_hu)
     x, y, z = FORAMEN
-    for radius, name, hu in ((14.0, "fluid", tissue.csf_hu), (6.5, "cord", tissue.cord_hu)):
-        canvas.fill(atlas.frame, [capsule((x, y, z - 8), (x, y - 2, z + 14), radius)], name, hu)
+    for radius, name, hu in ((12.0, "fluid", tissue.csf_hu), (6.5, "cord", tissue.cord_hu)):
+        canvas.fill(level, [capsule((x, y, z - 8), (x, y - 1, z + 12 - radius), radius)], name, hu)
     for side in SIDES:  # mastoid bone and the sinus of the upper jaw hold air
         for place, radii, inside in (((50, -8, 22), (13, 17, 20), -350.0), ((22, 62, 24), (18, 16, 17), -950.0)):
             hollow = canvas.distances(level, [ellipsoid((side * place[0], *place[1:]), radii)])

@@ -37,7 +37,7 @@ def _segments() -> list[tuple[Vector, Vector]]:
             centre = (
                 centre
                 - last[0][:, 2] * last[1] / 2
-                - axes[:, 2] * (height / 2 + (0.8 if len(placed_at) == 1 else -0.6))
+                - axes[:, 2] * (height / 2 + (0.2 if len(placed_at) == 1 else -1.8))
             )
         placed_at.append((axes, centre))
         last = (axes, height)
@@ -51,7 +51,7 @@ def sacrum_solids(vertebra: Vertebra) -> list[Shape]:
     edges: dict[float, list[Vector]] = {side: [] for side in SIDES}
     for i, (axes, centre) in enumerate(segments):
         wedge = 8.0 if i == 0 else 4.0
-        body = endplate_body(WIDTHS[i], DEPTHS[i], HEIGHTS[i], 0.08, wedge, 1.0, 0.0, 0.0)
+        body = endplate_body(WIDTHS[i], DEPTHS[i], HEIGHTS[i], 0.08, wedge, 1.0 if i == 0 else 0.2, 0.0, 0.0)
         shapes.append(placed(body, axes, centre))
         back = -DEPTHS[i] / 2
         canal = _canal_depth(i)
