@@ -14,11 +14,13 @@ from utility_functions.phantom.shapes import Field
 from utility_functions.phantom.torso import Torso
 
 PLANES = 8
+FINE_VOXEL_MM = 1.4
+"""Voxels longer than this average noise away."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How noisy a scan is: deviation in HU in a mean patient, and its spectrum in the axial plane.
+    """How noisy a scan is: deviation in HU of fine voxels in a mean patient, and its spectrum in the axial plane.
 
     fine_mm, coarse_mm: widths of the two Gaussians whose difference shapes the noise.
     stretch: how much wider its grain is from side to side, the way on which most photons are lost.
@@ -70,7 +72,8 @@ class Noise:
         _, middle, wide, back, front, _ = torso.skin(z)
         off = (y[:, None] - middle - (front - back) / 2) / ((front + back) / 2)
         inside = 1 - 0.35 * np.clip(off * off, 0, 1.3)
-        return np.asarray(self.hu * np.exp((wide - 150) / 150) * inside, np.float32)
+        averaged = np.sqrt(np.minimum(1, FINE_VOXEL_MM / canvas.spacing).prod())
+        return np.asarray(self.hu * averaged * np.exp((wide - 150) / 150) * inside, np.float32)
 
     def sides(self, canvas: Canvas, torso: Torso) -> Field:
         """Share (x, z) of that deviation from side to side."""
