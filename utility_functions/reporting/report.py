@@ -26,7 +26,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1150px; margin: 2em auto
 h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2.2em; border-top: 1px solid #ccc; padding-top: 1em; }
 table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #e4e4e4; }
-th:first-child, td:first-child { text-align: left; } .overview td:last-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; } .overview td:nth-child(3) { white-space: nowrap; }
+.overview :is(th, td):is(:nth-child(2), :last-child) { text-align: left; }
 .wide { overflow-x: auto; } img { max-width: 100%; } pre { background: #f5f5f5; padding: 1em; overflow-x: auto; }
 .note { background: #fff6d6; padding: 0.4em 0.8em; } .problem { background: #fde3e1; padding: 0.4em 0.8em; }
 .miss { color: #b00020; } .small { color: #666; font-size: 0.9em; }
