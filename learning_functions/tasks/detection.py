@@ -17,10 +17,9 @@ from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.parts import PARTS, vertebra_parts
+from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Scan
-from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -105,7 +104,7 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     """
     image, landmarks = place_scan(scan, settings.spec)
     tissues = place_tissues(scan, image.grid)
-    target = LabelMap(_target(scan, landmarks, image.grid, settings), image.grid)
+    target = LabelMap(_target(scan, landmarks, image, settings), image.grid)
     if not target.voxels.any():
         raise ValueError("No vertebra lies inside the image.")
     most_empty = int(settings.options["empty_share"] * settings.samples_per_scan)
@@ -128,14 +127,16 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     return drawn
 
 
-def _target(scan: Scan, landmarks: Landmarks, grid: Grid, settings: Settings) -> NDArray[np.uint8]:
+def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings) -> NDArray[np.uint8]:
     if settings.spec.labels != PARTS:
-        return (dense_levels(landmarks, grid) > 0).astype(np.uint8)
+        return (dense_levels(landmarks, image.grid) > 0).astype(np.uint8)
     ids = LABEL_CODES[scan.case.label_code]
     if scan.label_map is None or ids is None:
         lacking = "no label map" if scan.label_map is None else f"a label map in the code {scan.case.label_code}"
         raise ValueError(f"Parts of vertebrae are learnt from label maps that tell levels. Received: {lacking}.")
-    return vertebra_parts(landmarks, resample(scan.label_map, grid), ids)
+    parts = vertebra_parts(landmarks, resample(scan.label_map, image.grid), ids)
+    parts[(parts == DISC) & (image.voxels <= air_of(image.voxels))] = 0  # where nothing was scanned
+    return parts
 
 
 def network(settings: Settings) -> keras.Model:
