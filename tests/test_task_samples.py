@@ -11,10 +11,12 @@ import pytest
 from learning_functions.task import Sample, Settings, load_task, settings_of
 from tests.oracle import BASE, STEP, oracle_landmarks, oracle_scan
 from tests.tiny import phantom, scan_of
+from utility_functions.anatomy.parts import ARCH, BODY, DISC, SACRUM
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
+from utility_functions.phantom.scanner import make_phantom
 
 SPACING_MM = 2.0
 
@@ -124,3 +126,23 @@ def test_the_same_generator_draws_the_same_samples(name: str) -> None:
     first, again, other = (drawn(name, oracle(), settings, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a.inputs, b.inputs) for a, b in zip(first, again, strict=True))
     assert any(not np.array_equal(a.inputs, b.inputs) for a, b in zip(first, other, strict=True))
+
+
+def in_parts() -> Settings:
+    return settings_of(load_task("detection"), "shipped").changed(samples_per_scan=6)
+
+
+def test_parts_are_learnt_from_label_maps_and_only_where_something_was_scanned() -> None:
+    made = make_phantom(np.random.default_rng(32), region="lumbar", spacing_mm=2.0)
+    scan = Scan(Case("p", Path("p.nii.gz")), made.volume, made.landmarks, made.label_map)
+    samples = load_task("detection").samples(scan, in_parts(), np.random.default_rng(1))
+    targets = np.stack([sample.targets for sample in samples])
+    images = np.stack([sample.inputs[..., 0] for sample in samples])
+    assert set(np.unique(targets)) == {0, BODY, DISC, ARCH, SACRUM}
+    assert (images[targets == DISC] > -1024).all()
+    assert images[targets == BODY].mean() > images[targets == 0].mean()
+
+
+def test_parts_without_a_label_map_are_refused() -> None:
+    with pytest.raises(ValueError, match="learnt from label maps"):
+        load_task("detection").samples(oracle(), in_parts(), np.random.default_rng(1))
