@@ -89,7 +89,7 @@ def _apex(torso: Torso, x: Field) -> tuple[Field, np.float32, np.float32]:
     """Where the tops of the lungs are highest (x by side, y), and how fast they fall off around it (per mm)."""
     cx, cy = (F32(np.interp(torso.apex, torso.heights, column)) for column in torso.centres.T)
     s = F32(torso.size)
-    return cx + np.sign(x - cx) * 36 * s, cy + 18 * s, F32(0.014) / s
+    return cx + np.sign(x - cx) * 36 * s, cy + 18 * s, F32(0.026) / s
 
 
 def _middle(spine: Spine, z: Field, size: float) -> list[Field]:

@@ -191,11 +191,11 @@ def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
         inside = -13.0 if vertebra.name == "C1" else -(size.depth + size.canal_depth) / 2
         middle.append(vertebra.frame.out((0, inside, 0)))
         radii.append(min(size.canal_depth, 18.0) / 2 * vertebra.scale)
-    path = np.array([middle[0] + (middle[0] - middle[1]) * 1.2, *middle])
+    path = np.array([middle[0] + (middle[0] - middle[1]) * 0.7, *middle])
     radii = [radii[0], *radii]
     end, cord_end = len(path) - 1, spine.names.index("L1") + 1
     tubes = (
-        (1.25, "fat", tissue.fat_hu + 20, 0, end),
+        (1.25, "fat", tissue.fat_hu + 20, 1, end),
         (0.92, "fluid", tissue.csf_hu, 0, end),
         (0.52, "cord", tissue.cord_hu, 0, cord_end),
         (0.5, "fluid", (tissue.cord_hu + tissue.csf_hu) / 2, cord_end, end),

@@ -50,7 +50,7 @@ def _paint_mouth(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
     s = spine.scale
     fat, flesh = tissue.fat_hu, tissue.muscle_hu
     fill(
-        canvas, [ellipsoid(at(spine, "C2", 0, 52, -12), np.array([32, 32, 30]) * s)], "fat", 0.6 * fat + 0.4 * flesh, 12
+        canvas, [ellipsoid(at(spine, "C2", 0, 52, -12), np.array([32, 32, 30]) * s)], "fat", 0.3 * fat + 0.7 * flesh, 12
     )
     fill(canvas, [ellipsoid(at(spine, "C2", 0, 54, 0), np.array([22, 30, 22]) * s)], "tongue", flesh + 8, 8)
     fill(canvas, [ellipsoid(at(spine, "C2", 0, 56, -24), np.array([16, 24, 9]) * s)], "tongue", flesh, 8)
