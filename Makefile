@@ -33,7 +33,7 @@ demo: $(VENV)/.ready-demo  ## the main job on phantoms: make scans, train both n
 	$(RUN) measure.py $(DEMO)/dataset $(DEMO)/detection.h5 $(DEMO)/identification.h5 --split testing --output $(DEMO)/results
 
 MODELS := models
-DETECTION_SCANS ?= 1000
+DETECTION_SCANS ?= 800
 IDENTIFICATION_SCANS ?= 2000
 
 models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phantoms, into models/ (hours; goes on where it ended)

@@ -85,7 +85,7 @@ _SHIPPED = Settings(
         window=(-200.0, 1000.0),
     ),
     samples_per_scan=8,
-    filters=12,
+    filters=8,
     levels=4,
     momentum=0.9,
     batch=4,

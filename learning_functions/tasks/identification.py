@@ -79,9 +79,9 @@ _SMALL = Settings(
 )
 _SHIPPED = _SMALL.changed(
     preset="shipped",
-    samples_per_scan=20,
+    samples_per_scan=16,
     filters=12,
-    epochs=6,
+    epochs=5,
     learning_rate=2e-3,
     options={**_SMALL.options, "augment": "synth"},
 )
