@@ -46,9 +46,9 @@ def test_samples_fit_the_spec(trained: Trained) -> None:
     assert store.input_shape[-1] == spec.channels
     assert store.input_shape[:-1] in (spec.patch, spec.patch[1:])
     assert store.target_shape[: len(store.input_shape) - 1] == store.input_shape[:-1]
-    inputs = np.empty((1, *store.input_shape), store.input_dtype)
-    targets = np.empty((1, *store.target_shape), store.target_dtype)
-    SampleReader(store).read([0], inputs, targets)
+    inputs = np.empty((store.count, *store.input_shape), store.input_dtype)
+    targets = np.empty((store.count, *store.target_shape), store.target_dtype)
+    SampleReader(store).read(np.arange(store.count), inputs, targets)  # a share of them may show no vertebra
     assert inputs.std() > 0 and targets.any()
 
 
