@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-SCANS ?= 120
+SCANS ?= 30
 DEMO := demo
 
 .DEFAULT_GOAL := help
@@ -18,18 +18,18 @@ help:  ## list the targets
 	  while IFS='|' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
 
 demo: $(VENV)/.ready-demo  ## the main job on phantoms: make scans, train both networks, measure held-out scans
-	$(call heading,1 of 5: phantom scans)
-	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1
-	$(call heading,2 of 5: samples)
-	$(RUN) generate_samples.py detection $(DEMO)/dataset $(DEMO)/detection_training.h5 --split training --preset small
-	$(RUN) generate_samples.py detection $(DEMO)/dataset $(DEMO)/detection_validation.h5 --split validation --preset small
-	$(RUN) generate_samples.py identification $(DEMO)/dataset $(DEMO)/identification_training.h5 --split training --preset small
-	$(RUN) generate_samples.py identification $(DEMO)/dataset $(DEMO)/identification_validation.h5 --split validation --preset small
+	$(call heading,1 of 5: phantom scans to be measured)
+	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1 --split testing
+	$(call heading,2 of 5: samples of other phantoms)
+	$(RUN) generate_samples.py detection phantom:160 $(DEMO)/detection_training.h5 --preset small --target parts --samples-per-scan 8 --seed 2
+	$(RUN) generate_samples.py detection phantom:24 $(DEMO)/detection_validation.h5 --preset small --target parts --samples-per-scan 8 --seed 3
+	$(RUN) generate_samples.py identification phantom:480 $(DEMO)/identification_training.h5 --preset small --samples-per-scan 8 --seed 2
+	$(RUN) generate_samples.py identification phantom:24 $(DEMO)/identification_validation.h5 --preset small --samples-per-scan 16 --seed 3
 	$(call heading,3 of 5: training detection)
 	$(RUN) train.py $(DEMO)/detection_training.h5 $(DEMO)/detection_validation.h5 $(DEMO)/detection.h5
 	$(call heading,4 of 5: training identification)
-	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 22
-	$(call heading,5 of 5: measuring the held-out scans)
+	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 16
+	$(call heading,5 of 5: measuring the scans)
 	$(RUN) measure.py $(DEMO)/dataset $(DEMO)/detection.h5 $(DEMO)/identification.h5 --split testing --output $(DEMO)/results
 
 MODELS := models

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--preset", choices=("paper", "small", "shipped"), default="paper", help="form of the task (default: paper)"
     )
+    found.add_argument("--target", help="detection: tubes round centroids, or parts of vertebrae, learnt from masks")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")
     found.add_argument("--part", choices=("training", "validation"), help="which part to take then")
@@ -55,9 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.samples.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
 
-    settings = settings_of(load_task(arguments.task), arguments.preset).changed(
-        samples_per_scan=arguments.samples_per_scan
-    )
+    task = load_task(arguments.task)
+    settings = settings_of(task, arguments.preset).changed(samples_per_scan=arguments.samples_per_scan)
+    if arguments.target:
+        settings = settings.aiming_at(task, arguments.target)
     if arguments.spacing:
         settings = settings.at_spacing(arguments.spacing)
     cases = cases_of_one_split(

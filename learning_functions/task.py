@@ -69,6 +69,14 @@ class Settings:
         x, y, z = tuple(spacing_mm) * (3 // len(spacing_mm))
         return self.changed(spec=replace(self.spec, spacing_mm=(x, y, z)))
 
+    def aiming_at(self, task: Task, target: str) -> Settings:
+        """These settings with another of the task's targets, if it has a choice (TARGETS: classes by name)."""
+        targets: Mapping[str, tuple[str, ...]] = getattr(task, "TARGETS", {})
+        if target not in targets:
+            known = f"one of {', '.join(targets)}" if targets else "not to be chosen for this task"
+            raise ValueError(f"The target is {known}. Received: {target!r}.")
+        return self.changed(spec=replace(self.spec, labels=targets[target]))
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from learning_functions.task import Sample, Settings, load_task, settings_of
+from learning_functions.training.inputs import with_class_weights
 from tests.oracle import BASE, STEP, oracle_landmarks, oracle_scan
 from tests.tiny import phantom, scan_of
-from utility_functions.anatomy.parts import ARCH, BODY, DISC, SACRUM
+from utility_functions.anatomy.parts import ARCH, BODY, DISC, PARTS, SACRUM
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.landmarks import Landmarks
@@ -146,3 +147,21 @@ def test_parts_are_learnt_from_label_maps_and_only_where_something_was_scanned()
 def test_parts_without_a_label_map_are_refused() -> None:
     with pytest.raises(ValueError, match="learnt from label maps"):
         load_task("detection").samples(oracle(), in_parts(), np.random.default_rng(1))
+
+
+def test_the_target_is_chosen_by_name() -> None:
+    task = load_task("detection")
+    small = settings_of(task, "small")
+    assert small.aiming_at(task, "parts").spec.labels == PARTS
+    assert small.aiming_at(task, "parts").aiming_at(task, "tubes") == small
+    with pytest.raises(ValueError, match="one of tubes, parts"):
+        small.aiming_at(task, "masks")
+    with pytest.raises(ValueError, match="not to be chosen"):
+        settings_of(load_task("identification"), "small").aiming_at(load_task("identification"), "parts")
+
+
+def test_parts_have_no_class_weights() -> None:
+    with pytest.raises(ValueError, match="of background and vertebra"):
+        with_class_weights(
+            settings_of(load_task("detection"), "small").aiming_at(load_task("detection"), "parts"), [1, 2]
+        )

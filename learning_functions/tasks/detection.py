@@ -1,11 +1,12 @@
 """Detection: which voxels are vertebra, by a 3D U-Net (McCouat & Glocker 2019, stage one).
 
-The published target is the tube of bodies and discs round the centroids. The preset `shipped` learns from masks of
-whole vertebrae and tells their parts apart (anatomy/parts.py), so that outlines are found too.
+The published target is the tube of bodies and discs round the centroids. Where there are masks of whole vertebrae,
+their parts can be told apart instead (anatomy/parts.py), so that outlines are found too; the preset `shipped` does so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 NEEDS: tuple[str, ...] = ()
 GIVES = ("detection",)
 
+TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"tubes": ("background", "vertebra"), "parts": PARTS})
+"""What there is to learn, by name: the classes that tell the targets apart."""
+
 _PAPER = Settings(
     preset="paper",
     spec=Spec(
@@ -39,7 +43,7 @@ _PAPER = Settings(
         axcodes="RAS",
         patch=(64, 64, 80),
         channels=1,
-        labels=("background", "vertebra"),
+        labels=TARGETS["tubes"],
         intensity="zscore",
         window=(AIR_HU, 3071.0),
     ),
@@ -59,7 +63,7 @@ _SMALL = Settings(
         axcodes="RAS",
         patch=(40, 40, 48),
         channels=1,
-        labels=("background", "vertebra"),
+        labels=TARGETS["tubes"],
         intensity="window",
         window=(-200.0, 1000.0),
     ),
@@ -80,7 +84,7 @@ _SHIPPED = Settings(
         axcodes="RAS",
         patch=(48, 64, 64),
         channels=1,
-        labels=PARTS,
+        labels=TARGETS["parts"],
         intensity="window",
         window=(-200.0, 1000.0),
     ),

@@ -64,6 +64,11 @@ def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> S
         return settings
     if "weights" not in settings.options:
         raise ValueError(f"Only a task that tells classes apart has class weights. Received: {list(weights)}.")
+    if len(weights) != len(settings.spec.labels):
+        labels = ", ".join(settings.spec.labels)
+        raise ValueError(
+            f"Class weights are of background and vertebra; these samples tell {labels}. Received: {weights}."
+        )
     return settings.changed(options={**settings.options, "weights": tuple(weights)})
 
 

@@ -86,6 +86,14 @@ def test_splits_have_their_shares(scans: int, training: int, validation: int, te
     assert [splits.count(name) for name in ("training", "validation", "testing")] == [training, validation, testing]
 
 
+@pytest.mark.parametrize("split", ["training", "validation", "testing"])
+def test_all_scans_may_be_of_one_split(split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_write_scan", lambda *job: None)
+    assert main([str(tmp_path), "--scans", "3", "--split", split, "--workers", "1"]) == 0
+    rows = (tmp_path / "manifest.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[1] for row in rows] == [split] * 3
+
+
 def test_nothing_else_in_the_folder_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "make_phantom", lambda rng, name, region: scanner.make_phantom(rng, name, region, 5.0))
     (tmp_path / "notes.txt").write_text("mine")
@@ -98,7 +106,14 @@ def test_nothing_else_in_the_folder_is_touched(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--scans", "0"], ["--scans", "many"], ["--seed", "-1"], ["--workers", "0"], ["--region", "tail"]],
+    [
+        ["--scans", "0"],
+        ["--scans", "many"],
+        ["--seed", "-1"],
+        ["--workers", "0"],
+        ["--region", "tail"],
+        ["--split", "test"],
+    ],
 )
 def test_bad_arguments_end_with_code_2(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     try:

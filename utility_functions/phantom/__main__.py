@@ -10,8 +10,9 @@ from typing import NoReturn
 
 EPILOG = """\
 Each scan gives five files: NAME.nii.gz (CT in HU), NAME_labels.nii.gz (VerSe ids), NAME_tissues.nii.gz (tissue per
-voxel), NAME.lml and NAME_centroids.json (body centres); manifest.csv names them all and parts them into training, validation and testing. Spine, body, field of
-view, spacing and storage orientation are drawn at random; the same seed gives the same scans on any number of workers.
+voxel), NAME.lml and NAME_centroids.json (body centres); manifest.csv names them all and parts them into training,
+validation and testing. Spine, body, field of view, spacing and storage orientation are drawn at random; the same seed
+gives the same scans on any number of workers.
 """
 
 
@@ -43,12 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all randomness comes from (default: 1)")
     parser.add_argument("--workers", type=_number, metavar="N", help="processes (default: one per processor)")
     parser.add_argument("--region", metavar="NAME", help="field of view of every scan; drawn per scan when not given")
+    parser.add_argument(
+        "--split", metavar="NAME", help="training, validation or testing: of every scan (default: 60, 15 and 25 %%)"
+    )
     arguments = parser.parse_args(argv)
 
     from utility_functions.phantom.writing import write_phantoms  # after the arguments: --help answers at once
 
     try:
-        write_phantoms(arguments.out, arguments.scans, arguments.seed, arguments.workers, arguments.region)
+        write_phantoms(
+            arguments.out, arguments.scans, arguments.seed, arguments.workers, arguments.region, arguments.split
+        )
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -19,11 +19,17 @@ from utility_functions.files.writing import write_text
 from utility_functions.phantom.scanner import REGIONS, make_phantom
 
 COLUMNS = ("name", "type", "image_path", "mask_path", "centroid_json_path", "tissue_path")
+SPLITS = ("training", "validation", "testing")
 SHARES = {"training": 0.6, "validation": 0.15}  # the rest is for testing
 
 
 def write_phantoms(
-    folder: Path, scans: int, seed: int, workers: int | None = None, region: str | None = None
+    folder: Path,
+    scans: int,
+    seed: int,
+    workers: int | None = None,
+    region: str | None = None,
+    split: str | None = None,
 ) -> list[Path]:
     """Make ``scans`` phantoms in ``folder`` and return the paths of their images.
 
@@ -44,7 +50,9 @@ def write_phantoms(
         raise ValueError(f"A region is one of {', '.join(REGIONS)}. Received: {region!r}.")
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file, where a folder for the scans is needed.")
-    splits = split_names(scans, seed)
+    if split not in (None, *SPLITS):
+        raise ValueError(f"A split is one of {', '.join(SPLITS)}. Received: {split!r}.")
+    splits = split_names(scans, seed) if split is None else [split] * scans
     digits = max(3, len(str(scans - 1)))
     names = [f"phantom{number:0{digits}d}" for number in range(scans)]
     # The manifest comes first: a folder that cannot be written to is found before any work is done.
