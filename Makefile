@@ -17,18 +17,18 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
 	  while IFS='|' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
 
-demo: $(VENV)/.ready-demo  ## the main job on phantoms: make scans, train both networks, measure held-out scans
+demo: $(VENV)/.ready-demo  ## the main job on phantoms of sound spines: make scans, train both networks, measure held-out scans
 	$(call heading,1 of 5: phantom scans to be measured)
-	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1 --split testing
+	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1 --region usual --split testing
 	$(call heading,2 of 5: samples of other phantoms)
-	$(RUN) generate_samples.py detection phantom:160 $(DEMO)/detection_training.h5 --preset small --target parts --samples-per-scan 8 --seed 2
-	$(RUN) generate_samples.py detection phantom:24 $(DEMO)/detection_validation.h5 --preset small --target parts --samples-per-scan 8 --seed 3
-	$(RUN) generate_samples.py identification phantom:480 $(DEMO)/identification_training.h5 --preset small --samples-per-scan 8 --seed 2
-	$(RUN) generate_samples.py identification phantom:24 $(DEMO)/identification_validation.h5 --preset small --samples-per-scan 16 --seed 3
+	$(RUN) generate_samples.py detection phantom:160:usual $(DEMO)/detection_training.h5 --preset small --target parts --samples-per-scan 8 --seed 2
+	$(RUN) generate_samples.py detection phantom:24:usual $(DEMO)/detection_validation.h5 --preset small --target parts --samples-per-scan 8 --seed 3
+	$(RUN) generate_samples.py identification phantom:480:usual $(DEMO)/identification_training.h5 --preset small --samples-per-scan 8 --seed 2
+	$(RUN) generate_samples.py identification phantom:24:usual $(DEMO)/identification_validation.h5 --preset small --samples-per-scan 16 --seed 3
 	$(call heading,3 of 5: training detection)
 	$(RUN) train.py $(DEMO)/detection_training.h5 $(DEMO)/detection_validation.h5 $(DEMO)/detection.h5
 	$(call heading,4 of 5: training identification)
-	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 16
+	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 18
 	$(call heading,5 of 5: measuring the scans)
 	$(RUN) measure.py $(DEMO)/dataset $(DEMO)/detection.h5 $(DEMO)/identification.h5 --split testing --output $(DEMO)/results
 

@@ -25,7 +25,9 @@ EDGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Levels that the top and bottom edges of a region are drawn from."""
 HEIGHTS = {"field": (110.0, 200.0), "window": (100.0, 330.0), "slab": (34.0, 90.0)}
 """Height in mm of the regions that lie round any level: a small lumbar field, any window, a slab of a few slices."""
-REGIONS = (*EDGES, *HEIGHTS)
+USUAL = "usual"
+"""A sound spine of the usual levels in one of the fields of EDGES: what most patients show."""
+REGIONS = (*EDGES, *HEIGHTS, USUAL)
 """Names of the fields of view."""
 SHARES = {
     "lumbar": 0.17,
@@ -60,7 +62,10 @@ class FieldOfView:
 def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str | None) -> FieldOfView:
     """A field of view of a region of REGIONS, or of one drawn by SHARES."""
     drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-    region = region or drawn
+    if region == USUAL:
+        shares = np.array([SHARES[name] for name in EDGES])
+        drawn = str(rng.choice(list(EDGES), p=shares / shares.sum()))
+    region = drawn if region in (None, USUAL) else region
     low_z, high_z = _height(spine, rng, region)
     centres = spine.centres
     seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]

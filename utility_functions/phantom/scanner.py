@@ -16,6 +16,7 @@ from utility_functions.phantom.artefacts import Motion
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.field_of_view import (
     REGIONS,
+    USUAL,
     Emptied,
     FieldOfView,
     draw_field,
@@ -57,7 +58,7 @@ def make_phantom(
 ) -> PhantomScan:
     """A phantom scan drawn from ``rng``: the same patient in the same field of view, whatever is asked for below.
 
-    region: one of REGIONS; drawn at random when not given.
+    region: one of REGIONS; drawn at random when not given. "usual" also keeps the patient's spine sound.
     spacing_mm: along right, anterior, superior (or one number); drawn at random when not given.
     axcodes: how the array is stored; one of the 48 orientations at random when not given.
     """
@@ -76,7 +77,7 @@ def make_phantom(
 
     oblique, lain, place = _draw_pose(lying)
     tilt = rotation(*lying.normal(0, (3, 2.5, 4)))
-    spine = draw_spine(bones, oblique.T @ tilt)
+    spine = draw_spine(bones, oblique.T @ tilt, healthy=region == USUAL)
     torso = draw_torso(spine, flesh)
     field = draw_field(spine, torso, view, region)
     slices = draw_slices(lattice)
