@@ -11,8 +11,8 @@ EXAMPLES = """examples:
   python measure.py dicom_series_folder --output results
   python measure.py testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
 
-Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz, 1 for any vertebra, where no model
-names them), NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png.
+Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
+NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png.
 Per run: results.json, results.csv, report.html, and with ground truth errors.png.
 """
 

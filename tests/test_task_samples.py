@@ -165,3 +165,19 @@ def test_parts_have_no_class_weights() -> None:
         with_class_weights(
             settings_of(load_task("detection"), "small").aiming_at(load_task("detection"), "parts"), [1, 2]
         )
+
+
+@pytest.mark.parametrize("target", ["tubes", "parts"])
+@pytest.mark.parametrize("preset", ["paper", "small", "shipped"])
+def test_every_preset_can_learn_every_target(preset: str, target: str) -> None:
+    task = load_task("detection")
+    objective = task.objective(settings_of(task, preset).aiming_at(task, target))
+    assert objective.watched == "val_loss" and len(objective.metrics) > 2
+
+
+def test_a_label_map_in_another_code_than_said_is_refused_for_parts() -> None:
+    made = make_phantom(np.random.default_rng(32), region="lumbar", spacing_mm=4.0)
+    strange = made.label_map.with_voxels(np.where(made.label_map.voxels > 0, made.label_map.voxels + 60, 0))
+    scan = Scan(Case("p", Path("p.nii.gz")), made.volume, made.landmarks, strange)
+    with pytest.raises(ValueError, match="label_code"):
+        load_task("detection").samples(scan, in_parts(), np.random.default_rng(1))

@@ -17,6 +17,7 @@ from losses_and_metrics.scan_scores import distances_by_level, summarise
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.anatomy.parts import column_of
 from utility_functions.command_line import one_line
 from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
@@ -90,7 +91,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
 def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
     """Write what was found in one scan; returns the picture's path.
 
-    VerSe ids per voxel or, where no model names them, the mask of all vertebrae; centroids in two forms; picture.
+    VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture.
     """
     labels, mask, centroids, markups, picture = (folder / f"{findings.case_id}{ending}" for ending in OUTPUTS)
     found = findings.instances if findings.instances is not None else findings.detection
@@ -99,6 +100,8 @@ def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, fold
     if findings.landmarks is not None:
         write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR)
         write_markups(findings.landmarks, markups, GENERATOR)
+    if found is findings.detection and found is not None and findings.parts:
+        found = column_of(found)
     scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=findings.case_id)
     return picture
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from learning_functions.samples.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.centroids import LABEL_CODES
+from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
 from utility_functions.anatomy.targets import dense_levels
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 NEEDS: tuple[str, ...] = ()
 GIVES = ("detection",)
 
+EMPTY_HU = -950.0
+"""No disc is so dark, unless it lies beyond what was scanned."""
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"tubes": ("background", "vertebra"), "parts": PARTS})
 """What there is to learn, by name: the classes that tell the targets apart."""
 
@@ -96,7 +98,7 @@ _SHIPPED = Settings(
     epochs=2,
     learning_rate=2e-3,
     schedule="cosine",
-    options={"empty_share": 0.2, "augment": "synth"},
+    options={"weights": (0.1, 0.9), "empty_share": 0.2, "augment": "synth"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
@@ -138,8 +140,10 @@ def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings)
     if scan.label_map is None or ids is None:
         lacking = "no label map" if scan.label_map is None else f"a label map in the code {scan.case.label_code}"
         raise ValueError(f"Parts of vertebrae are learnt from label maps that tell levels. Received: {lacking}.")
+    require_known_labels(scan.label_map, scan.case.label_code)
     parts = vertebra_parts(landmarks, resample(scan.label_map, image.grid), ids)
-    parts[(parts == DISC) & (image.voxels <= air_of(image.voxels))] = 0  # where nothing was scanned
+    if air_of(image.voxels) == AIR_HU:
+        parts[(parts == DISC) & (image.voxels <= EMPTY_HU)] = 0  # where nothing was scanned
     return parts
 
 
@@ -191,5 +195,5 @@ def predict(
     else:
         margin = tuple(size // 4 for size in settings.spec.patch)
         found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, likeliest, air)
-    findings = findings.having(detection=LabelMap(found, image.grid))
+    findings = findings.having(detection=LabelMap(found, image.grid), parts=settings.spec.labels == PARTS)
     return findings if found.any() else findings.noting("No vertebra was found.")

@@ -14,7 +14,7 @@ from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.part_votes import part_votes
-from utility_functions.anatomy.parts import BODY, column_of
+from utility_functions.anatomy.parts import column_of
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
@@ -196,7 +196,7 @@ def predict(
     levels = regress_slices(network, settings, image, detection, air, running)
     if running.votes == "published":
         named = published_votes(levels, detection)
-    elif (parts.voxels > BODY).any():
+    elif findings.parts:
         named = part_votes(levels, parts)
     else:
         named = ordered_votes(levels, detection)

@@ -63,7 +63,7 @@ def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> S
     if weights is None:
         return settings
     if "weights" not in settings.options:
-        raise ValueError(f"Only a task that tells classes apart has class weights. Received: {list(weights)}.")
+        raise ValueError(f"The loss of this task has no class weights. Received: {list(weights)}.")
     if len(weights) != len(settings.spec.labels):
         labels = ", ".join(settings.spec.labels)
         raise ValueError(

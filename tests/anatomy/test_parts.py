@@ -46,6 +46,19 @@ def test_bodies_lie_round_their_centroids_arches_behind_and_discs_between(
     assert np.mean(parts[tuple(between.T)] == DISC) > 0.6
 
 
+@pytest.mark.parametrize("missing", [("first",), ("last",), ("first", "last")])
+def test_a_labelled_level_that_has_no_centroid_is_a_body_all_the_same(
+    missing: tuple[str, ...], lumbar: PhantomScan, upright: LabelMap
+) -> None:
+    whole = vertebra_parts(lumbar.landmarks, upright)
+    names = lumbar.landmarks.names
+    kept = names[("first" in missing) : len(names) - ("last" in missing)]
+    drawn_out = vertebra_parts(lumbar.landmarks.only(kept), upright)
+    for name in set(names) - set(kept):
+        own = upright.voxels == VERSE_IDS[name]
+        assert ((drawn_out == BODY) & (whole == BODY) & own).sum() > 0.7 * ((whole == BODY) & own).sum()
+
+
 @pytest.mark.parametrize(("codes", "column"), [([0, 1, 2, 3, 4], [0, 1, 1, 0, 0]), ([0, 1], [0, 1])])
 def test_the_column_is_bodies_and_discs_of_parts_and_all_of_a_published_mask(
     codes: list[int], column: list[int]

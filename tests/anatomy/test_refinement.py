@@ -50,6 +50,25 @@ def test_ids_lie_on_bodies_only_and_follow_their_tilt() -> None:
         assert (abs(places[:, 2] - cz - TILT * (places[:, 1] - cy)) < 12.01).all()
 
 
+def test_a_cut_level_moves_across_the_spine_only() -> None:
+    seen = bodies()
+    seen[:, :, 46:] = False  # a third of L2
+    start = rough(0.0)
+    points = start.landmarks.points_mm + np.array([4.0, 0.0, 0.0])
+    named = Named(Landmarks(start.landmarks.names, points), start.instances)
+    found = refined(named, seen, {"L2": np.array([0.0, 0.0, 1.0])}).landmarks.point("L2")
+    assert found[2] == pytest.approx(CENTRES["L2"][2])
+    assert abs(found[0] - CENTRES["L2"][0]) < 1.0
+
+
+def test_bodies_that_bear_no_id_join_no_level() -> None:
+    start = rough(0.0, ("L2", "L3"))
+    unnamed = start.instances.with_voxels(np.where(start.instances.voxels == 23, 0, start.instances.voxels))
+    found = refined(Named(start.landmarks, unnamed), bodies())
+    assert np.linalg.norm(found.landmarks.point("L3") - CENTRES["L3"]) < 2.5
+    assert not found.instances.voxels[:, :, :16].any()
+
+
 def test_a_centre_without_a_body_stays() -> None:
     seen = bodies()
     seen[:, :, :20] = False

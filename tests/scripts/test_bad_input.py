@@ -187,7 +187,7 @@ def test_an_argument_of_training_that_makes_no_sense(
 def test_class_weights_are_for_detection(run: Run, samples: dict[tuple[str, str], Path], tmp_path: Path) -> None:
     pair = samples["identification", "training"], samples["identification", "validation"]
     said = run("train", *pair, tmp_path / "model.h5", "--class-weights", 1, 2)
-    told(said, "has class weights")
+    told(said, "has no class weights")
 
 
 def test_samples_that_do_not_belong_together(

@@ -45,6 +45,12 @@ def coded_centroids(label_map: LabelMap, code: str = "verse") -> Landmarks:
     if ids is None:
         order = "from the bottom" if code == "spider" else "in order"
         raise UnknownLevels(f"The label map numbers vertebrae {order}; levels are unknown. Received: code {code}.")
+    require_known_labels(label_map, code)
+    return body_centroids(label_map, ids)
+
+
+def require_known_labels(label_map: LabelMap, code: str) -> None:
+    """Raises: UnknownLevels where a map said to be in VerSe's code holds labels that it does not know."""
     if code == "verse":
         others = sorted(set(np.unique(label_map.voxels).tolist()) - {0, *VERSE_IDS.values()})
         if others:
@@ -53,7 +59,6 @@ def coded_centroids(label_map: LabelMap, code: str = "verse") -> Landmarks:
                 f"a manifest ({', '.join(LABEL_CODES)}). Received: {', '.join(map(str, others[:5]))}"
                 f"{', ...' if len(others) > 5 else ''}."
             )
-    return body_centroids(label_map, ids)
 
 
 def label_names(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from utility_functions.geometry.volume import LabelMap, Volume
 class Findings:
     """Grows as models run one after another.
 
-    detection: 1 where any vertebra is.
+    detection: 1 where any vertebra is; or the part per voxel (anatomy/parts.py), where ``parts`` is true.
     landmarks: named centroids in RAS+ mm.
     instances: a VerSe id per voxel.
     completeness: share of each named vertebra that the scan shows, where a model tells it.
@@ -33,6 +33,7 @@ class Findings:
     scores: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    parts: bool = False
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():

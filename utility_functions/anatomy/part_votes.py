@@ -63,19 +63,23 @@ def part_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     borders = _border_costs(bins, parts, len(line))[first : last + 2]
     found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders)
     runs = [Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
-    centres, scores = {}, []
+    centres, scores, cut = {}, [], {}
     instances = empty.voxels.copy()
     for place, run in enumerate(runs):
         name = name_of_regressed_level(run.level) or ""
         own = (bins >= run.start) & (bins < run.stop)
         middle = _middle(place, runs)
         if middle is not None and own.any():
-            centres[name] = line[int(np.clip(round(middle - 0.5), 0, len(line) - 1))]
+            at = int(np.clip(round(middle - 0.5), 1, len(line) - 2))
+            centres[name] = line[at]
+            if middle != (run.start + run.stop) / 2:
+                along = line[at + 1] - line[at - 1]
+                cut[name] = along / np.linalg.norm(along)
             scores.append(float(np.mean(np.abs(levels[mask][own] - run.level) < 0.5)))
         if name in VERSE_IDS:
             instances[tuple(voxels[own].T)] = VERSE_IDS[name]
     landmarks = Landmarks(tuple(centres), np.array(list(centres.values())).reshape(-1, 3), np.array(scores))
-    return refined(Named(landmarks, empty.with_voxels(instances), strays), mask & (detection.voxels == BODY))
+    return refined(Named(landmarks, empty.with_voxels(instances), strays), mask & (detection.voxels == BODY), cut)
 
 
 def centre_line(places: Points, spacing_mm: float) -> Points:
@@ -93,12 +97,14 @@ def centre_line(places: Points, spacing_mm: float) -> Points:
 def _smooth(places: Points, bins: NDArray[np.int_], width: float) -> Points:
     """The middle of each slice, smoothed along the column; slices without voxels take part by their neighbours."""
     used = np.arange(bins.min(), bins.max() + 1)
-    weights = np.bincount(bins, minlength=used[-1] + 1)[used].astype(float)
-    sums = [np.bincount(bins, places[:, axis], minlength=used[-1] + 1)[used] for axis in range(3)]
-    # weights and sums spread alike, so that a slice of few voxels counts little; where all is empty nothing is left
-    spread = gaussian_filter1d(np.minimum(weights, 1.0), width, mode="constant")
-    means = [np.divide(total, weights, out=np.zeros_like(weights), where=weights > 0) for total in sums]
-    smoothed = [gaussian_filter1d(mean, width, mode="constant") / np.maximum(spread, 1e-9) for mean in means]
+    counts = np.bincount(bins, minlength=used[-1] + 1)[used].astype(float)
+    means = [
+        np.bincount(bins, places[:, axis], minlength=used[-1] + 1)[used] / np.maximum(counts, 1) for axis in range(3)
+    ]
+    # a slice of few voxels counts little, all others alike; where all is empty nothing is left
+    weights = np.minimum(counts / np.median(counts[counts > 0]), 1.0)
+    spread = gaussian_filter1d(weights, width, mode="constant")
+    smoothed = [gaussian_filter1d(mean * weights, width, mode="constant") / np.maximum(spread, 1e-9) for mean in means]
     line = np.stack(smoothed, axis=1)[spread > 1e-6]
     up = np.array([0.0, 0.0, 1.0])
     return line if len(line) > 1 else np.vstack([line + up, line - up])

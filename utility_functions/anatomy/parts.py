@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.labels import LEVELS, SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order
+from utility_functions.anatomy.measures import STEP_MM
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -27,9 +28,10 @@ def vertebra_parts(landmarks: Landmarks, label_map: LabelMap, ids: Mapping[str, 
     """The part (code of PARTS) of every voxel of ``label_map``, which lies on an upright RAS grid.
 
     landmarks: body centroids; ids: the code that the map of whole vertebrae is written in. A labelled voxel near the
-    line through the centroids is body, others arch; what that line passes unlabelled is disc. S1 counts as a body
-    where it has a centroid.
+    line through the centroids is body, others arch; what that line passes unlabelled is disc. The line goes on to
+    labelled levels next to its ends without a centroid, as those that the border cuts; S1 has a body like any other.
     """
+    landmarks = _drawn_out(landmarks, {name for name, number in ids.items() if (label_map.voxels == number).any()})
     column = dense_levels(landmarks, label_map.grid) > 0
     near = dense_levels(landmarks, label_map.grid, WIDER) > 0
     sacral = np.isin(
@@ -42,6 +44,25 @@ def vertebra_parts(landmarks: Landmarks, label_map: LabelMap, ids: Mapping[str, 
     parts[sacral] = SACRUM
     parts[(vertebrae | sacral) & near] = BODY
     return parts
+
+
+def _drawn_out(landmarks: Landmarks, labelled: set[str]) -> Landmarks:
+    """The landmarks and, a usual step on in a straight line, labelled levels that come next above and below them."""
+    known = landmarks.only(LEVELS)
+    names = sorted(known.names, key=anatomical_order)
+    if not names:
+        return landmarks
+    points = {name: known.point(name) for name in names}
+    for down in (False, True):
+        end, before = (names[-1], names[-2:-1]) if down else (names[0], names[1:2])
+        straight = np.array([0.0, 0.0, -1.0 if down else 1.0])
+        course = points[end] - points[before[0]] if before else straight
+        course = course / max(float(np.linalg.norm(course)), 1e-6)
+        pairs = [(end, name) if down else (name, end) for name in labelled if name not in points and name in LEVELS]
+        found = next(((upper, lower) for upper, lower in pairs if (upper, lower) in STEP_MM), None)
+        if found:
+            points[found[1] if down else found[0]] = points[end] + STEP_MM[found] * course
+    return Landmarks(tuple(points), np.array(list(points.values())))
 
 
 def column_of(detection: LabelMap) -> LabelMap:

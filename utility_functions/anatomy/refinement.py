@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +21,13 @@ SMALLEST_SHARE = 0.35
 """Of the volume that a usual body has, at least this must be seen for its centre to move."""
 
 
-def refined(named: Named, bodies: NDArray[np.bool_]) -> Named:
+def refined(named: Named, bodies: NDArray[np.bool_], cut: Mapping[str, NDArray[np.float64]] | None = None) -> Named:
     """The same levels, each centre moved to the middle of its own body, and ids on the voxels of bodies only.
 
     bodies: where the detection says body, on the grid of ``named.instances``. Each voxel goes to its nearest centre,
-    each centre to the middle of its voxels, a few times over (k-means). C1, which has no body, stays where it is.
-    A level without a centre keeps its voxels.
+    each centre to the middle of its voxels, a few times over (k-means); only voxels that bear an id take part. C1,
+    which has no body, stays where it is. A level without a centre keeps its voxels.
+    cut: levels that the scan shows in part, with the direction of the spine there: they move across it alone.
     """
     grid = named.instances.grid
     instances = np.where(bodies, named.instances.voxels, 0).astype(np.uint8)
@@ -32,7 +35,7 @@ def refined(named: Named, bodies: NDArray[np.bool_]) -> Named:
     if not names or not bodies.any():
         return Named(named.landmarks, named.instances.with_voxels(instances), named.strays)
     centred = [VERSE_IDS[name] for name in names if name in VERSE_IDS]
-    free = bodies & ((instances == 0) | np.isin(instances, centred))
+    free = bodies & np.isin(instances, centred)
     voxels = np.argwhere(free)
     places = grid.to_mm(voxels)
     nearest = _nearest(places, points)
@@ -42,6 +45,9 @@ def refined(named: Named, bodies: NDArray[np.bool_]) -> Named:
             if name == "C1" or len(own) * grid.voxel_volume_mm3 < SMALLEST_SHARE * _usual_volume(name):
                 continue
             middle = own.mean(axis=0)
+            if cut and name in cut:
+                start = named.landmarks.points_mm[number]
+                middle = middle - ((middle - start) @ cut[name]) * cut[name]
             if np.linalg.norm(middle - named.landmarks.points_mm[number]) <= FARTHEST_SHIFT_MM:
                 points[number] = middle
         nearest = _nearest(places, points)
