@@ -28,7 +28,7 @@ demo: $(VENV)/.ready-demo  ## the main job on phantoms of sound spines: make sca
 	$(call heading,3 of 5: training detection)
 	$(RUN) train.py $(DEMO)/detection_training.h5 $(DEMO)/detection_validation.h5 $(DEMO)/detection.h5
 	$(call heading,4 of 5: training identification)
-	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 18
+	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 15
 	$(call heading,5 of 5: measuring the scans)
 	$(RUN) measure.py $(DEMO)/dataset $(DEMO)/detection.h5 $(DEMO)/identification.h5 --split testing --output $(DEMO)/results
 
