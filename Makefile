@@ -73,7 +73,7 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 # ---------------------------------------------------------------------------------------------------------------------
 
 # Task, split, scans and seed; files that are there are kept, so that an interrupted run goes on.
-samples = @[ -e $(MODELS)/$(1)_$(2).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2).h5 --preset shipped --seed $(4) --compression lzf
+samples = @[ -e $(MODELS)/$(1)_$(2).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2).h5 --preset shipped --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2).h5; exit 2; }
 
 heading = @printf '\n== %s ==\n' "$(1)"
 
