@@ -17,6 +17,9 @@ FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """Mean lean of the first sacral segment's own axis in degrees."""
+STEEP_SHARE, STEEPEST = 0.25, 24.0
+"""Share of patients whose spine turns back to the sacrum more steeply than the mean and spread tell, and by how many
+degrees at most: the spread was measured on its middle two thirds, and its tail is longer."""
 SOUND = 0.28
 """What sound discs are higher than the measured mean, which includes worn ones, for each chance of wear."""
 COMPENSATED = 0.45
@@ -48,6 +51,7 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
     scale = float(np.clip(rng.normal(1, 0.055), 0.84, 1.17))
     lean = draw_lean(rng, names)
     side, yaw, _ = draw_side(rng, names)
+    lean[-4:-1] -= _steeper(rng.spawn(1)[0])
 
     steps = np.array([size.step for size in sizes]) * scale * (1 + _wander(rng, count, 0.04, 0.65))
     discs = steps * np.array([size.disc for size in sizes])
@@ -102,6 +106,12 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
     ]
     vertebrae[0] = _seated_atlas(vertebrae[0], vertebrae[1], rng)
     return Spine(tuple(vertebrae), scale, variant, pathology)
+
+
+def _steeper(rng: np.random.Generator) -> FloatArray:
+    """Degrees by which the steps below L3, L4 and L5 run further back in patients with a steep sacrum."""
+    extra = rng.uniform(0, STEEPEST) if rng.random() < STEEP_SHARE else 0.0
+    return extra * np.array([0.15, 0.45, 1.0])
 
 
 def _broken(
