@@ -17,7 +17,7 @@ SPINE = (slice(42, 78), slice(50, 90), slice(20, 300))
 def main() -> None:
     import keras
 
-    from learning_functions.running.slices import regress_slices
+    from learning_functions.running.slices import levels_of_slices
     from learning_functions.task import Running, load_task
     from utility_functions.geometry.grid import Grid
     from utility_functions.geometry.volume import LabelMap, Volume
@@ -36,7 +36,7 @@ def main() -> None:
     for turn in range(3):
         for windows in times:
             started = time.perf_counter()
-            found[windows] = regress_slices(network, settings, image, detection, 0.0, Running(windows=windows))
+            found[windows] = levels_of_slices(network, settings, image, detection, 0.0, Running(windows=windows))[0]
             if turn:  # the first turn warms up
                 times[windows].append(time.perf_counter() - started)
     ours, plain = (float(np.median(times[name])) for name in ("tiles", "published"))

@@ -36,17 +36,22 @@ def identification_unet(
     floor_kernel: Sequence[int] = (5, 20),
     start_level: float = 0.0,
     level_scale: float = 1.0,
+    classes: int = 0,
 ) -> keras.Model:
-    """2D U-Net over neighbouring sagittal slices that tells each pixel's level as a number.
+    """2D U-Net over neighbouring sagittal slices that tells each pixel's level: as a number, or as shares.
 
     Input (batch, *patch, channels): anterior-posterior by superior-inferior, slices as channels.
     Output (batch, *patch, 1): C1 = 1 ... L5 = 24, S1, S2. The convolutions on the floor are ``floor_kernel`` wide,
     so that each sees the whole patch. ``start_level`` is about what an untrained network answers, and
     ``level_scale`` how many levels one unit of its last convolution stands for; the published network has neither.
+    With ``classes`` the output is (batch, *patch, classes), softmax: the levels from C1 down.
     """
     inputs = keras.Input((*patch, channels), name="slices")
     x = _unet(inputs, 2, filters, levels, momentum, floor_kernel)
-    if start_level == 0.0 and level_scale == 1.0:
+    if classes:
+        x = layers.Conv2D(classes, 1, name="level_scores")(x)
+        outputs = layers.Softmax(dtype="float32", name="levels")(x)  # (batch, y, z, classes)
+    elif start_level == 0.0 and level_scale == 1.0:
         outputs = layers.Conv2D(1, 1, activation="relu", dtype="float32", name="level")(x)  # (batch, y, z, 1)
     else:
         x = layers.Conv2D(1, 1, dtype="float32", name="relative_level")(x)

@@ -69,15 +69,31 @@ class LabelledError(keras.losses.Loss):
         super().__init__(name=name, **{**kwargs, "reduction": "mean_with_sample_weight"})
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        truth, predicted = _levels(y_true, y_pred)
-        labelled = ops.cast(truth > 0, predicted.dtype)
+        labelled = ops.cast(_labels(y_true, y_pred) > 0, y_pred.dtype)
         if sample_weight is not None:
-            labelled = labelled * ops.reshape(ops.cast(sample_weight, predicted.dtype), ops.shape(labelled))
+            labelled = labelled * ops.reshape(ops.cast(sample_weight, y_pred.dtype), ops.shape(labelled))
         return super().__call__(y_true, y_pred, sample_weight=labelled)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         truth, predicted = _levels(y_true, y_pred)
         return ops.abs(truth - predicted)
+
+
+@keras.saving.register_keras_serializable("spine")
+class LabelledCrossentropy(LabelledError):
+    """Mean of -log(share of the true level) over labelled pixels; 0 when nothing is labelled (0 = ignore).
+
+    True: level numbers from 1, as for LabelledError; predicted: shares of the levels (batch, ..., levels).
+    """
+
+    def __init__(self, name: str = "labelled_crossentropy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        truth = ops.reshape(ops.cast(y_true, "int32"), ops.shape(y_pred)[:-1])
+        own = ops.one_hot(truth - 1, y_pred.shape[-1], dtype=y_pred.dtype)  # 0 is no level: nothing is one
+        logs = ops.log(ops.clip(y_pred, SMALLEST_PROBABILITY, 1.0))
+        return -ops.sum(own * logs, axis=-1)
 
 
 class _Ratio(keras.metrics.Metric):
@@ -131,7 +147,7 @@ class ClassRecall(_Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class LevelAccuracy(_Ratio):
-    """Share of labelled pixels whose rounded output is their level, over an epoch."""
+    """Share of labelled pixels whose rounded output, or likeliest level of several, is theirs, over an epoch."""
 
     def __init__(self, name: str = "level_accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -158,7 +174,12 @@ def _of_class(y_true: Any, y_pred: Any, label: int) -> Any:
     return ops.cast(truth, "float32"), ops.cast(predicted, "float32")
 
 
+def _labels(y_true: Any, y_pred: Any) -> Any:
+    return ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred)[:-1])
+
+
 def _levels(y_true: Any, y_pred: Any) -> Any:
-    predicted = ops.squeeze(y_pred, -1)
-    truth = ops.reshape(ops.cast(y_true, predicted.dtype), ops.shape(predicted))
-    return truth, predicted
+    """Level numbers, true and predicted; of shares of several levels the likeliest."""
+    if y_pred.shape[-1] == 1:
+        return _labels(y_true, y_pred), ops.squeeze(y_pred, -1)
+    return _labels(y_true, y_pred), ops.cast(ops.argmax(y_pred, axis=-1) + 1, y_pred.dtype)

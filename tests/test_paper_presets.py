@@ -62,7 +62,7 @@ def test_detection_weighs_classes_and_empty_samples_as_published() -> None:
 def test_identification_is_bent_as_published_and_adds_nothing_of_its_own() -> None:
     options = paper("identification").options
     assert options["elastic_mm"] == 7.0 and not options["balanced"]
-    assert (options["start_level"], options["level_scale"]) == (0.0, 1.0)
+    assert (options["start_level"], options["level_scale"], options["answer"]) == (0.0, 1.0, "number")
 
 
 def layers_of(network: keras.Model, kind: str) -> list[Any]:

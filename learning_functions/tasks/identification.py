@@ -15,7 +15,7 @@ from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.part_votes import part_votes
 from utility_functions.anatomy.parts import column_of
-from utility_functions.anatomy.targets import dense_levels
+from utility_functions.anatomy.targets import NUMBER_OF_LEVELS, dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
@@ -54,7 +54,14 @@ _PAPER = Settings(
     batch=32,
     epochs=35,
     learning_rate=1e-3,
-    options={"elastic_mm": 7.0, "start_level": 0.0, "level_scale": 1.0, "balanced": False, "augment": "none"},
+    options={
+        "elastic_mm": 7.0,
+        "start_level": 0.0,
+        "level_scale": 1.0,
+        "balanced": False,
+        "augment": "none",
+        "answer": "number",
+    },
 )
 _SMALL = Settings(
     preset="small",
@@ -75,7 +82,14 @@ _SMALL = Settings(
     epochs=16,
     learning_rate=3e-3,
     schedule="cosine",
-    options={"elastic_mm": 7.0, "start_level": 13.0, "level_scale": 7.0, "balanced": True, "augment": "standard"},
+    options={
+        "elastic_mm": 7.0,
+        "start_level": 13.0,
+        "level_scale": 7.0,
+        "balanced": True,
+        "augment": "standard",
+        "answer": "number",
+    },
 )
 _SHIPPED = _SMALL.changed(
     preset="shipped",
@@ -83,7 +97,7 @@ _SHIPPED = _SMALL.changed(
     filters=12,
     epochs=5,
     learning_rate=2e-3,
-    options={**_SMALL.options, "augment": "synth"},
+    options={**_SMALL.options, "augment": "synth", "answer": "classes"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
@@ -162,14 +176,20 @@ def network(settings: Settings) -> keras.Model:
         floor,
         settings.options["start_level"],
         settings.options["level_scale"],
+        NUMBER_OF_LEVELS if _tells_classes(settings) else 0,
     )
 
 
+def _tells_classes(settings: Settings) -> bool:
+    """Whether the network tells a share of each level, and not one number; the first cards have no such entry."""
+    return bool(settings.options.get("answer", "number") == "classes")
+
+
 def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense import LabelledError, LevelAccuracy
+    from losses_and_metrics.dense import LabelledCrossentropy, LabelledError, LevelAccuracy
 
     return Objective(
-        loss=LabelledError(),
+        loss=LabelledCrossentropy() if _tells_classes(settings) else LabelledError(),
         metrics=[LevelAccuracy()],
         watched="val_loss",
         highest_is_best=False,
@@ -185,21 +205,21 @@ def augmentation(settings: Settings) -> Augmentation:
 def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
-    """Adds ``landmarks`` and ``instances``, from the level regressed for each detected voxel."""
-    from learning_functions.running.slices import regress_slices
+    """Adds ``landmarks`` and ``instances``, from the level told for each detected voxel."""
+    from learning_functions.running.slices import levels_of_slices
 
     parts = findings.detection
     detection = None if parts is None else column_of(parts)
     if parts is None or detection is None or not detection.voxels.any():
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
         return findings.having(landmarks=Landmarks.empty(), instances=empty)
-    levels = regress_slices(network, settings, image, detection, air, running)
+    levels, shares = levels_of_slices(network, settings, image, detection, air, running)
     if running.votes == "published":
         named = published_votes(levels, detection)
     elif findings.parts:
-        named = part_votes(levels, parts)
+        named = part_votes(levels, parts, shares)
     else:
-        named = ordered_votes(levels, detection)
+        named = ordered_votes(levels, detection, shares)
     findings = findings.having(landmarks=named.landmarks, instances=named.instances)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")

@@ -10,7 +10,7 @@ import pytest
 from utility_functions.anatomy.labels import CSI_LEVELS, LEVELS, VERSE_IDS
 from utility_functions.anatomy.measures import STEP_MM
 from utility_functions.anatomy.part_votes import centre_line, part_votes
-from utility_functions.anatomy.parts import BODY, DISC, SACRUM
+from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -93,6 +93,22 @@ def test_one_or_two_vertebrae_are_named(names: tuple[str, ...]) -> None:
     wanted = np.isin(levels, [CSI_LEVELS[name] for name in names])
     named = part_votes(np.where(wanted, levels, 0), LabelMap(np.where(wanted, parts.voxels, 0).astype(np.uint8), GRID))
     assert named.landmarks.names == names
+
+
+@pytest.mark.parametrize("right", [0.4, 0.6])
+def test_shares_of_several_levels_name_what_their_likeliest_may_not(right: float) -> None:
+    """Each voxel hesitates between its level and one three higher, which no neighbour supports at the same place."""
+    landmarks, levels, parts = spine(("L1", "L2", "L3", "L4", "L5", "S1"), 8.0)
+    voxels = column_of(parts).voxels > 0
+    true = levels[voxels].astype(int)
+    shares = np.zeros((len(true), 26), np.float32)
+    shares[np.arange(len(true)), true - 1] = right
+    wrong = np.where(np.arange(len(true)) % 2, true - 4, true % 26)
+    shares[np.arange(len(true)), wrong] = 1 - right
+    likeliest = np.zeros_like(levels)
+    likeliest[voxels] = shares.argmax(axis=1) + 1
+    named = part_votes(likeliest, parts, shares).landmarks
+    assert named.only(landmarks.names).names == landmarks.names
 
 
 def test_nothing_detected_names_nothing() -> None:

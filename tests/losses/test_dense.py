@@ -12,6 +12,7 @@ from losses_and_metrics.dense import (
     ClassDice,
     ClassRecall,
     DiceCrossentropy,
+    LabelledCrossentropy,
     LabelledError,
     LevelAccuracy,
     WeightedCrossentropy,
@@ -91,6 +92,31 @@ def test_labelled_error_counts_pixels_and_not_samples() -> None:
     assert float(LabelledError()(true, predicted)) == pytest.approx((4 * 1 + 6) / 5)
 
 
+SHARES = np.array([[[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("true", "expected"),
+    [
+        ([1, 2, 0, 0], -(math.log(0.7) + math.log(0.5)) / 2),  # what is not labelled does not count
+        ([0, 0, 3, 0], 0.0),
+        ([0, 0, 0, 0], 0.0),  # nothing labelled: nothing to learn, and no NaN
+        ([0, 0, 1, 0], -math.log(1e-7)),  # never infinite
+    ],
+)
+@pytest.mark.parametrize("axis", [False, True])
+def test_labelled_crossentropy(true, expected, axis) -> None:
+    truth = np.array([true], np.uint8)
+    found = LabelledCrossentropy()(truth[..., None] if axis else truth, SHARES)
+    assert float(found) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_level_accuracy_of_shares_counts_the_likeliest_level() -> None:
+    metric = LevelAccuracy()
+    metric.update_state(np.array([[1, 3, 3, 0]], np.uint8), SHARES)
+    assert float(metric.result()) == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize(
     ("of_one", "dice", "recall_one", "recall_zero"),
     [
@@ -129,7 +155,10 @@ def test_level_accuracy_counts_rounded_labelled_pixels() -> None:
     assert float(metric.result()) == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("thing", [WeightedCrossentropy((0.3, 0.7)), LabelledError(), ClassDice(0), LevelAccuracy()])
+@pytest.mark.parametrize(
+    "thing",
+    [WeightedCrossentropy((0.3, 0.7)), LabelledError(), LabelledCrossentropy(), ClassDice(0), LevelAccuracy()],
+)
 def test_each_can_be_saved_and_made_again(thing) -> None:
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(thing))
     assert type(again) is type(thing) and again.get_config() == thing.get_config()

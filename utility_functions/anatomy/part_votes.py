@@ -13,7 +13,15 @@ from utility_functions.anatomy.measures import usual_half_height_mm
 from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
 from utility_functions.anatomy.refinement import refined
 from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
-from utility_functions.anatomy.votes import COST_OF_DROPPING, FARTHEST_VOTE, SMALLEST_PART, WHOLE, Named, spine_of
+from utility_functions.anatomy.votes import (
+    COST_OF_DROPPING,
+    FARTHEST_VOTE,
+    SMALLEST_PART,
+    WHOLE,
+    Named,
+    spine_of,
+    vote_costs,
+)
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 
@@ -37,15 +45,18 @@ SACRAL_LEVEL = regressed_level("S1") or NUMBER_OF_LEVELS
 Points = NDArray[np.float64]
 
 
-def part_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
+def part_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDArray[np.float32] | None = None) -> Named:
     """Each level once and in anatomical order: the runs of slices across the spine that agree best with all evidence.
 
-    levels: (x, y, z) the regressed level per voxel; detection: the part per voxel (anatomy/parts.py), on an upright RAS
-    grid. Bodies and discs vote for levels; sacrum beside them speaks for S1 and S2, and its absence against them;
+    levels: (x, y, z) the level per voxel; detection: the part per voxel (anatomy/parts.py), on an upright RAS grid;
+    shares: (voxels, levels) of each voxel of the column, in order, where the network tells them.
+    Bodies and discs vote for levels; sacrum beside them speaks for S1 and S2, and its absence against them;
     levels meet where discs are. Pieces of column that fit no chain with the others are left out. Ids lie on bodies.
     """
     column = column_of(detection)
-    mask, _, _, strays = spine_of(levels, column)
+    every = column.voxels > 0
+    told = vote_costs(levels[every], shares)
+    mask, _, _, strays = spine_of(told, column)
     empty = column.with_voxels(np.zeros(column.grid.shape, np.uint8))
     if not mask.any():
         return Named(Landmarks.empty(), empty, strays)
@@ -57,7 +68,7 @@ def part_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     sacral = np.bincount(
         _beside(line, detection.grid.to_mm(np.argwhere(detection.voxels == SACRUM))), minlength=len(line)
     )
-    costs, counts = _costs(levels[mask], bins, sacral, len(line))
+    costs, counts = _costs(told[mask[every]], bins, sacral, len(line))
     first, last = np.flatnonzero(np.bincount(bins, minlength=len(line)))[[0, -1]]
     part = slice(first, last + 1)
     borders = _border_costs(bins, parts, len(line))[first : last + 2]
@@ -136,14 +147,13 @@ def _beside(line: Points, places: Points) -> NDArray[np.int_]:
 
 
 def _costs(
-    votes: NDArray[np.float32], bins: NDArray[np.int_], sacral: NDArray[np.int_], slices: int
+    told: NDArray[np.float32], bins: NDArray[np.int_], sacral: NDArray[np.int_], slices: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per slice and level the summed distance of the votes, and their number; sacrum has at most as many as column."""
+    """Per slice and level the summed costs of the votes, and their number; sacrum has at most as many as column."""
     numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
     columns = np.bincount(bins, minlength=slices).astype(float)
     costs: NDArray[np.float64] = np.stack(
-        [np.bincount(bins, np.minimum(np.abs(votes - number), FARTHEST_VOTE), minlength=slices) for number in numbers],
-        axis=1,
+        [np.bincount(bins, of_level, minlength=slices) for of_level in told.T], axis=1
     )
     above_sacrum = np.clip(SACRAL_LEVEL - numbers, 0, FARTHEST_VOTE)
     speaking = np.minimum(sacral, columns)

@@ -36,6 +36,20 @@ WHOLE = 0.9
 Points = NDArray[np.float64]
 
 
+_NUMBERS = np.arange(1, NUMBER_OF_LEVELS + 1)
+_APART = np.minimum(np.abs(_NUMBERS[:, None] - _NUMBERS), FARTHEST_VOTE).astype(np.float32)
+
+
+def vote_costs(votes: NDArray[np.float32], shares: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """What it costs to call each voxel each level (voxels, levels): how far its vote is off, FARTHEST_VOTE at most.
+
+    votes: a level per voxel; shares: (voxels, levels) those of several levels instead, each with its own distance.
+    """
+    if shares is not None:
+        return np.asarray(shares @ _APART, np.float32)
+    return np.asarray(np.minimum(np.abs(votes[:, None] - _NUMBERS), FARTHEST_VOTE), np.float32)
+
+
 @dataclass(frozen=True)
 class Named:
     """Levels found: centroids in RAS+ mm, a VerSe id per voxel, and the pieces of detection that were dropped."""
@@ -64,13 +78,14 @@ def published_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     return Named(Landmarks(tuple(found), points), detection.with_voxels(instances))
 
 
-def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
+def ordered_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDArray[np.float32] | None = None) -> Named:
     """Each level once and in anatomical order: the runs of axial slices that agree best with all votes.
 
-    levels: (x, y, z) the regressed level per voxel; detection: 1 where any vertebra is, on an upright RAS grid.
+    levels: (x, y, z) the level per voxel; detection: 1 where any vertebra is, on an upright RAS grid.
+    shares: (voxels, levels) the share of each level in each detected voxel, in order, where the network tells them.
     Detected pieces that fit no chain with the others are left out.
     """
-    mask, slices, runs, strays = spine_of(levels, detection)
+    mask, slices, runs, strays = spine_of(vote_costs(levels[detection.voxels > 0], shares), detection)
     grid = detection.grid
     found: dict[str, tuple[Points, float]] = {}
     instances = np.zeros(grid.shape, np.uint8)
@@ -94,13 +109,15 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
 
 
 def spine_of(
-    levels: NDArray[np.float32], detection: LabelMap
+    costs: NDArray[np.float32], detection: LabelMap
 ) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[Run], int]:
     """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
 
     The piece whose votes make the best chain of levels comes first; others belong to the spine when they lie above,
     below or between what is kept, not far aside, and the best chain explains more with them than without.
+    costs: (voxels, levels) those of each detected voxel, in order.
     """
+    row = np.cumsum(detection.voxels > 0).reshape(detection.voxels.shape) - 1
     pieces, count = ndimage.label(detection.voxels > 0, np.ones((3, 3, 3)))
     kept = np.zeros(pieces.shape, bool)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:] * detection.grid.voxel_volume_mm3
@@ -109,9 +126,8 @@ def spine_of(
     spacing = detection.grid.spacing_mm[2]
     votes = {}
     for piece in (int(piece) for piece in order if sizes[piece] >= SMALLEST_COMPONENT_MM3):
-        votes[piece] = _slice_costs(
-            levels[boxes[piece]], pieces[boxes[piece]] == piece + 1, boxes[piece][2], kept.shape
-        )
+        own = pieces[boxes[piece]] == piece + 1
+        votes[piece] = _slice_costs(costs[row[boxes[piece]][own]], own, boxes[piece][2], kept.shape)
     gains = {piece: _chain(own, spacing).gain for piece, own in votes.items()}
     total, chain, chosen = (np.zeros((kept.shape[2], NUMBER_OF_LEVELS)), np.zeros(kept.shape[2])), Chain([], 0.0), 0
     for piece in sorted(gains, key=lambda piece: -gains[piece]):
@@ -154,21 +170,16 @@ def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: f
 
 
 def _slice_costs(
-    levels: NDArray[np.float32], mask: NDArray[np.bool_], place: slice, shape: tuple[int, ...]
+    own: NDArray[np.float32], mask: NDArray[np.bool_], place: slice, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per slice of the scan, from the top down, and level the summed distance of a piece's votes; and their number.
+    """Per slice of the scan, from the top down, and level the summed costs of a piece's voxels; and their number.
 
-    levels, mask: the piece's box; place: where it lies along the scan's last axis.
+    own: costs of the voxels of ``mask``, the piece in its box; place: where that lies along the scan's last axis.
     """
-    numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
-    costs = np.zeros((shape[2], NUMBER_OF_LEVELS))
-    counts = np.zeros(shape[2])
-    for offset in range(place.stop - place.start):
-        votes = levels[:, :, offset][mask[:, :, offset]]
-        row = shape[2] - 1 - (place.start + offset)
-        counts[row] = len(votes)
-        costs[row] = np.minimum(np.abs(votes[:, None] - numbers), FARTHEST_VOTE).sum(axis=0)
-    return costs, counts
+    rows = shape[2] - 1 - (place.start + np.nonzero(mask)[2])
+    counts = np.bincount(rows, minlength=shape[2])
+    costs = np.stack([np.bincount(rows, of_level, minlength=shape[2]) for of_level in own.T], axis=1)
+    return np.asarray(costs, float), np.asarray(counts, float)
 
 
 def _borders(levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArray[np.int_], runs: list[Run]) -> Points:
