@@ -29,6 +29,8 @@ CREDITS: Mapping[str, str] = {
 }
 BODIES_ALONE = ("example_ct",)
 """Scans whose masks hold bodies without their arches: an earlier model's output."""
+NAMELESS = ("tptbox_crop",)
+"""Scans that show too little for names to be told."""
 
 
 def true_centres(scan: Scan) -> Landmarks:

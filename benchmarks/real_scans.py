@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.real_cases import BODIES_ALONE, VARIABLE, real_cases, real_folder, true_centres
+from benchmarks.real_cases import BODIES_ALONE, NAMELESS, VARIABLE, real_cases, real_folder, true_centres
 from benchmarks.real_scores import RealScore, dice_in_range, mask_classes, score
 from utility_functions.anatomy.centroids import LABEL_CODES
+from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.writing import require_writable, write_text
 from utility_functions.geometry.landmarks import Landmarks
@@ -85,10 +86,12 @@ def cells(result: RealScore) -> tuple[str, ...]:
 
 
 def below_floor(result: RealScore) -> list[str]:
-    """What a scan misses of the floors, in words."""
+    """What a scan misses of the floors, in words; where names cannot be told, every vertebra is to be found."""
     missed = []
     if result.near < result.labelled:
         missed.append(f"{result.labelled - result.near} not found within 10 mm")
+    if result.case_id in NAMELESS:
+        return missed
     if len(result.false) > MOST_FALSE:
         missed.append(f"{len(result.false)} false")
     if result.rate < FLOOR_RATE:
@@ -133,8 +136,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if unknown := sorted(set(arguments.only or ()) - {case.case_id for case in cases}):
         parser.error(f"no real scan is called {', '.join(unknown)}; there are {', '.join(c.case_id for c in cases)}")
-    if arguments.output is not None:
-        require_writable(arguments.output)
+    try:
+        if arguments.output is not None:
+            require_writable(arguments.output)
+    except (ValueError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
 
     from learning_functions.running.quiet_start import start_tensorflow
 
@@ -142,10 +149,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from learning_functions.running.pipeline import load_models
     from learning_functions.task import Running
 
-    models = load_models(arguments.models)
-    running = Running(memory_gb=arguments.memory_gb)
     wanted = [case for case in cases if not arguments.only or case.case_id in arguments.only]
-    results = [measure(case, models, arguments.output, running) for case in wanted]
+    try:
+        models, running = load_models(arguments.models), Running(memory_gb=arguments.memory_gb)
+        results = [measure(case, models, arguments.output, running) for case in wanted]
+    except (ValueError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
     if results:
         print("\n".join(aligned([HEADER, *(cells(result) for result in results)], left=(0,))))
     for result in results:

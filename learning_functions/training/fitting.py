@@ -19,6 +19,7 @@ from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.samples.appearance import Appearance
 from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.batches import epoch_batches
+from learning_functions.samples.fingerprint import fingerprint
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
@@ -177,7 +178,9 @@ def _run_identity(
         "seed": training.seed,
         "augment": augmentation_kind(settings, training.augment),
         "mixed_precision": training.mixed_precision,
-        "samples": [[each.count, each.seed, each.split, each.case_ids] for each in (store, validation)],
+        "samples": [
+            [each.count, each.seed, each.split, each.case_ids, fingerprint(each)] for each in (store, validation)
+        ],
     }
     return dict(json.loads(json.dumps(identity)))
 

@@ -124,11 +124,22 @@ def test_other_options_are_refused(
     assert uninterrupted.read_bytes() == before
 
 
-def test_other_samples_are_refused(uninterrupted: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def _other_seed(file: h5py.File) -> None:
+    file.attrs["seed"] = 77
+
+
+def _other_voxel(file: h5py.File) -> None:
+    file["inputs"][0, 0] += 1
+
+
+@pytest.mark.parametrize("change", [_other_seed, _other_voxel])
+def test_other_samples_are_refused(
+    uninterrupted: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], change: Callable[[h5py.File], None]
+) -> None:
     settings = tiny_settings("detection", samples_per_scan=6, schedule="cosine", learning_rate=0.01, epochs=EPOCHS)
     training, validation = write_samples("detection", tmp_path, settings)
     with h5py.File(training, "r+") as file:
-        file.attrs["seed"] = 77
+        change(file)
     assert refused(capfd, options((training, validation), uninterrupted, "--resume")).endswith("other: samples.")
 
 
