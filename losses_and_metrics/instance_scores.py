@@ -72,7 +72,7 @@ def score_instances(
                 match=None if own is None else instance_name(own),
                 mask=MISSED if own is None else pairs.score(label, own),
                 named=pairs.score(label, VERSE_IDS[names[label]]) if names[label] else None,
-                predicted_complete=None if share is None else share >= COMPLETE_FROM,
+                predicted_complete=None if share is None else bool(share >= COMPLETE_FROM),
                 parts=tuple(instance_name(part) for part in parts) if len(parts) > 1 else (),
             )
         )

@@ -156,6 +156,7 @@ def test_completeness_is_judged_where_it_was_told() -> None:
     score = score_instances("a", true, true, completeness=told)
     assert [vertebra.complete for vertebra in score.vertebrae] == [True, True, False]
     assert [vertebra.predicted_complete for vertebra in score.vertebrae] == [True, False, True]
+    assert {type(vertebra.predicted_complete) for vertebra in score.vertebrae} == {bool}, "also of numpy's numbers"
     assert [vertebra.completeness_right for vertebra in score.vertebrae] == [True, False, False]
     assert [vertebra.completeness_right for vertebra in score_instances("a", true, true).vertebrae] == [None] * 3
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -79,11 +77,6 @@ def test_a_summary_of_nothing_is_undefined_throughout() -> None:
             assert {figure for figure in vars(row).values() if isinstance(figure, Figure)} == {Figure()}
     with pytest.raises(ValueError, match="Received: 'Sacral'"):
         summarise_masks([]).region("Sacral")
-
-
-def test_a_score_goes_through_a_file_and_back() -> None:
-    for score in (FIRST, SECOND, NOTHING):
-        assert SegmentationScore.from_json(json.loads(json.dumps({**score.to_json(), "more": 1}))) == score
 
 
 @pytest.mark.parametrize(

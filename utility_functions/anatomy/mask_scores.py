@@ -5,9 +5,7 @@ Whatever is undefined (a distance without two surfaces, a mean of nothing) is No
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
 
 Interval = tuple[float, float]
 
@@ -96,23 +94,6 @@ class SegmentationScore:
     def dice(self) -> float | None:
         """Mean Dice of the true vertebrae, missed ones being 0; None where there is none."""
         return _mean([vertebra.mask.dice for vertebra in self.vertebrae])
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, from which ``from_json`` makes the same score again."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The score that ``to_json`` gave, also after it has been in a file; further keys are passed over."""
-        vertebrae = []
-        for known in values["vertebrae"]:
-            kept = {each.name: known[each.name] for each in fields(VertebraScore) if each.name in known}
-            kept["mask"] = MaskScore(**kept["mask"])
-            kept["named"] = None if kept.get("named") is None else MaskScore(**kept["named"])
-            kept["parts"] = tuple(kept.get("parts", ()))
-            vertebrae.append(VertebraScore(**kept))
-        others = {name: tuple(values.get(name, ())) for name in ("false", "beyond", "merged")}
-        return cls(str(values["case_id"]), tuple(vertebrae), **others)
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def _scan(row: ScanRow) -> dict[str, Any]:
             "mean_mm": row.score.mean_mm,
         }
     if row.segmentation is not None:
-        known["segmentation"] = row.segmentation.to_json() | {
+        known["segmentation"] = asdict(row.segmentation) | {
             "missed": row.segmentation.missed,
             "split": row.segmentation.split,
             "dice": row.segmentation.dice,
