@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from tests.geometry.any_grids import grids
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.labels import TOTALSEGMENTATOR_IDS, VERSE_IDS
 from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore
+from utility_functions.files.images import read_label_map
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.volume import LabelMap
 
@@ -263,3 +266,20 @@ def test_the_labelled_range_ends_half_a_step_beyond_its_bodies(
 def test_a_range_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one body"):
         LabelledRange.along([])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("dropped", [1, 2])
+@pytest.mark.parametrize("name", ["sub-gl003_dir-ax_seg-vert_msk", "sub-verse010_seg-vert_msk"])
+def test_real_vertebrae_that_nobody_labelled_are_never_false(real: Path, name: str, dropped: int) -> None:
+    every = read_label_map(real / "verse_masks" / f"{name}.nii.gz")
+    labels = [label for label in np.unique(every.voxels).tolist() if label]
+    outer = [*labels[:dropped], *labels[-dropped:]]
+    score = score_instances("a", every, without(every, outer))
+    assert score.false == () and len(score.beyond) == 2 * dropped
+    gap = score_instances("a", every, without(every, [labels[len(labels) // 2]]))
+    assert len(gap.false) == 1, "a gap in the labels is no end of them"
+
+
+def without(label_map: LabelMap, labels: list[int]) -> LabelMap:
+    return label_map.with_voxels(np.where(np.isin(label_map.voxels, labels), 0, label_map.voxels))

@@ -71,12 +71,22 @@ def error_box_plot(distances_by_level: Mapping[str, Sequence[float]], path: Path
 def dice_box_plot(dice_by_level: Mapping[str, Sequence[float]], path: Path) -> None:
     """Draw the Dice of each level's true vertebrae as a box over its points, 0 for missed ones, as above."""
     _box_plot(
-        dice_by_level, path, "Dice, 0 for missed vertebrae", "vertebrae", "no masks of known levels", highest=1.02
+        dice_by_level,
+        path,
+        "Dice, 0 for missed vertebrae",
+        "vertebrae",
+        "no masks of known levels",
+        limits=(-0.02, 1.02),
     )
 
 
 def _box_plot(
-    by_level: Mapping[str, Sequence[float]], path: Path, what: str, of: str, nothing: str, highest: float | None = None
+    by_level: Mapping[str, Sequence[float]],
+    path: Path,
+    what: str,
+    of: str,
+    nothing: str,
+    limits: tuple[float, float | None] = (0, None),
 ) -> None:
     levels = sorted((name for name in by_level if name in LEVELS), key=anatomical_order)
     levels = [name for name in levels if len(by_level[name])]
@@ -85,7 +95,7 @@ def _box_plot(
     if levels:
         _draw_boxes(axes, levels, [list(by_level[name]) for name in levels])
         axes.set_ylabel(what)
-        axes.set_ylim(0, highest)
+        axes.set_ylim(*limits)
         axes.set_xlabel(f"level, number of {of}")
     else:
         axes.text(0.5, 0.5, nothing, ha="center", va="center", transform=axes.transAxes)
