@@ -13,7 +13,7 @@ EXAMPLES = """examples:
 
 Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
 NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png.
-Per run: results.json, results.csv, report.html, and with ground truth errors.png.
+Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 """
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
+from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import REGIONS, VERTEBRAE
-from utility_functions.anatomy.scores import RegionSummary, ScanScore, Summary
+from utility_functions.anatomy.scores import LevelScore, RegionSummary, ScanScore, Summary
 
 
 def summarise(scores: Sequence[ScanScore]) -> Summary:
@@ -36,6 +37,12 @@ def _region(region: str, names: Collection[str], scores: Sequence[ScanScore]) ->
     predictions = sum(name in names for score in scores for name in score.predicted)
     distances_mm = [level.distance_mm for level in levels if level.distance_mm is not None]
     hits_verse = sum(level.hit_verse for level in levels)
+
+    def interval(value: Callable[[LevelScore], float | None]) -> tuple[float, float] | None:
+        scans = [[value(level) for level in score.levels if level.name in names] for score in scores]
+        known = [[found for found in scan if found is not None] for scan in scans]
+        return bootstrap_interval([sum(scan) for scan in known], [len(scan) for scan in known])
+
     return RegionSummary(
         region=region,
         levels=len(levels),
@@ -48,6 +55,9 @@ def _region(region: str, names: Collection[str], scores: Sequence[ScanScore]) ->
         median_mm=float(np.median(distances_mm)) if distances_mm else None,
         recall=_share(sum(level.found for level in levels), len(levels)),
         precision=_share(hits_verse, predictions),
+        rate_verse_interval=interval(lambda level: level.hit_verse),
+        rate_original_interval=interval(lambda level: level.hit_original),
+        mean_mm_interval=interval(lambda level: level.distance_mm),
     )
 
 

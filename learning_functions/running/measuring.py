@@ -13,10 +13,13 @@ from learning_functions.running.pipeline import load_models, run_models
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
 from losses_and_metrics.identification_rate import score_scan
+from losses_and_metrics.instance_scores import score_instances
+from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
 from losses_and_metrics.scan_scores import distances_by_level, summarise
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.anatomy.mask_scores import SegmentationScore
 from utility_functions.anatomy.parts import column_of
 from utility_functions.command_line import one_line
 from utility_functions.files.annotations import write_markups, write_verse_json
@@ -24,8 +27,9 @@ from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.images import write_image
 from utility_functions.files.marks import DESCRIPTION, GENERATOR, MARKED_ENDINGS, require_not_written_over
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.pictures import scan_picture
-from utility_functions.reporting.plots import error_box_plot
+from utility_functions.reporting.plots import dice_box_plot, error_box_plot
 from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
 from utility_functions.reporting.tables import scan_table, summary_table
@@ -82,10 +86,28 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
         findings = findings.noting(f"Not scored: {one_line(error)}")
     if truth is not None and findings.landmarks is not None:
         score = score_scan(case.case_id, findings.landmarks, truth)
+    findings, masks = score_masks(findings, scan)
     started = time.perf_counter()
     picture = write_findings(findings, scan, truth, folder)
     findings = findings.timed("writing", time.perf_counter() - started)
-    return ScanRow(case.case_id, findings, truth, score, picture)
+    return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks)
+
+
+def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:
+    """The masks of whole vertebrae against those of the truth; None where either has none, or where codes are unclear.
+
+    Bodies and tubes are not held against whole vertebrae: such a Dice would tell of the task, not of the model.
+    """
+    if findings.instances is None or not findings.whole or scan.label_map is None:
+        return findings, None
+    started = time.perf_counter()
+    try:
+        score = score_instances(
+            findings.case_id, findings.instances, scan.label_map, scan.case.label_code, findings.completeness
+        )
+    except UnknownLevels as error:
+        return findings.noting(f"Masks not scored: {one_line(error)}"), None
+    return findings.timed("scoring", time.perf_counter() - started), score
 
 
 def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
@@ -127,6 +149,8 @@ def _scan_text(row: ScanRow) -> str:
     else:
         names = [name for name in row.landmarks.names if name in VERTEBRAE]
         lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
+    if row.segmentation is not None:
+        lines.append(mask_table(row.segmentation))
     seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in row.findings.seconds.items())
     return "\n".join([*lines, *row.notes, seconds])
 
@@ -142,12 +166,18 @@ def _sum_up(
     """The tables and files of the whole run."""
     scores = [row.score for row in rows if row.score is not None]
     summary = summarise(scores) if scores else None
+    masks = [row.segmentation for row in rows if row.segmentation is not None]
+    mask_summary = summarise_masks(masks) if masks else None
     figures = {}
     if summary is not None:
         show(summary_table(summary))
         figures = {"Localisation error per level": folder / "errors.png"}
         error_box_plot(distances_by_level(scores), folder / "errors.png")
+    if mask_summary is not None:
+        show(mask_summary_table(mask_summary))
+        figures["Dice per level"] = folder / "dice.png"
+        dice_box_plot(dice_by_level(masks), folder / "dice.png")
     records = [ModelRecord.of(model.path, model.card) for model in models]
-    run = RunRecord(rows, records, settings, command, summary, figures)
+    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary)
     write_results(folder, run)
     write_report(folder, run)

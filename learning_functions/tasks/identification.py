@@ -212,7 +212,7 @@ def predict(
     detection = None if parts is None else column_of(parts)
     if parts is None or detection is None or not detection.voxels.any():
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
-        return findings.having(landmarks=Landmarks.empty(), instances=empty)
+        return findings.having(landmarks=Landmarks.empty(), instances=empty, whole=False)
     levels, shares = levels_of_slices(network, settings, image, detection, air, running)
     if running.votes == "published":
         named = published_votes(levels, detection)
@@ -220,7 +220,7 @@ def predict(
         named = part_votes(levels, parts, shares)
     else:
         named = ordered_votes(levels, detection, shares)
-    findings = findings.having(landmarks=named.landmarks, instances=named.instances)
+    findings = findings.having(landmarks=named.landmarks, instances=named.instances, whole=False)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
     if len(named.landmarks):

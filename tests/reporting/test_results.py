@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from losses_and_metrics.identification_rate import score_scan
+from losses_and_metrics.instance_summary import summarise_masks
 from losses_and_metrics.scan_scores import summarise
 from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -23,6 +25,15 @@ GRID = Grid.from_spacing((4, 5, 6), (1, 2, 3))
 MAP = LabelMap(np.zeros(GRID.shape, np.uint8), GRID)
 TRUE = Landmarks(("L2", "L1", "S1"), [(0, 0, -34), (0, 0, 0), (0, 0, -200)])
 PREDICTED = Landmarks(("L1", "", "T13"), [(0, 3, 4), (0, 0, 500), (0, 0, 70)], [0.91, 0.2, 0.5])
+MASKS = SegmentationScore(
+    "a",
+    (
+        VertebraScore(20, "L1", True, "T13", MaskScore(0.9, 9 / 11, 4.0, 2.0, 0.5), MISSED, True),
+        VertebraScore(21, "L2", False, None, MISSED, MISSED),
+        VertebraScore(7, "", True, "L1", MaskScore(1.0, 1.0, 0.0, 0.0, 0.0)),
+    ),
+    false=("C3",),
+)
 NASTY = '<b>"évil" & $co_</b>'
 
 
@@ -42,7 +53,7 @@ def a_run(folder: Path) -> RunRecord:
         notes=(NASTY,),
     )
     rows = [
-        ScanRow("a", findings, TRUE, score, folder / "a.png"),
+        ScanRow("a", findings, TRUE, score, folder / "a.png", segmentation=MASKS),
         ScanRow("b", Findings("b", GRID, seconds={"detection": 0.5})),
         ScanRow(NASTY, problem="b.nii.gz: is cut off."),
     ]
@@ -54,6 +65,7 @@ def a_run(folder: Path) -> RunRecord:
         ["measure.py", "a scan.nii.gz"],
         summarise([score]),
         {"Errors per level": folder / "missing.png"},
+        summarise_masks([MASKS]),
     )
 
 
@@ -82,6 +94,11 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
     assert second["centroids"] == []
     assert third["problem"] == "b.nii.gz: is cut off."
     assert known["summary"]["regions"][0]["rate_verse"] == 0.5
+    masks = first["segmentation"]
+    assert (masks["missed"], masks["false"], masks["split"]) == (["L2"], ["C3"], [])
+    assert masks["vertebrae"][1]["mask"] == {"dice": 0, "iou": 0, "hd_mm": None, "hd95_mm": None, "assd_mm": None}
+    assert known["segmentation"]["regions"][0]["found"] == {"mean": 2 / 3, "interval": None, "count": 3}
+    assert "segmentation" not in second
 
 
 def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> None:
@@ -90,11 +107,32 @@ def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> No
         header, *rows = csv.reader(lines)
     assert tuple(header) == CSV_COLUMNS
     assert rows == [
-        ["a", "T13", "0.0", "0.0", "70.0", "0.5", "", "", "", "", "", ""],
-        ["a", "L1", "0.0", "3.0", "4.0", "0.91", "0.0", "0.0", "0.0", "5.0", "1", "1"],
-        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", "", "0", "0"],
-        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", "", "", ""],
-        ["a", "", "0.0", "0.0", "500.0", "0.2", "", "", "", "", "", ""],
+        ["a", "T13", "0.0", "0.0", "70.0", "0.5", *[""] * 13],
+        [
+            "a",
+            "L1",
+            "0.0",
+            "3.0",
+            "4.0",
+            "0.91",
+            "0.0",
+            "0.0",
+            "0.0",
+            "5.0",
+            "1",
+            "1",
+            "T13",
+            "0.9",
+            "0.8182",
+            "4.0",
+            "2.0",
+            "0.5",
+            "1",
+        ],
+        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", "", "0", "0", "", "0.0", "0.0", "", "", "", "0"],
+        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", *[""] * 10],
+        ["a", "label 7", *[""] * 10, "L1", "1.0", "1.0", "0.0", "0.0", "0.0", "1"],
+        ["a", "", "0.0", "0.0", "500.0", "0.2", *[""] * 13],
     ]
 
 
@@ -159,6 +197,8 @@ def test_the_report_opens_offline_and_escapes_everything(tmp_path: Path) -> None
     ):
         assert words in page.words
     assert "Cervical" in page.words and "n/a" in page.words
+    for words in ("Masks", "Per level", "Dice by name", "without a mask: L2", "masks on no vertebra: C3", "label 7"):
+        assert words in page.words
 
 
 def test_many_pictures_are_linked_and_not_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,5 +215,7 @@ def test_a_run_without_scans_or_truth_has_results_and_a_report(tmp_path: Path) -
     for run in (RunRecord([]), RunRecord([ScanRow("a", Findings("a", GRID))])):
         write_results(tmp_path, run)
         write_report(tmp_path, run)
-    assert json.loads((tmp_path / "results.json").read_text())["summary"] is None
-    assert "Scores" not in Page((tmp_path / "report.html").read_text()).words
+    told = json.loads((tmp_path / "results.json").read_text())
+    assert told["summary"] is None and told["segmentation"] is None
+    words = Page((tmp_path / "report.html").read_text()).words
+    assert "Scores" not in words and "Masks" not in words

@@ -56,6 +56,12 @@ def test_all_that_is_found_lies_on_one_grid_with_its_seconds(models: list[Traine
         assert label_map is not None and label_map.grid is scan.grid
 
 
+def test_tubes_in_the_place_of_whole_vertebrae_are_not_called_whole(models: list[TrainedModel]) -> None:
+    scan = oracle_scan()
+    found = run_models(models[:1], scan, "scan", Running()).having(whole=True)
+    assert not models[1].run(scan, found, Running()).whole
+
+
 def test_a_model_alone_asks_for_what_it_needs(models: list[TrainedModel]) -> None:
     scan = oracle_scan()
     with pytest.raises(ValueError, match="The identification model needs detection first"):

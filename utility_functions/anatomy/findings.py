@@ -17,7 +17,7 @@ class Findings:
 
     detection: 1 where any vertebra is; or the part per voxel (anatomy/parts.py), where ``parts`` is true.
     landmarks: named centroids in RAS+ mm.
-    instances: a VerSe id per voxel.
+    instances: a VerSe id per voxel; masks of whole vertebrae where ``whole`` is true, else bodies or tubes.
     completeness: share of each named vertebra that the scan shows, where a model tells it.
     scores: figures against ground truth, where there is one.
     seconds: wall time per stage.
@@ -34,6 +34,7 @@ class Findings:
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     parts: bool = False
+    whole: bool = False
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():

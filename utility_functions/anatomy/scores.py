@@ -71,6 +71,7 @@ class RegionSummary:
     levels, pairs, predictions: how many true levels, pairs of one name and predicted vertebrae there were.
     mean_mm, sd_mm, median_mm: localisation error over the pairs; sd_mm is the population's.
     recall: true levels with any prediction within the limit. precision: predictions that are hits by VerSe's rule.
+    ..._interval: 95 % intervals over scans, by the bootstrap; None where fewer than two scans have the region.
     """
 
     region: str
@@ -84,6 +85,9 @@ class RegionSummary:
     median_mm: float | None
     recall: float | None
     precision: float | None
+    rate_verse_interval: tuple[float, float] | None = None
+    rate_original_interval: tuple[float, float] | None = None
+    mean_mm_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

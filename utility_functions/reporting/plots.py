@@ -1,4 +1,4 @@
-"""Plots as PNG: curves of a training, and localisation errors per level."""
+"""Plots as PNG: curves of a training, localisation errors and Dice per level."""
 
 from __future__ import annotations
 
@@ -63,32 +63,57 @@ def read_log(path: Path) -> dict[str, list[float]]:
 
 def error_box_plot(distances_by_level: Mapping[str, Sequence[float]], path: Path) -> None:
     """Draw the localisation errors (mm) of each level as a box over its points, levels in anatomical order."""
-    levels = sorted((name for name in distances_by_level if name in LEVELS), key=anatomical_order)
-    levels = [name for name in levels if len(distances_by_level[name])]
+    _box_plot(
+        distances_by_level, path, "distance of predicted to true centroid in mm", "pairs", "no pairs of centroids"
+    )
+
+
+def dice_box_plot(dice_by_level: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Draw the Dice of each level's true vertebrae as a box over its points, 0 for missed ones, as above."""
+    _box_plot(
+        dice_by_level,
+        path,
+        "Dice, 0 for missed vertebrae",
+        "vertebrae",
+        "no masks of known levels",
+        limits=(-0.02, 1.02),
+    )
+
+
+def _box_plot(
+    by_level: Mapping[str, Sequence[float]],
+    path: Path,
+    what: str,
+    of: str,
+    nothing: str,
+    limits: tuple[float, float | None] = (0, None),
+) -> None:
+    levels = sorted((name for name in by_level if name in LEVELS), key=anatomical_order)
+    levels = [name for name in levels if len(by_level[name])]
     figure = Figure(figsize=(max(4.0, 1.5 + 0.42 * len(levels)), 4.2), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     if levels:
-        _draw_boxes(axes, levels, [list(distances_by_level[name]) for name in levels])
+        _draw_boxes(axes, levels, [list(by_level[name]) for name in levels])
+        axes.set_ylabel(what)
+        axes.set_ylim(*limits)
+        axes.set_xlabel(f"level, number of {of}")
     else:
-        axes.text(0.5, 0.5, "no pairs of centroids", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, nothing, ha="center", va="center", transform=axes.transAxes)
         axes.set_axis_off()
     write_figure(figure, path)
 
 
-def _draw_boxes(axes: Axes, levels: Sequence[str], distances_mm: Sequence[Sequence[float]]) -> None:
-    boxes = axes.boxplot(distances_mm, tick_labels=list(levels), patch_artist=True, showfliers=False, widths=0.6)
+def _draw_boxes(axes: Axes, levels: Sequence[str], values_by_level: Sequence[Sequence[float]]) -> None:
+    boxes = axes.boxplot(values_by_level, tick_labels=list(levels), patch_artist=True, showfliers=False, widths=0.6)
     for name, box in zip(levels, boxes["boxes"], strict=True):
         box.set(facecolor=level_colour(name), alpha=0.45)
     for line in boxes["medians"]:
         line.set(color="black")
-    for place, distances in enumerate(distances_mm, start=1):
-        axes.plot([place] * len(distances), distances, "o", color="black", alpha=0.35, markersize=2.5, linestyle="none")
-    axes.set_ylabel("distance of predicted to true centroid in mm")
-    axes.set_ylim(bottom=0)
+    for place, values in enumerate(values_by_level, start=1):
+        axes.plot([place] * len(values), values, "o", color="black", alpha=0.35, markersize=2.5, linestyle="none")
     axes.grid(axis="y", alpha=0.3)
-    counts = [f"{name}\n{len(distances)}" for name, distances in zip(levels, distances_mm, strict=True)]
+    counts = [f"{name}\n{len(values)}" for name, values in zip(levels, values_by_level, strict=True)]
     axes.set_xticklabels(counts, fontsize=8)
-    axes.set_xlabel("level, number of pairs")
 
 
 def _from_one(epochs: Sequence[float]) -> list[float]:

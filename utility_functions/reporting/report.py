@@ -12,10 +12,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from utility_functions.anatomy.mask_scores import SegmentationRow, SegmentationScore, SegmentationSummary
 from utility_functions.anatomy.scores import Summary
 from utility_functions.files.writing import write_text
+from utility_functions.reporting.mask_tables import (
+    MASK_HEADER,
+    MASK_SUMMARY_HEADER,
+    mask_cells,
+    mask_intervals,
+    mask_remarks,
+    mask_summary_cells,
+)
 from utility_functions.reporting.results import RunRecord, ScanRow, order, plain, results
-from utility_functions.reporting.tables import MISSING, SUMMARY_HEADER, millimetres, percent, summary_cells
+from utility_functions.reporting.tables import MISSING, SUMMARY_HEADER, intervals, millimetres, percent, summary_cells
 
 # Beyond this the page would be slow to open, and pictures are linked from where they lie.
 EMBEDDED_BYTES = 40_000_000
@@ -42,6 +51,8 @@ def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -
     body = [f"<h1>{escape(title)}</h1>", _opening(run)]
     if run.summary is not None:
         body += ["<h2>Scores</h2>", _summary(run.summary)]
+    if run.segmentation is not None:
+        body += ["<h2>Masks</h2>", _mask_summary(run.segmentation)]
     body += [_picture(path, folder, embed, name) for name, path in run.figures.items()]
     body += ["<h2>Scans</h2>", _overview(run.rows)]
     body += [_scan(place, row, folder, embed) for place, row in enumerate(run.rows)]
@@ -69,10 +80,39 @@ def _summary(summary: Summary) -> str:
     table = _table(SUMMARY_HEADER, [[escape(cell) for cell in summary_cells(row)] for row in summary.regions])
     return (
         f"{table}\n<p>All levels right in {percent(summary.all_right)} of {summary.scans} scans with ground truth.</p>"
+        f"{_paragraphs(intervals(summary))}"
         '<p class="small">id. VerSe: the true centroid nearest to the prediction is its own and within the limit. '
         "id. original: the prediction nearest to the true centroid bears its name and is within the limit. "
         "recall: true vertebrae with any prediction within the limit. precision: predictions that are right.</p>"
     )
+
+
+def _mask_summary(summary: SegmentationSummary) -> str:
+    def table(rows: Iterable[SegmentationRow]) -> str:
+        return _table(MASK_SUMMARY_HEADER, [[escape(cell) for cell in mask_summary_cells(row)] for row in rows])
+
+    parts = [table(summary.regions), _paragraphs(mask_intervals(summary.region("All")))]
+    for what, rows in (("Per level", summary.levels), ("Per scan", summary.scans)):
+        if rows:
+            parts.append(f"<details><summary>{what}</summary>{table(rows)}</details>")
+    parts.append(
+        '<p class="small">found: true vertebrae that a mask lies on, whatever its name. Dice and IoU count missed ones '
+        "as 0; distances of surfaces are of those found. Dice by name: label against label. completeness: rightly told "
+        "to be wholly in the scan or not. false: masks on no vertebra in the labelled part of the scan. "
+        "split: vertebrae that several masks share. merged: masks over several vertebrae.</p>"
+    )
+    return "\n".join(parts)
+
+
+def _masks(score: SegmentationScore) -> list[str]:
+    parts = [f"<p>{what}: {escape(', '.join(names))}</p>" for what, names in mask_remarks(score)]
+    if score.vertebrae:
+        parts.append(_table(MASK_HEADER, [[escape(cell) for cell in mask_cells(each)] for each in score.vertebrae]))
+    return parts
+
+
+def _paragraphs(lines: Iterable[str]) -> str:
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _overview(rows: Sequence[ScanRow]) -> str:
@@ -105,6 +145,8 @@ def _scan(place: int, row: ScanRow, folder: Path, embed: bool) -> str:
     lines = list(_levels(row))
     if lines:
         parts.append(_table(LEVEL_HEADER, lines))
+    if row.segmentation is not None:
+        parts += _masks(row.segmentation)
     return "\n".join(parts)
 
 

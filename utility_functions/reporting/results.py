@@ -15,6 +15,7 @@ import numpy as np
 
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
+from utility_functions.anatomy.mask_scores import SegmentationScore, SegmentationSummary, VertebraScore, told
 from utility_functions.anatomy.scores import ScanScore, Summary
 from utility_functions.files.writing import write_text, written_whole
 from utility_functions.geometry.landmarks import Landmarks
@@ -23,7 +24,9 @@ from utility_functions.reporting.versions import versions
 CSV_COLUMNS = (
     *("case_id", "level", "x_mm", "y_mm", "z_mm", "score"),
     *("true_x_mm", "true_y_mm", "true_z_mm", "distance_mm", "hit_verse", "hit_original"),
+    *("mask_of", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "complete"),
 )
+MASK_COLUMNS = 7
 # What of a model's card a reader of results needs; of the training only single figures, no curves.
 CARD_ESSENTIALS = ("format", "task", "spec", "settings", "created_by", "versions")
 
@@ -34,6 +37,7 @@ class ScanRow:
 
     findings: None for a scan that could not be measured; its maps are let go, so that many rows fit in memory.
     problem: why it could not be measured.
+    segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
     """
 
     case_id: str
@@ -42,6 +46,7 @@ class ScanRow:
     score: ScanScore | None = None
     picture: Path | None = None
     problem: str = ""
+    segmentation: SegmentationScore | None = None
 
     def __post_init__(self) -> None:
         if self.findings is not None:
@@ -78,6 +83,7 @@ class RunRecord:
     """A whole run.
 
     settings, command: as the user gave them. summary: None without ground truth.
+    segmentation: the scores of masks summed up; None where no scan has any.
     figures: plots of the whole run by title.
     """
 
@@ -87,6 +93,7 @@ class RunRecord:
     command: Sequence[str] = ()
     summary: Summary | None = None
     figures: Mapping[str, Path] = field(default_factory=dict)
+    segmentation: SegmentationSummary | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -121,6 +128,7 @@ def results(run: RunRecord) -> dict[str, Any]:
         "models": [{"path": model.path, "sha256": model.sha256, **_essentials(model.card)} for model in run.models],
         "seconds": run.seconds,
         "summary": None if run.summary is None else asdict(run.summary),
+        "segmentation": None if run.segmentation is None else asdict(run.segmentation),
         "scans": [_scan(row) for row in run.rows],
     }
 
@@ -181,6 +189,12 @@ def _scan(row: ScanRow) -> dict[str, Any]:
             "all_right": row.score.all_right,
             "mean_mm": row.score.mean_mm,
         }
+    if row.segmentation is not None:
+        known["segmentation"] = asdict(row.segmentation) | {
+            "missed": row.segmentation.missed,
+            "split": row.segmentation.split,
+            "dice": row.segmentation.dice,
+        }
     return known
 
 
@@ -192,23 +206,40 @@ def _points(landmarks: Landmarks) -> list[dict[str, Any]]:
 
 
 def _level_rows(row: ScanRow) -> list[list[Any]]:
-    """A line per level that is predicted or true, from the top down, points without a name last."""
+    """A line per level that is predicted or true, from the top down, what bears no name last.
+
+    mask_of and what follows tell of the mask that lies on a true vertebra, whatever its name.
+    """
     truth = row.truth or Landmarks.empty()
+    masks = {told(vertebra): vertebra for vertebra in row.segmentation.vertebrae} if row.segmentation else {}
     predicted = {name: place for place, name in enumerate(row.landmarks.names) if name}
     scored = {level.name: level for level in row.score.levels} if row.score else {}
-    levels = sorted({*predicted, *filter(None, truth.names)}, key=order)
+    levels = sorted({*predicted, *filter(None, truth.names), *masks}, key=order)
     lines: list[list[Any]] = []
     for name in levels:
         line = [row.case_id, name, *_position(row.landmarks, predicted.get(name))]
         line += _rounded(truth.point(name)) if name in truth else [""] * 3
         level = scored.get(name)
         if level is None:
-            lines.append([*line, "", "", ""])
+            line += [""] * 3
         else:
-            distance = "" if level.distance_mm is None else round(level.distance_mm, 3)
-            lines.append([*line, distance, int(level.hit_verse), int(level.hit_original)])
+            line += [_or_empty(level.distance_mm, 3), int(level.hit_verse), int(level.hit_original)]
+        lines.append(line + _mask_cells(masks.get(name)))
     unnamed = [place for place, name in enumerate(row.landmarks.names) if not name]
-    return lines + [[row.case_id, "", *_position(row.landmarks, place), *[""] * 6] for place in unnamed]
+    rest = [""] * (6 + MASK_COLUMNS)
+    return lines + [[row.case_id, "", *_position(row.landmarks, place), *rest] for place in unnamed]
+
+
+def _mask_cells(vertebra: VertebraScore | None) -> list[Any]:
+    if vertebra is None:
+        return [""] * MASK_COLUMNS
+    mask = vertebra.mask
+    figures = [_or_empty(figure) for figure in (mask.dice, mask.iou, mask.hd_mm, mask.hd95_mm, mask.assd_mm)]
+    return [vertebra.match or "", *figures, int(vertebra.complete)]
+
+
+def _or_empty(figure: float | None, digits: int = 4) -> float | str:
+    return "" if figure is None else round(figure, digits)
 
 
 def _position(landmarks: Landmarks, place: int | None) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from numpy.typing import NDArray
 
@@ -39,7 +39,27 @@ def summary_table(summary: Summary) -> str:
     """Identification rates by both rules, localisation error, recall and precision for each region."""
     rows = [summary_cells(row) for row in summary.regions]
     scans = f"scans with all levels right: {percent(summary.all_right)} of {summary.scans}"
-    return "\n".join([*aligned([SUMMARY_HEADER, *rows], left=(0,)), scans])
+    return "\n".join([*aligned([SUMMARY_HEADER, *rows], left=(0,)), scans, *intervals(summary)])
+
+
+def intervals(summary: Summary) -> list[str]:
+    """The 95 % intervals of all levels in one line; none where there are too few scans for any."""
+    row = summary.region("All")
+    known = [
+        f"{what} {between(interval, words)}"
+        for what, interval, words in (
+            ("id. VerSe", row.rate_verse_interval, percent),
+            ("id. original", row.rate_original_interval, percent),
+            ("mean mm", row.mean_mm_interval, millimetres),
+        )
+        if interval is not None
+    ]
+    return [f"95 % intervals over scans: {', '.join(known)}"] if known else []
+
+
+def between(interval: tuple[float, float] | None, words: Callable[[float | None], str]) -> str:
+    """An interval as "3.41 to 3.60", its ends told by ``words``; "" where it is undefined."""
+    return "" if interval is None else f"{words(interval[0])} to {words(interval[1])}"
 
 
 def summary_cells(row: RegionSummary) -> tuple[str, ...]:
