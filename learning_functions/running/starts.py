@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Point = NDArray[np.float64]
 
 UP, DOWN = "up", "down"
+SMALLEST_HEAT = 0.3
+"""Heat from which a place belongs to the spine (Serrador et al. 2024)."""
 
 
 def sign_of(direction: str) -> int:
@@ -100,14 +102,17 @@ class Centroids:
 class Heat:
     """The first slice in the direction of traversal that is hot enough, at its hottest voxel (Serrador et al. 2024).
 
-    Where the trail is lost, the next hot slice beyond all that was found or looked at, half a patch on.
-    heat: (x, y, z) in 0..1.
+    Where the trail is lost, the next hot slice beyond all that was found or looked at, half a patch on. The traversal
+    ends with the first mask that is nowhere hot enough: published is the heat at its centre, which may be in the canal.
+    heat: (x, y, z) in 0..1; smallest: what is hot enough.
     """
 
     name, follows = "heat", True
 
-    def __init__(self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float) -> None:
-        self._heat, self._sign = heat, sign_of(direction)
+    def __init__(
+        self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT
+    ) -> None:
+        self._heat, self._smallest, self._sign = heat, smallest, sign_of(direction)
         self._slices = [int(z) for z in np.flatnonzero((heat >= smallest).any(axis=(0, 1)))][:: self._sign]
         self._step = max(patch[2] // 2, 1)
         self._from: float | None = None
@@ -121,6 +126,10 @@ class Heat:
                 x, y = np.unravel_index(int(self._heat[:, :, z].argmax()), self._heat.shape[:2])
                 return np.array((x, y, z), float)
         return None
+
+    def is_cold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
+        """Whether a mask in a box of the image is nowhere hot enough."""
+        return float(self._heat[box][mask].max()) < self._smallest
 
 
 def _lattice(size: int, width: int) -> list[float]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.running.starts import Point, Starts, sign_of
+from learning_functions.running.starts import Heat, Point, Starts, sign_of
 from utility_functions.anatomy.trail import FOUND, MOVED, Step, Trail
 
 IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
@@ -49,7 +49,6 @@ class Rules:
     largest_overlap: share of a mask that may lie in memory.
     nearest_mm: two vertebrae whose middles are nearer are one.
     follow_steps: by how many half patches the trail is followed where nothing is seen.
-    smallest_heat: with a heatmap, a mask that is nowhere as hot ends the traversal.
     """
 
     threshold: float = 0.5
@@ -61,7 +60,6 @@ class Rules:
     largest_overlap: float = 0.3
     nearest_mm: float = 6.0
     follow_steps: int = 2
-    smallest_heat: float = 0.3
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -116,14 +114,12 @@ def traverse(
     direction: str,
     starts: Sequence[Starts],
     rules: Rules | None = None,
-    heat: NDArray[np.floating] | None = None,
 ) -> Traversal:
     """All vertebrae of an image of ``shape`` voxels, each at most once.
 
     direction: "up" or "down" along the third axis. starts: tried one after another until one has led to a vertebra.
-    heat: (x, y, z) in 0..1, where the traversal is to end with it.
     """
-    walker = _Walker(see, shape, patch, spacing_mm, direction, rules or Rules(), heat)
+    walker = _Walker(see, shape, patch, spacing_mm, direction, rules or Rules())
     ended, name = IMAGE_END, ""
     for start in starts:
         name, ended = start.name, walker.run(start)
@@ -143,9 +139,8 @@ class _Walker:
         spacing_mm: Sequence[float],
         direction: str,
         rules: Rules,
-        heat: NDArray[np.floating] | None,
     ) -> None:
-        self.see, self.rules, self.heat = see, rules, heat
+        self.see, self.rules = see, rules
         self.patch, self.spacing_mm = np.asarray(patch, int), np.asarray(spacing_mm, float)
         self.sign = sign_of(direction)
         self.memory = np.zeros(tuple(int(n) for n in shape), np.uint8)
@@ -157,21 +152,21 @@ class _Walker:
         ended, lead = IMAGE_END, np.zeros(3)
         while (centre := starts.next(self.memory, self._reached())) is not None:
             seen = self.settle(centre + lead)
-            ended = self.along(seen, starts.follows) or ended
+            ended = self.along(seen, starts, starts.follows) or ended
             if ended in (FULL, COLD):
                 return ended
             if seen is not None and not starts.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
                 lead = seen.middle - centre  # bodies lie in front of the middle of their vertebrae, each much alike
         if self.found and not starts.follows:
             seen, ended = self.follow(self._last())
-            ended = self.along(seen, True) or ended
+            ended = self.along(seen, starts, True) or ended
         return ended
 
-    def along(self, seen: Instance | None, onwards: bool) -> str:
+    def along(self, seen: Instance | None, starts: Starts, onwards: bool) -> str:
         """Keep what is seen and, where asked, all that follows on it; returns why it ended, if it did."""
         ended = ""
         while seen is not None:
-            if self.heat is not None and float(self.heat[seen.box][seen.mask].max()) < self.rules.smallest_heat:
+            if isinstance(starts, Heat) and starts.is_cold(seen.box, seen.mask):
                 self._decide(COLD)
                 return COLD
             self.keep(seen)

@@ -34,14 +34,13 @@ def starts_of(kind: str, labels: NDArray[np.integer], direction: str) -> list[St
     corner = Corner(labels.shape, PATCH, direction)
     if kind == "centroids":
         return [Centroids(centres(labels).values(), direction), corner]
-    return [Heat(heat_of(labels), PATCH, direction, RULES.smallest_heat), corner] if kind == "heat" else [corner]
+    return [Heat(heat_of(labels), PATCH, direction), corner] if kind == "heat" else [corner]
 
 
 def run(labels: NDArray[np.integer], direction: str, kind: str, see: See | None = None) -> Traversal:
     starts = starts_of(kind, labels, direction)
-    heat = heat_of(labels) if kind == "heat" else None
     see = see or Oracle(labels, direction)
-    done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES, heat)
+    done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
     assert done.trail.looks <= RULES.most_looks(sum(start.most for start in starts))
     check_kept_apart(done)
     return done
@@ -226,7 +225,7 @@ def test_the_trail_that_turns_cold_ends() -> None:
     heat = heat_of(labels)
     heat[:, :, :28] = 0
     starts = [Heat(heat, PATCH, "down", 0.3)]
-    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts, None, heat)
+    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
     assert [round(one.level) for one in done.found] == [1, 2, 3, 4, 5] and done.trail.ended == COLD
 
 

@@ -23,6 +23,8 @@ MOST_MISSED = 5
 """More vertebrae than this are not supposed between two that follow on each other in the chain."""
 
 
+SMALLEST_GAP = 1.6
+"""A step up to so many usual ones long has none missing in it."""
 SMALLEST_SIZE = 0.5
 """No patient's steps are taken to be smaller than this share of the usual ones."""
 
@@ -103,7 +105,8 @@ def _counted(start: int, distances_mm: NDArray[np.float64]) -> NDArray[np.int_]:
     places = [start]
     for distance in distances_mm:
         usual_mm = np.cumsum([_step_mm(places[-1] + missed) for missed in range(MOST_MISSED + 1)])
-        places.append(places[-1] + 1 + int(np.argmin(np.abs(np.log(max(float(distance), 1.0) / usual_mm)))))
+        missed = int(np.argmin(np.abs(np.log(max(float(distance), 1.0) / usual_mm))))
+        places.append(places[-1] + 1 + (missed if distance >= SMALLEST_GAP * usual_mm[0] else 0))
     return np.array(places)
 
 
