@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.running.starts import Heat, Point, Starts, sign_of
+from learning_functions.running.starts import Corner, Heat, Point, Starts, sign_of
 from utility_functions.anatomy.trail import FOUND, MOVED, Step, Trail
 
 IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
@@ -157,6 +157,8 @@ class _Walker:
                 return ended
             if seen is not None and not starts.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
                 lead = seen.middle - centre  # bodies lie in front of the middle of their vertebrae, each much alike
+        if isinstance(starts, Corner):
+            return IMAGE_END
         if self.found and not starts.follows:
             seen, ended = self.follow(self._last())
             ended = self.along(seen, starts, True) or ended

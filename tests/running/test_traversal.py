@@ -74,6 +74,7 @@ def test_every_vertebra_is_found_once(count: int, direction: str, kind: str) -> 
     done = run(labels, direction, kind)
     check_true(done, labels, direction)
     assert all(one.complete == 1 for one in done.found) and done.trail.start == kind
+    assert done.trail.ended == IMAGE_END or kind != "corner"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -40,7 +40,8 @@ def trail_picture(volume: Volume, trail: Trail, path: Path, label_map: LabelMap 
         axes.imshow(blended(view, *window(volume)), extent=view.extent_mm, interpolation="bilinear", aspect="auto")
         flat = view.flat(points)
         axes.plot(*flat.T, color="white", linewidth=0.5, alpha=0.5)
-        for step, (across, height) in zip(trail.steps, flat, strict=True):
+        last = sorted(zip(trail.steps, flat, strict=True), key=lambda look: look[0].decision == FOUND)
+        for step, (across, height) in last:  # those kept over all others
             colour = COLOURS.get(step.decision, OTHER)
             axes.plot(across, height, "o", markersize=4, color=colour, markeredgecolor="black", clip_on=False)
         for number, (across, height) in enumerate(flat[found], start=1):
