@@ -52,7 +52,7 @@ def write_record(row: ScanRow, case: Case, conditions: Conditions, files: Sequen
 
 
 def forget(case: Case, folder: Path) -> None:
-    """Take the mark away before a scan is measured anew."""
+    """Take the mark away before the files of a scan are written anew."""
     (folder / f"{case.case_id}{RECORD_ENDING}").unlink(missing_ok=True)
 
 

@@ -69,7 +69,6 @@ def measure_cases(
                 rows.append(finished)
                 continue
             try:
-                forget(case, folder)
                 row = measure_case(case, models, folder, running)
                 write_record(row, case, conditions, written_of(case, folder), folder)
             except (ValueError, OSError, MemoryError) as error:
@@ -97,6 +96,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     if truth is not None and findings.landmarks is not None:
         score = score_scan(case.case_id, findings.landmarks, truth)
     started = time.perf_counter()
+    forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
     picture = write_findings(findings, scan, truth, folder)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture)

@@ -59,7 +59,7 @@ class Corner:
     def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
         self._sign = sign_of(direction)
         self._reach = patch[2] / 2
-        across, front, upwards = (_lattice(size, width) for size, width in zip(shape, patch, strict=True))
+        across, front, upwards = (lattice(size, width) for size, width in zip(shape, patch, strict=True))
         layers = upwards[:: self._sign]
         self._centres = [np.array((x, y, z)) for z, y, x in product(layers, front, across)]
         self._place = 0
@@ -132,7 +132,7 @@ class Heat:
         return float(self._heat[box][mask].max()) < self._smallest
 
 
-def _lattice(size: int, width: int) -> list[float]:
+def lattice(size: int, width: int) -> list[float]:
     """Centres of patches of ``width`` voxels, half of it apart, that cover ``size`` voxels."""
     half = max(width // 2, 1)
     count = max(-(-(size - width) // half), 0) + 1

@@ -216,7 +216,7 @@ class _Walker:
         mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())
         held = int((mask & (memory > 0)).sum())
-        piece = _largest(mask & (memory == 0))
+        piece = largest_piece(mask & (memory == 0))
         volume = float(piece.sum() * np.prod(self.spacing_mm))
         decision = MOVED
         if count and held > self.rules.largest_overlap * count:
@@ -271,7 +271,7 @@ class _Walker:
         return image, inner
 
 
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest piece of a mask, voxels joined by faces."""
     pieces, count = ndimage.label(mask)
     if count < 2:
