@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.traversal import Instance
+from learning_functions.running.instance import Instance
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.chain_names import chain_names, names_by
 from utility_functions.anatomy.findings import Findings

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.running.instance import largest_piece
 from learning_functions.running.instance_walk import seeing
 from learning_functions.running.starts import DOWN, UP, lattice
-from learning_functions.running.traversal import Rules, largest_piece
+from learning_functions.running.traversal import Rules
 from learning_functions.task import Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE

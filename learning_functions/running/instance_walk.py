@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.running.instance import Point, See, Sight
 from learning_functions.running.instance_chain import with_instances
-from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Point, Starts
-from learning_functions.running.traversal import FULL, See, Sight, traverse
+from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
+from learning_functions.running.traversal import FULL, traverse
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE

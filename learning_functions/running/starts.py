@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Point = NDArray[np.float64]
+from learning_functions.running.instance import Point
 
 UP, DOWN = "up", "down"
 SMALLEST_HEAT = 0.3

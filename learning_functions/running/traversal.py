@@ -11,31 +11,19 @@ like each start, leads to a limited number of looks (``Rules.most_looks``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.running.starts import Corner, Heat, Point, Starts, sign_of
+from learning_functions.running.instance import Instance, Point, See, largest_piece
+from learning_functions.running.starts import Corner, Heat, Starts, sign_of
 from utility_functions.anatomy.trail import FOUND, MOVED, Step, Trail
 
 IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
 """Why traversals end."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What the network answers: mask (patch) of probabilities, is it wholly seen (0..1), level as a number."""
-
-    mask: NDArray[np.generic]
-    complete: float
-    level: float
-
-
-See = Callable[[tuple[int, int, int], NDArray[np.uint8]], Sight]
-"""From the first voxel of a patch, which may lie outside the image, and the memory there, to what is seen."""
 
 
 @dataclass(frozen=True)
@@ -70,31 +58,6 @@ class Rules:
     def most_looks(self, starts: int) -> int:
         """More looks than this no traversal takes that is offered so many starts."""
         return (starts + self.most_vertebrae * (self.follow_steps + 1)) * (self.most_steps + 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """One vertebra: ``mask`` (bool) in the box of the image whose first voxel is ``start``."""
-
-    start: tuple[int, int, int]
-    mask: NDArray[np.bool_]
-    complete: float
-    level: float
-
-    @property
-    def box(self) -> tuple[slice, ...]:
-        """Where the mask lies in the image."""
-        return tuple(slice(a, a + n) for a, n in zip(self.start, self.mask.shape, strict=True))
-
-    @property
-    def middle(self) -> Point:
-        """The middle of the bounding box, in voxels of the image."""
-        return np.asarray(self.start) + (np.asarray(self.mask.shape) - 1) / 2
-
-    @property
-    def mean(self) -> Point:
-        """The mean of the mask's voxels, in voxels of the image."""
-        return np.asarray(self.start) + np.array([axis.mean() for axis in np.nonzero(self.mask)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,14 +232,6 @@ class _Walker:
         image = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         inner = tuple(slice(int(a), int(b)) for a, b in zip(low - corner, high - corner, strict=True))
         return image, inner
-
-
-def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest piece of a mask, voxels joined by faces."""
-    pieces, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
 
 
 def _three(values: NDArray[np.float64]) -> tuple[float, float, float]:

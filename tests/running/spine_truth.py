@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.running.instance import Sight
 from learning_functions.running.starts import UP
-from learning_functions.running.traversal import Rules, Sight
+from learning_functions.running.traversal import Rules
 
 SPACING_MM = (4.0, 4.0, 4.0)
 PATCH = (20, 20, 16)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.running.instance import See, Sight
 from learning_functions.running.starts import Centroids, Corner, Heat, Starts
-from learning_functions.running.traversal import COLD, FULL, IMAGE_END, LOST, Rules, See, Sight, Traversal, traverse
+from learning_functions.running.traversal import COLD, FULL, IMAGE_END, LOST, Rules, Traversal, traverse
 from tests.running.spine_truth import PATCH, RULES, SPACING_MM, VOXEL_MM3, Oracle, centres, order_of, spine
 from utility_functions.anatomy.trail import FOUND
 from utility_functions.phantom.scanner import make_phantom
