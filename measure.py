@@ -12,7 +12,8 @@ EXAMPLES = """examples:
   python measure.py testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
 
 Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
-NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png.
+NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME_findings.json (for --skip-existing);
+after a traversal NAME_trail.json and NAME_trail.png.
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 """
 
@@ -32,6 +33,13 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--votes", choices=("ordered", "published"), default="ordered", help="published: no order of levels"
     )
+    found.add_argument(
+        "--partial",
+        choices=("keep", "flag", "drop"),
+        default="flag",
+        help="vertebrae cut by the border (default: flag)",
+    )
+    found.add_argument("--skip-existing", action="store_true", help="go on: scans finished before are not run again")
     found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
     return found
 
@@ -41,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.manifest import find_cases
     from utility_functions.files.writing import require_writable
 
-    running = Running(arguments.memory_gb, arguments.windows, arguments.votes)
+    running = Running(arguments.memory_gb, arguments.windows, arguments.votes, arguments.partial)
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)
     cases = find_cases(arguments.scans, arguments.split)  # before TensorFlow starts
@@ -50,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     start_tensorflow()
     from learning_functions.running.measuring import measure_cases
 
-    rows = measure_cases(cases, arguments.models, arguments.output, running, settings, print, arguments.command)
+    told = (settings, print, arguments.command, arguments.skip_existing)
+    rows = measure_cases(cases, arguments.models, arguments.output, running, *told)
     problems = {row.case_id: row.problem for row in rows if row.problem}
     for name, problem in problems.items():
         print(f"error: {name} could not be measured: {problem}", file=sys.stderr)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 TASKS_FOLDER = Path(__file__).parent / "tasks"
+PARTIAL = ("keep", "flag", "drop")
+"""What can be done with vertebrae that the image's border cuts."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,17 @@ class Running:
 
     windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
+    partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     """
 
     memory_gb: float = 4.0
     windows: str = "tiles"
     votes: str = "ordered"
+    partial: str = "flag"
 
     def __post_init__(self) -> None:
+        if self.partial not in PARTIAL:
+            raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
         if not 0 < self.memory_gb < math.inf:
             raise ValueError(f"The memory to use is a number of GB above 0. Received: {self.memory_gb}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from learning_functions.running.finished_scans import conditions_of, finished_row, forget, write_record
 from learning_functions.running.pipeline import load_models, run_models
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
@@ -26,6 +28,7 @@ from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.images import write_image
 from utility_functions.files.marks import DESCRIPTION, GENERATOR, MARKED_ENDINGS, require_not_written_over
+from utility_functions.files.writing import write_text
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.pictures import scan_picture
@@ -33,9 +36,10 @@ from utility_functions.reporting.plots import dice_box_plot, error_box_plot
 from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
 from utility_functions.reporting.tables import scan_table, summary_table
+from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*MARKED_ENDINGS, ".png")
-"""What the files of one scan end in, after its id: label map or mask, centroids in two forms, picture."""
+OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png")
+"""What the files of one scan end in, after its id: label map or mask, centroids twice, trail, record, pictures."""
 
 
 def measure_cases(
@@ -46,22 +50,31 @@ def measure_cases(
     settings: Mapping[str, Any],
     show: Callable[[str], None],
     command: Sequence[str] = (),
+    skip_existing: bool = False,
 ) -> list[ScanRow]:
     """Measure all cases and write their results to ``folder``; ``show`` is given the tables as they come.
 
     settings, command: how the run was asked for, kept in results.json.
+    skip_existing: scans that a run before has finished are not measured again, only told of with the others.
     A scan that cannot be measured has a row that tells why; what was found in the others is written all the same,
     also when the run is interrupted. Where none can, nothing is written: the results of an earlier run stay.
     """
     for case in cases:
         require_outputs_free(case, folder)
     models = load_models(model_paths)
+    records = [ModelRecord.of(model.path, model.card) for model in models]
+    conditions = conditions_of(records, running)
+    before = {case: finished_row(case, conditions, folder) for case in cases} if skip_existing else {}
     rows: list[ScanRow] = []
     try:
         for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
             bar.set_description(case.case_id)
+            if (finished := before.get(case)) is not None:
+                rows.append(finished)
+                continue
             try:
                 row = measure_case(case, models, folder, running)
+                write_record(row, case, conditions, written_of(case, folder), folder)
             except (ValueError, OSError, MemoryError) as error:
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.append(row)
@@ -69,7 +82,7 @@ def measure_cases(
                 show(_scan_text(row) + "\n")
     finally:
         if any(row.findings is not None for row in rows):
-            _sum_up(rows, models, folder, settings, show, command)
+            _sum_up(rows, records, folder, settings, show, command)
     return rows
 
 
@@ -88,6 +101,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
         score = score_scan(case.case_id, findings.landmarks, truth)
     findings, masks = score_masks(findings, scan)
     started = time.perf_counter()
+    forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
     picture = write_findings(findings, scan, truth, folder)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks)
@@ -113,9 +127,12 @@ def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationS
 def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
     """Write what was found in one scan; returns the picture's path.
 
-    VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture.
+    VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
+    the trail of a traversal, to read and to look at.
     """
-    labels, mask, centroids, markups, picture = (folder / f"{findings.case_id}{ending}" for ending in OUTPUTS)
+    labels, mask, centroids, markups, trail, _, picture, trail_drawn = (
+        folder / f"{findings.case_id}{ending}" for ending in OUTPUTS
+    )
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
         write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
@@ -125,7 +142,16 @@ def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, fold
     if found is findings.detection and found is not None and findings.parts:
         found = column_of(found)
     scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=findings.case_id)
+    if findings.trail is not None:
+        told = {"generator": GENERATOR, **findings.trail.to_json()}
+        write_text(trail, json.dumps(told, indent=1, allow_nan=False) + "\n")
+        trail_picture(scan.volume, findings.trail, trail_drawn, findings.instances, findings.case_id)
     return picture
+
+
+def written_of(case: Case, folder: Path) -> list[Path]:
+    """The files of a scan that lie in ``folder``."""
+    return [path for ending in OUTPUTS if (path := folder / f"{case.case_id}{ending}").is_file()]
 
 
 def require_outputs_free(case: Case, folder: Path) -> None:
@@ -157,7 +183,7 @@ def _scan_text(row: ScanRow) -> str:
 
 def _sum_up(
     rows: Sequence[ScanRow],
-    models: Sequence[TrainedModel],
+    records: Sequence[ModelRecord],
     folder: Path,
     settings: Mapping[str, Any],
     show: Callable[[str], None],
@@ -177,7 +203,6 @@ def _sum_up(
         show(mask_summary_table(mask_summary))
         figures["Dice per level"] = folder / "dice.png"
         dice_box_plot(dice_by_level(masks), folder / "dice.png")
-    records = [ModelRecord.of(model.path, model.card) for model in models]
     run = RunRecord(rows, records, settings, command, summary, figures, mask_summary)
     write_results(folder, run)
     write_report(folder, run)

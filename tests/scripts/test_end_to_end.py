@@ -21,7 +21,7 @@ from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_grid, read_image, read_label_map, write_image
 from utility_functions.geometry.volume import LabelMap
 
-OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
+OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png", "_findings.json")
 OF_A_RUN = ("results.json", "results.csv", "report.html")
 
 
@@ -83,6 +83,8 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "memory_gb": 4.0,
         "windows": "tiles",
         "votes": "ordered",
+        "partial": "flag",
+        "skip_existing": False,
         "skip_errors": False,
     }
     assert {"python", "keras", "tensorflow", "numpy", "SimpleITK", "nibabel"} <= set(told["versions"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from utility_functions.anatomy.trail import Trail
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -21,6 +22,7 @@ class Findings:
     completeness: share of each named vertebra that the scan shows, where a model tells it.
     scores: figures against ground truth, where there is one.
     seconds: wall time per stage.
+    trail: the looks of a traversal, in RAS+ mm, where one ran.
     notes: what a reader must know, in plain words ("no vertebra was found").
     """
 
@@ -35,6 +37,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     parts: bool = False
     whole: bool = False
+    trail: Trail | None = None
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():

@@ -12,7 +12,10 @@ GENERATOR = "spine-levels"
 """What a centroid file of ours names as its generator; every reader passes over that key."""
 DESCRIPTION = f"{GENERATOR} prediction"
 """What the header of a label map of ours holds as its description."""
-MARKED_ENDINGS = ("_vertebrae.nii.gz", "_detection.nii.gz", "_centroids.json", "_centroids.mrk.json")
+MARKED_ENDINGS = (
+    *("_vertebrae.nii.gz", "_detection.nii.gz", "_centroids.json", "_centroids.mrk.json"),
+    *("_trail.json", "_findings.json"),
+)
 """What the names of marked outputs end in; no other file is looked into."""
 
 

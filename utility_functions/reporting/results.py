@@ -50,7 +50,7 @@ class ScanRow:
 
     def __post_init__(self) -> None:
         if self.findings is not None:
-            object.__setattr__(self, "findings", self.findings.having(detection=None, instances=None))
+            object.__setattr__(self, "findings", self.findings.having(**dict.fromkeys(self.findings.maps)))
 
     @property
     def landmarks(self) -> Landmarks:

@@ -1,0 +1,108 @@
+"""Scans that a run has finished: each one's record, by which a later run passes them over and still tells of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from learning_functions.task import Running
+from utility_functions.files.cases import Case
+from utility_functions.files.marks import GENERATOR
+from utility_functions.files.plain_records import from_plain, to_plain
+from utility_functions.files.writing import write_text
+from utility_functions.reporting.results import ModelRecord, ScanRow
+
+log = logging.getLogger(__name__)
+
+RECORD_ENDING = "_findings.json"
+"""What the record of a scan ends in, after its id; it is written last of all its files, so it marks them as whole."""
+FORMAT = 1
+
+Conditions = dict[str, Any]
+
+
+def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions:
+    """What decides on results: the models by their hash, and how they are run, but for the memory used."""
+    by_hash = {model.sha256: str(model.path) for model in models}
+    return {
+        "models": dict(sorted(by_hash.items())),
+        "options": {"windows": running.windows, "votes": running.votes, "partial": running.partial},
+    }
+
+
+def write_record(row: ScanRow, case: Case, conditions: Conditions, files: Sequence[Path], folder: Path) -> None:
+    """Mark a scan as finished: all that tables and reports tell of it, and what it was measured with.
+
+    files: those written of it; when one is missing later, the scan counts as not finished.
+    """
+    record = {
+        "generator": GENERATOR,
+        "format": FORMAT,
+        "conditions": conditions,
+        "inputs": _inputs(case),
+        "files": [path.name for path in files],
+        "picture": None if row.picture is None else row.picture.name,
+        "row": to_plain(replace(row, picture=None)),
+    }
+    write_text(folder / f"{case.case_id}{RECORD_ENDING}", json.dumps(record, allow_nan=False) + "\n")
+
+
+def forget(case: Case, folder: Path) -> None:
+    """Take the mark away before the files of a scan are written anew."""
+    (folder / f"{case.case_id}{RECORD_ENDING}").unlink(missing_ok=True)
+
+
+def finished_row(case: Case, conditions: Conditions, folder: Path) -> ScanRow | None:
+    """What a run before found in a scan; None where it is to be measured (again): unfinished, or its files changed.
+
+    Raises: ValueError where it was measured with other models or options.
+    """
+    path = folder / f"{case.case_id}{RECORD_ENDING}"
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']}")
+        known = {part: record["conditions"][part] for part in ("models", "options")}
+        row = from_plain(ScanRow, record["row"])
+        unchanged = record["inputs"] == to_plain(_inputs(case))
+        whole = all((folder / name).is_file() for name in record["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("%s is no record that can be used (%s); the scan is measured again.", path, error)
+        return None
+    if differences := _differences(known, conditions):
+        raise ValueError(
+            f"{case.case_id} was measured otherwise before; choose another output folder or leave out --skip-existing. "
+            f"Received: {'; '.join(differences)}."
+        )
+    if not unchanged or not whole:
+        log.info("%s: %s, so it is measured again.", case.case_id, "files are missing" if unchanged else "it changed")
+        return None
+    return replace(row, picture=folder / record["picture"] if record["picture"] else None)
+
+
+def _differences(before: Conditions, now: Conditions) -> list[str]:
+    """In which models, by hash, and options two runs differ, in words."""
+    found = [f"without {path}" for sha, path in now["models"].items() if sha not in before["models"]]
+    found += [f"with {path} as it was then" for sha, path in before["models"].items() if sha not in now["models"]]
+    old, new = before["options"], now["options"]
+    names = sorted({*old, *new})
+    return found + [f"{name} {old.get(name)}, now {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+
+
+def _inputs(case: Case) -> list[list[Any]]:
+    """What tells the files of a scan from others: name, size and time of change; of a phantom, which one it is."""
+    if case.phantom is not None:
+        return [[repr(case.phantom)]]
+    found: list[list[Any]] = [[case.label_code]]
+    for path in filter(None, (case.image_path, case.landmarks_path, case.label_map_path)):
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file():
+                known = file.stat()
+                found.append([file.name, known.st_size, known.st_mtime_ns])
+    return found

@@ -1,0 +1,59 @@
+"""What the network of a traversal answers, and the single vertebra that is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Point = NDArray[np.float64]
+"""A place in voxels of the image, (3,)."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the network answers: mask (patch) of probabilities, is it wholly seen (0..1), level as a number."""
+
+    mask: NDArray[np.generic]
+    complete: float
+    level: float
+
+
+See = Callable[[tuple[int, int, int], NDArray[np.uint8]], Sight]
+"""From the first voxel of a patch, which may lie outside the image, and the memory there, to what is seen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One vertebra: ``mask`` (bool) in the box of the image whose first voxel is ``start``."""
+
+    start: tuple[int, int, int]
+    mask: NDArray[np.bool_]
+    complete: float
+    level: float
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """Where the mask lies in the image."""
+        return tuple(slice(a, a + n) for a, n in zip(self.start, self.mask.shape, strict=True))
+
+    @property
+    def middle(self) -> Point:
+        """The middle of the bounding box, in voxels of the image."""
+        return np.asarray(self.start) + (np.asarray(self.mask.shape) - 1) / 2
+
+    @property
+    def mean(self) -> Point:
+        """The mean of the mask's voxels, in voxels of the image."""
+        return np.asarray(self.start) + np.array([axis.mean() for axis in np.nonzero(self.mask)])
+
+
+def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest piece of a mask, voxels joined by faces."""
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))

@@ -1,0 +1,155 @@
+"""From masks found one after another to findings: their order, names and centres, and what becomes of cut ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.running.instance import Instance
+from utility_functions.anatomy.centroids import body_centre
+from utility_functions.anatomy.chain_names import chain_names, names_by
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order, regressed_level
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+
+COMPLETE = 0.5
+"""A vertebra is wholly seen where the network says so with at least this probability."""
+NEAR_MM = 15.0
+"""A landmark names the vertebra whose mask it lies in, or else whose centre is nearest and no farther than this."""
+AGREEING_SHARE = 0.5
+"""Names given before hold when they all agree with one count and name at least this share of the vertebrae."""
+DOUBTFUL_MARGIN = 0.1
+"""Where the next best start agrees by no more less than this, the names may be shifted."""
+BORDER_VOXELS = 1
+"""A mask this near to the image's border touches it."""
+CUT = "cut by the border of the scan"
+
+
+def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, partial: str) -> Findings:
+    """The findings with ``instances``, ``landmarks`` and ``completeness`` of the masks found on ``grid``.
+
+    Names that landmarks found before give win where they agree with one another; else the levels along the chain
+    decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
+    partial: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
+    """
+    centres = [grid.to_mm(np.asarray(one.start) + body_centre(one.mask, grid.spacing_mm)) for one in found]
+    order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
+    chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
+    means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
+    names, scores, note, agreed = _names(chain, points, means, findings.landmarks, grid)
+    findings = findings.noting(note) if note else findings
+    if unnamed := sum(not name for name in names):
+        findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
+    cut = [
+        name
+        for place, (name, one) in enumerate(zip(names, chain, strict=True))
+        if name and one.complete < COMPLETE and (place in (0, len(chain) - 1) or _at_border(one, grid))
+    ]
+    if cut and partial != "keep":
+        words = f"{', '.join(cut)}: {CUT}"
+        findings = findings.noting(f"{words}, and left out." if partial == "drop" else f"{words}.")
+    dropped = {"", *(cut if partial == "drop" else ())}
+    voxels, completeness, kept = np.zeros(grid.shape, np.uint8), {}, []
+    for place, (name, one) in enumerate(zip(names, chain, strict=True)):
+        if name in dropped:
+            continue
+        voxels[one.box][one.mask] = VERSE_IDS[name]
+        completeness[name] = float(one.complete)
+        if name == "C1":
+            points[place] = means[place]
+        kept.append(place)
+    landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
+    if findings.instances is not None:
+        sacral = np.isin(findings.instances.voxels, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS])
+        voxels[sacral & (voxels == 0)] = findings.instances.voxels[sacral & (voxels == 0)]
+    landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
+    if unseen:
+        findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
+    return findings.having(instances=LabelMap(voxels, grid), landmarks=landmarks, completeness=completeness, whole=True)
+
+
+def _names(
+    chain: Sequence[Instance],
+    points_mm: NDArray[np.float64],
+    means_mm: NDArray[np.float64],
+    before: Landmarks | None,
+    grid: Grid,
+) -> tuple[tuple[str, ...], NDArray[np.float64], str, bool]:
+    """Names from the top down, how sure each is (0..1), what to say of them, and whether names given before hold."""
+    levels = np.array([one.level for one in chain], float)
+    known = _known(chain, points_mm, before, grid)
+    given = sum(map(bool, known))
+    if given and given >= AGREEING_SHARE * len(chain):
+        names = names_by(known, means_mm)
+        if names is not None:
+            said = (
+                f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
+            )
+            return names, np.ones(len(chain)), said, True
+    named = chain_names(levels, [one.complete >= COMPLETE for one in chain], means_mm)
+    scores = np.array([_agreement(name, level) for name, level in zip(named.names, levels, strict=True)])
+    notes = []
+    if given:
+        notes.append("Names: by the levels along the chain; those found before do not agree with one count.")
+    if any(named.names) and named.margin < DOUBTFUL_MARGIN:
+        notes.append("The names could be shifted by one level.")
+    return named.names, scores, " ".join(notes), False
+
+
+def _known(
+    chain: Sequence[Instance], points_mm: NDArray[np.float64], before: Landmarks | None, grid: Grid
+) -> list[str]:
+    """The name that landmarks give each vertebra: by the mask they lie in, else by the nearest centre; or ""."""
+    known = [""] * len(chain)
+    away_by: dict[int, float] = {}
+    for name, point in before or Landmarks.empty():
+        if name not in VERTEBRAE or not chain:
+            continue
+        away = np.linalg.norm(points_mm - point, axis=1)
+        inside = [i for i, one in enumerate(chain) if _holds(one, grid.to_index(point))]
+        place = inside[0] if inside else int(away.argmin())
+        if (inside or away[place] <= NEAR_MM) and away[place] < away_by.get(place, np.inf):
+            known[place], away_by[place] = name, float(away[place])
+    return known
+
+
+def _joined(
+    landmarks: Landmarks, before: Landmarks | None, agreed: bool, named: set[str]
+) -> tuple[Landmarks, tuple[str, ...]]:
+    """The landmarks with those found before that no mask speaks against, and which vertebrae are among these."""
+    rest = [name for name, _ in before or Landmarks.empty() if name and name not in named]
+    unseen = tuple(sorted((name for name in rest if agreed and name in VERTEBRAE), key=anatomical_order))
+    if before is None:
+        return landmarks, unseen
+    more = before.only({*unseen, *(name for name in rest if name not in VERTEBRAE)})
+    names, points = (*landmarks.names, *more.names), np.vstack([landmarks.points_mm, more.points_mm])
+    joined = Landmarks(names, points, np.concatenate([landmarks.scores, more.scores]))
+    return joined.at(sorted(range(len(names)), key=lambda i: _place(names[i]))), unseen
+
+
+def _place(name: str) -> int:
+    return anatomical_order(name) if name in (*VERTEBRAE, *SACRAL) else len(VERTEBRAE) + len(SACRAL)
+
+
+def _holds(one: Instance, index: NDArray[np.float64]) -> bool:
+    at = np.rint(index).astype(int) - one.start
+    return bool((at >= 0).all() and (at < one.mask.shape).all() and one.mask[tuple(at)])
+
+
+def _at_border(one: Instance, grid: Grid) -> bool:
+    low = np.asarray(one.start)
+    high = np.asarray(grid.shape) - low - one.mask.shape
+    return bool((np.minimum(low, high) <= BORDER_VOXELS).any())
+
+
+def _agreement(name: str, level: float) -> float:
+    """How well a regressed level fits the name, 1 where it is the same."""
+    return float(np.exp(-abs(level - (regressed_level(name) or 0)))) if name and np.isfinite(level) else 0.0
+
+
+def _vertebrae(count: int) -> str:
+    return f"{count} {'vertebra' if count == 1 else 'vertebrae'}"

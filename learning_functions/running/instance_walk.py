@@ -1,0 +1,103 @@
+"""A network of the iterative kind over a whole scan: traversed, named, and what it found put into the findings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.running.instance import Point, See, Sight
+from learning_functions.running.instance_chain import with_instances
+from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
+from learning_functions.running.traversal import FULL, traverse
+from learning_functions.task import Running, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.anatomy.parts import BODY, column_of
+from utility_functions.geometry.volume import Volume
+
+USUAL_STEP_MM = 25.0
+"""Detected voxels without gaps between vertebrae are parted into pieces of about this height, for places to look at."""
+SMALLEST_PIECE_MM3 = 500.0
+"""Smaller pieces of detection are no place to look at."""
+NOTHING = "No vertebra was found."
+
+
+def walk(network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running) -> Findings:
+    """The findings with ``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
+
+    network: sees (1, *patch, 2), image and memory, and answers {"mask": (1, *patch, 1), "complete": (1, 1), "level":
+        (1, 1)}. It is asked through ``predict_on_batch``.
+    image: normalised, on an upright grid (left and right along the first axis, upwards along the third), on which the
+        findings lie; air: what stands beyond it.
+
+    It starts from the centroids found before, else from the detection, else from a spine heatmap (``heatmap``), else
+    from a corner; options["direction"] of the settings says where to.
+    """
+    spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
+    done = traverse(
+        seeing(network, image, spec.patch, air),
+        image.grid.shape,
+        spec.patch,
+        image.grid.spacing_mm,
+        direction,
+        starts_of(findings, image, spec.patch, direction),
+    )
+    found = with_instances(findings, done.found, image.grid, running.partial)
+    found = found.having(trail=done.trail.placed(image.grid))
+    if not done.found:
+        return found.noting(NOTHING)
+    if done.trail.ended == FULL:
+        return found.noting(f"The traversal stopped after {len(done.found)} vertebrae; there may be more.")
+    return found
+
+
+def seeing(network: Any, image: Volume, patch: tuple[int, int, int], air: float) -> See:
+    """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air."""
+
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
+        seen = image.window(corner, patch, fill=air).voxels
+        if (seen == np.float32(air)).all():
+            return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
+        answer = network.predict_on_batch(np.stack([seen, memory], axis=-1)[None].astype(np.float32))
+        mask = np.asarray(answer["mask"])[0, ..., 0].astype(np.float16)
+        return Sight(mask, float(np.ravel(answer["complete"])[0]), float(np.ravel(answer["level"])[0]))
+
+    return see
+
+
+def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str) -> list[Starts]:
+    """Where to start, the best first: centroids found before, else those of the detection, else heat; then a corner."""
+    corner = Corner(image.grid.shape, patch, direction)
+    named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
+    if named is not None and len(named):
+        return [Centroids(image.grid.to_index(named.points_mm), direction), corner]
+    if pieces := detected_pieces(findings):
+        return [Centroids(pieces, direction), corner]
+    heat = getattr(findings, "heatmap", None)
+    if isinstance(heat, Volume):
+        heat.grid.require_same(image.grid, "The heatmap and the image")
+        return [Heat(np.asarray(heat.voxels, np.float32), patch, direction), corner]
+    return [corner]
+
+
+def detected_pieces(findings: Findings) -> list[Point]:
+    """Middles (voxels) of the bodies that the detection shows; tubes without gaps are cut into usual heights."""
+    if findings.detection is None:
+        return []
+    detection = findings.detection
+    bodies = detection.voxels == BODY if findings.parts else column_of(detection).voxels > 0
+    pieces, _ = ndimage.label(bodies)
+    spacing = detection.grid.spacing_mm
+    found = []
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        voxels = np.argwhere(pieces[box] == number) + [axis.start for axis in box]
+        if len(voxels) * detection.grid.voxel_volume_mm3 < SMALLEST_PIECE_MM3:
+            continue
+        height = box[2].stop - box[2].start
+        parts = max(round(height * spacing[2] / USUAL_STEP_MM), 1)
+        part = (voxels[:, 2] - box[2].start) * parts // height
+        found += [voxels[part == i].mean(axis=0) for i in range(parts) if (part == i).any()]
+    return found

@@ -1,0 +1,146 @@
+"""Where a traversal looks for vertebrae: centroids known already, a spine heatmap, or sliding from a corner.
+
+Each offers centres of patches (voxel indices) in the direction of traversal, a limited number of times in all, and
+never goes back: that is what makes a traversal end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.running.instance import Point
+
+UP, DOWN = "up", "down"
+SMALLEST_HEAT = 0.3
+"""Heat from which a place belongs to the spine (Serrador et al. 2024)."""
+
+
+def sign_of(direction: str) -> int:
+    """1 for "up", towards higher indices of the third axis, and -1 for "down"."""
+    if direction not in (UP, DOWN):
+        raise ValueError(f'A traversal goes "up" or "down". Received: {direction!r}.')
+    return 1 if direction == UP else -1
+
+
+class Starts(Protocol):
+    """Places to look at, one after another.
+
+    name: what the trail calls it.
+    follows: whether the trail is followed from each vertebra found, before the next place.
+    most: how many places it offers at most, in all.
+    """
+
+    name: str
+    follows: bool
+    most: int
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        """The next centre to look at, or None when there is none left.
+
+        memory: 1 where a vertebra was found already. reached: how far the vertebrae found reach in the direction of
+        traversal (voxels along the third axis), or None before the first.
+        """
+
+
+class Corner:
+    """Half a patch on at a time over the whole image, axial layers in the direction of traversal.
+
+    The lattice is centred on the image and reaches beyond it where sizes do not fit. Layers that show nothing beyond
+    the vertebrae found already are passed over.
+    """
+
+    name, follows = "corner", True
+
+    def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
+        self._sign = sign_of(direction)
+        self._reach = patch[2] / 2
+        across, front, upwards = (lattice(size, width) for size, width in zip(shape, patch, strict=True))
+        layers = upwards[:: self._sign]
+        self._centres = [np.array((x, y, z)) for z, y, x in product(layers, front, across)]
+        self._place = 0
+        self.most = len(self._centres)
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        while self._place < len(self._centres):
+            centre = self._centres[self._place]
+            self._place += 1
+            if reached is None or self._sign * (centre[2] - reached) + self._reach > 0.5:
+                return centre
+        return None
+
+
+class Centroids:
+    """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
+
+    A vertebra that no centroid was known of can come between: the network then shows that one first.
+    """
+
+    name, follows = "centroids", False
+    TRIES = 3
+
+    def __init__(self, centres: Iterable[Point], direction: str) -> None:
+        sign = sign_of(direction)
+        self._centres = sorted((np.asarray(centre, float) for centre in centres), key=lambda at: sign * float(at[2]))
+        self._place = self._tried = 0
+        self.most = self.TRIES * len(self._centres)
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        while self._place < len(self._centres):
+            centre = self._centres[self._place]
+            if self._tried < self.TRIES and not _held(memory, centre):
+                self._tried += 1
+                return centre
+            self._place, self._tried = self._place + 1, 0
+        return None
+
+
+class Heat:
+    """The first slice in the direction of traversal that is hot enough, at its hottest voxel (Serrador et al. 2024).
+
+    Where the trail is lost, the next hot slice beyond all that was found or looked at, half a patch on. The traversal
+    ends with the first mask that is nowhere hot enough: published is the heat at its centre, which may be in the canal.
+    heat: (x, y, z) in 0..1; smallest: what is hot enough.
+    """
+
+    name, follows = "heat", True
+
+    def __init__(
+        self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT
+    ) -> None:
+        self._heat, self._smallest, self._sign = heat, smallest, sign_of(direction)
+        self._slices = [int(z) for z in np.flatnonzero((heat >= smallest).any(axis=(0, 1)))][:: self._sign]
+        self._step = max(patch[2] // 2, 1)
+        self._from: float | None = None
+        self.most = 0 if not self._slices else abs(self._slices[-1] - self._slices[0]) // self._step + 1
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        least = [edge for edge in (self._from, reached) if edge is not None]
+        for z in self._slices:
+            if all(self._sign * (z - edge) >= 0 for edge in least):
+                self._from = z + self._sign * self._step
+                x, y = np.unravel_index(int(self._heat[:, :, z].argmax()), self._heat.shape[:2])
+                return np.array((x, y, z), float)
+        return None
+
+    def is_cold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
+        """Whether a mask in a box of the image is nowhere hot enough."""
+        return float(self._heat[box][mask].max()) < self._smallest
+
+
+def lattice(size: int, width: int) -> list[float]:
+    """Centres of patches of ``width`` voxels, half of it apart, that cover ``size`` voxels."""
+    half = max(width // 2, 1)
+    count = max(-(-(size - width) // half), 0) + 1
+    first = (size - 1) / 2 - (count - 1) * half / 2
+    return [first + place * half for place in range(count)]
+
+
+def _held(memory: NDArray[np.uint8], centre: Point) -> bool:
+    """Whether a found vertebra covers the voxel at ``centre``, or one beside it."""
+    low = np.maximum(np.rint(centre).astype(int) - 1, 0)
+    return bool(memory[tuple(slice(a, a + 3) for a in low)].any())

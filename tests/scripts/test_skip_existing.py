@@ -1,0 +1,174 @@
+"""A run that was killed leaves finished scans whole, and --skip-existing goes on after them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from learning_functions.running import measuring
+from tests.oracle import oracle_landmarks, oracle_scan
+from tests.scripts.said import Run
+from utility_functions.files.annotations import write_lml
+from utility_functions.files.cases import Case, Scan
+from utility_functions.files.images import read_label_map, write_image
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("first", "second", "third")
+KILLED = """
+import os, signal, sys
+import measure
+from learning_functions.running import measuring
+whole = measuring.load_scan
+def killed(case):
+    if case.case_id == "second":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(case)
+measuring.load_scan = killed
+sys.exit(measure.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three scans alike; the first has a truth."""
+    folder = tmp_path_factory.mktemp("scans")
+    scan = oracle_scan(shape=(16, 20, 56))
+    for name in NAMES:
+        write_image(scan, folder / f"{name}.nii.gz")
+    write_lml(oracle_landmarks(), folder / "first.lml", scan.grid)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def killed(scans: Path, oracles: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is left of a run that was killed at the second scan."""
+    out = tmp_path_factory.mktemp("killed") / "out"
+    command = [sys.executable, "-c", KILLED, str(scans), *map(str, oracles), "--output", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=500, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return out
+
+
+def told(folder: Path) -> dict:
+    """results.json without what differs from run to run."""
+    results = json.loads((folder / "results.json").read_text())
+    for scan in results["scans"]:
+        scan.pop("seconds", None)
+    return {name: results[name] for name in ("scans", "summary", "models")}
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The scans that are read, one after another."""
+    read: list[str] = []
+    whole = measuring.load_scan
+
+    def watched(case: Case) -> Scan:
+        read.append(case.case_id)
+        return whole(case)
+
+    monkeypatch.setattr(measuring, "load_scan", watched)
+    return read
+
+
+def copied(folder: Path, place: Path) -> Path:
+    place.mkdir()
+    for path in folder.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    return place
+
+
+def test_a_killed_run_goes_on_where_it_was(
+    run: Run, scans: Path, oracles: list[Path], killed: Path, loaded: list[str], tmp_path: Path
+) -> None:
+    assert {path.name.split("_")[0].split(".")[0] for path in killed.iterdir()} == {"first"}
+    read_label_map(killed / "first_vertebrae.nii.gz")
+    out = copied(killed, tmp_path / "out")
+    said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
+    assert said.code == 0 and loaded == ["second", "third"] and "3 of 3 scans measured" in said.out
+    whole = tmp_path / "whole"
+    assert run("measure", scans, *oracles, "--output", whole).code == 0
+    assert told(out) == told(whole) and told(out)["summary"]["scans"] == 1
+    assert (out / "results.csv").read_text() == (whole / "results.csv").read_text()
+    assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
+    for name in NAMES:
+        assert f'alt="Sagittal and coronal view of {name}"' in (out / "report.html").read_text()
+    del loaded[:]
+    said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
+    assert said.code == 0 and loaded == [] and told(out) == told(whole)
+    assert run("measure", scans, *oracles, "--output", out).code == 0 and loaded == list(NAMES)
+
+
+def test_other_models_or_options_are_refused(
+    run: Run, scans: Path, oracles: list[Path], killed: Path, tmp_path: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in killed.iterdir()}
+    other = tmp_path / "detection.h5"
+    other.write_bytes(oracles[0].read_bytes() + b" ")
+    for models, options, words in (
+        (oracles, ("--votes", "published"), "votes ordered, now published"),
+        (oracles, ("--partial", "drop"), "partial flag, now drop"),
+        (oracles[:1], (), "identification.h5 as it was then"),
+        ([other, oracles[1]], (), f"without {other}"),
+    ):
+        said = run("measure", scans, *models, "--output", killed, "--skip-existing", *options)
+        assert said.code == 2 and "first was measured otherwise before" in said.errors[0] and words in said.errors[0]
+    assert {path.name: path.read_bytes() for path in killed.iterdir()} == before
+
+
+def test_less_memory_is_no_other_option(
+    run: Run, scans: Path, oracles: list[Path], killed: Path, loaded: list[str], tmp_path: Path
+) -> None:
+    out = copied(killed, tmp_path / "out")
+    assert run("measure", scans, *oracles, "--output", out, "--skip-existing", "--memory-gb", "2").code == 0
+    assert loaded == ["second", "third"]
+
+
+@pytest.mark.parametrize("change", ["image", "output", "record", "field", "format"])
+def test_what_changed_or_is_not_whole_is_measured_again(
+    change: str, run: Run, scans: Path, oracles: list[Path], killed: Path, loaded: list[str], tmp_path: Path
+) -> None:
+    out, inputs = copied(killed, tmp_path / "out"), tmp_path / "in"
+    inputs.mkdir()
+    for name in ("first.nii.gz", "first.lml"):
+        (inputs / name).write_bytes((scans / name).read_bytes())
+        kept = (scans / name).stat()
+        os.utime(inputs / name, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    record = out / "first_findings.json"
+    known = json.loads(record.read_text())
+    if change == "image":
+        os.utime(inputs / "first.nii.gz", ns=(1, 1))
+    elif change == "output":
+        (out / "first_centroids.json").unlink()
+    elif change == "record":
+        record.write_text(record.read_text()[:-50])
+    else:
+        known |= {"row": {"case_id": "first", "mood": 3}} if change == "field" else {"format": 0}
+        record.write_text(json.dumps(known))
+    said = run("measure", inputs, *oracles, "--output", out, "--skip-existing")
+    if change == "record":  # a file without our mark is not ours
+        assert said.code == 2 and "not made by this program" in said.errors[0]
+    else:
+        assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == 1
+
+
+def test_a_scan_that_could_not_be_measured_is_tried_again(
+    run: Run, scans: Path, oracles: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    broken = tmp_path / "in" / "broken.nii.gz"
+    broken.write_bytes((scans / "first.nii.gz").read_bytes()[:500])
+    write_image(oracle_scan(shape=(16, 20, 56)), tmp_path / "in" / "sound.nii.gz")
+    for _ in range(2):
+        assert run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out", "--skip-existing").code == 2
+    assert not (tmp_path / "out" / "broken_findings.json").exists()
+    write_image(oracle_scan(shape=(16, 20, 56)), broken)
+    said = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out", "--skip-existing")
+    assert said.code == 0 and "2 of 2 scans measured" in said.out
