@@ -27,10 +27,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("task", choices=task_names(), help="what the samples are for")
     found.add_argument("dataset", type=Path, help="folder of annotated scans, CSV manifest, or phantom:N")
     found.add_argument("output", type=Path, help="sample file to write (.h5)")
-    found.add_argument(
-        "--preset", choices=("paper", "small", "shipped"), default="paper", help="form of the task (default: paper)"
-    )
+    found.add_argument("--preset", default="paper", help="form of the task: paper, small, shipped, .. (default: paper)")
     found.add_argument("--target", help="detection: tubes round centroids, or parts of vertebrae, learnt from masks")
+    found.add_argument("--direction", help="instances: the way along the spine, up or down (default: the preset's)")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")
     found.add_argument("--part", choices=("training", "validation"), help="which part to take then")
@@ -58,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     task = load_task(arguments.task)
     settings = settings_of(task, arguments.preset).changed(samples_per_scan=arguments.samples_per_scan)
+    settings = settings.choosing(task, direction=arguments.direction)
     if arguments.target:
         settings = settings.aiming_at(task, arguments.target)
     if arguments.spacing:

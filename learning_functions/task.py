@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -79,6 +79,16 @@ class Settings:
             raise ValueError(f"The target is {known}. Received: {target!r}.")
         return self.changed(spec=replace(self.spec, labels=targets[target]))
 
+    def choosing(self, task: Task, **chosen: str | None) -> Settings:
+        """These settings with some options chosen (None: as they are) out of what the task offers (CHOICES)."""
+        choices: Mapping[str, tuple[str, ...]] = getattr(task, "CHOICES", {})
+        wanted = {name: value for name, value in chosen.items() if value is not None}
+        for name, value in wanted.items():
+            if value not in choices.get(name, ()):
+                known = f"one of {', '.join(choices[name])}" if name in choices else "not to be chosen for this task"
+                raise ValueError(f"The {name} is {known}. Received: {value!r}.")
+        return self.changed(options={**self.options, **wanted})
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -96,20 +106,34 @@ class Sample:
     """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed.
 
     tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
+    memory (*patch): what is known beside the image, 0 to 255 per voxel; the last channel of what the network sees. It
+        moves with the image, is taken from the nearest voxel and never normalised.
+    numbers (k,): float32, one figure for each name in the task's NUMBERS.
     """
 
     inputs: NDArray[np.int16]
     targets: NDArray[Any]
     weights: NDArray[Any] | None = None
     tissues: NDArray[np.uint8] | None = None
+    memory: NDArray[np.uint8] | None = None
+    numbers: NDArray[np.float32] | None = None
+
+
+Arrange = Callable[[Any, Any, Any], tuple[Any, Any]]
+"""Targets, weights (or None) and numbers (or None) of a batch -> what Keras is given as y and as sample weights."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What training minimises (loss), shows (metrics) and picks the best epoch by (watched, as logged)."""
+    """What training minimises (loss), shows (metrics) and picks the best epoch by (watched, as logged).
+
+    loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
+    A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
+    is 0); it must depend on nothing else, so that a run gone on with has the same.
+    """
 
     loss: Any
-    metrics: Sequence[Any]
+    metrics: Sequence[Any] | Mapping[str, Sequence[Any]]
     watched: str
     highest_is_best: bool
 
@@ -136,7 +160,18 @@ class Running:
 
 
 class Task(Protocol):
-    """The contract of a module in ``learning_functions/tasks``."""
+    """The contract of a module in ``learning_functions/tasks``.
+
+    It may also have:
+
+    TARGETS: what there is to learn by name, each the classes of its spec (``Settings.aiming_at``).
+    CHOICES: options there is a choice for, each with its values (``Settings.choosing``).
+    USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
+    NUMBERS: the names of its samples' numbers.
+    arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
+        and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
+        their names. Without it, y and w are as stored.
+    """
 
     NEEDS: tuple[str, ...]
     """Findings that must be there before ``predict``."""

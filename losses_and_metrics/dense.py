@@ -96,7 +96,7 @@ class LabelledCrossentropy(LabelledError):
         return -ops.sum(own * logs, axis=-1)
 
 
-class _Ratio(keras.metrics.Metric):
+class Ratio(keras.metrics.Metric):
     """A sum over a sum, both gathered over an epoch; NaN while the second is zero."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
@@ -114,7 +114,7 @@ class _Ratio(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable("spine")
-class ClassDice(_Ratio):
+class ClassDice(Ratio):
     """Dice of one class over all voxels of an epoch: 2 |true and predicted| / (|true| + |predicted|)."""
 
     def __init__(self, label: int = 1, name: str = "dice", **kwargs: Any) -> None:
@@ -130,7 +130,7 @@ class ClassDice(_Ratio):
 
 
 @keras.saving.register_keras_serializable("spine")
-class ClassRecall(_Ratio):
+class ClassRecall(Ratio):
     """Share of the voxels of one class that are predicted as it, over an epoch."""
 
     def __init__(self, label: int = 1, name: str = "recall", **kwargs: Any) -> None:
@@ -146,7 +146,7 @@ class ClassRecall(_Ratio):
 
 
 @keras.saving.register_keras_serializable("spine")
-class LevelAccuracy(_Ratio):
+class LevelAccuracy(Ratio):
     """Share of labelled pixels whose rounded output, or likeliest level of several, is theirs, over an epoch."""
 
     def __init__(self, name: str = "level_accuracy", **kwargs: Any) -> None:

@@ -14,6 +14,8 @@ from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
 
+FROM_MASKS = ("instances",)
+"""Tasks whose samples are cut from label maps."""
 SPLITS = ("training", "validation", "testing", "testing")
 
 
@@ -45,10 +47,14 @@ def write_data_set(folder: Path, splits: tuple[str, ...] = SPLITS) -> Path:
     return folder
 
 
-def write_case(made: PhantomScan, folder: Path, name: str) -> Case:
+def write_case(made: PhantomScan, folder: Path, name: str, masks: bool = False) -> Case:
     write_image(made.volume, folder / f"{name}.nii.gz")
     write_lml(made.landmarks, folder / f"{name}.lml", made.volume.grid)
-    return Case(name, folder / f"{name}.nii.gz", landmarks_path=folder / f"{name}.lml")
+    case = Case(name, folder / f"{name}.nii.gz", landmarks_path=folder / f"{name}.lml")
+    if not masks:
+        return case
+    write_image(made.label_map, folder / f"{name}_mask.nii.gz")
+    return replace(case, label_map_path=folder / f"{name}_mask.nii.gz")
 
 
 def write_samples(task_name: str, folder: Path, settings: Settings | None = None) -> tuple[Path, Path]:
@@ -56,5 +62,6 @@ def write_samples(task_name: str, folder: Path, settings: Settings | None = None
     settings = tiny_settings(task_name) if settings is None else settings
     paths = folder / f"{task_name}_training.h5", folder / f"{task_name}_validation.h5"
     for number, path in enumerate(paths):
-        generate(task_name, [write_case(phantom(number), folder, f"phantom{number}")], path, settings, workers=1)
+        case = write_case(phantom(number), folder, f"phantom{number}", masks=task_name in FROM_MASKS)
+        generate(task_name, [case], path, settings, workers=1)
     return paths

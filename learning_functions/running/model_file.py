@@ -25,6 +25,10 @@ CARD = "spine_card"
 """Root attribute that holds the card: a string of variable length, which HDF5 does not limit to 64 KiB."""
 CARD_FORMAT = 1
 SUFFIXES = (".h5", ".hdf5")
+MEMORY_CHANNELS = {"instances": 1}
+"""Channels that a task's network sees behind those of the image."""
+NAMED_ANSWERS = {"instances": {"mask", "complete", "level"}}
+"""The outputs of networks that have several."""
 _LOADING_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, ArithmeticError)
 
 
@@ -122,16 +126,23 @@ def checked_card(card: Any, file_name: str) -> dict[str, Any]:
 def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
     """Raises BrokenFile unless the network takes the patch and channels of the card's spec and answers its task.
 
-    The first input is the image: (batch, *patch, channels), or for slices (batch, *patch[1:], channels).
+    The first input is the image: (batch, *patch, channels), or for slices (batch, *patch[1:], channels); a memory has
+    channels behind those of the image.
     """
     spec, task = Spec.from_json(card["spec"]), card["task"]
     seen, given = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
     patch = {5: spec.patch, 4: spec.patch[1:]}.get(len(seen))
-    expected = None if patch is None else (*patch, spec.channels)
+    channels = spec.channels + MEMORY_CHANNELS.get(task, 0)
+    expected = None if patch is None else (*patch, channels)
     if expected is None or any(size not in (None, usual) for size, usual in zip(seen[1:], expected, strict=True)):
         raise BrokenFile(
-            f"The card of {file_name} does not fit its network: its spec has patch {spec.patch} with {spec.channels} "
+            f"The card of {file_name} does not fit its network: its spec has patch {spec.patch} with {channels} "
             f"channels, the network takes {seen[1:]}."
+        )
+    if task in NAMED_ANSWERS and set(model.output_names) != NAMED_ANSWERS[task]:
+        raise BrokenFile(
+            f"The card of {file_name} does not fit its network: its task is {task}, the network answers "
+            f"{', '.join(model.output_names)}."
         )
     answers = {"detection": (5, len(spec.labels)), "identification": (4, 1)}.get(task)
     if answers is not None and answers != (len(given), given[-1]):

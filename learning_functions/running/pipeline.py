@@ -22,7 +22,10 @@ def load_models(paths: Sequence[Path]) -> list[TrainedModel]:
 
 
 def in_running_order(models: Sequence[TrainedModel]) -> list[TrainedModel]:
-    """The models so ordered that each finds what it needs; ValueError where none of them gives it, or two do."""
+    """The models so ordered that each finds what it needs, and where it can what it uses besides.
+
+    Where two give the same finding, that of the later one stays. Raises: ValueError where none gives what is needed.
+    """
     for model in models:
         same = [str(other.path) for other in models if other.task_name == model.task_name]
         if len(same) > 1:
@@ -32,7 +35,8 @@ def in_running_order(models: Sequence[TrainedModel]) -> list[TrainedModel]:
     waiting, ordered = list(models), []
     given: set[str] = set()
     while waiting:
-        ready = next((model for model in waiting if given.issuperset(model.task.NEEDS)), None)
+        able = [model for model in waiting if given.issuperset(model.task.NEEDS)]
+        ready = next((model for model in able if not _others_give(waiting, model)), able[0] if able else None)
         if ready is None:
             lacking = sorted({need for model in waiting for need in model.task.NEEDS} - given)
             names = ", ".join(f"{model.path} ({model.task_name})" for model in models)
@@ -41,6 +45,12 @@ def in_running_order(models: Sequence[TrainedModel]) -> list[TrainedModel]:
         ordered.append(ready)
         given.update(ready.task.GIVES)
     return ordered
+
+
+def _others_give(waiting: Sequence[TrainedModel], model: TrainedModel) -> bool:
+    """Whether a model yet to run gives something that this one uses."""
+    uses = set(getattr(model.task, "USES", ()))
+    return any(uses.intersection(other.task.GIVES) for other in waiting if other is not model)
 
 
 def run_models(models: Sequence[TrainedModel], volume: Volume, case_id: str, running: Running) -> Findings:

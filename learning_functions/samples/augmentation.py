@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -29,6 +30,10 @@ class Augmentation:
     contrast, brightness: relative and absolute change of the normalised intensities, at most.
     noise_deviation, blur_mm: standard deviations, at most; the noise in normalised intensities.
     ignore: the target of what comes in from beyond the border; it weighs 0.
+    crop: the probability that the scan ends within a patch, above or below; what is cut away, ``crop_share`` of the
+        last axis at most, is air, and its target is ``ignore``. The middle is never cut away.
+    share_number: the number, by its place, that tells which share of the target is seen; it shrinks with what a turn
+        or a crop takes away.
     appearance: draws the image from the sample's tissues, moved like all else; the changes of intensity, noise and
         blur are then its own.
     """
@@ -51,13 +56,16 @@ class Augmentation:
     noise_deviation: float = 0.1
     blur_mm: float = 1.0
     ignore: int = 0
+    crop: float = 0.0
+    crop_share: float = 0.5
+    share_number: int | None = None
     appearance: Appearance | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacing_mm", tuple(float(step) for step in self.spacing_mm))
         if len(self.spacing_mm) not in (2, 3) or min(self.spacing_mm) <= 0:
             raise ValueError(f"Augmentation needs two or three spacings above zero. Received: {self.spacing_mm} mm.")
-        for name in ("flip", "turn", "elastic", "intensity", "noise", "blur"):
+        for name in ("flip", "turn", "elastic", "intensity", "noise", "blur", "crop"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The probability of {name} is from 0 to 1. Received: {getattr(self, name)}.")
         for name in (item.name for item in fields(self) if item.name.endswith(("_mm", "_degrees", "_deviation"))):
@@ -65,6 +73,8 @@ class Augmentation:
                 raise ValueError(f"{name} cannot be below 0. Received: {getattr(self, name)}.")
         if not 0 <= self.zoom < 1 or not self.control_mm > 0:
             raise ValueError(f"zoom is from 0 to 1, control_mm above 0. Received: {self.zoom} and {self.control_mm}.")
+        if not 0 <= self.crop_share <= 0.5:
+            raise ValueError(f"Half of a patch is cropped away at most. Received: {self.crop_share}.")
         if self.flip_axis is not None and not 0 <= self.flip_axis < len(self.spacing_mm):
             raise ValueError(f"flip_axis is an axis of the sample. Received: {self.flip_axis}.")
 
@@ -81,12 +91,16 @@ class Augmentation:
         fill: Any = -1.0,
         tissues: Any | None = None,
         normalisation: Any = None,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """The changed sample.
+        *,
+        memory: Any | None = None,
+        numbers: Any | None = None,
+    ) -> tuple[Any, ...]:
+        """The changed x, y, w and, where there are numbers, these.
 
         x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), taken from the nearest
         voxel. seed: two whole numbers. fill: the normalised intensity of air, for what lies beyond the border.
         tissues (like x), normalisation (offset, scale): what an appearance is drawn from; needed with one.
+        memory (*shape): moved like the target, 0 beyond the border, and then the last channel of x. numbers (k,).
         """
         if (self.appearance is None) != (tissues is None):
             raise ValueError(
@@ -94,7 +108,7 @@ class Augmentation:
                 f"{'none' if self.appearance is None else 'one'}."
             )
         x = tf.convert_to_tensor(x, tf.float32)
-        beside = [tf.convert_to_tensor(part) for part in (y, w, tissues) if part is not None]
+        beside = [tf.convert_to_tensor(part) for part in (y, w, memory, tissues) if part is not None]
         shape = tuple(x.shape[: len(self.spacing_mm)])
         for part in beside:
             if x.shape.rank != len(shape) + 1 or tuple(part.shape[: len(shape)]) != shape:
@@ -104,17 +118,28 @@ class Augmentation:
                 )
         seeds = tf.unstack(tf.random.split(seed, 7))
         chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
-        beyond = [self.ignore, *([] if w is None else [0]), *([] if tissues is None else [OUTSIDE])]
+        outside = ((w, 0), (memory, 0), (tissues, OUTSIDE))
+        beyond = [fill, self.ignore, *(value for part, value in outside if part is not None)]
+        kept = tf.constant(1.0)
         look_seed = tf.random.fold_in(seed, 1)
         parts = self._flipped((x, *beside), chance[0], 1 if tissues is None else 2)
         if self.turn > 0 or self.elastic > 0:
             turned, bent = chance[1] < self.turn, chance[2] < self.elastic
             seen = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(look_seed)
-            parts = tf.cond(
-                turned | bent, lambda: self._warped(parts, turned, bent, seeds, (fill, *beyond), seen), lambda: parts
+            parts, kept = tf.cond(
+                turned | bent,
+                lambda: self._warped(parts, turned, bent, seeds, beyond, seen),
+                lambda: (parts, kept),
+            )
+        if self.crop > 0:
+            drawn = tf.random.stateless_uniform([3], tf.random.fold_in(seed, 2))
+            air = beyond if w is None else [*beyond[:2], None, *beyond[3:]]  # it weighs what the image did
+            parts, kept = tf.cond(
+                drawn[0] < self.crop, lambda: self._cropped(parts, drawn[1:], air, kept), lambda: (parts, kept)
             )
         x, y, *others = parts
-        w = None if w is None else others[0]
+        w = None if w is None else others.pop(0)
+        memory = None if memory is None else others.pop(0)
         if self.appearance is not None:
             x = self.appearance(x, others[-1], look_seed, normalisation)
         if self.blur > 0:
@@ -128,7 +153,15 @@ class Augmentation:
             amount = self.noise_deviation * tf.random.stateless_uniform([], seeds[5])
             drawn = lambda: x + amount * tf.random.stateless_normal(x.shape, seeds[6])  # noqa: E731
             x = tf.cond(chance[5] < self.noise, drawn, lambda: x)
-        return x, y, w
+        if memory is not None:
+            x = tf.concat([x, tf.cast(memory, tf.float32)[..., None]], axis=-1)
+        if numbers is None:
+            return x, y, w
+        numbers = tf.convert_to_tensor(numbers)
+        if self.share_number is not None:
+            follows = np.arange(numbers.shape[0]) == self.share_number
+            numbers = tf.where(follows, numbers * kept, numbers)
+        return x, y, w, numbers
 
     def _flipped(self, parts: tuple[tf.Tensor, ...], chance: tf.Tensor, stacks: int) -> tuple[tf.Tensor, ...]:
         """The parts mirrored where chosen; of a stack of slices, image and (two stacks) tissues have channels."""
@@ -150,14 +183,21 @@ class Augmentation:
 
     def _warped(
         self, parts: tuple[tf.Tensor, ...], turned: Any, bent: Any, seeds: Any, beyond: Any, seen: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        """Image, then what is taken from the nearest voxel, each with what lies beyond; the image only where seen."""
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """Image, then what is taken from the nearest voxel, each with what lies beyond; the image only where seen.
+
+        Also the share of the target that the turn leaves in the patch (bending, by a few mm, is not counted).
+        """
         x, *beside = parts
         rank = len(self.spacing_mm)
         shape = x.shape[:rank]
         drawn = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
         matrix = warping.rotation(drawn[1:] * np.deg2rad(self.turn_degrees), rank) * (1 + self.zoom * drawn[0])
         places = warping.sources(shape, self.spacing_mm, matrix)
+        kept = tf.constant(1.0)
+        if self.share_number is not None:
+            goes_to = warping.sources(shape, self.spacing_mm, tf.linalg.inv(matrix))
+            kept = self._share(beside[0], warping.is_inside(goes_to, shape))
         if self.elastic > 0:
             field = warping.smooth_field(shape, self.spacing_mm, self.control_mm, seeds[2])
             amounts = [tf.cast(bent, tf.float32) * self.elastic_mm / step for step in self.spacing_mm]
@@ -167,4 +207,28 @@ class Augmentation:
         inside = warping.is_inside(places, shape)
         x = tf.cond(seen, lambda: warping.linear(x, places, inside, beyond[0]), lambda: x)
         moved = (warping.nearest(part, places, inside, out) for part, out in zip(beside, beyond[1:], strict=True))
-        return (x, *moved)
+        return (x, *moved), kept
+
+    def _cropped(
+        self, parts: tuple[tf.Tensor, ...], drawn: tf.Tensor, beyond: Sequence[Any], kept: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """The parts with what lies beyond (None: as it is) above or below some height, and the share then seen."""
+        rank = len(self.spacing_mm)
+        size = parts[0].shape[rank - 1]
+        cut = drawn[0] * self.crop_share * (size // 2 * 2)
+        line = tf.range(size, dtype=tf.float32)
+        seen = tf.where(drawn[1] < 0.5, line >= cut, line < size - cut)
+        ended = (
+            part if out is None else tf.where(warping.along_last(seen, part, rank), part, tf.cast(out, part.dtype))
+            for part, out in zip(parts, beyond, strict=True)
+        )
+        return tuple(ended), kept * self._share(parts[1], warping.along_last(seen, parts[0][..., 0], rank))
+
+    def _share(self, target: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        """The share of a target's voxels that are kept (like *shape); 1 where it has none, or nothing follows it."""
+        if self.share_number is None:
+            return tf.constant(1.0)
+        labelled = target != self.ignore
+        kept = tf.reshape(kept, [*kept.shape, *[1] * (labelled.shape.rank - len(self.spacing_mm))])
+        before = tf.math.count_nonzero(labelled, dtype=tf.float32)
+        return tf.where(before > 0, tf.math.count_nonzero(labelled & kept, dtype=tf.float32) / before, 1.0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.order import EpochReader
 from learning_functions.samples.store import SampleStore
+from learning_functions.task import Arrange
 
 
 def epoch_batches(
@@ -19,52 +22,59 @@ def epoch_batches(
     augment: Augmentation | None = None,
     target_dtype: str | None = None,
     drop_remainder: bool = False,
+    arrange: Arrange | None = None,
 ) -> tf.data.Dataset:
     """The batches (x, y) or (x, y, w) of one epoch: x float32 normalised, w float32, y as stored or ``target_dtype``.
 
     Order and augmentation depend on the seed and the epoch alone, so that a run gone on with sees what it would have
     seen. ``batch`` is that of all devices together; see EpochReader for where it does not divide
-    the samples. Tissues are read where the augmentation draws appearances from them.
+    the samples. Tissues are read where the augmentation draws appearances from them. Memory is the last channel of x.
+    ``arrange`` makes of y, w and the numbers of the samples what the network's outputs are held against; without it
+    numbers are left out.
     """
     drawing = augment is not None and augment.appearance is not None
     reader = EpochReader(
         store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=drawing
     )
-    stored = [(store.input_dtype, store.input_shape), (store.target_dtype, store.target_shape)]
-    if store.weight_dtype is not None:
-        stored.append((store.weight_dtype, store.weight_shape))
-    if drawing:
-        stored.append(("uint8", store.input_shape))
-    kinds = [*stored, ("float64", (2,)), ("int64", ())]
+    kinds = reader.parts
     low, high = store.spec.window
 
-    def read(step: tf.Tensor) -> list[tf.Tensor]:
-        arrays = tf.numpy_function(reader.read, [step], [dtype for dtype, _ in kinds])
-        return [tf.ensure_shape(array, (reader.size, *shape)) for array, (_, shape) in zip(arrays, kinds, strict=True)]
+    def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        arrays = tf.numpy_function(
+            lambda number: tuple(reader.read(number).values()), [step], [dtype for dtype, _ in kinds.values()]
+        )
+        return {
+            name: tf.ensure_shape(array, (reader.size, *shape))
+            for array, (name, (_, shape)) in zip(arrays, kinds.items(), strict=True)
+        }
 
-    def prepare(*arrays: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        x, y, *w, normalisation, numbers = arrays
-        tissues = [w.pop()] if drawing else []
-        normalisation = tf.cast(normalisation, tf.float32)
+    def prepare(parts: dict[str, tf.Tensor]) -> tuple[Any, ...]:
+        normalisation = tf.cast(parts["normalisation"], tf.float32)
         offset, scale = (
             tf.reshape(part, [-1] + [1] * len(store.input_shape)) for part in tf.unstack(normalisation, axis=1)
         )
-        x = (tf.clip_by_value(tf.cast(x, tf.float32), low, high) - offset) * scale
-        w = [tf.cast(part, tf.float32) for part in w]
+        x = (tf.clip_by_value(tf.cast(parts["inputs"], tf.float32), low, high) - offset) * scale
+        names = ("targets", "weights", "memory", "numbers", "tissues")
+        given: dict[str, Any] = {name: parts[name] for name in names if name in parts}
+        if "weights" in given:
+            given["weights"] = tf.cast(given["weights"], tf.float32)
         if augment is not None:
-            seeds = tf.stack([tf.fill(tf.shape(numbers), tf.constant(seed, tf.int64)), numbers], axis=1)
-            air = (low - normalisation[:, 0]) * normalisation[:, 1]
-            signature = tuple(tf.TensorSpec(part.shape[1:], part.dtype) for part in (x, y, *w))
-
-            def one(sample: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-                (image, target, *weights), sample_seed, fill, of_scan, *map_of = sample
-                seen = map_of[0] if drawing else None
-                changed = augment(image, target, weights[0] if w else None, sample_seed, fill, seen, of_scan)
-                return tuple(changed[: len(signature)])
-
-            given = ((x, y, *w), seeds, air, normalisation, *tissues)
-            x, y, *w = tf.map_fn(one, given, fn_output_signature=signature)
-        return (x, y if target_dtype is None else tf.cast(y, target_dtype), *w)
+            place = parts["place"]
+            given |= {
+                "seed": tf.stack([tf.fill(tf.shape(place), tf.constant(seed, tf.int64)), place], axis=1),
+                "air": (low - normalisation[:, 0]) * normalisation[:, 1],
+                "normalisation": normalisation,
+            }
+            found = _augmented(augment, {"x": x, **given})
+            x, given = found.pop("x"), found
+        elif "memory" in given:
+            x = tf.concat([x, tf.cast(given["memory"], tf.float32)[..., None]], axis=-1)
+        y, w = given["targets"], given.get("weights")
+        if target_dtype is not None:
+            y = tf.cast(y, target_dtype)
+        if arrange is not None:
+            y, w = arrange(y, w, given.get("numbers"))
+        return (x, y) if w is None else (x, y, w)
 
     # One reader, in order; batches are prepared side by side, and none is out of turn.
     return (
@@ -73,3 +83,28 @@ def epoch_batches(
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(2)
     )
+
+
+def _augmented(augment: Augmentation, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """x (with memory as its last channel), targets, weights and numbers, changed sample by sample."""
+    kept = [name for name in ("x", "targets", "weights", "numbers") if name in given]
+    signature = {name: tf.TensorSpec(given[name].shape[1:], given[name].dtype) for name in kept}
+    if "memory" in given:
+        *shape, channels = given["x"].shape[1:]
+        signature["x"] = tf.TensorSpec((*shape, channels + 1), tf.float32)
+
+    def one(sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        changed = augment(
+            sample["x"],
+            sample["targets"],
+            sample.get("weights"),
+            sample["seed"],
+            sample["air"],
+            sample.get("tissues"),
+            sample["normalisation"],
+            memory=sample.get("memory"),
+            numbers=sample.get("numbers"),
+        )
+        return dict(zip(kept, [part for part in changed if part is not None], strict=True))
+
+    return dict(tf.map_fn(one, given, fn_output_signature=signature))

@@ -126,6 +126,7 @@ def generate(
         split=splits.pop() if len(splits) == 1 else "",
         compression=compression,
         tissue_names=TISSUES if with_tissues else (),
+        numbers_names=getattr(load_task(task_name), "NUMBERS", ()),
     ) as writer:
         drawn_in_order = _drawn(task_name, ordered, settings, seed, workers)
         with tqdm(drawn_in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
@@ -143,6 +144,8 @@ def generate(
                         case_id=case.case_id,
                         patient=case.patient,
                         tissues=sample.tissues if with_tissues else None,
+                        memory=sample.memory,
+                        numbers=sample.numbers,
                     )
         count = writer.count
         if not count:

@@ -42,23 +42,20 @@ class EpochReader:
         self._chosen = np.array_split(order, self.steps)
         self._first = epoch * store.count + np.cumsum([0, *(chosen.size for chosen in self._chosen)])
         self._reader = SampleReader(store)
-        self._tissues = tissues
+        self._parts = store.parts(tissues)
 
-    def read(self, step: int) -> tuple[NDArray[Any], ...]:
-        """Inputs, targets, weights (if any), tissues (if asked for), normalisation (k, 2) and numbers (k,) of samples.
+    @property
+    def parts(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Dtype and shape, of one sample, of what read() gives by name; "place" is the sample's among all seen."""
+        return {**self._parts, "place": ("int64", ())}
 
-        The numbers count all samples seen since the first epoch, so no two are alike. The arrays are new ones each
+    def read(self, step: int) -> dict[str, NDArray[Any]]:
+        """The samples of a batch, an array (k, ...) for each of ``parts``, in their order.
+
+        The places count all samples seen since the first epoch, so no two are alike. The arrays are new ones each
         time, since TensorFlow uses them in place.
         """
-        store, chosen = self.store, self._chosen[step]
-        inputs = np.empty((chosen.size, *store.input_shape), store.input_dtype)
-        targets = np.empty((chosen.size, *store.target_shape), store.target_dtype)
-        weights = None
-        if store.weight_dtype is not None:
-            weights = np.empty((chosen.size, *store.weight_shape), store.weight_dtype)
-        normalisation = np.empty((chosen.size, 2), np.float64)
-        tissues = np.empty(inputs.shape, np.uint8) if self._tissues else None
-        self._reader.read(chosen, inputs, targets, weights, normalisation, tissues)
-        numbers = self._first[step] + np.arange(chosen.size)
-        optional = [part for part in (weights, tissues) if part is not None]
-        return (inputs, targets, *optional, normalisation, numbers)
+        chosen = self._chosen[step]
+        arrays = {name: np.empty((chosen.size, *shape), dtype) for name, (dtype, shape) in self._parts.items()}
+        self._reader.read(chosen, **arrays)
+        return {**arrays, "place": self._first[step] + np.arange(chosen.size)}

@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from learning_functions.samples.writer import OPTIONAL
+
 if TYPE_CHECKING:
     from learning_functions.samples.store import SampleStore
 
@@ -34,6 +36,8 @@ class SampleReader:
         weights: NDArray[Any] | None = None,
         normalisation: NDArray[np.float64] | None = None,
         tissues: NDArray[np.uint8] | None = None,
+        memory: NDArray[np.uint8] | None = None,
+        numbers: NDArray[np.float32] | None = None,
     ) -> None:
         """Copies samples number ``indices`` (k,) to the first k places of each array given.
 
@@ -43,7 +47,8 @@ class SampleReader:
         chosen = np.asarray(indices, np.int64).reshape(-1)
         if chosen.size and not (chosen.min() >= 0 and chosen.max() < self.store.count):
             raise ValueError(f"Samples are numbered 0 to {self.store.count - 1}. Received: {chosen.tolist()}.")
-        for name, out in (("inputs", inputs), ("targets", targets), ("weights", weights), ("tissues", tissues)):
+        wanted = {"inputs": inputs, "targets": targets, "weights": weights, "tissues": tissues, "memory": memory}
+        for name, out in {**wanted, "numbers": numbers}.items():
             if out is None:
                 continue
             if name not in self._datasets:
@@ -67,7 +72,7 @@ class SampleReader:
             return
         # A forked child must not share its parent's handle; the chunks are read whole, so no chunk cache is kept.
         file = h5py.File(self.store.path, "r", rdcc_nbytes=0)
-        names = [name for name in ("inputs", "targets", "weights", "tissues") if name in file]
+        names = [name for name in ("inputs", "targets", *OPTIONAL) if name in file]
         self._datasets = {name: file[name] for name in names}
         self._chunks = {name: _mapped_chunks(self.store.path, file[name]) for name in names}
         self._normalisation = file["normalisation"][()]

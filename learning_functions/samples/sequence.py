@@ -6,17 +6,27 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from learning_functions.samples.order import EpochReader
 from learning_functions.samples.store import SampleStore
+from learning_functions.task import Arrange
 
 
 class SampleSequence(keras.utils.PyDataset):
     """The same batches, in the same order, as epoch_batches() gives without augmentation, from ``epoch`` on."""
 
-    def __init__(self, store: SampleStore, batch: int, *, seed: int, shuffle: bool, epoch: int = 0) -> None:
+    def __init__(
+        self,
+        store: SampleStore,
+        batch: int,
+        *,
+        seed: int,
+        shuffle: bool,
+        epoch: int = 0,
+        arrange: Arrange | None = None,
+    ) -> None:
         super().__init__()
+        self._arrange = arrange
         self._options: dict[str, Any] = {"store": store, "batch": batch, "seed": seed, "shuffle": shuffle}
         self._epoch = epoch
         self._batches = EpochReader(**self._options, epoch=epoch)
@@ -24,13 +34,18 @@ class SampleSequence(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self._batches.steps
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
-        x, y, *w, normalisation, _ = self._batches.read(index)
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        parts = self._batches.read(index)
         spec = self._options["store"].spec
-        normalised = np.stack(
-            [spec.normalise(raw, *numbers) for raw, numbers in zip(x, normalisation, strict=True)],
+        x = np.stack(
+            [spec.normalise(raw, *told) for raw, told in zip(parts["inputs"], parts["normalisation"], strict=True)],
         )
-        return (normalised, y, *(part.astype(np.float32) for part in w))
+        if "memory" in parts:
+            x = np.concatenate([x, parts["memory"][..., None].astype(np.float32)], axis=-1)
+        y, w = parts["targets"], parts["weights"].astype(np.float32) if "weights" in parts else None
+        if self._arrange is not None:
+            y, w = self._arrange(y, w, parts.get("numbers"))
+        return (x, y) if w is None else (x, y, w)
 
     def on_epoch_end(self) -> None:
         self._epoch += 1

@@ -24,10 +24,15 @@ def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
     landmarks = true_landmarks(scan)
     if landmarks is None:
         raise ValueError("There is no annotation: neither centroids nor a label map.")
+    return place_image(scan, spec), landmarks
+
+
+def place_image(scan: Scan, spec: Spec) -> Volume:
+    """The image on the upright grid of the spec (int16, air beyond the scan)."""
     image = resample(
         scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels)
     )
-    return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16)), landmarks
+    return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16))
 
 
 def place_tissues(scan: Scan, grid: Grid) -> LabelMap | None:

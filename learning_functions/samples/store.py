@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 
 from learning_functions.samples.reader import SampleReader
-from learning_functions.samples.writer import FORMAT, MARK, SampleWriter
+from learning_functions.samples.writer import FORMAT, MARK, OPTIONAL, SampleWriter
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
 
@@ -40,6 +40,8 @@ class SampleStore:
     weight_shape: tuple[int, ...] = ()
     input_dtype: str = "int16"
     tissue_names: tuple[str, ...] = ()
+    has_memory: bool = False
+    numbers_names: tuple[str, ...] = ()
 
     @property
     def has_weights(self) -> bool:
@@ -49,6 +51,22 @@ class SampleStore:
     def has_tissues(self) -> bool:
         """Whether every sample has a tissue map (uint8, of the input's shape): places in tissue_names."""
         return bool(self.tissue_names)
+
+    def parts(self, tissues: bool = False) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """What is kept of each sample, tissues where asked for: dtype and shape by name, in one order for all."""
+        found = {
+            "inputs": (self.input_dtype, self.input_shape),
+            "targets": (self.target_dtype, self.target_shape),
+        }
+        if self.weight_dtype is not None:
+            found["weights"] = (self.weight_dtype, self.weight_shape)
+        if self.has_memory:
+            found["memory"] = ("uint8", self.input_shape[:-1])
+        if self.numbers_names:
+            found["numbers"] = ("float32", (len(self.numbers_names),))
+        if tissues:
+            found["tissues"] = ("uint8", self.input_shape)
+        return {**found, "normalisation": ("float64", (2,))}
 
 
 def open_store(path: Path | str) -> SampleStore:
@@ -75,7 +93,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         )
     if values[MARK] != FORMAT:
         raise BrokenFile(f"Sample files of format {FORMAT} can be read, and this is {values[MARK]}. Received: {path}.")
-    names = ["inputs", "targets", *(name for name in ("weights", "tissues") if name in file)]
+    names = ["inputs", "targets", *(name for name in OPTIONAL if name in file)]
     counts = {name: len(file[name]) for name in (*names, "normalisation", "case")}
     if min(counts.values()) < 1 or len(set(counts.values())) > 1:
         raise BrokenFile(f"The parts of the sample file do not belong together: {counts}. Received: {path}.")
@@ -97,6 +115,8 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         weight_dtype=file["weights"].dtype.name if "weights" in file else None,
         weight_shape=file["weights"].shape[1:] if "weights" in file else (),
         tissue_names=tuple(json.loads(values["tissues"])) if "tissues" in file else (),
+        has_memory="memory" in file,
+        numbers_names=tuple(json.loads(values["numbers_names"])) if "numbers" in file else (),
     )
 
 
@@ -104,7 +124,7 @@ def check_same_task(training: SampleStore, validation: SampleStore) -> None:
     """Raises ValueError, naming all differences, unless one network can learn from one and be judged on the other."""
     differences = [] if training.task == validation.task else [f"task {training.task} and {validation.task}"]
     differences += training.spec.differences(validation.spec)
-    for name in ("input_shape", "target_shape", "has_weights"):
+    for name in ("input_shape", "target_shape", "has_weights", "has_memory", "numbers_names"):
         mine, theirs = getattr(training, name), getattr(validation, name)
         if mine != theirs:
             differences.append(f"{name} {mine} and {theirs}")

@@ -77,6 +77,11 @@ def is_inside(indices: Sequence[tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
     return inside
 
 
+def along_last(line: tf.Tensor, values: tf.Tensor, rank: int) -> tf.Tensor:
+    """One value per voxel of axis ``rank`` - 1, shaped to stand beside ``values`` (*shape, ...)."""
+    return tf.reshape(line, [1] * (rank - 1) + [-1] + [1] * (values.shape.rank - rank))
+
+
 def nearest(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, beyond: Any) -> tf.Tensor:
     """The value of the voxel nearest to each place, ``beyond`` outside; values (*shape, ...)."""
     shape = indices[0].shape

@@ -19,6 +19,8 @@ from utility_functions.files.writing import written_whole
 from utility_functions.reporting.versions import versions
 
 MARK, FORMAT = "spine_samples", 1
+OPTIONAL = ("weights", "tissues", "memory", "numbers")
+"""What samples may have beside inputs and targets: all of a file or none."""
 COMPRESSIONS: dict[str, dict[str, Any]] = {
     "gzip": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
     "lzf": {"compression": "lzf", "shuffle": True},
@@ -43,6 +45,7 @@ class SampleWriter:
         split: str = "",
         compression: str = "gzip",
         tissue_names: Sequence[str] = (),
+        numbers_names: Sequence[str] = (),
     ) -> None:
         if compression not in COMPRESSIONS:
             raise ValueError(f"Samples are compressed by {', '.join(COMPRESSIONS)}. Received: {compression!r}.")
@@ -59,10 +62,13 @@ class SampleWriter:
         }
         if tissue_names:
             self._header["tissues"] = _as_json(list(tissue_names))
+        if numbers_names:
+            self._header["numbers_names"] = _as_json(list(numbers_names))
+        self._numbers = len(numbers_names)
         self._cases: dict[str, tuple[int, str]] = {}
         self._normalisation: list[tuple[float, float]] = []
         self._case: list[int] = []
-        self._optional: dict[str, bool] = {"weights": False, "tissues": bool(tissue_names)}
+        self._optional = {**dict.fromkeys(OPTIONAL, False), "tissues": bool(tissue_names), "numbers": self._numbers > 0}
 
     def __enter__(self) -> SampleWriter:
         self._stack = ExitStack()
@@ -80,6 +86,8 @@ class SampleWriter:
         case_id: str,
         patient: str = "",
         tissues: ArrayLike | None = None,
+        memory: ArrayLike | None = None,
+        numbers: ArrayLike | None = None,
     ) -> None:
         """Adds one sample.
 
@@ -87,19 +95,21 @@ class SampleWriter:
         targets: uint8 (or bool) or int16; weights: float16 (or float32), uint8 or bool, for all samples or for none.
         normalisation: offset and scale, see Spec.normalise.
         tissues: uint8 of the shape of ``inputs``, places in the writer's tissue_names; for all samples if it has any.
+        memory: uint8 or bool, one per voxel of ``inputs`` (no channels), for all samples or for none.
+        numbers: float32 (k,), one for each of the writer's numbers_names; for all samples if it has any.
         """
         arrays = {"inputs": _as_int16(inputs), "targets": _plain(targets, ("uint8", "int16"), "Targets")}
         if weights is not None:
             arrays["weights"] = _plain(weights, ("float16", "uint8"), "Weights")
         if tissues is not None:
             arrays["tissues"] = _plain(tissues, ("uint8",), "Tissues")
-            if arrays["tissues"].shape != arrays["inputs"].shape:
-                raise ValueError(
-                    f"Tissues are those of the image's voxels, {arrays['inputs'].shape}. "
-                    f"Received: {arrays['tissues'].shape} from {case_id}."
-                )
+        if memory is not None:
+            arrays["memory"] = _plain(memory, ("uint8",), "Memory")
+        if numbers is not None:
+            arrays["numbers"] = np.asarray(numbers, np.float32)
+        self._require_fit(arrays, case_id)
         if self.count == 0:
-            self._optional["weights"] = weights is not None
+            self._optional |= {name: name in arrays for name in ("weights", "memory")}
             for name, array in arrays.items():
                 shape = array.shape
                 self._file.create_dataset(
@@ -130,6 +140,21 @@ class SampleWriter:
         self._normalisation.append((offset, scale))
         self._case.append(known[0])
         self.count += 1
+
+    def _require_fit(self, arrays: dict[str, NDArray[Any]], case_id: str) -> None:
+        """Raise unless what goes with the image has a value per voxel, and a number stands for each name."""
+        image = arrays["inputs"].shape
+        for name, shape in (("tissues", image), ("memory", image[:-1])):
+            if name in arrays and arrays[name].shape != shape:
+                raise ValueError(
+                    f"{name.capitalize()} are those of the image's voxels, {shape}. "
+                    f"Received: {arrays[name].shape} from {case_id}."
+                )
+        if "numbers" in arrays and arrays["numbers"].shape != (self._numbers,):
+            raise ValueError(
+                f"A sample has {self._numbers} numbers, one for each name. "
+                f"Received: {arrays['numbers'].shape} from {case_id}."
+            )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

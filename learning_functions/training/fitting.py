@@ -7,8 +7,9 @@ import importlib.util
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def train(
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     with in_plain_words("use a smaller --batch or fewer --filters"):
         augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), store)
-        _fit(network, (store, validation), settings, objective, augmentation, training, checkpoints, progress)
+        _fit(network, (store, validation), settings, task, objective, augmentation, training, checkpoints, progress)
     best = checkpoints.load(progress.best_epoch, training.mixed_precision)
     with precision(mixed=False):  # whatever it was trained in
         finished = task.network(settings)
@@ -108,10 +109,24 @@ def new_network(
     network.compile(
         optimizer=keras.optimizers.Adam(rate),
         loss=objective.loss,
-        metrics=list(objective.metrics),
+        metrics=_metrics(objective),
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def _metrics(objective: Objective) -> Any:
+    if isinstance(objective.metrics, Mapping):
+        return {name: list(metrics) for name, metrics in objective.metrics.items()}
+    return list(objective.metrics)
+
+
+def begin_epoch(network: keras.Model, epoch: int, epochs: int) -> None:
+    """Tell the losses of a compiled network that change over the epochs which of them comes next (the first is 0)."""
+    losses = network.loss
+    for loss in losses.values() if isinstance(losses, Mapping) else losses if isinstance(losses, list) else [losses]:
+        if hasattr(loss, "begin_epoch"):
+            loss.begin_epoch(epoch, epochs)
 
 
 def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore) -> Augmentation | None:
@@ -127,6 +142,7 @@ def _fit(
     network: keras.Model,
     stores: tuple[SampleStore, SampleStore],
     settings: Settings,
+    task: Task,
     objective: Objective,
     augmentation: Augmentation | None,
     training: Training,
@@ -137,12 +153,14 @@ def _fit(
     callbacks: list[keras.callbacks.Callback] = []
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(training.tensorboard)))
-    held_out = epoch_batches(stores[1], settings.batch, epoch=0, seed=training.seed, shuffle=False, augment=None)
+    arrange = getattr(task, "arrange", None)
+    feed = partial(epoch_batches, batch=settings.batch, seed=training.seed)
+    feed = feed if arrange is None else partial(feed, arrange=partial(arrange, settings=settings))
+    held_out = feed(stores[1], epoch=0, shuffle=False)
     for epoch in range(progress.epochs, settings.epochs):
         started = time.perf_counter()
-        batches = epoch_batches(
-            stores[0], settings.batch, epoch=epoch, seed=training.seed, shuffle=True, augment=augmentation
-        )
+        begin_epoch(network, epoch, settings.epochs)
+        batches = feed(stores[0], epoch=epoch, shuffle=True, augment=augmentation)
         with EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch)) as bar:
             logs = network.fit(
                 batches,

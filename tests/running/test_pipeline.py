@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,26 @@ def test_samples_damaged_within_the_pipeline_are_told_in_one_line() -> None:
 def test_an_error_of_the_program_itself_is_not_hidden() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError), in_plain_words(""):
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+
+class Named:
+    """A model of which only the task counts."""
+
+    def __init__(self, name: str, needs: tuple[str, ...], gives: tuple[str, ...], uses: tuple[str, ...] = ()) -> None:
+        self.task_name, self.path = name, Path(f"{name}.h5")
+        self.task = type("Task", (), {"NEEDS": needs, "GIVES": gives, "USES": uses})
+
+
+def test_a_model_runs_after_those_whose_findings_it_uses() -> None:
+    detection = Named("detection", (), ("detection",))
+    naming = Named("identification", ("detection",), ("landmarks", "instances"))
+    walking = Named("instances", (), ("instances", "landmarks"), ("detection", "landmarks"))
+    for given in permutations([detection, naming, walking]):
+        assert in_running_order(given) == [detection, naming, walking]
+    assert in_running_order([walking, detection]) == [detection, walking]
+    assert in_running_order([walking]) == [walking]
+
+
+def test_models_that_use_one_another_s_findings_run_as_given() -> None:
+    first, second = Named("a", (), ("x",), ("y",)), Named("b", (), ("y",), ("x",))
+    assert in_running_order([second, first]) == [second, first]

@@ -138,3 +138,56 @@ def test_appearances_are_drawn_from_the_tissues_of_each_sample(tmp_path: Path) -
     keep = Augmentation((1, 1, 1), **plain, intensity=0, noise=0, blur=0)
     stored_as = batches(store, 4, augment=keep, shuffle=False)[0]
     np.testing.assert_array_equal(stored_as[0], batches(store, 4, shuffle=False)[0][0])
+
+
+def remembering(path: Path) -> SampleStore:
+    """Samples whose memory is where the image is bright, and whose first number is theirs."""
+    rng = np.random.default_rng(1)
+    with SampleWriter(path, task="t", spec=SPEC, numbers_names=("number", "share")) as writer:
+        for number in range(COUNT):
+            raw = rng.choice([-900, 1400], (4, 5, 6, 1)).astype(np.int16)
+            target = np.ones((4, 5, 6), np.uint8)
+            memory = (raw[..., 0] > 0).astype(np.uint8)
+            writer.append(
+                raw, target, memory=memory, numbers=[number, 0.9], normalisation=(0.0, 0.01), case_id=str(number)
+            )
+    return open_store(path)
+
+
+def test_memory_is_the_last_channel_and_is_not_normalised(tmp_path: Path) -> None:
+    store = remembering(tmp_path / "s.h5")
+    sequence = SampleSequence(store, 3, seed=1, shuffle=True)
+    for step, (x, y) in enumerate(batches(store)):
+        assert x.shape == (len(y), 4, 5, 6, 2)
+        np.testing.assert_array_equal(x[..., 1], (x[..., 0] > 0).astype(np.float32))
+        np.testing.assert_array_equal(x, sequence[step][0])
+
+
+def test_memory_moves_with_the_image_and_stays_what_it_is(tmp_path: Path) -> None:
+    store = remembering(tmp_path / "s.h5")
+    flipped = Augmentation((1, 1, 1), flip_axis=0, flip=1, turn=0, elastic=0, intensity=0, noise=0, blur=0)
+    for (x, _), (plain, _) in zip(
+        batches(store, augment=flipped, shuffle=False), batches(store, shuffle=False), strict=True
+    ):
+        np.testing.assert_array_equal(x, plain[:, ::-1])
+    bent = Augmentation((1, 1, 1), flip_axis=0, intensity=1, noise=1, blur=1)
+    for x, _ in batches(store, augment=bent):
+        assert set(np.unique(x[..., 1])) <= {0.0, 1.0} and len(np.unique(x[..., 0])) > 2
+
+
+def test_a_task_arranges_what_its_outputs_are_held_against(tmp_path: Path) -> None:
+    store = remembering(tmp_path / "s.h5")
+
+    def arrange(y: Any, w: Any, numbers: Any) -> tuple[Any, Any]:
+        assert w is None
+        return {"mask": y, "number": numbers[:, :1]}, None
+
+    sequence = SampleSequence(store, 3, seed=1, shuffle=True, arrange=arrange)
+    for augment in (None, Augmentation((1, 1, 1))):
+        made = epoch_batches(store, 3, epoch=0, seed=1, shuffle=True, augment=augment, arrange=arrange)
+        seen = []
+        for step, (x, y) in enumerate(made):
+            assert set(y) == {"mask", "number"} and x.shape[-1] == 2
+            np.testing.assert_array_equal(y["number"], sequence[step][1]["number"])
+            seen += np.ravel(y["number"]).tolist()
+        assert sorted(seen) == list(range(COUNT))

@@ -249,3 +249,58 @@ def test_a_file_without_tissues_is_read_as_ever(tmp_path: Path) -> None:
 def test_tissues_that_do_not_fit_are_refused(tmp_path: Path, tissues: np.ndarray | None, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         with_tissues(tmp_path / "s.h5", tissues=tissues)
+
+
+FIGURES = ("share", "level")
+
+
+def remembering(path: Path, names: tuple[str, ...] = FIGURES, **change: Any) -> SampleStore:
+    with SampleWriter(path, task="t", spec=SPEC, numbers_names=names) as writer:
+        for index in range(3):
+            more = {"memory": np.full((4, 5, 6), index, np.uint8), "numbers": [index / 4, -1.0]}
+            writer.append(
+                **sample(index), **(more | (change if index else {})), normalisation=(0, 1), case_id=str(index)
+            )
+    return open_store(path)
+
+
+def test_memory_and_numbers_come_back_with_the_names_of_the_numbers(tmp_path: Path) -> None:
+    store = remembering(tmp_path / "s.h5")
+    assert store.has_memory and store.numbers_names == FIGURES
+    parts = store.parts()
+    assert list(parts) == ["inputs", "targets", "weights", "memory", "numbers", "normalisation"]
+    arrays = {name: np.empty((2, *shape), dtype) for name, (dtype, shape) in parts.items()}
+    SampleReader(store).read([2, 1], **arrays)
+    assert [np.unique(each).tolist() for each in arrays["memory"]] == [[2], [1]]
+    assert arrays["numbers"].tolist() == [[0.5, -1], [0.25, -1]] and arrays["numbers"].dtype == np.float32
+
+
+def test_a_file_without_memory_and_numbers_says_nothing_of_them(tmp_path: Path) -> None:
+    store = write(tmp_path / "s.h5")
+    assert not store.has_memory and store.numbers_names == ()
+    with h5py.File(store.path) as file:
+        assert set(file) == {"inputs", "targets", "weights", "normalisation", "case"}
+        assert "numbers_names" not in file.attrs
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"memory": None}, "has memory or none has"),
+        ({"memory": np.zeros((4, 5, 6, 1), np.uint8)}, r"Memory are those of the image's voxels, \(4, 5, 6\)"),
+        ({"memory": np.zeros((4, 5, 6), np.float32)}, "uint8"),
+        ({"numbers": None}, "has numbers or none has"),
+        ({"numbers": [1.0]}, "2 numbers, one for each name"),
+    ],
+)
+def test_memory_and_numbers_that_do_not_fit_are_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        remembering(tmp_path / "s.h5", **change)
+
+
+def test_samples_of_other_figures_do_not_go_together(tmp_path: Path) -> None:
+    training = remembering(tmp_path / "t.h5")
+    with pytest.raises(ValueError, match=r"numbers_names \('share', 'level'\) and \('share', 'height'\)"):
+        check_same_task(training, remembering(tmp_path / "o.h5", ("share", "height")))
+    with pytest.raises(ValueError, match="has_memory True and False"):
+        check_same_task(training, write(tmp_path / "plain.h5", patient="q"))

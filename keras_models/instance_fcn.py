@@ -1,0 +1,76 @@
+"""The network of iterative segmentation (Lessmann et al. 2019): the next vertebra, its completeness, its level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import gcd
+
+import keras
+from keras import layers
+
+MOST_GROUPS = 4
+
+
+def instance_fcn(
+    patch: Sequence[int] = (128, 128, 128),
+    channels: int = 1,
+    filters: int = 64,
+    levels: int = 4,
+    widening: bool = False,
+    norm: str = "batch",
+    momentum: float = 0.99,
+    start_level: float = 0.0,
+    level_scale: float = 1.0,
+) -> keras.Model:
+    """3D U-Net with a branch that goes on down from its floor to one cell, for what is true of the whole vertebra.
+
+    Input (batch, *patch, channels + 1): the image, then the memory of vertebrae found before. Outputs by name: "mask"
+    (batch, *patch, 1) and "complete" (batch, 1), both from 0 to 1, and "level" (batch, 1), C1 = 1, never below 0.
+    As published all levels are of one width; with ``widening`` filters double from level to level (Serrador et al.).
+    norm: "batch" (as published, ``momentum`` is Keras's) or "group", whose answers do not depend on the batch: with one
+    sample per batch the statistics that batch normalisation runs with are far from those it was trained with.
+    ``start_level`` and ``level_scale`` are as in ``identification_unet``.
+    """
+    if norm not in ("batch", "group"):
+        raise ValueError(f'norm is "batch" or "group". Received: {norm!r}.')
+    widths = [filters * 2**level if widening else filters for level in range(levels)]
+    inputs = keras.Input((*patch, channels + 1), name="image_and_memory")
+    x, skips = inputs, []
+    for level in range(levels - 1):
+        x = _block(x, widths[level], norm, momentum, f"down{level}")
+        skips.append(x)
+        x = layers.MaxPooling3D(2, name=f"pool{level}")(x)
+    floor = x = _block(x, widths[-1], norm, momentum, "floor")
+    for level in reversed(range(levels - 1)):
+        x = layers.UpSampling3D(2, name=f"upsample{level}")(x)
+        x = layers.Concatenate(name=f"join{level}")([skips[level], x])
+        x = _block(x, widths[level], norm, momentum, f"up{level}")
+    mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
+    whole = _summary(floor, min(patch) // 2 ** (levels - 1), widths[-1], norm, momentum)  # (batch, filters)
+    complete = layers.Dense(1, activation="sigmoid", dtype="float32", name="complete")(whole)  # (batch, 1)
+    level_score = layers.Dense(1, dtype="float32", name="level_score")(whole)
+    if (start_level, level_scale) != (0.0, 1.0):
+        level_score = layers.Rescaling(level_scale, start_level, dtype="float32", name="scaled_level")(level_score)
+    level_number = layers.ReLU(dtype="float32", name="level")(level_score)  # (batch, 1)
+    outputs = {"mask": mask, "complete": complete, "level": level_number}
+    return keras.Model(inputs, outputs, name="instance_fcn")
+
+
+def _summary(x: keras.KerasTensor, size: int, width: int, norm: str, momentum: float) -> keras.KerasTensor:
+    """Pooled on, with convolutions between, until ``size`` is 1; what is left of larger patches is averaged."""
+    for step in range(max(size.bit_length() - 1, 0)):
+        x = layers.MaxPooling3D(2, name=f"whole{step}_pool")(x)
+        x = _block(x, width, norm, momentum, f"whole{step}")
+    return layers.GlobalAveragePooling3D(name="whole")(x)
+
+
+def _block(x: keras.KerasTensor, filters: int, norm: str, momentum: float, name: str) -> keras.KerasTensor:
+    """Twice convolution, ReLU and normalisation, in this order."""
+    for step in ("a", "b"):
+        x = layers.Conv3D(filters, 3, padding="same", name=f"{name}_{step}_conv")(x)
+        x = layers.ReLU(name=f"{name}_{step}_relu")(x)
+        if norm == "batch":
+            x = layers.BatchNormalization(momentum=momentum, name=f"{name}_{step}_norm")(x)
+        else:
+            x = layers.GroupNormalization(gcd(filters, MOST_GROUPS), name=f"{name}_{step}_norm")(x)
+    return x

@@ -1,0 +1,278 @@
+"""Instances: the next vertebra, whether all of it is seen, and its level, from the image and those found before.
+
+Lessmann et al. 2019, "Iterative fully convolutional neural networks for automatic vertebra segmentation and
+identification" (preset `paper`); Serrador et al. 2024, from the top down (`topdown`); SPIDER's form for MR (`spider`).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from learning_functions.samples.stretches import (
+    DIRECTIONS,
+    MOST_EXTRA_WEIGHT,
+    STEPS,
+    Stretch,
+    labelled_stretches,
+    memory_of,
+)
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import regressed_level
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.volume import Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+
+NEEDS: tuple[str, ...] = ()
+USES = ("detection", "landmarks")
+GIVES = ("instances", "landmarks")
+NUMBERS = ("share_seen", "whole", "level")
+"""How much of the vertebra the patch shows, whether the scan shows all of it (1 or 0), its level (0: unknown)."""
+CHOICES = MappingProxyType({"direction": DIRECTIONS})
+
+COMPLETE_SHARE = 0.98
+
+_PUBLISHED_CHANGES = {
+    "flip": 0.0,
+    "turn": 0.0,
+    "elastic": 0.5,
+    "intensity": 0.0,
+    "noise": 0.5,
+    "blur": 0.5,
+    "crop": 0.5,
+}
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(1.0, 1.0, 1.0),
+        axcodes="RAS",
+        patch=(128, 128, 128),
+        channels=1,
+        labels=("vertebra",),
+        intensity="window",
+        window=(AIR_HU, 3071.0),
+    ),
+    samples_per_scan=20,
+    filters=64,
+    levels=4,
+    momentum=0.99,
+    batch=1,
+    epochs=50,
+    learning_rate=1e-3,
+    options={
+        "direction": "up",
+        "empty_share": 0.2,
+        "empty_at_end": 0.0,
+        "balanced": False,
+        "memory_drop": 0.0,
+        "widening": False,
+        "norm": "batch",
+        "start_level": 0.0,
+        "level_scale": 1.0,
+        "loss": "sums",
+        "false_positive_weight": (0.1, 0.1),
+        "level_weight": 1.0,
+        "changes": _PUBLISHED_CHANGES,
+        "augment": "standard",
+    },
+)
+_TOPDOWN = _PAPER.changed(
+    preset="topdown",
+    filters=16,
+    options={
+        **_PAPER.options,
+        "direction": "down",
+        "balanced": True,
+        "memory_drop": 0.3,
+        "widening": True,
+        "false_positive_weight": (0.1, 1.0),
+        "changes": {"flip": 0.5, "turn": 0.5, "elastic": 0.0, "contrast": 0.25, "brightness": 0.25, "blur": 0.5},
+    },
+)
+_SPIDER = _PAPER.changed(
+    preset="spider",
+    spec=Spec(
+        spacing_mm=(2.0, 0.6, 0.6),
+        axcodes="RAS",
+        patch=(64, 192, 192),
+        channels=1,
+        labels=("vertebra",),
+        intensity="zscore",
+        window=(AIR_HU, 32767.0),
+    ),
+)
+_SMALL = _TOPDOWN.changed(
+    preset="small",
+    spec=Spec(
+        spacing_mm=(2.0, 2.0, 2.0),
+        axcodes="RAS",
+        patch=(56, 56, 48),
+        channels=1,
+        labels=("vertebra",),
+        intensity="window",
+        window=(-200.0, 1000.0),
+    ),
+    samples_per_scan=8,
+    filters=8,
+    batch=2,
+    epochs=6,
+    learning_rate=2e-3,
+    schedule="cosine",
+    options={
+        **_TOPDOWN.options,
+        "empty_at_end": 0.5,
+        "norm": "group",
+        "start_level": 13.0,
+        "level_scale": 7.0,
+        "loss": "dice",
+        "false_positive_weight": (0.1, 0.1),
+        "level_weight": 0.2,
+        "changes": {"crop": 0.5},
+    },
+)
+_SHIPPED = _SMALL.changed(
+    preset="shipped", filters=12, epochs=10, options={**_SMALL.options, "augment": "synth", "changes": {"crop": 0.3}}
+)
+PRESETS = MappingProxyType(
+    {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED}
+)
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Patches round random voxels of vertebrae, with what the traversal has passed as memory.
+
+    Inputs (*patch, 1) intensities; memory (*patch) 1 in vertebrae passed; targets (*patch) 1 in the vertebra that comes
+    next; weights (*patch) nearness of its border in 255 steps; numbers as NUMBERS. A share ``empty_share`` of samples
+    has every vertebra in memory and an empty target; ``empty_at_end`` of them lie at the vertebra passed last.
+    Patches reach beyond the scan as they come; none is moved. With ``balanced``, each vertebra of the scan is taken as
+    often as any other, up to one. ``memory_drop`` of samples remember the neighbour alone.
+    """
+    options, count = settings.options, settings.samples_per_scan
+    found = labelled_stretches(scan, settings.spec)
+    all_of_them = [(stretch, place + 1) for stretch in found for place in range(len(stretch.vertebrae))]
+    rounds = [rng.permutation(len(all_of_them)) for _ in range(-(-count // len(all_of_them)))]
+    chosen = np.concatenate(rounds)[:count] if options["balanced"] else rng.integers(len(all_of_them), size=count)
+    shift = rng.random()  # so that scans of few samples have their share of empty ones between them
+    until = np.floor(options["empty_share"] * np.arange(count + 1) + shift)
+    drawn = []
+    for number, empty in zip(chosen, np.diff(until) > 0, strict=True):
+        stretch, place = all_of_them[number]
+        if empty and rng.random() < options["empty_at_end"]:
+            place = 1 if options["direction"] == "up" else len(stretch.vertebrae)
+        drawn.append(_sample(stretch, place, bool(empty), settings, rng))
+    return drawn
+
+
+def _sample(stretch: Stretch, place: int, empty: bool, settings: Settings, rng: np.random.Generator) -> Sample:
+    patch, options = settings.spec.patch, settings.options
+    voxels = stretch.voxels_of(place)
+    first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
+    forgetful = rng.random() < options["memory_drop"]
+    order = stretch.order.window(first, patch).voxels
+    tissues = None if stretch.tissues is None else stretch.tissues.window(first, patch, OUTSIDE).voxels[..., None]
+    target, weights = np.zeros(patch, np.uint8), np.zeros(patch, np.uint8)
+    share = whole = level = 0.0
+    if not empty:
+        vertebra, near = stretch.vertebrae[place - 1], stretch.weights_near(place)
+        target = (order == place).astype(np.uint8)
+        offset = np.rint(stretch.order.grid.to_index(near.grid.to_mm((0, 0, 0)))).astype(int)
+        weights = near.window(first - offset, patch).voxels
+        share = float(target.sum()) / len(voxels)
+        whole, level = float(vertebra.whole), float(regressed_level(vertebra.name) or 0)
+    return Sample(
+        stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],
+        target,
+        weights,
+        tissues=tissues,
+        memory=memory_of(order, None if empty else place, options["direction"], forgetful),
+        numbers=np.array([share, whole, level], np.float32),
+    )
+
+
+def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]:
+    """Targets by output: mask (b, *patch, 2), its second channel the loss's weights; complete and level (b, 1).
+
+    Where no vertebra is to be found, complete is -1 and level 0: neither is judged. A vertebra is complete when the
+    patch shows 98 % of it and the scan all of it.
+    """
+    from keras import ops
+
+    mask = ops.cast(y, "float32")
+    weights = 1.0 + ops.cast(w, "float32") * (MOST_EXTRA_WEIGHT / STEPS)
+    there = ops.max(ops.reshape(mask, (ops.shape(mask)[0], -1)), axis=1, keepdims=True) > 0
+    share, whole, level = numbers[:, 0:1], numbers[:, 1:2], numbers[:, 2:3]
+    complete = ops.cast(ops.logical_and(share >= COMPLETE_SHARE, whole > 0), "float32")
+    targets = {
+        "mask": ops.stack([mask, weights], axis=-1),
+        "complete": ops.where(there, complete, -1.0),
+        "level": ops.where(there, level, 0.0),
+    }
+    return targets, None
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.instance_fcn import instance_fcn
+
+    options = settings.options
+    return instance_fcn(
+        settings.spec.patch,
+        settings.spec.channels,
+        settings.filters,
+        settings.levels,
+        options["widening"],
+        options["norm"],
+        settings.momentum,
+        options["start_level"],
+        options["level_scale"],
+    )
+
+
+def objective(settings: Settings) -> Objective:
+    """The published loss, or (``loss`` "dice") the same weighted errors as a mean, with soft Dice.
+
+    Where the weight of false positives changes over the epochs, losses of two epochs are not alike, and the best epoch
+    is that of the highest Dice.
+    """
+    from losses_and_metrics import instances as judged
+
+    options = settings.options
+    first, last = options["false_positive_weight"]
+    return Objective(
+        loss={
+            "mask": judged.InstanceLoss(first, last, options["loss"]),
+            "complete": judged.CompletenessCrossentropy(),
+            "level": judged.LevelError(options["level_weight"]),
+        },
+        metrics={
+            "mask": [judged.MaskDice()],
+            "complete": [judged.CompletenessAccuracy()],
+            "level": [judged.LevelDistance()],
+        },
+        watched="val_loss" if first == last else "val_mask_dice",
+        highest_is_best=first != last,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    return Augmentation(
+        spacing_mm=settings.spec.spacing_mm, share_number=0, flip_axis=0, **dict(settings.options["changes"])
+    )
+
+
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """Adds ``instances`` and ``landmarks``, in place of those of an earlier model, vertebra by vertebra."""
+    from learning_functions.running.instance_walk import walk
+
+    return walk(network, settings, image, findings, air, running)
