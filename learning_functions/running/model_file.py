@@ -14,6 +14,7 @@ import h5py
 
 from learning_functions.samples.store import MARK as SAMPLES_MARK
 from learning_functions.spec import Spec
+from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.versions import PACKAGE, versions
@@ -144,7 +145,9 @@ def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
             f"The card of {file_name} does not fit its network: its task is {task}, the network answers "
             f"{', '.join(model.output_names)}."
         )
-    answers = {"detection": (5, len(spec.labels)), "identification": (4, 1)}.get(task)
+    shares = card["settings"].get("options", {}).get("answer") == "classes"
+    levels = NUMBER_OF_LEVELS if shares else 1
+    answers = {"detection": (5, len(spec.labels)), "identification": (4, levels)}.get(task)
     if answers is not None and answers != (len(given), given[-1]):
         raise BrokenFile(
             f"The card of {file_name} does not fit its network: its task is {task}, the network answers {given[1:]}."

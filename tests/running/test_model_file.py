@@ -216,6 +216,7 @@ def test_a_damaged_card_is_told(text: str, told: str, saved: Path) -> None:
         (network(), card(task="identification")),
         (network(patch=(6, 10), channels=8, classes=1), card(spec=SLICES)),  # slices for detection
         (network(patch=(6, 10), channels=8, classes=2), card("identification", SLICES)),
+        (network(patch=(6, 10), channels=8, classes=26), card("identification", SLICES)),  # its card tells of no shares
         (network(patch=(10, 6), channels=8, classes=1), card("identification", SLICES)),  # axes changed over
     ],
 )
