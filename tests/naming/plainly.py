@@ -110,13 +110,13 @@ def every_sequence(
     detections: Detections, statistics: Statistics, levels: range, most: int
 ) -> list[tuple[tuple[int, ...], list[float]]]:
     """Every sequence over some levels with its weight at each size (that of the size's probability included)."""
-    of_all = sizes(statistics)
+    of_all, sure = sizes(statistics), statistics.sureness
     return [
         (
             sequence,
-            [share * weight(sequence, detections, statistics, size, most) for size, share in of_all]
+            [(share * weight(sequence, detections, statistics, size, most)) ** sure for size, share in of_all]
             if any(level != FALSE for level in sequence)
-            else [weight(sequence, detections, statistics, 1.0, most)],  # nobody is there to have a size
+            else [weight(sequence, detections, statistics, 1.0, most) ** sure],  # nobody is there to have a size
         )
         for sequence in product((FALSE, *levels), repeat=len(detections))
         if all(a < b for a, b in pairwise([level for level in sequence if level != FALSE]))

@@ -19,7 +19,7 @@ from utility_functions.anatomy.naming.passes import forward
 from utility_functions.anatomy.naming.routes import neighbours
 from utility_functions.anatomy.naming.statistics import Statistics
 
-STATISTICS = Statistics()
+STATISTICS = Statistics(sureness=0.7)
 SURELY_NOT = -1e3
 
 
@@ -77,7 +77,7 @@ def test_posterior_doubt_and_shifts_are_those_of_all_sequences(first, levels, co
         for i, level in enumerate(sequence):
             posterior[i, level] += sum(each) / total
     np.testing.assert_allclose(naming.posterior, posterior, atol=1e-9)
-    assert naming.log_likelihood == pytest.approx(math.log(total), abs=1e-8)
+    assert naming.log_weight == pytest.approx(math.log(total), abs=1e-8)
     named = {i: LEVELS.index(name) for i, name in enumerate(naming.names) if name}
     kept = [0.0, 0.0, 0.0]
     for sequence, each in everything:

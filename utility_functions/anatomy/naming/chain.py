@@ -28,8 +28,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chain:
-    """All terms are logarithms of densities per mm^3 (places) times those of the evidence; N detections from the top
-    down, A levels, S sizes.
+    """All terms are logarithms of densities per mm^3 (places) times those of the evidence, and times the
+    statistics' sureness; N detections from the top down, A levels, S sizes.
 
     unary: (N, A) of a detection that is a vertebra.   falses: (N + 1,) running sum of detections that are false.
     start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its falses.
@@ -74,17 +74,18 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     grid, weights = _sizes(statistics.size_sd)
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
     most_missed = int(np.clip(np.ceil(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM), LEAST_MISSED, len(LEVELS)))
+    sure = statistics.sureness
     return Chain(
-        unary=both[:, :-1] + np.log1p(-prior)[:, None],
-        falses=np.concatenate([[0.0], np.cumsum(false)]),
-        start=start,
-        end=np.array([log_end(statistics, level) for level in LEVELS]),
-        sizes=weights,
+        unary=sure * (both[:, :-1] + np.log1p(-prior)[:, None]),
+        falses=sure * np.concatenate([[0.0], np.cumsum(false)]),
+        start=sure * start,
+        end=sure * np.array([log_end(statistics, level) for level in LEVELS]),
+        sizes=sure * weights,
         size_grid=grid,
-        turns=_turns(points, statistics),
-        steps=_steps(points, visible, statistics, grid, most_missed),
+        turns=[sure * each for each in _turns(points, statistics)],
+        steps=[sure * each for each in _steps(points, visible, statistics, grid, most_missed)],
         most_missed=most_missed,
-        nothing=float(np.log(nothing)),
+        nothing=sure * float(np.log(nothing)),
     )
 
 

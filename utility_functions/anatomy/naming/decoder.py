@@ -36,7 +36,7 @@ class Naming:
     margin: log-odds of these names, as far as the named ones go, against the likelier of the two shifts.
     doubt: probability that any named one bears another level (being false is not counted).
     alternatives: the next best sequences and the log of their weight over that of the best (0 or below).
-    log_likelihood: of everything that was seen, over all sequences.
+    log_weight: of all sequences together.
     """
 
     names: tuple[str, ...]
@@ -48,7 +48,7 @@ class Naming:
     margin: float
     doubt: float
     alternatives: tuple[tuple[tuple[str, ...], float], ...]
-    log_likelihood: float
+    log_weight: float
 
     @property
     def landmarks(self) -> Landmarks:
@@ -115,7 +115,7 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
         alternatives=tuple(
             (tuple(_names(other)[i] for i in back), other.log_weight - best.log_weight) for other in others
         ),
-        log_likelihood=total,
+        log_weight=total,
     )
 
 

@@ -16,7 +16,7 @@ FALSE = "false"
 """The row of a detection that is no vertebra of its own."""
 ROWS = (*LEVELS, FALSE)
 TOP_EDGES = (0.3, 0.6, 0.85, 0.96)
-SECOND_EDGES = (0.05, 0.08, 0.15, 0.3)
+SECOND_EDGES = (0.05, 0.08, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)
 CELLS = 3 * (len(TOP_EDGES) + 1) * 2 * (len(SECOND_EDGES) + 1)
 REACH_MM = 28.0
 """A pedicle is a body's own within this distance of where it usually lies."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -63,6 +63,8 @@ class Statistics:
     false_rate: share of detections that are no vertebra of their own (strays and doubles).
     volume_mm3: of the region over which false detections scatter.
     outliers: share of distances and bends that follow no rule.
+    sureness: exponent of every sequence's weight. What is seen of neighbours is not independent, so below one it makes
+        posteriors honest; it leaves the best sequence as it is.
     regions, pedicles: likelihoods per level of what detectors tell, where they were fitted.
     """
 
@@ -94,6 +96,7 @@ class Statistics:
     false_rate: float = 0.03
     volume_mm3: float = 2e6
     outliers: float = 0.02
+    sureness: float = 1.0
     regions: Regions | None = None
     pedicles: Pedicles | None = None
 
@@ -113,11 +116,23 @@ class Statistics:
                     raise ValueError(
                         f"Each of {name} has a standard deviation above 0. Received: {mean, *sds} for {key}."
                     )
+        if not 0 < self.sureness <= 1:
+            raise ValueError(f"Sureness is an exponent above 0, up to 1. Received: {self.sureness}.")
         if not (0 < self.false_rate < 1 and 0 <= self.outliers < 1 and self.volume_mm3 > 0 and self.size_sd >= 0):
             raise ValueError(
                 "False rate and outliers are shares, volume is above 0, and the spread of sizes not below. "
                 f"Received: {self.false_rate}, {self.outliers}, {self.volume_mm3}, {self.size_sd}."
             )
+
+    def loosened(self, steps: float, turns: float) -> Statistics:
+        """These statistics with the deviations of distances and of directions so many times as wide: residuals of one
+        patient hang together, and taken as independent they would outvote all other evidence."""
+        return replace(
+            self,
+            steps_mm={step: (mean, sd * steps) for step, (mean, sd) in self.steps_mm.items()},
+            bends={level: (mean, sd * turns, across * turns) for level, (mean, sd, across) in self.bends.items()},
+            leans={level: (mean, sd * turns, across * turns) for level, (mean, sd, across) in self.leans.items()},
+        )
 
     def to_json(self) -> str:
         """All of it as text for a model's card; `from_json` gives it back equal."""
