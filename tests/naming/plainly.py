@@ -57,8 +57,7 @@ def angle_density(table: tuple[float, ...], sagittal: float, coronal: float, rat
 
 def sizes(statistics: Statistics) -> list[tuple[float, float]]:
     """Factors of the patient's size with their probabilities."""
-    deviations = [-2, -1, 0, 1, 2]
-    weights = [math.exp(-0.5 * d * d) for d in deviations]
+    deviations, weights = [-math.sqrt(3), 0.0, math.sqrt(3)], [1.0, 4.0, 1.0]
     return [(math.exp(statistics.size_sd * d), w / sum(weights)) for d, w in zip(deviations, weights, strict=True)]
 
 

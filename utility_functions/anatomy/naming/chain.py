@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.routes import log_end, route_table
 from utility_functions.anatomy.naming.statistics import Statistics
 
-SIZES = 5
-"""Sizes of the patient that are weighed against each other, from 2 SD below the mean to 2 SD above."""
+SIZES = ((-np.sqrt(3.0), 1 / 6), (0.0, 2 / 3), (np.sqrt(3.0), 1 / 6))
+"""Sizes of the patient that are weighed against each other, in SD from the mean, and their weights (Gauss-Hermite)."""
 FARTHEST_MM = 200.0
 """Distances that follow no rule lie anywhere up to here."""
 LEAST_MISSED, SHORTEST_STEP_MM = 3, 12.0
@@ -49,6 +50,16 @@ class Chain:
     most_missed: int
     nothing: float
 
+    @cached_property
+    def turn_weights(self) -> list[Array]:
+        """Exponentials of ``turns``."""
+        return [np.exp(each) for each in self.turns]
+
+    @cached_property
+    def step_weights(self) -> list[Array]:
+        """Exponentials of ``steps``."""
+        return [np.exp(each) for each in self.steps]
+
     def between(self, i: int) -> Array:
         """Sum of the falses between detection i and each later one (later ones,)."""
         return self.falses[i + 1 : -1] - self.falses[i + 1]
@@ -73,7 +84,7 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
         start = np.log(np.array([statistics.starts[level] for level in LEVELS])) - volume
     grid, weights = _sizes(statistics.size_sd)
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    most_missed = int(np.clip(np.ceil(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM), LEAST_MISSED, len(LEVELS)))
+    most_missed = int(np.clip(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM, LEAST_MISSED, len(LEVELS)))
     sure = statistics.sureness
     return Chain(
         unary=sure * (both[:, :-1] + np.log1p(-prior)[:, None]),
@@ -93,9 +104,8 @@ def _sizes(spread: float) -> tuple[Array, Array]:
     """Logarithms of the sizes, and of their probabilities."""
     if spread == 0:
         return np.zeros(1), np.zeros(1)
-    deviations = np.linspace(-2, 2, SIZES)
-    weights = np.exp(-0.5 * deviations**2)
-    return spread * deviations, np.log(weights / weights.sum())
+    deviations, weights = np.array(SIZES).T
+    return spread * deviations, np.log(weights)
 
 
 def _steps(points: Array, visible: Array, statistics: Statistics, grid: Array, most_missed: int) -> list[Array]:

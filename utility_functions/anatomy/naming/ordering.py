@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 UPRIGHT_MM = 30.0
 """How far the world's up counts among the spread of the points, so that two points side by side have an order."""
 DEGREE = 3
-ROUNDS = 4
+ROUNDS = 3
 TOLERANCE_MM = 12.0
 """Distances from the curve beyond this count less and less."""
 
@@ -40,15 +41,15 @@ def _places_on_curve(points: NDArray[np.float64], place: NDArray[np.float64], de
     t = (place - place.min()) / span * 2 - 1
     powers = np.vander(t, degree + 1)
     weights = np.ones(len(points))
-    for _ in range(5):
+    for _ in range(4):
         root = np.sqrt(weights)[:, None]
         coefficients = np.linalg.lstsq(powers * root, points * root, rcond=None)[0]
         apart = np.linalg.norm(points - powers @ coefficients, axis=1)
         weights = 1 / (1 + (apart / TOLERANCE_MM) ** 2) ** 2
-    fine = np.linspace(-1.1, 1.1, 441)
+    fine = np.linspace(-1.1, 1.1, 133)
     curve = np.vander(fine, degree + 1) @ coefficients
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
-    nearest = np.linalg.norm(points[:, None] - curve[None], axis=-1).argmin(axis=1)
+    nearest = cdist(points, curve).argmin(axis=1)
     tangent = np.gradient(curve, axis=0)[nearest]
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     return length[nearest] + ((points - curve[nearest]) * tangent).sum(axis=1)

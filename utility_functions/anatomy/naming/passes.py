@@ -30,17 +30,19 @@ def forward(chain: Chain, unary: Array) -> tuple[list[Array], Array]:
         for i in range(count):
             own = unary[:, i].T[:, :, None]  # (A, masks, 1)
             sums[i][:, 0] = chain.falses[i] + chain.start[:, None, None] + own + chain.sizes
-            whole.append(log_sum(sums[i] + (chain.end + chain.after(i))[:, None, None, None], axis=(0, 1, 3)))
+            top = _finite(sums[i].max(axis=1, keepdims=True))
+            shares = np.exp(sums[i] - top)
+            begun = np.log(shares.sum(axis=1)) + top[:, 0]  # (A, masks, S)
+            whole.append(log_sum(begun + (chain.end + chain.after(i))[:, None, None], axis=(0, 2)))
             later = count - i - 1
             if not later:
                 continue
-            top = _finite(sums[i].max(axis=1, keepdims=True))
-            shares = np.exp(sums[i] - top).reshape(levels, i + 1, -1)
-            turned = np.log(np.matmul(np.exp(chain.turns[i]), shares)).reshape(levels, later, masks, sizes) + top
+            turned = np.log(np.matmul(chain.turn_weights[i], shares.reshape(levels, i + 1, -1)))
+            turned = turned.reshape(levels, later, masks, sizes) + top
             top = _finite(turned.max(axis=0))
             shares = np.exp(turned - top)
             stepped = np.zeros_like(shares)
-            for down, step in enumerate(np.exp(chain.steps[i]), start=1):
+            for down, step in enumerate(chain.step_weights[i], start=1):
                 stepped[down:] += shares[:-down] * step[:-down, :, None]
             arrived = np.log(stepped) + top + chain.between(i)[:, None, None] + unary[:, i + 1 :].T[..., None]
             for k in range(later):
@@ -61,11 +63,11 @@ def backward(chain: Chain) -> list[Array]:
                 continue
             top = _finite(coming.max(axis=0))
             shares, stepped = np.exp(coming - top), np.zeros_like(coming)
-            for down, step in enumerate(np.exp(chain.steps[i]), start=1):
+            for down, step in enumerate(chain.step_weights[i], start=1):
                 stepped[:-down] += shares[down:] * step[:-down]
             going = np.log(stepped) + top  # (A, later, S)
             top = _finite(going.max(axis=1, keepdims=True))
-            turned = np.matmul(np.exp(chain.turns[i]).swapaxes(1, 2), np.exp(going - top))
+            turned = np.matmul(chain.turn_weights[i].swapaxes(1, 2), np.exp(going - top))
             rests[i] = np.logaddexp(ending, np.log(turned) + top)
     return rests
 

@@ -153,7 +153,7 @@ class Statistics:
             for name, kind in (("regions", Regions), ("pedicles", Pedicles)):
                 plain[name] = None if plain.get(name) is None else kind.from_plain(plain[name])
             return cls(**plain)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"This text holds no statistics of naming. Received: {text[:80]!r}.") from error
 
 
