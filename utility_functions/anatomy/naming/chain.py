@@ -37,6 +37,7 @@ class Chain:
     turns: per detection i (A, later ones, 1 + earlier ones): the bend at i between an earlier and a later one;
         where none is earlier (first place), the lean of the step.
     steps: per detection i (places down, A, later ones, S): the step from level a at i to the level so far down + 1.
+    step_weights: their exponentials.
     """
 
     unary: Array
@@ -47,6 +48,7 @@ class Chain:
     size_grid: Array
     turns: list[Array]
     steps: list[Array]
+    step_weights: list[Array]
     most_missed: int
     nothing: float
 
@@ -54,11 +56,6 @@ class Chain:
     def turn_weights(self) -> list[Array]:
         """Exponentials of ``turns``."""
         return [np.exp(each) for each in self.turns]
-
-    @cached_property
-    def step_weights(self) -> list[Array]:
-        """Exponentials of ``steps``."""
-        return [np.exp(each) for each in self.steps]
 
     def between(self, i: int) -> Array:
         """Sum of the falses between detection i and each later one (later ones,)."""
@@ -86,6 +83,7 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
     most_missed = int(np.clip(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM, LEAST_MISSED, len(LEVELS)))
     sure = statistics.sureness
+    steps, step_weights = _steps(points, visible, statistics, grid, most_missed)
     return Chain(
         unary=sure * (both[:, :-1] + np.log1p(-prior)[:, None]),
         falses=sure * np.concatenate([[0.0], np.cumsum(false)]),
@@ -94,7 +92,8 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
         sizes=sure * weights,
         size_grid=grid,
         turns=[sure * each for each in _turns(points, statistics)],
-        steps=[sure * each for each in _steps(points, visible, statistics, grid, most_missed)],
+        steps=steps,
+        step_weights=step_weights,
         most_missed=most_missed,
         nothing=sure * float(np.log(nothing)),
     )
@@ -108,7 +107,10 @@ def _sizes(spread: float) -> tuple[Array, Array]:
     return spread * deviations, np.log(weights)
 
 
-def _steps(points: Array, visible: Array, statistics: Statistics, grid: Array, most_missed: int) -> list[Array]:
+def _steps(
+    points: Array, visible: Array, statistics: Statistics, grid: Array, most_missed: int
+) -> tuple[list[Array], list[Array]]:
+    """Logarithms and weights of all steps, by the detection they leave."""
     table = route_table(statistics, most_missed)
     count = len(points)
     upper, lower = np.triu_indices(count, 1)
@@ -121,11 +123,15 @@ def _steps(points: Array, visible: Array, statistics: Statistics, grid: Array, m
     density += statistics.outliers / FARTHEST_MM
     density *= np.exp(table.log_probability)[:, None, None] / apart[:, None] ** 2
     places = int(table.down.max()) if len(table.down) else 0
-    banded = np.full((places, len(LEVELS), len(apart), len(grid)), -np.inf)
+    shape = (places, len(LEVELS), len(apart), len(grid))
+    steps, weights = np.full(shape, -np.inf), np.zeros(shape)
     if len(apart):
-        banded[table.down - 1, table.upper] = np.log(np.add.reduceat(density, table.first, axis=0))
+        joined = statistics.sureness * np.log(np.add.reduceat(density, table.first, axis=0))
+        steps[table.down - 1, table.upper] = joined
+        weights[table.down - 1, table.upper] = np.exp(joined)
     borders = np.cumsum([0, *range(count - 1, -1, -1)])
-    return [banded[:, :, borders[i] : borders[i + 1]] for i in range(count)]
+    parts = [slice(borders[i], borders[i + 1]) for i in range(count)]
+    return [steps[:, :, part] for part in parts], [weights[:, :, part] for part in parts]
 
 
 def _turns(points: Array, statistics: Statistics) -> list[Array]:

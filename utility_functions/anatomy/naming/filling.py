@@ -26,11 +26,7 @@ def likeliest_route(
         density = (1 - statistics.outliers) * np.exp(-0.5 * away**2 / variance) / np.sqrt(2 * np.pi * variance)
         return route.log_probability + float(np.log(density + 1e-12))
 
-    ways = [
-        route
-        for route in route_table(statistics, most_missed).routes
-        if route.levels[0] == upper and route.levels[-1] == lower
-    ]
+    ways = route_table(statistics, most_missed).between.get((upper, lower))
     if not ways:
         raise ValueError(f"No way leads down from one level to the other. Received: {upper} to {lower}.")
     return max(ways, key=weight)

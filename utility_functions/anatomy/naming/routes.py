@@ -80,7 +80,8 @@ class RouteTable:
     """All routes of some statistics as arrays, sorted by (level, places down), so that they add up by slices.
 
     upper, down: per group of routes that join the same two levels, the upper one's place and how far down it goes.
-    first: where each group begins.  log_probability, mean_mm, variance_mm2: per route.
+    first: where each group begins.  between: the routes by the levels they join.
+    log_probability, mean_mm, variance_mm2: per route.
     """
 
     def __init__(self, statistics: Statistics, most_missed: int) -> None:
@@ -96,6 +97,9 @@ class RouteTable:
         self.upper: NDArray[np.int_] = keys[self.first, 0]
         self.down: NDArray[np.int_] = keys[self.first, 1]
         self.routes = tuple(entry[2] for entry in keyed)
+        self.between: dict[tuple[str, str], list[Route]] = {}
+        for route in self.routes:
+            self.between.setdefault((route.levels[0], route.levels[-1]), []).append(route)
         self.log_probability = np.array([route.log_probability for route in self.routes])
         self.mean_mm = np.array([route.mean_mm for route in self.routes])
         self.variance_mm2 = np.array([route.variance_mm2 for route in self.routes])
