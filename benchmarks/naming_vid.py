@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks naming_vid", description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only every so manieth scan")
     parser.add_argument("--tuning", type=int, default=150, help="scans per fold on which is chosen")
-    parser.add_argument("--pedicles", action="store_true", help="the row with pedicles too")
+    parser.add_argument("--pedicles", action="store_true", help="with what pedicles tell")
     options = parser.parse_args(argv)
     try:
         scans = examples(real_folder() / "vid", options.every)
@@ -184,7 +184,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     fold = rng.integers(0, FOLDS, patient.max() + 1)[patient]
     print(f"{len(scans)} scans of {patient.max() + 1} patients at most, {FOLDS} folds", flush=True)
     rows = [REFERENCE]
-    for title, weights in [("regions, distances", (0.0,)), ("and pedicles", (0.0, *PEDICLES))][: 1 + options.pedicles]:
+    choices = {"regions, distances": (0.0,), "and pedicles": (0.0, *PEDICLES)}
+    for title, weights in list(choices.items())[options.pedicles :][:1]:
         results, warned = [], []
         for held_out in range(FOLDS):
             others = rng.permutation(np.flatnonzero(fold != held_out))
