@@ -1,0 +1,84 @@
+"""Naming of 30 detections: the decoder within its milliseconds, and against plain loops over the same model."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.best import best_sequences
+from utility_functions.anatomy.naming.chain import Chain, chain_of
+from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.statistics import Statistics
+
+CEILING_MS = 20.0
+FLOOR = 20
+REPEATS, LOOPED = 9, 8
+
+
+def by_loops(chain: Chain) -> float:
+    """Log-weight of the best sequence, the same recursion in plain loops."""
+    count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
+    best = chain.falses[-1] + chain.nothing
+    ending: dict[tuple[int, int, int, int], float] = {}
+    for i in range(count):
+        for level in range(levels):
+            for size in range(sizes):
+                begun = chain.falses[i] + chain.start[level] + chain.unary[i, level] + chain.sizes[size]
+                ending[-1, i, level, size] = begun
+                for before in range(-1, i):
+                    here = ending.get((before, i, level, size), -np.inf)
+                    best = max(best, here + chain.end[level] + chain.after(i))
+                    if here == -np.inf:
+                        continue
+                    for k in range(i + 1, count):
+                        turned = here + chain.turns[i][level, k - i - 1, before + 1] + chain.between(i)[k - i - 1]
+                        for down in range(min(len(chain.steps[i]), levels - 1 - level)):
+                            lower = level + down + 1
+                            step = chain.steps[i][down, level, k - i - 1, size] + chain.unary[k, lower]
+                            key = (i, k, lower, size)
+                            ending[key] = max(ending.get(key, -np.inf), turned + step)
+    return float(best)
+
+
+def detections(count: int) -> Detections:
+    """A whole spine 25 mm apart, some doubled, with doubtful evidence."""
+    rng = np.random.default_rng(1)
+    points = np.array([0.0, 0.0, -25.0]) * np.arange(count)[:, None] + rng.normal(size=(count, 3)) * 3
+    points[count // 2] = points[count // 2 - 1] + 2.0
+    evidence = rng.normal(size=(count, len(LEVELS)))
+    evidence[np.arange(count), np.minimum(np.arange(count), len(LEVELS) - 1)] += 2
+    return Detections(points, evidence, np.zeros(count))
+
+
+def main() -> None:
+    statistics = Statistics()
+    many, few = detections(30), chain_of(detections(LOOPED), statistics)
+    decode(many, statistics)
+    times: dict[str, list[float]] = {"decode": [], "loops": [], "arrays": []}
+    for repeat in range(REPEATS):
+        started = time.perf_counter()
+        decode(many, statistics)
+        times["decode"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        found = best_sequences(few)[0].log_weight
+        times["arrays"].append(time.perf_counter() - started)
+        if repeat < 3:
+            started = time.perf_counter()
+            plain = by_loops(few)
+            times["loops"].append(time.perf_counter() - started)
+    whole, loops, arrays = (float(np.median(times[name])) for name in ("decode", "loops", "arrays"))
+    print(
+        f"naming, 30 detections: {1e3 * whole:.1f} ms with posteriors and margins (at most {CEILING_MS:.0f} ms asked, "
+        f"ratio {1e3 * whole / CEILING_MS:.2f})"
+    )
+    print(
+        f"naming, {LOOPED} detections, best sequence: {1e3 * arrays:.2f} ms by arrays, {1e3 * loops:.0f} ms by loops, "
+        f"{loops / arrays:.0f}x (floor {FLOOR}x), equal: {bool(np.isclose(found, plain))}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The decoder against all sequences one by one: best, next best, posterior and shifts are equal."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.naming.plainly import FALSE, every_sequence
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.best import best_sequences
+from utility_functions.anatomy.naming.chain import chain_of
+from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.passes import forward
+from utility_functions.anatomy.naming.routes import neighbours
+from utility_functions.anatomy.naming.statistics import Statistics
+
+STATISTICS = Statistics(sureness=0.7)
+SURELY_NOT = -1e3
+
+
+def detections_at(first: int, levels: int, count: int, seed: int) -> Detections:
+    """Bodies about 28 mm apart with random evidence for a few levels, none for the others; some are cut."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(size=(count, 3)) * (3, 5, 9) + (0, 2, -28)
+    steps[rng.random(count) < 0.2] *= 2
+    evidence = np.full((count, len(LEVELS)), SURELY_NOT)
+    evidence[:, first : first + levels] = rng.normal(size=(count, levels)) * 2
+    visible = np.where(rng.random(count) < 0.2, 0.6, 1.0)
+    prior = rng.uniform(0.01, 0.4, count) if seed % 2 else None
+    return Detections(np.cumsum(steps, axis=0), evidence, rng.normal(size=count), prior, visible)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    first=st.sampled_from([0, 5, 16, 17, 18, 20, 22]),
+    levels=st.integers(2, 5),
+    count=st.integers(1, 4),
+    seed=st.integers(0, 10_000),
+)
+def test_best_sequences_and_sums_are_those_of_all_sequences(first, levels, count, seed) -> None:
+    detections = detections_at(first, min(levels, len(LEVELS) - first), count, seed)
+    chain = chain_of(detections, STATISTICS)
+    everything = every_sequence(
+        detections, STATISTICS, range(first, min(first + levels, len(LEVELS))), chain.most_missed
+    )
+    by_weight = sorted(((max(each), levels) for levels, each in everything), reverse=True)
+    found = best_sequences(chain, 5)
+    for (expected, _), sequence in zip(by_weight, found, strict=False):
+        assert sequence.log_weight == pytest.approx(math.log(expected), abs=1e-8)
+    assert len({sequence.levels for sequence in found}) == len(found)
+    assert found[0].levels == by_weight[0][1] or by_weight[0][0] < by_weight[1][0] * (1 + 1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    first=st.sampled_from([0, 5, 16, 17, 18, 20, 22]),
+    levels=st.integers(2, 5),
+    count=st.integers(1, 4),
+    seed=st.integers(0, 10_000),
+)
+def test_posterior_doubt_and_shifts_are_those_of_all_sequences(first, levels, count, seed) -> None:
+    detections = detections_at(first, min(levels, len(LEVELS) - first), count, seed)
+    naming = decode(detections, STATISTICS)
+    order = np.argsort(-detections.points_mm[:, 2])
+    if not np.array_equal(order, np.arange(count)):
+        return  # the plain way takes them as they stand
+    most = chain_of(detections, STATISTICS).most_missed
+    everything = every_sequence(detections, STATISTICS, range(first, min(first + levels, len(LEVELS))), most)
+    total = sum(sum(each) for _, each in everything)
+    posterior = np.zeros((count, len(LEVELS) + 1))
+    for sequence, each in everything:
+        for i, level in enumerate(sequence):
+            posterior[i, level] += sum(each) / total
+    np.testing.assert_allclose(naming.posterior, posterior, atol=1e-9)
+    assert naming.log_weight == pytest.approx(math.log(total), abs=1e-8)
+    named = {i: LEVELS.index(name) for i, name in enumerate(naming.names) if name}
+    kept = [0.0, 0.0, 0.0]
+    for sequence, each in everything:
+        for way, allowed in enumerate(([(level,) for level in range(len(LEVELS))], *neighbours())):
+            agrees = all(sequence[i] in (FALSE, *allowed[level]) for i, level in named.items())
+            if agrees and (way == 0 or any(level != FALSE for level in sequence)):
+                kept[way] += sum(each) / total
+    assert naming.doubt == pytest.approx(1 - kept[0], abs=1e-9)
+    assert naming.shifted == pytest.approx(tuple(kept[1:]) if named else (0.0, 0.0), abs=1e-9)
+
+
+def test_masked_sums_come_out_the_same_together_as_alone() -> None:
+    chain = chain_of(detections_at(16, 5, 4, 3), STATISTICS)
+    masks = np.zeros((2, *chain.unary.shape))
+    masks[1, :, 17] = -np.inf
+    together = forward(chain, chain.unary + masks)[1]
+    alone = [forward(chain, chain.unary[None] + mask)[1][0] for mask in masks]
+    np.testing.assert_allclose(together, alone)
+    assert together[1] < together[0]
+
+
+def test_the_best_of_thirty_is_first_and_the_others_follow_in_order() -> None:
+    detections = detections_at(0, len(LEVELS), 30, 7)
+    weights = [sequence.log_weight for sequence in best_sequences(chain_of(detections, STATISTICS), 20)]
+    assert len(weights) == 20
+    assert weights == sorted(weights, reverse=True)

@@ -1,0 +1,149 @@
+"""The names of detections: the best sequence of levels, how sure it is, and what else it could be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.best import Sequence, best_sequences
+from utility_functions.anatomy.naming.chain import Chain, chain_of
+from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.filling import all_levels, filled_in, likeliest_route
+from utility_functions.anatomy.naming.ordering import along_the_spine
+from utility_functions.anatomy.naming.passes import backward, forward, log_sum
+from utility_functions.anatomy.naming.routes import neighbours
+from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
+from utility_functions.geometry.landmarks import Landmarks
+
+WARNING_FROM = 0.1
+"""A scan is warned of where its names may be wrong with at least this probability."""
+
+
+@dataclass(frozen=True, eq=False)
+class Naming:
+    """What N detections are, in the order in which they were given.
+
+    names: the level of each, "" for a false detection.
+    posterior: (N, levels + 1) probability of each level of anatomy.labels.LEVELS, and of being false (last column).
+    found: the named ones as landmarks from the top down; scores: posterior of the name.
+    filled: levels missed between them, put where they usually lie; score 0.
+    variants: those the sequence has, by the names of `statistics.VARIANTS`.
+    shifted: probabilities that every named one is really one level up, and one level down.
+    margin: log-odds of these names, as far as the named ones go, against the likelier of the two shifts.
+    doubt: probability that any named one bears another level (being false is not counted).
+    alternatives: the next best sequences and the log of their weight over that of the best (0 or below).
+    log_weight: of all sequences together.
+    """
+
+    names: tuple[str, ...]
+    posterior: NDArray[np.float64]
+    found: Landmarks
+    filled: Landmarks
+    variants: tuple[str, ...]
+    shifted: tuple[float, float]
+    margin: float
+    doubt: float
+    alternatives: tuple[tuple[tuple[str, ...], float], ...]
+    log_weight: float
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """Found and filled in, from the top down; score 0 marks the filled."""
+        return all_levels(self.found, self.filled)
+
+    @property
+    def false(self) -> tuple[int, ...]:
+        """Indices of the detections that are no vertebra of their own."""
+        return tuple(i for i, name in enumerate(self.names) if not name)
+
+    def warning(self, threshold: float = WARNING_FROM) -> str | None:
+        """One plain sentence where the names may be wrong, else None."""
+        if not len(self.found) or self.doubt < threshold:
+            return None
+        if sum(self.shifted) >= self.doubt / 2:
+            way = "upwards" if self.shifted[0] > self.shifted[1] else "downwards"
+            return f"Levels may be shifted by one: {100 * sum(self.shifted):.0f} % (rather {way})."
+        return f"Some levels may be wrong: {100 * self.doubt:.0f} %."
+
+
+def decode(detections: Detections, statistics: Statistics, alternatives: int = 0) -> Naming:
+    """Names detections by the best sequence of {level, false} over them in their order along the spine; exact.
+
+    A sequence descends through the levels; between two named ones levels may be missed, at a price, and spines may
+    have T13, no T12, L6 or no L5. Its weight is the product of evidence, distances and bends, given `statistics`, and
+    is the greatest of all sequences and sizes of the patient. Posteriors sum over all of them.
+    """
+    if not len(detections):
+        nobody, none = Landmarks.empty(), np.zeros((0, len(LEVELS) + 1))
+        return Naming((), none, nobody, nobody, (), (0.0, 0.0), np.inf, 0.0, (), 0.0)
+    order = along_the_spine(detections.points_mm)
+    sorted_ones = detections.at(order)
+    chain = chain_of(sorted_ones, statistics)
+    best, *others = best_sequences(chain, 1 + alternatives)
+    posterior, kept, up, down, total = _sums(chain, best)
+    back = np.argsort(order)
+    names = _names(best)
+    places = [i for i, name in enumerate(names) if name]
+    found = Landmarks(
+        tuple(names[i] for i in places),
+        sorted_ones.points_mm[places],
+        np.array([posterior[i, best.levels[i]] for i in places]).clip(0, 1),
+    )
+    size = float(chain.size_grid[best.size])
+    routes = [
+        likeliest_route(statistics, upper, lower, float(np.linalg.norm(q - p)), size, chain.most_missed)
+        for (upper, p), (lower, q) in pairwise(found)
+    ]
+    steps = {step for route in routes for step in pairwise(route.levels)}
+    with np.errstate(divide="ignore"):
+        margin = float(np.log(kept) - np.log(max(up, down))) if max(up, down) > 0 else np.inf
+    return Naming(
+        names=tuple(names[i] for i in back),
+        posterior=posterior[back],
+        found=found,
+        filled=filled_in(found, routes, statistics),
+        variants=tuple(
+            name for name, step in VARIANTS.items() if step in steps or (step[1] in ("T13", "L6") and step[1] in names)
+        ),
+        shifted=(up, down),
+        margin=margin,
+        doubt=max(0.0, 1.0 - kept),
+        alternatives=tuple(
+            (tuple(_names(other)[i] for i in back), other.log_weight - best.log_weight) for other in others
+        ),
+        log_weight=total,
+    )
+
+
+def _names(sequence: Sequence) -> list[str]:
+    return [LEVELS[level] if level >= 0 else "" for level in sequence.levels]
+
+
+def _sums(chain: Chain, best: Sequence) -> tuple[NDArray[np.float64], float, float, float, float]:
+    """Posterior (N, levels + 1); probabilities that no named one bears another level, that all are one level up, and
+    one down; and the log of the sum of all sequences."""
+    ups, downs = neighbours()
+    masks = np.zeros((4, *chain.unary.shape))
+    for i, level in enumerate(best.levels):
+        for mask, allowed in ((1, (level,)), (2, ups[level]), (3, downs[level])):
+            if level >= 0:
+                masks[mask, i] = -np.inf
+                masks[mask, i, list(allowed)] = 0.0
+    sums, whole = forward(chain, chain.unary + masks)
+    rests = backward(chain)
+    total = float(whole[0])
+    posterior = np.array(
+        [np.exp(log_sum(sums[i][:, :, 0] + rests[i], axis=(1, 2)) - total) for i in range(len(best.levels))]
+    )
+    nothing = np.exp(chain.falses[-1] + chain.nothing - total)
+    kept, up, down = (float(np.exp(value - total)) for value in whole[1:])
+    if any(level >= 0 for level in best.levels):  # without any name nothing is shifted
+        up, down = (max(0.0, share - float(nothing)) for share in (up, down))
+    else:
+        up = down = 0.0
+    false = np.clip(1 - posterior.sum(axis=1, keepdims=True), 0.0, 1.0)
+    return np.concatenate([posterior, false], axis=1), min(kept, 1.0), up, down, total

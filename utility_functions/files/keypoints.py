@@ -1,0 +1,64 @@
+"""VID keypoints (Buergin et al. 2023) whole: bodies with their names or probabilities, and pedicles."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.frames import swap_lps_ras
+from utility_functions.files.landmark_points import named
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """Of one scan, in RAS+ mm.
+
+    bodies_mm: (N, 3).  names: N levels, "" where the file names none.
+    probabilities: (N, 3) of cervical, thoracic and lumbar; NaN where the file tells none.
+    left_mm, right_mm: (any number, 3), pedicles; which body they belong to is not told.
+    """
+
+    bodies_mm: NDArray[np.float64]
+    names: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    left_mm: NDArray[np.float64]
+    right_mm: NDArray[np.float64]
+
+
+def read_keypoints(path: Path) -> Keypoints:
+    """The keypoints of a VID file; its positions are LPS mm. Raises: BrokenFile."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BrokenFile(f"{path}: is not a JSON file.") from error
+    if not isinstance(entries, list):
+        raise BrokenFile(f"{path}: is no list of keypoints.")
+    places: dict[str, list[NDArray[np.float64]]] = {"body": [], "left": [], "right": []}
+    names: list[str] = []
+    probabilities: list[NDArray[np.float64]] = []
+    for entry in entries:
+        try:
+            kind, place = entry["type"], _numbers(entry["coordinates"]["world_space"])
+            places[kind["keypoint_type"]].append(swap_lps_ras(place))
+            if kind["keypoint_type"] == "body":
+                names.append(named(path, kind["spine_level"]) if "spine_level" in kind else "")
+                told = kind.get("spine_segment_probabilities")
+                probabilities.append(np.full(3, np.nan) if told is None else _numbers(told))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BrokenFile(f"{path}: holds a keypoint that is none ({json.dumps(entry)[:80]}).") from error
+    bodies, left, right = (np.array(places[kind], float).reshape(-1, 3) for kind in ("body", "left", "right"))
+    return Keypoints(bodies, tuple(names), np.array(probabilities, float).reshape(-1, 3), left, right)
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """Three finite numbers. Raises: ValueError, TypeError."""
+    numbers = np.array(values, float)
+    if numbers.shape != (3,) or not np.isfinite(numbers).all():
+        raise ValueError(f"Three finite numbers are needed. Received: {values!r}.")
+    return numbers
