@@ -95,7 +95,7 @@ _SHIPPED = _SMALL.changed(
     preset="shipped",
     samples_per_scan=16,
     filters=12,
-    epochs=5,
+    epochs=4,
     learning_rate=2e-3,
     options={**_SMALL.options, "augment": "synth", "answer": "classes"},
 )
