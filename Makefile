@@ -44,9 +44,9 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	$(call samples,identification,validation,60,1002)
 	$(call samples,identification,training,$(IDENTIFICATION_SCANS),1001)
 	$(call heading,2 of 4: training detection)
-	$(RUN) train.py $(MODELS)/detection_training.h5 $(MODELS)/detection_validation.h5 $(MODELS)/detection.h5 --resume
+	$(RUN) train.py $(call of,detection,$(DETECTION_SCANS)) --resume
 	$(call heading,3 of 4: training identification)
-	$(RUN) train.py $(MODELS)/identification_training.h5 $(MODELS)/identification_validation.h5 $(MODELS)/identification.h5 --resume
+	$(RUN) train.py $(call of,identification,$(IDENTIFICATION_SCANS)) --resume
 	$(call heading,4 of 4: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(MODELS)/detection.h5 $(MODELS)/identification.h5 --output $(MODELS)/results
 
@@ -73,7 +73,8 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 # ---------------------------------------------------------------------------------------------------------------------
 
 # Task, split, scans and seed; files that are there are kept, so that an interrupted run goes on.
-samples = @[ -e $(MODELS)/$(1)_$(2).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2).h5 --preset shipped --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2).h5; exit 2; }
+samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset shipped --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
+of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1).h5
 
 heading = @printf '\n== %s ==\n' "$(1)"
 

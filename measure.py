@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         "--partial",
         choices=("keep", "flag", "drop"),
         default="flag",
-        help="vertebrae cut by the border (default: flag)",
+        help="of an instances model, vertebrae cut by the border (default: flag)",
     )
     found.add_argument("--skip-existing", action="store_true", help="go on: scans finished before are not run again")
     found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")

@@ -11,26 +11,33 @@ from typing import Any
 
 from learning_functions.task import Running
 from utility_functions.files.cases import Case
-from utility_functions.files.marks import GENERATOR
+from utility_functions.files.marks import GENERATOR, MARKED_ENDINGS
 from utility_functions.files.plain_records import from_plain, to_plain
 from utility_functions.files.writing import write_text
 from utility_functions.reporting.results import ModelRecord, ScanRow
+from utility_functions.reporting.versions import PACKAGE, versions
 
 log = logging.getLogger(__name__)
 
 RECORD_ENDING = "_findings.json"
 """What the record of a scan ends in, after its id; it is written last of all its files, so it marks them as whole."""
+TRAIL_DRAWN = "_trail.png"
 FORMAT = 1
 
 Conditions = dict[str, Any]
 
 
 def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions:
-    """What decides on results: the models by their hash, and how they are run, but for the memory used."""
+    """What decides on results: the models by their hash, how they are run, but for the memory used, and the program."""
     by_hash = {model.sha256: str(model.path) for model in models}
     return {
         "models": dict(sorted(by_hash.items())),
-        "options": {"windows": running.windows, "votes": running.votes, "partial": running.partial},
+        "options": {
+            "windows": running.windows,
+            "votes": running.votes,
+            "partial": running.partial,
+            "program": versions()[PACKAGE],
+        },
     }
 
 
@@ -52,8 +59,9 @@ def write_record(row: ScanRow, case: Case, conditions: Conditions, files: Sequen
 
 
 def forget(case: Case, folder: Path) -> None:
-    """Take the mark away before the files of a scan are written anew."""
-    (folder / f"{case.case_id}{RECORD_ENDING}").unlink(missing_ok=True)
+    """Take the mark, and whatever else was found of a scan before, away before its files are written anew."""
+    for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN):
+        (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
 
 
 def finished_row(case: Case, conditions: Conditions, folder: Path) -> ScanRow | None:
@@ -101,8 +109,15 @@ def _inputs(case: Case) -> list[list[Any]]:
         return [[repr(case.phantom)]]
     found: list[list[Any]] = [[case.label_code]]
     for path in filter(None, (case.image_path, case.landmarks_path, case.label_map_path)):
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        for file in sorted(path.iterdir() if path.is_dir() else _with_voxels(path)):
             if file.is_file():
                 known = file.stat()
                 found.append([file.name, known.st_size, known.st_mtime_ns])
     return found
+
+
+def _with_voxels(path: Path) -> list[Path]:
+    """A file and, where it is a mere header, the files of its name that may hold its voxels."""
+    if path.suffix.lower() not in (".mhd", ".nhdr"):
+        return [path]
+    return [file for file in path.parent.iterdir() if file.name.split(".")[0] == path.name.split(".")[0]]

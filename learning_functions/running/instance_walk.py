@@ -23,6 +23,7 @@ USUAL_STEP_MM = 25.0
 SMALLEST_PIECE_MM3 = 500.0
 """Smaller pieces of detection are no place to look at."""
 NOTHING = "No vertebra was found."
+NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 
 
 def walk(network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running) -> Findings:
@@ -45,8 +46,10 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         direction,
         starts_of(findings, image, spec.patch, direction),
     )
-    found = with_instances(findings, done.found, image.grid, running.partial)
-    found = found.having(trail=done.trail.placed(image.grid))
+    trail = done.trail.placed(image.grid)
+    if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
+        return findings.having(trail=trail).noting(NO_MASK)
+    found = with_instances(findings, done.found, image.grid, running.partial).having(trail=trail)
     if not done.found:
         return found.noting(NOTHING)
     if done.trail.ended == FULL:

@@ -81,6 +81,7 @@ def measure_cases(
             with tqdm.external_write_mode():
                 show(_scan_text(row) + "\n")
     finally:
+        rows += [finished for case in cases[len(rows) :] if (finished := before.get(case)) is not None]  # interrupted
         if any(row.findings is not None for row in rows):
             _sum_up(rows, records, folder, settings, show, command)
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from learning_functions.samples.sources import place_image, place_tissues
 from learning_functions.spec import OUTSIDE, Spec, air_of
+from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.labelled import Labelled, is_bottom, is_top, unbroken, vertebrae_in_order
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.resampling import resample
@@ -22,6 +23,8 @@ MOST_EXTRA_WEIGHT = 8.0
 REACH_MM = 20.0
 """Farther than this from a border, weights are 1 to their last digit."""
 STEPS = 255
+BODY_CORE_MM = 6.0
+"""What lies so near to the middle of a body, across the scan's third axis, tells how high the body is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +82,10 @@ def border_steps(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDAr
 def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
     """The stretches of a scan, from the top down.
 
-    Beyond its first and last labelled vertebra a stretch is cut off, across the body's axis, so that unlabelled
-    vertebrae are never taught as background; above C1 and below the last lumbar vertebra there are none, and the scan
-    stays (a network must see sacra to leave them out).
+    Beyond the body of its first and of its last labelled vertebra a stretch is cut off, across the third axis, so that
+    unlabelled vertebrae are not taught as background (of a neighbour's processes what reaches beside that body
+    stays); a vertebra whose own processes are cut off with it is not whole. Above C1 and below the last lumbar vertebra
+    there are none, and the scan stays: a network must see sacra to leave them out.
     Raises: ValueError where there is no label map, or none with a vertebra.
     """
     code = scan.case.label_code
@@ -101,13 +105,32 @@ def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
         table = np.zeros(len(counts), np.uint8)
         table[[each.label for each in run]] = np.arange(len(run)) + 1
         order = LabelMap(table[np.clip(labels.voxels, 0, None)], image.grid)
-        heights = np.flatnonzero(order.voxels.any(axis=(0, 1)))
-        low = 0 if is_bottom(run[-1], scan.label_map, code) else int(heights[0])
-        high = image.grid.shape[2] if is_top(run[0]) else int(heights[-1]) + 1
+        low, high = 0, image.grid.shape[2]
+        if not is_top(run[0]):
+            high = body_ends(order, 1)[1]
+            run = (_cut(run[0], bool((order.voxels[:, :, high:] == 1).any())), *run[1:])
+        if not is_bottom(run[-1], scan.label_map, code):
+            low = min(body_ends(order, len(run))[0], high - 1)
+            run = (*run[:-1], _cut(run[-1], bool((order.voxels[:, :, :low] == len(run)).any())))
         box = (0, 0, low), (*image.grid.shape[:2], high - low)
         seen = None if tissues is None else tissues.window(*box, fill=OUTSIDE)
         found.append(Stretch(image.window(*box), order.window(*box), seen, run, air))
     return found
+
+
+def body_ends(order: LabelMap, place: int) -> tuple[int, int]:
+    """The lowest slice of the body of vertebra number ``place``, and the one above its highest."""
+    where = np.argwhere(order.voxels == place)
+    first = where.min(axis=0)
+    box = order.window(first, where.max(axis=0) - first + 1)
+    centre = body_centre(box.voxels == place, order.grid.spacing_mm) + first
+    beside_mm = np.linalg.norm((where - centre)[:, :2] * np.asarray(order.grid.spacing_mm)[:2], axis=1)
+    near = where[beside_mm <= max(BODY_CORE_MM, float(beside_mm.min()))][:, 2]
+    return int(near.min()), int(near.max()) + 1
+
+
+def _cut(vertebra: Labelled, really: bool) -> Labelled:
+    return replace(vertebra, whole=False) if really else vertebra
 
 
 def memory_of(

@@ -108,6 +108,7 @@ _SPIDER = _PAPER.changed(
         intensity="zscore",
         window=(AIR_HU, 32767.0),
     ),
+    options={**_PAPER.options, "changes": {**_PUBLISHED_CHANGES, "crop": 0.0}},  # what is cropped would be CT's air
 )
 _SMALL = _TOPDOWN.changed(
     preset="small",

@@ -42,7 +42,9 @@ def points_of(names: tuple[str, ...], scale: float = 1.0) -> np.ndarray:
         ([8, 9], [0, 0], "T1 T2"),  # unless nobody else does
         ([NAN, 9, NAN], [1, 1, 1], "T1 T2 T3"),
         ([NAN, NAN], [1, 1], "- -"),
-        ([24, 25, 26], [1, 1, 1], "L3 L4 L5"),  # never beyond L5
+        ([24, 25, 26], [1, 1, 1], "L4 L5 -"),  # one mask below L5 at most
+        ([20, 21, 22, 23, 24, 24.8], [1] * 6, "L1 L2 L3 L4 L5 -"),  # S1 or an L6 shifts no other
+        ([20.45, 21.45, 22.45, 23.45, 24.45], [1] * 5, "L1 L2 L3 L4 L5"),
         ([-3, -2, -1], [1, 1, 1], "C1 C2 C3"),
         ([100.0, 100.0], [1, 1], "L4 L5"),
     ],

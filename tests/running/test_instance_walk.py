@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.running.instance_walk import NOTHING, detected_pieces, walk
+from learning_functions.running.instance_walk import NO_MASK, NOTHING, detected_pieces, walk
 from learning_functions.running.sliding_window import flexible
 from learning_functions.spec import Spec
 from learning_functions.task import Running, Settings
@@ -241,3 +241,12 @@ def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -
 def test_what_to_do_with_partial_vertebrae_is_one_of_three() -> None:
     with pytest.raises(ValueError, match=r"one of keep, flag, drop\. Received: 'hide'"):
         Running(partial="hide")
+
+
+def test_where_no_mask_is_found_what_was_named_before_stands() -> None:
+    image, truth = scan_of(4)
+    blank = image.with_voxels(image.voxels * 0)
+    before = Findings("scan", image.grid, instances=truth, landmarks=body_centroids(truth))
+    found = walk(Reader(blank), settings(), blank, before, AIR, Running())
+    assert found.landmarks is before.landmarks and found.instances is truth and not found.whole
+    assert NO_MASK in found.notes and found.trail is not None

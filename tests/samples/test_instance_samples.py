@@ -201,6 +201,34 @@ def test_the_scan_is_cut_off_where_labels_end_unless_no_vertebra_can_follow() ->
         assert found == labelled + 9 * ends + below_sacrum, names
 
 
+def shingled(unlabelled: tuple[str, ...]) -> tuple[Scan, dict[str, np.ndarray]]:
+    """Thoracic vertebrae with long processes that overlap the body below; the mask of each, and a scan that labels
+    all but some.
+    """
+    names, masks = ("T6", "T7", "T8", "T9"), {}
+    voxels = np.zeros((20, 30, 60), np.int16)
+    for place, name in enumerate(names):
+        top = 52 - 12 * place
+        mask = np.zeros(voxels.shape, bool)
+        mask[5:15, 15:25, top - 9 : top] = True  # body
+        mask[8:12, 5:15, top - 20 : top - 4] = True  # a process that hangs down behind the next one
+        masks[name] = mask & ~np.any(list(masks.values()), axis=0) if masks else mask
+        if name not in unlabelled:
+            voxels[masks[name]] = VERSE_IDS[name]
+    label_map = LabelMap(voxels, Grid.from_spacing(voxels.shape, SPACING))
+    seen = sum(VERSE_IDS[name] * mask for name, mask in masks.items())
+    scan = Scan(Case("shingled", Path("s.nii.gz")), Volume(seen.astype(np.int16), label_map.grid), None, label_map)
+    return scan, masks
+
+
+def test_of_an_unlabelled_neighbour_hardly_anything_is_taught_as_background() -> None:
+    scan, masks = shingled(("T9",))
+    [stretch] = labelled_stretches(scan, settings().spec)
+    shown = int((stretch.image.voxels == VERSE_IDS["T9"]).sum())
+    assert shown < 0.05 * masks["T9"].sum()
+    assert [each.whole for each in stretch.vertebrae] == [True, True, False], "the last one's process is cut off"
+
+
 def test_an_unlabelled_vertebra_between_others_parts_the_scan() -> None:
     stretches = labelled_stretches(verse(("T10", "T11", "L1", "L3", "L4")), settings().spec)
     assert [[each.name for each in stretch.vertebrae] for stretch in stretches] == [["T10", "T11", "L1"], ["L3", "L4"]]

@@ -159,6 +159,31 @@ def test_what_changed_or_is_not_whole_is_measured_again(
         assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == 1
 
 
+def test_files_that_other_models_left_of_a_scan_do_not_stay_beside_its_new_ones(
+    run: Run, scans: Path, oracles: list[Path], killed: Path, tmp_path: Path
+) -> None:
+    out = copied(killed, tmp_path / "out")
+    (out / "first_trail.png").write_bytes(b"old")
+    assert run("measure", scans / "first.nii.gz", oracles[0], "--output", out).code == 0
+    assert {path.name for path in out.glob("first*")} == {"first_detection.nii.gz", "first.png", "first_findings.json"}
+
+
+def test_an_interrupted_run_tells_of_all_scans_that_are_finished(
+    scans: Path, oracles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    out = tmp_path / "out"
+    assert run("measure", scans, *oracles, "--output", out).code == 0
+    (out / "second_centroids.json").unlink()
+
+    def interrupted(case: Case) -> Scan:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "load_scan", interrupted)
+    assert run("measure", scans, *oracles, "--output", out, "--skip-existing").code == 130
+    results = json.loads((out / "results.json").read_text())
+    assert [scan["case_id"] for scan in results["scans"]] == ["first", "third"]
+
+
 def test_a_scan_that_could_not_be_measured_is_tried_again(
     run: Run, scans: Path, oracles: list[Path], tmp_path: Path
 ) -> None:

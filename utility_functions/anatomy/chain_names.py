@@ -19,6 +19,8 @@ from utility_functions.anatomy.measures import STEP_MM
 
 LAST = len(USUAL_VERTEBRAE)
 """C1 is 1 and L5 is 24; T13 and L6 are not given."""
+PRICE_BEYOND = 0.1
+"""What agreement a chain loses that ends in one more mask below L5, which is S1 or an L6, and gets no name."""
 MOST_MISSED = 5
 """More vertebrae than this are not supposed between two that follow on each other in the chain."""
 
@@ -58,10 +60,11 @@ def chain_names(levels: ArrayLike, votes: ArrayLike, points_mm: ArrayLike | None
     if not voting.any():
         return ChainNames(("",) * len(regressed), 0.0, 0.0)
     chains = [places_from(start, len(regressed), points_mm) for start in range(2 - len(regressed), LAST + 1)]
-    within = [int(((chain >= 1) & (chain <= LAST)).sum()) for chain in chains]
+    within = [int(((chain >= 1) & (chain <= LAST + 1)).sum()) for chain in chains]
     chains = [chain for chain, count in zip(chains, within, strict=True) if count == max(within)]
     distances = [np.abs(regressed - chain)[voting] for chain in chains]
-    agreements = [float(np.exp(-away).mean()) for away in distances]
+    beyond = [PRICE_BEYOND * int((chain > LAST).any()) for chain in chains]
+    agreements = [float(np.exp(-away).mean()) - price for away, price in zip(distances, beyond, strict=True)]
     # far from all starts alike, the nearest decides
     order = sorted(range(len(chains)), key=lambda i: (-round(agreements[i], 9), float(distances[i].sum()), i))
     best = order[0]

@@ -19,7 +19,7 @@ class Findings:
     detection: 1 where any vertebra is; or the part per voxel (anatomy/parts.py), where ``parts`` is true.
     landmarks: named centroids in RAS+ mm.
     instances: a VerSe id per voxel; masks of whole vertebrae where ``whole`` is true, else bodies or tubes.
-    completeness: share of each named vertebra that the scan shows, where a model tells it.
+    completeness: how likely the scan shows all of a named vertebra, where a model tells it.
     scores: figures against ground truth, where there is one.
     seconds: wall time per stage.
     trail: the looks of a traversal, in RAS+ mm, where one ran.
