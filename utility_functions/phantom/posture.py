@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """Mean lean of the first sacral segment's own axis in degrees."""
-STEEP_SHARE, STEEPEST = 0.25, 24.0
+STEEP_SHARE, STEEPEST = 0.25, 22.0
 """Share of patients whose spine turns back to the sacrum more steeply than the mean and spread tell, and by how many
 degrees at most: the spread was measured on its middle two thirds, and its tail is longer."""
 SOUND = 0.28
