@@ -34,6 +34,12 @@ def parser() -> argparse.ArgumentParser:
         "--votes", choices=("ordered", "published"), default="ordered", help="published: no order of levels"
     )
     found.add_argument(
+        "--naming",
+        choices=("decoder", "chain", "published"),
+        default="decoder",
+        help="who names: the exact decoder, the cheapest chain of votes, or the publications' rules (default: decoder)",
+    )
+    found.add_argument(
         "--partial",
         choices=("keep", "flag", "drop"),
         default="flag",
@@ -49,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.manifest import find_cases
     from utility_functions.files.writing import require_writable
 
-    running = Running(arguments.memory_gb, arguments.windows, arguments.votes, arguments.partial)
+    running = Running(arguments.memory_gb, arguments.windows, arguments.votes, arguments.partial, arguments.naming)
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)
     cases = find_cases(arguments.scans, arguments.split)  # before TensorFlow starts

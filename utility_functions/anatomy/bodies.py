@@ -14,11 +14,11 @@ from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
 
 SPREAD = 0.5
 """A vote for one number stands for levels round it, as far as this many levels (Laplace)."""
-TEMPERATURE = 1.0
+TEMPERATURE = 0.75
 """Votes of one body count so many times; below one, since the bodies of a scan err together."""
 STRAY = 0.02
 """Share of a body's votes that may be anything."""
-SACRAL_NATS = 3.0
+SACRAL_NATS = 6.0
 """What sacrum all along a body speaks for S1 and S2, and its absence against them."""
 
 _NUMBERS = np.arange(1, NUMBER_OF_LEVELS + 1)

@@ -85,6 +85,7 @@ def best_chain(
     border = np.zeros(slices + 1) if border_costs is None else border_costs
     upper, price, bordered = _steps_down(levels)
     price = price * np.median(typical)
+    first_price = np.where(np.arange(levels) < len(CSI_LEVELS), 0.0, VARIANT_PRICE * np.median(typical))
     best = np.full((slices + 1, levels), np.inf)  # least cost of a chain whose last run, whole, ends at the border
     origin = np.zeros((slices + 1, levels), int)  # that run's height; negative when it is the first of its chain
     upper_of = np.zeros((slices + 1, levels), int)  # the level above the one whose run begins at the border
@@ -97,7 +98,7 @@ def best_chain(
         own = (below[stop] - below[start]).T  # (levels, heights)
         above = entering[start].T
         following = above + own
-        leading = dropped[start] + own + outer[:, : len(height)]
+        leading = dropped[start] + own + outer[:, : len(height)] + first_price[:, None]
         whole = following + inner[:, : len(height)]
         for chains, first in ((whole, False), (leading, True)):
             choice = chains.argmin(axis=1)
@@ -105,8 +106,9 @@ def best_chain(
             better = value < best[stop]
             best[stop, better] = value[better]
             origin[stop, better] = (-height[choice] if first else height[choice])[better]
-        alone = dropped[start] < above
-        closing = np.where(alone, dropped[start], above) + own + outer[:, : len(height)]
+        begun = dropped[start] + first_price[:, None]
+        alone = begun < above
+        closing = np.where(alone, begun, above) + own + outer[:, : len(height)]
         level, place = np.unravel_index(closing.argmin(), closing.shape)
         total = closing[level, place] + dropped[-1] - dropped[stop]
         if total < finish:
