@@ -34,6 +34,7 @@ class ScanRow:
     findings: None for a scan that could not be measured; its maps are let go, so that many rows fit in memory.
     problem: why it could not be measured.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
+    has_image: false for landmarks that were named without one; the grid of the findings tells nothing then.
     """
 
     case_id: str
@@ -43,6 +44,7 @@ class ScanRow:
     picture: Path | None = None
     problem: str = ""
     segmentation: SegmentationScore | None = None
+    has_image: bool = True
 
     def __post_init__(self) -> None:
         if self.findings is not None:
@@ -168,9 +170,11 @@ def _scan(row: ScanRow) -> dict[str, Any]:
     if row.findings is not None:
         grid = row.findings.grid
         known |= {
-            "shape": grid.shape,
-            "spacing_mm": grid.spacing_mm,
-            "orientation": grid.axcodes,
+            **(
+                {"shape": grid.shape, "spacing_mm": grid.spacing_mm, "orientation": grid.axcodes}
+                if row.has_image
+                else {}
+            ),
             "notes": row.notes,
             "seconds": row.findings.seconds,
             "centroids": _points(row.landmarks, row.findings.filled),

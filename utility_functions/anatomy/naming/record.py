@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.naming.decoder import Naming
+from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
 from utility_functions.anatomy.naming.routes import below
 from utility_functions.anatomy.naming.statistics import VARIANTS
 
@@ -52,8 +52,8 @@ class NamingRecord:
     alternatives: tuple[Alternative, ...] = ()
 
     @classmethod
-    def of(cls, naming: Naming, points_mm: NDArray[np.float64]) -> NamingRecord:
-        """The record of a naming of detections (N, 3) in RAS+ mm."""
+    def of(cls, naming: Naming, points_mm: NDArray[np.float64], warn_from: float = WARNING_FROM) -> NamingRecord:
+        """The record of a naming of detections (N, 3) in RAS+ mm; ``warn_from``: the doubt that is warned of."""
         false = np.asarray(points_mm, float).reshape(-1, 3)[list(naming.false)].tolist()
         return cls(
             posterior={name: float(p) for name, p in zip(naming.found.names, naming.found.scores, strict=True)},
@@ -63,7 +63,7 @@ class NamingRecord:
             margin=float(naming.margin),
             shifted=(float(naming.shifted[0]), float(naming.shifted[1])),
             doubt=float(naming.doubt),
-            warning=naming.warning() or "",
+            warning=naming.warning(warn_from) or "",
             alternatives=tuple(Alternative(in_short(names), float(odds)) for names, odds in naming.alternatives),
         )
 
