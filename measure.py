@@ -30,9 +30,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
     found.add_argument("models", type=Path, nargs="*", help="trained models (.h5); none: those shipped")
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
-    found.add_argument(
-        "--keypoints", action="store_true", help="scans are landmark files (VID's, JSON, CSV): name them"
-    )
+    found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
     found.add_argument(
@@ -41,12 +39,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--votes", choices=("ordered", "published"), default="ordered", help="published: no order of levels"
     )
-    found.add_argument(
-        "--naming",
-        choices=("decoder", "chain", "published"),
-        default="decoder",
-        help="who names: the exact decoder, the cheapest chain of votes, or the publications' rules (default: decoder)",
-    )
+    names = ("decoder", "chain", "published")
+    told = "who names: the exact decoder, the chain of votes, or the published rules (default: decoder)"
+    found.add_argument("--naming", choices=names, default=names[0], help=told)
     found.add_argument(
         "--partial",
         choices=("keep", "flag", "drop"),
@@ -64,22 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.writing import require_writable
 
     running = Running(arguments.memory_gb, arguments.windows, arguments.votes, arguments.partial, arguments.naming)
-    settings = {name: value for name, value in vars(arguments).items() if name != "debug"}
-    command = settings.pop("command")
+    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)
     if arguments.keypoints:
         from learning_functions.running.keypoint_measuring import measure_keypoints
 
-        return _ended(
-            measure_keypoints(arguments.scans, arguments.models, arguments.output, settings, print, command), arguments
-        )
+        asked = (arguments.scans, arguments.models, arguments.output)
+        return _ended(measure_keypoints(*asked, settings, print, arguments.command), arguments)
     cases = find_cases(arguments.scans, arguments.split)  # before TensorFlow starts
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()
     from learning_functions.running.measuring import measure_cases
 
-    told = (settings, print, command, arguments.skip_existing)
+    told = (settings, print, arguments.command, arguments.skip_existing)
     return _ended(measure_cases(cases, arguments.models, arguments.output, running, *told), arguments)
 
 

@@ -22,7 +22,7 @@ from utility_functions.anatomy.naming.plainly import named_keypoints, notes_of
 from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.command_line import one_line
 from utility_functions.files.annotations import read_landmarks, write_landmarks_json, write_markups
-from utility_functions.files.keypoint_files import KeypointFile, read_detected
+from utility_functions.files.keypoint_files import KeypointFile, find_keypoint_files, read_detected
 from utility_functions.files.keypoints import Keypoints
 from utility_functions.files.marks import GENERATOR, require_not_written_over
 from utility_functions.geometry.grid import Grid
@@ -35,6 +35,8 @@ MOST_PICTURES = 100
 """Runs over more files draw none: a picture takes longer than all else."""
 AROUND_MM, SPACING_MM = 50.0, 4.0
 AIR_HU = -1024
+GOES_WITH = {"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered"}
+"""Options that must stand as they are when nobody gives them."""
 NO_NAME = "No vertebra could be named."
 
 Namer = Callable[[Keypoints], tuple[Naming, float]]
@@ -42,17 +44,23 @@ Namer = Callable[[Keypoints], tuple[Naming, float]]
 
 
 def measure_keypoints(
-    files: Sequence[KeypointFile],
+    source: Path,
     model_paths: Sequence[Path],
     folder: Path,
     settings: Mapping[str, Any],
     show: Callable[[str], None],
     command: Sequence[str] = (),
 ) -> list[ScanRow]:
-    """Name all files and write their results to ``folder``; a file that cannot be read has a row that tells why.
+    """Name all files of a source (`find_keypoint_files`) and write their results to ``folder``.
 
     model_paths: one naming model, or none: then regions, names, distances and bends decide.
+    settings, command: how the run was asked for, kept in results.json.
+    A file that cannot be read has a row that tells why. Raises: ValueError for options that do not go with it.
     """
+    for name, usual in GOES_WITH.items():
+        if settings.get(name, usual) != usual:
+            raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {settings[name]}.")
+    files = find_keypoint_files(source)
     for file in files:
         for ending in OUTPUTS[:2]:
             require_not_written_over(folder / f"{file.case_id}{ending}")

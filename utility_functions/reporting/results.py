@@ -169,12 +169,9 @@ def _scan(row: ScanRow) -> dict[str, Any]:
         known["picture"] = row.picture.name
     if row.findings is not None:
         grid = row.findings.grid
+        of_image = {"shape": grid.shape, "spacing_mm": grid.spacing_mm, "orientation": grid.axcodes}
         known |= {
-            **(
-                {"shape": grid.shape, "spacing_mm": grid.spacing_mm, "orientation": grid.axcodes}
-                if row.has_image
-                else {}
-            ),
+            **(of_image if row.has_image else {}),
             "notes": row.notes,
             "seconds": row.findings.seconds,
             "centroids": _points(row.landmarks, row.findings.filled),
