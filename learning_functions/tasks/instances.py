@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from learning_functions.form import Form
 from learning_functions.samples.stretches import (
     DIRECTIONS,
     MOST_EXTRA_WEIGHT,
@@ -234,6 +235,10 @@ def network(settings: Settings) -> keras.Model:
         options["start_level"],
         options["level_scale"],
     )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"mask": (5, 1), "complete": (2, 1), "level": (2, 1)}, memory=1)
 
 
 def objective(settings: Settings) -> Objective:
