@@ -21,6 +21,7 @@ from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class Sample:
     numbers: NDArray[np.float32] | None = None
 
 
+ImageAt = Callable[[Grid], Volume]
+"""The normalised image on any upright grid."""
 Arrange = Callable[[Any, Any, Any], tuple[Any, Any]]
 """Targets, weights (or None) and numbers (or None) of a batch -> what Keras is given as y and as sample weights."""
 
@@ -172,6 +175,9 @@ class Task(Protocol):
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.
+    refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
+        to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
+        spec; ``image_at`` gives the normalised image on any other grid (ImageAt).
     """
 
     NEEDS: tuple[str, ...]

@@ -64,14 +64,14 @@ class TrainedModel:
         placed = _onto(findings, grid)
         found = self.task.predict(self.network, self.settings, image, placed, float(beyond), running)
         restored = _onto(found, volume.grid)
-        if self.settings.options.get("refine_mm") and found.instances is not None:
-            from learning_functions.running.instance_refinement import refined
+        refine = getattr(self.task, "refine", None)
+        if refine is not None:
 
             def image_at(finer: Grid) -> Volume:
                 seen = resample(volume, finer, fill=air)
                 return seen.with_voxels(spec.normalise(seen.voxels, offset, scale))
 
-            restored = refined(self.network, self.settings, image_at, found.instances, restored, float(beyond))
+            restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))
         maps = {**findings.maps, **restored.maps}
         kept = {name: getattr(findings, name) for name in maps if name not in self.task.GIVES}
         return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)

@@ -21,7 +21,7 @@ from learning_functions.samples.stretches import (
     memory_of,
 )
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import ImageAt, Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import regressed_level
 from utility_functions.files.cases import Scan
@@ -282,3 +282,14 @@ def predict(
     from learning_functions.running.instance_walk import walk
 
     return walk(network, settings, image, findings, air, running)
+
+
+def refine(
+    network: keras.Model, settings: Settings, image_at: ImageAt, found: Findings, restored: Findings, air: float
+) -> Findings:
+    """The masks drawn anew at options["refine_mm"], where the model's card has it."""
+    if found.instances is None or not settings.options.get("refine_mm"):
+        return restored
+    from learning_functions.running.instance_refinement import refined
+
+    return refined(network, settings, image_at, found.instances, restored, air)
