@@ -8,6 +8,7 @@ from pathlib import Path
 from learning_functions.running.model_file import read_card
 from learning_functions.samples.store import SampleStore, check_same_task, open_store
 from learning_functions.task import Settings, load_task
+from learning_functions.training.teacher import Teacher
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import require_writable
 
@@ -16,7 +17,11 @@ AUGMENTATIONS = ("none", "standard", "synth")
 
 
 def check_inputs(
-    training_path: Path, validation_path: Path, model_path: Path, augment: str | None = None
+    training_path: Path,
+    validation_path: Path,
+    model_path: Path,
+    augment: str | None = None,
+    teacher: Teacher | None = None,
 ) -> tuple[SampleStore, SampleStore]:
     """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
 
@@ -35,6 +40,8 @@ def check_inputs(
         if store.split == "testing":
             raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
     require_place(model_path)
+    if teacher is not None:
+        teacher.require_fit(stores[0], model_path)
     return stores
 
 
