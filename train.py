@@ -10,6 +10,7 @@ EXAMPLES = """examples:
   python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5
   python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume
   python train.py samples/training.h5 samples/validation.h5 small.h5 --filters 4 --teacher saved_models/detection.h5
+  python train.py own/training.h5 own/validation.h5 own.h5 --start-from saved_models/detection.h5 --learning-rate 5e-4
 
 Beside MODEL.h5 the folder MODEL.training keeps the last and the best epoch (.keras), log.csv and curves.png.
 """
@@ -36,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
         choices=("none", "standard", "synth"),
         help="synth: appearances drawn from the tissues of phantoms (default: as the preset says)",
     )
+    found.add_argument(
+        "--start-from", type=Path, metavar="MODEL", help="a trained model (.h5) whose weights to begin with"
+    )
     found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
     found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's share of the loss, 0 to 1 (default: 0.5)")
@@ -48,12 +52,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.training.given_model import Start
     from learning_functions.training.inputs import check_inputs, with_class_weights
     from learning_functions.training.teacher import teacher_of
 
     teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
+    start = None if arguments.start_from is None else Start(arguments.start_from)
     # before TensorFlow starts
-    check_inputs(arguments.training, arguments.validation, arguments.model, arguments.augment, teacher)
+    check_inputs(arguments.training, arguments.validation, arguments.model, arguments.augment, (start, teacher))
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()
@@ -67,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         augment=arguments.augment,
         mixed_precision=arguments.mixed_precision,
         tensorboard=arguments.tensorboard,
+        start=start,
         teacher=teacher,
     )
     with computing_on(arguments.device):

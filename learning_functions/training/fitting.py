@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import keras
 
-from learning_functions.running.model_file import save_model
+from learning_functions.running.model_file import load_model, save_model
 from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.samples.appearance import Appearance
 from learning_functions.samples.augmentation import Augmentation
@@ -25,6 +26,7 @@ from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.devices import precision
 from learning_functions.training.distillation import taught, teacher_network
 from learning_functions.training.epoch_bar import EpochBar
+from learning_functions.training.given_model import GivenModel, Start
 from learning_functions.training.inputs import augmentation_kind, check_inputs
 from learning_functions.training.record import card_of, run_identity
 from learning_functions.training.teacher import Teacher
@@ -43,6 +45,7 @@ class Training:
     augment: str | None = None  # None: as the preset says
     mixed_precision: bool = False
     tensorboard: Path | None = None
+    start: Start | None = None
     teacher: Teacher | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +57,12 @@ class Training:
                 f"Received: --tensorboard {self.tensorboard}."
             )
 
+    @property
+    def given(self) -> dict[str, GivenModel]:
+        """The models that this training makes use of, by what they are to it."""
+        models = {"started_from": self.start, "teacher": self.teacher}
+        return {name: model for name, model in models.items() if model is not None}
+
 
 def train(
     training_path: Path,
@@ -63,7 +72,8 @@ def train(
     training: Training,
 ) -> Progress:
     """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5)."""
-    store, validation = check_inputs(training_path, validation_path, model_path, training.augment, training.teacher)
+    given = tuple(training.given.values())
+    store, validation = check_inputs(training_path, validation_path, model_path, training.augment, given)
     task = load_task(store.task)
     settings = change(Settings.from_json(store.settings))
     objective = task.objective(settings)
@@ -102,10 +112,12 @@ def train(
 def new_network(
     task: Task, settings: Settings, objective: Objective, training: Training, store: SampleStore
 ) -> keras.Model:
-    """A compiled, untrained network, its weights drawn by the seed."""
+    """A compiled network, its weights drawn by the seed or those of the model to start from."""
     keras.utils.set_random_seed(training.seed)
     with precision(training.mixed_precision):
         network = task.network(settings)
+    if training.start is not None:
+        take_weights(network, training.start)
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
         steps = settings.epochs * -(-store.count // settings.batch)
@@ -120,6 +132,19 @@ def new_network(
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def take_weights(network: keras.Model, start: Start) -> None:
+    """Give the network the weights of a trained one; ValueError where they are not of its layers."""
+    weights = load_model(start.path)[0].get_weights()
+    theirs, own = [each.shape for each in weights], [each.shape for each in network.get_weights()]
+    if theirs != own:
+        counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
+        raise ValueError(
+            f"The model to start from has other layers than the network, as with other --filters: {counts[0]} weights, "
+            f"not {counts[1]}. Received: {start.path}."
+        )
+    network.set_weights(weights)
 
 
 def _metrics(objective: Objective) -> Any:

@@ -27,8 +27,7 @@ def run_identity(settings: Settings, training: Training, store: SampleStore, val
             [each.count, each.seed, each.split, each.case_ids, fingerprint(each)] for each in (store, validation)
         ],
     }
-    if training.teacher is not None:
-        identity["teacher"] = training.teacher.identity()
+    identity |= {name: model.identity() for name, model in training.given.items()}
     return dict(json.loads(json.dumps(identity)))
 
 
@@ -55,4 +54,4 @@ def card_of(
         },
         "versions": versions(),
     }
-    return card if training.teacher is None else {**card, "teacher": training.teacher.to_card()}
+    return card | {name: model.to_card() for name, model in training.given.items()}

@@ -181,7 +181,7 @@ def other_spec(settings: Settings, **values: Any) -> Settings:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("detection", lambda told: told, "The teacher's task is detection, that of the samples identification"),
+        ("detection", lambda told: told, "The teacher is of the task detection, the samples of identification"),
         (NAME, lambda told: other_spec(told, spacing_mm=(4, 4, 2)), "differ in spacing_mm"),
         (NAME, lambda told: other_spec(told, patch=(8, 16, 32)), "differ in patch"),
         (NAME, lambda told: other_spec(told, window=(-100.0, 100.0)), "differ in window"),
@@ -226,7 +226,7 @@ def test_words_that_make_no_teacher_are_refused(
         assert said in refused(capfd, samples, tmp_path, *more)
     path = tmp_path / "model.h5"
     path.write_bytes(teacher.read_bytes())
-    assert "written over its teacher" in refused(capfd, samples, tmp_path, "--teacher", str(path))
+    assert "written over the teacher" in refused(capfd, samples, tmp_path, "--teacher", str(path))
     assert path.read_bytes() == teacher.read_bytes()
 
 
