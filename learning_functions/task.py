@@ -129,7 +129,8 @@ class Objective:
 
     loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
     A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
-    is 0); it must depend on nothing else, so that a run gone on with has the same.
+    is 0); it must depend on nothing else, so that a run gone on with has the same. One that has weights of its own to
+    train keeps them in a layer of the network, which it looks for when a method ``bind(network)`` is called.
     """
 
     loss: Any
