@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_models.linear_upsampling import LinearUpSampling3D
+from keras_models.custom_layers import LinearUpSampling3D
 
 SLOPE = 0.1
 """Of LeakyReLU below zero."""

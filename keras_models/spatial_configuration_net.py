@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers
 
 from keras_models.averaging_unet import averaging_unet
-from keras_models.linear_upsampling import LinearUpSampling3D
-
-
-@keras.saving.register_keras_serializable("spine")
-class LandmarkSigmas(keras.layers.Layer):
-    """Hands heatmaps on as they are and keeps how wide each landmark's target is: ``sigmas`` (landmarks,), in voxels.
-
-    A weight of the network, so that the optimiser trains it, and every file that keeps the network keeps it.
-    """
-
-    def __init__(self, start: float = 4.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not start > 0:
-            raise ValueError(f"A sigma is above 0. Received: {start}.")
-        self.start = float(start)
-
-    def build(self, input_shape: Any) -> None:
-        self.sigmas = self.add_weight(
-            shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.start), name="sigmas"
-        )
-
-    def call(self, inputs: Any) -> Any:
-        return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "start": self.start}
+from keras_models.custom_layers import LandmarkSigmas, LinearUpSampling3D
 
 
 def spatial_configuration_net(

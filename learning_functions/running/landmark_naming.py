@@ -35,7 +35,7 @@ def named_landmarks(
     """
     spec = settings.spec
     margin = [size // 4 for size in spec.patch]
-    stride = stride_of_levels(settings)
+    stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
     box = spine_box(findings, image, NEAR_SPINE_MM)
     peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air)
     told = settings.options.get("statistics")
@@ -58,13 +58,6 @@ def named_landmarks(
     return findings if len(found) else findings.noting(NOTHING)
 
 
-def stride_of_levels(settings: Settings) -> int:
-    """What sizes of the network's input are multiples of."""
-    from learning_functions.tasks.vertebra_heatmaps import COARSER
-
-    return int(COARSER * 2 ** (settings.levels - 1))
-
-
 def near_the_end(landmarks: Landmarks, image: Volume, air: float) -> tuple[str, ...]:
     """Names of landmarks within 10 mm of where the scan ends above or below them."""
     cut = []
@@ -80,6 +73,6 @@ def near_the_end(landmarks: Landmarks, image: Volume, air: float) -> tuple[str, 
 def scanned_heights(image: Volume, index: Sequence[float] | NDArray[np.float64], air: float) -> tuple[int, int]:
     """The lowest and the highest slice of an upright image that show more than air near an index (3,); in a tilted scan
     they differ from place to place. All slices where nothing but air is near."""
-    around = [slice(max(int(round(float(i))) - 1, 0), max(int(round(float(i))) + 2, 1)) for i in index[:2]]
-    shown = np.flatnonzero((image.voxels[around[0], around[1]] != np.float32(air)).any(axis=(0, 1)))
+    x, y = (slice(max(round(float(i)) - 1, 0), max(round(float(i)) + 2, 1)) for i in index[:2])
+    shown = np.flatnonzero((image.voxels[x, y] != np.float32(air)).any(axis=(0, 1)))
     return (int(shown[0]), int(shown[-1])) if len(shown) else (0, image.grid.shape[2] - 1)

@@ -80,10 +80,9 @@ def shown_box(landmarks: Landmarks, grid: Grid) -> tuple[tuple[int, int, int], t
     ordered = landmarks.at(sorted(range(len(landmarks)), key=lambda i: anatomical_order(landmarks.names[i])))
     places = grid.to_index(ordered.points_mm)[:, 2]
     low, high = 0, grid.shape[2]
-    if lower := below(ordered.names[-1]):
-        if ordered.names[-1] not in BOTTOM:
-            step_mm = STEPS_SHOWN * STEP_MM[ordered.names[-1], lower[0]]
-            low = max(int(np.floor(places[-1] - step_mm / grid.spacing_mm[2])), 0)
+    if (lower := below(ordered.names[-1])) and ordered.names[-1] not in BOTTOM:
+        step_mm = STEPS_SHOWN * STEP_MM[ordered.names[-1], lower[0]]
+        low = max(int(np.floor(places[-1] - step_mm / grid.spacing_mm[2])), 0)
     if upper := above(ordered.names[0]):
         step_mm = STEPS_SHOWN * STEP_MM[upper[0], ordered.names[0]]
         high = min(int(np.ceil(places[0] + step_mm / grid.spacing_mm[2])) + 1, grid.shape[2])

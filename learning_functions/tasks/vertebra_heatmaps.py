@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from learning_functions.form import Form
 from learning_functions.samples.labelled_points import LabelledPoints, labelled_points
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
@@ -35,8 +36,6 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"vertebrae": VERTEBRA
 """The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
 NUMBERS = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))
 """Whether a level is judged (1 or 0), and its place in voxels of the patch (NaN: none)."""
-COARSER = 4
-"""How many times smaller the spatial part of the network sees heatmaps."""
 MARGIN_SIGMAS = 3.0
 """A landmark this near beyond a patch's border would reach into it, and is not judged there."""
 
@@ -65,6 +64,7 @@ _PAPER = Settings(
         "penalty": 100.0,
         "loss": "sums",
         "absent": "unknown",
+        "coarser": 4,
         "dropout": 0.25,
         "head_deviation": 1e-4,
         "spatial_start": 0.0,
@@ -118,12 +118,12 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     places = places[np.isfinite(places).all(axis=1)]
     if not len(places):
         raise ValueError("No vertebra lies inside the image.")
-    return [_sample(labelled, places[rng.integers(len(places))], settings, rng) for _ in range(settings.samples_per_scan)]
+    return [
+        _sample(labelled, places[rng.integers(len(places))], settings, rng) for _ in range(settings.samples_per_scan)
+    ]
 
 
-def _sample(
-    labelled: LabelledPoints, place: np.ndarray, settings: Settings, rng: np.random.Generator
-) -> Sample:
+def _sample(labelled: LabelledPoints, place: np.ndarray, settings: Settings, rng: np.random.Generator) -> Sample:
     patch = np.asarray(settings.spec.patch)
     away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
     first = np.rint(place + away - (patch - 1) / 2).astype(int)
@@ -172,11 +172,15 @@ def network(settings: Settings) -> keras.Model:
         settings.filters,
         settings.levels,
         options["dropout"],
-        COARSER,
+        options["coarser"],
         options["head_deviation"],
         options["spatial_start"],
         options["sigma"] if options["learn_sigma"] else None,
     )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, len(settings.spec.labels))})
 
 
 def objective(settings: Settings) -> Objective:
@@ -206,11 +210,11 @@ def augmentation(settings: Settings) -> Augmentation:
     )
 
 
-def learnt(settings: Settings, store: SampleStore) -> Settings:
-    """The settings with the distances and directions of the training landmarks (``statistics``), for the naming."""
+def learnt(settings: Settings, store: SampleStore) -> dict[str, Any]:
+    """Distances and directions of the landmarks learnt from (``statistics``), by which they are named."""
     from learning_functions.samples.spine_statistics import spine_statistics
 
-    return settings.changed(options={**settings.options, "statistics": spine_statistics(store, len(LEVELS)).to_json()})
+    return {"statistics": spine_statistics(store, len(LEVELS)).to_json()}
 
 
 def predict(

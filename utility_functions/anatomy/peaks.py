@@ -38,7 +38,7 @@ def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) ->
     """Every local maximum (none of 26 neighbours is higher) of at least ``lowest`` of heatmaps (x, y, z, landmarks).
 
     Places in voxels. Each is the top of the parabola through the logarithms of a maximum and its neighbours along each
-    axis, so a Gaussian's is its very centre; at the border an axis stays as it is. A plateau counts once, at its middle.
+    axis, so that of a Gaussian is its centre; at the border an axis stays as it is. A plateau counts once.
     """
     found = []
     for landmark in range(heatmaps.shape[-1]):

@@ -1,4 +1,4 @@
-"""Linear upsampling in space, which Keras has for images only, as a layer that model files may hold."""
+"""Layers that Keras lacks, registered with it, so that files which hold them load where this module was imported."""
 
 from __future__ import annotations
 
@@ -48,3 +48,28 @@ class LinearUpSampling3D(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable("spine")
+class LandmarkSigmas(keras.layers.Layer):
+    """Hands heatmaps on as they are and keeps how wide each landmark's target is: ``sigmas`` (landmarks,), in voxels.
+
+    A weight of the network, so that the optimiser trains it, and every file that keeps the network keeps it.
+    """
+
+    def __init__(self, start: float = 4.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not start > 0:
+            raise ValueError(f"A sigma is above 0. Received: {start}.")
+        self.start = float(start)
+
+    def build(self, input_shape: Any) -> None:
+        self.sigmas = self.add_weight(
+            shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.start), name="sigmas"
+        )
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "start": self.start}
