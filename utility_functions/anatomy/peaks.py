@@ -47,10 +47,12 @@ def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) ->
             continue
         top = (heat >= lowest) & (heat == ndimage.maximum_filter(heat, 3, mode="nearest"))
         plateaus, count = ndimage.label(top, np.ones((3, 3, 3)))
-        middles = np.array(ndimage.center_of_mass(top, plateaus, np.arange(1, count + 1))).reshape(-1, 3)
-        heats = ndimage.maximum(heat, plateaus, np.arange(1, count + 1))
-        alone = np.bincount(plateaus.ravel(), minlength=count + 1)[1:] == 1
-        places = np.where(alone[:, None], _refined(heat, np.rint(middles).astype(int)), middles)
+        numbers = np.arange(1, count + 1)
+        tops = np.array(ndimage.maximum_position(heat, plateaus, numbers)).reshape(-1, 3)
+        middles = np.array(ndimage.center_of_mass(top, plateaus, numbers)).reshape(-1, 3)
+        wide = [max(axis.stop - axis.start for axis in box) > 2 for box in ndimage.find_objects(plateaus)]
+        places = np.where(np.array(wide)[:, None], middles, _refined(heat, tops))
+        heats = ndimage.maximum(heat, plateaus, numbers)
         found.append(Peaks(places, np.full(count, landmark), np.asarray(heats, float)))
     return Peaks.joined(found)
 

@@ -14,7 +14,7 @@ from utility_functions.anatomy.peaks import Peaks
 from utility_functions.geometry.landmarks import Landmarks
 
 NEIGHBOUR_SHARE = 0.1
-DISTANCE_WEIGHT, DIRECTION_WEIGHT = 1.0, 1.0
+DISTANCE_WEIGHT, DIRECTION_WEIGHT = 2.0, 2.0
 """Of how far a step's length lies off, in parts of the usual one, and of 1 - the cosine to the usual direction. The
 publication tells what is weighed, not by how much: these are ours."""
 
