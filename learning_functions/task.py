@@ -176,8 +176,8 @@ class Task(Protocol):
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.
-    learnt(settings, store) -> dict: what is learnt of the training samples besides the weights, as JSON can hold it; it
-        stands in the model's card, and among the options of the settings that ``predict`` is given.
+    learnt(settings, store) -> dict: entries of the model's card that the training samples tell, besides the weights,
+        such as ``naming``, the statistics that the decoder is to hold usual.
     refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
         to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
         spec; ``image_at`` gives the normalised image on any other grid (ImageAt).

@@ -38,8 +38,7 @@ def named_landmarks(
     stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
     box = spine_box(findings, image, NEAR_SPINE_MM)
     peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air)
-    told = settings.options.get("statistics")
-    statistics = Statistics.from_json(told) if told else Statistics()
+    statistics = getattr(running, "statistics", None) or Statistics()
     if getattr(running, "naming", "decoder") == "published":
         found = published_names(peaks, spec.labels, statistics)
     else:

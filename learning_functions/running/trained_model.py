@@ -43,7 +43,6 @@ class TrainedModel:
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         objective = task.objective(settings)
-        settings = settings.changed(options={**settings.options, **card.get("learnt", {})})
         network = flexible(network)  # once, so that it is traced once for all scans
         network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss, jit_compile=False)
         return cls(Path(path), card["task"], task, settings, network, card)

@@ -211,10 +211,10 @@ def augmentation(settings: Settings) -> Augmentation:
 
 
 def learnt(settings: Settings, store: SampleStore) -> dict[str, Any]:
-    """Distances and directions of the landmarks learnt from (``statistics``), by which they are named."""
+    """The distances and directions of the landmarks learnt from, by which those found are named."""
     from learning_functions.samples.spine_statistics import spine_statistics
 
-    return {"statistics": spine_statistics(store, len(LEVELS)).to_json()}
+    return {"naming": spine_statistics(store, len(LEVELS)).to_json()}
 
 
 def predict(

@@ -92,7 +92,7 @@ def train(
     finished.set_weights(best.get_weights())
     card = _card(store, settings, training, progress, validation)
     if hasattr(task, "learnt"):
-        card["learnt"] = task.learnt(settings, store)
+        card |= task.learnt(settings, store)
     save_model(finished, model_path, card)
     return progress
 
