@@ -126,13 +126,20 @@ class Augmentation:
         chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
         outside = ((w, 0), (memory, 0), (tissues, OUTSIDE))
         beyond = [fill, self.ignore, *(value for part, value in outside if part is not None)]
-        has_numbers, numbers = numbers is not None, tf.convert_to_tensor(np.float32([]) if numbers is None else numbers)
+        has_numbers, numbers = (
+            numbers is not None,
+            tf.convert_to_tensor(np.zeros(0, np.float32) if numbers is None else numbers),
+        )
         look_seed = tf.random.fold_in(seed, 1)
         parts, numbers = self._flipped((x, *beside), numbers, chance[0], 1 if tissues is None else 2)
         if self.turn > 0 or self.elastic > 0 or self.shift > 0:
             pushes = tf.random.stateless_uniform([len(shape) + 1], tf.random.fold_in(seed, 3))
             turned, bent, pushed = chance[1] < self.turn, chance[2] < self.elastic, pushes[0] < self.shift
-            push = (2 * pushes[1:] - 1) * tf.cast(pushed, tf.float32) * (self.shift_mm / np.float32(self.spacing_mm))
+            push = (
+                (2 * pushes[1:] - 1)
+                * tf.cast(pushed, tf.float32)
+                * (self.shift_mm / np.array(self.spacing_mm, np.float32))
+            )
             seen = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(look_seed)
             parts, numbers = tf.cond(
                 turned | bent | pushed,
@@ -207,7 +214,7 @@ class Augmentation:
             numbers = self._shrunk(numbers, self._share(beside[0], stays))
         if self.elastic > 0:
             field = warping.smooth_field(shape, self.spacing_mm, self.control_mm, seeds[2])
-            bend = tf.cast(bent, tf.float32) * (self.elastic_mm / np.float32(self.spacing_mm))
+            bend = tf.cast(bent, tf.float32) * (self.elastic_mm / np.array(self.spacing_mm, np.float32))
             displacement += tf.transpose(field, [*range(1, rank + 1), 0]) * bend
         places = warping.sources(shape, self.spacing_mm, matrix)
         places = [place + part for place, part in zip(places, tf.unstack(displacement, axis=-1), strict=True)]
