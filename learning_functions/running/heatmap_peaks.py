@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from learning_functions.running.instance import largest_piece
 from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel, flexible, tile_plan
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.heatmaps import spine_box as heat_box
 from utility_functions.anatomy.peaks import LOWEST_HEAT, Peaks, local_maxima
 from utility_functions.geometry.volume import Volume
 
@@ -57,21 +58,18 @@ def find_peaks(
     return Peaks.joined(found)
 
 
-def spine_box(findings: Any, image: Volume, margin_mm: float) -> Box:
+def spine_box(findings: Findings, image: Volume, margin_mm: float) -> Box:
     """First voxel and shape of the part of an image that shows the spine, as far as findings on its grid tell: where a
     spine heatmap is above half its maximum (largest component), else where there is detection; else all of it."""
-    shown = None
-    heat = getattr(findings, "heatmap", None)
-    if isinstance(heat, Volume) and heat.voxels.max() > 0:
-        shown = largest_piece(heat.voxels >= heat.voxels.max() / 2)
+    low, high = np.zeros(3, int), np.asarray(image.grid.shape)
+    if findings.heatmap is not None and (spine := heat_box(findings.heatmap)) is not None:
+        low = np.rint(image.grid.to_index(spine.to_mm((0, 0, 0)))).astype(int)
+        high = low + spine.shape
     elif findings.detection is not None and findings.detection.voxels.any():
-        shown = findings.detection.voxels > 0
-    if shown is None:
-        return (0, 0, 0), image.grid.shape
-    where = np.argwhere(shown)
+        where = np.argwhere(findings.detection.voxels > 0)
+        low, high = where.min(axis=0), where.max(axis=0) + 1
     edge = np.ceil(margin_mm / np.asarray(image.grid.spacing_mm)).astype(int)
-    low = np.maximum(where.min(axis=0) - edge, 0)
-    high = np.minimum(where.max(axis=0) + 1 + edge, image.grid.shape)
+    low, high = np.maximum(low - edge, 0), np.minimum(high + edge, image.grid.shape)
     x, y, z = (int(n) for n in low)
     a, b, c = (int(n) for n in high - low)
     return (x, y, z), (a, b, c)
