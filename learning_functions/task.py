@@ -27,9 +27,13 @@ from utility_functions.geometry.volume import Volume
 if TYPE_CHECKING:
     import keras
 
+    from utility_functions.anatomy.naming.statistics import Statistics
+
 TASKS_FOLDER = Path(__file__).parent / "tasks"
 PARTIAL = ("keep", "flag", "drop")
 """What can be done with vertebrae that the image's border cuts."""
+NAMING = ("decoder", "chain", "published")
+"""Who gives the names: the exact decoder, the runs of the cheapest chain, or the publication's own rule."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,8 @@ class Running:
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
+    naming: one of NAMING; published votes, which find no bodies, name themselves.
+    statistics: what the decoder holds usual; None: what is shipped.
     """
 
     memory_gb: float = 4.0
@@ -166,8 +172,12 @@ class Running:
     votes: str = "ordered"
     partial: str = "flag"
     save_intermediate: bool = False
+    naming: str = "decoder"
+    statistics: Statistics | None = None
 
     def __post_init__(self) -> None:
+        if self.naming not in NAMING:
+            raise ValueError(f"Naming is one of {', '.join(NAMING)}. Received: {self.naming!r}.")
         if self.partial not in PARTIAL:
             raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
         if not 0 < self.memory_gb < math.inf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.heat_evidence import detections_of
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.published_graph import published_names
-from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
+from utility_functions.anatomy.naming.shipped import scan_statistics
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
 
@@ -31,30 +33,38 @@ def named_landmarks(
     """The findings with ``landmarks``: those of the levels that the network knows, or that its naming tells.
 
     image: normalised, on an upright grid, on which the findings lie; air: what stands beyond it.
-    running.partial: "keep", "flag" or "drop" landmarks near the upper or lower border.
+    running.naming: "published" is the best path of the published graph; else the decoder names, and fills missed
+    levels in. running.partial: "keep", "flag" or "drop" landmarks near the upper or lower border.
     """
     spec = settings.spec
     margin = [size // 4 for size in spec.patch]
     stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
     box = spine_box(findings, image, NEAR_SPINE_MM)
     peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air)
-    statistics = getattr(running, "statistics", None) or Statistics()
-    if getattr(running, "naming", "decoder") == "published":
-        found = published_names(peaks, spec.labels, statistics)
+    statistics = running.statistics or scan_statistics()
+    if running.naming == "published":
+        found, record = published_names(peaks, spec.labels, statistics), None
     else:
-        naming = decode(detections_of(peaks, spec.labels), statistics)
-        found = naming.found
-        if warning := naming.warning():
-            findings = findings.noting(warning)
-    found = found.at([i for i, name in enumerate(found.names) if name in spec.labels])
+        detections = detections_of(peaks, spec.labels)
+        naming = decode(detections, statistics, ALTERNATIVES)
+        found, record = naming.landmarks, NamingRecord.of(naming, detections.points_mm)
+    found = found.only(spec.labels)
     cut = near_the_end(found, image, air)
     if cut and running.partial != "keep":
         words = f"{', '.join(cut)}: within {BORDER_MM:g} mm of the upper or lower end of the scan"
         findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
     if running.partial == "drop":
         found = found.only(set(found.names) - set(cut))
-    findings = findings.having(landmarks=found)
+    findings = findings.having(landmarks=found).named(_of_these(record, found))
     return findings if len(found) else findings.noting(NOTHING)
+
+
+def _of_these(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
+    """The record less what is not among the landmarks told."""
+    if record is None:
+        return None
+    posterior = {name: share for name, share in record.posterior.items() if name in found}
+    return replace(record, posterior=posterior, filled=tuple(name for name in record.filled if name in found))
 
 
 def near_the_end(landmarks: Landmarks, image: Volume, air: float) -> tuple[str, ...]:

@@ -10,12 +10,10 @@ import numpy as np
 from learning_functions.samples.store import SampleStore
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.fitting import Example, fit
+from utility_functions.anatomy.naming.shipped import STEPS, TURNS, scan_statistics
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import direction_matrix
 from utility_functions.geometry.landmarks import Landmarks
-
-STEPS_LOOSER, TURNS_LOOSER, SURENESS = 1.6, 3.5, 0.5
-"""Deviations so many times as wide, and posteriors so sure: residuals of one patient hang together."""
 
 
 def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
@@ -24,7 +22,7 @@ def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
     points_from: the number from which on the samples' numbers are points of LEVELS, in voxels of the patch (NaN: none).
     Where fields of view begin and end, and what is missed there, is left as it usually is.
     """
-    usual = Statistics()
+    usual = scan_statistics()
     turn = direction_matrix(store.spec.axcodes) * np.asarray(store.spec.spacing_mm)
     examples = []
     with h5py.File(store.path, "r") as file:
@@ -33,7 +31,8 @@ def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
             there = np.flatnonzero(np.isfinite(points).all(axis=1))
             points_mm = points[there].astype(float) @ turn.T
             examples.append(Example(points_mm, Landmarks(tuple(LEVELS[i] for i in there), points_mm)))
-    fitted = fit([example for example in examples if len(example.points_mm)], usual)
-    fitted = replace(fitted, starts=usual.starts, ends=usual.ends, missed=usual.missed, variants=usual.variants)
-    fitted = replace(fitted, false_rate=usual.false_rate, sureness=SURENESS)
-    return fitted.loosened(STEPS_LOOSER, TURNS_LOOSER)
+    fitted = fit(example for example in examples if len(example.points_mm))
+    anywhere = {
+        name: getattr(usual, name) for name in ("starts", "ends", "missed", "variants", "false_rate", "sureness")
+    }
+    return replace(fitted.loosened(STEPS, TURNS), **anywhere)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,11 +23,6 @@ GRID = Grid.from_spacing((36, 40, 90), (4.0, 4.0, 4.0), (-72.0, -80.0, -300.0))
 NAMES = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4")
 
 
-@dataclass(frozen=True)
-class Published(Running):
-    naming: str = "published"
-
-
 def settings() -> Settings:
     return tiny_settings("vertebra_heatmaps")
 
@@ -42,7 +37,7 @@ def oracle() -> HeatOracle:
 
 
 @pytest.mark.parametrize(
-    "running", [Running(), Published(), Running(memory_gb=0.5)], ids=["decoder", "published", "tiles"]
+    "running", [Running(), Running(naming="published"), Running(memory_gb=0.5)], ids=["decoder", "published", "tiles"]
 )
 def test_every_landmark_is_named_where_it_is(running: Running) -> None:
     network = oracle()
@@ -50,6 +45,7 @@ def test_every_landmark_is_named_where_it_is(running: Running) -> None:
     assert found.landmarks is not None and found.landmarks.names == NAMES
     for name, point in found.landmarks:
         np.testing.assert_allclose(point, truth()[name], atol=0.2)
+    assert (found.naming is None) == (running.naming == "published")
     assert all(size % 8 == 0 for shape in network.calls for size in shape)
     assert (len(network.calls) > 1) == (running.memory_gb < 1)
 
@@ -113,6 +109,16 @@ def test_where_a_tilted_scan_ends_is_told_column_by_column() -> None:
     assert scanned_heights(image.with_voxels(np.full((9, 20, 30), AIR)), (4, 4, 4), AIR) == (0, 29)
     points = image.grid.to_mm([(4, 2, 12), (4, 2, 20), (4, 17, 20)])
     assert near_the_end(Landmarks(("L1", "L2", "L3"), points), image, AIR) == ("L2",)
+
+
+def test_a_missed_level_is_filled_in_and_told_of() -> None:
+    network = oracle()
+    network.points = {place: point for place, point in network.points.items() if VERTEBRAE[place] != "L1"}
+    found = named_landmarks(network, settings(), numbered(GRID), Findings("scan", GRID), AIR, Running())
+    assert found.landmarks is not None and found.naming is not None
+    assert found.landmarks.names == NAMES and found.naming.filled == ("L1",)
+    assert "L1" not in found.naming.posterior and set(found.naming.posterior) == set(NAMES) - {"L1"}
+    np.testing.assert_allclose(found.landmarks.point("L1"), truth()["L1"], atol=8.0)
 
 
 def test_a_scan_of_nothing_gives_no_landmark_and_says_so() -> None:
