@@ -27,9 +27,13 @@ from utility_functions.geometry.volume import Volume
 if TYPE_CHECKING:
     import keras
 
+    from utility_functions.anatomy.naming.statistics import Statistics
+
 TASKS_FOLDER = Path(__file__).parent / "tasks"
 PARTIAL = ("keep", "flag", "drop")
 """What can be done with vertebrae that the image's border cuts."""
+NAMING = ("decoder", "chain", "published")
+"""Who gives the names: the exact decoder, the runs of the cheapest chain, or the publication's own rule."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,8 @@ class Objective:
 
     loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
     A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
-    is 0); it must depend on nothing else, so that a run gone on with has the same.
+    is 0); it must depend on nothing else, so that a run gone on with has the same. One that has weights of its own to
+    train keeps them in a layer of the network, which it looks for when a method ``bind(network)`` is called.
     """
 
     loss: Any
@@ -158,6 +163,8 @@ class Running:
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
+    naming: one of NAMING; published votes, which find no bodies, name themselves.
+    statistics: what the decoder holds usual; None: what is shipped.
     """
 
     memory_gb: float = 4.0
@@ -165,8 +172,12 @@ class Running:
     votes: str = "ordered"
     partial: str = "flag"
     save_intermediate: bool = False
+    naming: str = "decoder"
+    statistics: Statistics | None = None
 
     def __post_init__(self) -> None:
+        if self.naming not in NAMING:
+            raise ValueError(f"Naming is one of {', '.join(NAMING)}. Received: {self.naming!r}.")
         if self.partial not in PARTIAL:
             raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
         if not 0 < self.memory_gb < math.inf:
@@ -185,6 +196,8 @@ class Task(Protocol):
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.
+    learnt(settings, store) -> dict: entries of the model's card that the training samples tell, besides the weights,
+        such as ``naming``, the statistics that the decoder is to hold usual.
     refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
         to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
         spec; ``image_at`` gives the normalised image on any other grid (ImageAt).

@@ -37,6 +37,7 @@ def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions
             "windows": running.windows,
             "votes": running.votes,
             "partial": running.partial,
+            "naming": running.naming,
             "program": versions()[PACKAGE],
             **asked,
         },

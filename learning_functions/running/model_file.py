@@ -86,6 +86,8 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         raise BrokenFile(f"A model file ends in .h5. Received: {path.name}.")
     import keras
 
+    from keras_models import custom_layers  # noqa: F401 - files may hold these once they are registered
+
     first_keras = keras_version.startswith("1")
     if first_keras:
         config = in_todays_terms(config)

@@ -105,7 +105,10 @@ def train(
     with precision(mixed=False):  # whatever it was trained in
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
-    save_model(finished, model_path, card_of(store, settings, training, progress, validation))
+    card = card_of(store, settings, training, progress, validation)
+    if hasattr(task, "learnt"):
+        card |= task.learnt(settings, store)
+    save_model(finished, model_path, card)
     return progress
 
 
@@ -126,7 +129,7 @@ def new_network(
             settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
         )
     network.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=keras.optimizers.Adam(rate, global_clipnorm=settings.options.get("gradient_norm")),
         loss=objective.loss,
         metrics=_metrics(objective),
         jit_compile=False,  # XLA is 11 times slower on the processor
@@ -154,9 +157,14 @@ def _metrics(objective: Objective) -> Any:
 
 
 def begin_epoch(network: keras.Model, epoch: int, epochs: int) -> None:
-    """Tell the losses of a compiled network that change over the epochs which of them comes next (the first is 0)."""
+    """Tell the losses of a compiled network that change over the epochs which of them comes next (the first is 0).
+
+    Those that learn with the network (``bind``) are given it, also when both come from a checkpoint.
+    """
     losses = network.loss
     for loss in losses.values() if isinstance(losses, Mapping) else losses if isinstance(losses, list) else [losses]:
+        if hasattr(loss, "bind"):
+            loss.bind(network)
         if hasattr(loss, "begin_epoch"):
             loss.begin_epoch(epoch, epochs)
 
