@@ -67,11 +67,10 @@ class Regions:
         return cls(tuple(tuple(row) for row in plain["table"]))
 
 
-def pedicle_features(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
-    """(N, 3) per body, all in RAS+ mm: log of the distance between its pedicles, log of that from the body to their
-    middle, and the angle (radians) by which the middle lies above the body; NaN where either pedicle is missing.
+def own_pedicles(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
+    """The left and the right pedicle of each body (2, N, 3), all in RAS+ mm; NaN where there is none.
 
-    Each pedicle belongs to one body at most (least sum of distances to the usual places).
+    Each pedicle belongs to one body at most: the least sum of distances to the usual places.
     """
     bodies = np.asarray(bodies, float).reshape(-1, 3)
     found = np.full((2, len(bodies), 3), np.nan)
@@ -82,8 +81,16 @@ def pedicle_features(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> ND
         rows, columns = linear_sum_assignment(np.minimum(apart, REACH_MM))
         near = apart[rows, columns] < REACH_MM
         found[side, rows[near]] = points[columns[near]]
+    return found
+
+
+def pedicle_features(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
+    """(N, 3) per body, all in RAS+ mm: log of the distance between its pedicles, log of that from the body to their
+    middle, and the angle (radians) by which the middle lies above the body; NaN where either pedicle is missing.
+    """
+    found = own_pedicles(bodies, left, right)
     between = np.linalg.norm(found[1] - found[0], axis=1)
-    middle = found.mean(axis=0) - bodies
+    middle = found.mean(axis=0) - np.asarray(bodies, float).reshape(-1, 3)
     with np.errstate(invalid="ignore"):
         return np.stack(
             [
