@@ -1,7 +1,7 @@
 """What a task is, which there are, and the values that make one: listing tasks imports none of them.
 
-A task is one module in ``learning_functions/tasks``; its file name is its name. It answers five questions, each
-with a plain function (samples, network, objective, augmentation, predict), and imports Keras only inside those that
+A task is one module in ``learning_functions/tasks``; its file name is its name. It answers six questions, each with
+a plain function (samples, network, form, objective, augmentation, predict), and imports Keras only inside those that
 need it, so that making samples never does.
 """
 
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
 if TYPE_CHECKING:
@@ -119,6 +121,8 @@ class Sample:
     numbers: NDArray[np.float32] | None = None
 
 
+ImageAt = Callable[[Grid], Volume]
+"""The normalised image on any upright grid."""
 Arrange = Callable[[Any, Any, Any], tuple[Any, Any]]
 """Targets, weights (or None) and numbers (or None) of a batch -> what Keras is given as y and as sample weights."""
 
@@ -171,6 +175,9 @@ class Task(Protocol):
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.
+    refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
+        to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
+        spec; ``image_at`` gives the normalised image on any other grid (ImageAt).
     """
 
     NEEDS: tuple[str, ...]
@@ -184,6 +191,9 @@ class Task(Protocol):
 
     def network(self, settings: Settings) -> keras.Model:
         """An untrained network for the settings' spec."""
+
+    def form(self, settings: Settings) -> Form:
+        """What that network takes and answers, without making it: every model file and training is held against it."""
 
     def objective(self, settings: Settings) -> Objective:
         """The loss and metrics for the network's outputs."""
@@ -225,3 +235,14 @@ def settings_of(task: Task, preset: str) -> Settings:
     if preset not in task.PRESETS:
         raise ValueError(f"A preset is one of {', '.join(sorted(task.PRESETS))}. Received: {preset!r}.")
     return task.PRESETS[preset]
+
+
+def settings_from_card(task: Task, card: Mapping[str, Any]) -> Settings:
+    """The settings a card tells; where it tells only a preset (old models), that preset with the card's spec."""
+    values, spec = card["settings"], Spec.from_json(card["spec"])
+    if "spec" not in values:
+        return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
+    settings = Settings.from_json(values)
+    if differences := settings.spec.differences(spec):
+        raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
+    return settings

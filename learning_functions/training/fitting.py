@@ -80,6 +80,8 @@ def train(
     else:
         network = new_network(task, settings, objective, training, store)
         progress = Progress(run=run)  # an earlier run's networks go when this one's first epoch is kept
+    if wrong := task.form(settings).misfit(network, settings.spec):  # else it would be found after the last epoch
+        raise ValueError(f"The network of the task {store.task} is not of the form that the task tells: {wrong}")
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     with in_plain_words("use a smaller --batch or fewer --filters"):
         augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), store)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from learning_functions.running.model_file import read_card
 from learning_functions.samples.store import SampleStore, check_same_task, open_store
-from learning_functions.task import Settings
+from learning_functions.task import Settings, load_task
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import require_writable
 
@@ -24,6 +24,7 @@ def check_inputs(
     """
     stores = open_store(training_path), open_store(validation_path)
     check_same_task(*stores)
+    check_same_choices(*stores)
     kind = augmentation_kind(Settings.from_json(stores[0].settings), augment)
     if kind == "synth" and not stores[0].has_tissues:
         raise ValueError(
@@ -35,6 +36,20 @@ def check_inputs(
             raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
     require_place(model_path)
     return stores
+
+
+def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
+    """Raises ValueError where the two were cut by another choice of what their task offers (CHOICES)."""
+    differences = []
+    for name in getattr(load_task(training.task), "CHOICES", {}):
+        mine, theirs = (store.settings.get("options", {}).get(name) for store in (training, validation))
+        if mine != theirs:
+            differences.append(f"{name} {mine} and {theirs}")
+    if differences:
+        raise ValueError(
+            f"Samples to learn from and to validate on must be cut alike; these differ in {'; '.join(differences)}. "
+            f"Received: {training.path} and {validation.path}."
+        )
 
 
 def augmentation_kind(settings: Settings, augment: str | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +43,6 @@ def write(path: Path, *, weighted: bool = True, patient: str = "p", spec: Spec =
                 patient=f"{patient}{case}",
             )
     return open_store(path)
-
-
-@pytest.mark.parametrize("ways", [("up", "down"), ("down", None)])
-def test_samples_cut_along_other_ways_do_not_belong_together(tmp_path: Path, ways: tuple[str, str | None]) -> None:
-    stores = [write(tmp_path / f"{place}.h5", patient=f"p{place}") for place in range(2)]
-    told = [replace(store, settings={"options": {"direction": way}}) for store, way in zip(stores, ways, strict=True)]
-    check_same_task(told[0], replace(told[1], settings=told[0].settings))
-    with pytest.raises(ValueError, match=f"direction {ways[0]} and {ways[1]}"):
-        check_same_task(told[0], told[1])
 
 
 def empty_arrays(store: SampleStore, count: int) -> dict[str, np.ndarray]:
