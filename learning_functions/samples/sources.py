@@ -28,7 +28,9 @@ def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
 
 
 def place_image(scan: Scan, spec: Spec) -> Volume:
-    """The image on the upright grid of the spec (int16, air beyond the scan)."""
+    """The image on the upright grid of the spec (int16, air beyond the scan). Raises: ValueError without one."""
+    if not scan.case.has_image:
+        raise ValueError("There is no image, only keypoints.")
     image = resample(
         scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels)
     )

@@ -90,7 +90,10 @@ def train(
     with precision(mixed=False):  # whatever it was trained in
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
-    save_model(finished, model_path, _card(store, settings, training, progress, validation))
+    card = _card(store, settings, training, progress, validation)
+    if hasattr(task, "learnt"):
+        card["learnt"] = dict(task.learnt(finished, settings, store, validation))
+    save_model(finished, model_path, card)
     return progress
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -146,8 +147,7 @@ def _steps(
 
 
 def _turns(points: Array, statistics: Statistics) -> list[Array]:
-    bends, leans = (np.array([table[level] for level in LEVELS]) for table in (statistics.bends, statistics.leans))
-    bends, leans = _columns(bends), _columns(leans)
+    bends, leans = (_columns(table) for table in (statistics.bends, statistics.leans))
     two_steps_mm = np.array([4 * usual_half_height_mm(level) for level in LEVELS])[:, None, None]
     turns = []
     for i, point in enumerate(points):
@@ -169,9 +169,9 @@ def directions(steps: Array) -> tuple[Array, Array]:
     return np.arctan2(steps[:, 1], -steps[:, 2]), np.arctan2(steps[:, 0], np.hypot(steps[:, 1], steps[:, 2]))
 
 
-def _columns(table: Array) -> tuple[Array, Array, Array]:
-    """Columns of a table of degrees, in radians."""
-    mean, sagittal, coronal = np.radians(table.T)
+def _columns(table: Mapping[str, tuple[float, float, float]]) -> tuple[Array, Array, Array]:
+    """Mean and deviations of all levels, from degrees to radians."""
+    mean, sagittal, coronal = np.radians([table[level] for level in LEVELS]).T
     return mean, sagittal, coronal
 
 
