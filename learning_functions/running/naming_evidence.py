@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints]) -> list[Array]:
     """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
-    network's members.
+    network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
     """
     told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm)) for scan in scans]
     room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])

@@ -119,7 +119,8 @@ class NodeChanges:
         drawn = tf.random.stateless_uniform([2], seeds[0])
         gone = tf.floor(drawn[0] * (tf.maximum(count - self.least, 0.0) + 1)) * tf.cast(cut, tf.float32)
         first = tf.floor(drawn[1] * (gone + 1))
-        shown = there & (order >= first) & (order < first + count - gone)
+        before = tf.reduce_sum(tf.cast(there & (order < order[:, None]), tf.float32), axis=1)
+        shown = there & (before >= first) & (before < first + count - gone)
         shown = tf.where(tf.reduce_any(shown), shown, there)
         kept = shown & (tf.random.stateless_uniform(tf.shape(there), seeds[1]) >= self.lose)
         lost = tf.random.stateless_uniform(tf.shape(nodes["found"]), seeds[2]) < 2 * self.lose
