@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
     found.add_argument("--mixed-precision", action="store_true", help="float16 arithmetic, for GPUs with tensor cores")
+    found.add_argument("--about", default="", metavar="TEXT", help="said in the model's card, as of its data's licence")
     found.add_argument("--tensorboard", type=Path, metavar="DIR", help="also log there (needs the extra 'track')")
     return found
 
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         augment=arguments.augment,
         mixed_precision=arguments.mixed_precision,
         tensorboard=arguments.tensorboard,
+        about=arguments.about,
     )
     with computing_on(arguments.device):
         progress = train(

@@ -43,6 +43,7 @@ class Training:
     augment: str | None = None  # None: as the preset says
     mixed_precision: bool = False
     tensorboard: Path | None = None
+    about: str = ""  # said in the model's card
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -225,6 +226,7 @@ def _card(
             "samples": {"training": store.count, "validation": validation.count},
             "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
             "seed": training.seed,
+            **({"about": training.about} if training.about else {}),
             "augment": augmentation_kind(settings, training.augment),
             "mixed_precision": training.mixed_precision,
             "seconds": sum(row["seconds"] for row in progress.history),
