@@ -37,9 +37,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("none", "standard", "synth"),
         help="synth: appearances drawn from the tissues of phantoms (default: as the preset says)",
     )
-    found.add_argument(
-        "--start-from", type=Path, metavar="MODEL", help="a trained model (.h5) whose weights to begin with"
-    )
+    found.add_argument("--start-from", type=Path, metavar="MODEL", help="a trained model (.h5) to go on from")
     found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
     found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's share of the loss, 0 to 1 (default: 0.5)")
@@ -47,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
     found.add_argument("--mixed-precision", action="store_true", help="float16 arithmetic, for GPUs with tensor cores")
+    found.add_argument("--about", default="", metavar="TEXT", help="said in the model's card, as of its data's licence")
     found.add_argument("--tensorboard", type=Path, metavar="DIR", help="also log there (needs the extra 'track')")
     return found
 
@@ -75,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         tensorboard=arguments.tensorboard,
         start=start,
         teacher=teacher,
+        about=arguments.about,
     )
     with computing_on(arguments.device):
         progress = train(

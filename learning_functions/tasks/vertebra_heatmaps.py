@@ -210,11 +210,11 @@ def augmentation(settings: Settings) -> Augmentation:
     )
 
 
-def learnt(settings: Settings, store: SampleStore) -> dict[str, Any]:
+def learnt(network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore) -> dict[str, Any]:
     """The distances and directions of the landmarks learnt from, by which those found are named."""
     from learning_functions.samples.spine_statistics import spine_statistics
 
-    return {"naming": spine_statistics(store, len(LEVELS)).to_json()}
+    return {"statistics": spine_statistics(training, len(LEVELS)).to_json()}
 
 
 def predict(

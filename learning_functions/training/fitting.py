@@ -47,6 +47,7 @@ class Training:
     tensorboard: Path | None = None
     start: Start | None = None
     teacher: Teacher | None = None
+    about: str = ""  # said in the model's card
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -107,7 +108,7 @@ def train(
     finished.set_weights(best.get_weights())
     card = card_of(store, settings, training, progress, validation)
     if hasattr(task, "learnt"):
-        card |= task.learnt(settings, store)
+        card["learnt"] = dict(task.learnt(finished, settings, store, validation))
     save_model(finished, model_path, card)
     return progress
 

@@ -48,6 +48,7 @@ def card_of(
             "samples": {"training": store.count, "validation": validation.count},
             "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
             "seed": training.seed,
+            **({"about": training.about} if training.about else {}),
             "augment": augmentation_kind(settings, training.augment),
             "mixed_precision": training.mixed_precision,
             "seconds": sum(row["seconds"] for row in progress.history),
