@@ -1,7 +1,7 @@
 """What a task is, which there are, and the values that make one: listing tasks imports none of them.
 
-A task is one module in ``learning_functions/tasks``; its file name is its name. It answers five questions, each
-with a plain function (samples, network, objective, augmentation, predict), and imports Keras only inside those that
+A task is one module in ``learning_functions/tasks``; its file name is its name. It answers six questions, each with
+a plain function (samples, network, form, objective, augmentation, predict), and imports Keras only inside those that
 need it, so that making samples never does.
 """
 
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
 
 if TYPE_CHECKING:
@@ -93,6 +95,14 @@ class Settings:
                 raise ValueError(f"The {name} is {known}. Received: {value!r}.")
         return self.changed(options={**self.options, **wanted})
 
+    def grid_of(self, scan: Grid) -> Grid:
+        """The upright grid on which a scan is seen: of the spec's spacing or, ``resized``, the patch over all of it."""
+        spec = self.spec
+        if not self.options.get("resized"):
+            return scan.upright(spec.spacing_mm, spec.axcodes)
+        extent = np.ptp(scan.corners_mm() @ direction_matrix(spec.axcodes), axis=0)
+        return scan.upright(extent / spec.patch, spec.axcodes)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -112,7 +122,7 @@ class Sample:
     tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
     memory (*patch): what is known beside the image, 0 to 255 per voxel; the last channel of what the network sees. It
         moves with the image, is taken from the nearest voxel and never normalised.
-    numbers (k,): float32, one figure for each name in the task's NUMBERS.
+    numbers (k,): float32, one figure for each name in the task's NUMBERS; points among them move with the image too.
     """
 
     inputs: NDArray[np.int16]
@@ -123,6 +133,8 @@ class Sample:
     numbers: NDArray[np.float32] | None = None
 
 
+ImageAt = Callable[[Grid], Volume]
+"""The normalised image on any upright grid."""
 Arrange = Callable[[Any, Any, Any], tuple[Any, Any]]
 """Targets, weights (or None) and numbers (or None) of a batch -> what Keras is given as y and as sample weights."""
 
@@ -133,7 +145,8 @@ class Objective:
 
     loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
     A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
-    is 0); it must depend on nothing else, so that a run gone on with has the same.
+    is 0); it must depend on nothing else, so that a run gone on with has the same. One that has weights of its own to
+    train keeps them in a layer of the network, which it looks for when a method ``bind(network)`` is called.
     """
 
     loss: Any
@@ -149,6 +162,7 @@ class Running:
     windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
+    save_intermediate: what one model finds for another, such as the heatmap, is written too.
     naming: one of NAMING; published votes, which find no bodies, name themselves.
     statistics: what the decoder holds usual; None: what is shipped.
     """
@@ -157,6 +171,7 @@ class Running:
     windows: str = "tiles"
     votes: str = "ordered"
     partial: str = "flag"
+    save_intermediate: bool = False
     naming: str = "decoder"
     statistics: Statistics | None = None
 
@@ -181,6 +196,12 @@ class Task(Protocol):
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.
+    refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
+        to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
+        spec; ``image_at`` gives the normalised image on any other grid (ImageAt).
+    learnt(network, settings, training, validation) -> options: what else is learnt of the samples once the network is
+        trained (a temperature; ``statistics``, which the naming decoder is to hold usual); kept in the card, and among
+        the settings' options when the model is loaded.
     """
 
     NEEDS: tuple[str, ...]
@@ -194,6 +215,9 @@ class Task(Protocol):
 
     def network(self, settings: Settings) -> keras.Model:
         """An untrained network for the settings' spec."""
+
+    def form(self, settings: Settings) -> Form:
+        """What that network takes and answers, without making it: every model file and training is held against it."""
 
     def objective(self, settings: Settings) -> Objective:
         """The loss and metrics for the network's outputs."""
@@ -235,3 +259,18 @@ def settings_of(task: Task, preset: str) -> Settings:
     if preset not in task.PRESETS:
         raise ValueError(f"A preset is one of {', '.join(sorted(task.PRESETS))}. Received: {preset!r}.")
     return task.PRESETS[preset]
+
+
+def settings_from_card(task: Task, card: Mapping[str, Any]) -> Settings:
+    """The settings a card tells, with what was learnt besides the network among their options.
+
+    Where it tells only a preset (old models), that preset with the card's spec.
+    """
+    values, spec = card["settings"], Spec.from_json(card["spec"])
+    if "spec" not in values:
+        return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
+    learnt = card.get("learnt", {})
+    settings = Settings.from_json(values)
+    if differences := settings.spec.differences(spec):
+        raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
+    return settings.changed(options={**settings.options, **learnt}) if learnt else settings

@@ -149,6 +149,14 @@ def test_presets_are_named_after_themselves(name: str) -> None:
         assert Settings.from_json(settings.to_json()) == settings
 
 
+@pytest.mark.parametrize(
+    ("name", "preset"), [(name, preset) for name in task_names() for preset in load_task(name).PRESETS]
+)
+def test_every_preset_s_network_is_of_the_form_its_task_tells(name: str, preset: str) -> None:
+    task, settings = load_task(name), load_task(name).PRESETS[preset].changed(filters=2)
+    assert task.form(settings).misfit(task.network(settings), settings.spec) is None
+
+
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(ValueError, match="A task is one of detection"):
         load_task("os")

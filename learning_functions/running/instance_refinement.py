@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -14,20 +13,17 @@ from learning_functions.running.instance import largest_piece
 from learning_functions.running.instance_walk import seeing
 from learning_functions.running.starts import DOWN, UP, lattice
 from learning_functions.running.traversal import Rules
-from learning_functions.task import Settings
+from learning_functions.task import ImageAt, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import LabelMap
 
 MARGIN_VOXELS = 2
 """A finer mask reaches at most this many coarse voxels beyond the coarse one."""
 LEAST_SHARE, MOST_SHARE = 0.5, 1.5
 """A finer mask whose volume is not within these shares of the coarse one is not taken: the network is lost there."""
-
-ImageAt = Callable[[Grid], Volume]
-"""The normalised image on any upright grid."""
 
 
 def refined(

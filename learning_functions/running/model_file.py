@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from learning_functions.form import Form
 from learning_functions.samples.store import MARK as SAMPLES_MARK
 from learning_functions.spec import Spec
-from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
+from learning_functions.task import Settings, load_task, settings_from_card, task_names
+from utility_functions.command_line import one_line
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.versions import PACKAGE, versions
@@ -26,10 +28,6 @@ CARD = "spine_card"
 """Root attribute that holds the card: a string of variable length, which HDF5 does not limit to 64 KiB."""
 CARD_FORMAT = 1
 SUFFIXES = (".h5", ".hdf5")
-MEMORY_CHANNELS = {"instances": 1}
-"""Channels that a task's network sees behind those of the image."""
-NAMED_ANSWERS = {"instances": {"mask", "complete", "level"}}
-"""The outputs of networks that have several."""
 _LOADING_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, ArithmeticError)
 
 
@@ -42,6 +40,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
     """
     from learning_functions.running.refusal import refuse_code
 
+    _register_layers()
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"A model file ends in .h5. Received: {path.name}.")
@@ -63,6 +62,11 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
             file.attrs[CARD] = text
 
 
+def _register_layers() -> None:
+    """Makes Keras know the layers that are our own."""
+    import keras_models.naming_network  # noqa: F401
+
+
 def read_card(path: Path) -> dict[str, Any] | None:
     """The card of a model file, or None when it has none; needs no Keras. Raises BrokenFile for any other file."""
     path = Path(path)
@@ -79,6 +83,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     from learning_functions.running.legacy import assumed_card, called_plainly
     from learning_functions.running.refusal import refuse_code
 
+    _register_layers()
     path = Path(path)
     with _opened(path) as file:
         card = _card(file, path.name)
@@ -87,6 +92,8 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     if path.suffix not in SUFFIXES:
         raise BrokenFile(f"A model file ends in .h5. Received: {path.name}.")
     import keras
+
+    from keras_models import custom_layers  # noqa: F401 - files may hold these once they are registered
 
     first_keras = keras_version.startswith("1")
     if first_keras:
@@ -125,33 +132,30 @@ def checked_card(card: Any, file_name: str) -> dict[str, Any]:
 
 
 def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
-    """Raises BrokenFile unless the network takes the patch and channels of the card's spec and answers its task.
+    """Raises BrokenFile unless the network is of the form that its task has with the card's settings.
 
-    The first input is the image: (batch, *patch, channels), or for slices (batch, *patch[1:], channels); a memory has
-    channels behind those of the image.
+    Nothing is held against a network whose task is not known here.
     """
-    spec, task = Spec.from_json(card["spec"]), card["task"]
-    seen, given = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
-    patch = {5: spec.patch, 4: spec.patch[1:]}.get(len(seen))
-    channels = spec.channels + MEMORY_CHANNELS.get(task, 0)
-    expected = None if patch is None else (*patch, channels)
-    if expected is None or any(size not in (None, usual) for size, usual in zip(seen[1:], expected, strict=True)):
-        raise BrokenFile(
-            f"The card of {file_name} does not fit its network: its spec has patch {spec.patch} with {channels} "
-            f"channels, the network takes {seen[1:]}."
-        )
-    if task in NAMED_ANSWERS and set(model.output_names) != NAMED_ANSWERS[task]:
-        raise BrokenFile(
-            f"The card of {file_name} does not fit its network: its task is {task}, the network answers "
-            f"{', '.join(model.output_names)}."
-        )
-    shares = card["settings"].get("options", {}).get("answer") == "classes"
-    levels = NUMBER_OF_LEVELS if shares else 1
-    answers = {"detection": (5, len(spec.labels)), "identification": (4, levels)}.get(task)
-    if answers is not None and answers != (len(given), given[-1]):
-        raise BrokenFile(
-            f"The card of {file_name} does not fit its network: its task is {task}, the network answers {given[1:]}."
-        )
+    if card["task"] not in task_names():
+        return
+    settings, form = settings_and_form(card, file_name)
+    if wrong := form.misfit(model, settings.spec):
+        raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
+
+
+def settings_and_form(card: dict[str, Any], file_name: str) -> tuple[Settings, Form]:
+    """What the card of a known task tells: its settings, with its spec, and the form of their network; else BrokenFile.
+
+    Whether the settings tell another spec is asked where the model is to run.
+    """
+    task, told = load_task(card["task"]), card["settings"]
+    try:
+        if "spec" in told:
+            told = {**told, "spec": card["spec"]}
+        settings = settings_from_card(task, {**card, "settings": told})
+        return settings, task.form(settings)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise BrokenFile(f"The card of {file_name} cannot be used: {one_line(error)}") from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 from learning_functions.running.model_file import load_model
 from learning_functions.running.sliding_window import flexible
 from learning_functions.spec import Spec, air_of
-from learning_functions.task import Running, Settings, Task, load_task, settings_of
+from learning_functions.task import Running, Settings, Task, load_task, settings_from_card
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.broken_file import BrokenFile
@@ -60,7 +60,7 @@ class TrainedModel:
         started = time.perf_counter()
         running = replace(running, statistics=running.statistics or self.statistics)
         spec = self.settings.spec
-        grid = volume.grid.upright(spec.spacing_mm, spec.axcodes)
+        grid = self.settings.grid_of(volume.grid)
         air = air_of(volume.voxels)
         image = resample(volume, grid, fill=air)
         # statistics of what was scanned, not of the air around it
@@ -70,14 +70,14 @@ class TrainedModel:
         placed = _onto(findings, grid)
         found = self.task.predict(self.network, self.settings, image, placed, float(beyond), running)
         restored = _onto(found, volume.grid)
-        if self.settings.options.get("refine_mm") and found.instances is not None:
-            from learning_functions.running.instance_refinement import refined
+        refine = getattr(self.task, "refine", None)
+        if refine is not None:
 
             def image_at(finer: Grid) -> Volume:
                 seen = resample(volume, finer, fill=air)
                 return seen.with_voxels(spec.normalise(seen.voxels, offset, scale))
 
-            restored = refined(self.network, self.settings, image_at, found.instances, restored, float(beyond))
+            restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))
         maps = {**findings.maps, **restored.maps}
         kept = {name: getattr(findings, name) for name in maps if name not in self.task.GIVES}
         return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
@@ -88,23 +88,12 @@ def _onto(findings: Findings, grid: Grid) -> Findings:
     return findings.having(grid=grid, **{name: resample(found, grid) for name, found in findings.maps.items()})
 
 
-def settings_from_card(task: Task, card: dict[str, Any]) -> Settings:
-    """The settings a card tells; where it tells only a preset (old models), that preset with the card's spec."""
-    values, spec = card["settings"], Spec.from_json(card["spec"])
-    if "spec" not in values:
-        return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
-    settings = Settings.from_json(values)
-    if differences := settings.spec.differences(spec):
-        raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
-    return settings
-
-
 def statistics_of(card: dict[str, Any]) -> Statistics | None:
-    """The statistics of naming in a card (``naming``: what `Statistics.to_json` gives, as text or as a tree), if any.
+    """The statistics of naming that a card has learnt, if any: what `Statistics.to_json` gives, as text or as a tree.
 
     Raises: ValueError where they are none.
     """
-    told = card.get("naming")
+    told = card.get("learnt", {}).get("statistics")
     if told is None:
         return None
     return Statistics.from_json(told if isinstance(told, str) else json.dumps(told))

@@ -16,8 +16,6 @@ from utility_functions.files.broken_file import BrokenFile
 
 __all__ = ["SampleReader", "SampleStore", "SampleWriter", "check_same_task", "open_store"]
 
-CHOSEN = ("direction",)
-"""Options that samples were cut by, and that one network cannot learn both of."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -128,10 +126,6 @@ def check_same_task(training: SampleStore, validation: SampleStore) -> None:
     differences += training.spec.differences(validation.spec)
     for name in ("input_shape", "target_shape", "has_weights", "has_memory", "numbers_names"):
         mine, theirs = getattr(training, name), getattr(validation, name)
-        if mine != theirs:
-            differences.append(f"{name} {mine} and {theirs}")
-    for name in CHOSEN:
-        mine, theirs = (store.settings.get("options", {}).get(name) for store in (training, validation))
         if mine != theirs:
             differences.append(f"{name} {mine} and {theirs}")
     if differences:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.form import Form
 from learning_functions.samples.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
@@ -153,6 +154,10 @@ def network(settings: Settings) -> keras.Model:
     return detection_unet(
         settings.spec.patch, settings.filters, settings.levels, len(settings.spec.labels), settings.momentum
     )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, len(settings.spec.labels))})
 
 
 def objective(settings: Settings) -> Objective:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.form import Form
 from learning_functions.samples.sources import elastic_in_plane, place_scan, place_tissues
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
@@ -180,6 +181,10 @@ def network(settings: Settings) -> keras.Model:
         settings.options["level_scale"],
         NUMBER_OF_LEVELS if _tells_classes(settings) else 0,
     )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (4, NUMBER_OF_LEVELS if _tells_classes(settings) else 1)})
 
 
 def _tells_classes(settings: Settings) -> bool:

@@ -6,11 +6,13 @@ identification" (preset `paper`); Serrador et al. 2024, from the top down (`topd
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from learning_functions.form import Form
 from learning_functions.samples.stretches import (
     DIRECTIONS,
     MOST_EXTRA_WEIGHT,
@@ -20,7 +22,7 @@ from learning_functions.samples.stretches import (
     memory_of,
 )
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import ImageAt, Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import regressed_level
 from utility_functions.files.cases import Scan
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from learning_functions.samples.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
-USES = ("detection", "landmarks")
+USES = ("detection", "landmarks", "heatmap")
 GIVES = ("instances", "landmarks")
 NUMBERS = ("share_seen", "whole", "level")
 """How much of the vertebra the patch shows, whether the scan shows all of it (1 or 0), its level (0: unknown)."""
@@ -99,28 +101,14 @@ _TOPDOWN = _PAPER.changed(
 )
 _SPIDER = _PAPER.changed(
     preset="spider",
-    spec=Spec(
-        spacing_mm=(2.0, 0.6, 0.6),
-        axcodes="RAS",
-        patch=(64, 192, 192),
-        channels=1,
-        labels=("vertebra",),
-        intensity="zscore",
-        window=(AIR_HU, 32767.0),
+    spec=replace(
+        _PAPER.spec, spacing_mm=(2.0, 0.6, 0.6), patch=(64, 192, 192), intensity="zscore", window=(AIR_HU, 32767.0)
     ),
     options={**_PAPER.options, "changes": {**_PUBLISHED_CHANGES, "crop": 0.0}},  # what is cropped would be CT's air
 )
 _SMALL = _TOPDOWN.changed(
     preset="small",
-    spec=Spec(
-        spacing_mm=(2.0, 2.0, 2.0),
-        axcodes="RAS",
-        patch=(56, 56, 48),
-        channels=1,
-        labels=("vertebra",),
-        intensity="window",
-        window=(-200.0, 1000.0),
-    ),
+    spec=replace(_PAPER.spec, spacing_mm=(2.0, 2.0, 2.0), patch=(56, 56, 48), window=(-200.0, 1000.0)),
     samples_per_scan=8,
     filters=8,
     batch=2,
@@ -236,6 +224,10 @@ def network(settings: Settings) -> keras.Model:
     )
 
 
+def form(settings: Settings) -> Form:
+    return Form({"mask": (5, 1), "complete": (2, 1), "level": (2, 1)}, memory=1)
+
+
 def objective(settings: Settings) -> Objective:
     """The published loss, or (``loss`` "dice") the same weighted errors as a mean, with soft Dice.
 
@@ -277,3 +269,14 @@ def predict(
     from learning_functions.running.instance_walk import walk
 
     return walk(network, settings, image, findings, air, running)
+
+
+def refine(
+    network: keras.Model, settings: Settings, image_at: ImageAt, found: Findings, restored: Findings, air: float
+) -> Findings:
+    """The masks drawn anew at options["refine_mm"], where the model's card has it."""
+    if found.instances is None or not settings.options.get("refine_mm"):
+        return restored
+    from learning_functions.running.instance_refinement import refined
+
+    return refined(network, settings, image_at, found.instances, restored, air)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from learning_functions.running.model_file import read_card
 from learning_functions.samples.store import SampleStore, check_same_task, open_store
-from learning_functions.task import Settings
+from learning_functions.task import Settings, load_task
+from learning_functions.training.given_model import GivenModel
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import require_writable
 
@@ -16,14 +17,19 @@ AUGMENTATIONS = ("none", "standard", "synth")
 
 
 def check_inputs(
-    training_path: Path, validation_path: Path, model_path: Path, augment: str | None = None
+    training_path: Path,
+    validation_path: Path,
+    model_path: Path,
+    augment: str | None = None,
+    given: Sequence[GivenModel | None] = (),
 ) -> tuple[SampleStore, SampleStore]:
     """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
 
-    augment: one of AUGMENTATIONS, None for the preset's.
+    augment: one of AUGMENTATIONS, None for the preset's. given: models to begin or to learn from, which must fit.
     """
     stores = open_store(training_path), open_store(validation_path)
     check_same_task(*stores)
+    check_same_choices(*stores)
     kind = augmentation_kind(Settings.from_json(stores[0].settings), augment)
     if kind == "synth" and not stores[0].has_tissues:
         raise ValueError(
@@ -34,7 +40,24 @@ def check_inputs(
         if store.split == "testing":
             raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
     require_place(model_path)
+    for model in given:
+        if model is not None:
+            model.require_fit(stores[0], model_path)
     return stores
+
+
+def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
+    """Raises ValueError where the two were cut by another choice of what their task offers (CHOICES)."""
+    differences = []
+    for name in getattr(load_task(training.task), "CHOICES", {}):
+        mine, theirs = (store.settings.get("options", {}).get(name) for store in (training, validation))
+        if mine != theirs:
+            differences.append(f"{name} {mine} and {theirs}")
+    if differences:
+        raise ValueError(
+            f"Samples to learn from and to validate on must be cut alike; these differ in {'; '.join(differences)}. "
+            f"Received: {training.path} and {validation.path}."
+        )
 
 
 def augmentation_kind(settings: Settings, augment: str | None) -> str:

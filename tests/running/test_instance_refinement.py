@@ -16,6 +16,7 @@ from learning_functions.running.instance_walk import walk
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.spec import Spec
 from learning_functions.task import Running, Settings
+from learning_functions.tasks.instances import refine
 from tests.running.spine_truth import spine
 from tests.running.test_instance_walk import AIR, TOP, Reader
 from utility_functions.anatomy.findings import Findings
@@ -87,7 +88,7 @@ def test_a_model_whose_card_asks_for_it_looks_twice() -> None:
     spec = settings("down", (20, 20, 16)).spec
     (low, high), grid = spec.window, Grid.from_spacing(labels.shape, 4.0, (-40, -30, 500))
     scan = Volume((levels / 100 * (high - low) / 2 + (low + high) / 2).astype(np.float32), grid).reoriented("PIR")
-    task: Any = SimpleNamespace(NEEDS=(), GIVES=("instances", "landmarks"), predict=walk)
+    task: Any = SimpleNamespace(NEEDS=(), GIVES=("instances", "landmarks"), predict=walk, refine=refine)
     found, asked = [], []
     for options in ({}, {"refine_mm": 4.0}):
         network: Any = Reader(scan)

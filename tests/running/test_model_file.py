@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from learning_functions.form import Form
 from learning_functions.running.model_file import CARD, load_model, read_card, save_model
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
@@ -29,6 +30,15 @@ def network(*, patch: tuple[int | None, ...] = (4, 6, 8), channels: int = 1, cla
     x = layers.BatchNormalization(momentum=0.1)(convolution(3, 3, padding="same")(image))
     x = layers.Activation("relu")(x)
     return keras.Model(image, layers.Softmax()(convolution(classes, 1)(x)))
+
+
+def several(channels: int = 1, level: str = "level", levels: int = 1) -> keras.Model:
+    """A network of a mask and two figures."""
+    image = keras.Input((4, 6, 8, channels))
+    mask = layers.Conv3D(1, 1, activation="sigmoid", name="mask")(image)
+    figures = layers.GlobalAveragePooling3D()(image)
+    complete = layers.Dense(1, activation="sigmoid", name="complete")(figures)
+    return keras.Model(image, {"mask": mask, "complete": complete, level: layers.Dense(levels, name=level)(figures)})
 
 
 def card(task: str = "detection", spec: Spec = SPEC, **more: Any) -> dict[str, Any]:
@@ -218,6 +228,10 @@ def test_a_damaged_card_is_told(text: str, told: str, saved: Path) -> None:
         (network(patch=(6, 10), channels=8, classes=2), card("identification", SLICES)),
         (network(patch=(6, 10), channels=8, classes=26), card("identification", SLICES)),  # its card tells of no shares
         (network(patch=(10, 6), channels=8, classes=1), card("identification", SLICES)),  # axes changed over
+        (several(), card("instances")),  # no room for the memory
+        (several(channels=2, level="height"), card("instances")),  # another output
+        (several(channels=2, levels=3), card("instances")),
+        (network(channels=2), card("instances")),
     ],
 )
 def test_a_card_that_does_not_fit_its_network_is_refused(
@@ -231,6 +245,42 @@ def test_a_card_that_does_not_fit_its_network_is_refused(
         file.attrs[CARD] = json.dumps({"training": {}, "versions": {}, **what})
     with pytest.raises(BrokenFile, match="does not fit its network"):
         load_model(tmp_path / "model.h5")
+
+
+def test_several_outputs_and_a_memory_fit_their_card(tmp_path: Path) -> None:
+    save_model(several(channels=2), tmp_path / "model.h5", card("instances"))
+    assert load_model(tmp_path / "model.h5")[0].output_names == ["complete", "level", "mask"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"preset": "huge"}, {"preset": []}, {"spec": SPEC.to_json()}, {"spec": SLICES.to_json()}]
+)
+def test_a_card_whose_settings_are_of_no_use_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(BrokenFile, match=r"The card of model\.h5 cannot be used: "):
+        save_model(network(), tmp_path / "model.h5", card(settings=settings))
+
+
+def test_nothing_is_held_against_a_network_of_an_unknown_task(tmp_path: Path) -> None:
+    save_model(network(classes=9), tmp_path / "model.h5", card("horoscope"))
+    assert load_model(tmp_path / "model.h5")[1]["task"] == "horoscope"
+
+
+@pytest.mark.parametrize(
+    ("form", "wrong"),
+    [
+        (Form({"": (5, 2)}), None),
+        (Form({"": (5, 2)}, input=(4, 6, 8, 1)), None),
+        (Form({"": (5, 2)}, input=(None, None, None, 1)), None),
+        (Form({"": (5, 2)}, memory=1), "it should take 4 x 6 x 8 x 2. Received: 4 x 6 x 8 x 1."),
+        (Form({"": (5, 2)}, input=(None, 7)), "it should take any x 7. Received: 4 x 6 x 8 x 1."),
+        (Form({"": (2, 2)}), "it should answer an output of 2 axes, the last 2. Received: an output of 5 axes, the la"),
+        (Form({"mask": (5, 2)}), "it should answer mask of 5 axes, the last 2. Received: softmax"),
+        (Form({"mask": (5, 1), "level": (2, 1)}), "it should answer mask of 5 axes, the last 1 and level of 2 axes"),
+    ],
+)
+def test_a_misfit_is_told(form: Form, wrong: str | None) -> None:
+    found = form.misfit(network(), SPEC)
+    assert found is None if wrong is None else found is not None and found.startswith(wrong)
 
 
 @pytest.mark.parametrize("patch", [(6, 10), (None, None)])

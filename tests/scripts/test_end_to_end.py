@@ -86,6 +86,7 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "votes": "ordered",
         "naming": "decoder",
         "partial": "flag",
+        "save_intermediate": False,
         "skip_existing": False,
         "skip_errors": False,
     }

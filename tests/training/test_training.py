@@ -11,6 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from learning_functions.form import Form
 from learning_functions.running.model_file import load_model
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.training import devices, fitting
@@ -81,6 +82,15 @@ def test_a_run_leaves_its_log_curves_and_card(samples: tuple[Path, Path], tmp_pa
     assert card["best"] == progress.best and card["log"]["epoch"] == progress.best_epoch
     assert (card["seed"], card["augment"], card["mixed_precision"], card["epochs"]) == (3, "standard", False, 2)
     assert card["samples"] == {"training": 4, "validation": 4} and card["scans"] == {"training": 1, "validation": 1}
+
+
+def test_a_network_that_is_not_of_its_task_s_form_is_not_trained(
+    samples: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting.load_task("identification"), "form", lambda _: Form({"": (4, 3)}))
+    with pytest.raises(ValueError, match=r"not of the form that the task tells: it should answer .* Received: "):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training())
+    assert not list(tmp_path.rglob("*.keras")) and not (tmp_path / "model.h5").exists()
 
 
 @pytest.fixture(scope="module")
