@@ -123,3 +123,14 @@ def test_the_centre_line_follows_a_bent_column() -> None:
     assert (np.diff(line[:, 2]) < 0).all()
     for _, point in landmarks:
         assert np.linalg.norm(line - point, axis=1).min() < 3.0
+
+
+@pytest.mark.parametrize("bend", [0.0, 8.0])
+def test_for_a_decoder_every_body_between_discs_is_cut_out_whatever_the_votes(bend: float) -> None:
+    landmarks, levels, parts = spine(("T11", "T12", "L1", "L2", "L3", "L4"), bend)
+    first, last = CSI_LEVELS["T11"], CSI_LEVELS["L4"]
+    squeezed = first + (levels - first) * (last - first - 1) / (last - first)  # six bodies voted for as five
+    named = part_votes(np.where(levels > 0, squeezed, 0).astype(np.float32), parts, variants=True)
+    assert len(named.landmarks) == len(landmarks)
+    assert np.linalg.norm(named.landmarks.points_mm - landmarks.points_mm, axis=1).max() < 5
+    assert named.bodies is not None and len(named.bodies.shares) == len(landmarks)
