@@ -82,3 +82,28 @@ def test_votes_that_fit_no_chain_give_none() -> None:
 
 def test_one_slice_is_enough_for_an_answer() -> None:
     assert [run.level for run in best_chain(votes([5.0]), 4.0, 1.5).runs] == [5]
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("T10", "T11", "T12", "T13", "L1", "L2"), (17, 18, 19, 19, 20, 21)),
+        (("T9", "T10", "T11", "L1", "L2", "L3"), (16, 17, 18, 20, 21, 22)),
+        (("L3", "L4", "L5", "L6", "S1"), (22, 23, 24, 24, 25)),
+        (("L2", "L3", "L4", "S1"), (21, 22, 23, 25)),
+        (("T11", "T12", "L1", "L2"), (18, 19, 20, 21)),
+    ],
+)
+def test_a_chain_that_may_have_variants_takes_them_where_votes_speak_for_them(names, shown) -> None:
+    spacing = 3.0
+    heights = [round(2 * usual_half_height_mm(name) / spacing) for name in names]
+    levels = [float(level) for level, height in zip(shown, heights, strict=True) for _ in range(height)]
+    found = best_chain(votes(levels, jitter=0.1), spacing, 1.5, variants=True)
+    assert tuple(run.name for run in found.runs) == names
+    assert [run.stop for run in found.runs] == np.cumsum(heights).tolist()
+    assert all(run.number == level for run, level in zip(found.runs, shown, strict=True))
+
+
+def test_without_variants_asked_for_there_are_none() -> None:
+    levels = [19.0] * 20 + [20.0] * 10
+    assert {run.level for run in best_chain(votes(levels), 3.0, 1.5).runs} <= set(range(1, 27))

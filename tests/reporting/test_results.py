@@ -14,6 +14,7 @@ from losses_and_metrics.instance_summary import summarise_masks
 from losses_and_metrics.scan_scores import summarise
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
+from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -35,6 +36,7 @@ MASKS = SegmentationScore(
     ),
     false=("C3",),
 )
+NAMING = NamingRecord({"L1": 0.91}, ("T13",), margin=2.0, shifted=(0.1, 0.2), doubt=0.4)
 NASTY = '<b>"évil" & $co_</b>'
 
 
@@ -52,6 +54,7 @@ def a_run(folder: Path) -> RunRecord:
         scores={"dice": float("nan")},
         seconds={"detection": 1.5},
         notes=(NASTY,),
+        naming=NAMING,
     )
     rows = [
         ScanRow("a", findings, TRUE, score, folder / "a.png", segmentation=MASKS),
@@ -89,11 +92,13 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
     assert first["notes"] == [NASTY]
     assert first["scores"] == {"dice": None}
     assert first["orientation"] == "RAS"
-    assert first["centroids"][0] == {"level": "L1", "x_mm": 0, "y_mm": 3, "z_mm": 4, "score": 0.91}
+    assert first["centroids"][0] == {"level": "L1", "x_mm": 0, "y_mm": 3, "z_mm": 4, "score": 0.91, "filled": False}
     assert first["identification"]["missed"] == ["L2"]
     assert first["identification"]["levels"][0]["distance_mm"] == 5
     assert second["centroids"] == []
     assert third["problem"] == "b.nii.gz: is cut off."
+    assert first["naming"]["shifted_by_one"] == pytest.approx(0.3) and first["naming"]["filled"] == ["T13"]
+    assert second["naming"] is None
     assert known["summary"]["regions"][0]["rate_verse"] == 0.5
     masks = first["segmentation"]
     assert (masks["missed"], masks["false"], masks["split"]) == (["L2"], ["C3"], [])
@@ -102,13 +107,16 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
     assert "segmentation" not in second
 
 
+SURE = ["2.0", "0.3", "0.4"]
+
+
 def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> None:
     write_results(tmp_path, a_run(tmp_path))
     with (tmp_path / "results.csv").open(newline="", encoding="utf-8") as lines:
         header, *rows = csv.reader(lines)
     assert tuple(header) == CSV_COLUMNS
     assert rows == [
-        ["a", "T13", "0.0", "0.0", "70.0", "0.5", *[""] * 13],
+        ["a", "T13", "0.0", "0.0", "70.0", "0.5", *[""] * 13, "1", *SURE],
         [
             "a",
             "L1",
@@ -129,11 +137,13 @@ def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> No
             "2.0",
             "0.5",
             "1",
+            "0",
+            *SURE,
         ],
-        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", "", "0", "0", "", "0.0", "0.0", "", "", "", "0"],
-        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", *[""] * 10],
-        ["a", "label 7", *[""] * 10, "L1", "1.0", "1.0", "0.0", "0.0", "0.0", "1"],
-        ["a", "", "0.0", "0.0", "500.0", "0.2", *[""] * 13],
+        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", "", "0", "0", "", "0.0", "0.0", "", "", "", "0", "", *SURE],
+        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", *[""] * 11, *SURE],
+        ["a", "label 7", *[""] * 10, "L1", "1.0", "1.0", "0.0", "0.0", "0.0", "1", "", *SURE],
+        ["a", "", "0.0", "0.0", "500.0", "0.2", *[""] * 17],
     ]
 
 

@@ -21,6 +21,7 @@ from utility_functions.anatomy.centroids import body_centroids, label_names
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import CSI_LEVELS, USUAL_VERTEBRAE, VERSE_IDS
 from utility_functions.anatomy.measures import STEP_MM
+from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.anatomy.trail import FOUND
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -81,17 +82,23 @@ class Reader:
 
 
 def walked(
-    image: Volume, network: Any, findings: Findings | None = None, partial: str = "flag", direction: str = "down"
+    image: Volume,
+    network: Any,
+    findings: Findings | None = None,
+    partial: str = "flag",
+    direction: str = "down",
+    naming: str = "published",
 ) -> Findings:
     findings = findings or Findings("scan", image.grid)
-    return walk(network, settings(direction), image, findings, AIR, Running(partial=partial))
+    return walk(network, settings(direction), image, findings, AIR, Running(partial=partial, naming=naming))
 
 
+@pytest.mark.parametrize("naming", ["decoder", "published"])
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_every_vertebra_gets_its_mask_its_name_and_its_centre(direction: str) -> None:
+def test_every_vertebra_gets_its_mask_its_name_and_its_centre(direction: str, naming: str) -> None:
     image, truth = scan_of(5)
     network = Reader(image, direction)
-    found = walked(image, network, direction=direction)
+    found = walked(image, network, direction=direction, naming=naming)
     assert found.instances is not None and (found.instances.voxels == truth.voxels).all()
     true = body_centroids(truth)
     assert found.landmarks is not None and found.landmarks.names == true.names == ("T12", "L1", "L2", "L3", "L4")
@@ -166,6 +173,43 @@ def test_a_missed_vertebra_keeps_the_count_right() -> None:
     assert found.landmarks is not None and found.landmarks.names == ("T12", "L1", "L3", "L4", "L5")
 
 
+def test_the_decoder_puts_a_missed_vertebra_where_it_lies_and_says_so() -> None:
+    image, _ = scan_of(6, missing=(3,))
+    usual = np.mean([STEP_MM[pair] for pair in pairwise(USUAL_VERTEBRAE[18:])])
+    image = Volume(image.voxels, Grid.from_spacing(image.grid.shape, (4.0, 4.0, 4.0 * usual / 28)))
+    found = walked(image, Reader(image), naming="decoder")
+    assert found.landmarks is not None and found.naming is not None and found.instances is not None
+    assert found.landmarks.names == ("T12", "L1", "L2", "L3", "L4", "L5")
+    assert found.filled == ("L2",) and "L2" not in label_names(found.instances) and "L2" not in found.completeness
+    assert "Not detected, but filled in between others: L2." in found.notes
+    between = (found.landmarks.point("L1") + found.landmarks.point("L3")) / 2
+    assert np.linalg.norm(found.landmarks.point("L2") - between) < 6
+
+
+def test_the_decoder_places_cut_vertebrae_and_lets_them_tell_nothing() -> None:
+    image, _ = scan_of(4, cut=True)
+    found = walked(image, Reader(image, incomplete=(TOP, TOP + 3)), naming="decoder")
+    assert found.landmarks is not None and found.landmarks.names == ("T12", "L1", "L2", "L3")
+    assert "T12, L3: cut by the border of the scan." in found.notes
+    assert found.naming is not None and set(found.naming.posterior) == set(found.landmarks.names)
+
+
+def test_the_decoder_warns_where_levels_hesitate() -> None:
+    image, _ = scan_of(3)
+    sure, torn = (walked(image, Reader(image, skew=skew), naming="decoder").naming for skew in (0.0, 0.5))
+    assert sure is not None and torn is not None and torn.warning
+    assert torn.shifted_by_one > 0.25 > sure.shifted_by_one and torn.margin < sure.margin
+
+
+def test_names_that_hold_keep_what_was_told_of_them() -> None:
+    image, truth = scan_of(4)
+    true = body_centroids(truth)
+    told = NamingRecord(dict.fromkeys(true.names[:3], 0.9), filled=("L1", "L3"), warning="Doubtful.")
+    before = Findings("scan", image.grid, landmarks=true).named(told)
+    found = walked(image, Reader(image), before, naming="decoder")
+    assert found.naming is not None and found.filled == () and found.notes.count("Doubtful.") == 1
+
+
 def test_the_sacrum_found_before_stays() -> None:
     image, truth = scan_of(3)
     before = np.where(truth.voxels == VERSE_IDS["L2"], VERSE_IDS["S1"], truth.voxels)
@@ -235,7 +279,8 @@ def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -
         Running(),
     )
     assert found.trail is not None and found.trail.looks and found.landmarks is not None
-    assert found.instances is not None and set(label_names(found.instances)) == set(found.landmarks.names)
+    assert found.instances is not None
+    assert set(label_names(found.instances)) == set(found.landmarks.names) - set(found.filled)
 
 
 def test_what_to_do_with_partial_vertebrae_is_one_of_three() -> None:

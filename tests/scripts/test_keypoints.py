@@ -1,0 +1,106 @@
+"""measure.py --keypoints: landmark files without images, from file to report, and without TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.naming.plainly import spine
+from tests.scripts.said import Run
+from utility_functions.files.annotations import read_landmarks
+
+ROOT = Path(__file__).resolve().parents[2]
+SPINES = {"first": spine("T9", "L5"), "second": spine("T8", "L3", extra=("T13",))}
+
+
+def entries(bodies: dict, named: bool, without: tuple[str, ...] = ()) -> list[dict]:
+    """A file in VID's form."""
+    found = []
+    for name, (x, y, z) in bodies.items():
+        told = [0.01, 0.98, 0.03] if name[0] == "T" else [0.01, 0.03, 0.98]
+        more = {"spine_level": name} if named else {"spine_segment_probabilities": told}
+        kind = {"keypoint_type": "body", **more}
+        if name not in without:
+            found.append({"coordinates": {"world_space": [-float(x), -float(y), float(z)]}, "type": kind})
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, bodies in SPINES.items():
+        for part, named in (("predictions", False), ("truth", True)):
+            path = tmp_path / "vid" / part / f"{name}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(entries(bodies, named, ("L2",) if part == "predictions" else ())))
+    return tmp_path / "vid"
+
+
+def test_landmark_files_are_named_scored_and_reported(run: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = run("measure", "--keypoints", folder, "--output", out)
+    assert said.code == 0, said.err
+    assert "2 of 2 scans measured" in said.out and "names: margin" in said.out
+    assert "Not detected, but filled in between others: L2." in said.out
+    found = json.loads((out / "results.json").read_text())
+    first = found["scans"][0]
+    assert first["naming"]["filled"] == ["L2"] and "shape" not in first
+    assert {point["level"]: point["filled"] for point in first["centroids"]} == {
+        name: name == "L2" for name in SPINES["first"]
+    }
+    assert found["naming"]["filled"] >= 1 and found["naming"]["scans"] == 2
+    assert first["naming"]["alternatives"] and 0 <= first["naming"]["shifted_by_one"] <= 1
+    with (out / "results.csv").open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row["case_id"] == "first"]
+    assert [row["level"] for row in rows if row["filled"] == "1"] == ["L2"]
+    assert (out / "reliability.png").is_file() and "filled in" in (out / "report.html").read_text()
+    written = read_landmarks(out / "first_centroids.json", None)
+    assert written.names == read_landmarks(out / "first_centroids.mrk.json", None).names == tuple(SPINES["first"])
+    assert np.linalg.norm(written.point("L2") - SPINES["first"]["L2"]) < 6
+
+
+def test_naming_needs_no_deep_learning(folder: Path, tmp_path: Path) -> None:
+    words = ["--keypoints", str(folder), "--output", str(tmp_path / "out")]
+    code = f"import sys, measure; c = measure.main({words!r}); sys.exit(c or ('keras' in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_plain_files_are_named_too_and_broken_ones_told(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = [f",{x},{y},{z}" for x, y, z in spine("T12", "L4").values()]
+    (folder / "nameless.csv").write_text("\n".join(["name,x,y,z", *lines]) + "\n")
+    (folder / "none.json").write_text("[]")
+    (folder / "broken.json").write_text("{")
+    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert said.code == 2 and len(said.errors) == 1 and "broken could not be measured" in said.errors[0]
+    assert "Names by distances and bends alone" in said.out and "No vertebra could be named." in said.out
+    again = run("measure", "--keypoints", folder, "--output", tmp_path / "out", "--skip-errors")
+    assert again.code == 0, "files of our own are written over"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--split", "testing"), "no --split"),
+        (("--skip-existing",), "no --skip-existing"),
+        (("--naming", "published"), "no --naming"),
+    ],
+)
+def test_options_of_scans_are_refused(run: Run, folder: Path, tmp_path: Path, options, words) -> None:
+    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out", *options)
+    assert said.code == 2 and words in said.errors[0] and len(said.errors) == 1
+
+
+def test_files_of_others_are_not_written_over(run: Run, folder: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "out" / "first_centroids.json"
+    precious.parent.mkdir()
+    precious.write_text("[]")
+    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert said.code == 2 and "not made by this program" in said.errors[0] and precious.read_text() == "[]"
