@@ -55,11 +55,11 @@ def named_landmarks(
         findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
     if running.partial == "drop":
         found = found.only(set(found.names) - set(cut))
-    findings = findings.having(landmarks=found).named(_of_these(record, found))
+    findings = findings.having(landmarks=found).named(still_told(record, found))
     return findings if len(found) else findings.noting(NOTHING)
 
 
-def _of_these(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
+def still_told(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
     """The record less what is not among the landmarks told."""
     if record is None:
         return None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from learning_functions.samples.augmentation import Augmentation
 
 NEEDS = ("landmarks",)
+USES = ("landmarks",)  # of whichever model tells them last
 GIVES = ("instances",)
 
 _PAPER = Settings(
