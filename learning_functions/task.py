@@ -21,15 +21,19 @@ from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
-from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
 
 if TYPE_CHECKING:
     import keras
 
+    from utility_functions.anatomy.naming.statistics import Statistics
+
 TASKS_FOLDER = Path(__file__).parent / "tasks"
 PARTIAL = ("keep", "flag", "drop")
 """What can be done with vertebrae that the image's border cuts."""
+NAMING = ("decoder", "chain", "published")
+"""Who gives the names: the exact decoder, the runs of the cheapest chain, or the publication's own rule."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,14 @@ class Settings:
                 raise ValueError(f"The {name} is {known}. Received: {value!r}.")
         return self.changed(options={**self.options, **wanted})
 
+    def grid_of(self, scan: Grid) -> Grid:
+        """The upright grid on which a scan is seen: of the spec's spacing or, ``resized``, the patch over all of it."""
+        spec = self.spec
+        if not self.options.get("resized"):
+            return scan.upright(spec.spacing_mm, spec.axcodes)
+        extent = np.ptp(scan.corners_mm() @ direction_matrix(spec.axcodes), axis=0)
+        return scan.upright(extent / spec.patch, spec.axcodes)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -110,7 +122,7 @@ class Sample:
     tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
     memory (*patch): what is known beside the image, 0 to 255 per voxel; the last channel of what the network sees. It
         moves with the image, is taken from the nearest voxel and never normalised.
-    numbers (k,): float32, one figure for each name in the task's NUMBERS.
+    numbers (k,): float32, one figure for each name in the task's NUMBERS; points among them move with the image too.
     """
 
     inputs: NDArray[np.int16]
@@ -133,7 +145,8 @@ class Objective:
 
     loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
     A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
-    is 0); it must depend on nothing else, so that a run gone on with has the same.
+    is 0); it must depend on nothing else, so that a run gone on with has the same. One that has weights of its own to
+    train keeps them in a layer of the network, which it looks for when a method ``bind(network)`` is called.
     """
 
     loss: Any
@@ -149,14 +162,22 @@ class Running:
     windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
+    save_intermediate: what one model finds for another, such as the heatmap, is written too.
+    naming: one of NAMING; published votes, which find no bodies, name themselves.
+    statistics: what the decoder holds usual; None: what is shipped.
     """
 
     memory_gb: float = 4.0
     windows: str = "tiles"
     votes: str = "ordered"
     partial: str = "flag"
+    save_intermediate: bool = False
+    naming: str = "decoder"
+    statistics: Statistics | None = None
 
     def __post_init__(self) -> None:
+        if self.naming not in NAMING:
+            raise ValueError(f"Naming is one of {', '.join(NAMING)}. Received: {self.naming!r}.")
         if self.partial not in PARTIAL:
             raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
         if not 0 < self.memory_gb < math.inf:
@@ -179,7 +200,8 @@ class Task(Protocol):
         to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
         spec; ``image_at`` gives the normalised image on any other grid (ImageAt).
     learnt(network, settings, training, validation) -> options: what else is learnt of the samples once the network is
-        trained (statistics, a temperature); kept in the card, and among the settings' options when the model is loaded.
+        trained (a temperature; ``statistics``, which the naming decoder is to hold usual); kept in the card, and among
+        the settings' options when the model is loaded.
     """
 
     NEEDS: tuple[str, ...]

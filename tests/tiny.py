@@ -14,7 +14,7 @@ from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
 
-FROM_MASKS = ("instances",)
+FROM_MASKS = ("instances", "vertebra_masks")
 """Tasks whose samples are cut from label maps."""
 SPLITS = ("training", "validation", "testing", "testing")
 

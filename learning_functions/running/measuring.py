@@ -12,15 +12,13 @@ from tqdm import tqdm
 
 from learning_functions.running.finished_scans import conditions_of, finished_row, forget, write_record
 from learning_functions.running.pipeline import load_models, run_models
+from learning_functions.running.summing_up import scan_text, sum_up
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
-from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
-from losses_and_metrics.scan_scores import distances_by_level, summarise
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.mask_scores import SegmentationScore
 from utility_functions.anatomy.parts import column_of
 from utility_functions.command_line import one_line
@@ -30,16 +28,12 @@ from utility_functions.files.images import write_image
 from utility_functions.files.marks import DESCRIPTION, GENERATOR, MARKED_ENDINGS, require_not_written_over
 from utility_functions.files.writing import write_text
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.pictures import scan_picture
-from utility_functions.reporting.plots import dice_box_plot, error_box_plot
-from utility_functions.reporting.report import write_report
-from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
-from utility_functions.reporting.tables import scan_table, summary_table
+from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.trail_picture import trail_picture
 
 OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png")
-"""What the files of one scan end in, after its id: label map or mask, centroids twice, trail, record, pictures."""
+"""What the files of one scan end in, after its id: label map or mask, heat, centroids twice, trail, record, views."""
 
 
 def measure_cases(
@@ -79,11 +73,11 @@ def measure_cases(
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.append(row)
             with tqdm.external_write_mode():
-                show(_scan_text(row) + "\n")
+                show(scan_text(row) + "\n")
     finally:
         rows += [finished for case in cases[len(rows) :] if (finished := before.get(case)) is not None]  # interrupted
         if any(row.findings is not None for row in rows):
-            _sum_up(rows, records, folder, settings, show, command)
+            sum_up(rows, records, folder, settings, show, command)
     return rows
 
 
@@ -99,11 +93,11 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     except UnknownLevels as error:
         findings = findings.noting(f"Not scored: {one_line(error)}")
     if truth is not None and findings.landmarks is not None:
-        score = score_scan(case.case_id, findings.landmarks, truth)
+        score = score_scan(case.case_id, findings.landmarks, truth, filled=findings.filled)
     findings, masks = score_masks(findings, scan)
     started = time.perf_counter()
     forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
-    picture = write_findings(findings, scan, truth, folder)
+    picture = write_findings(findings, scan, truth, folder, running.save_intermediate)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks)
 
@@ -125,24 +119,28 @@ def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationS
     return findings.timed("scoring", time.perf_counter() - started), score
 
 
-def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
+def write_findings(
+    findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path, intermediate: bool = False
+) -> Path:
     """Write what was found in one scan; returns the picture's path.
 
     VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
-    the trail of a traversal, to read and to look at.
+    the trail of a traversal, to read and to look at. The heatmap only where what is ``intermediate`` is asked for.
     """
-    labels, mask, centroids, markups, trail, _, picture, trail_drawn = (
+    labels, mask, heat, centroids, markups, trail, _, picture, trail_drawn = (
         folder / f"{findings.case_id}{ending}" for ending in OUTPUTS
     )
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
         write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
+    if intermediate and findings.heatmap is not None:
+        write_image(findings.heatmap, heat, DESCRIPTION)
     if findings.landmarks is not None:
-        write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR)
-        write_markups(findings.landmarks, markups, GENERATOR)
+        write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR, findings.filled)
+        write_markups(findings.landmarks, markups, GENERATOR, findings.filled)
     if found is findings.detection and found is not None and findings.parts:
         found = column_of(found)
-    scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=findings.case_id)
+    scan_picture(scan.volume, findings.landmarks, picture, found, truth, findings.case_id, findings.naming)
     if findings.trail is not None:
         told = {"generator": GENERATOR, **findings.trail.to_json()}
         write_text(trail, json.dumps(told, indent=1, allow_nan=False) + "\n")
@@ -163,47 +161,3 @@ def require_outputs_free(case: Case, folder: Path) -> None:
             raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
     for ending in MARKED_ENDINGS:
         require_not_written_over(folder / f"{case.case_id}{ending}")
-
-
-def _scan_text(row: ScanRow) -> str:
-    """One scan in words: its table against the truth, or what was found; then notes and seconds."""
-    if row.findings is None:
-        return f"Scan {row.case_id}\ncould not be measured: {row.problem}"
-    if row.score is not None and row.truth is not None:
-        lines = [scan_table(row.score, row.landmarks, row.truth)]
-    elif row.findings.landmarks is None:
-        lines = [f"Scan {row.case_id}", "no names: none of the models given finds them"]
-    else:
-        names = [name for name in row.landmarks.names if name in VERTEBRAE]
-        lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
-    if row.segmentation is not None:
-        lines.append(mask_table(row.segmentation))
-    seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in row.findings.seconds.items())
-    return "\n".join([*lines, *row.notes, seconds])
-
-
-def _sum_up(
-    rows: Sequence[ScanRow],
-    records: Sequence[ModelRecord],
-    folder: Path,
-    settings: Mapping[str, Any],
-    show: Callable[[str], None],
-    command: Sequence[str],
-) -> None:
-    """The tables and files of the whole run."""
-    scores = [row.score for row in rows if row.score is not None]
-    summary = summarise(scores) if scores else None
-    masks = [row.segmentation for row in rows if row.segmentation is not None]
-    mask_summary = summarise_masks(masks) if masks else None
-    figures = {}
-    if summary is not None:
-        show(summary_table(summary))
-        figures = {"Localisation error per level": folder / "errors.png"}
-        error_box_plot(distances_by_level(scores), folder / "errors.png")
-    if mask_summary is not None:
-        show(mask_summary_table(mask_summary))
-        figures["Dice per level"] = folder / "dice.png"
-        dice_box_plot(dice_by_level(masks), folder / "dice.png")
-    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary)
-    write_results(folder, run)
-    write_report(folder, run)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from learning_functions.form import Form
 from learning_functions.samples.store import MARK as SAMPLES_MARK
 from learning_functions.spec import Spec
-from learning_functions.task import load_task, settings_from_card, task_names
+from learning_functions.task import Settings, load_task, settings_from_card, task_names
 from utility_functions.command_line import one_line
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
@@ -92,6 +93,8 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         raise BrokenFile(f"A model file ends in .h5. Received: {path.name}.")
     import keras
 
+    from keras_models import custom_layers  # noqa: F401 - files may hold these once they are registered
+
     first_keras = keras_version.startswith("1")
     if first_keras:
         config = in_todays_terms(config)
@@ -135,14 +138,24 @@ def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
     """
     if card["task"] not in task_names():
         return
-    task = load_task(card["task"])
+    settings, form = settings_and_form(card, file_name)
+    if wrong := form.misfit(model, settings.spec):
+        raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
+
+
+def settings_and_form(card: dict[str, Any], file_name: str) -> tuple[Settings, Form]:
+    """What the card of a known task tells: its settings, with its spec, and the form of their network; else BrokenFile.
+
+    Whether the settings tell another spec is asked where the model is to run.
+    """
+    task, told = load_task(card["task"]), card["settings"]
     try:
-        settings = settings_from_card(task, card)
-        wrong = task.form(settings).misfit(model, settings.spec)
+        if "spec" in told:
+            told = {**told, "spec": card["spec"]}
+        settings = settings_from_card(task, {**card, "settings": told})
+        return settings, task.form(settings)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise BrokenFile(f"The card of {file_name} cannot be used: {one_line(error)}") from error
-    if wrong:
-        raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
 
 
 @contextmanager
