@@ -19,9 +19,11 @@ from learning_functions.spec import Spec
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
+from utility_functions.anatomy.naming.decoder import WARNING_FROM
 from utility_functions.anatomy.naming.evidence import ROWS
 from utility_functions.anatomy.naming.matching import true_names
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.files.keypoints import Keypoints
 from utility_functions.geometry.landmarks import Landmarks
@@ -162,10 +164,10 @@ def predict(
     given = findings.landmarks
     if given is None or not len(given):
         return findings.having(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
-    naming = decoded(network, settings, _keypoints_of(given))
-    warning = naming.warning(float(settings.options.get("warn_from", 0.1)))
-    found = findings.having(landmarks=naming.landmarks)
-    return found if warning is None else found.noting(warning)
+    given = given.only(set(given.names) - set(findings.filled))
+    naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)
+    record = NamingRecord.of(naming, given.points_mm, float(settings.options.get("warn_from", WARNING_FROM)))
+    return findings.having(landmarks=naming.landmarks).named(record)
 
 
 def _keypoints_of(landmarks: Landmarks) -> Keypoints:
