@@ -22,6 +22,7 @@ from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.batches import epoch_batches
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
+from learning_functions.training.chance import seed_network
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.devices import precision
 from learning_functions.training.distillation import taught, teacher_network
@@ -205,6 +206,7 @@ def _fit(
     for epoch in range(progress.epochs, settings.epochs):
         started = time.perf_counter()
         begin_epoch(learner, epoch, settings.epochs)
+        seed_network(network, training.seed, epoch)
         batches = feed(stores[0], epoch=epoch, shuffle=True, augment=augmentation)
         with EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch)) as bar:
             logs = learner.fit(
