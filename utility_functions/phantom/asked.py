@@ -21,18 +21,21 @@ STREAM = 2**30
 
 @dataclass(frozen=True)
 class Asked:
-    """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too.
+    """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too; kind one of KINDS.
 
-    Neither how many others are asked for nor the lattice changes the patient; another seed gives other patients.
+    Neither how many others are asked for nor the lattice nor the kind changes the patient; another seed gives other
+    patients.
     """
 
     seed: int
     number: int
     region: str | None = None
+    kind: str = "ct"
 
     @property
     def name(self) -> str:
-        return self.patient if self.region is None else f"{self.patient}-{self.region}"
+        words = (self.patient, self.region, None if self.kind == "ct" else self.kind)
+        return "-".join(word for word in words if word is not None)
 
     @property
     def patient(self) -> str:
@@ -46,15 +49,16 @@ class Asked:
             along = np.abs(direction_matrix(axcodes)).argmax(axis=0)
             spacing_mm = [spacing_mm[int(place)] for place in np.argsort(along)]
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STREAM, self.number)))
-        return make_phantom(rng, self.name, self.region, spacing_mm, axcodes)
+        return make_phantom(rng, self.name, self.region, spacing_mm, axcodes, self.kind)
 
 
 def asked_for(words: str, seed: int) -> list[Asked]:
-    """The phantoms that ``phantom:N`` means, with a region or ``seed=N`` (instead of ``seed``) behind further colons.
+    """The phantoms that ``phantom:N`` means, with a region, a kind or ``seed=N`` (instead of ``seed``) behind further
+    colons.
 
     Raises: ValueError, in one sentence, for other words.
     """
-    from utility_functions.phantom.scanner import REGIONS
+    from utility_functions.phantom.scanner import KINDS, REGIONS
 
     count, *options = words.removeprefix(PREFIX).split(":")
     if not (words.startswith(PREFIX) and count.isdecimal() and 1 <= int(count) <= MOST):
@@ -63,11 +67,14 @@ def asked_for(words: str, seed: int) -> list[Asked]:
     for option in options:
         if option in REGIONS:
             asked = replace(asked, region=option)
+        elif option in KINDS:
+            asked = replace(asked, kind=option)
         elif option.startswith("seed=") and option[5:].isdecimal():
             asked = replace(asked, seed=int(option[5:]))
         else:
             raise ValueError(
-                f"Behind phantom:N stands seed=N or a region ({', '.join(REGIONS)}). Received: {option!r} in {words}."
+                f"Behind phantom:N stands seed=N, a kind ({', '.join(KINDS)}) or a region ({', '.join(REGIONS)}). "
+                f"Received: {option!r} in {words}."
             )
     if asked.seed < 0:
         raise ValueError(f"A seed is zero or above. Received: {asked.seed}.")
