@@ -6,6 +6,7 @@ identification" (preset `paper`); Serrador et al. 2024, from the top down (`topd
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -100,28 +101,14 @@ _TOPDOWN = _PAPER.changed(
 )
 _SPIDER = _PAPER.changed(
     preset="spider",
-    spec=Spec(
-        spacing_mm=(2.0, 0.6, 0.6),
-        axcodes="RAS",
-        patch=(64, 192, 192),
-        channels=1,
-        labels=("vertebra",),
-        intensity="zscore",
-        window=(AIR_HU, 32767.0),
+    spec=replace(
+        _PAPER.spec, spacing_mm=(2.0, 0.6, 0.6), patch=(64, 192, 192), intensity="zscore", window=(AIR_HU, 32767.0)
     ),
     options={**_PAPER.options, "changes": {**_PUBLISHED_CHANGES, "crop": 0.0}},  # what is cropped would be CT's air
 )
 _SMALL = _TOPDOWN.changed(
     preset="small",
-    spec=Spec(
-        spacing_mm=(2.0, 2.0, 2.0),
-        axcodes="RAS",
-        patch=(56, 56, 48),
-        channels=1,
-        labels=("vertebra",),
-        intensity="window",
-        window=(-200.0, 1000.0),
-    ),
+    spec=replace(_PAPER.spec, spacing_mm=(2.0, 2.0, 2.0), patch=(56, 56, 48), window=(-200.0, 1000.0)),
     samples_per_scan=8,
     filters=8,
     batch=2,

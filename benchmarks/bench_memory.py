@@ -1,0 +1,59 @@
+"""Peak memory of measure.py on a large scan, with the shipped models: held against a ceiling.
+
+A whole-spine phantom brought onto 512 x 512 x 600 voxels (315 MB as int16) is written as NIfTI,
+and measured by a process of its own, which reports the most memory it ever held.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from utility_functions.files.images import write_image
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.phantom.scanner import make_phantom
+
+SHAPE = (512, 512, 600)
+CEILING_GB = 6.0
+HERE = Path(__file__).resolve().parent.parent
+
+
+def large_scan(folder: Path) -> Path:
+    """The folder that holds a scan of SHAPE, as a phantom at 2 mm shows it."""
+    scan = make_phantom(np.random.default_rng(7), "large", "whole", 2.0, "RAS")
+    grid = scan.volume.grid
+    spacing = np.array(grid.shape) / SHAPE  # the same field of view in more voxels
+    affine = grid.affine @ np.diag([*spacing, 1.0])
+    affine[:3, 3] = grid.to_mm(np.asarray((spacing - 1) / 2))
+    fine = Grid(SHAPE, affine)
+    write_image(resample(scan.volume, fine), folder / "large_ct.nii.gz")
+    return folder
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = large_scan(Path(made))
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, str(HERE / "measure.py"), str(folder / "large_ct.nii.gz"), "--output", f"{made}/results"],
+            check=True,
+            capture_output=True,
+        )
+        seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    print(
+        f"measure.py, {' x '.join(map(str, SHAPE))} voxels, shipped models: peak {peak:.2f} GB "
+        f"(ceiling {CEILING_GB:g} GB), {seconds:.0f} s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
