@@ -21,7 +21,7 @@ from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
-from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
 
 if TYPE_CHECKING:
@@ -91,6 +91,14 @@ class Settings:
                 raise ValueError(f"The {name} is {known}. Received: {value!r}.")
         return self.changed(options={**self.options, **wanted})
 
+    def grid_of(self, scan: Grid) -> Grid:
+        """The upright grid on which a scan is seen: of the spec's spacing or, ``resized``, the patch over all of it."""
+        spec = self.spec
+        if not self.options.get("resized"):
+            return scan.upright(spec.spacing_mm, spec.axcodes)
+        extent = np.ptp(scan.corners_mm() @ direction_matrix(spec.axcodes), axis=0)
+        return scan.upright(extent / spec.patch, spec.axcodes)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -110,7 +118,7 @@ class Sample:
     tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
     memory (*patch): what is known beside the image, 0 to 255 per voxel; the last channel of what the network sees. It
         moves with the image, is taken from the nearest voxel and never normalised.
-    numbers (k,): float32, one figure for each name in the task's NUMBERS.
+    numbers (k,): float32, one figure for each name in the task's NUMBERS; points among them move with the image too.
     """
 
     inputs: NDArray[np.int16]
@@ -149,12 +157,14 @@ class Running:
     windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
+    save_intermediate: what one model finds for another, such as the heatmap, is written too.
     """
 
     memory_gb: float = 4.0
     windows: str = "tiles"
     votes: str = "ordered"
     partial: str = "flag"
+    save_intermediate: bool = False
 
     def __post_init__(self) -> None:
         if self.partial not in PARTIAL:

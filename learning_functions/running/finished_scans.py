@@ -29,6 +29,7 @@ Conditions = dict[str, Any]
 
 def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions:
     """What decides on results: the models by their hash, how they are run, but for the memory used, and the program."""
+    asked = {"save_intermediate": True} if running.save_intermediate else {}
     by_hash = {model.sha256: str(model.path) for model in models}
     return {
         "models": dict(sorted(by_hash.items())),
@@ -37,6 +38,7 @@ def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions
             "votes": running.votes,
             "partial": running.partial,
             "program": versions()[PACKAGE],
+            **asked,
         },
     }
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from learning_functions.running.instance import Point, See, Sight
 from learning_functions.running.instance_chain import with_instances
 from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
-from learning_functions.running.traversal import FULL, traverse
+from learning_functions.running.traversal import FULL, Rules, traverse
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
@@ -22,6 +22,8 @@ USUAL_STEP_MM = 25.0
 """Detected voxels without gaps between vertebrae are parted into pieces of about this height, for places to look at."""
 SMALLEST_PIECE_MM3 = 500.0
 """Smaller pieces of detection are no place to look at."""
+TOP_DOWN = Rules(agreeing_centres=3)
+"""Along a spine heatmap a vertebra is kept when the last three centres agree (Serrador et al. 2024)."""
 NOTHING = "No vertebra was found."
 NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 
@@ -38,13 +40,15 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     from a corner; options["direction"] of the settings says where to.
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
+    starts = starts_of(findings, image, spec.patch, direction)
     done = traverse(
         seeing(network, image, spec.patch, air),
         image.grid.shape,
         spec.patch,
         image.grid.spacing_mm,
         direction,
-        starts_of(findings, image, spec.patch, direction),
+        starts,
+        TOP_DOWN if isinstance(starts[0], Heat) else Rules(),
     )
     trail = done.trail.placed(image.grid)
     if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
@@ -79,10 +83,9 @@ def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], di
         return [Centroids(image.grid.to_index(named.points_mm), direction), corner]
     if pieces := detected_pieces(findings):
         return [Centroids(pieces, direction), corner]
-    heat = getattr(findings, "heatmap", None)
-    if isinstance(heat, Volume):
-        heat.grid.require_same(image.grid, "The heatmap and the image")
-        return [Heat(np.asarray(heat.voxels, np.float32), patch, direction), corner]
+    if findings.heatmap is not None:
+        findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
+        return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
     return [corner]
 
 

@@ -39,7 +39,7 @@ from utility_functions.reporting.tables import scan_table, summary_table
 from utility_functions.reporting.trail_picture import trail_picture
 
 OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png")
-"""What the files of one scan end in, after its id: label map or mask, centroids twice, trail, record, pictures."""
+"""What the files of one scan end in, after its id: label map or mask, heat, centroids twice, trail, record, views."""
 
 
 def measure_cases(
@@ -103,7 +103,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     findings, masks = score_masks(findings, scan)
     started = time.perf_counter()
     forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
-    picture = write_findings(findings, scan, truth, folder)
+    picture = write_findings(findings, scan, truth, folder, running.save_intermediate)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks)
 
@@ -125,18 +125,22 @@ def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationS
     return findings.timed("scoring", time.perf_counter() - started), score
 
 
-def write_findings(findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path) -> Path:
+def write_findings(
+    findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path, intermediate: bool = False
+) -> Path:
     """Write what was found in one scan; returns the picture's path.
 
     VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
-    the trail of a traversal, to read and to look at.
+    the trail of a traversal, to read and to look at. The heatmap only where what is ``intermediate`` is asked for.
     """
-    labels, mask, centroids, markups, trail, _, picture, trail_drawn = (
+    labels, mask, heat, centroids, markups, trail, _, picture, trail_drawn = (
         folder / f"{findings.case_id}{ending}" for ending in OUTPUTS
     )
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
         write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
+    if intermediate and findings.heatmap is not None:
+        write_image(findings.heatmap, heat, DESCRIPTION)
     if findings.landmarks is not None:
         write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR)
         write_markups(findings.landmarks, markups, GENERATOR)

@@ -54,7 +54,7 @@ class TrainedModel:
             raise ValueError(f"The {self.task_name} model needs {', '.join(missing)} first. Received: {self.path}.")
         started = time.perf_counter()
         spec = self.settings.spec
-        grid = volume.grid.upright(spec.spacing_mm, spec.axcodes)
+        grid = self.settings.grid_of(volume.grid)
         air = air_of(volume.voxels)
         image = resample(volume, grid, fill=air)
         # statistics of what was scanned, not of the air around it

@@ -32,7 +32,8 @@ class Rules:
 
     threshold: probability from which a voxel belongs to the mask.
     smallest_fragment_mm3, largest_mm3: less is nothing yet, more is no vertebra.
-    converged_voxels: a patch rests when its centre would move by no more, along each axis.
+    converged_voxels: a patch rests when its last centres, with the one it would move to, lie no farther apart along
+        each axis. agreeing_centres: how many centres those are (Lessmann et al. 2; Serrador et al. 3).
     most_steps: after so many looks, or when it runs in a circle, the midpoint of the last two positions is taken.
     largest_overlap: share of a mask that may lie in memory.
     nearest_mm: two vertebrae whose middles are nearer are one.
@@ -43,6 +44,7 @@ class Rules:
     smallest_fragment_mm3: float = 1000.0
     largest_mm3: float = 250_000.0
     converged_voxels: float = 2.0
+    agreeing_centres: int = 2
     most_steps: int = 20
     most_vertebrae: int = 30
     largest_overlap: float = 0.3
@@ -54,6 +56,8 @@ class Rules:
             value = getattr(self, each.name)
             if not (math.isfinite(value) and value >= 0) or (each.name.startswith("most_") and value < 1):
                 raise ValueError(f"{each.name} is a number above zero. Received: {value}.")
+        if self.agreeing_centres < 2:
+            raise ValueError(f"Two centres or more can agree. Received: agreeing_centres {self.agreeing_centres}.")
 
     def most_looks(self, starts: int) -> int:
         """More looks than this no traversal takes that is offered so many starts."""
@@ -152,7 +156,10 @@ class _Walker:
         return None, LOST
 
     def settle(self, centre: Point) -> Instance | None:
-        """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends."""
+        """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
+
+        A patch that would not move at all rests: looking again would show the same.
+        """
         been: list[Point] = []
         for _ in range(self.rules.most_steps):
             corner = self._corner(centre)
@@ -162,11 +169,18 @@ class _Walker:
             been.append(at)
             if (seen := self.look(corner)) is None:
                 return None
-            if np.abs(seen.middle - at).max() <= self.rules.converged_voxels:
+            if self._rests([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
                 return self._judged(seen)
             centre = seen.middle
         seen = self.look(self._corner((been[-1] + centre) / 2))
         return None if seen is None else self._judged(seen)
+
+    def _rests(self, centres: Sequence[Point]) -> bool:
+        """Whether the last centres of a patch, the one it would move to among them, agree."""
+        last = centres[-self.rules.agreeing_centres :]
+        return len(last) == self.rules.agreeing_centres and bool(
+            np.ptp(last, axis=0).max() <= self.rules.converged_voxels
+        )
 
     def look(self, corner: NDArray[np.int_]) -> Instance | None:
         """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""

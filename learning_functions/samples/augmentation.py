@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from learning_functions.samples import warping
+from learning_functions.samples import moved_points, warping
 from learning_functions.samples.appearance import Appearance
 from learning_functions.spec import OUTSIDE
 
@@ -34,6 +34,9 @@ class Augmentation:
         last axis at most, is air, and its target is ``ignore``. The middle is never cut away.
     share_number: the number, by its place, that tells which share of the target is seen; it shrinks with what a turn
         or a crop takes away.
+    shift: the probability that the sample is shifted, along each axis by ``shift_mm`` at most.
+    points_from: the place from which on numbers are points, one coordinate in voxels for each axis; they move with the
+        image, and are NaN where there is none or it is no longer seen.
     appearance: draws the image from the sample's tissues, moved like all else; the changes of intensity, noise and
         blur are then its own.
     """
@@ -59,13 +62,16 @@ class Augmentation:
     crop: float = 0.0
     crop_share: float = 0.5
     share_number: int | None = None
+    shift: float = 0.0
+    shift_mm: float = 20.0
+    points_from: int | None = None
     appearance: Appearance | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacing_mm", tuple(float(step) for step in self.spacing_mm))
         if len(self.spacing_mm) not in (2, 3) or min(self.spacing_mm) <= 0:
             raise ValueError(f"Augmentation needs two or three spacings above zero. Received: {self.spacing_mm} mm.")
-        for name in ("flip", "turn", "elastic", "intensity", "noise", "blur", "crop"):
+        for name in ("flip", "turn", "elastic", "intensity", "noise", "blur", "crop", "shift"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The probability of {name} is from 0 to 1. Received: {getattr(self, name)}.")
         for name in (item.name for item in fields(self) if item.name.endswith(("_mm", "_degrees", "_deviation"))):
@@ -120,22 +126,31 @@ class Augmentation:
         chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
         outside = ((w, 0), (memory, 0), (tissues, OUTSIDE))
         beyond = [fill, self.ignore, *(value for part, value in outside if part is not None)]
-        kept = tf.constant(1.0)
+        has_numbers, numbers = (
+            numbers is not None,
+            tf.convert_to_tensor(np.zeros(0, np.float32) if numbers is None else numbers),
+        )
         look_seed = tf.random.fold_in(seed, 1)
-        parts = self._flipped((x, *beside), chance[0], 1 if tissues is None else 2)
-        if self.turn > 0 or self.elastic > 0:
-            turned, bent = chance[1] < self.turn, chance[2] < self.elastic
+        parts, numbers = self._flipped((x, *beside), numbers, chance[0], 1 if tissues is None else 2)
+        if self.turn > 0 or self.elastic > 0 or self.shift > 0:
+            pushes = tf.random.stateless_uniform([len(shape) + 1], tf.random.fold_in(seed, 3))
+            turned, bent, pushed = chance[1] < self.turn, chance[2] < self.elastic, pushes[0] < self.shift
+            push = (
+                (2 * pushes[1:] - 1)
+                * tf.cast(pushed, tf.float32)
+                * (self.shift_mm / np.array(self.spacing_mm, np.float32))
+            )
             seen = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(look_seed)
-            parts, kept = tf.cond(
-                turned | bent,
-                lambda: self._warped(parts, turned, bent, seeds, beyond, seen),
-                lambda: (parts, kept),
+            parts, numbers = tf.cond(
+                turned | bent | pushed,
+                lambda: self._warped(parts, numbers, (turned, bent, push), seeds, beyond, seen),
+                lambda: (parts, numbers),
             )
         if self.crop > 0:
             drawn = tf.random.stateless_uniform([3], tf.random.fold_in(seed, 2))
             air = beyond if w is None else [*beyond[:2], None, *beyond[3:]]  # it weighs what the image did
-            parts, kept = tf.cond(
-                drawn[0] < self.crop, lambda: self._cropped(parts, drawn[1:], air, kept), lambda: (parts, kept)
+            parts, numbers = tf.cond(
+                drawn[0] < self.crop, lambda: self._cropped(parts, numbers, drawn[1:], air), lambda: (parts, numbers)
             )
         x, y, *others = parts
         w = None if w is None else others.pop(0)
@@ -155,20 +170,18 @@ class Augmentation:
             x = tf.cond(chance[5] < self.noise, drawn, lambda: x)
         if memory is not None:
             x = tf.concat([x, tf.cast(memory, tf.float32)[..., None]], axis=-1)
-        if numbers is None:
-            return x, y, w
-        numbers = tf.convert_to_tensor(numbers)
-        if self.share_number is not None:
-            follows = np.arange(numbers.shape[0]) == self.share_number
-            numbers = tf.where(follows, numbers * kept, numbers)
-        return x, y, w, numbers
+        return (x, y, w, numbers) if has_numbers else (x, y, w)
 
-    def _flipped(self, parts: tuple[tf.Tensor, ...], chance: tf.Tensor, stacks: int) -> tuple[tf.Tensor, ...]:
+    def _flipped(
+        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, chance: tf.Tensor, stacks: int
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         """The parts mirrored where chosen; of a stack of slices, image and (two stacks) tissues have channels."""
         chosen = chance < self.flip
         if self.flip > 0 and self.flip_axis is not None:
-            axis = [self.flip_axis]
-            parts = tf.cond(chosen, lambda: tuple(tf.reverse(part, axis) for part in parts), lambda: parts)
+            axis, size = self.flip_axis, parts[0].shape[self.flip_axis]
+            turned = self._moved(numbers, lambda points: moved_points.flipped(points, axis, size))
+            numbers = tf.where(chosen, turned, numbers)
+            parts = tf.cond(chosen, lambda: tuple(tf.reverse(part, [axis]) for part in parts), lambda: parts)
         if self.flip > 0 and self.middle_channel is not None:
             last = parts[0].shape[-1] - 1
             order = np.clip(2 * self.middle_channel - np.arange(last + 1), 0, last)
@@ -179,40 +192,44 @@ class Augmentation:
                 lambda: tuple(parts[place] for place in places),
             )
             parts = (mirrored[0], *parts[1 : len(parts) - stacks + 1], *mirrored[1:])
-        return parts
+        return parts, numbers
 
     def _warped(
-        self, parts: tuple[tf.Tensor, ...], turned: Any, bent: Any, seeds: Any, beyond: Any, seen: tf.Tensor
+        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: Any, seeds: Any, beyond: Any, seen: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         """Image, then what is taken from the nearest voxel, each with what lies beyond; the image only where seen.
 
-        Also the share of the target that the turn leaves in the patch (bending, by a few mm, is not counted).
+        drawn: whether it is turned, whether it is bent, and by how many voxels it is shifted. Numbers follow: points,
+        and the share of the target that stays in the patch (bending, by a few mm, is not counted).
         """
         x, *beside = parts
+        turned, bent, push = drawn
         rank = len(self.spacing_mm)
         shape = x.shape[:rank]
-        drawn = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
-        matrix = warping.rotation(drawn[1:] * np.deg2rad(self.turn_degrees), rank) * (1 + self.zoom * drawn[0])
-        places = warping.sources(shape, self.spacing_mm, matrix)
-        kept = tf.constant(1.0)
+        amounts = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
+        matrix = warping.rotation(amounts[1:] * np.deg2rad(self.turn_degrees), rank) * (1 + self.zoom * amounts[0])
+        displacement = tf.zeros([*shape, rank]) + push
         if self.share_number is not None:
-            goes_to = warping.sources(shape, self.spacing_mm, tf.linalg.inv(matrix))
-            kept = self._share(beside[0], warping.is_inside(goes_to, shape))
+            stays = warping.is_inside(moved_points.goes_to(shape, self.spacing_mm, matrix, push), shape)
+            numbers = self._shrunk(numbers, self._share(beside[0], stays))
         if self.elastic > 0:
             field = warping.smooth_field(shape, self.spacing_mm, self.control_mm, seeds[2])
-            amounts = [tf.cast(bent, tf.float32) * self.elastic_mm / step for step in self.spacing_mm]
-            places = [
-                place + amount * part for place, amount, part in zip(places, amounts, tf.unstack(field), strict=True)
-            ]
+            bend = tf.cast(bent, tf.float32) * (self.elastic_mm / np.array(self.spacing_mm, np.float32))
+            displacement += tf.transpose(field, [*range(1, rank + 1), 0]) * bend
+        places = warping.sources(shape, self.spacing_mm, matrix)
+        places = [place + part for place, part in zip(places, tf.unstack(displacement, axis=-1), strict=True)]
+        numbers = self._moved(
+            numbers, lambda points: moved_points.warped(points, shape, self.spacing_mm, matrix, displacement)
+        )
         inside = warping.is_inside(places, shape)
         x = tf.cond(seen, lambda: warping.linear(x, places, inside, beyond[0]), lambda: x)
         moved = (warping.nearest(part, places, inside, out) for part, out in zip(beside, beyond[1:], strict=True))
-        return (x, *moved), kept
+        return (x, *moved), numbers
 
     def _cropped(
-        self, parts: tuple[tf.Tensor, ...], drawn: tf.Tensor, beyond: Sequence[Any], kept: tf.Tensor
+        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: tf.Tensor, beyond: Sequence[Any]
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The parts with what lies beyond (None: as it is) above or below some height, and the share then seen."""
+        """The parts with what lies beyond (None: as it is) above or below some height, and the numbers then true."""
         rank = len(self.spacing_mm)
         size = parts[0].shape[rank - 1]
         cut = drawn[0] * self.crop_share * (size // 2 * 2)
@@ -222,7 +239,23 @@ class Augmentation:
             part if out is None else tf.where(warping.along_last(seen, part, rank), part, tf.cast(out, part.dtype))
             for part, out in zip(parts, beyond, strict=True)
         )
-        return tuple(ended), kept * self._share(parts[1], warping.along_last(seen, parts[0][..., 0], rank))
+        shown = tf.boolean_mask(line, seen)
+        numbers = self._moved(numbers, lambda points: moved_points.ended(points, shown[0], shown[-1], size))
+        share = self._share(parts[1], warping.along_last(seen, parts[0][..., 0], rank))
+        return tuple(ended), self._shrunk(numbers, share)
+
+    def _moved(self, numbers: tf.Tensor, move: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """The numbers with those that are points moved, all at once (n, axes)."""
+        if self.points_from is None:
+            return numbers
+        points = move(tf.reshape(numbers[self.points_from :], [-1, len(self.spacing_mm)]))
+        return tf.concat([numbers[: self.points_from], tf.reshape(points, [-1])], axis=0)
+
+    def _shrunk(self, numbers: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        """The numbers with the share of the target that is seen shrunk to what is kept of it."""
+        if self.share_number is None:
+            return numbers
+        return tf.where(np.arange(numbers.shape[0]) == self.share_number, numbers * kept, numbers)
 
     def _share(self, target: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         """The share of a target's voxels that are kept (like *shape); 1 where it has none, or nothing follows it."""

@@ -16,22 +16,21 @@ from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
 
 
-def place_scan(scan: Scan, spec: Spec) -> tuple[Volume, Landmarks]:
-    """The image on the upright grid of the spec (int16, air beyond the scan), and the centroids of its bodies.
+def place_scan(scan: Scan, spec: Spec, grid: Grid | None = None) -> tuple[Volume, Landmarks]:
+    """The image on ``grid``, or the upright grid of the spec (int16, air beyond the scan), and its bodies' centroids.
 
     Where there are no centroids, those of the bodies in the label map are taken.
     """
     landmarks = true_landmarks(scan)
     if landmarks is None:
         raise ValueError("There is no annotation: neither centroids nor a label map.")
-    return place_image(scan, spec), landmarks
+    return place_image(scan, spec, grid), landmarks
 
 
-def place_image(scan: Scan, spec: Spec) -> Volume:
-    """The image on the upright grid of the spec (int16, air beyond the scan)."""
-    image = resample(
-        scan.volume, scan.volume.grid.upright(spec.spacing_mm, spec.axcodes), fill=air_of(scan.volume.voxels)
-    )
+def place_image(scan: Scan, spec: Spec, grid: Grid | None = None) -> Volume:
+    """The image on ``grid``, or else the upright grid of the spec (int16, air beyond the scan)."""
+    grid = scan.volume.grid.upright(spec.spacing_mm, spec.axcodes) if grid is None else grid
+    image = resample(scan.volume, grid, fill=air_of(scan.volume.voxels))
     return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16))
 
 

@@ -69,6 +69,19 @@ def sources(shape: Sequence[int], spacing_mm: Sequence[float], matrix: tf.Tensor
     return found
 
 
+def at_points(values: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
+    """Values (*shape, channels) interpolated linearly at points (n, axes) in voxels; beyond the border, the nearest."""
+    last = np.array(values.shape[:-1], np.float32) - 1
+    places = tf.clip_by_value(points, 0.0, last)
+    low = tf.floor(places)
+    found = tf.zeros([points.shape[0], values.shape[-1]])
+    for corner in _corners(len(last)):
+        shares = tf.where(np.array(corner, bool), places - low, 1 - (places - low))
+        voxels = tf.cast(tf.minimum(low + np.array(corner, np.float32), last), tf.int32)
+        found += tf.reduce_prod(shares, axis=1, keepdims=True) * tf.gather_nd(values, voxels)
+    return found
+
+
 def is_inside(indices: Sequence[tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
     """Whether each place lies in the sample, whose outermost voxels reach half a voxel beyond their centres."""
     inside = tf.constant(True)

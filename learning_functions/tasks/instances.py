@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from learning_functions.samples.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
-USES = ("detection", "landmarks")
+USES = ("detection", "landmarks", "heatmap")
 GIVES = ("instances", "landmarks")
 NUMBERS = ("share_seen", "whole", "level")
 """How much of the vertebra the patch shows, whether the scan shows all of it (1 or 0), its level (0: unknown)."""

@@ -84,6 +84,7 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "windows": "tiles",
         "votes": "ordered",
         "partial": "flag",
+        "save_intermediate": False,
         "skip_existing": False,
         "skip_errors": False,
     }

@@ -22,6 +22,7 @@ class Findings:
     completeness: how likely the scan shows all of a named vertebra, where a model tells it.
     scores: figures against ground truth, where there is one.
     seconds: wall time per stage.
+    heatmap: how near each voxel lies to the spine, 0 to 1 (anatomy/heatmaps.py).
     trail: the looks of a traversal, in RAS+ mm, where one ran.
     notes: what a reader must know, in plain words ("no vertebra was found").
     """
@@ -38,6 +39,7 @@ class Findings:
     parts: bool = False
     whole: bool = False
     trail: Trail | None = None
+    heatmap: Volume | None = None
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():

@@ -1,0 +1,103 @@
+"""Heatmaps of landmarks: windowed separable Gaussians against exp() over the whole grid per landmark, in turns."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.running.quiet_start import start_tensorflow
+from utility_functions.anatomy.heatmaps import gaussian_sum, gaussians, spine_heat
+
+FLOOR = 20
+REPEATS = 7
+TOLERANCE = 1e-4
+SPINE, SPINE_SIGMA = (64, 64, 128), 4.0  # at 8 mm, 25 landmarks
+LEVELS, LEVEL_SIGMA = (96, 96, 128), 3.0  # at 2 mm, 26 landmarks, a map each
+
+Heat = NDArray[np.float32]
+
+
+def chain(count: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A bent chain of points that crosses the whole of ``shape``."""
+    z = (np.arange(count) + 0.5) * shape[2] / count
+    return np.stack([shape[0] / 2 + 3 * np.cos(z / 20), shape[1] / 2 + 8 * np.sin(z / 30), z], axis=1)
+
+
+def by_meshgrid(points: NDArray[np.float64], shape: tuple[int, ...], sigma: float) -> Heat:
+    """The definition: the distance of every voxel of the grid to each landmark."""
+    x, y, z = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij")
+    maps = [
+        np.exp(-((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) / np.float32(2 * sigma**2))
+        for a, b, c in points.astype(np.float32)
+    ]
+    return np.stack(maps)
+
+
+def normalised(maps: Heat) -> Heat:
+    total = np.sum(maps, axis=0)
+    return np.asarray(total / total.max())
+
+
+def in_turns(ways: dict[str, Callable[[], Heat]]) -> tuple[dict[str, float], dict[str, Heat]]:
+    """Median seconds of each way, and what it gave."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    given = {}
+    for _ in range(REPEATS):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            given[name] = way()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}, given
+
+
+def tell(what: str, ways: dict[str, Callable[[], Heat]], floor: int) -> None:
+    """One line: each way against the first."""
+    seconds, given = in_turns(ways)
+    plain, *others = ways
+    for name in others:
+        apart = float(np.abs(given[name] - given[plain]).max())
+        print(
+            f"{what}, {name}: {1e3 * seconds[name]:.2f} ms, {1e3 * seconds[plain]:.0f} ms {plain}, "
+            f"{seconds[plain] / seconds[name]:.0f}x (floor {floor}x), equal: {apart <= TOLERANCE} ({apart:.1e} apart)"
+        )
+
+
+def main() -> None:
+    start_tensorflow()
+    from learning_functions.samples.heat_targets import spine_heats
+
+    spine, levels = chain(25, SPINE), chain(26, LEVELS)
+    batch = spine[None].astype(np.float32)
+    tell(
+        f"heat of a spine in {SPINE}",
+        {
+            "by meshgrid": lambda: normalised(by_meshgrid(spine, SPINE, SPINE_SIGMA)),
+            "windowed": lambda: spine_heat(spine, SPINE, SPINE_SIGMA),
+            "in the pipeline": lambda: np.asarray(spine_heats(batch, SPINE, SPINE_SIGMA))[0],
+        },
+        FLOOR,
+    )
+    tell(
+        f"26 levels added up in {LEVELS}",
+        {
+            "by meshgrid": lambda: np.asarray(by_meshgrid(levels, LEVELS, LEVEL_SIGMA).sum(axis=0)),
+            "windowed": lambda: gaussian_sum(levels, LEVELS, LEVEL_SIGMA),
+        },
+        FLOOR,
+    )
+    tell(
+        f"26 levels, a map each, in {LEVELS}",
+        {
+            "by meshgrid": lambda: by_meshgrid(levels, LEVELS, LEVEL_SIGMA),
+            "windowed": lambda: gaussians(levels, LEVELS, LEVEL_SIGMA),
+        },
+        FLOOR,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Network calls of a traversal over a whole scan: from centroids and from a heatmap against sliding from a corner.
+
+An oracle answers from the truth, so that all ways find the same. With saved_models/instances.h5, and the detection and
+identification models, the real network is counted too, on a phantom.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.running.instance import Sight
+from learning_functions.running.starts import Centroids, Corner, Heat, Starts
+from learning_functions.running.traversal import Rules, Traversal, traverse
+from utility_functions.anatomy.heatmaps import spine_heat
+
+FLOOR = 4
+SHAPE, SPACING_MM = (256, 256, 600), (1.5, 1.5, 1.0)
+PATCH = (86, 86, 128)  # 128 mm along each side
+COUNT, STEP = 24, 24
+MODEL = Path(__file__).resolve().parents[1] / "saved_models" / "instances.h5"
+
+
+def spine() -> NDArray[np.uint8]:
+    """Vertebrae 1 to COUNT from the top down, body and process, on a bent line."""
+    labels = np.zeros(SHAPE, np.uint8)
+    for number in range(1, COUNT + 1):
+        at = np.array([128 + 6 * np.sin(number / 3), 110 + 14 * np.cos(number / 5), 590 - STEP * (number - 0.5)])
+        low = np.maximum((at - (30, 36, 11)).astype(int), 0)
+        high = np.minimum((at + (30, 36, 11)).astype(int), SHAPE)
+        box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
+        x, y, z = (axis - middle for axis, middle in zip(np.ogrid[box], at, strict=True))
+        body = (x / 15) ** 2 + ((y - 8) / 12) ** 2 < 1
+        process = (np.abs(x) < 3) & (y < 0) & (y > -34) & (np.abs(z) < 5)
+        labels[box][body & (np.abs(z) < 9) | process] = number
+    return labels
+
+
+class Oracle:
+    """Shows the uppermost vertebra that memory does not hold and of which the patch shows enough; counts its calls."""
+
+    def __init__(self, labels: NDArray[np.uint8]) -> None:
+        self.labels, self.calls = labels, 0
+
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
+        self.calls += 1
+        seen = np.zeros(PATCH, np.uint8)
+        low, high = np.clip(corner, 0, SHAPE), np.clip(np.add(corner, PATCH), 0, SHAPE)
+        inner = tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))
+        seen[inner] = self.labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        counts = np.bincount(seen[memory == 0], minlength=COUNT + 1)
+        wholes = np.bincount(seen.ravel(), minlength=COUNT + 1)
+        voxel_mm3 = float(np.prod(SPACING_MM))
+        for number in range(1, COUNT + 1):
+            if counts[number] * voxel_mm3 >= Rules().smallest_fragment_mm3 and counts[number] > wholes[number] / 2:
+                return Sight((seen == number).astype(np.float16), 1.0, float(number))
+        return Sight(np.zeros(PATCH, np.float16), 0.0, 0.0)
+
+
+def walked(labels: NDArray[np.uint8], start: Starts, rules: Rules) -> tuple[int, Traversal, float]:
+    """Calls, what was found, and the largest memory in MB that the traversal took for itself."""
+    oracle = Oracle(labels)
+    tracemalloc.start()
+    done = traverse(oracle, SHAPE, PATCH, SPACING_MM, "down", [start], rules)
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return oracle.calls, done, peak
+
+
+def with_the_real_network() -> None:
+    """The shipped models on one phantom: looks with and without what is found before."""
+    from learning_functions.running.quiet_start import start_tensorflow
+
+    start_tensorflow()
+    from learning_functions.running.pipeline import SHIPPED, SHIPPED_MODELS, load_models, run_models
+    from learning_functions.task import Running
+    from utility_functions.phantom.scanner import make_phantom
+
+    scan = make_phantom(np.random.default_rng(900), "phantom", "lumbar", 2.0).volume
+    looks, found = {}, {}
+    for way, paths in (("centroids", [SHIPPED / name for name in SHIPPED_MODELS]), ("corner", [])):
+        findings = run_models(load_models([*paths, MODEL]), scan, "phantom", Running())
+        looks[way] = 0 if findings.trail is None else len(findings.trail.steps)
+        found[way] = 0 if findings.landmarks is None else len(findings.landmarks)
+    ratio = looks["corner"] / max(looks["centroids"], 1)
+    print(
+        f"traversal by {MODEL.name}, a phantom: {looks['centroids']} looks from centroids for {found['centroids']} "
+        f"vertebrae, {looks['corner']} from the corner for {found['corner']}, {ratio:.1f}x fewer (floor {FLOOR}x)"
+    )
+
+
+def main() -> None:
+    labels = spine()
+    numbers = range(1, COUNT + 1)
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, numbers)) + (0, 8, 0)
+    heat = spine_heat(centres[:, :] / 4, [-(-n // 4) for n in SHAPE], 8.0)
+    hot = np.repeat(np.repeat(np.repeat(heat.astype(np.float16), 4, 0), 4, 1), 4, 2)[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
+    slid, by_sliding, _ = walked(labels, Corner(SHAPE, PATCH, "down"), Rules())
+    ways: list[tuple[str, Starts, Rules]] = [
+        ("centroids", Centroids(centres, "down"), Rules()),
+        ("a heatmap", Heat(hot, PATCH, "down"), Rules(agreeing_centres=3)),
+    ]
+    for name, start, rules in ways:
+        calls, done, peak = walked(labels, start, rules)
+        same = len(done.found) == len(by_sliding.found) == COUNT and bool((done.memory == by_sliding.memory).all())
+        print(
+            f"traversal of {COUNT} vertebrae in {SHAPE}: {calls} calls from {name}, {slid} from the corner, "
+            f"{slid / calls:.1f}x fewer (floor {FLOOR}x), equal: {same}, {peak:.0f} MB beside the image "
+            f"({peak * 1e6 / labels.size:.1f} bytes a voxel)"
+        )
+    if MODEL.is_file():
+        with_the_real_network()
+
+
+if __name__ == "__main__":
+    main()

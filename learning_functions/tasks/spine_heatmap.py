@@ -1,0 +1,210 @@
+"""Spine heatmap: how near every voxel lies to the spine, from the image at a coarse spacing.
+
+Payer et al. 2020, "Coarse to Fine Vertebrae Localization and Segmentation with SpatialConfiguration-Net and U-Net",
+stage one (preset `paper`); Serrador et al. 2024, whose first step resizes the whole image (`topdown`).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.samples.points import POINT_NUMBERS, judged_slices, point_numbers
+from learning_functions.samples.sources import place_scan, place_tissues, random_window
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.heatmaps import LEAST_HEAT
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.volume import LabelMap, Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+
+NEEDS: tuple[str, ...] = ()
+GIVES = ("heatmap",)
+NUMBERS = POINT_NUMBERS
+
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(8.0, 8.0, 8.0),
+        axcodes="RAS",
+        patch=(64, 64, 128),
+        channels=1,
+        labels=("spine",),
+        intensity="window",
+        window=(AIR_HU, 3071.0),
+    ),
+    samples_per_scan=1,
+    filters=64,
+    levels=5,
+    momentum=0.99,
+    batch=2,
+    epochs=50,
+    learning_rate=1e-4,
+    options={
+        "sigma_voxels": 4.0,
+        "resized": False,
+        "empty_share": 0.1,
+        "widening": False,
+        "norm": "none",
+        "answer": "linear",
+        "loss": "squares",
+        "changes": {},
+        "augment": "standard",
+    },
+)
+_TOPDOWN = _PAPER.changed(
+    preset="topdown",
+    filters=16,
+    learning_rate=1e-3,
+    options={
+        **_PAPER.options,
+        "sigma_voxels": 10.0,
+        "resized": True,
+        "widening": True,
+        "norm": "batch",
+        "answer": "sigmoid",
+        "loss": "divergence",
+        "changes": {"elastic": 0.0, "contrast": 0.25, "brightness": 0.25, "blur": 0.5, "shift": 0.5},
+    },
+)
+_SMALL = _PAPER.changed(
+    preset="small",
+    spec=Spec(
+        spacing_mm=(8.0, 8.0, 8.0),
+        axcodes="RAS",
+        patch=(40, 40, 64),
+        channels=1,
+        labels=("spine",),
+        intensity="window",
+        window=(-200.0, 1000.0),
+    ),
+    samples_per_scan=4,
+    filters=8,
+    levels=4,
+    momentum=0.9,
+    batch=4,
+    epochs=6,
+    learning_rate=3e-3,
+    schedule="cosine",
+    options={
+        **_PAPER.options,
+        "widening": True,
+        "norm": "batch",
+        "answer": "sigmoid",
+        "loss": "divergence",
+        "changes": {"crop": 0.3},
+    },
+)
+_SHIPPED = _SMALL.changed(preset="shipped", filters=12, options={**_SMALL.options, "augment": "synth"})
+PRESETS = MappingProxyType({"paper": _PAPER, "topdown": _TOPDOWN, "small": _SMALL, "shipped": _SHIPPED})
+
+JUDGED = 1
+"""What the stored target holds where heat is judged; the heat itself is drawn from the points, batch by batch."""
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Patches at random places or, ``resized``, the whole image in each.
+
+    Inputs (*patch, 1) intensities; targets (*patch) JUDGED but where a vertebra may have no label; numbers as NUMBERS.
+    ``empty_share`` of the patches, at most about, show no centroid.
+    """
+    grid = settings.grid_of(scan.volume.grid)
+    image, landmarks = place_scan(scan, settings.spec, grid)
+    tissues, patch = place_tissues(scan, grid), settings.spec.patch
+    centres = point_numbers(landmarks, grid, (0, 0, 0)).reshape(-1, 3)
+    centres = centres[np.isfinite(centres).all(axis=1)]
+    if not len(centres):
+        raise ValueError("No vertebra lies inside the image.")
+    judged = LabelMap(np.broadcast_to(judged_slices(landmarks, grid), grid.shape).astype(np.uint8), grid)
+    drawn = []
+    for _ in range(settings.samples_per_scan):
+        first = np.zeros(3, int) if settings.options["resized"] else _window(grid.shape, centres, settings, rng)
+        inputs = image.window(first, patch, fill=air_of(image.voxels)).voxels[..., None]
+        seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
+        target = judged.window(first, patch, fill=JUDGED).voxels
+        drawn.append(Sample(inputs, target, tissues=seen, numbers=point_numbers(landmarks, grid, first)))
+    return drawn
+
+
+def _window(
+    shape: tuple[int, ...], centres: NDArray[np.float32], settings: Settings, rng: np.random.Generator
+) -> NDArray[np.int_]:
+    """The first voxel of a patch at a random place; one that shows no centroid is mostly drawn anew round one."""
+    patch = settings.spec.patch
+    first = random_window(shape, patch, rng)
+    shows = ((centres >= first) & (centres < first + np.asarray(patch))).all(axis=1).any()
+    if shows or rng.random() < settings.options["empty_share"]:
+        return first
+    return np.rint(centres[rng.integers(len(centres))]).astype(int) - rng.integers(0, patch)
+
+
+def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]:
+    """Targets (b, *patch, 2): the heat, drawn from the points, and whether it is judged."""
+    from keras import ops
+
+    from learning_functions.samples.heat_targets import spine_heats
+
+    patch = settings.spec.patch
+    points = ops.reshape(ops.convert_to_tensor(numbers), (-1, len(NUMBERS) // 3, 3))
+    heat = spine_heats(points, patch, settings.options["sigma_voxels"])
+    return ops.stack([heat, ops.cast(ops.equal(y, JUDGED), "float32")], axis=-1), None
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.heatmap_unet import heatmap_unet
+
+    options = settings.options
+    return heatmap_unet(
+        settings.spec.patch,
+        settings.filters,
+        settings.levels,
+        options["widening"],
+        options["norm"],
+        settings.momentum,
+        options["answer"],
+    )
+
+
+def objective(settings: Settings) -> Objective:
+    """The published losses: squared error (``loss`` "squares"), or divergence with Dice ("divergence")."""
+    from losses_and_metrics.heat import HeatDistance, HeatDivergence, HeatError, HotDice
+
+    return Objective(
+        loss=HeatError() if settings.options["loss"] == "squares" else HeatDivergence(),
+        metrics=[HotDice(), HeatDistance()],
+        watched="val_loss",
+        highest_is_best=False,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    changes = dict(settings.options["changes"])
+    return Augmentation(settings.spec.spacing_mm, flip_axis=0, ignore=JUDGED, points_from=0, **changes)
+
+
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """Adds ``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
+    from learning_functions.running.sliding_window import run_tiles
+
+    patch = settings.spec.patch
+    size = np.maximum(image.grid.shape, patch)
+    before = (size - image.grid.shape) // 2
+    seen = image.window(-before, size, fill=air).voxels[..., None]
+    margin = [length // 4 for length in patch]
+    heat = run_tiles(network, seen, margin, running.memory_gb, lambda out: out[..., 0], air)
+    inner = tuple(slice(a, a + n) for a, n in zip(before, image.grid.shape, strict=True))
+    found = Volume(np.clip(heat[inner], 0, 1).astype(np.float16), image.grid)
+    findings = findings.having(heatmap=found)
+    return findings if found.voxels.max() >= LEAST_HEAT else findings.noting("No spine was found.")

@@ -1,0 +1,111 @@
+"""Heatmaps of landmarks: separable Gaussians, each drawn in its own window; and where one shows a spine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import Volume
+
+REACH = 5.0
+"""A Gaussian is drawn as far as so many sigmas; what is left out is below 4e-6."""
+HOT_SHARE = 0.5
+"""The spine is where there is more than this share of the largest heat (Payer et al. 2020)."""
+LEAST_HEAT = 0.1
+"""A heatmap that is nowhere hotter shows no spine."""
+
+Window = tuple[slice, ...]
+
+
+def gaussians(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[float]) -> NDArray[np.float32]:
+    """exp(-d^2 / 2 sigma^2) round each point: (n, *shape), all in voxels; zero for a point that is not there (NaN).
+
+    sigma: one for all points, or one for each. A point may lie beyond the border.
+    """
+    places = np.asarray(points, float).reshape(-1, len(shape))
+    drawn = np.zeros((len(places), *shape), np.float32)
+    for number, window, lines in _windowed(places, shape, sigma):
+        drawn[number][window] = _outer(lines)
+    return drawn
+
+
+def gaussian_sum(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[float]) -> NDArray[np.float32]:
+    """The sum over all points of what ``gaussians`` gives for each: (*shape)."""
+    drawn = np.zeros(tuple(shape), np.float32)
+    for _, window, lines in _windowed(np.asarray(points, float).reshape(-1, len(shape)), shape, sigma):
+        drawn[window] += _outer(lines)
+    return drawn
+
+
+def spine_heat(points: ArrayLike, shape: Sequence[int], sigma: float) -> NDArray[np.float32]:
+    """The heatmap (*shape) of a spine, 0 to 1: the sum of its centroids' Gaussians over the largest value of that sum.
+
+    The largest value is sought among the voxels shown and at all centroids, so that where a patch ends, heat does not
+    depend on it. points (n, axes) and sigma in voxels; a point may lie beyond the border or be NaN.
+    """
+    places = np.asarray(points, float).reshape(-1, len(shape))
+    places = places[np.isfinite(places).all(axis=1)]
+    total = gaussian_sum(places, shape, sigma)
+    apart = ((places[:, None] - places) ** 2).sum(axis=-1)
+    at_points = np.exp(-0.5 * apart / sigma**2).sum(axis=1)
+    peak = max(float(total.max(initial=0)), float(at_points.max(initial=0)))
+    return total / np.float32(peak) if peak > 0 else total
+
+
+def spine_box(heat: Volume) -> Grid | None:
+    """The grid of the smallest box round the spine: the largest piece hotter than half the maximum; None without one.
+
+    Voxels are joined by faces. heat: 0 to 1.
+    """
+    if (found := _spine(heat)) is None:
+        return None
+    box = ndimage.find_objects(found.astype(np.uint8))[0]
+    return heat.grid.window([axis.start for axis in box], [axis.stop - axis.start for axis in box])
+
+
+def spine_centre_mm(heat: Volume) -> NDArray[np.float64] | None:
+    """The mean place (3,) of that piece, in RAS+ mm; None without one."""
+    if (found := _spine(heat)) is None:
+        return None
+    return heat.grid.to_mm([axis.mean() for axis in np.nonzero(found)])
+
+
+def _spine(heat: Volume) -> NDArray[np.bool_] | None:
+    largest = float(heat.voxels.max())
+    if not largest >= LEAST_HEAT:
+        return None
+    pieces, count = ndimage.label(heat.voxels > HOT_SHARE * largest)
+    if count == 1:
+        return np.asarray(pieces > 0)
+    return np.asarray(pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax()))
+
+
+def _windowed(
+    places: NDArray[np.float64], shape: Sequence[int], sigma: float | Sequence[float]
+) -> Iterator[tuple[int, Window, list[NDArray[np.float32]]]]:
+    """For each point in reach of the border: its number, its window, and its profile along each axis there."""
+    for number, (place, width) in enumerate(zip(places, np.broadcast_to(sigma, len(places)), strict=True)):
+        if not width > 0:
+            raise ValueError(f"The sigma of a Gaussian is above zero. Received: {width} voxels.")
+        if not np.isfinite(place).all():
+            continue
+        low = np.clip(np.ceil(place - REACH * width), 0, shape).astype(int)
+        high = np.clip(np.floor(place + REACH * width) + 1, low, shape).astype(int)
+        if (high <= low).any():
+            continue
+        lines = [
+            np.exp(-0.5 * ((np.arange(a, b) - at) / width) ** 2).astype(np.float32)
+            for a, b, at in zip(low, high, place, strict=True)
+        ]
+        yield number, tuple(slice(a, b) for a, b in zip(low, high, strict=True)), lines
+
+
+def _outer(lines: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    found = lines[0]
+    for line in lines[1:]:
+        found = found[..., None] * line
+    return found
