@@ -36,7 +36,8 @@ PARTIAL = ("keep", "flag", "drop")
 class Settings:
     """The numbers that make one form of a task; written into sample files and cards.
 
-    momentum is Keras's momentum of batch normalisation; options holds what only one task knows.
+    momentum is Keras's momentum of batch normalisation; with a weight_decay AdamW is used instead of
+    Adam; options holds what only one task knows.
     """
 
     preset: str
@@ -49,6 +50,7 @@ class Settings:
     epochs: int
     learning_rate: float
     schedule: str = "constant"
+    weight_decay: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,6 +61,8 @@ class Settings:
                 raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}.")
         if not self.learning_rate > 0:
             raise ValueError(f"The learning rate must be above 0. Received: {self.learning_rate}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"The weight decay cannot be below 0. Received: {self.weight_decay}.")
         if self.schedule not in ("constant", "cosine"):
             raise ValueError(f'The schedule is "constant" or "cosine". Received: {self.schedule!r}.')
 

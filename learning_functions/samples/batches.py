@@ -54,15 +54,19 @@ def epoch_batches(
             tf.reshape(part, [-1] + [1] * len(store.input_shape)) for part in tf.unstack(normalisation, axis=1)
         )
         x = (tf.clip_by_value(tf.cast(parts["inputs"], tf.float32), low, high) - offset) * scale
+        bounds = store.spec.bounds
+        if bounds is not None:
+            x = tf.clip_by_value(x, *bounds)
         names = ("targets", "weights", "memory", "numbers", "tissues")
         given: dict[str, Any] = {name: parts[name] for name in names if name in parts}
         if "weights" in given:
             given["weights"] = tf.cast(given["weights"], tf.float32)
         if augment is not None:
             place = parts["place"]
+            air = (parts.get("air", low) - normalisation[:, 0]) * normalisation[:, 1]
             given |= {
                 "seed": tf.stack([tf.fill(tf.shape(place), tf.constant(seed, tf.int64)), place], axis=1),
-                "air": (low - normalisation[:, 0]) * normalisation[:, 1],
+                "air": air if bounds is None else tf.clip_by_value(air, *bounds),
                 "normalisation": normalisation,
             }
             found = _augmented(augment, {"x": x, **given})

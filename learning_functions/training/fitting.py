@@ -109,12 +109,19 @@ def new_network(
             settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
         )
     network.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=optimiser(rate, settings.weight_decay),
         loss=objective.loss,
         metrics=_metrics(objective),
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def optimiser(rate: Any, weight_decay: float) -> keras.optimizers.Optimizer:
+    """Adam or, with a weight decay, AdamW (Loshchilov and Hutter 2019)."""
+    if weight_decay == 0:
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
 
 
 def _metrics(objective: Objective) -> Any:
