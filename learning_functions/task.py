@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
@@ -160,6 +161,7 @@ class Running:
 
     windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
+    lowest: the level of the lowest vertebra, by which counted vertebrae are named; None where nobody declared it.
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
     """
@@ -169,8 +171,11 @@ class Running:
     votes: str = "ordered"
     partial: str = "flag"
     save_intermediate: bool = False
+    lowest: str | None = None
 
     def __post_init__(self) -> None:
+        if self.lowest is not None and self.lowest not in VERTEBRAE:
+            raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {self.lowest!r}.")
         if self.partial not in PARTIAL:
             raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
         if not 0 < self.memory_gb < math.inf:

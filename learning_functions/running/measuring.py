@@ -10,14 +10,22 @@ from typing import Any
 
 from tqdm import tqdm
 
-from learning_functions.running.finished_scans import conditions_of, finished_row, forget, write_record
+from learning_functions.running.finished_scans import (
+    STRUCTURES_DRAWN,
+    conditions_of,
+    finished_row,
+    forget,
+    write_record,
+)
 from learning_functions.running.pipeline import load_models, run_models
+from learning_functions.running.structure_scoring import score_classes
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
 from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
 from losses_and_metrics.scan_scores import distances_by_level, summarise
+from losses_and_metrics.structure_scores import summarise_structures
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
@@ -35,11 +43,13 @@ from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.plots import dice_box_plot, error_box_plot
 from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
+from utility_functions.reporting.structure_picture import structure_picture
+from utility_functions.reporting.structure_tables import structure_summary_table, structure_table
 from utility_functions.reporting.tables import scan_table, summary_table
 from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png")
-"""What the files of one scan end in, after its id: label map or mask, heat, centroids twice, trail, record, views."""
+OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png", STRUCTURES_DRAWN)
+"""What the files of one scan end in, after its id: maps, centroids twice, trail, record, views."""
 
 
 def measure_cases(
@@ -90,7 +100,7 @@ def measure_cases(
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, running: Running) -> ScanRow:
     """One scan: found, scored, written and drawn."""
     started = time.perf_counter()
-    scan = load_scan(case)
+    scan = load_scan(case, tissues=any("structures" in model.task.GIVES for model in models))
     reading = time.perf_counter() - started
     findings = run_models(models, scan.volume, case.case_id, running).timed("reading", reading)
     truth = score = None
@@ -101,11 +111,15 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     if truth is not None and findings.landmarks is not None:
         score = score_scan(case.case_id, findings.landmarks, truth)
     findings, masks = score_masks(findings, scan)
+    findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
     forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
     picture = write_findings(findings, scan, truth, folder, running.save_intermediate)
+    if findings.numbered is not None:
+        drawn = folder / f"{case.case_id}{STRUCTURES_DRAWN}"
+        structure_picture(scan.volume, findings.numbered, true, drawn, case.case_id)
     findings = findings.timed("writing", time.perf_counter() - started)
-    return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks)
+    return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
 
 
 def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:
@@ -133,12 +147,15 @@ def write_findings(
     VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
     the trail of a traversal, to read and to look at. The heatmap only where what is ``intermediate`` is asked for.
     """
-    labels, mask, heat, centroids, markups, trail, _, picture, trail_drawn = (
+    labels, mask, heat, structures, numbered, centroids, markups, trail, _, picture, trail_drawn, _ = (
         folder / f"{findings.case_id}{ending}" for ending in OUTPUTS
     )
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
         write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
+    for drawn, path in ((findings.structures, structures), (findings.numbered, numbered)):
+        if drawn is not None:
+            write_image(drawn, path, DESCRIPTION)
     if intermediate and findings.heatmap is not None:
         write_image(findings.heatmap, heat, DESCRIPTION)
     if findings.landmarks is not None:
@@ -182,6 +199,8 @@ def _scan_text(row: ScanRow) -> str:
         lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
     if row.segmentation is not None:
         lines.append(mask_table(row.segmentation))
+    if row.structures is not None:
+        lines.append(structure_table(row.structures))
     seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in row.findings.seconds.items())
     return "\n".join([*lines, *row.notes, seconds])
 
@@ -208,6 +227,10 @@ def _sum_up(
         show(mask_summary_table(mask_summary))
         figures["Dice per level"] = folder / "dice.png"
         dice_box_plot(dice_by_level(masks), folder / "dice.png")
-    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary)
+    classes = [row.structures for row in rows if row.structures is not None]
+    class_summary = summarise_structures(classes) if classes else None
+    if class_summary is not None:
+        show(structure_summary_table(class_summary))
+    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary, class_summary)
     write_results(folder, run)
     write_report(folder, run)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.task import Settings
+from utility_functions.anatomy.body_box import cropped_to_body
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -34,6 +36,11 @@ def storable(volume: Volume, spec: Spec) -> Volume:
     if reach == 0 or (reach <= MOST_RANGE and (whole or high - low >= LEAST_RANGE)):
         return volume
     return volume.with_voxels(volume.voxels.astype(np.float32) * np.float32(FULL_RANGE / reach))
+
+
+def seen_part(volume: Volume, settings: Settings) -> Volume:
+    """What of a scan is looked at: all of it or, with the option ``cropped``, the box round the body."""
+    return cropped_to_body(volume) if settings.options.get("cropped") else volume
 
 
 def place_scan(scan: Scan, spec: Spec, grid: Grid | None = None) -> tuple[Volume, Landmarks]:

@@ -142,15 +142,13 @@ def _middle(mask: NDArray[np.bool_], box: tuple[slice, ...]) -> NDArray[np.float
     return np.argwhere(mask).mean(axis=0) + [axis.start for axis in box]
 
 
-def named_from(lowest: str, count: int) -> tuple[str, ...]:
-    """The levels of vertebrae counted from the bottom, the first being ``lowest``; variants come only by its name.
+def levels_of_numbers(lowest: str) -> tuple[int, ...]:
+    """The VerSe ids of vertebrae counted from the bottom, the first being ``lowest``; no further variant is assumed.
 
-    Raises: ValueError for what is no level of a free vertebra, and where there are more vertebrae than levels.
+    Raises: ValueError for what is no level of a free vertebra.
     """
     if lowest not in VERTEBRAE:
         raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {lowest!r}.")
     order = anatomical_order(lowest)
     upwards = [lowest, *(name for name in reversed(USUAL_VERTEBRAE) if anatomical_order(name) < order)]
-    if count > len(upwards):
-        raise ValueError(f"Above {lowest} there are {len(upwards) - 1} vertebrae. Received: {count} in all.")
-    return tuple(upwards[:count])
+    return tuple(VERSE_IDS[name] for name in upwards)

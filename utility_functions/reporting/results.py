@@ -17,6 +17,7 @@ from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.mask_scores import SegmentationScore, SegmentationSummary, VertebraScore, told
 from utility_functions.anatomy.scores import ScanScore, Summary
+from utility_functions.anatomy.structure_scores import StructureScore, StructureSummary
 from utility_functions.files.writing import write_text, written_whole
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.versions import versions
@@ -37,6 +38,7 @@ class ScanRow:
 
     findings: None for a scan that could not be measured; its maps are let go, so that many rows fit in memory.
     problem: why it could not be measured.
+    structures: the scores of vertebrae, discs and canal, where a model of MR told them and there is a truth.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
     """
 
@@ -47,6 +49,7 @@ class ScanRow:
     picture: Path | None = None
     problem: str = ""
     segmentation: SegmentationScore | None = None
+    structures: StructureScore | None = None
 
     def __post_init__(self) -> None:
         if self.findings is not None:
@@ -83,7 +86,7 @@ class RunRecord:
     """A whole run.
 
     settings, command: as the user gave them. summary: None without ground truth.
-    segmentation: the scores of masks summed up; None where no scan has any.
+    segmentation: the scores of masks summed up; None where no scan has any. structures: of vertebrae, discs and canal.
     figures: plots of the whole run by title.
     """
 
@@ -94,6 +97,7 @@ class RunRecord:
     summary: Summary | None = None
     figures: Mapping[str, Path] = field(default_factory=dict)
     segmentation: SegmentationSummary | None = None
+    structures: StructureSummary | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -129,6 +133,7 @@ def results(run: RunRecord) -> dict[str, Any]:
         "seconds": run.seconds,
         "summary": None if run.summary is None else asdict(run.summary),
         "segmentation": None if run.segmentation is None else asdict(run.segmentation),
+        "structures": None if run.structures is None else asdict(run.structures),
         "scans": [_scan(row) for row in run.rows],
     }
 
@@ -195,6 +200,8 @@ def _scan(row: ScanRow) -> dict[str, Any]:
             "split": row.segmentation.split,
             "dice": row.segmentation.dice,
         }
+    if row.structures is not None:
+        known["structures"] = asdict(row.structures)
     return known
 
 
