@@ -113,4 +113,4 @@ class Spec:
         kept = np.clip(voxels, *self.window).astype(np.float32)
         kept -= np.float32(offset)
         kept *= np.float32(scale)
-        return kept if self.bounds is None else np.clip(kept, *self.bounds, out=kept)
+        return kept if self.bounds is None else np.clip(kept, *self.bounds)

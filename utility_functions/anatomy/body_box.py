@@ -46,7 +46,7 @@ def body_box(volume: Volume, margin_mm: float = MARGIN_MM) -> tuple[np.ndarray, 
     parts = sitk.GetArrayFromImage(sitk.RelabelComponent(sitk.ConnectedComponent(mask), sortByObjectSize=True))
     if (parts == 1).sum() < LEAST_SHARE * parts.size:
         return whole
-    box = ndimage.find_objects(parts == 1)[0]
+    box = ndimage.find_objects((parts == 1).astype(np.uint8))[0]
     edge = np.ceil(margin_mm / np.asarray(volume.grid.spacing_mm)).astype(int)
     start = np.maximum([axis.start for axis in box] * steps - edge, 0)
     return start, np.minimum([axis.stop for axis in box] * steps + edge, whole[1])
