@@ -98,19 +98,21 @@ class Spec:
         low, high = self.window
         if self.intensity == "window":
             return (low + high) / 2, 2 / (high - low)
-        if self.intensity in ("minmax", "series"):
+        if self.bounds is None:
+            kept = np.clip(voxels, low, high)
+        else:
+            kept = np.maximum(voxels, AIR_HU) if air_of(voxels) == AIR_HU else voxels
             darkest, most, brightest = (
-                float(value) for value in np.percentile(voxels, (DARKEST, TAIL[0], BRIGHTEST), method="nearest")
+                float(value) for value in np.percentile(kept, (DARKEST, TAIL[0], BRIGHTEST), method="nearest")
             )
             if self.intensity == "minmax" or brightest - darkest <= TAIL[1] * (most - darkest):
                 return (darkest + brightest) / 2, 2 / (brightest - darkest) if brightest > darkest else 1.0
-        kept = np.clip(voxels, low, high)
         deviation = float(kept.std(dtype=np.float64))
         return float(kept.mean(dtype=np.float64)), 1 / deviation if deviation > 0 else 1.0
 
     def normalise(self, voxels: NDArray[Any], offset: float, scale: float) -> NDArray[np.float32]:
         """Intensities as the network sees them, float32."""
-        kept = np.clip(voxels, *self.window).astype(np.float32)
+        kept = (np.clip(voxels, *self.window) if self.bounds is None else voxels).astype(np.float32)
         kept -= np.float32(offset)
         kept *= np.float32(scale)
         return kept if self.bounds is None else np.clip(kept, *self.bounds)

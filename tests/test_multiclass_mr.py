@@ -78,7 +78,7 @@ def test_samples_show_each_class_and_the_image_s_own_lowest_beyond() -> None:
     settings = tiny_settings("multiclass_mr", samples_per_scan=9)
     drawn = TASK.samples(made_scan(), settings, np.random.default_rng(1))
     assert len(drawn) == 9
-    for number, sample in enumerate(drawn):
+    for sample in drawn:
         assert sample.inputs.shape == (*settings.spec.patch, 1) and sample.targets.shape == settings.spec.patch
         assert sample.targets.dtype == np.uint8 and sample.targets.max() <= 3
         assert sample.inputs.min() >= 0, "no air of CT in MR"

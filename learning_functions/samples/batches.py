@@ -37,7 +37,7 @@ def epoch_batches(
         store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=drawing
     )
     kinds = reader.parts
-    low, high = store.spec.window
+    (low, high), bounds = store.spec.window, store.spec.bounds
 
     def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
         arrays = tf.numpy_function(
@@ -53,8 +53,8 @@ def epoch_batches(
         offset, scale = (
             tf.reshape(part, [-1] + [1] * len(store.input_shape)) for part in tf.unstack(normalisation, axis=1)
         )
-        x = (tf.clip_by_value(tf.cast(parts["inputs"], tf.float32), low, high) - offset) * scale
-        bounds = store.spec.bounds
+        x = tf.cast(parts["inputs"], tf.float32)
+        x = ((tf.clip_by_value(x, low, high) if bounds is None else x) - offset) * scale
         if bounds is not None:
             x = tf.clip_by_value(x, *bounds)
         names = ("targets", "weights", "memory", "numbers", "tissues")
