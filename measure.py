@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from utility_functions.reporting.results import ScanRow
 
 EXAMPLES = """examples:
   python measure.py one_scan.nii.gz --output results            # with the models shipped in saved_models/
   python measure.py dicom_series_folder --output results
+  python measure.py --keypoints landmark_files --output results  # names landmark files without images
   python measure.py testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
 
 Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
@@ -26,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
     found.add_argument("models", type=Path, nargs="*", help="trained models (.h5); none: those shipped")
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
+    found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
     found.add_argument(
@@ -34,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--votes", choices=("ordered", "published"), default="ordered", help="published: no order of levels"
     )
+    names = ("decoder", "chain", "published")
+    told = "who names: the exact decoder, the chain of votes, or the published rules (default: decoder)"
+    found.add_argument("--naming", choices=names, default=names[0], help=told)
     found.add_argument(
         "--partial",
         choices=("keep", "flag", "drop"),
@@ -52,10 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.manifest import find_cases
     from utility_functions.files.writing import require_writable
 
-    how = (arguments.memory_gb, arguments.windows, arguments.votes, arguments.partial, arguments.save_intermediate)
-    running = Running(*how, lowest=arguments.lowest)
+    ways = ("memory_gb", "windows", "votes", "partial", "naming", "save_intermediate", "lowest")
+    running = Running(**{name: getattr(arguments, name) for name in ways})
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)
+    if arguments.keypoints:
+        from learning_functions.running.keypoint_measuring import measure_keypoints
+
+        asked = (arguments.scans, arguments.models, arguments.output)
+        return _ended(measure_keypoints(*asked, settings, print, arguments.command), arguments)
     cases = find_cases(arguments.scans, arguments.split)  # before TensorFlow starts
     from learning_functions.running.quiet_start import start_tensorflow
 
@@ -63,7 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.running.measuring import measure_cases
 
     told = (settings, print, arguments.command, arguments.skip_existing)
-    rows = measure_cases(cases, arguments.models, arguments.output, running, *told)
+    return _ended(measure_cases(cases, arguments.models, arguments.output, running, *told), arguments)
+
+
+def _ended(rows: list[ScanRow], arguments: argparse.Namespace) -> int:
+    """What could not be measured, in words, and the exit code."""
     problems = {row.case_id: row.problem for row in rows if row.problem}
     for name, problem in problems.items():
         print(f"error: {name} could not be measured: {problem}", file=sys.stderr)

@@ -19,9 +19,11 @@ from learning_functions.running.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
 
 FLOOR = 4
-SHAPE, SPACING_MM = (256, 256, 600), (1.5, 1.5, 1.0)
-PATCH = (86, 86, 128)  # 128 mm along each side
-COUNT, STEP = 24, 24
+SHAPE, SPACING_MM = (400, 400, 600), (1.0, 1.0, 1.0)  # a scan of the trunk
+PATCH = (128, 128, 128)
+COUNT, STEP, TOP = 18, 25, 560  # T1 to L6 or so, 110 mm above the lower end
+REACH = np.array((30, 50, 11))
+HEAT_STEP = 8
 MODEL = Path(__file__).resolve().parents[1] / "saved_models" / "instances.h5"
 
 
@@ -29,13 +31,12 @@ def spine() -> NDArray[np.uint8]:
     """Vertebrae 1 to COUNT from the top down, body and process, on a bent line."""
     labels = np.zeros(SHAPE, np.uint8)
     for number in range(1, COUNT + 1):
-        at = np.array([128 + 6 * np.sin(number / 3), 110 + 14 * np.cos(number / 5), 590 - STEP * (number - 0.5)])
-        low = np.maximum((at - (30, 36, 11)).astype(int), 0)
-        high = np.minimum((at + (30, 36, 11)).astype(int), SHAPE)
+        at = np.array([200 + 8 * np.sin(number / 3), 150 + 20 * np.cos(number / 5), TOP - STEP * (number - 0.5)])
+        low, high = ((at + side * REACH).astype(int) for side in (-1, 1))
         box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
         x, y, z = (axis - middle for axis, middle in zip(np.ogrid[box], at, strict=True))
-        body = (x / 15) ** 2 + ((y - 8) / 12) ** 2 < 1
-        process = (np.abs(x) < 3) & (y < 0) & (y > -34) & (np.abs(z) < 5)
+        body = (x / 22) ** 2 + ((y - 12) / 17) ** 2 < 1
+        process = (np.abs(x) < 5) & (y < 0) & (y > -45) & (np.abs(z) < 5)
         labels[box][body & (np.abs(z) < 9) | process] = number
     return labels
 
@@ -95,10 +96,10 @@ def with_the_real_network() -> None:
 
 def main() -> None:
     labels = spine()
-    numbers = range(1, COUNT + 1)
-    centres = np.array(ndimage.center_of_mass(labels > 0, labels, numbers)) + (0, 8, 0)
-    heat = spine_heat(centres[:, :] / 4, [-(-n // 4) for n in SHAPE], 8.0)
-    hot = np.repeat(np.repeat(np.repeat(heat.astype(np.float16), 4, 0), 4, 1), 4, 2)[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, COUNT + 1)))
+    hot = spine_heat(centres / HEAT_STEP, [n // HEAT_STEP for n in SHAPE], 4.0).astype(np.float16)
+    for axis in range(3):
+        hot = np.repeat(hot, HEAT_STEP, axis)
     slid, by_sliding, _ = walked(labels, Corner(SHAPE, PATCH, "down"), Rules())
     ways: list[tuple[str, Starts, Rules]] = [
         ("centroids", Centroids(centres, "down"), Rules()),

@@ -28,9 +28,13 @@ from utility_functions.geometry.volume import Volume
 if TYPE_CHECKING:
     import keras
 
+    from utility_functions.anatomy.naming.statistics import Statistics
+
 TASKS_FOLDER = Path(__file__).parent / "tasks"
 PARTIAL = ("keep", "flag", "drop")
 """What can be done with vertebrae that the image's border cuts."""
+NAMING = ("decoder", "chain", "published")
+"""Who gives the names: the exact decoder, the runs of the cheapest chain, or the publication's own rule."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,8 @@ class Objective:
 
     loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
     A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
-    is 0); it must depend on nothing else, so that a run gone on with has the same.
+    is 0); it must depend on nothing else, so that a run gone on with has the same. One that has weights of its own to
+    train keeps them in a layer of the network, which it looks for when a method ``bind(network)`` is called.
     """
 
     loss: Any
@@ -164,6 +169,8 @@ class Running:
     lowest: the level of the lowest vertebra, by which counted vertebrae are named; None where nobody declared it.
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
+    naming: one of NAMING; published votes, which find no bodies, name themselves.
+    statistics: what the decoder holds usual; None: what is shipped.
     """
 
     memory_gb: float = 4.0
@@ -172,10 +179,14 @@ class Running:
     partial: str = "flag"
     save_intermediate: bool = False
     lowest: str | None = None
+    naming: str = "decoder"
+    statistics: Statistics | None = None
 
     def __post_init__(self) -> None:
         if self.lowest is not None and self.lowest not in VERTEBRAE:
             raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {self.lowest!r}.")
+        if self.naming not in NAMING:
+            raise ValueError(f"Naming is one of {', '.join(NAMING)}. Received: {self.naming!r}.")
         if self.partial not in PARTIAL:
             raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
         if not 0 < self.memory_gb < math.inf:
@@ -197,6 +208,9 @@ class Task(Protocol):
     refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
         to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
         spec; ``image_at`` gives the normalised image on any other grid (ImageAt).
+    learnt(network, settings, training, validation) -> options: what else is learnt of the samples once the network is
+        trained (a temperature; ``statistics``, which the naming decoder is to hold usual); kept in the card, and among
+        the settings' options when the model is loaded.
     """
 
     NEEDS: tuple[str, ...]
@@ -257,11 +271,15 @@ def settings_of(task: Task, preset: str) -> Settings:
 
 
 def settings_from_card(task: Task, card: Mapping[str, Any]) -> Settings:
-    """The settings a card tells; where it tells only a preset (old models), that preset with the card's spec."""
+    """The settings a card tells, with what was learnt besides the network among their options.
+
+    Where it tells only a preset (old models), that preset with the card's spec.
+    """
     values, spec = card["settings"], Spec.from_json(card["spec"])
     if "spec" not in values:
         return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
+    learnt = card.get("learnt", {})
     settings = Settings.from_json(values)
     if differences := settings.spec.differences(spec):
         raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
-    return settings
+    return settings.changed(options={**settings.options, **learnt}) if learnt else settings

@@ -13,7 +13,9 @@ from utility_functions.geometry.landmarks import Landmarks
 LIMIT_MM = 20.0
 
 
-def score_scan(case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM) -> ScanScore:
+def score_scan(
+    case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM, filled: Iterable[str] = ()
+) -> ScanScore:
     """The predictions of one scan against its true centroids; a distance equal to ``limit_mm`` is still within it.
 
     VerSe (Sekuboyina et al. 2021): a level predicted and true is a hit when the true centroid nearest to the prediction
@@ -22,10 +24,14 @@ def score_scan(case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: fl
 
     True levels are the free vertebrae, T13 and L6 included; a true sacrum is left aside. Predicted sacral and unnamed
     points take part only as the prediction nearest to a true level.
+
+    filled: predictions that are no detections but were put between others; they are hits like any, yet nothing is found
+    by them.
     """
     if not limit_mm > 0:
         raise ValueError(f"The limit of a hit must be above 0 mm. Received: {limit_mm}.")
-    vertebrae = true.only(VERTEBRAE)
+    vertebrae, filled = true.only(VERTEBRAE), set(filled)
+    detected = np.array([name not in filled for name in predicted.names], bool)
     between_mm = np.linalg.norm(vertebrae.points_mm[:, None] - predicted.points_mm[None], axis=-1)  # (true, predicted)
     levels = []
     for row, name in enumerate(vertebrae.names):
@@ -33,18 +39,19 @@ def score_scan(case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: fl
         own = predicted.names.index(name) if name in predicted else None
         nearest_mm = None if nearest is None else float(between_mm[row, nearest])
         distance_mm = None if own is None else float(between_mm[row, own])
-        found = nearest_mm is not None and nearest_mm <= limit_mm
+        near = nearest_mm is not None and nearest_mm <= limit_mm
         levels.append(
             LevelScore(
                 name=name,
                 nearest=None if nearest is None else predicted.names[nearest],
                 nearest_mm=nearest_mm,
                 distance_mm=distance_mm,
-                found=found,
+                found=bool((between_mm[row, detected] <= limit_mm).any()),
                 hit_verse=own is not None
                 and bool(between_mm[row, own] <= limit_mm)
                 and int(between_mm[:, own].argmin()) == row,
-                hit_original=found and nearest is not None and predicted.names[nearest] == name,
+                hit_original=near and nearest is not None and predicted.names[nearest] == name,
+                filled=name in filled and own is not None,
             )
         )
     levels.sort(key=lambda level: anatomical_order(level.name))

@@ -38,6 +38,7 @@ def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions
             "windows": running.windows,
             "votes": running.votes,
             "partial": running.partial,
+            "naming": running.naming,
             "program": versions()[PACKAGE],
             **asked,
         },

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.running.instance import Instance
+from learning_functions.task import Running
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.chain_names import chain_names, names_by
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order, regressed_level
+from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.filling import all_levels
+from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
+from utility_functions.anatomy.naming.regressed import names_given, regressed_detections
+from utility_functions.anatomy.naming.shipped import scan_statistics
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -26,23 +34,28 @@ DOUBTFUL_MARGIN = 0.1
 """Where the next best start agrees by no more less than this, the names may be shifted."""
 BORDER_VOXELS = 1
 """A mask this near to the image's border touches it."""
+KNOWN_NATS = 4.0
+"""What a name found before speaks for its level, where those found before do not all agree with one count."""
+EMPTY = Landmarks.empty()
 CUT = "cut by the border of the scan"
 
 
-def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, partial: str) -> Findings:
+def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, running: Running) -> Findings:
     """The findings with ``instances``, ``landmarks`` and ``completeness`` of the masks found on ``grid``.
 
     Names that landmarks found before give win where they agree with one another; else the levels along the chain
     decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
-    partial: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
+    running.partial: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
+    running.naming: "decoder", or else the published rule (`chain_names`); the decoder also fills missed levels in.
     """
+    partial = running.partial
     centres = [grid.to_mm(np.asarray(one.start) + body_centre(one.mask, grid.spacing_mm)) for one in found]
     order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
     chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
     means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
-    names, scores, note, agreed = _names(chain, points, means, findings.landmarks, grid)
-    findings = findings.noting(note) if note else findings
-    if unnamed := sum(not name for name in names):
+    names, scores, note, agreed, record, filled, false = _names(chain, points, means, findings, grid, running)
+    findings = (findings.noting(note) if note else findings).named(record)
+    if unnamed := sum(not name for name in names) - false:
         findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
     cut = [
         name
@@ -67,21 +80,38 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, pa
         sacral = np.isin(findings.instances.voxels, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS])
         voxels[sacral & (voxels == 0)] = findings.instances.voxels[sacral & (voxels == 0)]
     landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
+    landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
     if unseen:
         findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
     return findings.having(instances=LabelMap(voxels, grid), landmarks=landmarks, completeness=completeness, whole=True)
+
+
+class _Names(NamedTuple):
+    """names: from the top down, "" for what gets none; scores: how sure each is (0..1); note: what to say of them.
+
+    agreed: whether names given before hold.  record, filled, false: of the decoder, the levels it puts between the
+        masks, and how many masks it takes for no vertebra.
+    """
+
+    names: tuple[str, ...]
+    scores: NDArray[np.float64]
+    note: str = ""
+    agreed: bool = False
+    record: NamingRecord | None = None
+    filled: Landmarks = EMPTY
+    false: int = 0
 
 
 def _names(
     chain: Sequence[Instance],
     points_mm: NDArray[np.float64],
     means_mm: NDArray[np.float64],
-    before: Landmarks | None,
+    findings: Findings,
     grid: Grid,
-) -> tuple[tuple[str, ...], NDArray[np.float64], str, bool]:
-    """Names from the top down, how sure each is (0..1), what to say of them, and whether names given before hold."""
+    running: Running,
+) -> _Names:
     levels = np.array([one.level for one in chain], float)
-    known = _known(chain, points_mm, before, grid)
+    known = _known(chain, points_mm, findings.landmarks, grid)
     given = sum(map(bool, known))
     if given and given >= AGREEING_SHARE * len(chain):
         names = names_by(known, means_mm)
@@ -89,15 +119,44 @@ def _names(
             said = (
                 f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
             )
-            return names, np.ones(len(chain)), said, True
-    named = chain_names(levels, [one.complete >= COMPLETE for one in chain], means_mm)
+            return _Names(names, np.ones(len(chain)), said, True, _still_true(findings.naming, names))
+    whole = [one.complete >= COMPLETE for one in chain]
+    unlike = "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
+    if running.naming == "decoder":
+        return _decoded(levels, whole, means_mm, known, running)._replace(note=unlike)
+    named = chain_names(levels, whole, means_mm)
     scores = np.array([_agreement(name, level) for name, level in zip(named.names, levels, strict=True)])
-    notes = []
-    if given:
-        notes.append("Names: by the levels along the chain; those found before do not agree with one count.")
+    notes = [unlike] if unlike else []
     if any(named.names) and named.margin < DOUBTFUL_MARGIN:
         notes.append("The names could be shifted by one level.")
-    return named.names, scores, " ".join(notes), False
+    return _Names(named.names, scores, " ".join(notes))
+
+
+def _decoded(
+    levels: NDArray[np.float64],
+    whole: Sequence[bool],
+    means_mm: NDArray[np.float64],
+    known: Sequence[str],
+    running: Running,
+) -> _Names:
+    """Names by the exact decoder, from the levels regressed and, as far as there are any, names given before."""
+    detections = regressed_detections(levels, whole, means_mm)
+    detections = replace(detections, evidence=detections.evidence + names_given(known, KNOWN_NATS))
+    naming = decode(detections, running.statistics or scan_statistics(), ALTERNATIVES)
+    names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
+    scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
+    record = NamingRecord.of(naming, means_mm)
+    free = {name: share for name, share in record.posterior.items() if name in VERTEBRAE}
+    filled = naming.filled.only(VERTEBRAE)
+    record = replace(record, posterior=free, filled=filled.names)
+    return _Names(names, scores, record=record, filled=filled, false=len(naming.false))
+
+
+def _still_true(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
+    """The record of names given before, less what has a mask now."""
+    if record is None:
+        return None
+    return replace(record, filled=tuple(name for name in record.filled if name not in names))
 
 
 def _known(

@@ -53,7 +53,7 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     trail = done.trail.placed(image.grid)
     if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return findings.having(trail=trail).noting(NO_MASK)
-    found = with_instances(findings, done.found, image.grid, running.partial).having(trail=trail)
+    found = with_instances(findings, done.found, image.grid, running).having(trail=trail)
     if not done.found:
         return found.noting(NOTHING)
     if done.trail.ended == FULL:

@@ -19,16 +19,13 @@ from learning_functions.running.finished_scans import (
 )
 from learning_functions.running.pipeline import load_models, run_models
 from learning_functions.running.structure_scoring import score_classes
+from learning_functions.running.summing_up import scan_text, sum_up
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
-from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
-from losses_and_metrics.scan_scores import distances_by_level, summarise
-from losses_and_metrics.structure_scores import summarise_structures
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.mask_scores import SegmentationScore
 from utility_functions.anatomy.parts import column_of
 from utility_functions.command_line import one_line
@@ -38,14 +35,9 @@ from utility_functions.files.images import write_image
 from utility_functions.files.marks import DESCRIPTION, GENERATOR, MARKED_ENDINGS, require_not_written_over
 from utility_functions.files.writing import write_text
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.pictures import scan_picture
-from utility_functions.reporting.plots import dice_box_plot, error_box_plot
-from utility_functions.reporting.report import write_report
-from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
+from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.structure_picture import structure_picture
-from utility_functions.reporting.structure_tables import structure_summary_table, structure_table
-from utility_functions.reporting.tables import scan_table, summary_table
 from utility_functions.reporting.trail_picture import trail_picture
 
 OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png", STRUCTURES_DRAWN)
@@ -89,11 +81,11 @@ def measure_cases(
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.append(row)
             with tqdm.external_write_mode():
-                show(_scan_text(row) + "\n")
+                show(scan_text(row) + "\n")
     finally:
         rows += [finished for case in cases[len(rows) :] if (finished := before.get(case)) is not None]  # interrupted
         if any(row.findings is not None for row in rows):
-            _sum_up(rows, records, folder, settings, show, command)
+            sum_up(rows, records, folder, settings, show, command)
     return rows
 
 
@@ -109,7 +101,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     except UnknownLevels as error:
         findings = findings.noting(f"Not scored: {one_line(error)}")
     if truth is not None and findings.landmarks is not None:
-        score = score_scan(case.case_id, findings.landmarks, truth)
+        score = score_scan(case.case_id, findings.landmarks, truth, filled=findings.filled)
     findings, masks = score_masks(findings, scan)
     findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
@@ -159,11 +151,11 @@ def write_findings(
     if intermediate and findings.heatmap is not None:
         write_image(findings.heatmap, heat, DESCRIPTION)
     if findings.landmarks is not None:
-        write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR)
-        write_markups(findings.landmarks, markups, GENERATOR)
+        write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR, findings.filled)
+        write_markups(findings.landmarks, markups, GENERATOR, findings.filled)
     if found is findings.detection and found is not None and findings.parts:
         found = column_of(found)
-    scan_picture(scan.volume, findings.landmarks, picture, found, truth, title=findings.case_id)
+    scan_picture(scan.volume, findings.landmarks, picture, found, truth, findings.case_id, findings.naming)
     if findings.trail is not None:
         told = {"generator": GENERATOR, **findings.trail.to_json()}
         write_text(trail, json.dumps(told, indent=1, allow_nan=False) + "\n")
@@ -184,53 +176,3 @@ def require_outputs_free(case: Case, folder: Path) -> None:
             raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
     for ending in MARKED_ENDINGS:
         require_not_written_over(folder / f"{case.case_id}{ending}")
-
-
-def _scan_text(row: ScanRow) -> str:
-    """One scan in words: its table against the truth, or what was found; then notes and seconds."""
-    if row.findings is None:
-        return f"Scan {row.case_id}\ncould not be measured: {row.problem}"
-    if row.score is not None and row.truth is not None:
-        lines = [scan_table(row.score, row.landmarks, row.truth)]
-    elif row.findings.landmarks is None:
-        lines = [f"Scan {row.case_id}", "no names: none of the models given finds them"]
-    else:
-        names = [name for name in row.landmarks.names if name in VERTEBRAE]
-        lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
-    if row.segmentation is not None:
-        lines.append(mask_table(row.segmentation))
-    if row.structures is not None:
-        lines.append(structure_table(row.structures))
-    seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in row.findings.seconds.items())
-    return "\n".join([*lines, *row.notes, seconds])
-
-
-def _sum_up(
-    rows: Sequence[ScanRow],
-    records: Sequence[ModelRecord],
-    folder: Path,
-    settings: Mapping[str, Any],
-    show: Callable[[str], None],
-    command: Sequence[str],
-) -> None:
-    """The tables and files of the whole run."""
-    scores = [row.score for row in rows if row.score is not None]
-    summary = summarise(scores) if scores else None
-    masks = [row.segmentation for row in rows if row.segmentation is not None]
-    mask_summary = summarise_masks(masks) if masks else None
-    figures = {}
-    if summary is not None:
-        show(summary_table(summary))
-        figures = {"Localisation error per level": folder / "errors.png"}
-        error_box_plot(distances_by_level(scores), folder / "errors.png")
-    if mask_summary is not None:
-        show(mask_summary_table(mask_summary))
-        figures["Dice per level"] = folder / "dice.png"
-        dice_box_plot(dice_by_level(masks), folder / "dice.png")
-    classes = [row.structures for row in rows if row.structures is not None]
-    class_summary = summarise_structures(classes) if classes else None
-    if class_summary is not None:
-        show(structure_summary_table(class_summary))
-    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary, class_summary)
-    write_results(folder, run)
-    write_report(folder, run)

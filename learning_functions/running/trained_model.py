@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from learning_functions.samples.sources import seen_part
 from learning_functions.spec import Spec, air_of
 from learning_functions.task import Running, Settings, Task, load_task, settings_from_card
 from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
@@ -32,6 +34,8 @@ class TrainedModel:
     settings: Settings
     network: keras.Model
     card: dict[str, Any]
+    statistics: Statistics | None = None
+    """Those of naming that the card carries."""
 
     @classmethod
     def load(cls, path: Path) -> TrainedModel:
@@ -41,12 +45,13 @@ class TrainedModel:
             task = load_task(card["task"])
             settings = settings_from_card(task, card)
             require_upright_slices(settings.spec)
+            statistics = statistics_of(card)
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         objective = task.objective(settings)
         network = flexible(network)  # once, so that it is traced once for all scans
         network.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=objective.loss, jit_compile=False)
-        return cls(Path(path), card["task"], task, settings, network, card)
+        return cls(Path(path), card["task"], task, settings, network, card, statistics)
 
     def run(self, volume: Volume, findings: Findings, running: Running) -> Findings:
         """The findings with this model's added, on the grid of ``volume``."""
@@ -54,6 +59,7 @@ class TrainedModel:
         if missing:
             raise ValueError(f"The {self.task_name} model needs {', '.join(missing)} first. Received: {self.path}.")
         started = time.perf_counter()
+        running = replace(running, statistics=running.statistics or self.statistics)
         spec = self.settings.spec
         grid = self.settings.grid_of(seen_part(volume, self.settings).grid)
         air = air_of(volume.voxels)
@@ -81,6 +87,17 @@ class TrainedModel:
 def _onto(findings: Findings, grid: Grid) -> Findings:
     """The findings with every map on ``grid``."""
     return findings.having(grid=grid, **{name: resample(found, grid) for name, found in findings.maps.items()})
+
+
+def statistics_of(card: dict[str, Any]) -> Statistics | None:
+    """The statistics of naming that a card has learnt, if any: what `Statistics.to_json` gives, as text or as a tree.
+
+    Raises: ValueError where they are none.
+    """
+    told = card.get("learnt", {}).get("statistics")
+    if told is None:
+        return None
+    return Statistics.from_json(told if isinstance(told, str) else json.dumps(told))
 
 
 def require_upright_slices(spec: Spec) -> None:

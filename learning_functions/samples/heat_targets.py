@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 
@@ -20,7 +21,9 @@ def spine_heats(points: Any, shape: Sequence[int], sigma: float) -> Any:
     total = ops.reshape(ops.matmul(ops.transpose(across, (0, 2, 1)), z), (batch, *shape))
     there, known = _known(points)
     apart = ops.sum(ops.square(known[:, :, None] - known[:, None]), axis=-1)
-    near = ops.exp(-0.5 * apart / sigma**2) * there[:, :, None] * there[:, None]
+    inside = ops.all(ops.logical_and(known >= -0.5, known < np.array(shape, "float32") - 0.5), axis=-1)
+    beyond = there * (1.0 - ops.cast(inside, "float32"))
+    near = ops.exp(-0.5 * apart / sigma**2) * beyond[:, :, None] * there[:, None]
     peak = ops.maximum(ops.max(total, axis=(1, 2, 3)), ops.max(ops.sum(near, axis=2), axis=1))
     return total / ops.where(peak > 0, peak, 1.0)[:, None, None, None]
 

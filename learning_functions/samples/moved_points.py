@@ -43,8 +43,11 @@ def warped(
 
     found = unturned(known)
     if displacement is not None:
-        for _ in range(STEPS):
-            found = unturned(known - warping.at_points(displacement, found))
+
+        def closer(done: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return done + 1, unturned(known - warping.at_points(displacement, places))
+
+        _, found = tf.while_loop(lambda done, _: done < STEPS, closer, (0, found))
     return tf.where(there, found, np.nan)
 
 

@@ -12,8 +12,10 @@ from learning_functions.form import Form
 from learning_functions.samples.sources import elastic_in_plane, place_scan, place_tissues
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.decoded_votes import decoded
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.shipped import scan_statistics
 from utility_functions.anatomy.part_votes import part_votes
 from utility_functions.anatomy.parts import column_of
 from utility_functions.anatomy.targets import NUMBER_OF_LEVELS, dense_levels
@@ -219,13 +221,16 @@ def predict(
         empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
         return findings.having(landmarks=Landmarks.empty(), instances=empty, whole=False)
     levels, shares = levels_of_slices(network, settings, image, detection, air, running)
-    if running.votes == "published":
+    by_decoder, record = running.naming == "decoder", None
+    if "published" in (running.votes, running.naming):
         named = published_votes(levels, detection)
     elif findings.parts:
-        named = part_votes(levels, parts, shares)
+        named = part_votes(levels, parts, shares, variants=by_decoder)
     else:
-        named = ordered_votes(levels, detection, shares)
-    findings = findings.having(landmarks=named.landmarks, instances=named.instances, whole=False)
+        named = ordered_votes(levels, detection, shares, variants=by_decoder)
+    if by_decoder and named.bodies is not None:
+        named, record = decoded(named, running.statistics or scan_statistics())
+    findings = findings.having(landmarks=named.landmarks, instances=named.instances, whole=False).named(record)
     if named.strays:
         findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
     if len(named.landmarks):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.form import Form
 from learning_functions.samples.points import POINT_NUMBERS, judged_slices, point_numbers
 from learning_functions.samples.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
@@ -171,6 +172,10 @@ def network(settings: Settings) -> keras.Model:
         settings.momentum,
         options["answer"],
     )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, 1)})
 
 
 def objective(settings: Settings) -> Objective:

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from keras_models import custom_layers  # noqa: F401 - checkpoints may hold these once they are registered
 from learning_functions.training.devices import precision
 from learning_functions.training.inputs import training_folder
 from utility_functions.command_line import one_line

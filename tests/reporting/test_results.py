@@ -18,8 +18,9 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.reporting import report
+from utility_functions.reporting.level_rows import CSV_COLUMNS
 from utility_functions.reporting.report import write_report
-from utility_functions.reporting.results import CSV_COLUMNS, ModelRecord, RunRecord, ScanRow, plain, write_results
+from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, plain, write_results
 
 GRID = Grid.from_spacing((4, 5, 6), (1, 2, 3))
 MAP = LabelMap(np.zeros(GRID.shape, np.uint8), GRID)

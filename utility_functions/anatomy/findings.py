@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.anatomy.trail import Trail
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -27,6 +28,7 @@ class Findings:
     heatmap: how near each voxel lies to the spine, 0 to 1 (anatomy/heatmaps.py).
     trail: the looks of a traversal, in RAS+ mm, where one ran.
     notes: what a reader must know, in plain words ("no vertebra was found").
+    naming: how sure the names are, where the decoder gave them; landmarks that it filled in are told there.
     """
 
     case_id: str
@@ -44,6 +46,7 @@ class Findings:
     heatmap: Volume | None = None
     structures: LabelMap | None = None
     numbered: LabelMap | None = None
+    naming: NamingRecord | None = None
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():
@@ -62,6 +65,17 @@ class Findings:
     def noting(self, note: str) -> Findings:
         """These findings with one more note."""
         return replace(self, notes=(*self.notes, note))
+
+    def named(self, naming: NamingRecord | None) -> Findings:
+        """These findings with what a decoder tells of their names, in place of what an earlier one told."""
+        before = () if self.naming is None else self.naming.notes
+        kept = tuple(note for note in self.notes if note not in before)
+        return replace(self, naming=naming, notes=(*kept, *(() if naming is None else naming.notes)))
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Levels among the landmarks that were not detected."""
+        return () if self.naming is None else self.naming.filled
 
     def timed(self, stage: str, seconds: float) -> Findings:
         """These findings with the wall time of one more stage (added up where it ran before)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,25 +35,37 @@ def gaussians(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[f
 
 
 def gaussian_sum(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[float]) -> NDArray[np.float32]:
-    """The sum over all points of what ``gaussians`` gives for each: (*shape)."""
-    drawn = np.zeros(tuple(shape), np.float32)
-    for _, window, lines in _windowed(np.asarray(points, float).reshape(-1, len(shape)), shape, sigma):
-        drawn[window] += _outer(lines)
-    return drawn
+    """The sum over all points of what ``gaussians`` gives for each: (*shape).
+
+    It is a product of two matrices, one of all axes but the last and one of the last.
+    """
+    places = np.asarray(points, float).reshape(-1, len(shape))
+    widths = np.broadcast_to(sigma, len(places))
+    _require_widths(widths)
+    there = np.isfinite(places).all(axis=1)
+    lines = [
+        np.exp(-0.5 * ((np.arange(size) - at[:, None]) / widths[there, None]) ** 2).astype(np.float32)
+        for size, at in zip(shape, places[there].T, strict=True)
+    ]
+    across = lines[0]
+    for line in lines[1:-1]:
+        across = (across[:, :, None] * line[:, None]).reshape(len(line), across.shape[1] * line.shape[1])
+    return np.asarray(across.T @ lines[-1]).reshape(tuple(shape))
 
 
 def spine_heat(points: ArrayLike, shape: Sequence[int], sigma: float) -> NDArray[np.float32]:
     """The heatmap (*shape) of a spine, 0 to 1: the sum of its centroids' Gaussians over the largest value of that sum.
 
-    The largest value is sought among the voxels shown and at all centroids, so that where a patch ends, heat does not
-    depend on it. points (n, axes) and sigma in voxels; a point may lie beyond the border or be NaN.
+    The largest value is sought among the voxels shown and at centroids beyond them, so that heat does not depend on
+    where a patch ends. points (n, axes) and sigma in voxels; a point may lie beyond the border or be NaN.
     """
     places = np.asarray(points, float).reshape(-1, len(shape))
     places = places[np.isfinite(places).all(axis=1)]
     total = gaussian_sum(places, shape, sigma)
-    apart = ((places[:, None] - places) ** 2).sum(axis=-1)
-    at_points = np.exp(-0.5 * apart / sigma**2).sum(axis=1)
-    peak = max(float(total.max(initial=0)), float(at_points.max(initial=0)))
+    beyond = places[((places < -0.5) | (places >= np.asarray(shape) - 0.5)).any(axis=1)]
+    apart = ((beyond[:, None] - places) ** 2).sum(axis=-1)
+    there = np.exp(-0.5 * apart / sigma**2).sum(axis=1)
+    peak = max(float(total.max(initial=0)), float(there.max(initial=0)))
     return total / np.float32(peak) if peak > 0 else total
 
 
@@ -88,9 +101,9 @@ def _windowed(
     places: NDArray[np.float64], shape: Sequence[int], sigma: float | Sequence[float]
 ) -> Iterator[tuple[int, Window, list[NDArray[np.float32]]]]:
     """For each point in reach of the border: its number, its window, and its profile along each axis there."""
-    for number, (place, width) in enumerate(zip(places, np.broadcast_to(sigma, len(places)), strict=True)):
-        if not width > 0:
-            raise ValueError(f"The sigma of a Gaussian is above zero. Received: {width} voxels.")
+    widths = np.broadcast_to(sigma, len(places))
+    _require_widths(widths)
+    for number, (place, width) in enumerate(zip(places, widths, strict=True)):
         if not np.isfinite(place).all():
             continue
         low = np.clip(np.ceil(place - REACH * width), 0, shape).astype(int)
@@ -102,6 +115,11 @@ def _windowed(
             for a, b, at in zip(low, high, place, strict=True)
         ]
         yield number, tuple(slice(a, b) for a, b in zip(low, high, strict=True)), lines
+
+
+def _require_widths(widths: NDArray[Any]) -> None:
+    if not (widths > 0).all():
+        raise ValueError(f"The sigma of a Gaussian is above zero. Received: {widths.min()} voxels.")
 
 
 def _outer(lines: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.labels import name_of_regressed_level, regressed_level
+from utility_functions.anatomy.labels import CSI_LEVELS, LEVELS, regressed_level
 from utility_functions.anatomy.measures import usual_half_height_mm
 
 LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.55, 1.6
@@ -16,14 +16,30 @@ HEIGHT_DEVIATION = 0.2
 """Standard deviation of a level's height along z, in parts of the usual one."""
 HEIGHT_WEIGHT = 0.05
 """How much the squared deviation counts, in parts of the votes of one vertebra."""
+VARIANT_PRICE = 0.5
+"""What a spine costs that is not the usual one (T13, no T12, L6, no L5), in parts of the votes of one vertebra."""
+NAMES = (*CSI_LEVELS, *(name for name in LEVELS if name not in CSI_LEVELS))
+"""Levels by their number from 1 on: those that votes tell, then T13 and L6, for which votes of T12 and L5 speak."""
+VARIANT_STEPS = (("T12", "T13"), ("T13", "L1"), ("T11", "L1"), ("L5", "L6"), ("L6", "S1"), ("L4", "S1"))
+FREE_STEPS = (("T13", "L1"), ("L6", "S1"))
+"""The second step of a variant costs nothing more."""
 
 
 class Run(NamedTuple):
-    """Slices ``start`` up to, not including, ``stop`` (counted from the top) belong to ``level``."""
+    """Slices ``start`` up to, not including, ``stop`` (counted from the top) belong to ``level``, a number of NAMES."""
 
     level: int
     start: int
     stop: int
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.level - 1]
+
+    @property
+    def number(self) -> int:
+        """The number that votes for it bear."""
+        return regressed_level(self.name) or self.level
 
 
 class Chain(NamedTuple):
@@ -38,6 +54,7 @@ def best_chain(
     spacing_mm: float,
     cost_of_dropping: float,
     border_costs: NDArray[np.float64] | None = None,
+    variants: bool = False,
 ) -> Chain:
     """The chain of levels, from the top down, that explains the slices at the least cost; exact.
 
@@ -45,15 +62,18 @@ def best_chain(
         the number of votes per slice.
     cost_of_dropping: per vote in slices left out above or below the chain.
     border_costs: what it costs to end one level and begin the next before each slice (slices + 1); S1-S2 costs none.
+    variants: whether the chain may have T13, no T12, L6 or no L5, at a price.
 
     A semi-Markov chain: each level follows the one above it, and costs more the more its height departs from the
     usual one. A chain may begin and end anywhere; its first and last level may be cut.
     """
     costs, counts = votes
+    if variants:
+        costs = costs[:, [(regressed_level(name) or 1) - 1 for name in NAMES]]
     slices, levels = costs.shape
     below = np.vstack([np.zeros(levels), np.cumsum(costs, axis=0)])  # cost of slices above each border
     dropped = cost_of_dropping * np.concatenate([[0.0], np.cumsum(counts)])
-    usual = np.array([2 * usual_half_height_mm(name_of_regressed_level(i + 1) or "") for i in range(levels)])
+    usual = np.array([2 * usual_half_height_mm(NAMES[i]) for i in range(levels)])
     longest = min(slices, int(np.ceil(HIGHEST_HEIGHT * usual.max() / spacing_mm)))
     heights = np.arange(1, longest + 1)
     part = heights * spacing_mm / usual[:, None]  # (levels, heights)
@@ -62,22 +82,23 @@ def best_chain(
     inner = np.where((part >= LOWEST_HEIGHT) & (part <= HIGHEST_HEIGHT), departure, np.inf)
     outer = np.where(part <= HIGHEST_HEIGHT, np.where(part > 1, departure, 0.0), np.inf)
 
-    borders = (
-        np.zeros((slices + 1, levels - 1)) if border_costs is None else np.repeat(border_costs[:, None], levels - 1, 1)
-    )
-    borders[:, (regressed_level("S1") or levels) - 1 :] = 0.0
+    border = np.zeros(slices + 1) if border_costs is None else border_costs
+    upper, price, bordered = _steps_down(levels)
+    price = price * np.median(typical)
+    first_price = np.where(np.arange(levels) < len(CSI_LEVELS), 0.0, VARIANT_PRICE * np.median(typical))
     best = np.full((slices + 1, levels), np.inf)  # least cost of a chain whose last run, whole, ends at the border
     origin = np.zeros((slices + 1, levels), int)  # that run's height; negative when it is the first of its chain
+    upper_of = np.zeros((slices + 1, levels), int)  # the level above the one whose run begins at the border
+    entering = np.full((slices + 1, levels), np.inf)  # least cost of a chain above that may go on with the level
     finish = dropped[-1]  # everything dropped
     end: tuple[int, int, int] | None = None
     for stop in range(1, slices + 1):
         height = heights[heights <= stop]
         start = stop - height
         own = (below[stop] - below[start]).T  # (levels, heights)
-        above = np.full(own.shape, np.inf)
-        above[1:] = (best[start, :-1] + borders[start]).T
+        above = entering[start].T
         following = above + own
-        leading = dropped[start] + own + outer[:, : len(height)]
+        leading = dropped[start] + own + outer[:, : len(height)] + first_price[:, None]
         whole = following + inner[:, : len(height)]
         for chains, first in ((whole, False), (leading, True)):
             choice = chains.argmin(axis=1)
@@ -85,21 +106,41 @@ def best_chain(
             better = value < best[stop]
             best[stop, better] = value[better]
             origin[stop, better] = (-height[choice] if first else height[choice])[better]
-        alone = dropped[start] < above
-        closing = np.where(alone, dropped[start], above) + own + outer[:, : len(height)]
+        begun = dropped[start] + first_price[:, None]
+        alone = begun < above
+        closing = np.where(alone, begun, above) + own + outer[:, : len(height)]
         level, place = np.unravel_index(closing.argmin(), closing.shape)
         total = closing[level, place] + dropped[-1] - dropped[stop]
         if total < finish:
             finish = total
             end = (int(level), stop, int(-height[place] if alone[level, place] else height[place]))
-    return Chain(_walk_back(end, origin), float(dropped[-1] - finish))
+        ways = np.where(upper < 0, np.inf, best[stop][upper] + border[stop] * bordered + price)  # (levels, ways)
+        way = ways.argmin(axis=1)
+        entering[stop], upper_of[stop] = ways[np.arange(levels), way], upper[np.arange(levels), way]
+    return Chain(_walk_back(end, origin, upper_of), float(dropped[-1] - finish))
 
 
-def _walk_back(end: tuple[int, int, int] | None, origin: NDArray[np.int_]) -> list[Run]:
+def _steps_down(levels: int) -> tuple[NDArray[np.int_], NDArray[np.float64], NDArray[np.bool_]]:
+    """Per level the places of those that may lie above it (-1: none), their price, and whether a disc lies between."""
+    usual = range(1, min(levels, len(CSI_LEVELS)))
+    steps = [(NAMES[i - 1], NAMES[i], 0.0) for i in usual]
+    if levels > len(CSI_LEVELS):
+        steps += [(*step, 0.0 if step in FREE_STEPS else VARIANT_PRICE) for step in VARIANT_STEPS]
+    upper, price = np.full((levels, 3), -1), np.zeros((levels, 3))
+    for above, below, cost in steps:
+        row = NAMES.index(below)
+        way = int((upper[row] >= 0).sum())
+        upper[row, way], price[row, way] = NAMES.index(above), cost
+    bordered = np.array([name != "S2" for name in NAMES[:levels]])[:, None]
+    return upper, price, bordered
+
+
+def _walk_back(end: tuple[int, int, int] | None, origin: NDArray[np.int_], upper_of: NDArray[np.int_]) -> list[Run]:
     runs: list[Run] = []
     while end is not None:
         level, stop, height = end
         start = stop - abs(height)
         runs.append(Run(level + 1, start, stop))
-        end = (level - 1, start, int(origin[start, level - 1])) if height > 0 else None
+        above = int(upper_of[start, level])
+        end = (above, start, int(origin[start, above])) if height > 0 else None
     return runs[::-1]

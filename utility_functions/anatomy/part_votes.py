@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level, regressed_level
+from utility_functions.anatomy.bodies import Bodies, mean_shares
+from utility_functions.anatomy.labels import VERSE_IDS, regressed_level
 from utility_functions.anatomy.level_order import Run, best_chain
 from utility_functions.anatomy.measures import usual_half_height_mm
 from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
@@ -19,6 +20,7 @@ from utility_functions.anatomy.votes import (
     SMALLEST_PART,
     WHOLE,
     Named,
+    seen_of,
     spine_of,
     vote_costs,
 )
@@ -45,21 +47,27 @@ SACRAL_LEVEL = regressed_level("S1") or NUMBER_OF_LEVELS
 Points = NDArray[np.float64]
 
 
-def part_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDArray[np.float32] | None = None) -> Named:
+def part_votes(
+    levels: NDArray[np.float32],
+    detection: LabelMap,
+    shares: NDArray[np.float32] | None = None,
+    variants: bool = False,
+) -> Named:
     """Each level once and in anatomical order: the runs of slices across the spine that agree best with all evidence.
 
     levels: (x, y, z) the level per voxel; detection: the part per voxel (anatomy/parts.py), on an upright RAS grid;
     shares: (voxels, levels) of each voxel of the column, in order, where the network tells them.
+    variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`).
     Bodies and discs vote for levels; sacrum beside them speaks for S1 and S2, and its absence against them;
     levels meet where discs are. Pieces of column that fit no chain with the others are left out. Ids lie on bodies.
     """
     column = column_of(detection)
     every = column.voxels > 0
     told = vote_costs(levels[every], shares)
-    mask, _, _, strays = spine_of(told, column)
+    mask, _, _, strays = spine_of(told, column, variants)
     empty = column.with_voxels(np.zeros(column.grid.shape, np.uint8))
     if not mask.any():
-        return Named(Landmarks.empty(), empty, strays)
+        return Named(Landmarks.empty(), empty, strays, Bodies.of([], [], []))
     voxels = np.argwhere(mask)
     places = column.grid.to_mm(voxels)
     line = centre_line(places, column.grid.spacing_mm[2])
@@ -68,16 +76,20 @@ def part_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDArray
     sacral = np.bincount(
         _beside(line, detection.grid.to_mm(np.argwhere(detection.voxels == SACRUM))), minlength=len(line)
     )
+    counts_of = np.bincount(bins, minlength=len(line))
     costs, counts = _costs(told[mask[every]], bins, sacral, len(line))
     first, last = np.flatnonzero(np.bincount(bins, minlength=len(line)))[[0, -1]]
     part = slice(first, last + 1)
     borders = _border_costs(bins, parts, len(line))[first : last + 2]
-    found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders)
+    found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders, variants)
     runs = [Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
     centres, scores, cut = {}, [], {}
+    told_of: list[tuple[NDArray[np.float64], float, float]] = []
+    votes = levels[mask]
+    column_shares = None if shares is None else shares[mask[every]]
     instances = empty.voxels.copy()
     for place, run in enumerate(runs):
-        name = name_of_regressed_level(run.level) or ""
+        name = run.name
         own = (bins >= run.start) & (bins < run.stop)
         middle = _middle(place, runs)
         if middle is not None and own.any():
@@ -86,11 +98,16 @@ def part_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDArray
             if middle != (run.start + run.stop) / 2:
                 along = line[at + 1] - line[at - 1]
                 cut[name] = along / np.linalg.norm(along)
-            scores.append(float(np.mean(np.abs(levels[mask][own] - run.level) < 0.5)))
+            scores.append(float(np.mean(np.abs(votes[own] - run.number) < 0.5)))
+            beside = np.minimum(sacral, counts_of)[run.start : run.stop].sum() / own.sum()
+            own_shares = None if column_shares is None else column_shares[own]
+            told_of.append((mean_shares(votes[own], own_shares), seen_of(place, runs, STEP_MM), float(beside)))
         if name in VERSE_IDS:
             instances[tuple(voxels[own].T)] = VERSE_IDS[name]
     landmarks = Landmarks(tuple(centres), np.array(list(centres.values())).reshape(-1, 3), np.array(scores))
-    return refined(Named(landmarks, empty.with_voxels(instances), strays), mask & (detection.voxels == BODY), cut)
+    bodies = Bodies.of([s for s, _, _ in told_of], [seen for _, seen, _ in told_of], [near for *_, near in told_of])
+    named = Named(landmarks, empty.with_voxels(instances), strays, bodies)
+    return refined(named, mask & (detection.voxels == BODY), cut)
 
 
 def centre_line(places: Points, spacing_mm: float) -> Points:
@@ -176,7 +193,7 @@ def _middle(place: int, runs: list[Run]) -> float | None:
     None for an end vertebra of which too little is seen.
     """
     run = runs[place]
-    usual = 2 * usual_half_height_mm(name_of_regressed_level(run.level) or "") / STEP_MM
+    usual = 2 * usual_half_height_mm(run.name) / STEP_MM
     seen = (run.stop - run.start) / usual
     first, last = place == 0, place == len(runs) - 1
     if not (first or last) or seen >= WHOLE or (first and last and seen >= SMALLEST_PART):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def refined(named: Named, bodies: NDArray[np.bool_], cut: Mapping[str, NDArray[n
     instances = np.where(bodies, named.instances.voxels, 0).astype(np.uint8)
     names, points = named.landmarks.names, named.landmarks.points_mm.copy()
     if not names or not bodies.any():
-        return Named(named.landmarks, named.instances.with_voxels(instances), named.strays)
+        return replace(named, instances=named.instances.with_voxels(instances))
     centred = [VERSE_IDS[name] for name in names if name in VERSE_IDS]
     free = bodies & np.isin(instances, centred)
     voxels = np.argwhere(free)
@@ -54,7 +55,7 @@ def refined(named: Named, bodies: NDArray[np.bool_], cut: Mapping[str, NDArray[n
     ids = np.array([VERSE_IDS.get(name, 0) for name in names] + [0], np.uint8)
     instances[tuple(voxels.T)] = ids[nearest]
     landmarks = Landmarks(names, points, named.landmarks.scores)
-    return Named(landmarks, named.instances.with_voxels(instances), named.strays)
+    return replace(named, landmarks=landmarks, instances=named.instances.with_voxels(instances))
 
 
 def _nearest(places: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int_]:

@@ -15,8 +15,9 @@ class LevelScore:
     nearest: name of the nearest prediction of any level ("" where it bears none); None without predictions.
     nearest_mm: its distance.
     distance_mm: distance to the prediction of the same name; None where there is none.
-    found: whether any prediction lies within the limit.
+    found: whether any detection lies within the limit.
     hit_verse, hit_original: whether it counts as identified, by either rule.
+    filled: whether the prediction of its name was not detected, but put between others.
     """
 
     name: str
@@ -26,6 +27,7 @@ class LevelScore:
     found: bool
     hit_verse: bool
     hit_original: bool
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class RegionSummary:
 
     levels, pairs, predictions: how many true levels, pairs of one name and predicted vertebrae there were.
     mean_mm, sd_mm, median_mm: localisation error over the pairs; sd_mm is the population's.
-    recall: true levels with any prediction within the limit. precision: predictions that are hits by VerSe's rule.
+    recall: true levels with any detection within the limit. precision: predictions that are hits by VerSe's rule.
     ..._interval: 95 % intervals over scans, by the bootstrap; None where fewer than two scans have the region.
     """
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from utility_functions.anatomy.bodies import Bodies, mean_shares
 from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
 from utility_functions.anatomy.level_order import Chain, Run, best_chain
 from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
@@ -33,6 +34,9 @@ SMALLEST_PART = 0.5
 WHOLE = 0.9
 """A vertebra at either end counts as uncut from this share of its usual height on."""
 
+LAST_STEP_MM = STEP_MM["L5", "S1"]
+"""The step to the sacrum from whatever lies above it."""
+
 Points = NDArray[np.float64]
 
 
@@ -52,11 +56,15 @@ def vote_costs(votes: NDArray[np.float32], shares: NDArray[np.float32] | None = 
 
 @dataclass(frozen=True)
 class Named:
-    """Levels found: centroids in RAS+ mm, a VerSe id per voxel, and the pieces of detection that were dropped."""
+    """Levels found: centroids in RAS+ mm, a VerSe id per voxel, and the pieces of detection that were dropped.
+
+    bodies: what is told of each landmark, in their order, where a decoder can name them by it.
+    """
 
     landmarks: Landmarks
     instances: LabelMap
     strays: int = 0
+    bodies: Bodies | None = None
 
 
 def published_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
@@ -78,20 +86,28 @@ def published_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
     return Named(Landmarks(tuple(found), points), detection.with_voxels(instances))
 
 
-def ordered_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDArray[np.float32] | None = None) -> Named:
+def ordered_votes(
+    levels: NDArray[np.float32],
+    detection: LabelMap,
+    shares: NDArray[np.float32] | None = None,
+    variants: bool = False,
+) -> Named:
     """Each level once and in anatomical order: the runs of axial slices that agree best with all votes.
 
     levels: (x, y, z) the level per voxel; detection: 1 where any vertebra is, on an upright RAS grid.
     shares: (voxels, levels) the share of each level in each detected voxel, in order, where the network tells them.
+    variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`).
     Detected pieces that fit no chain with the others are left out.
     """
-    mask, slices, runs, strays = spine_of(vote_costs(levels[detection.voxels > 0], shares), detection)
+    mask, slices, runs, strays = spine_of(vote_costs(levels[detection.voxels > 0], shares), detection, variants)
     grid = detection.grid
+    row = np.cumsum(detection.voxels > 0).reshape(grid.shape) - 1
     found: dict[str, tuple[Points, float]] = {}
+    told: list[tuple[NDArray[np.float64], float]] = []
     instances = np.zeros(grid.shape, np.uint8)
     borders = _borders(levels, mask, slices, runs) if runs else np.zeros(0)
     for place, run in enumerate(runs):
-        name = name_of_regressed_level(run.level) or ""
+        name = run.name
         lowest, highest = slices[run.stop - 1], slices[run.start]
         slab = mask[:, :, lowest : highest + 1]
         if not slab.any():
@@ -100,16 +116,28 @@ def ordered_votes(levels: NDArray[np.float32], detection: LabelMap, shares: NDAr
         from_top = _centre_from_top(place, runs, borders, grid.spacing_mm[2])
         if from_top is not None:
             point = _centre(slab, lowest, slices[0] + 0.5 - from_top, detection)
-            found[name] = (point, float(np.mean(np.abs(votes - run.level) < 0.5)))
+            found[name] = (point, float(np.mean(np.abs(votes - run.number) < 0.5)))
+            own = None if shares is None else shares[row[:, :, lowest : highest + 1][slab]]
+            told.append((mean_shares(votes, own), seen_of(place, runs, grid.spacing_mm[2])))
         if name in VERSE_IDS:
             instances[:, :, lowest : highest + 1][slab] = VERSE_IDS[name]
     points = np.array([point for point, _ in found.values()]).reshape(-1, 3)
     scores = np.array([score for _, score in found.values()])
-    return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), strays)
+    bodies = Bodies.of([each for each, _ in told], [seen for _, seen in told])
+    return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), strays, bodies)
+
+
+def seen_of(place: int, runs: list[Run], step_mm: float) -> float:
+    """The share of a run's usual height that is there, for the first and the last; those between are whole."""
+    if place not in (0, len(runs) - 1):
+        return 1.0
+    usual = 2 * usual_half_height_mm(runs[place].name) / step_mm
+    seen = (runs[place].stop - runs[place].start) / usual
+    return 1.0 if seen >= WHOLE else seen
 
 
 def spine_of(
-    costs: NDArray[np.float32], detection: LabelMap
+    costs: NDArray[np.float32], detection: LabelMap, variants: bool = False
 ) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[Run], int]:
     """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
 
@@ -128,14 +156,14 @@ def spine_of(
     for piece in (int(piece) for piece in order if sizes[piece] >= SMALLEST_COMPONENT_MM3):
         own = pieces[boxes[piece]] == piece + 1
         votes[piece] = _slice_costs(costs[row[boxes[piece]][own]], own, boxes[piece][2], kept.shape)
-    gains = {piece: _chain(own, spacing).gain for piece, own in votes.items()}
+    gains = {piece: _chain(own, spacing, variants).gain for piece, own in votes.items()}
     total, chain, chosen = (np.zeros((kept.shape[2], NUMBER_OF_LEVELS)), np.zeros(kept.shape[2])), Chain([], 0.0), 0
     for piece in sorted(gains, key=lambda piece: -gains[piece]):
         shape = pieces[boxes[piece]] == piece + 1
         if chosen and not _continues(kept, shape, boxes[piece], np.asarray(detection.grid.spacing_mm)):
             continue
         joined = (total[0] + votes[piece][0], total[1] + votes[piece][1])
-        longer = _chain(joined, spacing)
+        longer = _chain(joined, spacing, variants)
         if longer.gain > chain.gain:
             total, chain, chosen = joined, longer, chosen + 1
             kept[boxes[piece]] |= shape
@@ -161,11 +189,12 @@ def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[sli
     return True
 
 
-def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float) -> Chain:
+def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float, variants: bool) -> Chain:
     """The best chain between the first and the last slice that hold votes."""
     costs, counts = votes
     first, last = np.flatnonzero(counts)[[0, -1]]
-    found = best_chain((costs[first : last + 1], counts[first : last + 1]), spacing_mm, COST_OF_DROPPING)
+    seen = costs[first : last + 1], counts[first : last + 1]
+    found = best_chain(seen, spacing_mm, COST_OF_DROPPING, variants=variants)
     return Chain([Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs], found.gain)
 
 
@@ -194,7 +223,7 @@ def _borders(levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArr
         above = 0.0
         for place in range(first, last):
             votes = levels[:, :, slices[place]][mask[:, :, slices[place]]]
-            part = np.clip(lower.level - np.median(votes), 0, 1) if len(votes) else place < upper.stop
+            part = np.clip(lower.number - np.median(votes), 0, 1) if len(votes) else place < upper.stop
             above += float(part)
         borders.append(first + above)
     return np.array([*borders, float(runs[-1].stop)])
@@ -206,14 +235,14 @@ def _centre_from_top(place: int, runs: list[Run], borders: Points, spacing: floa
 
     None for an end vertebra of which too little is seen.
     """
-    name = name_of_regressed_level(runs[place].level) or ""
+    name = runs[place].name
     usual = 2 * usual_half_height_mm(name) / spacing
     top, bottom = borders[place], borders[place + 1]
     seen = (bottom - top) / usual
     first, last = place == 0, place == len(runs) - 1
     if not (first or last):
-        above = STEP_MM[name_of_regressed_level(runs[place - 1].level) or "", name]
-        below = STEP_MM[name, name_of_regressed_level(runs[place + 1].level) or ""]
+        above = STEP_MM.get((runs[place - 1].name, name), LAST_STEP_MM)
+        below = STEP_MM.get((name, runs[place + 1].name), LAST_STEP_MM)
         return float(top + (bottom - top) * above / (above + below))
     if seen >= WHOLE or (first and last and seen >= SMALLEST_PART):
         return float((top + bottom) / 2)

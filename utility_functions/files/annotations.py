@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from utility_functions.files.writing import write_text
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 
+FILLED = "filled in between others, not detected"
 LANDMARK_SUFFIXES = (".lml", ".json", ".csv")
 MARKUPS_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
@@ -50,28 +52,32 @@ def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
     return landmarks_of(path, points, grid)
 
 
-def write_verse_json(landmarks: Landmarks, path: Path, grid: Grid, generator: str = "") -> None:
+def write_verse_json(
+    landmarks: Landmarks, path: Path, grid: Grid, generator: str = "", filled: Collection[str] = ()
+) -> None:
     """VerSe centroids: indices on ``grid``, in its stored orientation. Levels without a VerSe id (S2) are left out.
 
-    generator: the program that found them, for predictions; no reader heeds it.
+    generator: the program that found them, for predictions; filled: levels put between detected ones, which get an
+    entry "filled": true. No reader heeds either.
     """
     made_by = {"generator": generator} if generator else {}
     entries: list[dict[str, Any]] = [{"direction": list(grid.axcodes), **made_by}]
     for name, point in landmarks:
         if name in VERSE_IDS:
             x, y, z = (round(float(value), 2) for value in grid.to_index(point))
-            entries.append({"label": VERSE_IDS[name], "X": x, "Y": y, "Z": z})
+            mark = {"filled": True} if name in filled else {}
+            entries.append({"label": VERSE_IDS[name], "X": x, "Y": y, "Z": z, **mark})
     write_text(path, json.dumps(entries))
 
 
-def write_markups(landmarks: Landmarks, path: Path, generator: str = "") -> None:
-    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator: as in VerSe files."""
+def write_markups(landmarks: Landmarks, path: Path, generator: str = "", filled: Collection[str] = ()) -> None:
+    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, filled: as in VerSe files."""
     made_by = {"generator": generator} if generator else {}
     points = [
         {
             "id": str(place),
             "label": name,
-            "description": "",
+            "description": FILLED if name in filled else "",
             "associatedNodeID": "",
             "position": [round(float(value), 4) for value in swap_lps_ras(point)],
             "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],
@@ -113,9 +119,12 @@ def write_landmarks_csv(landmarks: Landmarks, path: Path) -> None:
     write_text(path, table.getvalue())
 
 
-def write_landmarks_json(landmarks: Landmarks, path: Path) -> None:
-    """A list of {"name", "x", "y", "z", "score"}; RAS mm."""
-    write_text(path, json.dumps(_rows(landmarks), indent=1))
+def write_landmarks_json(landmarks: Landmarks, path: Path, generator: str = "", filled: Collection[str] = ()) -> None:
+    """A list of {"name", "x", "y", "z", "score"}; RAS mm. generator, filled: as in VerSe files."""
+    rows = [{**row, **({"filled": True} if row["name"] in filled else {})} for row in _rows(landmarks)]
+    if generator and rows:
+        rows[0] = {"generator": generator, **rows[0]}
+    write_text(path, json.dumps(rows, indent=1))
 
 
 def _rows(landmarks: Landmarks) -> list[dict[str, Any]]:

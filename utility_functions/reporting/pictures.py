@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.files.writing import written_whole
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -27,7 +29,7 @@ FONT_PT, SMALLEST_FONT_PT = 9.0, 5.0
 NAME_DISTANCE_MM = 30.0
 OVERLAY = 0.4
 STROKE = (withStroke(linewidth=2.5, foreground="black"),)
-TRUE_COLOUR = "white"
+TRUE_COLOUR, FALSE_COLOUR = "white", "tomato"
 
 
 def scan_picture(
@@ -37,13 +39,18 @@ def scan_picture(
     label_map: LabelMap | None = None,
     true_landmarks: Landmarks | None = None,
     title: str = "",
+    naming: NamingRecord | None = None,
 ) -> None:
     """Write a PNG of the two views, in true proportions.
 
     Predicted centroids are dots with their names to the left; true ones are hollow rings with their names to the right,
     joined by a line to the prediction of the same name. label_map: VerSe ids, drawn half transparent; it may lie on
     another grid than the volume. Landmarks that the picture cannot show are named below it.
+    naming: levels filled in are drawn hollow, detections that are no vertebra as crosses, and a warning stands in the
+    title.
     """
+    filled = () if naming is None else naming.filled
+    false_mm = np.array([] if naming is None else naming.false_mm, float).reshape(-1, 3)
     guides: list[Landmarks | None] = [true_landmarks, landmarks]
     if label_map is not None and not any(guide is not None and len(guide) for guide in guides):
         guides.append(body_centroids(label_map))
@@ -56,11 +63,16 @@ def scan_picture(
     for axes, view in zip(panels, views, strict=True):
         axes.imshow(blended(view, low, high), extent=view.extent_mm, interpolation="bilinear", aspect="auto")
         _edge_letters(axes, view)
-        _draw_landmarks(axes, view, predicted, true)
+        _draw_landmarks(axes, view, predicted, true, filled)
+        for across, height in view.flat(false_mm[view.shows(false_mm)]):
+            axes.plot(across, height, "x", markersize=6, color=FALSE_COLOUR)
     foot = ["dots, names on the left: predicted"] * bool(len(predicted))
+    foot += [f"hollow: filled in, not detected ({', '.join(filled)})"] * bool(filled)
+    foot += ["crosses: detected, but no vertebra"] * bool(len(false_mm))
     foot += ["rings, names on the right: true"] * bool(len(true))
     foot += [f"outside the picture: {', '.join(hidden)}"] * bool(hidden)
     foot += [f"true, outside the picture: {', '.join(truly_hidden)}"] * bool(truly_hidden)
+    title = title if naming is None or not naming.warning else f"{title}    {naming.warning}"
     _write_line(figure, title, 0.2 / figure.get_figheight(), 11, "white", from_top=True)
     _write_line(figure, "     ".join(foot) or "no landmarks", 0.15 / figure.get_figheight(), 8, "silver")
     write_figure(figure, path)
@@ -108,7 +120,7 @@ def _edge_letters(axes: Axes, view: View) -> None:
         text.set(ha="center", va="center", color="gold", fontsize=11, fontweight="bold")
 
 
-def _draw_landmarks(axes: Axes, view: View, predicted: Landmarks, true: Landmarks) -> None:
+def _draw_landmarks(axes: Axes, view: View, predicted: Landmarks, true: Landmarks, filled: Collection[str]) -> None:
     for name, point in true:
         if name in predicted:
             ends = view.flat([point, predicted.point(name)])
@@ -118,7 +130,10 @@ def _draw_landmarks(axes: Axes, view: View, predicted: Landmarks, true: Landmark
             ring = axes.plot(across, height, "o", markersize=9, markerfacecolor="none", markeredgecolor=colour)
             ring[0].set_markeredgewidth(width)
     for name, (across, height) in zip(predicted.names, view.flat(predicted.points_mm), strict=True):
-        axes.plot(across, height, "o", markersize=5, color=level_colour(name), markeredgecolor="black")
+        if name in filled:
+            axes.plot(across, height, "o", markersize=6, markerfacecolor="none", markeredgecolor=level_colour(name))
+        else:
+            axes.plot(across, height, "o", markersize=5, color=level_colour(name), markeredgecolor="black")
     _draw_names(axes, view, predicted, to_left=True)
     _draw_names(axes, view, true, to_left=False)
     left, right, bottom, top = view.extent_mm

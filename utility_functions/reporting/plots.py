@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
+from utility_functions.anatomy.naming_scores import Bin
 from utility_functions.reporting.colours import level_colour
 from utility_functions.reporting.pictures import write_figure
 
@@ -78,6 +79,22 @@ def dice_box_plot(dice_by_level: Mapping[str, Sequence[float]], path: Path) -> N
         "no masks of known levels",
         limits=(-0.02, 1.02),
     )
+
+
+def reliability_plot(bins: Sequence[Bin], path: Path) -> None:
+    """Draw how often names are right over how sure they are told to be; the area of a dot is their number."""
+    figure = Figure(figsize=(4.4, 4.4), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle="--")
+    most = max((each.count for each in bins), default=1)
+    told, right = [each.posterior for each in bins], [each.right for each in bins]
+    axes.plot(told, right, color="tab:blue", linewidth=1)
+    axes.scatter(told, right, s=[20 + 180 * each.count / most for each in bins], color="tab:blue", alpha=0.6)
+    for each in bins:
+        axes.annotate(str(each.count), (each.posterior, each.right), xytext=(0, -14), textcoords="offset points")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="posterior of the name", ylabel="share that is right")
+    axes.grid(alpha=0.3)
+    write_figure(figure, path)
 
 
 def _box_plot(

@@ -16,6 +16,7 @@ from utility_functions.anatomy.mask_scores import SegmentationRow, SegmentationS
 from utility_functions.anatomy.scores import Summary
 from utility_functions.anatomy.structure_scores import StructureSummary
 from utility_functions.files.writing import write_text
+from utility_functions.reporting.level_rows import order
 from utility_functions.reporting.mask_tables import (
     MASK_HEADER,
     MASK_SUMMARY_HEADER,
@@ -24,7 +25,8 @@ from utility_functions.reporting.mask_tables import (
     mask_remarks,
     mask_summary_cells,
 )
-from utility_functions.reporting.results import RunRecord, ScanRow, order, plain, results
+from utility_functions.reporting.naming_tables import alternative_lines, naming_lines, sureness_line
+from utility_functions.reporting.results import RunRecord, ScanRow, plain, results
 from utility_functions.reporting.structure_tables import (
     STRUCTURE_HEADER,
     STRUCTURE_SUMMARY_HEADER,
@@ -59,6 +61,8 @@ def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -
     body = [f"<h1>{escape(title)}</h1>", _opening(run)]
     if run.summary is not None:
         body += ["<h2>Scores</h2>", _summary(run.summary)]
+    if run.naming is not None:
+        body += ["<h2>Names</h2>", _paragraphs(naming_lines(run.naming))]
     if run.segmentation is not None:
         body += ["<h2>Masks</h2>", _mask_summary(run.segmentation)]
     if run.structures is not None:
@@ -93,7 +97,7 @@ def _summary(summary: Summary) -> str:
         f"{_paragraphs(intervals(summary))}"
         '<p class="small">id. VerSe: the true centroid nearest to the prediction is its own and within the limit. '
         "id. original: the prediction nearest to the true centroid bears its name and is within the limit. "
-        "recall: true vertebrae with any prediction within the limit. precision: predictions that are right.</p>"
+        "recall: true vertebrae with any detection within the limit. precision: predictions that are right.</p>"
     )
 
 
@@ -150,6 +154,9 @@ def _scan(place: int, row: ScanRow, folder: Path, embed: bool) -> str:
     if row.problem:
         parts.append(f'<p class="problem">{escape(row.problem)}</p>')
     parts += [f'<p class="note">{escape(note)}</p>' for note in row.notes]
+    if row.findings is not None and row.findings.naming is not None and len(row.landmarks):
+        record = row.findings.naming
+        parts.append(f'<p class="small">{escape("; ".join([sureness_line(record), *alternative_lines(record)]))}</p>')
     if row.picture is not None:
         parts.append(_picture(row.picture, folder, embed, f"Sagittal and coronal view of {row.case_id}"))
     if row.score is not None and row.score.levels:
@@ -180,7 +187,10 @@ def _levels(row: ScanRow) -> Iterable[list[str]]:
     true = {} if row.truth is None else {name: point for name, point in row.truth if name}
     scored = {level.name: level for level in row.score.levels} if row.score else {}
     predicted = zip(row.landmarks.names, row.landmarks.points_mm, row.landmarks.scores, strict=True)
-    found = [(name, _position(point), f"{score:.2f}") for name, point, score in predicted]
+    filled = row.findings.filled if row.findings else ()
+    found = [
+        (name, _position(point), "filled in" if name in filled else f"{score:.2f}") for name, point, score in predicted
+    ]
     found += [(name, MISSING, "") for name in true if name not in row.landmarks]
     for name, position, score in sorted(found, key=lambda line: order(line[0])):
         level = scored.get(name)

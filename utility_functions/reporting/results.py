@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,16 @@ from typing import Any
 import numpy as np
 
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import LEVELS, anatomical_order
-from utility_functions.anatomy.mask_scores import SegmentationScore, SegmentationSummary, VertebraScore, told
+from utility_functions.anatomy.mask_scores import SegmentationScore, SegmentationSummary
+from utility_functions.anatomy.naming.record import NamingRecord
+from utility_functions.anatomy.naming_scores import NamingSummary
 from utility_functions.anatomy.scores import ScanScore, Summary
 from utility_functions.anatomy.structure_scores import StructureScore, StructureSummary
 from utility_functions.files.writing import write_text, written_whole
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.reporting.level_rows import CSV_COLUMNS, level_rows
 from utility_functions.reporting.versions import versions
 
-CSV_COLUMNS = (
-    *("case_id", "level", "x_mm", "y_mm", "z_mm", "score"),
-    *("true_x_mm", "true_y_mm", "true_z_mm", "distance_mm", "hit_verse", "hit_original"),
-    *("mask_of", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "complete"),
-)
-MASK_COLUMNS = 7
 # What of a model's card a reader of results needs; of the training only single figures, no curves.
 CARD_ESSENTIALS = ("format", "task", "spec", "settings", "created_by", "versions")
 
@@ -40,6 +36,7 @@ class ScanRow:
     problem: why it could not be measured.
     structures: the scores of vertebrae, discs and canal, where a model of MR told them and there is a truth.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
+    has_image: false for landmarks that were named without one; the grid of the findings tells nothing then.
     """
 
     case_id: str
@@ -49,6 +46,7 @@ class ScanRow:
     picture: Path | None = None
     problem: str = ""
     segmentation: SegmentationScore | None = None
+    has_image: bool = True
     structures: StructureScore | None = None
 
     def __post_init__(self) -> None:
@@ -60,6 +58,11 @@ class ScanRow:
         """The predicted centroids; none is a defined answer."""
         found = None if self.findings is None else self.findings.landmarks
         return Landmarks.empty() if found is None else found
+
+    @property
+    def naming(self) -> NamingRecord | None:
+        """How sure the names are, where a decoder gave them."""
+        return None if self.findings is None else self.findings.naming
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,6 +91,7 @@ class RunRecord:
     settings, command: as the user gave them. summary: None without ground truth.
     segmentation: the scores of masks summed up; None where no scan has any. structures: of vertebrae, discs and canal.
     figures: plots of the whole run by title.
+    naming: the names judged; None without ground truth.
     """
 
     rows: Sequence[ScanRow]
@@ -97,6 +101,7 @@ class RunRecord:
     summary: Summary | None = None
     figures: Mapping[str, Path] = field(default_factory=dict)
     segmentation: SegmentationSummary | None = None
+    naming: NamingSummary | None = None
     structures: StructureSummary | None = None
 
     @property
@@ -120,7 +125,7 @@ def write_results(folder: Path, run: RunRecord) -> None:
         writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
         for row in run.rows:
-            writer.writerows(_level_rows(row))
+            writer.writerows(level_rows(row.case_id, row.landmarks, row.truth, row.score, row.segmentation, row.naming))
 
 
 def results(run: RunRecord) -> dict[str, Any]:
@@ -134,6 +139,7 @@ def results(run: RunRecord) -> dict[str, Any]:
         "summary": None if run.summary is None else asdict(run.summary),
         "segmentation": None if run.segmentation is None else asdict(run.segmentation),
         "structures": None if run.structures is None else asdict(run.structures),
+        "naming": None if run.naming is None else asdict(run.naming),
         "scans": [_scan(row) for row in run.rows],
     }
 
@@ -153,11 +159,6 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def order(name: str) -> tuple[int, str]:
-    """Sorts levels from the top down, then what is no level, by name."""
-    return (anatomical_order(name) if name in LEVELS else len(LEVELS)), name
-
-
 def _essentials(card: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: card[name] for name in CARD_ESSENTIALS if name in card}
     training = card.get("training")
@@ -173,20 +174,19 @@ def _scan(row: ScanRow) -> dict[str, Any]:
         known["picture"] = row.picture.name
     if row.findings is not None:
         grid = row.findings.grid
+        of_image = {"shape": grid.shape, "spacing_mm": grid.spacing_mm, "orientation": grid.axcodes}
         known |= {
-            "shape": grid.shape,
-            "spacing_mm": grid.spacing_mm,
-            "orientation": grid.axcodes,
+            **(of_image if row.has_image else {}),
             "notes": row.notes,
             "seconds": row.findings.seconds,
-            "centroids": _points(row.landmarks),
+            "centroids": _points(row.landmarks, row.findings.filled),
+            "naming": _naming(row.findings.naming),
             "completeness": row.findings.completeness,
             "scores": row.findings.scores,
         }
     if row.truth is not None:
-        known["true_centroids"] = [
-            {name: value for name, value in point.items() if name != "score"} for point in _points(row.truth)
-        ]
+        kept = ("level", "x_mm", "y_mm", "z_mm")
+        known["true_centroids"] = [{name: point[name] for name in kept} for point in _points(row.truth)]
     if row.score is not None:
         known["identification"] = asdict(row.score) | {
             "false_predictions": row.score.false_predictions,
@@ -205,55 +205,12 @@ def _scan(row: ScanRow) -> dict[str, Any]:
     return known
 
 
-def _points(landmarks: Landmarks) -> list[dict[str, Any]]:
+def _naming(record: NamingRecord | None) -> dict[str, Any] | None:
+    return None if record is None else asdict(record) | {"shifted_by_one": record.shifted_by_one}
+
+
+def _points(landmarks: Landmarks, filled: Collection[str] = ()) -> list[dict[str, Any]]:
     return [
-        {"level": name, "x_mm": x, "y_mm": y, "z_mm": z, "score": score}
+        {"level": name, "x_mm": x, "y_mm": y, "z_mm": z, "score": score, "filled": name in filled}
         for name, (x, y, z), score in zip(landmarks.names, landmarks.points_mm, landmarks.scores, strict=True)
     ]
-
-
-def _level_rows(row: ScanRow) -> list[list[Any]]:
-    """A line per level that is predicted or true, from the top down, what bears no name last.
-
-    mask_of and what follows tell of the mask that lies on a true vertebra, whatever its name.
-    """
-    truth = row.truth or Landmarks.empty()
-    masks = {told(vertebra): vertebra for vertebra in row.segmentation.vertebrae} if row.segmentation else {}
-    predicted = {name: place for place, name in enumerate(row.landmarks.names) if name}
-    scored = {level.name: level for level in row.score.levels} if row.score else {}
-    levels = sorted({*predicted, *filter(None, truth.names), *masks}, key=order)
-    lines: list[list[Any]] = []
-    for name in levels:
-        line = [row.case_id, name, *_position(row.landmarks, predicted.get(name))]
-        line += _rounded(truth.point(name)) if name in truth else [""] * 3
-        level = scored.get(name)
-        if level is None:
-            line += [""] * 3
-        else:
-            line += [_or_empty(level.distance_mm, 3), int(level.hit_verse), int(level.hit_original)]
-        lines.append(line + _mask_cells(masks.get(name)))
-    unnamed = [place for place, name in enumerate(row.landmarks.names) if not name]
-    rest = [""] * (6 + MASK_COLUMNS)
-    return lines + [[row.case_id, "", *_position(row.landmarks, place), *rest] for place in unnamed]
-
-
-def _mask_cells(vertebra: VertebraScore | None) -> list[Any]:
-    if vertebra is None:
-        return [""] * MASK_COLUMNS
-    mask = vertebra.mask
-    figures = [_or_empty(figure) for figure in (mask.dice, mask.iou, mask.hd_mm, mask.hd95_mm, mask.assd_mm)]
-    return [vertebra.match or "", *figures, int(vertebra.complete)]
-
-
-def _or_empty(figure: float | None, digits: int = 4) -> float | str:
-    return "" if figure is None else round(figure, digits)
-
-
-def _position(landmarks: Landmarks, place: int | None) -> list[Any]:
-    if place is None:
-        return [""] * 4
-    return [*_rounded(landmarks.points_mm[place]), round(float(landmarks.scores[place]), 4)]
-
-
-def _rounded(point_mm: np.ndarray) -> list[float]:
-    return [round(float(value), 3) for value in point_mm]

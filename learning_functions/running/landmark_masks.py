@@ -1,0 +1,104 @@
+"""A mask for each landmark: patches through the network in batches, and each voxel to its likeliest vertebra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.running.instance import largest_piece
+from learning_functions.running.landmark_naming import scanned_heights
+from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
+from learning_functions.task import Running, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap, Volume
+
+THRESHOLD = 0.5
+MOST_AT_ONCE = 8
+"""More patches in a batch save no time."""
+NOTHING = "No landmark of a vertebra was found, so no mask."
+
+
+def masks_at_landmarks(
+    network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """The findings with ``instances`` of the vertebrae that have a landmark; VerSe ids on the grid of ``image``.
+
+    network: sees (n, *patch, 2), image and mark, and answers (n, *patch, 1); asked through ``predict_on_batch``.
+    Of each answer the largest piece above 0.5 is kept; a voxel that several claim goes to the highest probability, and
+    of what is left of each again the largest piece. Sacrum found before stays where no vertebra is.
+    running.partial: "keep", "flag" or "drop" vertebrae whose masks reach the upper or lower end of the scan; dropped
+    ones lose their landmarks too.
+    """
+    named = (findings.landmarks or Landmarks.empty()).only(set(VERTEBRAE) & set(VERSE_IDS))
+    highest = np.zeros(image.grid.shape, np.float16)
+    voxels = np.zeros(image.grid.shape, np.uint8)
+    for name, first, answer in _answers(network, settings, image, named, air, running.memory_gb):
+        low, high = np.clip(first, 0, image.grid.shape), np.clip(first + answer.shape, 0, image.grid.shape)
+        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        shown = answer[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
+        if not shown.size:
+            continue
+        own = largest_piece(shown > THRESHOLD) & (shown > highest[box])
+        voxels[box][own] = VERSE_IDS[name]
+        highest[box][own] = shown[own]
+    found = [name for name in named.names if _keep_largest(voxels, VERSE_IDS[name])]
+    if lacking := [name for name in named.names if name not in found]:
+        findings = findings.noting(f"No mask was found of {', '.join(lacking)}.")
+    cut = [name for name in found if _reaches_the_end(voxels == VERSE_IDS[name], image, air)]
+    if cut and running.partial != "keep":
+        words = f"{', '.join(cut)}: cut by the border of the scan"
+        findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
+    if cut and running.partial == "drop" and findings.landmarks is not None:
+        voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
+        findings = findings.having(landmarks=findings.landmarks.only(set(findings.landmarks.names) - set(cut)))
+    if findings.instances is not None:
+        sacral = np.isin(findings.instances.voxels, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS])
+        voxels[sacral & (voxels == 0)] = findings.instances.voxels[sacral & (voxels == 0)]
+    findings = findings.having(instances=LabelMap(voxels, image.grid), whole=True)
+    return findings if len(named) else findings.noting(NOTHING)
+
+
+def _answers(
+    network: Any, settings: Settings, image: Volume, named: Landmarks, air: float, memory_gb: float
+) -> Iterator[tuple[str, NDArray[np.int_], NDArray[np.float16]]]:
+    """Of each landmark its name, the first voxel of its patch, and the probabilities there."""
+    patch, options = settings.spec.patch, settings.options
+    room = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9
+    at_once = int(np.clip(room / (bytes_per_voxel(network) * np.prod(patch, dtype=float)), 1, MOST_AT_ONCE))
+    for start in range(0, len(named), at_once):
+        part = named.at(range(start, min(start + at_once, len(named))))
+        firsts = [centred_first(point, image.grid, patch, options["offset_mm"]) for point in part.points_mm]
+        seen = np.empty((len(part), *patch, 2), np.float32)
+        for place, (first, point) in enumerate(zip(firsts, part.points_mm, strict=True)):
+            window = image.window(first, patch, fill=air)
+            seen[place, ..., 0] = window.voxels
+            seen[place, ..., 1] = landmark_mark(point, window.grid, options["sigma_mm"])
+        answers = np.asarray(network.predict_on_batch(seen))[..., 0].astype(np.float16)
+        yield from zip(part.names, firsts, answers, strict=True)
+
+
+def _keep_largest(voxels: NDArray[np.uint8], number: int) -> bool:
+    """Of a label the largest piece alone, in place; False where there is none."""
+    own = np.argwhere(voxels == number)
+    if not len(own):
+        return False
+    box = tuple(slice(a, b + 1) for a, b in zip(own.min(axis=0), own.max(axis=0), strict=True))
+    mask = voxels[box] == number
+    voxels[box][mask & ~largest_piece(mask)] = 0
+    return True
+
+
+def _reaches_the_end(mask: NDArray[np.bool_], image: Volume, air: float) -> bool:
+    """Whether a mask reaches the last slice that the scan shows there, above or below."""
+    where = np.argwhere(mask)
+    for end in (where[where[:, 2].argmin()], where[where[:, 2].argmax()]):
+        low, high = scanned_heights(image, end, air)
+        if end[2] <= low or end[2] >= high:
+            return True
+    return False

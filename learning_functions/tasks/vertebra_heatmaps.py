@@ -1,0 +1,226 @@
+"""Vertebra heatmaps: a named landmark per vertebra, by SpatialConfiguration-Net.
+
+Payer et al. 2020, "Coarse to Fine Vertebrae Localization and Segmentation with SpatialConfiguration-Net and U-Net",
+second stage (preset `paper`). The 26 landmarks are those of VerSe: C1 to L6 with T13. Between its decoder and the
+published graph `--naming` chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from learning_functions.form import Form
+from learning_functions.samples.labelled_points import LabelledPoints, labelled_points
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.volume import Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.store import SampleStore
+
+NEEDS: tuple[str, ...] = ()
+USES = ("heatmap", "detection")
+GIVES = ("landmarks",)
+TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
+"""The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
+NUMBERS = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))
+"""Whether a level is judged (1 or 0), and its place in voxels of the patch (NaN: none)."""
+MARGIN_SIGMAS = 3.0
+"""A landmark this near beyond a patch's border would reach into it, and is not judged there."""
+
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(2.0, 2.0, 2.0),
+        axcodes="RAS",
+        patch=(96, 96, 128),
+        channels=1,
+        labels=VERTEBRAE,
+        intensity="window",
+        window=(AIR_HU, 1024.0),
+    ),
+    samples_per_scan=10,
+    filters=96,
+    levels=4,
+    momentum=0.99,
+    batch=1,
+    epochs=50,
+    learning_rate=1e-4,
+    options={
+        "sigma": 4.0,
+        "learn_sigma": True,
+        "scale": 1000.0,
+        "penalty": 100.0,
+        "loss": "sums",
+        "absent": "unknown",
+        "coarser": 4,
+        "dropout": 0.25,
+        "head_deviation": 1e-4,
+        "spatial_start": 0.0,
+        "gradient_norm": 1e5,
+        "flip": 0.0,
+        "augment": "standard",
+    },
+)
+_SMALL = _PAPER.changed(
+    preset="small",
+    spec=replace(_PAPER.spec, spacing_mm=(4.0, 4.0, 4.0), patch=(32, 32, 64), window=(-200.0, 1000.0)),
+    samples_per_scan=4,
+    filters=16,
+    levels=3,
+    batch=2,
+    epochs=6,
+    learning_rate=2e-3,
+    schedule="cosine",
+    options={
+        **_PAPER.options,
+        "sigma": 1.5,
+        "learn_sigma": False,
+        "scale": 0.0,
+        "loss": "mean",
+        "absent": "empty",
+        "dropout": 0.0,
+        "head_deviation": 1e-2,
+        "spatial_start": 1.0,
+        "gradient_norm": 1.0,
+        "flip": 0.5,
+    },
+)
+_SHIPPED = _SMALL.changed(
+    preset="shipped",
+    spec=replace(_SMALL.spec, spacing_mm=(3.0, 3.0, 3.0), patch=(32, 48, 80)),
+    filters=24,
+    epochs=10,
+    options={**_SMALL.options, "sigma": 2.0, "augment": "synth"},
+)
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Patches round random landmarks, off their middle by up to a quarter across and a half along the spine.
+
+    Inputs (*patch, 1) intensities; targets (*patch) 1 where the scan is; numbers as NUMBERS.
+    """
+    labelled = labelled_points(scan, settings.spec)
+    wanted = [LEVELS.index(level) for level in settings.spec.labels]
+    places = labelled.points[wanted]
+    places = places[np.isfinite(places).all(axis=1)]
+    if not len(places):
+        raise ValueError("No vertebra lies inside the image.")
+    return [
+        _sample(labelled, places[rng.integers(len(places))], settings, rng) for _ in range(settings.samples_per_scan)
+    ]
+
+
+def _sample(labelled: LabelledPoints, place: np.ndarray, settings: Settings, rng: np.random.Generator) -> Sample:
+    patch = np.asarray(settings.spec.patch)
+    away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
+    first = np.rint(place + away - (patch - 1) / 2).astype(int)
+    image = labelled.image.window(first, patch, fill=air_of(labelled.image.voxels))
+    scanned = np.zeros(settings.spec.patch, np.uint8)
+    scanned[tuple(slice(max(-f, 0), max(n - f, 0)) for f, n in zip(first, labelled.image.grid.shape, strict=True))] = 1
+    points = labelled.points - first
+    beyond = np.maximum(np.maximum(-0.5 - points, points - patch + 0.5), 0).max(axis=1)
+    reaching = (beyond > 0) & (beyond < MARGIN_SIGMAS * settings.options["sigma"])
+    known = labelled.known & ~reaching
+    seen = None if labelled.tissues is None else labelled.tissues.window(first, patch, OUTSIDE).voxels[..., None]
+    numbers = np.concatenate([known, points.ravel()]).astype(np.float32)
+    return Sample(image.voxels[..., None], scanned, tissues=seen, numbers=numbers)
+
+
+def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, None]:
+    """(batch, landmarks, 4): the point in voxels of the patch, then what is known of it (losses_and_metrics/heatmaps).
+
+    With ``absent`` "unknown", as published, landmarks that the patch does not show are not judged; with "empty" those
+    that are known not to be in it are held against nothing.
+    """
+    from keras import ops
+
+    from losses_and_metrics.heatmaps import ABSENT, PRESENT, UNKNOWN
+
+    wanted = [LEVELS.index(level) for level in settings.spec.labels]
+    known = ops.take(numbers[:, : len(LEVELS)], wanted, axis=1) > 0
+    points = ops.reshape(numbers[:, len(LEVELS) :], (-1, len(LEVELS), 3))
+    points = ops.take(points, wanted, axis=1)
+    patch = ops.convert_to_tensor(settings.spec.patch, "float32")
+    told = ops.logical_and(points >= -0.5, points < patch - 0.5)  # False where NaN
+    present = ops.logical_and(known, ops.all(told, axis=-1))
+    absent = ABSENT if settings.options["absent"] == "empty" else UNKNOWN
+    state = ops.where(present, PRESENT, ops.where(known, absent, UNKNOWN))
+    points = ops.where(present[..., None], points, ops.zeros_like(points))
+    return ops.concatenate([points, ops.cast(state, "float32")[..., None]], axis=-1), None
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.spatial_configuration_net import spatial_configuration_net
+
+    options = settings.options
+    return spatial_configuration_net(
+        settings.spec.patch,
+        len(settings.spec.labels),
+        settings.filters,
+        settings.levels,
+        options["dropout"],
+        options["coarser"],
+        options["head_deviation"],
+        options["spatial_start"],
+        options["sigma"] if options["learn_sigma"] else None,
+    )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, len(settings.spec.labels))})
+
+
+def objective(settings: Settings) -> Objective:
+    """The published loss, or (``loss`` "mean") the same squared errors in parts of the Gaussians' own squares.
+
+    Where sigmas are learnt, losses of two epochs are not alike, and the best epoch is that of the least distance.
+    """
+    from losses_and_metrics.heatmaps import HeatmapLoss, LandmarkDistance, LandmarksFound
+
+    options, spacing_mm = settings.options, settings.spec.spacing_mm
+    return Objective(
+        loss=HeatmapLoss(options["sigma"], options["penalty"], options["scale"], options["loss"]),
+        metrics=[LandmarkDistance(spacing_mm=spacing_mm), LandmarksFound(spacing_mm=spacing_mm)],
+        watched="val_distance_mm" if options["learn_sigma"] else "val_loss",
+        highest_is_best=False,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    return Augmentation(
+        spacing_mm=settings.spec.spacing_mm,
+        points_from=len(LEVELS),
+        flip_axis=0,
+        flip=settings.options["flip"],
+    )
+
+
+def learnt(network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore) -> dict[str, Any]:
+    """The distances and directions of the landmarks learnt from, by which those found are named."""
+    from learning_functions.samples.spine_statistics import spine_statistics
+
+    return {"statistics": spine_statistics(training, len(LEVELS)).to_json()}
+
+
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """Adds ``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
+    from learning_functions.running.landmark_naming import named_landmarks
+
+    return named_landmarks(network, settings, image, findings, air, running)

@@ -1,0 +1,159 @@
+"""Vertebra masks: the whole vertebra at each landmark that was found before, one by one.
+
+Payer et al. 2020, "Coarse to Fine Vertebrae Localization and Segmentation with SpatialConfiguration-Net and U-Net",
+last stage (preset `paper`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.form import Form
+from learning_functions.samples.stretches import Stretch, labelled_stretches
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.centroids import body_centre
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
+from utility_functions.files.cases import Scan
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+
+NEEDS = ("landmarks",)
+GIVES = ("instances",)
+
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(1.0, 1.0, 1.0),
+        axcodes="RAS",
+        patch=(128, 128, 96),
+        channels=1,
+        labels=("vertebra",),
+        intensity="window",
+        window=(AIR_HU, 1024.0),
+    ),
+    samples_per_scan=10,
+    filters=64,
+    levels=5,
+    momentum=0.99,
+    batch=1,
+    epochs=50,
+    learning_rate=1e-4,
+    options={
+        "sigma_mm": 3.0,
+        "offset_mm": (0.0, 0.0, 0.0),
+        "jitter_mm": 0.0,
+        "dropout": 0.25,
+        "dice": 0.5,
+        "crossentropy": 0.5,
+        "focal": 0.0,
+        "flip": 0.0,
+        "augment": "standard",
+    },
+)
+_SMALL = _PAPER.changed(
+    preset="small",
+    spec=replace(_PAPER.spec, spacing_mm=(2.0, 2.0, 2.0), patch=(56, 56, 48), window=(-200.0, 1000.0)),
+    samples_per_scan=8,
+    filters=12,
+    levels=4,
+    batch=2,
+    epochs=4,
+    learning_rate=2e-3,
+    schedule="cosine",
+    options={**_PAPER.options, "offset_mm": (0.0, -16.0, 0.0), "jitter_mm": 2.0, "dropout": 0.0, "flip": 0.5},
+)
+_SHIPPED = _SMALL.changed(preset="shipped", filters=16, epochs=8, options={**_SMALL.options, "augment": "synth"})
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Patches round the landmarks of vertebrae, each vertebra as often as any other, up to one.
+
+    Inputs (*patch, 1) intensities; memory (*patch) the mark of the landmark, moved by N(0, ``jitter_mm``) along each
+    axis as errors of those found will be; targets (*patch) 1 in the vertebra. Beyond a stretch of labelled vertebrae
+    nothing is shown, and of a cut vertebra what is there is taught.
+    """
+    found = labelled_stretches(scan, settings.spec)
+    all_of_them = [(stretch, place + 1) for stretch in found for place in range(len(stretch.vertebrae))]
+    rounds = -(-settings.samples_per_scan // len(all_of_them))
+    chosen = np.concatenate([rng.permutation(len(all_of_them)) for _ in range(rounds)])[: settings.samples_per_scan]
+    return [
+        _sample(stretch, place, scan.landmarks, settings, rng) for stretch, place in (all_of_them[i] for i in chosen)
+    ]
+
+
+def _sample(
+    stretch: Stretch, place: int, landmarks: Landmarks | None, settings: Settings, rng: np.random.Generator
+) -> Sample:
+    spec, options = settings.spec, settings.options
+    at_mm = _landmark_mm(stretch, place, landmarks) + rng.normal(0.0, options["jitter_mm"], 3)
+    first = centred_first(at_mm, stretch.image.grid, spec.patch, options["offset_mm"])
+    box = stretch.image.grid.window(first, spec.patch)
+    seen = None if stretch.tissues is None else stretch.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]
+    return Sample(
+        stretch.image.window(first, spec.patch, fill=stretch.air).voxels[..., None],
+        (stretch.order.window(first, spec.patch).voxels == place).astype(np.uint8),
+        tissues=seen,
+        memory=landmark_mark(at_mm, box, options["sigma_mm"]),
+    )
+
+
+def _landmark_mm(stretch: Stretch, place: int, landmarks: Landmarks | None) -> NDArray[np.float64]:
+    """The landmark given for a vertebra, else the centre of its body, or for C1 of all of it."""
+    vertebra = stretch.vertebrae[place - 1]
+    if landmarks is not None and vertebra.name and vertebra.name in landmarks:
+        return landmarks.point(vertebra.name)
+    where = stretch.voxels_of(place)
+    first, last = where.min(axis=0), where.max(axis=0)
+    mask = stretch.order.window(first, last - first + 1).voxels == place
+    centre = where.mean(axis=0) if vertebra.name == "C1" else first + body_centre(mask, stretch.order.grid.spacing_mm)
+    return stretch.order.grid.to_mm(centre)
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.averaging_unet import mask_unet
+
+    return mask_unet(settings.spec.patch, settings.filters, settings.levels, settings.options["dropout"])
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, 1)}, memory=1)
+
+
+def objective(settings: Settings) -> Objective:
+    from losses_and_metrics.masks import BinaryDice, MaskLoss
+
+    options = settings.options
+    return Objective(
+        loss=MaskLoss(options["dice"], options["crossentropy"], options["focal"]),
+        metrics=[BinaryDice()],
+        watched="val_loss",
+        highest_is_best=False,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, flip=settings.options["flip"])
+
+
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """Adds ``instances``, masks of whole vertebrae, one at each named landmark."""
+    from learning_functions.running.landmark_masks import masks_at_landmarks
+
+    return masks_at_landmarks(network, settings, image, findings, air, running)

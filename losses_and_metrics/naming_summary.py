@@ -1,0 +1,136 @@
+"""The names of many scans judged: shifts by one, variants, warnings and the calibration of posteriors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from losses_and_metrics.identification_rate import LIMIT_MM
+from losses_and_metrics.intervals import bootstrap_interval
+from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
+from utility_functions.anatomy.naming.record import NamingRecord
+from utility_functions.anatomy.naming.statistics import VARIANTS
+from utility_functions.anatomy.naming_scores import Bin, NamingSummary, Share, VariantScore
+from utility_functions.anatomy.scores import ScanScore
+from utility_functions.geometry.landmarks import Landmarks
+
+BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class NamedScan:
+    """One scan to judge: what was called what, the truth, its score, and what the decoder told (None: no decoder)."""
+
+    predicted: Landmarks
+    true: Landmarks
+    score: ScanScore
+    record: NamingRecord | None = None
+
+
+def summarise_names(scans: Sequence[NamedScan]) -> NamingSummary:
+    """All scans that have a true vertebra; the others are left out."""
+    judged = [scan for scan in scans if scan.score.levels]
+    found = [[level.hit_verse for level in scan.score.levels if level.found] for scan in judged]
+    right = [all(hits) for hits in found]
+    told = [scan for scan in judged if scan.record is not None]
+    bins = reliability([pair for scan in told for pair in posteriors(scan)])
+    apart = sum(each.count * abs(each.posterior - each.right) for each in bins)
+    count = sum(each.count for each in bins)
+    warnings = [scan.record is not None and bool(scan.record.warning) for scan in judged]
+    warned = list(zip(warnings, right, strict=True))
+    return NamingSummary(
+        scans=len(judged),
+        detected=_share([sum(hits) for hits in found], [len(hits) for hits in found]),
+        filled=sum(level.filled and level.hit_verse for scan in judged for level in scan.score.levels),
+        all_right=_share([bool(scan.score.all_right) for scan in judged], [1] * len(judged)),
+        detected_right=_share(right, [1] * len(judged)),
+        shifted=_share([shift_of(scan.predicted, scan.true) in (-1, 1) for scan in judged], [1] * len(judged)),
+        variants=_variants(judged),
+        warned_wrong=_mean([said for said, fine in warned if not fine]) if told else None,
+        warned_right=_mean([said for said, fine in warned if fine]) if told else None,
+        calibration_error=apart / count if count else None,
+        bins=bins,
+    )
+
+
+def shift_of(predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM) -> int | None:
+    """By how many levels all names are off alike (0: right, 1: called one too low); None where they are not, or none
+    lies within the limit of a true one. Levels count down a usual spine: T13 with L1, L6 with S1."""
+    shifts = {rank(called) - rank(is_it) for called, is_it, _ in _near(predicted, true, limit_mm)}
+    return shifts.pop() if len(shifts) == 1 else None
+
+
+def rank(level: str) -> int:
+    """Place counted down a usual spine; T13 counts with L1, and S1 with L6."""
+    return anatomical_order(level) - (anatomical_order(level) >= anatomical_order("L1")) - (level == "S1")
+
+
+def variants_of(landmarks: Landmarks) -> tuple[str, ...]:
+    """The variants that named levels show: one more, or two seen whose level between does not exist."""
+    has = set(landmarks.names)
+    seen: list[str] = [name for name in ("T13", "L6") if name in has]
+    seen += ["no T12"] * ("T12" not in has and {"T11", "L1"} <= has)
+    seen += ["no L5"] * ("L5" not in has and {"L4", "S1"} <= has)
+    return tuple(name for name in VARIANTS if name in seen)
+
+
+def posteriors(scan: NamedScan) -> list[tuple[float, bool]]:
+    """Posterior of each detected name near a true vertebra, and whether that is its name."""
+    record = scan.record
+    if record is None:
+        return []
+    return [
+        (record.posterior[called], called == is_it)
+        for called, is_it, _ in _near(scan.predicted, scan.true, LIMIT_MM)
+        if called in record.posterior
+    ]
+
+
+def reliability(pairs: Sequence[tuple[float, bool]]) -> tuple[Bin, ...]:
+    """Pairs of posterior and rightness in ten bins of equal width; empty ones are left out."""
+    place = [min(int(BINS * sure), BINS - 1) for sure, _ in pairs]
+    found = []
+    for number in range(BINS):
+        own = [pair for pair, bin_of in zip(pairs, place, strict=True) if bin_of == number]
+        if own:
+            sure, right = (float(np.mean([pair[i] for pair in own])) for i in (0, 1))
+            found.append(Bin(sure, right, len(own)))
+    return tuple(found)
+
+
+def _near(predicted: Landmarks, true: Landmarks, limit_mm: float) -> list[tuple[str, str, float]]:
+    """Each named vertebra predicted within the limit of a true one: its name, that of the nearest, the distance."""
+    vertebrae, named = true.only(VERTEBRAE), predicted.only(VERTEBRAE)
+    if not len(vertebrae):
+        return []
+    away = np.linalg.norm(named.points_mm[:, None] - vertebrae.points_mm[None], axis=-1)
+    return [
+        (name, vertebrae.names[int(row.argmin())], float(row.min()))
+        for name, row in zip(named.names, away, strict=True)
+        if row.min() <= limit_mm
+    ]
+
+
+def _variants(scans: Sequence[NamedScan]) -> tuple[VariantScore, ...]:
+    pairs = [(variants_of(scan.true), variants_of(scan.predicted)) for scan in scans]
+    return tuple(
+        VariantScore(
+            name,
+            sum(name in true for true, _ in pairs),
+            sum(name in told for _, told in pairs),
+            sum(name in true and name in told for true, told in pairs),
+        )
+        for name in VARIANTS
+    )
+
+
+def _share(sums: Sequence[float], counts: Sequence[int]) -> Share | None:
+    if not sum(counts):
+        return None
+    return float(sum(sums)) / sum(counts), bootstrap_interval(sums, counts)
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,35 @@
+"""Maxima of heatmaps as made-up spines give them, with failures to order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.peaks import Peaks
+
+USUAL = Statistics()
+
+
+def spine_mm(names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Where the levels of a spine of usual distances and directions lie, from the first down."""
+    point, found = np.zeros(3), {}
+    for place, name in enumerate(names):
+        if place:
+            upper = names[place - 1]
+            lean = np.radians(USUAL.leans[upper][0])
+            length = USUAL.steps_mm.get((upper, name), (30.0, 1.0))[0]
+            point = point + length * np.array([0.0, np.sin(lean), -np.cos(lean)])
+        found[name] = point
+    return found
+
+
+def peaks_of(heats: Sequence[tuple[str, str, float]], places: Mapping[str, np.ndarray]) -> Peaks:
+    """(where, which landmark's, how high): a maximum each."""
+    return Peaks(
+        np.array([places[where] for where, _, _ in heats]).reshape(-1, 3),
+        np.array([VERTEBRAE.index(told) for _, told, _ in heats], int),
+        np.array([height for _, _, height in heats], float),
+    )

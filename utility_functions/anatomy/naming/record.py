@@ -1,0 +1,104 @@
+"""What a naming leaves behind for findings and reports: how sure it is, and what it filled in and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
+from utility_functions.anatomy.naming.routes import below
+from utility_functions.anatomy.naming.statistics import VARIANTS
+
+ALTERNATIVES = 3
+"""Next best sequences that are kept."""
+VARIANT_GAPS = (VARIANTS["no T12"], VARIANTS["no L5"])
+"""What follows on each other only in spines that lack a level; a break is told there all the same."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another sequence: the levels in short ("T11-L4") and the log of its weight over that of the best."""
+
+    levels: str
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class NamingRecord:
+    """Of one scan.
+
+    posterior: probability of each name given to a detection.
+    filled: levels missed between found ones, put where they usually lie; they are no detections.
+    false_mm: detections that are no vertebra of their own, in RAS+ mm.
+    variants: "T13", "no T12", "L6", "no L5".
+    margin: log-odds of the names against the likelier of the two shifts by one; infinite where there is none.
+    shifted: probabilities that all are really one level up, and one level down.
+    doubt: probability that any of them bears another level.
+    warning: one plain sentence where the names may be wrong, else "".
+    """
+
+    posterior: Mapping[str, float]
+    filled: tuple[str, ...] = ()
+    false_mm: tuple[tuple[float, float, float], ...] = ()
+    variants: tuple[str, ...] = ()
+    margin: float = float("inf")
+    shifted: tuple[float, float] = (0.0, 0.0)
+    doubt: float = 0.0
+    warning: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+
+    @classmethod
+    def of(cls, naming: Naming, points_mm: NDArray[np.float64], warn_from: float = WARNING_FROM) -> NamingRecord:
+        """The record of a naming of detections (N, 3) in RAS+ mm; ``warn_from``: the doubt that is warned of."""
+        false = np.asarray(points_mm, float).reshape(-1, 3)[list(naming.false)].tolist()
+        return cls(
+            posterior={name: float(p) for name, p in zip(naming.found.names, naming.found.scores, strict=True)},
+            filled=naming.filled.names,
+            false_mm=tuple((float(x), float(y), float(z)) for x, y, z in false),
+            variants=naming.variants,
+            margin=float(naming.margin),
+            shifted=(float(naming.shifted[0]), float(naming.shifted[1])),
+            doubt=float(naming.doubt),
+            warning=naming.warning(warn_from) or "",
+            alternatives=tuple(Alternative(in_short(names), float(odds)) for names, odds in naming.alternatives),
+        )
+
+    @property
+    def shifted_by_one(self) -> float:
+        """Probability that all names are one level off, either way."""
+        return sum(self.shifted)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, in plain words."""
+        said = [self.warning] if self.warning else []
+        if self.variants:
+            said.append(f"Variant of the spine: {', '.join(self.variants)}.")
+        if self.filled:
+            said.append(f"Not detected, but filled in between others: {', '.join(self.filled)}.")
+        if self.false_mm:
+            count = len(self.false_mm)
+            what = "1 detection was" if count == 1 else f"{count} detections were"
+            said.append(f"{what} taken for no vertebra and left out.")
+        return tuple(said)
+
+
+def in_short(names: Sequence[str]) -> str:
+    """Levels in few words: unbroken runs as "T11-L4", "false" counted behind them."""
+    named = sorted((name for name in names if name), key=LEVELS.index)
+    runs: list[list[str]] = []
+    for name in named:
+        if runs and name in _FOLLOWING.get(runs[-1][-1], ()):
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    words = [run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
+    words += [f"{len(names) - len(named)} false"] * (len(named) < len(names))
+    return ", ".join(words) or "none"
+
+
+_FOLLOWING = {name: [lower for lower in below(name) if (name, lower) not in VARIANT_GAPS] for name in LEVELS}

@@ -1,0 +1,45 @@
+"""Evidence from a level regressed as one number per vertebra."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from utility_functions.anatomy.labels import LEVELS, regressed_level
+from utility_functions.anatomy.naming.detections import Detections
+
+SPREAD = 0.5
+"""Mean distance of a regressed level from the true one, in levels (Laplace)."""
+FARTHEST = 4.0
+"""No number speaks more against a level than one so many levels off."""
+HIDDEN = 0.5
+"""Visibility of a vertebra at either end that is not wholly seen, so that its place counts less."""
+
+_NUMBERS = np.array([regressed_level(name) or 0 for name in LEVELS], float)
+
+
+def regressed_detections(levels: ArrayLike, votes: ArrayLike, points_mm: ArrayLike) -> Detections:
+    """Vertebrae (N,) from the top down as detections.
+
+    levels: regressed, C1 = 1 to L5 = 24, S1 = 25; T13 and L6 read as T12 and L5. One that is not finite tells nothing.
+    votes: whether each may vote; those not wholly seen should not, but are placed all the same. Where none may, all do.
+    points_mm: (N, 3) their centres in RAS+ mm.
+    """
+    numbers, voting = np.asarray(levels, float).reshape(-1), np.asarray(votes, bool).reshape(-1)
+    if numbers.shape != voting.shape:
+        raise ValueError(f"A chain has one level and one vote each. Received: {numbers.size} and {voting.size}.")
+    known = np.isfinite(numbers)
+    told = known & voting if (known & voting).any() else known
+    away = np.minimum(np.abs(np.where(told, numbers, 0.0)[:, None] - _NUMBERS), FARTHEST) / SPREAD
+    visibility = np.ones(len(numbers))
+    for end in (0, -1):
+        if len(numbers) and not voting[end]:
+            visibility[end] = HIDDEN
+    return Detections(points_mm, np.where(told[:, None], -away, 0.0), visibility=visibility)  # type: ignore[arg-type]
+
+
+def names_given(names: ArrayLike, sureness: ArrayLike | float) -> NDArray[np.float64]:
+    """Evidence (N, levels) of names given before, ``sureness`` nats each; none ("") tells nothing."""
+    given = np.asarray(names, str).reshape(-1)
+    sure = np.broadcast_to(np.asarray(sureness, float), given.shape)
+    return np.where(given[:, None] == np.array(LEVELS), sure[:, None], 0.0)

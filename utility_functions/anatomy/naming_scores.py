@@ -1,0 +1,53 @@
+"""What judging the names of a run leaves behind: how many are right, how they are wrong, and whether they say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Share = tuple[float, tuple[float, float] | None]
+"""A share of 1 and its 95 % interval over scans (None where there are fewer than two)."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Names of about one posterior: its mean, the share that is right, and how many there are."""
+
+    posterior: float
+    right: float
+    count: int
+
+
+@dataclass(frozen=True)
+class VariantScore:
+    """One variant: in how many scans it is true, told of, and both."""
+
+    name: str
+    true: int
+    told: int
+    both: int
+
+
+@dataclass(frozen=True)
+class NamingSummary:
+    """Over the scans with a true vertebra; whatever is undefined is None.
+
+    detected: share of true vertebrae with a detection near that are identified (VerSe).  filled: how many of the
+    identified ones were not detected but filled in.  all_right: share of scans in which every true vertebra is
+    identified; detected_right: in which every detected one is.
+    shifted: share of scans in which all names are one level off, the same way.
+    warned_wrong, warned_right: share with a warning of the scans with a wrong name among the detected, and of others.
+    calibration_error: mean distance of posteriors from the share that is right, over ten bins; ``bins``: those not
+    empty.
+    """
+
+    scans: int
+    detected: Share | None
+    filled: int
+    all_right: Share | None
+    detected_right: Share | None
+    shifted: Share | None
+    variants: tuple[VariantScore, ...]
+    warned_wrong: float | None = None
+    warned_right: float | None = None
+    calibration_error: float | None = None
+    bins: tuple[Bin, ...] = ()

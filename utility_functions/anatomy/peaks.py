@@ -1,0 +1,72 @@
+"""Local maxima of heatmaps, finer than a voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+LOWEST_HEAT = 0.05
+"""Maxima below this are no candidates (Payer et al. 2020)."""
+
+
+class Peaks(NamedTuple):
+    """P maxima: where (P, 3), in voxels or mm as the maker says; of which landmark (P,); and how high (P,)."""
+
+    places: NDArray[np.float64]
+    landmarks: NDArray[np.int_]
+    heats: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Peaks]) -> Peaks:
+        """All of several together."""
+        return cls(
+            np.concatenate([part.places for part in parts] or [np.zeros((0, 3))]),
+            np.concatenate([part.landmarks for part in parts] or [np.zeros(0, int)]),
+            np.concatenate([part.heats for part in parts] or [np.zeros(0)]),
+        )
+
+    def at(self, chosen: NDArray[np.bool_]) -> Peaks:
+        """Those that are chosen."""
+        return Peaks(self.places[chosen], self.landmarks[chosen], self.heats[chosen])
+
+
+def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) -> Peaks:
+    """Every local maximum (none of 26 neighbours is higher) of at least ``lowest`` of heatmaps (x, y, z, landmarks).
+
+    Places in voxels. Each is the top of the parabola through the logarithms of a maximum and its neighbours along each
+    axis, so that of a Gaussian is its centre; at the border an axis stays as it is. A plateau counts once.
+    """
+    found = []
+    for landmark in range(heatmaps.shape[-1]):
+        heat = np.asarray(heatmaps[..., landmark], np.float32)
+        if not heat.size or heat.max() < lowest:
+            continue
+        top = (heat >= lowest) & (heat == ndimage.maximum_filter(heat, 3, mode="nearest"))
+        plateaus, count = ndimage.label(top, np.ones((3, 3, 3)))
+        numbers = np.arange(1, count + 1)
+        tops = np.array(ndimage.maximum_position(heat, plateaus, numbers)).reshape(-1, 3)
+        middles = np.array(ndimage.center_of_mass(top, plateaus, numbers)).reshape(-1, 3)
+        wide = [max(axis.stop - axis.start for axis in box) > 2 for box in ndimage.find_objects(plateaus)]
+        places = np.where(np.array(wide)[:, None], middles, _refined(heat, tops))
+        heats = ndimage.maximum(heat, plateaus, numbers)
+        found.append(Peaks(places, np.full(count, landmark), np.asarray(heats, float)))
+    return Peaks.joined(found)
+
+
+def _refined(heat: NDArray[np.float32], voxels: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Voxels (P, 3) moved to the top of the parabola along each axis, by half a voxel at most."""
+    places = voxels.astype(float)
+    for axis, size in enumerate(heat.shape):
+        inner = (voxels[:, axis] > 0) & (voxels[:, axis] < size - 1)
+        step = np.eye(3, dtype=int)[axis]
+        before, at, after = (
+            np.log(np.maximum(heat[tuple((voxels[inner] + move * step).T)], 1e-6).astype(float)) for move in (-1, 0, 1)
+        )
+        bend = before - 2 * at + after
+        shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1.0), 0.0)
+        places[inner, axis] += np.clip(shift, -0.5, 0.5)
+    return places

@@ -1,0 +1,56 @@
+"""How sure names are and how often they are right, in words: for the terminal and the report."""
+
+from __future__ import annotations
+
+import math
+
+from utility_functions.anatomy.naming.record import NamingRecord
+from utility_functions.anatomy.naming_scores import NamingSummary, Share
+from utility_functions.reporting.tables import NOT_DEFINED, between, percent
+
+
+def sureness_line(record: NamingRecord) -> str:
+    """One scan: the margin, and the probabilities that names are wrong and that all are one level off."""
+    return (
+        f"names: margin {margin_words(record.margin)}, shifted by one {percent(record.shifted_by_one)}, "
+        f"any wrong {percent(record.doubt)}"
+    )
+
+
+def alternative_lines(record: NamingRecord) -> list[str]:
+    """The next best sequences, each with how many times less likely it is."""
+    return [
+        f"or else {other.levels} ({math.exp(min(-other.log_odds, 50.0)):.3g} times less likely)"
+        for other in record.alternatives
+    ]
+
+
+def margin_words(margin: float) -> str:
+    return f"{margin:.1f}" if math.isfinite(margin) else NOT_DEFINED
+
+
+def naming_lines(summary: NamingSummary) -> list[str]:
+    """A run in a few lines."""
+    lines = [
+        f"names over {summary.scans} scans: of the detected vertebrae right {_words(summary.detected)}; "
+        f"identified by being filled in: {summary.filled}",
+        f"scans with all levels right {_words(summary.all_right)}, with all detected ones right "
+        f"{_words(summary.detected_right)}, shifted by one {_words(summary.shifted)}",
+    ]
+    seen = [each for each in summary.variants if each.true or each.told]
+    if seen:
+        told = (f"{each.name} {each.both} of {each.true} (told {each.told} times)" for each in seen)
+        lines.append(f"variants found: {', '.join(told)}")
+    if summary.calibration_error is not None:
+        lines.append(
+            f"calibration error of posteriors {percent(summary.calibration_error)}; warned: "
+            f"{percent(summary.warned_wrong)} of scans with a wrong name, {percent(summary.warned_right)} of the others"
+        )
+    return lines
+
+
+def _words(share: Share | None) -> str:
+    if share is None:
+        return NOT_DEFINED
+    interval = between(share[1], percent)
+    return percent(share[0]) + (f" ({interval})" if interval else "")
