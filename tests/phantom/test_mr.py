@@ -140,6 +140,7 @@ def test_kinds_are_asked_for_in_words() -> None:
     (case,) = find_cases(Path("phantom:1:mr-t2:lumbar:seed=4"))
     assert (case.case_id, case.patient, case.modality) == ("phantom-4-000000-lumbar-mr-t2", "phantom-4-000000", "MR")
     assert asked_for("phantom:1:mr-t1", 2) == [Asked(2, 0, None, "mr-t1")]
+    assert [each.kind for each in asked_for("phantom:4:any", 2)] == ["ct", "mr-t1", "mr-t2", "ct"]
     scan = load_scan(case, tissues=True, spacing_mm=(5, 4, 4), axcodes="RAS")
     assert scan.label_map is not None and scan.tissues is not None and scan.volume.voxels.min() >= 0
 

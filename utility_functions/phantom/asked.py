@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PREFIX = "phantom:"
 MOST = 1_000_000
+ANY = "any"
+"""In place of a kind: CT, T1 and T2 by turns, for networks of any contrast."""
 STREAM = 2**30
 """Sets these phantoms apart from those that a data set on disk is made of by the same seed."""
 
@@ -53,9 +55,9 @@ class Asked:
 
 
 def asked_for(words: str, seed: int) -> list[Asked]:
-    """The phantoms that ``phantom:N`` means, with a region, a kind or ``seed=N`` (instead of ``seed``) behind further
-    colons.
+    """The phantoms that ``phantom:N`` means.
 
+    A region, a kind (or ANY) and ``seed=N`` (instead of ``seed``) may stand behind further colons.
     Raises: ValueError, in one sentence, for other words.
     """
     from utility_functions.phantom.scanner import KINDS, REGIONS
@@ -63,19 +65,22 @@ def asked_for(words: str, seed: int) -> list[Asked]:
     count, *options = words.removeprefix(PREFIX).split(":")
     if not (words.startswith(PREFIX) and count.isdecimal() and 1 <= int(count) <= MOST):
         raise ValueError(f"Phantoms are asked for as phantom:N, with N from 1 to {MOST}. Received: {words}.")
+    kinds: tuple[str, ...] = KINDS[:1]
     asked = Asked(seed, 0)
     for option in options:
         if option in REGIONS:
             asked = replace(asked, region=option)
         elif option in KINDS:
-            asked = replace(asked, kind=option)
+            kinds = (option,)
+        elif option == ANY:
+            kinds = KINDS
         elif option.startswith("seed=") and option[5:].isdecimal():
             asked = replace(asked, seed=int(option[5:]))
         else:
             raise ValueError(
-                f"Behind phantom:N stands seed=N, a kind ({', '.join(KINDS)}) or a region ({', '.join(REGIONS)}). "
-                f"Received: {option!r} in {words}."
+                f"Behind phantom:N stands seed=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
+                f"({', '.join(REGIONS)}). Received: {option!r} in {words}."
             )
     if asked.seed < 0:
         raise ValueError(f"A seed is zero or above. Received: {asked.seed}.")
-    return [replace(asked, number=number) for number in range(int(count))]
+    return [replace(asked, number=number, kind=kinds[number % len(kinds)]) for number in range(int(count))]
