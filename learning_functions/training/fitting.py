@@ -131,12 +131,19 @@ def new_network(
             settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
         )
     network.compile(
-        optimizer=keras.optimizers.Adam(rate, global_clipnorm=settings.options.get("gradient_norm")),
+        optimizer=optimiser(rate, settings.weight_decay, settings.options.get("gradient_norm")),
         loss=objective.loss,
         metrics=_metrics(objective),
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def optimiser(rate: Any, weight_decay: float, gradient_norm: float | None = None) -> keras.optimizers.Optimizer:
+    """Adam or, with a weight decay, AdamW (Loshchilov and Hutter 2019); gradients longer than a norm are shortened."""
+    if weight_decay == 0:
+        return keras.optimizers.Adam(rate, global_clipnorm=gradient_norm)
+    return keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=gradient_norm)
 
 
 def take_weights(network: keras.Model, start: Start) -> None:
