@@ -11,7 +11,7 @@ SCANS ?= 30
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models test bench lint format clean
+.PHONY: help demo models naming test bench lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -50,6 +50,15 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	$(call heading,4 of 4: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(MODELS)/detection.h5 $(MODELS)/identification.h5 --output $(MODELS)/results
 
+VID ?= vid
+VID_BY := Keypoints: VID, ImFusion (Buergin et al. 2023), CC BY-SA 4.0.
+
+naming: $(VENV)/.ready-demo  ## train the shipped naming model from keypoints (VID=folder of predictions and truth), into models/
+	@mkdir -p $(MODELS)
+	$(RUN) generate_samples.py naming $(VID) $(call named,training) --preset shipped --hold-out 0.15 --part training --skip-errors
+	$(RUN) generate_samples.py naming $(VID) $(call named,validation) --preset shipped --hold-out 0.15 --part validation --skip-errors
+	$(RUN) train.py $(call named,training) $(call named,validation) $(MODELS)/naming.h5 --resume --about "$(VID_BY)"
+
 test: $(VENV)/.ready-test  ## all tests, with ruff, mypy and the import contract among them (ARGS="-k grid" for some)
 	@$(RUN) -m pytest $(ARGS)
 
@@ -75,6 +84,8 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 # Task, split, scans and seed; files that are there are kept, so that an interrupted run goes on.
 samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset shipped --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
 of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1).h5
+
+named = $(MODELS)/naming_$(1).h5
 
 heading = @printf '\n== %s ==\n' "$(1)"
 

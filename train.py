@@ -9,6 +9,8 @@ from pathlib import Path
 EXAMPLES = """examples:
   python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5
   python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume
+  python train.py samples/training.h5 samples/validation.h5 small.h5 --filters 4 --teacher saved_models/detection.h5
+  python train.py own/training.h5 own/validation.h5 own.h5 --start-from saved_models/detection.h5 --learning-rate 5e-4
 
 Beside MODEL.h5 the folder MODEL.training keeps the last and the best epoch (.keras), log.csv and curves.png.
 """
@@ -35,20 +37,28 @@ def parser() -> argparse.ArgumentParser:
         choices=("none", "standard", "synth"),
         help="synth: appearances drawn from the tissues of phantoms (default: as the preset says)",
     )
+    found.add_argument("--start-from", type=Path, metavar="MODEL", help="a trained model (.h5) to go on from")
+    found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
+    found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")
+    found.add_argument("--alpha", type=float, help="the teacher's share of the loss, 0 to 1 (default: 0.5)")
     found.add_argument("--seed", type=int, default=1, help="default: 1")
     found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
     found.add_argument("--mixed-precision", action="store_true", help="float16 arithmetic, for GPUs with tensor cores")
+    found.add_argument("--about", default="", metavar="TEXT", help="said in the model's card, as of its data's licence")
     found.add_argument("--tensorboard", type=Path, metavar="DIR", help="also log there (needs the extra 'track')")
     return found
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.training.given_model import Start
     from learning_functions.training.inputs import check_inputs, with_class_weights
+    from learning_functions.training.teacher import teacher_of
 
-    check_inputs(
-        arguments.training, arguments.validation, arguments.model, arguments.augment
-    )  # before TensorFlow starts
+    teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
+    start = None if arguments.start_from is None else Start(arguments.start_from)
+    # before TensorFlow starts
+    check_inputs(arguments.training, arguments.validation, arguments.model, arguments.augment, (start, teacher))
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()
@@ -62,6 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         augment=arguments.augment,
         mixed_precision=arguments.mixed_precision,
         tensorboard=arguments.tensorboard,
+        start=start,
+        teacher=teacher,
+        about=arguments.about,
     )
     with computing_on(arguments.device):
         progress = train(

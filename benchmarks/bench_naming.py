@@ -37,7 +37,7 @@ def by_loops(chain: Chain) -> float:
                         turned = here + chain.turns[i][level, k - i - 1, before + 1] + chain.between(i)[k - i - 1]
                         for down in range(min(len(chain.steps[i]), levels - 1 - level)):
                             lower = level + down + 1
-                            step = chain.steps[i][down, level, k - i - 1, size] + chain.unary[k, lower]
+                            step = chain.steps[i][down, level, size, k - i - 1] + chain.unary[k, lower]
                             key = (i, k, lower, size)
                             ending[key] = max(ending.get(key, -np.inf), turned + step)
     return float(best)

@@ -1,9 +1,12 @@
-"""Real detections named by regions, distances and bends, in five folds: python -m benchmarks naming_vid [--every N].
+"""Real detections named in five folds: python -m benchmarks naming_vid [--every N] [--network [FOLDER]].
 
 The data are VID's (CC BY-SA 4.0): keypoints of 1,947 CTs, detected and true. Their file names tell no patient, so scans
 whose bodies are spaced alike to 2 mm count as one patient's and stay in one fold. Statistics are fitted on the other
 folds; what is chosen (how far deviations are loosened, how sure posteriors are, how much pedicles count, where warnings
-begin) is chosen on scans of those folds that the statistics of the choice did not see.
+begin) is chosen on scans of those folds that the statistics of the choice did not see. With --network a model of the
+task naming is trained for each fold on the others, as the scripts do it, and its evidence decoded with what its card
+holds; FOLDER keeps the models, so that an interrupted run goes on. Edges: pedicles and bodies that belong together, by
+where they lie, among detections against the same among true ones.
 
 all: true bodies named by VerSe's rule (missed ones filled in count); detected: those with a detection within 20 mm;
 scans: share in which every detected body is named right; shifted: every body that is named is one level off the same
@@ -17,27 +20,29 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.optimize import linear_sum_assignment
 
+from benchmarks import naming_network
 from benchmarks.real_cases import real_folder
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.evidence import own_pedicles
 from utility_functions.anatomy.naming.fitting import Example, fit
+from utility_functions.anatomy.naming.patients import alike
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import read_keypoints
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.tables import aligned
 
-FOLDS, ALIKE_MM, LEAST_ALIKE = 5, 2.0, 4
+FOLDS = 5
+SAME_BODY_MM, SAME_PEDICLE_MM = 20.0, 10.0
 GEOMETRY = ((1.0, 1.0), (1.6, 3.5), (2.2, 2.5), (3.0, 4.0))
 SURENESS = (0.4, 0.5, 0.6, 0.75)
 PEDICLES = (0.1, 0.3)
@@ -73,23 +78,7 @@ def examples(folder: Path, every: int) -> list[Example]:
 
 def patients(scans: Sequence[Example]) -> np.ndarray:
     """A number per scan, the same for those that may be one patient's."""
-    steps: dict[tuple[str, str], list[tuple[int, np.ndarray]]] = {}
-    levels = []
-    for scan, example in enumerate(scans):
-        names = sorted(example.true.names, key=anatomical_order)
-        pairs = list(pairwise(names))
-        levels.append(set(pairs))
-        for pair in pairs:
-            steps.setdefault(pair, []).append((scan, example.true.point(pair[1]) - example.true.point(pair[0])))
-    alike: dict[tuple[int, int], int] = {}
-    for seen in steps.values():
-        for i, k in cKDTree(np.array([step for _, step in seen])).query_pairs(ALIKE_MM):
-            both = (seen[i][0], seen[k][0])
-            alike[both] = alike.get(both, 0) + 1
-    same = [(a, b) for (a, b), n in alike.items() if n >= max(LEAST_ALIKE, len(levels[a] & levels[b]))]
-    rows, columns = np.array(same, int).reshape(-1, 2).T
-    links = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(scans), len(scans)))
-    return connected_components(links, directed=False)[1]
+    return alike([example.true for example in scans])
 
 
 def name(example: Example, statistics: Statistics) -> Naming:
@@ -165,14 +154,70 @@ def row(title: str, results: list[Result], warned: list[bool]) -> tuple[str, ...
     return (title, *(f"{100 * share:.1f}" for share in (*shares, *split)))
 
 
+def by_network(
+    scans: list[Example], fold: np.ndarray, held_out: int, every: int, models: Path
+) -> tuple[list[Result], float]:
+    """The held-out scans as named with a network that learnt from the others, and where warnings begin."""
+    from learning_functions.running.naming_evidence import evidence_of, statistics_of
+
+    cases = naming_network.cases_of(real_folder() / "vid", every)
+    model = naming_network.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
+    own = [scans[i] for i in np.flatnonzero(fold == held_out)]
+    statistics, learnt = statistics_of(model.settings), model.settings.options
+    results = []
+    for scan, told in zip(own, naming_network.told_of(model, own), strict=True):
+        given = Detections(scan.points_mm, *evidence_of(told, statistics, learnt["sharpness"]))
+        results.append(judged(scan, decode(given, statistics)))
+    return results, learnt["warn_from"]
+
+
+def edges(scans: Sequence[Example], folder: Path, every: int) -> float:
+    """F1 of the edges between pedicles and bodies over all scans; true ones join what lies together in the truth.
+
+    Neither what was not detected counts, nor edges of which the truth knows neither end.
+    """
+    right = told = true = 0
+    for path, scan in zip(sorted((folder / "truth").glob("*.json"))[::every], scans, strict=True):
+        truth = read_keypoints(path)
+        known, seen = (truth.left_mm, truth.right_mm), scan.pedicles_mm or (np.zeros((0, 3)),) * 2
+        bodies = same(scan.points_mm, truth.bodies_mm, SAME_BODY_MM)
+        theirs, ours = own_pedicles(truth.bodies_mm, *known), own_pedicles(scan.points_mm, *seen)
+        for side in (0, 1):
+            pedicles = same(seen[side], known[side], SAME_PEDICLE_MM)
+            wanted = {
+                (body, pedicle)
+                for body, pedicle in same(theirs[side], known[side], 0.1).items()
+                if body in bodies.values() and pedicle in pedicles.values()
+            }
+            found = [
+                (bodies.get(body, -1), pedicles.get(pedicle, -1))
+                for body, pedicle in same(ours[side], seen[side], 0.1).items()
+            ]
+            found = [edge for edge in found if edge != (-1, -1)]
+            right += len(wanted & set(found))
+            told += len(found)
+            true += len(wanted)
+    return 2 * right / max(told + true, 1)
+
+
+def same(seen: np.ndarray, true: np.ndarray, limit_mm: float) -> dict[int, int]:
+    """Which true point each seen one is, one each, by the least sum of distances within the limit."""
+    apart = np.nan_to_num(np.linalg.norm(seen[:, None] - true[None], axis=-1), nan=np.inf)
+    rows, columns = linear_sum_assignment(np.minimum(apart, limit_mm + 1))
+    return {int(i): int(k) for i, k in zip(rows, columns, strict=True) if apart[i, k] <= limit_mm}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks naming_vid", description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only every so manieth scan")
     parser.add_argument("--tuning", type=int, default=150, help="scans per fold on which is chosen")
     parser.add_argument("--pedicles", action="store_true", help="with what pedicles tell")
+    parser.add_argument("--network", nargs="?", const="", metavar="FOLDER", help="with a network; FOLDER keeps models")
+    parser.add_argument("--only", type=int, metavar="N", help="only the first N folds")
     options = parser.parse_args(argv)
     try:
-        scans = examples(real_folder() / "vid", options.every)
+        folder = real_folder() / "vid"
+        scans = examples(folder, options.every)
     except (NotADirectoryError, BrokenFile) as error:
         print(error, file=sys.stderr)
         return 2
@@ -183,22 +228,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     rng = np.random.default_rng(0)
     fold = rng.integers(0, FOLDS, patient.max() + 1)[patient]
     print(f"{len(scans)} scans of {patient.max() + 1} patients at most, {FOLDS} folds", flush=True)
-    rows = [REFERENCE]
-    choices = {"regions, distances": (0.0,), "and pedicles": (0.0, *PEDICLES)}
-    for title, weights in list(choices.items())[options.pedicles :][:1]:
-        results, warned = [], []
-        for held_out in range(FOLDS):
-            others = rng.permutation(np.flatnonzero(fold != held_out))
-            tuning = set(patient[others[: options.tuning]].tolist())  # whole patients
-            tuned_on = [scans[i] for i in others if patient[i] in tuning]
-            training = [scans[i] for i in others if patient[i] not in tuning]
-            statistics, threshold = chosen(training, tuned_on, weights)
-            for i in np.flatnonzero(fold == held_out):
-                results.append(judged(scans[i], name(scans[i], statistics)))
-                warned.append(results[-1].doubt > threshold)
-            print("  " + "  ".join(row(f"fold {held_out + 1}", results, warned)), flush=True)
-        rows.append(row(title, results, warned))
-    print("\n".join(aligned([HEADER, *rows], (0,))))
+    print(f"F1 of edges between pedicles and bodies: {100 * edges(scans, folder, options.every):.2f} %", flush=True)
+    title = "network" if options.network is not None else "and pedicles" if options.pedicles else "regions, distances"
+    results: list[Result] = []
+    warned: list[bool] = []
+    with TemporaryDirectory() as passing:
+        for held_out in range(options.only or FOLDS):
+            if options.network is not None:
+                found, threshold = by_network(scans, fold, held_out, options.every, Path(options.network or passing))
+            else:
+                others = rng.permutation(np.flatnonzero(fold != held_out))
+                tuning = set(patient[others[: options.tuning]].tolist())  # whole patients
+                tuned_on = [scans[i] for i in others if patient[i] in tuning]
+                training = [scans[i] for i in others if patient[i] not in tuning]
+                statistics, threshold = chosen(training, tuned_on, (0.0, *PEDICLES) if options.pedicles else (0.0,))
+                found = [judged(scans[i], name(scans[i], statistics)) for i in np.flatnonzero(fold == held_out)]
+            results += found
+            warned += [each.doubt > threshold for each in found]
+            print("  " + "  ".join(row(f"up to fold {held_out + 1}", results, warned)), flush=True)
+    print("\n".join(aligned([HEADER, REFERENCE, row(title, results, warned)], (0,))))
     return 0
 
 

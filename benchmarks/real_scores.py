@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from losses_and_metrics.identification_rate import score_scan
+from losses_and_metrics.labelled_range import LabelledRange
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order
 from utility_functions.anatomy.parts import BODY, PARTS, VERTEBRA
-from utility_functions.anatomy.targets import tube_ends
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 
@@ -19,45 +18,16 @@ NEAR_MM, FAR_MM = 10.0, 20.0
 BESIDE_MM = 40.0
 """A prediction beyond the labelled range is no vertebra when it lies this far from the spine's straightened course."""
 
-Points = NDArray[np.float64]
 
+def labelled_range(true: Landmarks) -> LabelledRange:
+    """Where the truth tells every vertebra; ValueError where it tells none.
 
-@dataclass(frozen=True, eq=False)
-class LabelledRange:
-    """What lies between two planes across the spine: half a step above the highest label, and half below the lowest.
-
-    A vertebra that the scan cuts is often visible and unlabelled. Whatever lies beyond the planes is therefore
-    neither right nor wrong.
+    A vertebra that the scan cuts is often visible and unlabelled: whatever lies beyond is neither right nor wrong.
     """
-
-    ends: Points  # (2, 3) mm, upper and lower
-    outward: Points  # (2, 3) unit vectors
-
-    @classmethod
-    def of(cls, true: Landmarks) -> LabelledRange:
-        """Raises ValueError where there is no true vertebra."""
-        tubes = tube_ends(true.only(VERTEBRAE))
-        if not tubes:
-            raise ValueError(f"The truth names no vertebra. Received: {', '.join(true.names) or 'no landmark'}.")
-        names = sorted(tubes, key=anatomical_order)
-        (upper, first, _), (_, last, lower) = tubes[names[0]], tubes[names[-1]]
-        outward = np.stack([upper - first, lower - last])
-        return cls(np.stack([upper, lower]), outward / np.linalg.norm(outward, axis=1, keepdims=True))
-
-    def beyond_mm(self, points_mm: ArrayLike) -> Points:
-        """How far points (..., 3) lie beyond the upper and the lower plane (..., 2); negative inside."""
-        between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
-        return np.asarray((between * self.outward).sum(axis=-1))
-
-    def holds(self, points_mm: ArrayLike) -> NDArray[np.bool_]:
-        """Which points (..., 3) lie between the planes."""
-        return np.asarray((self.beyond_mm(points_mm) <= 0).all(axis=-1))
-
-    def aside_mm(self, points_mm: ArrayLike) -> Points:
-        """How far points (..., 3) lie from the nearer of the two lines that carry the spine on beyond its labels."""
-        between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
-        along = np.maximum((between * self.outward).sum(axis=-1), 0)[..., None] * self.outward
-        return np.asarray(np.linalg.norm(between - along, axis=-1).min(axis=-1))
+    known = true.only(VERTEBRAE)
+    if not known.names:
+        raise ValueError(f"The truth names no vertebra. Received: {', '.join(true.names) or 'no landmark'}.")
+    return LabelledRange.along([known.point(name) for name in sorted(known.names, key=anatomical_order)])
 
 
 @dataclass(frozen=True)
@@ -93,7 +63,7 @@ def score(
     case_id: str, predicted: Landmarks, true: Landmarks, dice: float | None = None, seconds: float = 0.0
 ) -> RealScore:
     """Predicted against true centroids; S1 and S2 are left aside. ValueError where no vertebra is labelled."""
-    labelled = LabelledRange.of(true)
+    labelled = labelled_range(true)
     found = predicted.only(VERTEBRAE)
     levels = score_scan(case_id, found, true, FAR_MM).levels
     nearest = [level.nearest_mm for level in levels if level.nearest_mm is not None]
@@ -141,7 +111,7 @@ def dice_in_range(
     ids: the code of ``truth``. Processes of the unlabelled vertebra above that hang into the range count as wrong.
     """
     detection.grid.require_same(truth.grid, "The detection and its truth")
-    labelled = LabelledRange.of(true)
+    labelled = labelled_range(true)
     found = np.isin(detection.voxels, list(classes))
     wanted = np.isin(truth.voxels, [number for name, number in ids.items() if name in VERTEBRAE])
     either = np.argwhere(found | wanted)

@@ -196,11 +196,12 @@ class Task(Protocol):
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.
-    learnt(settings, store) -> dict: entries of the model's card that the training samples tell, besides the weights,
-        such as ``naming``, the statistics that the decoder is to hold usual.
     refine(network, settings, image_at, found, restored, air) -> Findings: a second look once findings are ``restored``
         to the scan's own grid: those, made better. ``found`` are the same as ``predict`` gave them, on the grid of the
         spec; ``image_at`` gives the normalised image on any other grid (ImageAt).
+    learnt(network, settings, training, validation) -> options: what else is learnt of the samples once the network is
+        trained (a temperature; ``statistics``, which the naming decoder is to hold usual); kept in the card, and among
+        the settings' options when the model is loaded.
     """
 
     NEEDS: tuple[str, ...]
@@ -261,11 +262,15 @@ def settings_of(task: Task, preset: str) -> Settings:
 
 
 def settings_from_card(task: Task, card: Mapping[str, Any]) -> Settings:
-    """The settings a card tells; where it tells only a preset (old models), that preset with the card's spec."""
+    """The settings a card tells, with what was learnt besides the network among their options.
+
+    Where it tells only a preset (old models), that preset with the card's spec.
+    """
     values, spec = card["settings"], Spec.from_json(card["spec"])
     if "spec" not in values:
         return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
+    learnt = card.get("learnt", {})
     settings = Settings.from_json(values)
     if differences := settings.spec.differences(spec):
         raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
-    return settings
+    return settings.changed(options={**settings.options, **learnt}) if learnt else settings

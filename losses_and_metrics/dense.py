@@ -32,6 +32,10 @@ class WeightedCrossentropy(keras.losses.Loss):
         logs = ops.log(ops.clip(y_pred, SMALLEST_PROBABILITY, 1.0))
         return -ops.sum(truth * logs * ops.convert_to_tensor(self.weights, y_pred.dtype), axis=-1)
 
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """The weight of each voxel's class (batch, ...)."""
+        return ops.sum(_one_hot(y_true, y_pred) * ops.convert_to_tensor(self.weights, y_pred.dtype), axis=-1)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weights": self.weights}
 
@@ -69,10 +73,14 @@ class LabelledError(keras.losses.Loss):
         super().__init__(name=name, **{**kwargs, "reduction": "mean_with_sample_weight"})
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        labelled = ops.cast(_labels(y_true, y_pred) > 0, y_pred.dtype)
+        labelled = self.place_weights(y_true, y_pred)
         if sample_weight is not None:
             labelled = labelled * ops.reshape(ops.cast(sample_weight, y_pred.dtype), ops.shape(labelled))
         return super().__call__(y_true, y_pred, sample_weight=labelled)
+
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """1 at labelled pixels, 0 elsewhere (batch, ...)."""
+        return ops.cast(_labels(y_true, y_pred) > 0, y_pred.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         truth, predicted = _levels(y_true, y_pred)

@@ -62,6 +62,12 @@ class InstanceLoss(keras.losses.Loss):
         dice = (2 * ops.sum(t * p, axis=1) + 1) / (ops.sum(t, axis=1) + ops.sum(p, axis=1) + 1)
         return errors / ops.sum(w, axis=1) + 1 - dice
 
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """w (batch, ...), so that the mean over all voxels is their sum ("sums") or their weighted mean ("dice")."""
+        flat = _flat(y_true[..., 1])
+        counted = flat / ops.mean(flat, axis=1, keepdims=True) if self.form == "dice" else flat * flat.shape[1]
+        return ops.reshape(counted, ops.shape(y_true)[:-1])
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "first": self.first, "last": self.last, "form": self.form}
 
@@ -81,6 +87,10 @@ class CompletenessCrossentropy(keras.losses.Loss):
         value = -(y_true * ops.log(p) + (1 - y_true) * ops.log(1 - p))
         return ops.sum(ops.where(y_true >= 0, value, 0.0), axis=-1)
 
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """1 where it is told whether the vertebra is complete, 0 elsewhere (batch,)."""
+        return ops.cast(y_true[..., 0] >= 0, y_pred.dtype)
+
 
 @keras.saving.register_keras_serializable("spine")
 class LevelError(keras.losses.Loss):
@@ -97,6 +107,10 @@ class LevelError(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self.weight * ops.sum(ops.where(y_true > 0, ops.abs(y_true - y_pred), 0.0), axis=-1)
+
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """``weight`` where the level is known, 0 elsewhere (batch,)."""
+        return self.weight * ops.cast(y_true[..., 0] > 0, y_pred.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight": self.weight}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from losses_and_metrics.overlap import Box
 from utility_functions.anatomy.centroids import body_centre
@@ -44,10 +44,20 @@ class LabelledRange:
             half_mm = np.minimum(lengths / 2, MOST_HALF_STEP_MM)
         return cls(np.stack([bodies[0], bodies[-1]]) + half_mm[:, None] * outward, outward)
 
-    def holds(self, point_mm: ArrayLike) -> bool:
-        """Whether a point (3,) lies between the planes."""
-        beyond = ((np.asarray(point_mm, np.float64) - self.ends) * self.outward).sum(axis=-1)
-        return bool((beyond <= 0).all())
+    def beyond_mm(self, points_mm: ArrayLike) -> FloatArray:
+        """How far points (..., 3) lie beyond the upper and the lower plane (..., 2); negative inside."""
+        between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
+        return np.asarray((between * self.outward).sum(axis=-1))
+
+    def holds(self, points_mm: ArrayLike) -> NDArray[np.bool_]:
+        """Which points (..., 3) lie between the planes (...)."""
+        return np.asarray((self.beyond_mm(points_mm) <= 0).all(axis=-1))
+
+    def aside_mm(self, points_mm: ArrayLike) -> FloatArray:
+        """How far points (..., 3) lie from the nearer of the two lines that carry the spine on beyond its labels."""
+        between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
+        on = np.maximum((between * self.outward).sum(axis=-1), 0)[..., None] * self.outward
+        return np.asarray(np.linalg.norm(between - on, axis=-1).min(axis=-1))
 
 
 def body_mm(label_map: LabelMap, label: int, box: Box) -> FloatArray:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import phantom_views, real_scans
 from benchmarks.real_cases import VARIABLE, real_cases, real_folder, true_centres
-from benchmarks.real_scores import LabelledRange, dice_in_range, mask_classes, score
+from benchmarks.real_scores import dice_in_range, labelled_range, mask_classes, score
 from tests.oracle import oracle_models
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.parts import PARTS
@@ -50,7 +50,7 @@ def test_what_counts_as_found_named_false_and_beyond(
 
 
 def test_the_labelled_range_ends_half_a_step_beyond_the_outermost_labels() -> None:
-    labelled = LabelledRange.of(TRUE)
+    labelled = labelled_range(TRUE)
     heights = np.array([53.0, 52.0, 0.0, -52.0, -53.0])
     inside = labelled.holds(np.stack([0 * heights + 30, 0 * heights, heights], axis=-1))
     assert inside.tolist() == [False, True, True, True, False]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from learning_functions.form import Form
 from learning_functions.samples.store import MARK as SAMPLES_MARK
 from learning_functions.spec import Spec
-from learning_functions.task import load_task, settings_from_card, task_names
+from learning_functions.task import Settings, load_task, settings_from_card, task_names
 from utility_functions.command_line import one_line
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import written_whole
@@ -39,6 +40,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
     """
     from learning_functions.running.refusal import refuse_code
 
+    _register_layers()
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"A model file ends in .h5. Received: {path.name}.")
@@ -60,6 +62,11 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
             file.attrs[CARD] = text
 
 
+def _register_layers() -> None:
+    """Makes Keras know the layers that are our own."""
+    import keras_models.naming_network  # noqa: F401
+
+
 def read_card(path: Path) -> dict[str, Any] | None:
     """The card of a model file, or None when it has none; needs no Keras. Raises BrokenFile for any other file."""
     path = Path(path)
@@ -76,6 +83,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     from learning_functions.running.legacy import assumed_card, called_plainly
     from learning_functions.running.refusal import refuse_code
 
+    _register_layers()
     path = Path(path)
     with _opened(path) as file:
         card = _card(file, path.name)
@@ -130,14 +138,24 @@ def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
     """
     if card["task"] not in task_names():
         return
-    task = load_task(card["task"])
+    settings, form = settings_and_form(card, file_name)
+    if wrong := form.misfit(model, settings.spec):
+        raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
+
+
+def settings_and_form(card: dict[str, Any], file_name: str) -> tuple[Settings, Form]:
+    """What the card of a known task tells: its settings, with its spec, and the form of their network; else BrokenFile.
+
+    Whether the settings tell another spec is asked where the model is to run.
+    """
+    task, told = load_task(card["task"]), card["settings"]
     try:
-        settings = settings_from_card(task, card)
-        wrong = task.form(settings).misfit(model, settings.spec)
+        if "spec" in told:
+            told = {**told, "spec": card["spec"]}
+        settings = settings_from_card(task, {**card, "settings": told})
+        return settings, task.form(settings)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise BrokenFile(f"The card of {file_name} cannot be used: {one_line(error)}") from error
-    if wrong:
-        raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
 
 
 @contextmanager

@@ -89,11 +89,11 @@ def _onto(findings: Findings, grid: Grid) -> Findings:
 
 
 def statistics_of(card: dict[str, Any]) -> Statistics | None:
-    """The statistics of naming in a card (``naming``: what `Statistics.to_json` gives, as text or as a tree), if any.
+    """The statistics of naming that a card has learnt, if any: what `Statistics.to_json` gives, as text or as a tree.
 
     Raises: ValueError where they are none.
     """
-    told = card.get("naming")
+    told = card.get("learnt", {}).get("statistics")
     if told is None:
         return None
     return Statistics.from_json(told if isinstance(told, str) else json.dumps(told))

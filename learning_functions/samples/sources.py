@@ -28,7 +28,12 @@ def place_scan(scan: Scan, spec: Spec, grid: Grid | None = None) -> tuple[Volume
 
 
 def place_image(scan: Scan, spec: Spec, grid: Grid | None = None) -> Volume:
-    """The image on ``grid``, or else the upright grid of the spec (int16, air beyond the scan)."""
+    """The image on ``grid``, or else the upright grid of the spec (int16, air beyond the scan).
+
+    Raises: ValueError without an image.
+    """
+    if not scan.case.has_image:
+        raise ValueError("There is no image, only keypoints.")
     grid = scan.volume.grid.upright(spec.spacing_mm, spec.axcodes) if grid is None else grid
     image = resample(scan.volume, grid, fill=air_of(scan.volume.voxels))
     return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16))

@@ -87,7 +87,7 @@ _SMALL = _PAPER.changed(
     schedule="cosine",
     options={
         **_PAPER.options,
-        "sigma": 1.5,
+        "sigma": 2.0,
         "learn_sigma": False,
         "scale": 0.0,
         "loss": "mean",
@@ -105,7 +105,7 @@ _SHIPPED = _SMALL.changed(
     spec=replace(_SMALL.spec, spacing_mm=(3.0, 3.0, 3.0), patch=(32, 48, 80)),
     filters=24,
     epochs=10,
-    options={**_SMALL.options, "sigma": 2.0, "augment": "synth"},
+    options={**_SMALL.options, "sigma": 2.5, "augment": "synth"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
@@ -215,11 +215,11 @@ def augmentation(settings: Settings) -> Augmentation:
     )
 
 
-def learnt(settings: Settings, store: SampleStore) -> dict[str, Any]:
+def learnt(network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore) -> dict[str, Any]:
     """The distances and directions of the landmarks learnt from, by which those found are named."""
     from learning_functions.samples.spine_statistics import spine_statistics
 
-    return {"naming": spine_statistics(store, len(LEVELS)).to_json()}
+    return {"statistics": spine_statistics(training, len(LEVELS)).to_json()}
 
 
 def predict(

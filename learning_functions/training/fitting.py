@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,22 +15,24 @@ from typing import Any
 
 import keras
 
-from learning_functions.running.model_file import save_model
+from learning_functions.running.model_file import load_model, save_model
 from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.samples.appearance import Appearance
 from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.batches import epoch_batches
-from learning_functions.samples.fingerprint import fingerprint
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.chance import seed_network
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.devices import precision
+from learning_functions.training.distillation import taught, teacher_network
 from learning_functions.training.epoch_bar import EpochBar
+from learning_functions.training.given_model import GivenModel, Start
 from learning_functions.training.inputs import augmentation_kind, check_inputs
+from learning_functions.training.record import card_of, run_identity
+from learning_functions.training.teacher import Teacher
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.plots import curves
-from utility_functions.reporting.versions import versions
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,9 @@ class Training:
     augment: str | None = None  # None: as the preset says
     mixed_precision: bool = False
     tensorboard: Path | None = None
+    start: Start | None = None
+    teacher: Teacher | None = None
+    about: str = ""  # said in the model's card
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -54,6 +59,12 @@ class Training:
                 f"Received: --tensorboard {self.tensorboard}."
             )
 
+    @property
+    def given(self) -> dict[str, GivenModel]:
+        """The models that this training makes use of, by what they are to it."""
+        models = {"started_from": self.start, "teacher": self.teacher}
+        return {name: model for name, model in models.items() if model is not None}
+
 
 def train(
     training_path: Path,
@@ -63,16 +74,17 @@ def train(
     training: Training,
 ) -> Progress:
     """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5)."""
-    store, validation = check_inputs(training_path, validation_path, model_path, training.augment)
+    given = tuple(training.given.values())
+    store, validation = check_inputs(training_path, validation_path, model_path, training.augment, given)
     task = load_task(store.task)
     settings = change(Settings.from_json(store.settings))
     objective = task.objective(settings)
     checkpoints = Checkpoints(model_path)
-    run = _run_identity(settings, training, store, validation)
+    run = run_identity(settings, training, store, validation)
     if training.resume and checkpoints.exists():
         progress = checkpoints.progress()
         if progress.run != run:
-            changed = [name for name in run if progress.run.get(name) != run[name]]
+            changed = [name for name in {**run, **progress.run} if progress.run.get(name) != run.get(name)]
             raise ValueError(
                 f"A run goes on only with the options it began with. Received other: {', '.join(changed)}."
             )
@@ -83,17 +95,21 @@ def train(
         progress = Progress(run=run)  # an earlier run's networks go when this one's first epoch is kept
     if wrong := task.form(settings).misfit(network, settings.spec):  # else it would be found after the last epoch
         raise ValueError(f"The network of the task {store.task} is not of the form that the task tells: {wrong}")
+    learner = network
+    if training.teacher is not None:
+        learner = taught(network, teacher_network(training.teacher, task, settings), objective, training.teacher)
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     with in_plain_words("use a smaller --batch or fewer --filters"):
         augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), store)
-        _fit(network, (store, validation), settings, task, objective, augmentation, training, checkpoints, progress)
+        kept = network, checkpoints, progress
+        _fit(learner, (store, validation), settings, task, objective, augmentation, training, kept)
     best = checkpoints.load(progress.best_epoch, training.mixed_precision)
     with precision(mixed=False):  # whatever it was trained in
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
-    card = _card(store, settings, training, progress, validation)
+    card = card_of(store, settings, training, progress, validation)
     if hasattr(task, "learnt"):
-        card |= task.learnt(settings, store)
+        card["learnt"] = dict(task.learnt(finished, settings, store, validation))
     save_model(finished, model_path, card)
     return progress
 
@@ -101,10 +117,12 @@ def train(
 def new_network(
     task: Task, settings: Settings, objective: Objective, training: Training, store: SampleStore
 ) -> keras.Model:
-    """A compiled, untrained network, its weights drawn by the seed."""
+    """A compiled network, its weights drawn by the seed or those of the model to start from."""
     keras.utils.set_random_seed(training.seed)
     with precision(training.mixed_precision):
         network = task.network(settings)
+    if training.start is not None:
+        take_weights(network, training.start)
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
         steps = settings.epochs * -(-store.count // settings.batch)
@@ -119,6 +137,19 @@ def new_network(
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def take_weights(network: keras.Model, start: Start) -> None:
+    """Give the network the weights of a trained one; ValueError where they are not of its layers."""
+    weights = load_model(start.path)[0].get_weights()
+    theirs, own = [each.shape for each in weights], [each.shape for each in network.get_weights()]
+    if theirs != own:
+        counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
+        raise ValueError(
+            f"The model to start from has other layers than the network, as with other --filters: {counts[0]} weights, "
+            f"not {counts[1]}. Received: {start.path}."
+        )
+    network.set_weights(weights)
 
 
 def _metrics(objective: Objective) -> Any:
@@ -150,17 +181,21 @@ def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore)
 
 
 def _fit(
-    network: keras.Model,
+    learner: keras.Model,
     stores: tuple[SampleStore, SampleStore],
     settings: Settings,
     task: Task,
     objective: Objective,
     augmentation: Augmentation | None,
     training: Training,
-    checkpoints: Checkpoints,
-    progress: Progress,
+    kept: tuple[keras.Model, Checkpoints, Progress],
 ) -> None:
-    """The epochs still to do, each one call of fit() on batches that depend on the seed and the epoch alone."""
+    """The epochs still to do, each one call of fit() on batches that depend on the seed and the epoch alone.
+
+    learner: what is fitted, the network itself or a shell round it. kept: the network, where it is kept, and how far
+    it is.
+    """
+    network, checkpoints, progress = kept
     callbacks: list[keras.callbacks.Callback] = []
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(training.tensorboard)))
@@ -170,11 +205,11 @@ def _fit(
     held_out = feed(stores[1], epoch=0, shuffle=False)
     for epoch in range(progress.epochs, settings.epochs):
         started = time.perf_counter()
-        begin_epoch(network, epoch, settings.epochs)
+        begin_epoch(learner, epoch, settings.epochs)
         seed_network(network, training.seed, epoch)
         batches = feed(stores[0], epoch=epoch, shuffle=True, augment=augmentation)
         with EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch)) as bar:
-            logs = network.fit(
+            logs = learner.fit(
                 batches,
                 validation_data=held_out,
                 initial_epoch=epoch,
@@ -197,44 +232,3 @@ def _write_log(progress: Progress, folder: Path) -> None:
         writer.writerows(progress.history)
     shown = [name for name in names if name not in ("epoch", "seconds")]
     curves({name: [row.get(name, float("nan")) for row in progress.history] for name in shown}, folder / "curves.png")
-
-
-def _run_identity(
-    settings: Settings, training: Training, store: SampleStore, validation: SampleStore
-) -> dict[str, Any]:
-    """What must be the same for a run to be gone on with; as JSON gives it back."""
-    identity = {
-        "settings": settings.to_json(),
-        "seed": training.seed,
-        "augment": augmentation_kind(settings, training.augment),
-        "mixed_precision": training.mixed_precision,
-        "samples": [
-            [each.count, each.seed, each.split, each.case_ids, fingerprint(each)] for each in (store, validation)
-        ],
-    }
-    return dict(json.loads(json.dumps(identity)))
-
-
-def _card(
-    store: SampleStore, settings: Settings, training: Training, progress: Progress, validation: SampleStore
-) -> dict[str, Any]:
-    """What the model file says of itself."""
-    return {
-        "format": 1,
-        "task": store.task,
-        "spec": settings.spec.to_json(),
-        "settings": settings.to_json(),
-        "training": {
-            "epochs": progress.epochs,
-            "best_epoch": progress.best_epoch,
-            "best": progress.best,
-            "log": progress.history[progress.best_epoch - 1],
-            "samples": {"training": store.count, "validation": validation.count},
-            "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
-            "seed": training.seed,
-            "augment": augmentation_kind(settings, training.augment),
-            "mixed_precision": training.mixed_precision,
-            "seconds": sum(row["seconds"] for row in progress.history),
-        },
-        "versions": versions(),
-    }

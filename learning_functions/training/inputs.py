@@ -8,6 +8,7 @@ from pathlib import Path
 from learning_functions.running.model_file import read_card
 from learning_functions.samples.store import SampleStore, check_same_task, open_store
 from learning_functions.task import Settings, load_task
+from learning_functions.training.given_model import GivenModel
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.writing import require_writable
 
@@ -16,11 +17,15 @@ AUGMENTATIONS = ("none", "standard", "synth")
 
 
 def check_inputs(
-    training_path: Path, validation_path: Path, model_path: Path, augment: str | None = None
+    training_path: Path,
+    validation_path: Path,
+    model_path: Path,
+    augment: str | None = None,
+    given: Sequence[GivenModel | None] = (),
 ) -> tuple[SampleStore, SampleStore]:
     """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
 
-    augment: one of AUGMENTATIONS, None for the preset's.
+    augment: one of AUGMENTATIONS, None for the preset's. given: models to begin or to learn from, which must fit.
     """
     stores = open_store(training_path), open_store(validation_path)
     check_same_task(*stores)
@@ -35,6 +40,9 @@ def check_inputs(
         if store.split == "testing":
             raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
     require_place(model_path)
+    for model in given:
+        if model is not None:
+            model.require_fit(stores[0], model_path)
     return stores
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,6 +24,17 @@ STATISTICS = Statistics(sureness=0.7)
 SURELY_NOT = -1e3
 
 
+def of_few_levels(test: Callable[..., None]) -> Callable[..., None]:
+    """The test over detections that may be one of a few levels, few enough for all sequences to be gone through."""
+    drawn = given(
+        first=st.sampled_from([0, 5, 16, 17, 18, 20, 22]),
+        levels=st.integers(2, 5),
+        count=st.integers(1, 4),
+        seed=st.integers(0, 10_000),
+    )
+    return settings(max_examples=25, deadline=None)(drawn(test))
+
+
 def detections_at(first: int, levels: int, count: int, seed: int) -> Detections:
     """Bodies about 28 mm apart with random evidence for a few levels, none for the others; some are cut."""
     rng = np.random.default_rng(seed)
@@ -35,13 +47,7 @@ def detections_at(first: int, levels: int, count: int, seed: int) -> Detections:
     return Detections(np.cumsum(steps, axis=0), evidence, rng.normal(size=count), prior, visible)
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    first=st.sampled_from([0, 5, 16, 17, 18, 20, 22]),
-    levels=st.integers(2, 5),
-    count=st.integers(1, 4),
-    seed=st.integers(0, 10_000),
-)
+@of_few_levels
 def test_best_sequences_and_sums_are_those_of_all_sequences(first, levels, count, seed) -> None:
     detections = detections_at(first, min(levels, len(LEVELS) - first), count, seed)
     chain = chain_of(detections, STATISTICS)
@@ -56,13 +62,7 @@ def test_best_sequences_and_sums_are_those_of_all_sequences(first, levels, count
     assert found[0].levels == by_weight[0][1] or by_weight[0][0] < by_weight[1][0] * (1 + 1e-9)
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    first=st.sampled_from([0, 5, 16, 17, 18, 20, 22]),
-    levels=st.integers(2, 5),
-    count=st.integers(1, 4),
-    seed=st.integers(0, 10_000),
-)
+@of_few_levels
 def test_posterior_doubt_and_shifts_are_those_of_all_sequences(first, levels, count, seed) -> None:
     detections = detections_at(first, min(levels, len(LEVELS) - first), count, seed)
     naming = decode(detections, STATISTICS)

@@ -261,6 +261,14 @@ def test_the_labelled_range_ends_half_a_step_beyond_its_bodies(
     labelled = LabelledRange.along(bodies_mm)
     assert all(labelled.holds(point) for point in inside)
     assert not any(labelled.holds(point) for point in outside)
+    assert labelled.holds([inside, inside]).all() and not labelled.holds(outside).any()
+
+
+def test_beyond_the_labelled_range_the_spine_is_taken_to_go_straight_on() -> None:
+    labelled = LabelledRange.along([(0, 0, 0), (0, 0, -30)])
+    points = [(0, 0, 0), (0, 0, 20), (3, 4, 100), (6, 8, -50), (40, 0, -15)]
+    np.testing.assert_allclose(labelled.beyond_mm(points), [[-15, -45], [5, -65], [85, -145], [-65, 5], [-30, -30]])
+    np.testing.assert_allclose(labelled.aside_mm(points), [15, 0, 5, 10, 50])
 
 
 def test_a_range_of_nothing_is_refused() -> None:

@@ -51,6 +51,12 @@ def samples(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tu
     return found
 
 
+@pytest.fixture
+def pair(samples: dict[tuple[str, str], Path]) -> tuple[Path, Path]:
+    """Samples of detection to learn from and to validate on."""
+    return samples["detection", "training"], samples["detection", "validation"]
+
+
 @pytest.fixture(scope="session")
 def models(samples: dict[tuple[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Detection and identification, trained for one epoch."""

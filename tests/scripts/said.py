@@ -1,9 +1,12 @@
-"""How a script ended and what it said."""
+"""How a script ended, what it said, and what it left."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
+
+PRECIOUS = b"worth keeping"
 
 
 class Said(NamedTuple):
@@ -21,3 +24,14 @@ class Said(NamedTuple):
 
 
 Run = Callable[..., Said]
+
+
+def told(said: Said, words: str) -> None:
+    """One error line that holds the words, and no traceback."""
+    assert said.code == 2, said
+    assert len(said.errors) == 1 and words in said.errors[0], said.err
+    assert "Traceback" not in said.err and len(said.errors[0]) < 800
+
+
+def everything(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

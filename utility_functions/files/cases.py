@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
 from utility_functions.files.images import read_image, read_label_map
+from utility_functions.files.keypoints import Keypoints, read_keypoints
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
@@ -21,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # A label map of the image's shape whose voxels lie this close to the image's is taken to lie on them.
 SAME_PLACE_VOXELS = 0.25
+NO_IMAGE = Volume(np.full((1, 1, 1), -1024, np.int16), Grid((1, 1, 1), np.eye(4)))
+"""What stands in place of the image of a scan of which only keypoints are known."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Case:
     label_code: the code that the label map is written in, one of LABEL_CODES.
     tissue_path: a map of tissues, in the codes of phantom/tissue.py, where there is one.
     phantom: the phantom to paint instead of reading files.
+    keypoints_path: what a detector found of bodies and pedicles (VID), where there is such a file; it is the
+        ``image_path`` too where there is no image.
     """
 
     case_id: str
@@ -48,6 +55,7 @@ class Case:
     label_code: str = "verse"
     tissue_path: Path | None = None
     phantom: Asked | None = None
+    keypoints_path: Path | None = None
 
     def __post_init__(self) -> None:
         if self.label_code not in LABEL_CODES:
@@ -56,6 +64,11 @@ class Case:
             raise ValueError(f"A case needs an id. Received: {self!r}.")
         if not self.patient:
             object.__setattr__(self, "patient", self.case_id)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether there is an image, and not keypoints alone."""
+        return self.keypoints_path is None or self.image_path != self.keypoints_path
 
     @property
     def has_tissues(self) -> bool:
@@ -67,7 +80,8 @@ class Case:
 class Scan:
     """What a case holds, read or painted; label map and tissues lie on the image's grid.
 
-    landmarks, label_map and tissues are None where the case has none, or where they were not asked for.
+    landmarks, label_map and tissues are None where the case has none, or where they were not asked for; keypoints
+    where no detector's are kept. Without an image the volume is NO_IMAGE.
     """
 
     case: Case
@@ -75,6 +89,7 @@ class Scan:
     landmarks: Landmarks | None = None
     label_map: LabelMap | None = None
     tissues: LabelMap | None = None
+    keypoints: Keypoints | None = None
 
 
 def true_landmarks(scan: Scan) -> Landmarks | None:
@@ -104,10 +119,11 @@ def load_scan(
         landmarks, label_map = (made.landmarks, made.label_map) if annotations else (None, None)
         return Scan(case, made.volume, landmarks, label_map, made.tissues if tissues else None)
     try:
-        volume = read_image(case.image_path)
+        volume = read_image(case.image_path) if case.has_image else NO_IMAGE
+        keypoints = None if case.keypoints_path is None else read_keypoints(case.keypoints_path)
         landmarks = label_map = tissue_map = None
         if annotations and case.landmarks_path is not None:
-            landmarks = read_landmarks(case.landmarks_path, volume.grid)
+            landmarks = read_landmarks(case.landmarks_path, volume.grid if case.has_image else None)
         if annotations and case.label_map_path is not None:
             label_map = on_grid(read_label_map(case.label_map_path), volume.grid, case.label_map_path)
         if tissues and case.tissue_path is not None:
@@ -118,7 +134,7 @@ def load_scan(
         ) from error
     except ValueError as error:
         raise BrokenFile(f"{case.case_id}: {error}") from error
-    return Scan(case, volume, landmarks, label_map, tissue_map)
+    return Scan(case, volume, landmarks, label_map, tissue_map, keypoints)
 
 
 def on_grid(label_map: LabelMap, grid: Grid, path: Path) -> LabelMap:

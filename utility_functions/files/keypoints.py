@@ -39,10 +39,18 @@ def read_keypoints(path: Path) -> Keypoints:
         raise BrokenFile(f"{path}: is not a JSON file.") from error
     if not isinstance(entries, list):
         raise BrokenFile(f"{path}: is no list of keypoints.")
+    return keypoints_of(path, entries)
+
+
+def keypoints_of(path: Path, entries: list[Any]) -> Keypoints:
+    """The keypoints of what the file holds, read already. Raises: BrokenFile."""
     places: dict[str, list[NDArray[np.float64]]] = {"body": [], "left": [], "right": []}
     names: list[str] = []
     probabilities: list[NDArray[np.float64]] = []
     for entry in entries:
+        parts = [entry.get(part) if isinstance(entry, dict) else None for part in ("type", "coordinates")]
+        if not all(isinstance(part, dict) for part in parts):
+            raise BrokenFile(f'{path}: each keypoint needs a "type" and "coordinates".')
         try:
             kind, place = entry["type"], _numbers(entry["coordinates"]["world_space"])
             places[kind["keypoint_type"]].append(swap_lps_ras(place))
@@ -50,7 +58,9 @@ def read_keypoints(path: Path) -> Keypoints:
                 names.append(named(path, kind["spine_level"]) if "spine_level" in kind else "")
                 told = kind.get("spine_segment_probabilities")
                 probabilities.append(np.full(3, np.nan) if told is None else _numbers(told))
-        except (KeyError, TypeError, ValueError) as error:
+        except BrokenFile:
+            raise  # of a level that is none, in the words that stand for it everywhere
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BrokenFile(f"{path}: holds a keypoint that is none ({json.dumps(entry)[:80]}).") from error
     bodies, left, right = (np.array(places[kind], float).reshape(-1, 3) for kind in ("body", "left", "right"))
     return Keypoints(bodies, tuple(names), np.array(probabilities, float).reshape(-1, 3), left, right)

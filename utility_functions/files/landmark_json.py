@@ -10,6 +10,7 @@ from typing import Any
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.frames import swap_lps_ras
+from utility_functions.files.keypoints import keypoints_of
 from utility_functions.files.landmark_points import Point, named, named_by_id, number
 from utility_functions.geometry.grid import Grid, direction_matrix
 
@@ -97,16 +98,9 @@ def _markups(path: Path, markups: list[Any]) -> list[Point]:
 
 
 def _keypoints(path: Path, entries: list[dict[str, Any]]) -> list[Point]:
-    """VID (Buergin et al. 2023): "world_space" in LPS mm; only bodies are landmarks; detections bear no level."""
-    points = []
-    for entry in entries:
-        kind, place = entry.get("type"), entry.get("coordinates")
-        if not isinstance(kind, dict) or not isinstance(place, dict):
-            raise BrokenFile(f'{path}: each keypoint needs a "type" and "coordinates".')
-        if kind.get("keypoint_type") == "body":
-            name = named(path, kind["spine_level"]) if "spine_level" in kind else ""
-            points.append(Point(name, _position(path, place.get("world_space"), name, "LPS")))
-    return points
+    """Of VID's keypoints only bodies are landmarks; detections bear no level."""
+    found = keypoints_of(path, entries)
+    return [Point(name, (x, y, z)) for name, (x, y, z) in zip(found.names, found.bodies_mm.tolist(), strict=True)]
 
 
 def _position(path: Path, values: Any, name: str, system: str) -> tuple[float, float, float]:

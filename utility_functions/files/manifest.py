@@ -13,6 +13,7 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
 from utility_functions.files.images import is_image, stem_of
+from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
 from utility_functions.files.siblings import label_code_of
 from utility_functions.phantom.asked import PREFIX, asked_for
 
@@ -22,7 +23,7 @@ MODALITIES = {"ct": "CT", "mr": "MR", "mri": "MR"}
 
 
 def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) -> list[Case]:
-    """The cases of an image file, a DICOM series folder, a folder of scans, a CSV manifest or ``phantom:N``.
+    """The cases of an image file, a DICOM series folder, a folder of scans, a CSV manifest, keypoints or ``phantom:N``.
 
     A folder that holds a manifest.csv is read through it. ``split`` keeps "training", "validation" or "testing".
     ``phantom_seed`` is that of phantoms whose own words name none.
@@ -40,6 +41,8 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
         cases = _cases_of_file(source)
     elif (source / MANIFEST_NAME).is_file():
         cases = read_manifest(source / MANIFEST_NAME)
+    elif holds_keypoints(source):
+        cases = keypoint_cases(source)
     else:
         cases = cases_in(source)
     return cases if split is None else only_split(cases, split, source)

@@ -46,8 +46,8 @@ def best_sequences(chain: Chain, number: int = 1) -> list[Sequence]:
     push(nothing, _Partial((), nothing, 0, True))
     for i in range(detections):
         begun = chain.falses[i] + (chain.start + chain.unary[i])[:, None] + chain.sizes  # (A, S)
-        for a, s in _greatest(begun + rests[i][:, 0], wanted):
-            push(begun[a, s] + rests[i][a, 0, s], _Partial(((i, a),), float(begun[a, s]), s, False))
+        for a, s in _greatest(begun + rests[i][..., 0], wanted):
+            push(begun[a, s] + rests[i][a, s, 0], _Partial(((i, a),), float(begun[a, s]), s, False))
 
     found: dict[tuple[int, ...], Sequence] = {}
     while queue and len(found) < number:
@@ -67,9 +67,9 @@ def best_sequences(chain: Chain, number: int = 1) -> list[Sequence]:
         earlier = partial.taken[-2][0] + 1 if len(partial.taken) > 1 else 0
         down = min(len(chain.steps[i]), len(chain.start) - 1 - a)
         lower = slice(a + 1, a + 1 + down)
-        weights = partial.weight + chain.turns[i][a, :, earlier] + chain.between(i) + chain.steps[i][:down, a, :, s]
+        weights = partial.weight + chain.turns[i][a, :, earlier] + chain.between(i) + chain.steps[i][:down, a, s]
         weights = weights + chain.unary[i + 1 :, lower].T  # (down, later)
-        promises = weights + np.array([rests[k][lower, i + 1, s] for k in range(i + 1, detections)]).T
+        promises = weights + np.array([rests[k][lower, s, i + 1] for k in range(i + 1, detections)]).T
         for g, k in _greatest(promises, wanted):
             step = (i + 1 + k, a + 1 + g)
             push(promises[g, k], _Partial((*partial.taken, step), float(weights[g, k]), s, False))

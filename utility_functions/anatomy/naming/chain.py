@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,7 +37,7 @@ class Chain:
     start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its falses.
     turns: per detection i (A, later ones, 1 + earlier ones): the bend at i between an earlier and a later one;
         where none is earlier (first place), the lean of the step.
-    steps: per detection i (places down, A, later ones, S): the step from level a at i to the level so far down + 1.
+    steps: per detection i (places down, A, S, later ones): the step from level a at i to the level so far down + 1.
     step_weights: their exponentials.
     """
 
@@ -91,7 +92,7 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
         end=sure * np.array([log_end(statistics, level) for level in LEVELS]),
         sizes=sure * weights,
         size_grid=grid,
-        turns=[sure * each for each in _turns(points, statistics)],
+        turns=_turns(points, statistics),
         steps=steps,
         step_weights=step_weights,
         most_missed=most_missed,
@@ -110,43 +111,56 @@ def _sizes(spread: float) -> tuple[Array, Array]:
 def _steps(
     points: Array, visible: Array, statistics: Statistics, grid: Array, most_missed: int
 ) -> tuple[list[Array], list[Array]]:
-    """Logarithms and weights of all steps, by the detection they leave."""
+    """Logarithms and weights of all steps, by the detection they leave.
+
+    Detection by detection and in place, since fresh memory costs more than the arithmetic.
+    """
     table = route_table(statistics, most_missed)
-    count = len(points)
-    upper, lower = np.triu_indices(count, 1)
-    apart = np.maximum(np.linalg.norm(points[lower] - points[upper], axis=1), 1.0)
-    looser = 1 + (CUT_SPREAD - 1) * (2 - visible[upper] - visible[lower])  # pairs
     size = np.exp(grid)
-    deviation = np.sqrt(table.variance_mm2)[:, None, None] * looser[:, None] * size  # (routes, pairs, sizes)
-    away = (apart[:, None] - table.mean_mm[:, None, None] * size) / deviation
-    density = (1 - statistics.outliers) / np.sqrt(2 * np.pi) * np.exp(-0.5 * away**2) / deviation
-    density += statistics.outliers / FARTHEST_MM
-    density *= np.exp(table.log_probability)[:, None, None] / apart[:, None] ** 2
+    deviation = np.sqrt(table.variance_mm2)
+    means = (table.mean_mm / deviation)[:, None]
+    peaks = ((1 - statistics.outliers) / np.sqrt(2 * np.pi) / deviation)[:, None]
+    priors = np.exp(table.log_probability)[:, None]
     places = int(table.down.max()) if len(table.down) else 0
-    shape = (places, len(LEVELS), len(apart), len(grid))
-    steps, weights = np.full(shape, -np.inf), np.zeros(shape)
-    if len(apart):
-        joined = statistics.sureness * np.log(np.add.reduceat(density, table.first, axis=0))
-        steps[table.down - 1, table.upper] = joined
-        weights[table.down - 1, table.upper] = np.exp(joined)
-    borders = np.cumsum([0, *range(count - 1, -1, -1)])
-    parts = [slice(borders[i], borders[i + 1]) for i in range(count)]
-    return [steps[:, :, part] for part in parts], [weights[:, :, part] for part in parts]
+    steps, weights = [], []
+    for i, point in enumerate(points):
+        apart = np.maximum(np.linalg.norm(points[i + 1 :] - point, axis=1), 1.0)
+        looser = 1 + (CUT_SPREAD - 1) * (2 - visible[i] - visible[i + 1 :])
+        scaled = 1 / np.multiply.outer(size, looser).ravel()  # sizes x later ones, as all that follows
+        apart, looser = np.tile(apart, len(size)), np.tile(looser, len(size))
+        density = (apart * scaled) / deviation[:, None]  # (routes, sizes x later ones)
+        density -= means / looser
+        np.square(density, out=density)
+        density *= -0.5
+        np.exp(density, out=density)
+        density *= peaks * scaled
+        density += statistics.outliers / FARTHEST_MM
+        density *= priors / apart**2
+        shape = (places, len(LEVELS), len(size), len(points) - i - 1)
+        step, weight = np.full(shape, -np.inf), np.zeros(shape)
+        together = table.summed(density).reshape(len(table.first), *shape[2:])
+        weight[table.down - 1, table.upper] = np.power(together, statistics.sureness, out=together)
+        step[table.down - 1, table.upper] = np.log(together, out=together)
+        steps.append(step)
+        weights.append(weight)
+    return steps, weights
 
 
 def _turns(points: Array, statistics: Statistics) -> list[Array]:
-    bends, leans = (np.array([table[level] for level in LEVELS]) for table in (statistics.bends, statistics.leans))
-    two_steps_mm = np.array([4 * usual_half_height_mm(level) for level in LEVELS])
+    bends, leans = (_columns(table) for table in (statistics.bends, statistics.leans))
+    two_steps_mm = np.array([4 * usual_half_height_mm(level) for level in LEVELS])[:, None, None]
     turns = []
     for i, point in enumerate(points):
         away, toward = points[i + 1 :] - point, point - points[:i]
         sagittal, coronal = directions(away)
-        lean = _density(sagittal, coronal, *_columns(leans), np.ones((len(LEVELS), 1)), statistics.outliers)
-        ratio = (np.linalg.norm(away, axis=1)[:, None] + np.linalg.norm(toward, axis=1)) / two_steps_mm[:, None, None]
+        turn = np.empty((len(LEVELS), len(away), i + 1))
+        turn[..., 0] = _density(sagittal, coronal, leans, np.ones((len(LEVELS), 1)), statistics.outliers)
+        ratio = (np.linalg.norm(away, axis=1)[:, None] + np.linalg.norm(toward, axis=1)) / two_steps_mm
         earlier = directions(toward)
-        turn = (sagittal[:, None] - earlier[0] + np.pi) % (2 * np.pi) - np.pi
-        bend = _density(turn, coronal[:, None] - earlier[1], *_columns(bends), ratio, statistics.outliers)
-        turns.append(np.concatenate([lean[:, :, None], bend], axis=2))
+        angle = (sagittal[:, None] - earlier[0] + np.pi) % (2 * np.pi) - np.pi
+        turn[..., 1:] = _density(angle, coronal[:, None] - earlier[1], bends, ratio, statistics.outliers)
+        turn *= statistics.sureness
+        turns.append(turn)
     return turns
 
 
@@ -155,19 +169,27 @@ def directions(steps: Array) -> tuple[Array, Array]:
     return np.arctan2(steps[:, 1], -steps[:, 2]), np.arctan2(steps[:, 0], np.hypot(steps[:, 1], steps[:, 2]))
 
 
-def _columns(table: Array) -> tuple[Array, Array, Array]:
-    """Columns of a table of degrees, in radians."""
-    mean, sagittal, coronal = np.radians(table.T)
+def _columns(table: Mapping[str, tuple[float, float, float]]) -> tuple[Array, Array, Array]:
+    """Mean and deviations of all levels, from degrees to radians."""
+    mean, sagittal, coronal = np.radians([table[level] for level in LEVELS]).T
     return mean, sagittal, coronal
 
 
 def _density(
-    sagittal: Array, coronal: Array, mean: Array, sd: Array, sd_coronal: Array, ratio: Array, outliers: float
+    sagittal: Array, coronal: Array, columns: tuple[Array, Array, Array], ratio: Array, outliers: float
 ) -> Array:
     """Log-density of two angles at every level (levels first); ``ratio``: their length in parts of the usual one."""
     shape = (-1, *(1,) * sagittal.ndim)
-    mean, sd, sd_coronal = (values.reshape(shape) for values in (mean, sd, sd_coronal))
-    wider = np.sqrt(np.maximum(ratio, 0.5))
-    squared = ((sagittal - mean * ratio) / (sd * wider)) ** 2 + (coronal / (sd_coronal * wider)) ** 2
-    peak = (1 - outliers) / (2 * np.pi * sd * sd_coronal * wider**2)
-    return np.log(peak * np.exp(-0.5 * squared) + outliers / (2 * np.pi * np.pi))
+    mean, sd, across = (values.reshape(shape) for values in columns)
+    wider = np.maximum(ratio, 0.5)  # of the variances
+    away = sagittal - mean * ratio
+    np.square(away, out=away)
+    away *= 1 / sd**2
+    away += np.square(coronal) / across**2
+    away /= wider
+    away *= -0.5
+    np.exp(away, out=away)
+    away *= (1 - outliers) / (2 * np.pi * sd * across)
+    away /= wider
+    away += outliers / (2 * np.pi * np.pi)
+    return np.log(away, out=away)

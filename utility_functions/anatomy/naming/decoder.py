@@ -14,7 +14,7 @@ from utility_functions.anatomy.naming.chain import Chain, chain_of
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.filling import all_levels, filled_in, likeliest_route
 from utility_functions.anatomy.naming.ordering import along_the_spine
-from utility_functions.anatomy.naming.passes import backward, forward, log_sum
+from utility_functions.anatomy.naming.passes import backward, forward
 from utility_functions.anatomy.naming.routes import neighbours
 from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
@@ -136,9 +136,7 @@ def _sums(chain: Chain, best: Sequence) -> tuple[NDArray[np.float64], float, flo
     sums, whole = forward(chain, chain.unary + masks)
     rests = backward(chain)
     total = float(whole[0])
-    posterior = np.array(
-        [np.exp(log_sum(sums[i][:, :, 0] + rests[i], axis=(1, 2)) - total) for i in range(len(best.levels))]
-    )
+    posterior = np.array([np.exp(sums[i][:, 0] + (rests[i] - total)).sum(axis=(1, 2)) for i in range(len(best.levels))])
     nothing = np.exp(chain.falses[-1] + chain.nothing - total)
     kept, up, down = (float(np.exp(value - total)) for value in whole[1:])
     if any(level >= 0 for level in best.levels):  # without any name nothing is shifted

@@ -18,10 +18,19 @@ ROWS = (*LEVELS, FALSE)
 TOP_EDGES = (0.3, 0.6, 0.85, 0.96)
 SECOND_EDGES = (0.05, 0.08, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)
 CELLS = 3 * (len(TOP_EDGES) + 1) * 2 * (len(SECOND_EDGES) + 1)
-REACH_MM = 28.0
+REACH_MM = 22.0
 """A pedicle is a body's own within this distance of where it usually lies."""
-PEDICLE_OFFSET_MM = (13.5, -17.0, 4.0)
-"""Usual place of the right pedicle from its body in RAS; the left one mirrored."""
+DOUBLE_MM = 10.0
+"""Bodies closer than that are one body told twice."""
+OFFSETS_MM = (
+    (17.0, 14.5, -8.0, 5.0),
+    (21.0, 12.0, -11.5, 8.5),
+    (24.0, 11.5, -21.0, 5.0),
+    (28.0, 13.5, -24.5, 1.5),
+    (33.0, 15.0, -25.0, 0.0),
+    (36.5, 18.5, -24.5, 4.0),
+)
+"""Usual place of the right pedicle from its body in RAS (the left one mirrored), by the distance to the next body."""
 
 
 def region_cells(probabilities: ArrayLike) -> NDArray[np.int_]:
@@ -67,23 +76,37 @@ class Regions:
         return cls(tuple(tuple(row) for row in plain["table"]))
 
 
-def pedicle_features(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
-    """(N, 3) per body, all in RAS+ mm: log of the distance between its pedicles, log of that from the body to their
-    middle, and the angle (radians) by which the middle lies above the body; NaN where either pedicle is missing.
+def own_pedicles(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
+    """The left and the right pedicle of each body (2, N, 3), all in RAS+ mm; NaN where there is none.
 
-    Each pedicle belongs to one body at most (least sum of distances to the usual places).
+    Each pedicle belongs to one body at most: the least sum of distances to the usual places. These differ most between
+    neck, upper chest and loin, which bodies' distances tell apart well enough.
     """
     bodies = np.asarray(bodies, float).reshape(-1, 3)
     found = np.full((2, len(bodies), 3), np.nan)
+    if not len(bodies):
+        return found
+    apart, *offsets = np.array(OFFSETS_MM).T
+    between = np.linalg.norm(bodies[:, None] - bodies[None], axis=-1) + np.diag(np.full(len(bodies), np.inf))
+    nearest = np.where(between > DOUBLE_MM, between, np.inf).min(axis=1)
+    usual_mm = np.stack([np.interp(np.minimum(nearest, apart[-1]), apart, values) for values in offsets], axis=1)
     for side, (points, sign) in enumerate(((left, -1.0), (right, 1.0))):
         points = np.asarray(points, float).reshape(-1, 3)
-        usual = bodies + np.array(PEDICLE_OFFSET_MM) * (sign, 1.0, 1.0)
+        usual = bodies + usual_mm * (sign, 1.0, 1.0)
         apart = np.linalg.norm(usual[:, None] - points[None], axis=-1)
         rows, columns = linear_sum_assignment(np.minimum(apart, REACH_MM))
         near = apart[rows, columns] < REACH_MM
         found[side, rows[near]] = points[columns[near]]
+    return found
+
+
+def pedicle_features(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
+    """(N, 3) per body, all in RAS+ mm: log of the distance between its pedicles, log of that from the body to their
+    middle, and the angle (radians) by which the middle lies above the body; NaN where either pedicle is missing.
+    """
+    found = own_pedicles(bodies, left, right)
     between = np.linalg.norm(found[1] - found[0], axis=1)
-    middle = found.mean(axis=0) - bodies
+    middle = found.mean(axis=0) - np.asarray(bodies, float).reshape(-1, 3)
     with np.errstate(invalid="ignore"):
         return np.stack(
             [

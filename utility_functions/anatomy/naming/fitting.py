@@ -28,12 +28,15 @@ class Example:
     """One scan to learn from, all places in RAS+ mm: N detected bodies, and the true ones.
 
     probabilities: (N, 3) of cervical, thoracic and lumbar, or None.  pedicles: left and right ones, or None.
+    names: what each detection is, "" where false, if that is known; else it is told by the true bodies (`matching`).
+        Of the true ones only the names count then.
     """
 
     points_mm: Array
     true: Landmarks
     probabilities: Array | None = None
     pedicles_mm: tuple[Array, Array] | None = None
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +49,7 @@ class _Matched:
 
     @classmethod
     def of(cls, example: Example) -> _Matched:
-        names = true_names(example.points_mm, example.true)
+        names = true_names(example.points_mm, example.true) if example.names is None else example.names
         places = sorted((i for i, name in enumerate(names) if name), key=lambda i: anatomical_order(names[i]))
         return cls(example, names, tuple((names[i], example.points_mm[i]) for i in places))
 

@@ -19,55 +19,58 @@ def forward(chain: Chain, unary: Array) -> tuple[list[Array], Array]:
     """Sums over all beginnings, and over whole sequences.
 
     unary: (masks, N, A), `Chain.unary` in as many forms as are asked for at once (-inf forbids a level).
-    Gives per detection i (A, 1 + earlier ones, masks, S): all beginnings that end with level a at i and in which the
+    Gives per detection i (A, masks, S, 1 + earlier ones): all beginnings that end with level a at i and in which the
     detection before i in the chain is the given one (first place: none); and (masks,) the sum of all sequences.
     """
     masks, count, levels = unary.shape
     sizes = len(chain.sizes)
-    sums = [np.full((levels, i + 1, masks, sizes), -np.inf) for i in range(count)]
+    sums = [np.full((levels, masks, sizes, i + 1), -np.inf) for i in range(count)]
     whole = [np.full(masks, chain.falses[-1] + chain.nothing)]
     with np.errstate(divide="ignore"):
         for i in range(count):
             own = unary[:, i].T[:, :, None]  # (A, masks, 1)
-            sums[i][:, 0] = chain.falses[i] + chain.start[:, None, None] + own + chain.sizes
-            top = _finite(sums[i].max(axis=1, keepdims=True))
-            shares = np.exp(sums[i] - top)
-            begun = np.log(shares.sum(axis=1)) + top[:, 0]  # (A, masks, S)
+            sums[i][..., 0] = chain.falses[i] + chain.start[:, None, None] + own + chain.sizes
+            top = sums[i].max(axis=3, keepdims=True)
+            finite = _finite(top)
+            shares = np.exp(sums[i] - finite)
+            begun = np.log(shares.sum(axis=3)) + finite[..., 0]  # (A, masks, S)
             whole.append(log_sum(begun + (chain.end + chain.after(i))[:, None, None], axis=(0, 2)))
             later = count - i - 1
             if not later:
                 continue
-            turned = np.log(np.matmul(chain.turn_weights[i], shares.reshape(levels, i + 1, -1)))
-            turned = turned.reshape(levels, later, masks, sizes) + top
-            top = _finite(turned.max(axis=0))
-            shares = np.exp(turned - top)
-            stepped = np.zeros_like(shares)
+            highest = _finite(top.max(axis=0))
+            shares *= np.exp(top - highest)
+            turned = np.matmul(shares.reshape(levels, -1, i + 1), chain.turn_weights[i].swapaxes(1, 2))
+            turned = turned.reshape(levels, masks, sizes, later)
+            stepped = np.zeros_like(turned)
             for down, step in enumerate(chain.step_weights[i], start=1):
-                stepped[down:] += shares[:-down] * step[:-down, :, None]
-            arrived = np.log(stepped) + top + chain.between(i)[:, None, None] + unary[:, i + 1 :].T[..., None]
+                stepped[down:] += turned[:-down] * step[:-down, None]
+            np.log(stepped, out=stepped)
+            stepped += highest + chain.between(i)
+            stepped += unary[:, i + 1 :].transpose(2, 0, 1)[:, :, None]
             for k in range(later):
-                sums[i + 1 + k][:, i + 1] = arrived[:, k]
+                sums[i + 1 + k][..., i + 1] = stepped[..., k]
     return sums, log_sum(np.array(whole), axis=0)
 
 
 def backward(chain: Chain) -> list[Array]:
-    """Per detection i (A, 1 + earlier ones, S): the sum of all rests of a chain that has come so far."""
+    """Per detection i (A, S, 1 + earlier ones): the sum of all rests of a chain that has come so far."""
     levels, sizes = len(chain.start), len(chain.sizes)
     rests: list[Array] = [np.empty(0)] * len(chain.unary)
     with np.errstate(divide="ignore"):
         for i in reversed(range(len(chain.unary))):
-            ending = np.broadcast_to((chain.end + chain.after(i))[:, None, None], (levels, i + 1, sizes))
+            ending = np.broadcast_to((chain.end + chain.after(i))[:, None, None], (levels, sizes, i + 1))
             coming = _coming(chain, rests, i)
             if coming is None:
                 rests[i] = ending.copy()
                 continue
             top = _finite(coming.max(axis=0))
-            shares, stepped = np.exp(coming - top), np.zeros_like(coming)
-            for down, step in enumerate(chain.step_weights[i], start=1):
-                stepped[:-down] += shares[down:] * step[:-down]
-            going = np.log(stepped) + top  # (A, later, S)
-            top = _finite(going.max(axis=1, keepdims=True))
-            turned = np.matmul(chain.turn_weights[i].swapaxes(1, 2), np.exp(going - top))
+            steps = chain.step_weights[i]
+            going = (_below(np.exp(coming - top), len(steps), 0.0) * steps).sum(axis=0)  # (A, S, later)
+            np.log(going, out=going)
+            going += top
+            top = _finite(going.max(axis=2, keepdims=True))
+            turned = np.matmul(np.exp(going - top), chain.turn_weights[i])
             rests[i] = np.logaddexp(ending, np.log(turned) + top)
     return rests
 
@@ -77,26 +80,38 @@ def best_rests(chain: Chain) -> list[Array]:
     levels, sizes = len(chain.start), len(chain.sizes)
     rests: list[Array] = [np.empty(0)] * len(chain.unary)
     for i in reversed(range(len(chain.unary))):
-        ending = np.broadcast_to((chain.end + chain.after(i))[:, None, None], (levels, i + 1, sizes))
+        ending = np.broadcast_to((chain.end + chain.after(i))[:, None, None], (levels, sizes, i + 1))
         coming = _coming(chain, rests, i)
         if coming is None:
             rests[i] = ending.copy()
             continue
-        going = np.full(coming.shape, -np.inf)
-        for down, step in enumerate(chain.steps[i], start=1):
-            np.maximum(going[:-down], coming[down:] + step[:-down], out=going[:-down])
-        turned = (chain.turns[i][:, :, :, None] + going[:, :, None]).max(axis=1)
-        rests[i] = np.maximum(ending, turned)
+        steps = chain.steps[i]
+        going = (_below(coming, len(steps), -np.inf) + steps).max(axis=0, initial=-np.inf)
+        rest = ending.copy()
+        for k, turn in enumerate(chain.turns[i].transpose(1, 0, 2)):
+            np.maximum(rest, going[:, :, k, None] + turn[:, None], out=rest)
+        rests[i] = rest
     return rests
 
 
 def _coming(chain: Chain, rests: list[Array], i: int) -> Array | None:
-    """(A, later ones, S): arriving at each later detection straight from i, and all that follows there."""
+    """(A, S, later ones): arriving at each later detection straight from i, and all that follows there."""
     later = range(i + 1, len(chain.unary))
     if not later:
         return None
-    own = (chain.unary[i + 1 :] + chain.between(i)[:, None]).T[:, :, None]
-    return np.stack([rests[k][:, i + 1] for k in later], axis=1) + own
+    coming = np.empty((*rests[-1].shape[:2], len(later)))
+    for place, k in enumerate(later):
+        coming[..., place] = rests[k][..., i + 1]
+    coming += (chain.unary[i + 1 :] + chain.between(i)[:, None]).T[:, None]
+    return coming
+
+
+def _below(values: Array, places: int, beyond: float) -> Array:
+    """(places, A, ...): per level what stands one place further down, two, .. ; ``beyond`` below the last level."""
+    padded = np.concatenate([values, np.full((places, *values.shape[1:]), beyond)])
+    stride = padded.strides
+    shape = (places, *values.shape)
+    return np.lib.stride_tricks.as_strided(padded[1:], shape, (stride[0], *stride), writeable=False)
 
 
 def _finite(values: Array) -> Array:

@@ -103,6 +103,15 @@ class RouteTable:
         self.log_probability = np.array([route.log_probability for route in self.routes])
         self.mean_mm = np.array([route.mean_mm for route in self.routes])
         self.variance_mm2 = np.array([route.variance_mm2 for route in self.routes])
+        self._further = np.setdiff1d(np.arange(len(keyed)), self.first)
+        self._group = np.searchsorted(self.first, self._further, side="right") - 1
+
+    def summed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values of the routes (routes, ...) added up per group; most groups have but one."""
+        sums = values[self.first]
+        for route, group in zip(self._further, self._group, strict=True):
+            sums[group] += values[route]
+        return sums
 
 
 _TABLES: dict[tuple[int, int], tuple[Statistics, RouteTable]] = {}

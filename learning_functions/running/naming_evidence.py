@@ -1,0 +1,81 @@
+"""What a naming network tells of keypoints, as evidence for the exact decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.task import Settings
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.decoder import Naming, decode
+from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.files.keypoints import Keypoints
+
+if TYPE_CHECKING:
+    import keras
+
+LEAST = 1e-7
+Array = NDArray[np.float64]
+
+
+def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints]) -> list[Array]:
+    """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
+    network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
+    """
+    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm)) for scan in scans]
+    room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])
+    inputs = np.zeros((len(told), 1, room, CHANNELS), np.float32)
+    for row, (nodes, _) in zip(inputs, told, strict=True):
+        row[0, : len(nodes)] = nodes / UNITS
+    answers = np.asarray(network(inputs, training=False), np.float64).mean(axis=3)[:, 0] if len(told) else []
+    found = []
+    for answer, (nodes, order) in zip(answers, told, strict=True):
+        given = np.empty((len(nodes), answer.shape[1]))
+        given[order] = answer[: len(nodes)]
+        found.append(given)
+    return found
+
+
+def evidence_of(told: Array, statistics: Statistics, sharpness: float = 1.0) -> tuple[Array, Array]:
+    """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from shares (N, levels + 1).
+
+    What statistics know of false detections beforehand is taken off, since the decoder adds it. sharpness: an exponent.
+    """
+    false = np.clip(told[:, -1], 1e-4, 1 - 1e-4)
+    levels = sharpness * np.log(np.maximum(told[:, :-1] / (1 - false)[:, None], LEAST))
+    beforehand = np.log(statistics.false_rate) - np.log1p(-statistics.false_rate)
+    return levels, np.log(false) - np.log1p(-false) - beforehand
+
+
+def evidence(network: keras.Model, settings: Settings, detections: Keypoints) -> tuple[Array, Array]:
+    """What the network tells of N detected bodies, in the order given: log-likelihoods (N, levels) of LEVELS, and the
+    log-odds (N,) that each is no vertebra of its own; both as `Detections` takes them.
+
+    settings: a naming model's, with what its card has learnt.
+    """
+    told = shares(network, settings, [detections])[0]
+    return evidence_of(told, statistics_of(settings), float(settings.options.get("sharpness", 1.0)))
+
+
+def decoded(network: keras.Model, settings: Settings, detections: Keypoints, alternatives: int = 0) -> Naming:
+    """The names of detected bodies by the exact decoder, by what the network tells of them."""
+    levels, false = evidence(network, settings, detections)
+    given = Detections(detections.bodies_mm, levels.reshape(-1, len(LEVELS)), false)
+    return decode(given, statistics_of(settings), alternatives)
+
+
+def statistics_of(settings: Settings) -> Statistics:
+    """The statistics that a naming model's card holds; the literature's where it holds none."""
+    text = settings.options.get("statistics")
+    return Statistics() if text is None else _read(text)
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> Statistics:
+    return Statistics.from_json(text)

@@ -1,0 +1,70 @@
+"""Nodes of spines that lack a level or have one more, made from those of usual spines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+Nodes = dict[str, Any]
+"""Of one spine from the top down: place (n, 3), told (n, 3), found (n, 2), own (n, 2, 3), order, there, target (n,)."""
+
+
+def without_level(nodes: Nodes, level: Any) -> Nodes:
+    """The spine without the node whose target is ``level``: all above it move down to where it was.
+
+    As it was where there is no such node, or none below it to tell that one is gone.
+    """
+    place, there = nodes["place"], nodes["there"]
+    at = _index(there & (nodes["target"] == level))
+    below = at + 1
+    can = (at >= 0) & tf.gather(tf.pad(there, [[0, 2]]), below)
+    step = tf.gather(place, tf.minimum(below, tf.shape(place)[0] - 1)) - tf.gather(place, tf.maximum(at, 0))
+    rank = tf.range(tf.shape(place)[0])
+    return {
+        **nodes,
+        "place": tf.where((can & (rank < at))[:, None], place + step, place),
+        "there": there & ~(can & (rank == at)),
+    }
+
+
+def with_level(nodes: Nodes, above: Any, level: Any, slot: int) -> Nodes:
+    """The spine with one more node, ``level``, below that whose target is ``above``, in the free place ``slot``.
+
+    All from there up move up by a step, and the new one lies where the one above it was, with its looks.
+    As it was where there is no such node, or no place.
+    """
+    place, there = nodes["place"], nodes["there"]
+    at = _index(there & (nodes["target"] == above))
+    held = tf.maximum(at, 0)
+    count = tf.shape(place)[0]
+    last = tf.reduce_sum(tf.cast(there, tf.int32)) - 1
+    step = tf.where(
+        at < last,
+        tf.gather(place, held) - tf.gather(place, tf.minimum(held + 1, count - 1)),
+        tf.gather(place, tf.maximum(held - 1, 0)) - tf.gather(place, held),
+    )
+    can = (at >= 0) & (last > 0) & ~there[slot]
+    rank = tf.range(count)
+    new = can & (rank == slot)
+
+    def put(name: str, value: Any) -> Any:
+        into = nodes[name]
+        return tf.where(tf.reshape(new, [-1] + [1] * (into.shape.rank - 1)), tf.cast(value, into.dtype), into)
+
+    moved = tf.where((can & (rank <= at))[:, None], place + step, place)
+    return {
+        "place": tf.where(new[:, None], tf.gather(place, held), moved),
+        "told": put("told", tf.gather(nodes["told"], held)),
+        "found": put("found", tf.gather(nodes["found"], held)),
+        "own": put("own", tf.gather(nodes["own"], held)),
+        "order": put("order", tf.gather(nodes["order"], held) + 0.5),
+        "there": there | new,
+        "target": put("target", level),
+    }
+
+
+def _index(chosen: Any) -> Any:
+    """The place of the first that is chosen, -1 where none is."""
+    first = tf.argmax(tf.cast(chosen, tf.int32), output_type=tf.int32)
+    return tf.where(tf.reduce_any(chosen), first, -1)

@@ -1,0 +1,180 @@
+"""Naming: which level each detected body is, or that it is none, by a small network over keypoints.
+
+The nodes are those of VID (Buergin et al. 2023): bodies with probabilities of their region, and the two pedicles of
+each. A pedicle belongs to the body beside which it lies best (least sum of distances), so there are no edges to learn.
+The publication's graph network is not rebuilt: residual convolutions along the sorted bodies take its place, in every
+preset, and the exact decoder (anatomy/naming) makes names of what they tell. `paper` is the widest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from learning_functions.form import Form
+from learning_functions.spec import Spec
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
+from utility_functions.anatomy.naming.evidence import ROWS
+from utility_functions.anatomy.naming.matching import true_names
+from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.files.cases import Scan, true_landmarks
+from utility_functions.files.keypoints import Keypoints
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import Volume
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.node_changes import NodeChanges
+    from learning_functions.samples.store import SampleStore
+
+NEEDS: tuple[str, ...] = ()
+USES = ("landmarks",)
+GIVES = ("landmarks",)
+NUMBERS = tuple(f"has_{level}" for level in LEVELS)
+"""Of each sample: whether the scan's truth holds the level, also where nothing was detected."""
+FALSE = ROWS.index("false") + 1
+"""The target of what is no vertebra; levels are 1 to 28 in anatomical order, 0 is no node."""
+AS_SURE_AS = 0.9
+"""Probability of its region that a named landmark counts as having told, where no detector told one."""
+
+_SMALL = Settings(
+    preset="small",
+    spec=Spec(
+        spacing_mm=(8.0, 8.0, 8.0),
+        axcodes="RAS",
+        patch=(1, 1, 28),
+        channels=CHANNELS,
+        labels=ROWS,
+        intensity="window",
+        window=(-UNITS, UNITS),
+    ),
+    samples_per_scan=2,
+    filters=64,
+    levels=4,
+    momentum=0.9,
+    batch=32,
+    epochs=20,
+    learning_rate=2e-3,
+    schedule="cosine",
+    options={"augment": "standard", "members": 1, "dropout": 0.2, "decay": 1e-4},
+)
+_SHIPPED = _SMALL.changed(preset="shipped")
+_PAPER = _SMALL.changed(preset="paper", filters=128, options={**_SMALL.options, "members": 3, "dropout": 0.3})
+PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """The nodes of one scan (1, nodes, channels) with the row of ROWS of each, counted from 1 (1, nodes).
+
+    Nodes are a detector's keypoints where there are such, else the true bodies. Every sample of a scan is alike, since
+    each is changed anew in training; of more bodies than there is room for, a stretch at random is taken.
+    """
+    true = true_landmarks(scan)
+    if true is None or not len(true.only(VERTEBRAE)):
+        raise ValueError("There is no named vertebra among the annotations.")
+    seen = scan.keypoints
+    if seen is None:
+        found = true.only(VERTEBRAE)
+        seen = Keypoints(found.points_mm, found.names, np.zeros((len(found), 3)), np.zeros((0, 3)), np.zeros((0, 3)))
+    if not len(seen.bodies_mm):
+        raise ValueError("No body was detected.")
+    nodes, order = nodes_of(seen.bodies_mm, seen.probabilities, (seen.left_mm, seen.right_mm))
+    names = true_names(seen.bodies_mm, true)
+    targets = np.array([ROWS.index(names[i] or "false") + 1 for i in order], np.uint8)
+    numbers = np.array([level in true for level in LEVELS], np.float32)
+    return [_sample(nodes, targets, numbers, settings.spec, rng) for _ in range(settings.samples_per_scan)]
+
+
+def _sample(
+    nodes: np.ndarray, targets: np.ndarray, numbers: np.ndarray, spec: Spec, rng: np.random.Generator
+) -> Sample:
+    room = spec.patch[2]
+    first = int(rng.integers(max(len(nodes) - room, 0) + 1))
+    shown = slice(first, first + room)
+    inputs = np.zeros((1, room, CHANNELS), np.int16)
+    inputs[0, : len(nodes[shown])] = nodes[shown]
+    target = np.zeros((1, room), np.uint8)
+    target[0, : len(nodes[shown])] = targets[shown]
+    return Sample(inputs, target, numbers=numbers)
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.naming_network import naming_network
+
+    options = settings.options
+    return naming_network(
+        settings.spec.patch[2],
+        settings.spec.channels,
+        settings.filters,
+        settings.levels,
+        len(ROWS),
+        options["members"],
+        options["dropout"],
+        options["decay"],
+    )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, len(ROWS))})
+
+
+def objective(settings: Settings) -> Objective:
+    from losses_and_metrics.dense import LabelledCrossentropy, LevelAccuracy
+
+    return Objective(LabelledCrossentropy(), [LevelAccuracy()], watched="val_loss", highest_is_best=False)
+
+
+def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]:
+    """The targets once for each member of the network (batch, 1, nodes, members)."""
+    from keras import ops
+
+    return ops.repeat(ops.expand_dims(y, -1), settings.options["members"], axis=-1), w
+
+
+def augmentation(settings: Settings) -> NodeChanges:
+    from learning_functions.samples.node_changes import NodeChanges
+
+    row = {name: place + 1 for place, name in enumerate(ROWS)}
+    return NodeChanges(FALSE, removed=(row["T12"], row["L5"]), added=((row["T12"], row["T13"]), (row["L5"], row["L6"])))
+
+
+def learnt(
+    network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore
+) -> Mapping[str, Any]:
+    """Statistics of the samples learnt from, and what makes decoding with this network surest on the others."""
+    from learning_functions.training.naming_choice import chosen
+
+    return chosen(network, settings, training, validation)
+
+
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """The landmarks found so far, named anew; what is false is left out, and missed levels are filled in (score 0)."""
+    from learning_functions.running.naming_evidence import decoded
+
+    given = findings.landmarks
+    if given is None or not len(given):
+        return findings.having(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
+    naming = decoded(network, settings, _keypoints_of(given))
+    warning = naming.warning(float(settings.options.get("warn_from", 0.1)))
+    found = findings.having(landmarks=naming.landmarks)
+    return found if warning is None else found.noting(warning)
+
+
+def _keypoints_of(landmarks: Landmarks) -> Keypoints:
+    """Landmarks as a detector's bodies, which tells of each the region that its name lies in."""
+    told = np.zeros((len(landmarks), 3))
+    for row, name in enumerate(landmarks.names):
+        region = "Lumbar" if name in ("S1", "S2") else region_of(name)
+        if region is not None:
+            told[row] = (1 - AS_SURE_AS) / 2
+            told[row, ("Cervical", "Thoracic", "Lumbar").index(region)] = AS_SURE_AS
+    none = np.zeros((0, 3))
+    return Keypoints(landmarks.points_mm, ("",) * len(landmarks), told, none, none)

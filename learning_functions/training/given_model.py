@@ -1,0 +1,75 @@
+"""A model trained before that a new training makes use of, and whether it fits the samples at all."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from learning_functions.running.model_file import read_card, settings_and_form
+from learning_functions.samples.store import SampleStore
+from learning_functions.task import Settings, load_task
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """A model file (.h5) with a card, that the network to be trained begins from or learns from."""
+
+    ROLE: ClassVar[str] = "given model"
+
+    path: Path
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the file, as it was when first asked for."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be gone on with: the file's contents, wherever it lies."""
+        return {"sha256": self.sha256}
+
+    def to_card(self) -> dict[str, Any]:
+        """What the new model's card says of it."""
+        return {"file": self.path.name, **self.identity()}
+
+    def require_fit(self, store: SampleStore, model_path: Path) -> None:
+        """Raise ValueError, naming all differences, unless it sees and answers what the new network will.
+
+        Task, spec, the choices that samples were cut by, and the form of the network must be the same; filters, levels
+        and weights need not be.
+        """
+        if self.path.resolve() == model_path.resolve():
+            raise ValueError(f"The new model would be written over the {self.ROLE}. Received: {self.path}.")
+        card = read_card(self.path)
+        if card is None:
+            raise ValueError(f"A {self.ROLE} is a model that train.py saved, with a card. Received: {self.path}.")
+        if card["task"] != store.task:
+            raise ValueError(
+                f"The {self.ROLE} is of the task {card['task']}, the samples of {store.task}. Received: {self.path}."
+            )
+        task = load_task(store.task)
+        own = Settings.from_json(store.settings)
+        its, form = settings_and_form(card, self.path.name)
+        differences = its.spec.differences(store.spec)
+        differences += [
+            f"{name} {its.options.get(name)} and {own.options.get(name)}"
+            for name in getattr(task, "CHOICES", {})
+            if its.options.get(name) != own.options.get(name)
+        ]
+        mine, theirs = asdict(form), asdict(task.form(own))
+        differences += [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+        if differences:
+            raise ValueError(
+                f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
+                f"{'; '.join(differences)}. Received: {self.path}."
+            )
+
+
+@dataclass(frozen=True)
+class Start(GivenModel):
+    """A model whose weights the network begins with, in place of random ones."""
+
+    ROLE: ClassVar[str] = "model to start from"

@@ -1,0 +1,103 @@
+"""What the naming network tells: in the order given, whatever the padding, as the decoder takes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from learning_functions.running.naming_evidence import decoded, evidence, evidence_of, shares, statistics_of
+from learning_functions.running.sliding_window import flexible
+from learning_functions.task import Running, Settings, load_task, settings_of
+from tests.naming.plainly import spine
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.files.cases import NO_IMAGE
+from utility_functions.files.keypoints import Keypoints
+from utility_functions.geometry.landmarks import Landmarks
+
+TASK = load_task("naming")
+SMALL = settings_of(TASK, "small")
+SETTINGS = SMALL.changed(
+    spec=replace(SMALL.spec, patch=(1, 1, 12)), filters=4, levels=2, options={**SMALL.options, "members": 2}
+)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return flexible(TASK.network(SETTINGS))  # as a loaded model's
+
+
+def keypoints(first: str, last: str, order: list[int] | None = None) -> Keypoints:
+    points = np.array(list(spine(first, last).values()))
+    points = points if order is None else points[order]
+    told = np.tile([0.02, 0.1, 0.9], (len(points), 1))
+    return Keypoints(
+        points, ("",) * len(points), told, points + np.array([-14, -20, 2]), points + np.array([14, -20, 2])
+    )
+
+
+def test_evidence_stands_in_the_order_given(network) -> None:
+    order = [3, 0, 4, 1, 2]
+    levels, false = evidence(network, SETTINGS, keypoints("L1", "L5"))
+    mixed, its = evidence(network, SETTINGS, keypoints("L1", "L5", order))
+    assert levels.shape == (5, len(LEVELS)) and false.shape == (5,)
+    assert np.isfinite(levels).all() and np.isfinite(false).all()
+    np.testing.assert_allclose(mixed, levels[order], atol=1e-3)
+    np.testing.assert_allclose(its, false[order], atol=1e-3)
+
+
+def test_what_is_told_of_a_scan_hangs_neither_on_padding_nor_on_other_scans(network) -> None:
+    alone = shares(network, SETTINGS, [keypoints("L1", "L5")])[0]
+    together = shares(network, SETTINGS, [keypoints("C1", "L5"), keypoints("L1", "L5")])  # longer than the patch
+    assert together[0].shape == (24, len(LEVELS) + 1)
+    np.testing.assert_allclose(together[1], alone, atol=1e-5)
+    np.testing.assert_allclose(alone.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_place_of_the_whole_spine_is_not_told(network) -> None:
+    here = keypoints("T9", "L3")
+    away = np.array([120.0, -60.0, 900.0])
+    there = Keypoints(here.bodies_mm + away, here.names, here.probabilities, here.left_mm + away, here.right_mm + away)
+    first, second = shares(network, SETTINGS, [here, there])
+    np.testing.assert_allclose(first, second, atol=1e-3)
+
+
+def test_evidence_is_that_of_the_shares_less_what_is_known_beforehand() -> None:
+    told = np.full((1, len(LEVELS) + 1), 0.5 / (len(LEVELS) - 1))
+    told[0, 22], told[0, -1] = 0.4, 0.1
+    levels, false = evidence_of(told, Statistics(false_rate=0.1), sharpness=0.5)
+    assert levels[0, 22] == pytest.approx(0.5 * np.log(0.4 / 0.9))
+    assert levels[0, 0] == pytest.approx(0.5 * np.log(0.5 / (len(LEVELS) - 1) / 0.9))
+    assert false[0] == pytest.approx(0.0)
+
+
+def test_nothing_detected_has_no_names(network) -> None:
+    none = np.zeros((0, 3))
+    nothing = Keypoints(none, (), none, none, none)
+    levels, false = evidence(network, SETTINGS, nothing)
+    assert levels.shape == (0, len(LEVELS)) and not len(false)
+    assert decoded(network, SETTINGS, nothing).names == ()
+
+
+def test_statistics_come_from_the_card_where_it_holds_some() -> None:
+    fitted = Statistics(false_rate=0.2)
+    assert statistics_of(SETTINGS) == Statistics()
+    assert statistics_of(with_options(statistics=fitted.to_json())) == fitted
+
+
+def with_options(**more: object) -> Settings:
+    return SETTINGS.changed(options={**SETTINGS.options, **more})
+
+
+def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:
+    levels = spine("T11", "L4")
+    given = Landmarks(tuple(levels), np.array(list(levels.values())))
+    findings = Findings("scan", NO_IMAGE.grid, landmarks=given)
+    found = TASK.predict(network, with_options(warn_from=0.0), NO_IMAGE, findings, 0.0, Running())
+    assert found.landmarks is not None and len(found.landmarks) >= 1
+    assert any("wrong" in note or "shifted" in note for note in found.notes)
+    nothing = TASK.predict(network, SETTINGS, NO_IMAGE, findings.having(landmarks=None), 0.0, Running())
+    assert nothing.landmarks is not None and not len(nothing.landmarks) and nothing.notes

@@ -1,0 +1,109 @@
+"""What cannot be measured is told in one line with exit code 2, and nothing that existed is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import pytest
+
+from learning_functions.running.model_file import CARD
+from tests.scripts.said import PRECIOUS, Run, everything, told
+from tests.tiny import phantom, write_case
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    return write_case(phantom(), tmp_path / "in", "scan").image_path
+
+
+MEASURING_ARGUMENTS = [
+    (("--memory-gb", "0"), "above 0"),
+    (("--memory-gb", "-4"), "above 0"),
+    (("--memory-gb", "nan"), "above 0"),
+    (("--memory-gb", "lots"), "--memory-gb"),
+    (("--split", "mine"), "A split is"),
+    (("--split", "testing"), "has no testing cases"),
+    (("--windows", "round"), "round"),
+    (("--votes", "none"), "none"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), MEASURING_ARGUMENTS)
+def test_an_argument_of_measuring_that_makes_no_sense(
+    run: Run, scan: Path, oracles: list[Path], tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    before = everything(tmp_path)
+    told(run("measure", scan, *oracles, "--output", tmp_path / "out", *options), words)
+    assert everything(tmp_path) == before
+
+
+def test_models_that_do_not_belong_together(
+    run: Run, scan: Path, oracles: list[Path], samples: dict[tuple[str, str], Path], tmp_path: Path
+) -> None:
+    detection, identification = oracles
+    for models, words in (
+        ((detection, detection), "One model per task"),
+        ((identification,), "No model given finds detection"),
+        ((samples["detection", "training"],), "a samples file, not a model"),
+        ((scan,), "not an HDF5 file"),
+        ((tmp_path,), "not a folder"),
+        ((tmp_path / "nowhere.h5",), "no model file"),
+    ):
+        told(run("measure", scan, *models, "--output", tmp_path / "out"), words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_is_a_file(run: Run, scan: Path, oracles: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(PRECIOUS)
+    for place in ("taken", "taken/deeper"):
+        told(run("measure", scan, *oracles, "--output", tmp_path / place), "cannot be written to")
+    assert (tmp_path / "taken").read_bytes() == PRECIOUS
+
+
+def with_card(model: Path, path: Path, change: Callable[[dict], object]) -> Path:
+    """A copy of a model whose card says something else."""
+    shutil.copy(model, path)
+    with h5py.File(path, "r+") as file:
+        card = json.loads(file.attrs[CARD])
+        change(card)
+        file.attrs[CARD] = json.dumps(card)
+    return path
+
+
+CARDS: list[tuple[Callable[[dict], object], str]] = [
+    (lambda card: card["spec"].update(patch=[8, 8, 8]), "does not fit its network"),
+    (lambda card: card["spec"].update(spacing_mm=[9, 9, 9]), "not that of its settings"),
+    (lambda card: card["settings"].update(epochs=0), "epochs must be at least 1"),
+    (lambda card: card["settings"].update(colour="red"), "colour"),
+    (lambda card: card.update(task="magic"), "A task is one of"),
+    (lambda card: card.update(task="identification"), "does not fit its network"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), CARDS)
+def test_a_model_of_another_spec(
+    run: Run,
+    scan: Path,
+    oracles: list[Path],
+    tmp_path: Path,
+    change: Callable[[dict], object],
+    words: str,
+) -> None:
+    model = with_card(oracles[0], tmp_path / "odd.h5", change)
+    told(run("measure", scan, model, "--output", tmp_path / "out"), words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_good_scans_are_measured_beside_broken_ones(run: Run, scan: Path, oracles: list[Path], tmp_path: Path) -> None:
+    (scan.parent / "broken.nii.gz").write_text("hello")
+    arguments = ("measure", scan.parent, *oracles, "--output", tmp_path / "out")
+    said = run(*arguments)
+    told(said, "broken could not be measured")
+    assert "1 of 2 scans measured" in said.out and (tmp_path / "out" / "scan_vertebrae.nii.gz").exists()
+    record = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [bool(each["problem"]) for each in record["scans"]] == [True, False]
+    assert run(*arguments, "--skip-errors").code == 0

@@ -1,0 +1,83 @@
+"""Training that begins with the weights of a trained model."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import train as script
+from learning_functions.running.model_file import load_model, read_card, save_model
+from learning_functions.samples.store import open_store
+from learning_functions.task import Settings, load_task
+from learning_functions.training import fitting
+from learning_functions.training.fitting import Training, train
+from learning_functions.training.given_model import Start
+from tests.tiny import tiny_settings, write_samples
+
+NAME = "identification"
+
+
+def save(path: Path, settings: Settings) -> Path:
+    keras.utils.set_random_seed(5)
+    network = load_task(NAME).network(settings)
+    save_model(network, path, {"task": NAME, "spec": settings.spec.to_json(), "settings": settings.to_json()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_samples(NAME, tmp_path_factory.mktemp("samples"), tiny_settings(NAME, epochs=2))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(tmp_path_factory.mktemp("trained") / "trained.h5", tiny_settings(NAME))
+
+
+def test_the_first_step_begins_where_the_trained_model_ended(samples: tuple[Path, Path], trained: Path) -> None:
+    task, settings, store = load_task(NAME), tiny_settings(NAME), open_store(samples[0])
+    given = load_model(trained)[0].get_weights()
+    for mixed in (False, True):
+        how = Training(start=Start(trained), mixed_precision=mixed)
+        network = fitting.new_network(task, settings, task.objective(settings), how, store)
+        assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), given, strict=True))
+
+
+def test_the_card_names_what_was_started_from_and_resume_asks_for_the_same(
+    samples: tuple[Path, Path], trained: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.h5"
+    train(*samples, model, lambda told: told, Training(start=Start(trained)))
+    card = read_card(model)
+    assert card is not None
+    sha256 = hashlib.sha256(trained.read_bytes()).hexdigest()
+    assert card["started_from"] == {"file": "trained.h5", "sha256": sha256}
+    assert "teacher" not in card
+    with pytest.raises(ValueError, match=r"Received other: started_from\."):
+        train(*samples, model, lambda told: told, Training(resume=True))
+
+
+def test_weights_of_other_layers_are_refused(samples: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tiny_settings(NAME)
+    wider = save(tmp_path / "wider.h5", settings.changed(filters=2 * settings.filters))
+    with pytest.raises(ValueError, match=r"other layers than the network, as with other --filters: \d+ weights, not"):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(wider)))
+    assert not (tmp_path / "model.h5").exists()
+
+
+def test_the_script_refuses_in_one_line_what_cannot_be_started_from(
+    samples: tuple[Path, Path], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, told in (
+        (tmp_path / "none.h5", "no model file"),
+        (samples[0], "is a samples file, not a model"),
+        (tmp_path / "model.h5", "There is no model file"),
+    ):
+        assert script.main([*map(str, samples), str(tmp_path / "new.h5"), "--start-from", str(given)]) == 2
+        assert told in capsys.readouterr().err
+    assert script.main([*map(str, samples), str(trained), "--start-from", str(trained)]) == 2
+    assert "would be written over the model to start from" in capsys.readouterr().err
