@@ -87,7 +87,7 @@ _SMALL = _PAPER.changed(
     schedule="cosine",
     options={
         **_PAPER.options,
-        "sigma": 1.5,
+        "sigma": 2.0,
         "learn_sigma": False,
         "scale": 0.0,
         "loss": "mean",
@@ -105,7 +105,7 @@ _SHIPPED = _SMALL.changed(
     spec=replace(_SMALL.spec, spacing_mm=(3.0, 3.0, 3.0), patch=(32, 48, 80)),
     filters=24,
     epochs=10,
-    options={**_SMALL.options, "sigma": 2.0, "augment": "synth"},
+    options={**_SMALL.options, "sigma": 2.5, "augment": "synth"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
