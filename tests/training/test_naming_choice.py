@@ -65,7 +65,8 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
         assert found.steps_mm[step][0] == pytest.approx(expected.steps_mm[step][0], abs=0.1)
     assert found.starts == pytest.approx(expected.starts) and found.missed == pytest.approx(expected.missed)
     assert found.regions is None, "the network tells the regions"
-    assert 0 < learnt["sharpness"] <= 1 and 0 <= learnt["warn_from"] <= 1
+    assert learnt["sharpness"] > 0 and 0 <= learnt["warn_from"] <= 1
+    assert sum(learnt["shares_before"]) == pytest.approx(1) and len(learnt["shares_before"]) == len(LEVELS)
 
 
 def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
