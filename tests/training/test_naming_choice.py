@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from learning_functions.samples.generation import generate
 from learning_functions.samples.store import open_store
 from learning_functions.task import load_task, settings_from_card, settings_of
+from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.naming_choice import chosen
 from tests.keypoint_files import write
 from tests.naming.plainly import spine
@@ -65,7 +68,8 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
         assert found.steps_mm[step][0] == pytest.approx(expected.steps_mm[step][0], abs=0.1)
     assert found.starts == pytest.approx(expected.starts) and found.missed == pytest.approx(expected.missed)
     assert found.regions is None, "the network tells the regions"
-    assert 0 < learnt["sharpness"] <= 1 and 0 <= learnt["warn_from"] <= 1
+    assert learnt["sharpness"] > 0 and 0 <= learnt["warn_from"] <= 1
+    assert sum(learnt["shares_before"]) == pytest.approx(1) and len(learnt["shares_before"]) == len(LEVELS)
 
 
 def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
@@ -81,3 +85,15 @@ def test_what_was_learnt_is_among_the_options_of_a_loaded_card() -> None:
     settings = settings_from_card(load_task("naming"), card)
     assert settings.options["warn_from"] == 0.2 and settings.options["members"] == SETTINGS.options["members"]
     assert settings_from_card(load_task("naming"), {**card, "learnt": {}}) == SETTINGS
+
+
+def test_a_finished_run_is_read_again_by_a_process_that_made_no_network(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "model.h5")
+    checkpoints.folder.mkdir()
+    load_task("naming").network(SETTINGS.changed(filters=2, levels=1)).save(checkpoints.network_path(1))
+    code = (
+        "from pathlib import Path\nfrom learning_functions.training.checkpoints import Checkpoints\n"
+        f"print(Checkpoints(Path({str(tmp_path / 'model.h5')!r})).load(1).name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.split()[-1] == "naming_network"
