@@ -5,7 +5,6 @@ Needs no TensorFlow, unless a naming model is given.
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
 from utility_functions.anatomy.naming.plainly import named_keypoints, notes_of
-from utility_functions.anatomy.naming.record import NamingRecord
+from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
 from utility_functions.command_line import one_line
 from utility_functions.files.annotations import read_landmarks, write_landmarks_json, write_markups
 from utility_functions.files.keypoint_files import KeypointFile, find_keypoint_files, read_detected
@@ -115,6 +114,7 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()
+    from learning_functions.running.naming_evidence import decoded
     from learning_functions.running.trained_model import TrainedModel
 
     models = [TrainedModel.load(path) for path in model_paths]
@@ -122,9 +122,8 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
         told = ", ".join(f"{model.path} ({model.task_name})" for model in models)
         raise ValueError(f"Landmark files are named by one naming model, or by none. Received: {told}.")
     (model,) = models
-    decoded = importlib.import_module("learning_functions.running.naming_evidence").decoded
     warn_from = float(model.settings.options.get("warn_from", WARNING_FROM))
-    return (lambda seen: (decoded(model.network, model.settings, seen), warn_from)), [
+    return (lambda seen: (decoded(model.network, model.settings, seen, ALTERNATIVES), warn_from)), [
         ModelRecord.of(model.path, model.card)
     ]
 

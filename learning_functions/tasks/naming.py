@@ -162,9 +162,10 @@ def predict(
     from learning_functions.running.naming_evidence import decoded
 
     given = findings.landmarks
+    if given is not None:  # what was filled in before is no detection
+        given = given.only(name for name in given.names if name not in findings.filled)
     if given is None or not len(given):
         return findings.having(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
-    given = given.only(set(given.names) - set(findings.filled))
     naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)
     record = NamingRecord.of(naming, given.points_mm, float(settings.options.get("warn_from", WARNING_FROM)))
     return findings.having(landmarks=naming.landmarks).named(record)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from utility_functions.anatomy.naming.record import NamingRecord
+from utility_functions.anatomy.naming_scores import Bin
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.reporting import pictures
 from utility_functions.reporting.pictures import blended, scan_picture
-from utility_functions.reporting.plots import curves, error_box_plot, read_log
+from utility_functions.reporting.plots import curves, error_box_plot, read_log, reliability_plot
 from utility_functions.reporting.views import View
 
 GRID = Grid.from_spacing((10, 12, 14), (3, 2, 1), (-15, -12, -7), "LPS")
@@ -106,3 +108,22 @@ def test_a_real_scan_gives_a_picture(real: Path, tmp_path: Path) -> None:
     labels = read_label_map(real / "verse014/sub-verse014_seg-vert_msk.nii.gz")
     scan_picture(volume, None, tmp_path / "a.png", labels)
     assert imread(tmp_path / "a.png").std() > 0.1
+
+
+def test_what_is_filled_in_is_hollow_and_what_is_false_a_cross(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    monkeypatch.setattr(pictures, "write_figure", lambda figure, path: kept.append(figure))
+    landmarks = Landmarks(("L1", "L2"), [INSIDE, INSIDE + 2])
+    x, y, z = INSIDE
+    naming = NamingRecord({"L1": 0.9}, ("L2",), ((float(x) + 3, float(y), float(z)),), warning="Doubtful.")
+    scan_picture(VOLUME, landmarks, tmp_path / "a.png", title="a", naming=naming)
+    words = [text.get_text() for text in kept[0].texts]
+    assert "a    Doubtful." in words and any("hollow: filled in, not detected (L2)" in text for text in words)
+    marks = [(line.get_marker(), line.get_markerfacecolor()) for axes in kept[0].axes for line in axes.lines]
+    assert ("x", "tomato") in marks and [face for mark, face in marks if mark == "o"].count("none") == 2
+
+
+def test_a_reliability_plot_is_written_whatever_the_bins(tmp_path: Path) -> None:
+    for bins in ((), (Bin(0.9, 1.0, 3),), (Bin(0.2, 0.0, 1), Bin(0.95, 0.9, 400))):
+        reliability_plot(bins, tmp_path / "a.png")
+        assert imread(tmp_path / "a.png").size

@@ -13,7 +13,7 @@ import pytest
 
 from learning_functions.running import measuring
 from learning_functions.samples.store import open_store
-from tests.oracle import oracle_landmarks, oracle_scan
+from tests.oracle import NAMES, oracle_landmarks, oracle_scan
 from tests.scripts.said import Run, Said
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.annotations import write_lml
@@ -61,7 +61,7 @@ def test_measuring_writes_all_outputs_and_prints_the_tables(
     assert said.code == 0 and not said.errors
     names = ("phantom2", "phantom3")
     expected = {name + ending for name in names for ending in OF_A_SCAN} | {*OF_A_RUN, "errors.png"}
-    assert {path.name for path in out.iterdir()} == expected
+    assert {path.name for path in out.iterdir()} - {"reliability.png"} == expected  # only where anything is named
     for name in names:
         assert f"Scan {name}" in said.out
         read_label_map(out / f"{name}_vertebrae.nii.gz").grid.require_same(read_grid(data_set / f"{name}.nii.gz"), name)
@@ -80,9 +80,11 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "models": [str(model) for model in models],
         "output": str(out),
         "split": "testing",
+        "keypoints": False,
         "memory_gb": 4.0,
         "windows": "tiles",
         "votes": "ordered",
+        "naming": "decoder",
         "partial": "flag",
         "save_intermediate": False,
         "skip_existing": False,
@@ -122,6 +124,9 @@ def test_right_models_score_full_marks(run: Run, oracles: list[Path], tmp_path: 
     said = run("measure", tmp_path / "in", *reversed(oracles), "--output", tmp_path / "out")
     assert said.code == 0
     assert "100.0 %" in next(line for line in said.out.splitlines() if line.startswith("All"))
+    assert (tmp_path / "out" / "reliability.png").is_file() and "calibration error" in said.out
+    told = results(tmp_path / "out")
+    assert told["naming"]["all_right"][0] == 1.0 and set(told["scans"][0]["naming"]["posterior"]) == {*NAMES}
     labels = read_label_map(tmp_path / "out" / "known_vertebrae.nii.gz").voxels
     assert set(np.unique(labels)) == {0, *(VERSE_IDS[name] for name in oracle_landmarks().names)}
 
@@ -195,7 +200,16 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
         assert [scan["case_id"] for scan in told["scans"]] == ["first"] and told["summary"] is None
 
 
-@pytest.mark.parametrize("option", [("--windows", "published"), ("--votes", "published"), ("--memory-gb", "1")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--windows", "published"),
+        ("--votes", "published"),
+        ("--memory-gb", "1"),
+        ("--naming", "chain"),
+        ("--naming", "published"),
+    ],
+)
 def test_the_published_forms_and_little_memory_run_too(
     run: Run, oracles: list[Path], tmp_path: Path, option: tuple[str, str]
 ) -> None:

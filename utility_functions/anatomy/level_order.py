@@ -12,6 +12,8 @@ from utility_functions.anatomy.measures import usual_half_height_mm
 
 LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.55, 1.6
 """Heights a level may have, in parts of its usual one; at the ends of the chain it may be lower (cut)."""
+LOWEST_APART = 0.7
+"""The lowest height where variants are allowed, and borders are worth something: no level fits into a disc's noise."""
 HEIGHT_DEVIATION = 0.2
 """Standard deviation of a level's height along z, in parts of the usual one."""
 HEIGHT_WEIGHT = 0.05
@@ -79,7 +81,9 @@ def best_chain(
     part = heights * spacing_mm / usual[:, None]  # (levels, heights)
     typical = counts.sum() / max((counts > 0).sum(), 1) * usual[:, None] / spacing_mm  # votes of one vertebra
     departure = HEIGHT_WEIGHT * typical * ((part - 1) / HEIGHT_DEVIATION) ** 2
-    inner = np.where((part >= LOWEST_HEIGHT) & (part <= HIGHEST_HEIGHT), departure, np.inf)
+    inner = np.where(
+        (part >= (LOWEST_APART if variants else LOWEST_HEIGHT)) & (part <= HIGHEST_HEIGHT), departure, np.inf
+    )
     outer = np.where(part <= HIGHEST_HEIGHT, np.where(part > 1, departure, 0.0), np.inf)
 
     border = np.zeros(slices + 1) if border_costs is None else border_costs

@@ -41,6 +41,9 @@ BORDER_WEIGHT = 0.4
 """What a border without a disc costs, in parts of the votes of one vertebra."""
 SHARE_OF_DISC = 0.4
 """From this share of disc in a slice on, a border there costs nothing."""
+BORDER_WEIGHT_APART = 1.0
+"""The same where a decoder names what is cut: then discs say where bodies end, votes what they are, and a border at a
+disc is worth as much as one without costs."""
 USUAL_STEP_MM = 25.0
 SACRAL_LEVEL = regressed_level("S1") or NUMBER_OF_LEVELS
 
@@ -57,7 +60,8 @@ def part_votes(
 
     levels: (x, y, z) the level per voxel; detection: the part per voxel (anatomy/parts.py), on an upright RAS grid;
     shares: (voxels, levels) of each voxel of the column, in order, where the network tells them.
-    variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`).
+    variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`), and cuts follow the discs:
+        for a decoder, which names what is cut.
     Bodies and discs vote for levels; sacrum beside them speaks for S1 and S2, and its absence against them;
     levels meet where discs are. Pieces of column that fit no chain with the others are left out. Ids lie on bodies.
     """
@@ -80,7 +84,7 @@ def part_votes(
     costs, counts = _costs(told[mask[every]], bins, sacral, len(line))
     first, last = np.flatnonzero(np.bincount(bins, minlength=len(line)))[[0, -1]]
     part = slice(first, last + 1)
-    borders = _border_costs(bins, parts, len(line))[first : last + 2]
+    borders = _border_costs(bins, parts, len(line), variants)[first : last + 2]
     found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders, variants)
     runs = [Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
     centres, scores, cut = {}, [], {}
@@ -178,13 +182,15 @@ def _costs(
     return costs, np.asarray(columns + SACRAL_SHARE * speaking, float)
 
 
-def _border_costs(bins: NDArray[np.int_], parts: NDArray[np.uint8], slices: int) -> NDArray[np.float64]:
-    """What a border between levels costs above each slice, and below the last: none where discs are."""
+def _border_costs(bins: NDArray[np.int_], parts: NDArray[np.uint8], slices: int, apart: bool) -> NDArray[np.float64]:
+    """What a border between levels costs above each slice, and below the last: none where discs are, or less than none
+    where cutting and naming are kept ``apart``."""
     column = np.bincount(bins, minlength=slices).astype(float)
     discs = np.bincount(bins, parts == DISC, minlength=slices)
     beside = np.pad(np.divide(discs, column, out=np.zeros_like(discs), where=column > 0), 1)
-    missing = 1 - np.clip(np.maximum(beside[:-1], beside[1:]) / SHARE_OF_DISC, 0, 1)
-    return np.asarray(BORDER_WEIGHT * column[column > 0].mean() * USUAL_STEP_MM / STEP_MM * missing)
+    shown = np.clip(np.maximum(beside[:-1], beside[1:]) / SHARE_OF_DISC, 0, 1)
+    price = BORDER_WEIGHT_APART * (1 - 2 * shown) if apart else BORDER_WEIGHT * (1 - shown)
+    return np.asarray(price * column[column > 0].mean() * USUAL_STEP_MM / STEP_MM)
 
 
 def _middle(place: int, runs: list[Run]) -> float | None:
