@@ -173,7 +173,7 @@ def begin_epoch(network: keras.Model, epoch: int, epochs: int) -> None:
     losses = network.loss
     for loss in losses.values() if isinstance(losses, Mapping) else losses if isinstance(losses, list) else [losses]:
         if hasattr(loss, "bind"):
-            loss.bind(network)
+            loss.bind(getattr(network, "student", network))  # never its teacher
         if hasattr(loss, "begin_epoch"):
             loss.begin_epoch(epoch, epochs)
 
