@@ -14,8 +14,9 @@ EXAMPLES = """examples:
   python generate_samples.py detection phantom:2000 samples/training.h5 --preset small --seed 1
   python generate_samples.py detection phantom:200:lumbar samples/validation.h5 --preset small --seed 2
 
-phantom:N makes N phantom scans while the samples are cut; no image is written. A region (such as lumbar) and seed=N,
-where the phantoms are to come from another seed than the samples, may stand behind further colons.
+phantom:N makes N phantom scans while the samples are cut; no image is written. A region (such as lumbar), a kind (ct,
+mr-t1, mr-t2 or any) and seed=N, where the phantoms are to come from another seed than the samples, may stand behind
+further colons.
 """
 
 

@@ -18,7 +18,8 @@ EXAMPLES = """examples:
 
 Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
 NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME_findings.json (for --skip-existing);
-after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate NAME_heatmap.nii.gz.
+after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate NAME_heatmap.nii.gz; of MR
+NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers).
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 """
 
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         default="flag",
         help="of an instances model, vertebrae cut by the border (default: flag)",
     )
+    found.add_argument("--lowest", metavar="LEVEL", help="of MR: name counted vertebrae, the lowest being e.g. L5")
     found.add_argument("--save-intermediate", action="store_true", help="also NAME_heatmap.nii.gz of a spine heatmap")
     found.add_argument("--skip-existing", action="store_true", help="go on: scans finished before are not run again")
     found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.manifest import find_cases
     from utility_functions.files.writing import require_writable
 
-    ways = ("memory_gb", "windows", "votes", "partial", "naming", "save_intermediate")
+    ways = ("memory_gb", "windows", "votes", "partial", "naming", "save_intermediate", "lowest")
     running = Running(**{name: getattr(arguments, name) for name in ways})
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     require_writable(arguments.output)

@@ -2,8 +2,8 @@
 
 real_scans (trained models on real scans), phantom_views (phantoms beside real scans, to be looked at), naming_vid (real
 detections named), naming_rules (three rules on the same outputs), learning_curves (what more data bring) and
-distillation (students with and without a teacher) run only when named, and take options of their own: python -m
-benchmarks real_scans --help.
+distillation (students with and without a teacher) run only when named, and take options of their own:
+python -m benchmarks real_scans --help.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def trained_on(cases: Sequence[Case], folder: Path, name: str) -> TrainedModel:
         files = []
         for part, its in parts:
             files.append(folder / f"{name}_{part}.h5")
-            generate("naming", [replace(case, split=part) for case in its], files[-1], settings, workers=1)
+            if not files[-1].exists():
+                generate("naming", [replace(case, split=part) for case in its], files[-1], settings, workers=1)
         train(*files, path, lambda told: told, Training(augment="standard", resume=True))
     return TrainedModel.load(path)
 

@@ -18,21 +18,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from benchmarks import naming_network
+from benchmarks.naming_edges import edges
 from benchmarks.real_cases import real_folder
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.evidence import own_pedicles
 from utility_functions.anatomy.naming.fitting import Example, fit
 from utility_functions.anatomy.naming.patients import alike
 from utility_functions.anatomy.naming.statistics import Statistics
@@ -42,7 +42,6 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.tables import aligned
 
 FOLDS = 5
-SAME_BODY_MM, SAME_PEDICLE_MM = 20.0, 10.0
 GEOMETRY = ((1.0, 1.0), (1.6, 3.5), (2.2, 2.5), (3.0, 4.0))
 SURENESS = (0.4, 0.5, 0.6, 0.75)
 PEDICLES = (0.1, 0.3)
@@ -158,53 +157,34 @@ def by_network(
     scans: list[Example], fold: np.ndarray, held_out: int, every: int, models: Path
 ) -> tuple[list[Result], float]:
     """The held-out scans as named with a network that learnt from the others, and where warnings begin."""
-    from learning_functions.running.naming_evidence import evidence_of, statistics_of
+    from learning_functions.running.naming_evidence import evidence_told, statistics_of
 
     cases = naming_network.cases_of(real_folder() / "vid", every)
     model = naming_network.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
     own = [scans[i] for i in np.flatnonzero(fold == held_out)]
-    statistics, learnt = statistics_of(model.settings), model.settings.options
+    statistics = statistics_of(model.settings)
     results = []
     for scan, told in zip(own, naming_network.told_of(model, own), strict=True):
-        given = Detections(scan.points_mm, *evidence_of(told, statistics, learnt["sharpness"]))
+        given = Detections(scan.points_mm, *evidence_told(told, model.settings))
         results.append(judged(scan, decode(given, statistics)))
-    return results, learnt["warn_from"]
+    return results, model.settings.options["warn_from"]
 
 
-def edges(scans: Sequence[Example], folder: Path, every: int) -> float:
-    """F1 of the edges between pedicles and bodies over all scans; true ones join what lies together in the truth.
-
-    Neither what was not detected counts, nor edges of which the truth knows neither end.
-    """
-    right = told = true = 0
-    for path, scan in zip(sorted((folder / "truth").glob("*.json"))[::every], scans, strict=True):
-        truth = read_keypoints(path)
-        known, seen = (truth.left_mm, truth.right_mm), scan.pedicles_mm or (np.zeros((0, 3)),) * 2
-        bodies = same(scan.points_mm, truth.bodies_mm, SAME_BODY_MM)
-        theirs, ours = own_pedicles(truth.bodies_mm, *known), own_pedicles(scan.points_mm, *seen)
-        for side in (0, 1):
-            pedicles = same(seen[side], known[side], SAME_PEDICLE_MM)
-            wanted = {
-                (body, pedicle)
-                for body, pedicle in same(theirs[side], known[side], 0.1).items()
-                if body in bodies.values() and pedicle in pedicles.values()
-            }
-            found = [
-                (bodies.get(body, -1), pedicles.get(pedicle, -1))
-                for body, pedicle in same(ours[side], seen[side], 0.1).items()
-            ]
-            found = [edge for edge in found if edge != (-1, -1)]
-            right += len(wanted & set(found))
-            told += len(found)
-            true += len(wanted)
-    return 2 * right / max(told + true, 1)
-
-
-def same(seen: np.ndarray, true: np.ndarray, limit_mm: float) -> dict[int, int]:
-    """Which true point each seen one is, one each, by the least sum of distances within the limit."""
-    apart = np.nan_to_num(np.linalg.norm(seen[:, None] - true[None], axis=-1), nan=np.inf)
-    rows, columns = linear_sum_assignment(np.minimum(apart, limit_mm + 1))
-    return {int(i): int(k) for i, k in zip(rows, columns, strict=True) if apart[i, k] <= limit_mm}
+def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:
+    """Which scans are named wrongly, by the first reason that holds."""
+    groups: Counter[str] = Counter()
+    for scan, result in zip(scans, results, strict=True):
+        if result.right:
+            continue
+        if {"L6", "T13"} & set(scan.true.names):
+            groups["with L6 or T13"] += 1
+        elif result.shifts in ({1}, {-1}):
+            groups["shifted, L5 not seen" if "L5" not in scan.true.names else "shifted, L5 seen"] += 1
+        else:
+            groups["with false or missed detections, or shifted in part"] += 1
+    with_l6 = [each.right for scan, each in zip(scans, results, strict=True) if "L6" in scan.true.names]
+    told = ", ".join(f"{count} {reason}" for reason, count in groups.most_common())
+    return f"wrong scans: {told}; of {len(with_l6)} scans with L6 {sum(with_l6)} are right"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -247,6 +227,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             warned += [each.doubt > threshold for each in found]
             print("  " + "  ".join(row(f"up to fold {held_out + 1}", results, warned)), flush=True)
     print("\n".join(aligned([HEADER, REFERENCE, row(title, results, warned)], (0,))))
+    named = [scans[i] for held_out in range(options.only or FOLDS) for i in np.flatnonzero(fold == held_out)]
+    print(limits(named, results))
     return 0
 
 

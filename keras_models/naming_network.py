@@ -2,61 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
-from keras import layers, ops
+from keras import layers
 
-STEP_M, OFFSET_M = 0.03, 0.02
-"""Usual lengths of a step between bodies and of the way to a pedicle: features are counted in them."""
-
-
-@keras.saving.register_keras_serializable("spine")
-class ChainFeatures(layers.Layer):
-    """What is known of each node, by where its neighbours and pedicles lie, whatever the place of the whole spine.
-
-    Input (batch, 1, nodes, 15): present, place (m), probabilities of three regions, and per pedicle found and place
-    from the body (m); absent nodes, all 0, stand last. Output: features (batch, nodes, FEATURES), and 1 where there is
-    a node (batch, nodes, 1).
-    """
-
-    FEATURES = 38
-
-    def call(self, inputs: Any) -> Any:
-        x = inputs[:, 0]
-        there = x[..., :1]
-        place = x[..., 1:4] / STEP_M
-        parts = []
-        for away in (1, 2):
-            for way in (away, -away):
-                both = there * _shifted(there, way)
-                step = (_shifted(place, way) - place) * both * (1 / away)
-                parts += [step, _length(step) * both, both]  # 3 + 1 + 1
-        told = x[..., 4:7]
-        known = ops.cast(ops.sum(told, axis=-1, keepdims=True) > 0, x.dtype)
-        sure = ops.clip(told, 0.004, 0.996)
-        parts += [told, (ops.log(sure) - ops.log(1 - sure)) * known / 4, known]  # 3 + 3 + 1
-        left, right = (x[..., first : first + 4] / [1.0, OFFSET_M, OFFSET_M, OFFSET_M] for first in (7, 11))
-        paired = left[..., :1] * right[..., :1]
-        between = (right[..., 1:] - left[..., 1:]) * paired
-        middle = (right[..., 1:] + left[..., 1:]) * paired / 2
-        parts += [left, right, paired, _length(between) - paired, _length(middle) - paired]  # 4 + 4 + 3
-        return ops.concatenate(parts, axis=-1) * there, there
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        batch, _, nodes, _ = input_shape
-        return (batch, nodes, self.FEATURES), (batch, nodes, 1)
-
-
-def _shifted(x: Any, way: int) -> Any:
-    """Each node's neighbour so many places further down (negative: up), 0 where there is none."""
-    if way > 0:
-        return ops.pad(x, [[0, 0], [0, way], [0, 0]])[:, way:]
-    return ops.pad(x, [[0, 0], [-way, 0], [0, 0]])[:, :way]
-
-
-def _length(vector: Any) -> Any:
-    return ops.sqrt(ops.sum(ops.square(vector), axis=-1, keepdims=True) + 1e-8)
+from keras_models.custom_layers import ChainFeatures
 
 
 def naming_network(

@@ -17,6 +17,8 @@ def spatial_configuration_net(
     filters: int = 96,
     levels: int = 4,
     dropout: float = 0.25,
+    norm: str = "none",
+    momentum: float = 0.99,
     coarser: int = 4,
     head_deviation: float = 1e-4,
     spatial_start: float = 0.0,
@@ -27,17 +29,18 @@ def spatial_configuration_net(
     Input (batch, *patch, 1); output (batch, *patch, landmarks), -1 to 1. The local maps see the image in full detail
     and may answer at every similar vertebra; the spatial ones see nothing but the local maps, ``coarser`` times
     smaller, and tell which of them it is. Sizes are multiples of ``coarser`` 2^(levels - 1).
+    norm, momentum: as in ``averaging_unet``.
     Weights of both heads start from N(0, head_deviation); ``spatial_start`` is the bias of the spatial one (above 0, it
     lets the local maps through from the first step on; the published one has none).
     sigma: where the widths of the targets are learnt, those they start from, in voxels (see ``LandmarkSigmas``).
     """
     small = keras.initializers.RandomNormal(stddev=head_deviation)
     image = keras.Input((*patch, 1), name="image")
-    x = averaging_unet(image, filters, levels, 2, dropout, "local")  # (batch, x, y, z, filters)
+    x = averaging_unet(image, filters, levels, 2, "local", dropout, norm, momentum)  # (batch, x, y, z, filters)
     local = layers.Conv3D(landmarks, 1, kernel_initializer=small, name="local_scores")(x)
     local = layers.Activation("tanh", dtype="float32", name="local")(local)  # (batch, x, y, z, landmarks)
     x = layers.AveragePooling3D(coarser, name="spatial_pool")(local)
-    x = averaging_unet(x, filters, levels, 1, dropout, "spatial")  # (batch, x/4, y/4, z/4, filters)
+    x = averaging_unet(x, filters, levels, 1, "spatial", dropout, norm, momentum)  # (batch, x/4, y/4, z/4, filters)
     x = layers.Conv3D(
         landmarks,
         1,

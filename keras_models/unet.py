@@ -1,4 +1,6 @@
-"""The U-Nets of the two-stage system (McCouat & Glocker 2019): 3D for detection, 2D slices for identification."""
+"""U-Nets: those of the two-stage system (McCouat & Glocker 2019), 3D for detection and 2D for identification, and a
+3D one for volumes of thick slices.
+"""
 
 from __future__ import annotations
 
@@ -60,23 +62,55 @@ def identification_unet(
     return keras.Model(inputs, outputs, name="identification_unet")
 
 
+def sliced_unet(
+    patch: Sequence[int | None] = (32, 128, 256),
+    channels: int = 1,
+    filters: int = 32,
+    levels: int = 5,
+    classes: int = 4,
+    momentum: float = 0.9,
+    flat_levels: int = 0,
+) -> keras.Model:
+    """3D U-Net whose first axis may run across slices much thicker than their pixels.
+
+    Input (batch, *patch, channels); output (batch, *patch, classes), softmax. On the first ``flat_levels`` levels each
+    slice is looked at by itself, with kernels of 1x3x3, and pooled by 1x2x2: voxels are then about as long as wide.
+    """
+    flat = min(flat_levels, levels - 1)
+    inputs = keras.Input((*patch, channels), name="image")
+    x = _unet(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3), flat_levels=flat)
+    x = layers.Conv3D(classes, 1, padding="same", name="class_scores")(x)
+    outputs = layers.Softmax(dtype="float32", name="classes")(x)  # (batch, x, y, z, classes)
+    return keras.Model(inputs, outputs, name="sliced_unet")
+
+
 def _unet(
-    x: keras.KerasTensor, dimensions: int, filters: int, levels: int, momentum: float, floor_kernel: Sequence[int]
+    x: keras.KerasTensor,
+    dimensions: int,
+    filters: int,
+    levels: int,
+    momentum: float,
+    floor_kernel: Sequence[int],
+    flat_levels: int = 0,
 ) -> keras.KerasTensor:
-    """Encoder, floor and decoder; two convolutions, each with batch normalisation and ReLU, per level."""
+    """Encoder, floor and decoder; two convolutions, each with batch normalisation and ReLU, per level.
+
+    On ``flat_levels`` levels from the top nothing is done along the first axis.
+    """
     pool = getattr(layers, f"MaxPooling{dimensions}D")
     upsample = getattr(layers, f"UpSampling{dimensions}D")
-    kernel = (3,) * dimensions
+    kernels = [(1 if level < flat_levels else 3, *(3,) * (dimensions - 1)) for level in range(levels - 1)]
+    halves = [(1 if level < flat_levels else 2, *(2,) * (dimensions - 1)) for level in range(levels - 1)]
     skips = []
     for level in range(levels - 1):
-        x = _block(x, dimensions, filters * 2**level, kernel, momentum, f"down{level}")
+        x = _block(x, dimensions, filters * 2**level, kernels[level], momentum, f"down{level}")
         skips.append(x)
-        x = pool(2, name=f"pool{level}")(x)
+        x = pool(halves[level], name=f"pool{level}")(x)
     x = _block(x, dimensions, filters * 2 ** (levels - 1), tuple(floor_kernel), momentum, "floor")
     for level in reversed(range(levels - 1)):
-        x = upsample(2, name=f"upsample{level}")(x)
+        x = upsample(halves[level], name=f"upsample{level}")(x)
         x = layers.Concatenate(name=f"join{level}")([skips[level], x])
-        x = _block(x, dimensions, filters * 2**level, kernel, momentum, f"up{level}")
+        x = _block(x, dimensions, filters * 2**level, kernels[level], momentum, f"up{level}")
     return x
 
 

@@ -14,6 +14,17 @@ from utility_functions.geometry.grid import direction_matrix
 AIR_HU = -1024.0
 OUTSIDE = 255
 """What stands in a tissue map where the scan ends."""
+INTENSITIES: dict[str, tuple[float, float] | None] = {
+    "window": None,
+    "zscore": None,
+    "minmax": (-1.0, 1.0),
+    "series": (-3.0, 3.0),
+}
+"""How intensities are normalised, with the bounds that they are then kept within, where there are any."""
+DARKEST, BRIGHTEST = 0.5, 99.5
+"""Percentiles of a scan that stand for its lowest and highest intensity, since single voxels may be anything."""
+TAIL = (90.0, 3.0)
+"""A series has a long bright tail where its brightest lie more than 3 times as far from the darkest as 90 % do."""
 LOWEST_OF_NO_CT = -200.0
 """An image without values below this is no CT, or one without air: its own lowest value is its background."""
 
@@ -34,7 +45,10 @@ class Spec:
     channels: image channels (for slices: how many neighbours are seen at once).
     labels: what the outputs stand for.
     intensity: "window" clips to ``window`` and scales that to -1..1; "zscore" makes each scan, clipped to
-        ``window``, zero mean and unit variance.
+        ``window``, zero mean and unit variance. For MR, whose numbers have no scale: "minmax" takes the scan's own
+        percentiles DARKEST and BRIGHTEST to -1 and 1 and cuts off what lies beyond; "series" does so, cut off at -3 and
+        3, unless the histogram has a long bright tail (TAIL), as beside a surface coil, where the spine would be left
+        dark: such a scan is given zero mean and unit variance.
     window: lowest and highest intensity kept (HU for CT).
     """
 
@@ -54,8 +68,8 @@ class Spec:
             raise ValueError(f"A spec needs three spacings above zero. Received: {self.spacing_mm} mm.")
         if len(self.patch) != 3 or min(self.patch) < 1:
             raise ValueError(f"A spec needs a patch of three sizes in voxels. Received: {self.patch}.")
-        if self.intensity not in ("window", "zscore"):
-            raise ValueError(f'Intensity is "window" or "zscore". Received: {self.intensity!r}.')
+        if self.intensity not in INTENSITIES:
+            raise ValueError(f"Intensity is one of {', '.join(INTENSITIES)}. Received: {self.intensity!r}.")
         if not self.window[0] < self.window[1]:
             raise ValueError(f"An intensity window runs from low to high. Received: {self.window}.")
 
@@ -74,18 +88,31 @@ class Spec:
         mine, theirs = asdict(self), asdict(other)
         return [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """What normalised intensities are kept within; None where the window alone does so."""
+        return INTENSITIES[self.intensity]
+
     def offset_and_scale(self, voxels: NDArray[Any]) -> tuple[float, float]:
         """The two numbers that normalise a scan: (clip(intensity) - offset) * scale."""
         low, high = self.window
         if self.intensity == "window":
             return (low + high) / 2, 2 / (high - low)
-        kept = np.clip(voxels, low, high)
+        if self.bounds is None:
+            kept = np.clip(voxels, low, high)
+        else:
+            kept = np.maximum(voxels, AIR_HU) if air_of(voxels) == AIR_HU else voxels
+            darkest, most, brightest = (
+                float(value) for value in np.percentile(kept, (DARKEST, TAIL[0], BRIGHTEST), method="nearest")
+            )
+            if self.intensity == "minmax" or brightest - darkest <= TAIL[1] * (most - darkest):
+                return (darkest + brightest) / 2, 2 / (brightest - darkest) if brightest > darkest else 1.0
         deviation = float(kept.std(dtype=np.float64))
         return float(kept.mean(dtype=np.float64)), 1 / deviation if deviation > 0 else 1.0
 
     def normalise(self, voxels: NDArray[Any], offset: float, scale: float) -> NDArray[np.float32]:
         """Intensities as the network sees them, float32."""
-        kept = np.clip(voxels, *self.window).astype(np.float32)
+        kept = (np.clip(voxels, *self.window) if self.bounds is None else voxels).astype(np.float32)
         kept -= np.float32(offset)
         kept *= np.float32(scale)
-        return kept
+        return kept if self.bounds is None else np.clip(kept, *self.bounds)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from learning_functions.form import Form
 from learning_functions.spec import Spec
 from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
@@ -40,7 +41,8 @@ NAMING = ("decoder", "chain", "published")
 class Settings:
     """The numbers that make one form of a task; written into sample files and cards.
 
-    momentum is Keras's momentum of batch normalisation; options holds what only one task knows.
+    momentum is Keras's momentum of batch normalisation; with a weight_decay AdamW is used instead of
+    Adam; options holds what only one task knows.
     """
 
     preset: str
@@ -53,6 +55,7 @@ class Settings:
     epochs: int
     learning_rate: float
     schedule: str = "constant"
+    weight_decay: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,6 +66,8 @@ class Settings:
                 raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}.")
         if not self.learning_rate > 0:
             raise ValueError(f"The learning rate must be above 0. Received: {self.learning_rate}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"The weight decay cannot be below 0. Received: {self.weight_decay}.")
         if self.schedule not in ("constant", "cosine"):
             raise ValueError(f'The schedule is "constant" or "cosine". Received: {self.schedule!r}.')
 
@@ -161,6 +166,7 @@ class Running:
 
     windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
     votes: "ordered" (components and the order of levels drop stray votes) or "published".
+    lowest: the level of the lowest vertebra, by which counted vertebrae are named; None where nobody declared it.
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
     naming: one of NAMING; published votes, which find no bodies, name themselves.
@@ -172,10 +178,13 @@ class Running:
     votes: str = "ordered"
     partial: str = "flag"
     save_intermediate: bool = False
+    lowest: str | None = None
     naming: str = "decoder"
     statistics: Statistics | None = None
 
     def __post_init__(self) -> None:
+        if self.lowest is not None and self.lowest not in VERTEBRAE:
+            raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {self.lowest!r}.")
         if self.naming not in NAMING:
             raise ValueError(f"Naming is one of {', '.join(NAMING)}. Received: {self.naming!r}.")
         if self.partial not in PARTIAL:

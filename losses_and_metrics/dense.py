@@ -154,6 +154,19 @@ class ClassRecall(Ratio):
 
 
 @keras.saving.register_keras_serializable("spine")
+class VoxelAccuracy(Ratio):
+    """Share of all voxels of an epoch whose likeliest class is theirs."""
+
+    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        truth = ops.argmax(_one_hot(y_true, y_pred), axis=-1)
+        right = ops.cast(ops.equal(truth, ops.argmax(y_pred, axis=-1)), "float32")
+        self._add(ops.sum(right), ops.sum(ops.ones_like(right)))
+
+
+@keras.saving.register_keras_serializable("spine")
 class LevelAccuracy(Ratio):
     """Share of labelled pixels whose rounded output, or likeliest level of several, is theirs, over an epoch."""
 

@@ -20,7 +20,8 @@ from losses_and_metrics.dense import SMALLEST_PROBABILITY
 class Divergence(keras.losses.Loss):
     """The base of all: called with the teacher's answers as true and the student's as predicted, both (batch, ..., k).
 
-    One figure for each place, (batch, ...), 0 where both say the same; then weighted and reduced as any Keras loss.
+    One figure for each class-wise place (batch, ...), or for each number (batch, ..., k), 0 where both say the same;
+    then weighted and reduced as any Keras loss.
     """
 
     def __init__(self, temperature: float = 1.0, name: str | None = None, **kwargs: Any) -> None:
@@ -44,29 +45,29 @@ class ClassDivergence(Divergence):
 
 @keras.saving.register_keras_serializable("spine")
 class BinaryDivergence(Divergence):
-    """T^2 KL(teacher || student) of probabilities each for itself (sigmoid), softened; the mean over the last axis."""
+    """T^2 KL(teacher || student) of probabilities each for itself (sigmoid), softened."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         teacher, student = ((_log(p) - _log(1 - p)) / self.temperature for p in (y_true, y_pred))
         yes = ops.sigmoid(teacher) * (ops.log_sigmoid(teacher) - ops.log_sigmoid(student))
         no = ops.sigmoid(-teacher) * (ops.log_sigmoid(-teacher) - ops.log_sigmoid(-student))
-        return self.temperature**2 * ops.mean(yes + no, axis=-1)
+        return self.temperature**2 * (yes + no)
 
 
 @keras.saving.register_keras_serializable("spine")
 class NumberDifference(Divergence):
-    """|teacher - student| of numbers, the mean over the last axis, whatever the temperature: as an L1 loss counts."""
+    """|teacher - student| of numbers, whatever the temperature: as an L1 loss counts."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+        return ops.abs(y_true - y_pred)
 
 
 @keras.saving.register_keras_serializable("spine")
 class SquaredDifference(Divergence):
-    """(teacher - student)^2 of numbers, the mean over the last axis, whatever the temperature: as an L2 loss counts."""
+    """(teacher - student)^2 of numbers, whatever the temperature: as an L2 loss counts."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return ops.mean(ops.square(y_true - y_pred), axis=-1)
+        return ops.square(y_true - y_pred)
 
 
 def divergence_of(layer: keras.Layer, loss: Any, temperature: float) -> Divergence:
@@ -82,14 +83,30 @@ def divergence_of(layer: keras.Layer, loss: Any, temperature: float) -> Divergen
     return found
 
 
-def places_judged(loss: Any, y_true: Any, y_pred: Any) -> Any:
-    """The weights (batch, ...) by which a loss counts each place of an output, from its ``place_weights``; None: alike.
+def apart(divergence: Divergence, loss: Any, truth: Any, teacher: Any, student: Any, weights: Any = None) -> Any:
+    """How far a student's answer to one output lies from its teacher's: one figure, counted as the task's loss counts.
 
-    Where a task judges nothing (pixels of no label, a vertebra that is not there) its teacher has learnt nothing
-    either: what it says there is left out, and elsewhere counts as much as the task's own error.
+    truth, weights: what ``loss`` is called with beside the answer. Its ``place_weights(y_true, y_pred)``, if it has
+    them, say how much each place (batch, ...) or number (batch, ..., k, or 1 for any) counts in it. Where a task judges
+    nothing (pixels of no label, a vertebra that is not there) its teacher has learnt nothing either, and what it says
+    there is left out.
     """
-    weights = getattr(loss, "place_weights", None)
-    return None if weights is None else ops.stop_gradient(weights(y_true, y_pred))
+    own = getattr(loss, "place_weights", None)
+    parts = [None if own is None else own(truth, student), weights]
+    places = [_of_rank(part, student, divergence) for part in parts if part is not None]
+    counted = places[0] * places[-1] if len(places) == 2 else places[0] if places else None
+    if counted is not None and divergence.reduction == "mean_with_sample_weight":  # it divides by their sum
+        counted = counted * ops.ones_like(student[..., 0] if isinstance(divergence, ClassDivergence) else student)
+    return divergence(ops.stop_gradient(teacher), student, None if counted is None else ops.stop_gradient(counted))
+
+
+def _of_rank(weights: Any, answer: Any, divergence: Divergence) -> Any:
+    """Weights of samples, places or numbers with as many axes as the divergence has figures."""
+    weights = ops.cast(weights, answer.dtype)
+    rank = len(answer.shape)
+    while len(weights.shape) < rank:
+        weights = ops.expand_dims(weights, -1)
+    return weights[..., 0] if isinstance(divergence, ClassDivergence) else weights
 
 
 def _log(probability: Any) -> Any:

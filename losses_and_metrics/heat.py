@@ -11,11 +11,14 @@ import keras
 from keras import ops
 
 from losses_and_metrics.dense import SMALLEST_PROBABILITY, Ratio
+from losses_and_metrics.divergences import SquaredDifference
 
 
 @keras.saving.register_keras_serializable("spine")
 class HeatError(keras.losses.Loss):
     """The mean squared error of the judged voxels of each sample, the mean over the batch (Payer et al. 2020)."""
+
+    divergence = SquaredDifference
 
     def __init__(self, name: str = "heat_error", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -23,6 +26,10 @@ class HeatError(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         heat, judged, found = _parts(y_true, y_pred)
         return _mean(ops.square(found - heat), judged)
+
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """So that the mean over all voxels is that over the judged ones of each sample (batch, ...)."""
+        return _judged_alone(y_true)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -45,6 +52,10 @@ class HeatDivergence(keras.losses.Loss):
             both, either = ops.sum(judged * t * p, axis=1), ops.sum(judged * (t + p), axis=1)
             overlap += (2 * both + 1) / (either + 1) / 2
         return divergence + 1 - overlap
+
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """So that the mean over all voxels is that over the judged ones of each sample (batch, ...)."""
+        return _judged_alone(y_true)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -84,6 +95,12 @@ def _parts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
         ops.reshape(ops.cast(part, "float32"), (batch, -1)) for part in (y_true[..., 0], y_true[..., 1], y_pred[..., 0])
     )
     return heat, judged, found
+
+
+def _judged_alone(y_true: Any) -> Any:
+    judged = ops.cast(y_true[..., 1], "float32")
+    share = ops.mean(judged, axis=tuple(range(1, len(judged.shape))), keepdims=True)
+    return ops.divide_no_nan(judged, share)
 
 
 def _mean(values: Any, judged: Any) -> Any:

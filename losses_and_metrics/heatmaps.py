@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from losses_and_metrics.dense import Ratio
+from losses_and_metrics.divergences import SquaredDifference
 
 PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
 """A landmark lies in the patch; none does, and its heatmap is to be empty; or nothing is known, and nothing judged."""
@@ -49,6 +50,8 @@ class HeatmapLoss(keras.losses.Loss):
         depends on neither patch nor sigma nor how many landmarks there are: 1 where nothing is answered.
     """
 
+    divergence = SquaredDifference
+
     def __init__(
         self,
         sigma: float = 4.0,
@@ -77,16 +80,34 @@ class HeatmapLoss(keras.losses.Loss):
         heat = ops.cast(y_pred, "float32")
         points, known = y_true[..., :3], y_true[..., 3]  # (batch, landmarks, 3) and (batch, landmarks)
         sigmas = self._sigmas(heat.shape[-1])
-        height = self.scale / (sigmas * math.sqrt(2 * math.pi)) ** 3 if self.scale else ops.ones_like(sigmas)
+        height = self._height(sigmas)
         here, judged = (ops.cast(mask, "float32") for mask in (known == PRESENT, known != UNKNOWN))
         target = gaussians(points, sigmas, ops.shape(heat)[1:4]) * (height * here)[:, None, None, None]
         squared = ops.sum(ops.square(heat - target), axis=(1, 2, 3)) * judged  # (batch, landmarks)
         if self.form == "mean":
-            energies = ops.square(height) * (math.sqrt(math.pi) * sigmas) ** 3  # (landmarks,) sums of g^2
+            energies = self._energies(heat.shape[-1])
             whole = ops.maximum(ops.sum(here * energies, axis=1), ops.mean(energies))
             return ops.sum(squared, axis=1) / whole
         widths = ops.sum(here * ops.square(sigmas), axis=1)
         return 0.5 * ops.sum(squared, axis=1) + 0.5 * self.penalty * widths
+
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """(batch, 1, 1, 1, landmarks): so that the mean of squares is their sum, or that in parts of the Gaussians'."""
+        voxels = math.prod(y_pred.shape[1:])
+        judged, here = (ops.cast(mask, "float32") for mask in (y_true[..., 3] != UNKNOWN, y_true[..., 3] == PRESENT))
+        counted = 0.5 * voxels * judged
+        if self.form == "mean":
+            energies = self._energies(y_pred.shape[-1])
+            counted = 2 * counted / ops.maximum(ops.sum(here * energies, axis=1, keepdims=True), ops.mean(energies))
+        return counted[:, None, None, None]
+
+    def _height(self, sigmas: Any) -> Any:
+        return self.scale / (sigmas * math.sqrt(2 * math.pi)) ** 3 if self.scale else ops.ones_like(sigmas)
+
+    def _energies(self, landmarks: int) -> Any:
+        """(landmarks,): the sum of the squares of each Gaussian."""
+        sigmas = self._sigmas(landmarks)
+        return ops.square(self._height(sigmas)) * (math.sqrt(math.pi) * sigmas) ** 3
 
     def _sigmas(self, landmarks: int) -> Any:
         if self._learnt is None:

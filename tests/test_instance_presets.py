@@ -51,6 +51,7 @@ def test_half_of_the_published_samples_are_bent_blurred_noisy_and_cropped() -> N
     augment = TASK.augmentation(preset("paper"))
     assert (augment.elastic, augment.blur, augment.noise, augment.crop) == (0.5,) * 4
     assert (augment.flip, augment.turn, augment.intensity) == (0.0,) * 3
+    assert TASK.augmentation(preset("spider")).crop == 0.5, "what is cropped is filled with MR's own darkness"
     topdown = TASK.augmentation(preset("topdown"))
     assert (topdown.flip_axis, topdown.zoom, topdown.turn_degrees, topdown.contrast) == (0, 0.1, 10.0, 0.25)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,7 @@ class Bright:
 
     def __init__(self) -> None:
         self.layers: list[Any] = []
+        self.inputs = [SimpleNamespace(shape=(None,) * 5)]
         self.asked: list[tuple[int, ...]] = []
 
     def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:

@@ -9,13 +9,17 @@ import numpy as np
 
 from learning_functions.samples.generation import generate
 from learning_functions.task import Settings, load_task, settings_of
+from utility_functions.anatomy.structures import spider_map, structures_of
 from utility_functions.files.annotations import write_lml
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
+from utility_functions.phantom.tissue import TISSUES
 
 FROM_MASKS = ("instances", "vertebra_masks")
 """Tasks whose samples are cut from label maps."""
+FROM_STRUCTURES = ("multiclass_mr",)
+"""Tasks whose label maps tell discs and canal too."""
 SPLITS = ("training", "validation", "testing", "testing")
 
 
@@ -57,11 +61,23 @@ def write_case(made: PhantomScan, folder: Path, name: str, masks: bool = False) 
     return replace(case, label_map_path=folder / f"{name}_mask.nii.gz")
 
 
+def write_structures(made: PhantomScan, folder: Path, name: str) -> Case:
+    """The case of a phantom whose label map is in SPIDER's code."""
+    case = write_case(made, folder, name)
+    structures = structures_of(made.label_map, "verse", made.tissues, TISSUES)
+    write_image(spider_map(made.label_map, structures), folder / f"{name}_mask.nii.gz")
+    return replace(case, label_map_path=folder / f"{name}_mask.nii.gz", label_code="spider", landmarks_path=None)
+
+
 def write_samples(task_name: str, folder: Path, settings: Settings | None = None) -> tuple[Path, Path]:
     """Sample files to learn from and to validate on, of one phantom each."""
     settings = tiny_settings(task_name) if settings is None else settings
     paths = folder / f"{task_name}_training.h5", folder / f"{task_name}_validation.h5"
     for number, path in enumerate(paths):
-        case = write_case(phantom(number), folder, f"phantom{number}", masks=task_name in FROM_MASKS)
+        made, name = phantom(number), f"phantom{number}"
+        if task_name in FROM_STRUCTURES:
+            case = write_structures(made, folder, name)
+        else:
+            case = write_case(made, folder, name, masks=task_name in FROM_MASKS)
         generate(task_name, [case], path, settings, workers=1)
     return paths

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 RECORD_ENDING = "_findings.json"
 """What the record of a scan ends in, after its id; it is written last of all its files, so it marks them as whole."""
-TRAIL_DRAWN = "_trail.png"
+TRAIL_DRAWN, STRUCTURES_DRAWN = "_trail.png", "_structures.png"
 FORMAT = 1
 
 Conditions = dict[str, Any]
@@ -29,7 +29,8 @@ Conditions = dict[str, Any]
 
 def conditions_of(models: Sequence[ModelRecord], running: Running) -> Conditions:
     """What decides on results: the models by their hash, how they are run, but for the memory used, and the program."""
-    asked = {"save_intermediate": True} if running.save_intermediate else {}
+    asked: dict[str, Any] = {"save_intermediate": True} if running.save_intermediate else {}
+    asked |= {"lowest": running.lowest} if running.lowest is not None else {}
     by_hash = {model.sha256: str(model.path) for model in models}
     return {
         "models": dict(sorted(by_hash.items())),
@@ -63,7 +64,7 @@ def write_record(row: ScanRow, case: Case, conditions: Conditions, files: Sequen
 
 def forget(case: Case, folder: Path) -> None:
     """Take the mark, and whatever else was found of a scan before, away before its files are written anew."""
-    for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN):
+    for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from learning_functions.running.instance import largest_piece
-from learning_functions.running.landmark_naming import scanned_heights
+from learning_functions.running.landmark_naming import scanned_heights, still_told
 from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
@@ -47,16 +48,25 @@ def masks_at_landmarks(
         own = largest_piece(shown > THRESHOLD) & (shown > highest[box])
         voxels[box][own] = VERSE_IDS[name]
         highest[box][own] = shown[own]
-    found = [name for name in named.names if _keep_largest(voxels, VERSE_IDS[name])]
+    boxes = dict(enumerate(ndimage.find_objects(voxels), start=1))
+    found = [name for name in named.names if boxes.get(VERSE_IDS[name]) is not None]
+    cut = []
+    for name in found:
+        box, number = boxes[VERSE_IDS[name]], VERSE_IDS[name]
+        mask = voxels[box] == number
+        kept = largest_piece(mask)
+        voxels[box][mask & ~kept] = 0
+        if _reaches_the_end(np.argwhere(kept) + [axis.start for axis in box], image, air):
+            cut.append(name)
     if lacking := [name for name in named.names if name not in found]:
         findings = findings.noting(f"No mask was found of {', '.join(lacking)}.")
-    cut = [name for name in found if _reaches_the_end(voxels == VERSE_IDS[name], image, air)]
     if cut and running.partial != "keep":
         words = f"{', '.join(cut)}: cut by the border of the scan"
         findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
     if cut and running.partial == "drop" and findings.landmarks is not None:
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
-        findings = findings.having(landmarks=findings.landmarks.only(set(findings.landmarks.names) - set(cut)))
+        left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
+        findings = findings.having(landmarks=left).named(still_told(findings.naming, left))
     if findings.instances is not None:
         sacral = np.isin(findings.instances.voxels, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS])
         voxels[sacral & (voxels == 0)] = findings.instances.voxels[sacral & (voxels == 0)]
@@ -83,20 +93,8 @@ def _answers(
         yield from zip(part.names, firsts, answers, strict=True)
 
 
-def _keep_largest(voxels: NDArray[np.uint8], number: int) -> bool:
-    """Of a label the largest piece alone, in place; False where there is none."""
-    own = np.argwhere(voxels == number)
-    if not len(own):
-        return False
-    box = tuple(slice(a, b + 1) for a, b in zip(own.min(axis=0), own.max(axis=0), strict=True))
-    mask = voxels[box] == number
-    voxels[box][mask & ~largest_piece(mask)] = 0
-    return True
-
-
-def _reaches_the_end(mask: NDArray[np.bool_], image: Volume, air: float) -> bool:
-    """Whether a mask reaches the last slice that the scan shows there, above or below."""
-    where = np.argwhere(mask)
+def _reaches_the_end(where: NDArray[np.int_], image: Volume, air: float) -> bool:
+    """Whether a mask of voxels (n, 3) reaches the last slice that the scan shows there, above or below."""
     for end in (where[where[:, 2].argmin()], where[where[:, 2].argmax()]):
         low, high = scanned_heights(image, end, air)
         if end[2] <= low or end[2] >= high:

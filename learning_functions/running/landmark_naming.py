@@ -24,6 +24,8 @@ NEAR_SPINE_MM = 30.0
 """Maxima are looked for so far beyond the spine found before."""
 BORDER_MM = 10.0
 """A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""
+MOST_PEAKS = 400
+"""Maxima that are looked at, the highest ones, where a network has learnt too little to tell few."""
 NOTHING = "No vertebra was found."
 
 
@@ -40,7 +42,7 @@ def named_landmarks(
     margin = [size // 4 for size in spec.patch]
     stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
     box = spine_box(findings, image, NEAR_SPINE_MM)
-    peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air)
+    peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air).hottest(MOST_PEAKS)
     statistics = running.statistics or scan_statistics()
     if running.naming == "published":
         found, record = published_names(peaks, spec.labels, statistics), None
@@ -55,11 +57,11 @@ def named_landmarks(
         findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
     if running.partial == "drop":
         found = found.only(set(found.names) - set(cut))
-    findings = findings.having(landmarks=found).named(_of_these(record, found))
+    findings = findings.having(landmarks=found).named(still_told(record, found))
     return findings if len(found) else findings.noting(NOTHING)
 
 
-def _of_these(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
+def still_told(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
     """The record less what is not among the landmarks told."""
     if record is None:
         return None

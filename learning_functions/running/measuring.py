@@ -10,8 +10,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from learning_functions.running.finished_scans import conditions_of, finished_row, forget, write_record
+from learning_functions.running.finished_scans import (
+    STRUCTURES_DRAWN,
+    conditions_of,
+    finished_row,
+    forget,
+    write_record,
+)
 from learning_functions.running.pipeline import load_models, run_models
+from learning_functions.running.structure_scoring import score_classes
 from learning_functions.running.summing_up import scan_text, sum_up
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Running
@@ -30,10 +37,11 @@ from utility_functions.files.writing import write_text
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.results import ModelRecord, ScanRow
+from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png")
-"""What the files of one scan end in, after its id: label map or mask, heat, centroids twice, trail, record, views."""
+OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png", STRUCTURES_DRAWN)
+"""What the files of one scan end in, after its id: maps, centroids twice, trail, record, views."""
 
 
 def measure_cases(
@@ -84,7 +92,7 @@ def measure_cases(
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, running: Running) -> ScanRow:
     """One scan: found, scored, written and drawn."""
     started = time.perf_counter()
-    scan = load_scan(case)
+    scan = load_scan(case, tissues=any("structures" in model.task.GIVES for model in models))
     reading = time.perf_counter() - started
     findings = run_models(models, scan.volume, case.case_id, running).timed("reading", reading)
     truth = score = None
@@ -95,11 +103,15 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
     if truth is not None and findings.landmarks is not None:
         score = score_scan(case.case_id, findings.landmarks, truth, filled=findings.filled)
     findings, masks = score_masks(findings, scan)
+    findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
     forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
     picture = write_findings(findings, scan, truth, folder, running.save_intermediate)
+    if findings.numbered is not None:
+        drawn = folder / f"{case.case_id}{STRUCTURES_DRAWN}"
+        structure_picture(scan.volume, findings.numbered, true, drawn, case.case_id)
     findings = findings.timed("writing", time.perf_counter() - started)
-    return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks)
+    return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
 
 
 def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:
@@ -127,12 +139,15 @@ def write_findings(
     VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
     the trail of a traversal, to read and to look at. The heatmap only where what is ``intermediate`` is asked for.
     """
-    labels, mask, heat, centroids, markups, trail, _, picture, trail_drawn = (
+    labels, mask, heat, structures, numbered, centroids, markups, trail, _, picture, trail_drawn, _ = (
         folder / f"{findings.case_id}{ending}" for ending in OUTPUTS
     )
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
         write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
+    for drawn, path in ((findings.structures, structures), (findings.numbered, numbered)):
+        if drawn is not None:
+            write_image(drawn, path, DESCRIPTION)
     if intermediate and findings.heatmap is not None:
         write_image(findings.heatmap, heat, DESCRIPTION)
     if findings.landmarks is not None:

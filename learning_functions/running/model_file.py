@@ -40,7 +40,6 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
     """
     from learning_functions.running.refusal import refuse_code
 
-    _register_layers()
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f"A model file ends in .h5. Received: {path.name}.")
@@ -62,11 +61,6 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
             file.attrs[CARD] = text
 
 
-def _register_layers() -> None:
-    """Makes Keras know the layers that are our own."""
-    import keras_models.naming_network  # noqa: F401
-
-
 def read_card(path: Path) -> dict[str, Any] | None:
     """The card of a model file, or None when it has none; needs no Keras. Raises BrokenFile for any other file."""
     path = Path(path)
@@ -83,7 +77,6 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     from learning_functions.running.legacy import assumed_card, called_plainly
     from learning_functions.running.refusal import refuse_code
 
-    _register_layers()
     path = Path(path)
     with _opened(path) as file:
         card = _card(file, path.name)

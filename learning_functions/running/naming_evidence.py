@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from learning_functions.task import Settings
 from utility_functions.anatomy.labels import LEVELS
@@ -42,15 +42,24 @@ def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints])
     return found
 
 
-def evidence_of(told: Array, statistics: Statistics, sharpness: float = 1.0) -> tuple[Array, Array]:
+def evidence_of(
+    told: Array, statistics: Statistics, sharpness: float = 1.0, shares_before: ArrayLike | None = None
+) -> tuple[Array, Array]:
     """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from shares (N, levels + 1).
 
-    What statistics know of false detections beforehand is taken off, since the decoder adds it. sharpness: an exponent.
+    What is known beforehand is taken off, since the decoder adds it: of false detections what the statistics hold, of
+    levels ``shares_before`` (levels,), their shares among what the network learnt from (none: nothing is taken off).
+    It is taken off relative to what the network tells, so that levels as a whole stay as likely against being false.
+    sharpness: an exponent.
     """
     false = np.clip(told[:, -1], 1e-4, 1 - 1e-4)
-    levels = sharpness * np.log(np.maximum(told[:, :-1] / (1 - false)[:, None], LEAST))
+    levels = told[:, :-1] / (1 - false)[:, None]
+    evidence = np.log(np.maximum(levels, LEAST))
+    if shares_before is not None:
+        before = np.log(np.asarray(shares_before, float))
+        evidence += (levels @ before)[:, None] - before
     beforehand = np.log(statistics.false_rate) - np.log1p(-statistics.false_rate)
-    return levels, np.log(false) - np.log1p(-false) - beforehand
+    return sharpness * evidence, np.log(false) - np.log1p(-false) - beforehand
 
 
 def evidence(network: keras.Model, settings: Settings, detections: Keypoints) -> tuple[Array, Array]:
@@ -59,8 +68,13 @@ def evidence(network: keras.Model, settings: Settings, detections: Keypoints) ->
 
     settings: a naming model's, with what its card has learnt.
     """
-    told = shares(network, settings, [detections])[0]
-    return evidence_of(told, statistics_of(settings), float(settings.options.get("sharpness", 1.0)))
+    return evidence_told(shares(network, settings, [detections])[0], settings)
+
+
+def evidence_told(told: Array, settings: Settings) -> tuple[Array, Array]:
+    """The same from the shares that the network told (N, levels + 1)."""
+    options = settings.options
+    return evidence_of(told, statistics_of(settings), options.get("sharpness", 1.0), options.get("shares_before"))
 
 
 def decoded(network: keras.Model, settings: Settings, detections: Keypoints, alternatives: int = 0) -> Naming:

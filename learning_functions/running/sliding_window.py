@@ -31,9 +31,17 @@ def flexible(network: keras.Model) -> keras.Model:
 
 
 def stride_of(network: keras.Model) -> int:
-    """By how much the network's poolings shrink its input: sizes must be multiples of it."""
+    """By how much the network's poolings shrink its input along the axis they shrink most."""
+    return max(strides_of(network))
+
+
+def strides_of(network: keras.Model) -> tuple[int, ...]:
+    """By how much the network's poolings shrink each axis of its input: sizes must be multiples of it."""
     pools = [layer for layer in network.layers if "Pooling" in type(layer).__name__ and hasattr(layer, "pool_size")]
-    return int(np.prod([layer.pool_size[0] for layer in pools])) if pools else 1
+    steps = (
+        np.prod([layer.pool_size for layer in pools], axis=0) if pools else np.ones(len(network.inputs[0].shape) - 2)
+    )
+    return tuple(int(step) for step in steps)
 
 
 def bytes_per_voxel(network: keras.Model) -> float:
@@ -43,26 +51,27 @@ def bytes_per_voxel(network: keras.Model) -> float:
 
 
 def tile_plan(
-    shape: Sequence[int], margin: Sequence[int], stride: int, most_voxels: float
+    shape: Sequence[int], margin: Sequence[int], stride: int | Sequence[int], most_voxels: float
 ) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, ...]]]:
     """How to cover ``shape`` with the fewest equal tiles of at most ``most_voxels``.
 
     Returns (size of a tile, size of its core that is kept, first voxel of each core). A tile shows ``margin`` voxels
-    beyond its core along each axis that is cut; sizes are multiples of ``stride``.
+    beyond its core along each axis that is cut; sizes are multiples of ``stride``, one or one for each axis.
     """
     size = np.asarray(shape)
+    steps = np.broadcast_to(np.asarray(stride), size.shape)
     edge = np.asarray(margin)
 
     def tile(parts: NDArray[np.int_]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
         core = -(-size // parts)
         whole = core + np.where(parts > 1, 2 * edge, 0)
-        return -(-whole // stride) * stride, core
+        return -(-whole // steps) * steps, core
 
     parts = np.ones(len(size), int)
     while np.prod(tile(parts)[0], dtype=float) > most_voxels:
         options = []
         for axis in range(len(size)):
-            if tile(parts)[1][axis] > stride:
+            if tile(parts)[1][axis] > steps[axis]:
                 finer = parts.copy()
                 finer[axis] += 1
                 options.append((float(np.prod(tile(finer)[0], dtype=float)) * np.prod(finer), axis))
@@ -87,7 +96,7 @@ def run_tiles(
     """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` beyond it."""
     shape = image.shape[:-1]
     most = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9 / bytes_per_voxel(network)
-    size, core, firsts = tile_plan(shape, margin, stride_of(network), most)
+    size, core, firsts = tile_plan(shape, margin, strides_of(network), most)
     network = flexible(network)
     edge = [margin[axis] if core[axis] < shape[axis] else 0 for axis in range(len(shape))]
     found: NDArray[np.generic] | None = None

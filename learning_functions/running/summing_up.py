@@ -12,12 +12,14 @@ from typing import Any
 from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
 from losses_and_metrics.naming_summary import NamedScan, summarise_names
 from losses_and_metrics.scan_scores import distances_by_level, summarise
+from losses_and_metrics.structure_scores import summarise_structures
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.naming_tables import naming_lines, sureness_line
 from utility_functions.reporting.plots import dice_box_plot, error_box_plot, reliability_plot
 from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, write_results
+from utility_functions.reporting.structure_tables import structure_summary_table, structure_table
 from utility_functions.reporting.tables import scan_table, summary_table
 
 
@@ -36,6 +38,8 @@ def scan_text(row: ScanRow) -> str:
         lines.append(sureness_line(row.naming))
     if row.segmentation is not None:
         lines.append(mask_table(row.segmentation))
+    if row.structures is not None:
+        lines.append(structure_table(row.structures))
     seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in row.findings.seconds.items())
     return "\n".join([*lines, *row.notes, seconds])
 
@@ -73,6 +77,10 @@ def sum_up(
         show(mask_summary_table(mask_summary))
         figures["Dice per level"] = folder / "dice.png"
         dice_box_plot(dice_by_level(masks), folder / "dice.png")
-    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary, naming)
+    classes = [row.structures for row in rows if row.structures is not None]
+    structures = summarise_structures(classes) if classes else None
+    if structures is not None:
+        show(structure_summary_table(structures))
+    run = RunRecord(rows, records, settings, command, summary, figures, mask_summary, naming, structures)
     write_results(folder, run)
     write_report(folder, run)

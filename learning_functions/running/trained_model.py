@@ -13,6 +13,7 @@ import numpy as np
 
 from learning_functions.running.model_file import load_model
 from learning_functions.running.sliding_window import flexible
+from learning_functions.samples.sources import seen_part
 from learning_functions.spec import Spec, air_of
 from learning_functions.task import Running, Settings, Task, load_task, settings_from_card
 from utility_functions.anatomy.findings import Findings
@@ -60,7 +61,7 @@ class TrainedModel:
         started = time.perf_counter()
         running = replace(running, statistics=running.statistics or self.statistics)
         spec = self.settings.spec
-        grid = self.settings.grid_of(volume.grid)
+        grid = self.settings.grid_of(seen_part(volume, self.settings).grid)
         air = air_of(volume.voxels)
         image = resample(volume, grid, fill=air)
         # statistics of what was scanned, not of the air around it

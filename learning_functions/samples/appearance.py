@@ -16,6 +16,8 @@ from learning_functions.samples import warping
 from learning_functions.samples.tissue_prior import DARK, KIND_NAMES, Prior, prior_of
 from learning_functions.spec import OUTSIDE, Spec
 
+CT_WINDOW = (-1000.0, 900.0)
+"""HU of about the darkest and the brightest voxels of a CT scan but a few."""
 EDGE_VOXELS = 0.45
 """Voxels of a tissue map are of one tissue each; a drawn image is blurred at least by this, as mixed voxels are."""
 
@@ -26,6 +28,7 @@ class Appearance:
 
     tissue_names: what the codes in the tissue map stand for. spacing_mm: of the sample's axes, two or three.
     window: lowest and highest HU kept. zscore: whether intensities are normalised so, rather than to -1..1.
+    bounds: of normalised intensities, where the scan's own statistics make them (MR); CT comes as CT_WINDOW in them.
     kept, mixed: shares of samples that keep the stored image, and that mix it with a drawn one; the rest are drawn.
     ct: share of the drawn ones that look like CT of some patient; the others have any contrast.
     blur, thick, bias, gamma, noise: the probabilities of each change, of stored images too.
@@ -38,6 +41,7 @@ class Appearance:
     spacing_mm: tuple[float, ...]
     window: tuple[float, float]
     zscore: bool = False
+    bounds: tuple[float, float] | None = None
     kept: float = 0.35
     mixed: float = 0.15
     ct: float = 0.5
@@ -70,7 +74,7 @@ class Appearance:
     @classmethod
     def of(cls, spec: Spec, tissue_names: tuple[str, ...], spacing_mm: tuple[float, ...], **options: Any) -> Appearance:
         """The appearance of samples of a spec."""
-        return cls(tissue_names, spacing_mm, spec.window, spec.intensity == "zscore", **options)
+        return cls(tissue_names, spacing_mm, spec.window, spec.intensity == "zscore", spec.bounds, **options)
 
     @cached_property
     def _prior(self) -> Prior:
@@ -90,7 +94,10 @@ class Appearance:
         seeds = tf.unstack(tf.random.split(seed, 3))
         chances = _chances(seed)
         offset, scale = tf.unstack(tf.cast(normalisation, tf.float32))
-        low, high = ((edge - offset) * scale for edge in self.window)
+        if self.bounds is not None:
+            scale = (self.bounds[1] - self.bounds[0]) / (CT_WINDOW[1] - CT_WINDOW[0])
+            offset = CT_WINDOW[0] - self.bounds[0] / scale
+        low, high = ((edge - offset) * scale for edge in self.window) if self.bounds is None else self.bounds
         share = tf.where(chances[0] < self.kept, 1.0, tf.where(self.keeps_image(seed), chances[1], 0.0))
 
         def drawn() -> tf.Tensor:
@@ -171,6 +178,8 @@ class Appearance:
 
     def _range(self, offset: Any, scale: Any) -> tuple[Any, Any]:
         """Darkest and brightest of any contrast; the deviation is 1 where scans are normalised by theirs."""
+        if self.bounds is not None:
+            return max(self.bounds[0], -2.0), min(self.bounds[1], 2.0)
         if self.zscore:
             return -2.0, 2.0
         return (self.window[0] - offset) * scale, (self.window[1] - offset) * scale

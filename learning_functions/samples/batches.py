@@ -37,7 +37,7 @@ def epoch_batches(
         store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=drawing
     )
     kinds = reader.parts
-    low, high = store.spec.window
+    (low, high), bounds = store.spec.window, store.spec.bounds
 
     def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
         arrays = tf.numpy_function(
@@ -53,16 +53,20 @@ def epoch_batches(
         offset, scale = (
             tf.reshape(part, [-1] + [1] * len(store.input_shape)) for part in tf.unstack(normalisation, axis=1)
         )
-        x = (tf.clip_by_value(tf.cast(parts["inputs"], tf.float32), low, high) - offset) * scale
+        x = tf.cast(parts["inputs"], tf.float32)
+        x = ((tf.clip_by_value(x, low, high) if bounds is None else x) - offset) * scale
+        if bounds is not None:
+            x = tf.clip_by_value(x, *bounds)
         names = ("targets", "weights", "memory", "numbers", "tissues")
         given: dict[str, Any] = {name: parts[name] for name in names if name in parts}
         if "weights" in given:
             given["weights"] = tf.cast(given["weights"], tf.float32)
         if augment is not None:
             place = parts["place"]
+            air = (parts.get("air", low) - normalisation[:, 0]) * normalisation[:, 1]
             given |= {
                 "seed": tf.stack([tf.fill(tf.shape(place), tf.constant(seed, tf.int64)), place], axis=1),
-                "air": (low - normalisation[:, 0]) * normalisation[:, 1],
+                "air": air if bounds is None else tf.clip_by_value(air, *bounds),
                 "normalisation": normalisation,
             }
             found = _augmented(augment, {"x": x, **given})

@@ -15,7 +15,9 @@ from zlib import crc32
 import numpy as np
 from tqdm import tqdm
 
+from learning_functions.samples.sources import storable
 from learning_functions.samples.store import SampleWriter, open_store
+from learning_functions.spec import air_of
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
@@ -27,11 +29,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Drawn:
-    """What one scan gave: samples, or why there are none."""
+    """What one scan gave: samples, or why there are none; and what stands for air in it."""
 
     samples: list[Sample]
     normalisation: tuple[float, float]
     problem: str = ""
+    air: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def generate(
                         sample.targets,
                         sample.weights,
                         normalisation=drawn.normalisation,
+                        air=drawn.air,
                         case_id=case.case_id,
                         patient=case.patient,
                         tissues=sample.tissues if with_tissues else None,
@@ -198,7 +202,9 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int) -> Drawn:
     try:
         spec = settings.spec
         scan = load_scan(case, tissues=True, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
+        scan = replace(scan, volume=storable(scan.volume, spec))
         samples = load_task(task_name).samples(scan, settings, rng)
     except (ValueError, OSError, MemoryError) as error:
         return Drawn([], (0.0, 1.0), one_line(error))
-    return Drawn(samples, spec.offset_and_scale(scan.volume.voxels))
+    voxels = scan.volume.voxels
+    return Drawn(samples, spec.offset_and_scale(voxels), air=air_of(voxels))

@@ -38,6 +38,7 @@ class SampleReader:
         tissues: NDArray[np.uint8] | None = None,
         memory: NDArray[np.uint8] | None = None,
         numbers: NDArray[np.float32] | None = None,
+        air: NDArray[np.float32] | None = None,
     ) -> None:
         """Copies samples number ``indices`` (k,) to the first k places of each array given.
 
@@ -66,6 +67,8 @@ class SampleReader:
                     out[place] = chunks[index]
         if normalisation is not None:
             normalisation[: chosen.size] = self._normalisation[chosen]
+        if air is not None:
+            air[: chosen.size] = self._air[chosen]
 
     def _open(self) -> None:
         if self._opened_by == os.getpid():
@@ -76,6 +79,7 @@ class SampleReader:
         self._datasets = {name: file[name] for name in names}
         self._chunks = {name: _mapped_chunks(self.store.path, file[name]) for name in names}
         self._normalisation = file["normalisation"][()]
+        self._air = file["air"][()] if "air" in file else np.zeros(0, np.float32)
         self._opened_by = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class SampleStore:
     tissue_names: tuple[str, ...] = ()
     has_memory: bool = False
     numbers_names: tuple[str, ...] = ()
+    has_air: bool = False
 
     @property
     def has_weights(self) -> bool:
@@ -66,6 +67,8 @@ class SampleStore:
             found["numbers"] = ("float32", (len(self.numbers_names),))
         if tissues:
             found["tissues"] = ("uint8", self.input_shape)
+        if self.has_air:
+            found["air"] = ("float32", ())
         return {**found, "normalisation": ("float64", (2,))}
 
 
@@ -94,7 +97,8 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
     if values[MARK] != FORMAT:
         raise BrokenFile(f"Sample files of format {FORMAT} can be read, and this is {values[MARK]}. Received: {path}.")
     names = ["inputs", "targets", *(name for name in OPTIONAL if name in file)]
-    counts = {name: len(file[name]) for name in (*names, "normalisation", "case")}
+    singles = [name for name in ("normalisation", "case", "air") if name != "air" or name in file]
+    counts = {name: len(file[name]) for name in (*names, *singles)}
     if min(counts.values()) < 1 or len(set(counts.values())) > 1:
         raise BrokenFile(f"The parts of the sample file do not belong together: {counts}. Received: {path}.")
     return SampleStore(
@@ -117,6 +121,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         tissue_names=tuple(json.loads(values["tissues"])) if "tissues" in file else (),
         has_memory="memory" in file,
         numbers_names=tuple(json.loads(values["numbers_names"])) if "numbers" in file else (),
+        has_air="air" in file,
     )
 
 

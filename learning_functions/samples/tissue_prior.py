@@ -30,20 +30,20 @@ KINDS: dict[str, tuple[float, float, float, float]] = {
     "couch": (-550, 250, 0, 20),
 }
 MEMBERS: dict[str, tuple[str, ...]] = {
-    "air": ("air", "gas", "airway", "bronchus"),
+    "air": ("air", "gas", "airway", "bronchus", "disc gas"),
     "lung": ("lung",),
     "fat": ("fat",),
     "soft": ("muscle", "skin", "gullet", "gland", "tongue", "ligament", "thyroid", "thrombus"),
     "organ": ("liver", "spleen", "kidney"),
     "blood": ("artery", "vein", "heart", "chamber", "lung vessel", "kidney pelvis"),
-    "fluid": ("fluid", "urine", "effusion", "gallbladder"),
+    "fluid": ("fluid", "urine", "effusion", "gallbladder", "csf"),
     "nervous": ("cord", "brain"),
     "bowel": ("bowel", "stomach", "faeces", "oral contrast"),
     "disc": ("disc", "nucleus"),
     "lesion": ("lesion",),
     "sclerosis": ("sclerosis",),
     "cartilage": ("cartilage",),
-    "chalk": ("calcification", "stone"),
+    "chalk": ("calcification", "stone", "disc chalk"),
     "metal": ("metal", "cement", "lead"),
     "couch": ("couch", "clothing", "blanket"),
 }

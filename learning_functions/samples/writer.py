@@ -67,6 +67,8 @@ class SampleWriter:
         self._numbers = len(numbers_names)
         self._cases: dict[str, tuple[int, str]] = {}
         self._normalisation: list[tuple[float, float]] = []
+        self._lowest = spec.window[0]
+        self._air: list[float] = []
         self._case: list[int] = []
         self._optional = {**dict.fromkeys(OPTIONAL, False), "tissues": bool(tissue_names), "numbers": self._numbers > 0}
 
@@ -83,6 +85,7 @@ class SampleWriter:
         weights: ArrayLike | None = None,
         *,
         normalisation: tuple[float, float],
+        air: float | None = None,
         case_id: str,
         patient: str = "",
         tissues: ArrayLike | None = None,
@@ -93,7 +96,8 @@ class SampleWriter:
 
         inputs: raw intensities with channels last, rounded to int16.
         targets: uint8 (or bool) or int16; weights: float16 (or float32), uint8 or bool, for all samples or for none.
-        normalisation: offset and scale, see Spec.normalise.
+        normalisation: offset and scale, see Spec.normalise. air: the raw intensity where the scan ends, None for the
+            lowest of the spec's window; kept only where any differs from that.
         tissues: uint8 of the shape of ``inputs``, places in the writer's tissue_names; for all samples if it has any.
         memory: uint8 or bool, one per voxel of ``inputs`` (no channels), for all samples or for none.
         numbers: float32 (k,), one for each of the writer's numbers_names; for all samples if it has any.
@@ -138,6 +142,7 @@ class SampleWriter:
             dataset.resize(self.count + 1, 0)
             dataset.write_direct(array, dest_sel=np.s_[self.count])
         self._normalisation.append((offset, scale))
+        self._air.append(self._lowest if air is None else max(float(air), self._lowest))
         self._case.append(known[0])
         self.count += 1
 
@@ -171,6 +176,8 @@ class SampleWriter:
         if self.count == 0:
             raise ValueError(f"There is nothing to learn from: no sample came for {self.path}. Received: 0 samples.")
         self._file["normalisation"] = np.array(self._normalisation, np.float64)
+        if any(air != self._lowest for air in self._air):
+            self._file["air"] = np.array(self._air, np.float32)
         self._file["case"] = np.array(self._case, np.int32)
         self._header["case_ids"] = _as_json(list(self._cases))
         self._header["patients"] = _as_json([patient for _, patient in self._cases.values()])

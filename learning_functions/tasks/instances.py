@@ -104,7 +104,6 @@ _SPIDER = _PAPER.changed(
     spec=replace(
         _PAPER.spec, spacing_mm=(2.0, 0.6, 0.6), patch=(64, 192, 192), intensity="zscore", window=(AIR_HU, 32767.0)
     ),
-    options={**_PAPER.options, "changes": {**_PUBLISHED_CHANGES, "crop": 0.0}},  # what is cropped would be CT's air
 )
 _SMALL = _TOPDOWN.changed(
     preset="small",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from learning_functions.samples.augmentation import Augmentation
 
 NEEDS = ("landmarks",)
+USES = ("landmarks",)  # of whichever model tells them last
 GIVES = ("instances",)
 
 _PAPER = Settings(
@@ -55,6 +56,7 @@ _PAPER = Settings(
         "offset_mm": (0.0, 0.0, 0.0),
         "jitter_mm": 0.0,
         "dropout": 0.25,
+        "norm": "none",
         "dice": 0.5,
         "crossentropy": 0.5,
         "focal": 0.0,
@@ -72,7 +74,14 @@ _SMALL = _PAPER.changed(
     epochs=4,
     learning_rate=2e-3,
     schedule="cosine",
-    options={**_PAPER.options, "offset_mm": (0.0, -16.0, 0.0), "jitter_mm": 2.0, "dropout": 0.0, "flip": 0.5},
+    options={
+        **_PAPER.options,
+        "offset_mm": (0.0, -16.0, 0.0),
+        "jitter_mm": 2.0,
+        "dropout": 0.0,
+        "norm": "group",
+        "flip": 0.5,
+    },
 )
 _SHIPPED = _SMALL.changed(preset="shipped", filters=16, epochs=8, options={**_SMALL.options, "augment": "synth"})
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
@@ -125,7 +134,15 @@ def _landmark_mm(stretch: Stretch, place: int, landmarks: Landmarks | None) -> N
 def network(settings: Settings) -> keras.Model:
     from keras_models.averaging_unet import mask_unet
 
-    return mask_unet(settings.spec.patch, settings.filters, settings.levels, settings.options["dropout"])
+    options = settings.options
+    return mask_unet(
+        settings.spec.patch,
+        settings.filters,
+        settings.levels,
+        options["dropout"],
+        options["norm"],
+        settings.momentum,
+    )
 
 
 def form(settings: Settings) -> Form:

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-from keras import ops
 
 from learning_functions.running.model_file import load_model
 from learning_functions.task import Objective, Settings, Task
 from learning_functions.training.teacher import Teacher
-from losses_and_metrics.divergences import divergence_of, places_judged
+from losses_and_metrics.divergences import apart, divergence_of
 
 
 class Distillation(keras.Model):
@@ -45,20 +44,25 @@ class Distillation(keras.Model):
         told, truth = _by_name(self.teacher(x, training=False)), _by_name(y)
         given, losses = _by_name(y_pred), _by_name(self.loss)
         weights = _by_name(sample_weight)
-        apart = 0.0
+        theirs = 0.0
         for name, answer in given.items():
             loss = losses[name]
             divergence = divergence_of(self._last_layer(name), loss, self.temperature)
-            places = _product(places_judged(loss, truth[name], answer), weights.get(name), answer)
-            apart += divergence(ops.stop_gradient(told[name]), answer, places)
-        return (1 - self.alpha) * own + self.alpha * apart
+            theirs += apart(divergence, loss, truth[name], told[name], answer, weights.get(name))
+        return (1 - self.alpha) * own + self.alpha * theirs
 
     def _last_layer(self, name: str) -> keras.Layer:
         return self.student.get_layer(name or self.student.output_names[0])
 
 
 def taught(student: keras.Model, teacher: keras.Model, objective: Objective, how: Teacher) -> Distillation:
-    """The compiled student with its teacher; the optimiser, with its state, stays the student's own."""
+    """The compiled student with its teacher; the optimiser, with its state, stays the student's own.
+
+    Raises ValueError where the two do not answer in the same shapes.
+    """
+    answers = [[tuple(output.shape[1:]) for output in network.outputs] for network in (student, teacher)]
+    if answers[0] != answers[1]:
+        raise ValueError(f"A teacher answers in its student's shapes. Received: {answers[1]}, not {answers[0]}.")
     found = Distillation(student, teacher, how.temperature, how.alpha)
     metrics = objective.metrics
     found.compile(
@@ -81,15 +85,3 @@ def teacher_network(how: Teacher, task: Task, settings: Settings) -> keras.Model
 def _by_name(values: Any) -> Mapping[str, Any]:
     """The values by the names of the outputs; of a single output, by an empty one."""
     return values if isinstance(values, Mapping) else {"": values}
-
-
-def _product(places: Any, weights: Any, answer: Any) -> Any:
-    """The two weights of each place (batch, ...) multiplied; either may be None."""
-    if weights is None:
-        return places
-    weights = ops.cast(weights, answer.dtype)
-    if len(weights.shape) == len(answer.shape):
-        weights = ops.squeeze(weights, -1)
-    while len(weights.shape) < len(answer.shape) - 1:
-        weights = ops.expand_dims(weights, -1)
-    return weights if places is None else places * weights

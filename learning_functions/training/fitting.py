@@ -22,6 +22,7 @@ from learning_functions.samples.augmentation import Augmentation
 from learning_functions.samples.batches import epoch_batches
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Objective, Settings, Task, load_task
+from learning_functions.training.chance import seed_network
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.devices import precision
 from learning_functions.training.distillation import taught, teacher_network
@@ -130,12 +131,19 @@ def new_network(
             settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
         )
     network.compile(
-        optimizer=keras.optimizers.Adam(rate, global_clipnorm=settings.options.get("gradient_norm")),
+        optimizer=optimiser(rate, settings.weight_decay, settings.options.get("gradient_norm")),
         loss=objective.loss,
         metrics=_metrics(objective),
         jit_compile=False,  # XLA is 11 times slower on the processor
     )
     return network
+
+
+def optimiser(rate: Any, weight_decay: float, gradient_norm: float | None = None) -> keras.optimizers.Optimizer:
+    """Adam or, with a weight decay, AdamW (Loshchilov and Hutter 2019); gradients longer than a norm are shortened."""
+    if weight_decay == 0:
+        return keras.optimizers.Adam(rate, global_clipnorm=gradient_norm)
+    return keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=gradient_norm)
 
 
 def take_weights(network: keras.Model, start: Start) -> None:
@@ -165,7 +173,7 @@ def begin_epoch(network: keras.Model, epoch: int, epochs: int) -> None:
     losses = network.loss
     for loss in losses.values() if isinstance(losses, Mapping) else losses if isinstance(losses, list) else [losses]:
         if hasattr(loss, "bind"):
-            loss.bind(network)
+            loss.bind(getattr(network, "student", network))  # never its teacher
         if hasattr(loss, "begin_epoch"):
             loss.begin_epoch(epoch, epochs)
 
@@ -205,6 +213,7 @@ def _fit(
     for epoch in range(progress.epochs, settings.epochs):
         started = time.perf_counter()
         begin_epoch(learner, epoch, settings.epochs)
+        seed_network(network, training.seed, epoch)
         batches = feed(stores[0], epoch=epoch, shuffle=True, augment=augmentation)
         with EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch)) as bar:
             logs = learner.fit(

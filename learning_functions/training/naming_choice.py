@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,15 @@ from utility_functions.geometry.landmarks import Landmarks
 if TYPE_CHECKING:
     import keras
 
-MOST = 250
+MOST = 300
 """Scans on which is chosen, at most."""
-USUAL = {"steps": 1.6, "turns": 3.5, "sharpness": 1.0, "sureness": 0.5}
-OTHERS = ({"steps": 2.5, "turns": 5.0}, {"sharpness": 0.6}, {"sureness": 0.35}, {"sureness": 0.7}, {"sureness": 0.9})
-"""What is tried one after another, and kept where the true levels become likelier."""
-QUIET = 0.92
+LOOSER = (1.6, 3.5)
+"""How many times as wide as fitted the deviations of distances and of directions are taken (`Statistics.loosened`)."""
+SHARPNESS = (1.5, 1.0, 2.0)
+"""Of the network's evidence against distances and bends: that which names most detections right."""
+SURENESS = (0.3, 0.2, 0.45)
+"""Of all of it: that which makes the true levels likeliest."""
+QUIET = 0.91
 """Share of rightly named scans that bear no warning."""
 
 
@@ -50,25 +53,34 @@ class Chosen:
 def chosen(
     network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore
 ) -> Mapping[str, Any]:
-    """Options of a naming model: its ``statistics`` in JSON, fitted on the samples learnt from, the ``sharpness`` of
-    its evidence, and ``warn_from``, the doubt from which a scan is warned of; both chosen on those for validation.
+    """Options of a naming model: its ``statistics`` in JSON and ``shares_before``, of the levels, both of the samples
+    learnt from; the ``sharpness`` of its evidence and ``warn_from``, the doubt from which a scan is warned of, both
+    chosen on those for validation.
     """
-    fitted = fit(scan.example() for scan, _ in _scans(training, settings))
+    learnt_from = [scan for scan, _ in _scans(training, settings)]
+    fitted = fit(scan.example() for scan in learnt_from).loosened(*LOOSER)
+    rows = np.concatenate([scan.rows for scan in learnt_from])
+    counts = np.bincount(rows[rows < len(LEVELS)], minlength=len(LEVELS)) + 1.0
+    before = counts / counts.sum()
     scans = list(_scans(validation, settings))
     scans = scans[:: -(-len(scans) // MOST)]
     inputs = np.stack([nodes for _, nodes in scans]).astype(np.float32) / UNITS
     told = np.asarray(network(inputs, training=False), np.float64).mean(axis=3)[:, 0]
     kept = [(scan, told[i, : len(scan.rows)]) for i, (scan, _) in enumerate(scans)]
-    values = dict(USUAL)
-    best, doubts = _tried(kept, fitted, values)
-    for other in OTHERS:
-        trial = {**values, **other}
-        likely, its = _tried(kept, fitted, trial)
-        if likely > best:
-            values, best, doubts = trial, likely, its
+
+    def tried(sharpness: float, sureness: float) -> _Tried:
+        return _tried(kept, replace(fitted, sureness=sureness), sharpness, before)
+
+    by_sharpness = {sharpness: tried(sharpness, SURENESS[0]) for sharpness in SHARPNESS}
+    sharpness = max(by_sharpness, key=lambda value: by_sharpness[value].right)  # the first of equal ones
+    by_sureness = {sureness: tried(sharpness, sureness) for sureness in SURENESS[1:]}
+    by_sureness[SURENESS[0]] = by_sharpness[sharpness]
+    sureness = max(by_sureness, key=lambda value: by_sureness[value].likely)
+    doubts = by_sureness[sureness].doubts
     return {
-        "statistics": _statistics(fitted, values).to_json(),
-        "sharpness": values["sharpness"],
+        "statistics": replace(fitted, sureness=sureness).to_json(),
+        "shares_before": before.tolist(),
+        "sharpness": sharpness,
         "warn_from": float(np.quantile(doubts, QUIET)) if doubts else WARNING_FROM,
     }
 
@@ -83,20 +95,26 @@ def _scans(store: SampleStore, settings: Settings) -> Iterator[tuple[Chosen, NDA
         yield Chosen(one["inputs"][0], one["targets"][0], one["numbers"][0]), one["inputs"][0]
 
 
-def _statistics(fitted: Statistics, values: Mapping[str, float]) -> Statistics:
-    return replace(fitted.loosened(values["steps"], values["turns"]), sureness=values["sureness"])
+class _Tried(NamedTuple):
+    """How many detections are named right, how likely the truth is (nats), and the doubt in scans named rightly."""
+
+    right: int
+    likely: float
+    doubts: list[float]
 
 
 def _tried(
-    scans: list[tuple[Chosen, NDArray[np.float64]]], fitted: Statistics, values: Mapping[str, float]
-) -> tuple[float, list[float]]:
-    """How likely the truth becomes, in nats of all nodes, and the doubt in each scan that is named rightly."""
-    statistics = _statistics(fitted, values)
-    likely, doubts = 0.0, []
+    scans: list[tuple[Chosen, NDArray[np.float64]]],
+    statistics: Statistics,
+    sharpness: float,
+    before: NDArray[np.float64],
+) -> _Tried:
+    right, likely, doubts = 0, 0.0, []
     for scan, told in scans:
-        levels, false = evidence_of(told, statistics, values["sharpness"])
+        levels, false = evidence_of(told, statistics, sharpness, before)
         naming = decode(Detections(scan.points_mm, levels, false), statistics)
         likely += float(np.log(np.maximum(naming.posterior[np.arange(len(scan.rows)), scan.rows], 1e-6)).sum())
+        right += sum(name == true for name, true in zip(naming.names, scan.names, strict=True))
         if naming.names == scan.names:
             doubts.append(naming.doubt)
-    return likely, doubts
+    return _Tried(right, likely, doubts)

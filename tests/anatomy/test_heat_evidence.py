@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.naming.heat_spines import USUAL, peaks_of, spine_mm
-from utility_functions.anatomy.heat_evidence import bodies_of, detections_of, with_neighbours
+from utility_functions.anatomy.heat_evidence import MOST_BODIES, bodies_of, detections_of, with_neighbours
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.peaks import Peaks
@@ -43,6 +43,14 @@ def test_levels_next_to_a_hot_one_get_a_tenth_of_its_heat() -> None:
 def test_the_hotter_a_detection_the_less_it_is_thought_false() -> None:
     peaks = peaks_of([("L1", "L1", 1.0), ("L2", "L2", 0.6), ("L3", "L3", 0.05)], spine_mm(SOUND))
     np.testing.assert_allclose(detections_of(peaks, VERTEBRAE).false_prior, [0.02, 0.4, 0.95])
+
+
+def test_of_noise_the_hottest_bodies_alone_are_taken() -> None:
+    rng = np.random.default_rng(1)
+    noise = Peaks(rng.uniform(-500, 500, (400, 3)), rng.integers(0, len(VERTEBRAE), 400), rng.uniform(0.05, 0.4, 400))
+    found = detections_of(noise, VERTEBRAE)
+    assert len(found) == MOST_BODIES
+    np.testing.assert_allclose(found.points_mm[0], noise.places[noise.heats.argmax()])
 
 
 def test_no_maximum_is_no_detection() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,26 +9,12 @@ import pytest
 
 from learning_functions.samples.generation import draw
 from learning_functions.task import load_task, settings_of
+from tests.keypoint_files import write
 from tests.naming.plainly import spine
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import NO_IMAGE, load_scan
 from utility_functions.files.keypoint_cases import keypoint_cases
 from utility_functions.files.manifest import find_cases, split_by_patient
-
-
-def write(folder: Path, name: str, levels: dict[str, np.ndarray], size: float = 1.0) -> None:
-    """Truth and detections of one scan in VID's form; the detections are told in reverse."""
-    for part in ("truth", "predictions"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    truth, seen = [], []
-    for level, point in levels.items():
-        x, y, z = (float(value) for value in point * size * (-1, -1, 1))
-        place = {"world_space": [x, y, z]}
-        truth.append({"coordinates": place, "type": {"keypoint_type": "body", "spine_level": level}})
-        told = {"keypoint_type": "body", "spine_segment_probabilities": [0.02, 0.03, 0.98]}
-        seen.append({"coordinates": place, "type": told})
-    (folder / "truth" / f"{name}.json").write_text(json.dumps(truth))
-    (folder / "predictions" / f"{name}.json").write_text(json.dumps(seen[::-1]))
 
 
 @pytest.fixture

@@ -15,10 +15,13 @@ from losses_and_metrics.divergences import (
     ClassDivergence,
     NumberDifference,
     SquaredDifference,
+    apart,
     divergence_of,
-    places_judged,
 )
+from losses_and_metrics.heat import HeatDivergence, HeatError
+from losses_and_metrics.heatmaps import ABSENT, PRESENT, UNKNOWN, HeatmapLoss, gaussians
 from losses_and_metrics.instances import CompletenessCrossentropy, InstanceLoss, LevelError
+from losses_and_metrics.masks import MaskLoss
 
 KINDS = (ClassDivergence, BinaryDivergence, NumberDifference, SquaredDifference)
 
@@ -73,7 +76,8 @@ def test_what_is_finite_stays_finite_and_never_below_nothing(kind: type, tempera
     edge = np.array([[0, 1], [1, 0], [1e-30, 1], [0.5, 0.5]], np.float32)
     for teacher in edge:
         found = np.asarray(kind(temperature).call(ops.convert_to_tensor([teacher] * 4), ops.convert_to_tensor(edge)))
-        assert found.shape == (4,) and np.isfinite(found).all() and (found >= -1e-5).all()
+        assert found.shape == ((4,) if kind is ClassDivergence else (4, 2))
+        assert np.isfinite(found).all() and (found >= -1e-5).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,10 +114,10 @@ def test_a_loss_may_ask_for_another_kind() -> None:
     assert type(divergence_of(keras.layers.ReLU(), loss, 2.0)) is SquaredDifference
 
 
-def counted(loss: Any, kind: type, truth: Any, teacher: Any, student: Any) -> float:
+def counted(loss: Any, kind: type, truth: Any, teacher: Any, student: Any, weights: Any = None) -> float:
     truth, teacher, student = (np.asarray(each, np.float32) for each in (truth, teacher, student))
-    divergence = kind(1.0, reduction=loss.reduction)
-    return float(divergence(teacher, student, places_judged(loss, truth, ops.convert_to_tensor(student))))
+    truth, teacher, student = (ops.convert_to_tensor(each) for each in (truth, teacher, student))
+    return float(apart(kind(1.0, reduction=loss.reduction), loss, truth, teacher, student, weights))
 
 
 LEVELS = [[[20.0], [19.0], [5.0], [7.0]]], [[[18.0], [19.5], [9.0], [9.0]]]
@@ -163,5 +167,54 @@ def test_each_place_counts_as_in_the_task_s_own_loss(
     assert counted(loss, kind, truth, *answers) == pytest.approx(expected, abs=1e-5)
 
 
+HEATS = [[[[[0.5, 0.1]]], [[[0.25, 0.9]]]]], [[[[[0.0, 0.0]]], [[[0.75, 0.2]]]]]
+"""A teacher's and a student's, of two landmarks in two voxels; squares of the first 0.25 and 0.25."""
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [("sums", 0.25), ("mean", 0.5 / (np.pi**1.5 * 8))],  # 1/2 of the squares; in parts of the sum of g^2 at sigma 2
+)
+def test_landmarks_of_unknown_place_are_not_learnt_from_the_teacher(form: str, expected: float) -> None:
+    truth = [[[0, 0, 0, PRESENT], [0, 0, 0, UNKNOWN]]]
+    loss = HeatmapLoss(sigma=2.0, form=form)
+    divergence = divergence_of(keras.layers.Multiply(), loss, 3.0)
+    assert type(divergence) is SquaredDifference
+    assert counted(loss, SquaredDifference, truth, *HEATS) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["sums", "mean"])
+def test_the_squares_of_heat_count_as_in_the_loss_itself(form: str) -> None:
+    """A teacher that answers the target is the loss without its penalty."""
+    loss = HeatmapLoss(sigma=1.5, penalty=0.0, form=form)
+    points = np.array([[[1, 2, 1], [2, 0, 3]]], np.float32)
+    truth = np.concatenate([points, np.array([[[PRESENT], [ABSENT]]], np.float32)], axis=-1)
+    target = np.array(gaussians(ops.convert_to_tensor(points), ops.full((2,), 1.5), (4, 4, 4)))
+    target[..., 1] = 0
+    student = np.random.default_rng(1).random((1, 4, 4, 4, 2)).astype(np.float32)
+    own = float(loss(truth, student))
+    assert counted(loss, SquaredDifference, truth, target, student) == pytest.approx(own, rel=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "kind"), [(HeatError(), SquaredDifference), (HeatDivergence(), BinaryDivergence)])
+def test_heat_that_is_not_judged_is_not_learnt_from_the_teacher(loss: Any, kind: type) -> None:
+    truth = [[[0.3, 1.0], [0.2, 0.0], [0.9, 1.0], [0.1, 0.0]]]
+    teacher, student = [[[0.5], [0.1], [0.5], [0.1]]], [[[0.9], [0.9], [0.5], [0.9]]]
+    expected = {SquaredDifference: 0.16 / 2, BinaryDivergence: 0.510826 / 2}[kind]
+    assert counted(loss, kind, truth, teacher, student) == pytest.approx(expected, abs=1e-5)
+    nothing = [[[0.3, 0.0]] * 4]
+    assert counted(loss, kind, nothing, teacher, student) == 0.0
+
+
+def test_weights_of_the_batch_count_beside_those_of_the_loss() -> None:
+    teacher, student = LEVELS
+    assert counted(LabelledError(), NumberDifference, [[20, 19, 9, 0]], teacher, student, [[1, 2, 0, 9]]) == 1.0
+    assert counted(DiceCrossentropy(), ClassDivergence, [[0]], [[[1, 0]]], [[[0.5, 0.5]]], [3.0]) == pytest.approx(
+        3 * 0.693147, abs=1e-5
+    )
+
+
 def test_without_weights_of_its_own_a_loss_counts_every_place_alike() -> None:
-    assert places_judged(DiceCrossentropy(), None, None) is None
+    assert counted(MaskLoss(), BinaryDivergence, [[1, 0]], [[[0.5], [0.5]]], [[[0.9], [0.5]]]) == pytest.approx(
+        0.510826 / 2, abs=1e-5
+    )

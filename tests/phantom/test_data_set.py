@@ -95,7 +95,8 @@ def test_all_scans_may_be_of_one_split(split: str, tmp_path: Path, monkeypatch: 
 
 
 def test_nothing_else_in_the_folder_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "make_phantom", lambda rng, name, region: scanner.make_phantom(rng, name, region, 5.0))
+    coarse = lambda rng, name, region, kind: scanner.make_phantom(rng, name, region, 5.0, kind=kind)  # noqa: E731
+    monkeypatch.setattr(writing, "make_phantom", coarse)
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "phantom000.lml").write_text("old")
     paths = write_phantoms(tmp_path, 1, seed=0, workers=1, region="lumbar")

@@ -74,6 +74,16 @@ def test_evidence_is_that_of_the_shares_less_what_is_known_beforehand() -> None:
     assert false[0] == pytest.approx(0.0)
 
 
+def test_what_levels_are_beforehand_is_taken_off_between_them_alone() -> None:
+    told = np.full((1, len(LEVELS) + 1), 1e-9)
+    told[0, 25], told[0, 26] = 0.2, 0.8
+    before = np.full(len(LEVELS), 0.5 / (len(LEVELS) - 2))
+    before[25], before[26] = 0.1, 0.4
+    levels, _ = evidence_of(told, Statistics(), 1.0, before)
+    assert levels[0, 26] - levels[0, 25] == pytest.approx(np.log(0.8 / 0.2) - np.log(0.4 / 0.1), abs=1e-3)
+    assert told[0, 25:27] @ levels[0, 25:27] == pytest.approx(0.2 * np.log(0.2) + 0.8 * np.log(0.8), abs=1e-3)
+
+
 def test_nothing_detected_has_no_names(network) -> None:
     none = np.zeros((0, 3))
     nothing = Keypoints(none, (), none, none, none)

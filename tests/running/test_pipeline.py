@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from learning_functions.running import pipeline
 from learning_functions.running.pipeline import in_running_order, load_models, run_models
 from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.running.trained_model import TrainedModel
-from learning_functions.task import Running
+from learning_functions.task import Running, load_task
 from tests.oracle import oracle_landmarks, oracle_models, oracle_scan
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.broken_file import BrokenFile
@@ -33,6 +34,21 @@ def test_each_model_runs_after_those_it_needs(models: list[TrainedModel]) -> Non
 def test_what_no_model_finds_is_named(models: list[TrainedModel]) -> None:
     with pytest.raises(ValueError, match=r"finds detection, which another needs.*identification\.h5"):
         in_running_order(models[1:])
+
+
+COARSE_TO_FINE = ["spine_heatmap", "vertebra_heatmaps", "vertebra_masks"]
+
+
+@pytest.mark.parametrize("names", list(permutations(COARSE_TO_FINE)), ids="-".join)
+def test_heatmaps_then_landmarks_then_masks(names: tuple[str, ...]) -> None:
+    given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
+    assert [model.task_name for model in in_running_order(given)] == COARSE_TO_FINE
+
+
+def test_masks_wait_for_all_who_tell_landmarks() -> None:
+    names = ["vertebra_masks", "vertebra_heatmaps", "detection", "identification"]
+    given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
+    assert in_running_order(given)[-1].task_name == "vertebra_masks"
 
 
 def test_two_models_of_one_task_are_refused(models: list[TrainedModel]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,7 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "votes": "ordered",
         "naming": "decoder",
         "partial": "flag",
+        "lowest": None,
         "save_intermediate": False,
         "skip_existing": False,
         "skip_errors": False,
@@ -187,10 +189,10 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
         write_image(oracle_scan(), tmp_path / f"{name}.nii.gz")
     whole = measuring.load_scan
 
-    def interrupted(case: Case) -> Scan:
+    def interrupted(case: Case, **how: Any) -> Scan:
         if case.case_id == "second":
             raise KeyboardInterrupt
-        return whole(case)
+        return whole(case, **how)
 
     monkeypatch.setattr(measuring, "load_scan", interrupted)
     for _ in range(2):  # what the first run left is no truth for the second

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,10 @@ import os, signal, sys
 import measure
 from learning_functions.running import measuring
 whole = measuring.load_scan
-def killed(case):
+def killed(case, **how):
     if case.case_id == "second":
         os.kill(os.getpid(), signal.SIGKILL)
-    return whole(case)
+    return whole(case, **how)
 measuring.load_scan = killed
 sys.exit(measure.main(sys.argv[1:]))
 """
@@ -70,9 +71,9 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
     whole = measuring.load_scan
 
-    def watched(case: Case) -> Scan:
+    def watched(case: Case, **how: Any) -> Scan:
         read.append(case.case_id)
-        return whole(case)
+        return whole(case, **how)
 
     monkeypatch.setattr(measuring, "load_scan", watched)
     return read
@@ -176,7 +177,7 @@ def test_an_interrupted_run_tells_of_all_scans_that_are_finished(
     assert run("measure", scans, *oracles, "--output", out).code == 0
     (out / "second_centroids.json").unlink()
 
-    def interrupted(case: Case) -> Scan:
+    def interrupted(case: Case, **how: Any) -> Scan:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(measuring, "load_scan", interrupted)

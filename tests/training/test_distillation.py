@@ -249,6 +249,28 @@ def test_every_task_learns_from_a_teacher(name: str, preset: str, tmp_path: Path
     assert load_task(name).objective(settings).watched in row
 
 
+def test_a_loss_that_learns_with_the_network_learns_with_the_student() -> None:
+    settings = tiny_settings("vertebra_heatmaps")
+    settings = settings.changed(options={**settings.options, "learn_sigma": True})
+    task = load_task("vertebra_heatmaps")
+    objective, network = task.objective(settings), task.network(settings)
+    network.compile("adam", loss=objective.loss)
+    learner = taught(network, task.network(settings), objective, Teacher(Path("t.h5")))
+    bound = []
+    objective.loss.bind = bound.append
+    begin_epoch(learner, 0, 1)
+    assert bound == [network]
+
+
+def test_a_teacher_of_other_shapes_is_refused() -> None:
+    settings = tiny_settings("naming")
+    task, other = load_task("naming"), {**settings.options, "members": settings.options["members"] + 1}
+    network, objective = task.network(settings), task.objective(settings)
+    network.compile("adam", loss=objective.loss)
+    with pytest.raises(ValueError, match=r"answers in its student's shapes\. Received: "):
+        taught(network, task.network(settings.changed(options=other)), objective, Teacher(Path("t.h5")))
+
+
 def test_a_loss_that_changes_over_the_epochs_does_so_beside_a_teacher() -> None:
     settings = tiny_settings("instances")
     settings = settings.changed(options={**settings.options, "false_positive_weight": (0.1, 1.0)})

@@ -57,7 +57,7 @@ def test_the_widths_of_landmarks_seen_are_learnt_and_saved(uninterrupted: Path) 
 
 
 def test_the_card_tells_the_statistics_of_the_training_landmarks(uninterrupted: Path) -> None:
-    told = Statistics.from_json(load_model(uninterrupted)[1]["naming"])
+    told = Statistics.from_json(load_model(uninterrupted)[1]["learnt"]["statistics"])
     assert told.steps_mm["L3", "L4"] != Statistics().steps_mm["L3", "L4"]
 
 

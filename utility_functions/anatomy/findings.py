@@ -20,6 +20,8 @@ class Findings:
     detection: 1 where any vertebra is; or the part per voxel (anatomy/parts.py), where ``parts`` is true.
     landmarks: named centroids in RAS+ mm.
     instances: a VerSe id per voxel; masks of whole vertebrae where ``whole`` is true, else bodies or tubes.
+    structures: 1 vertebra, 2 disc, 3 canal per voxel (anatomy/structures.py).
+    numbered: single structures in SPIDER's code: vertebrae from the bottom, canal, discs.
     completeness: how likely the scan shows all of a named vertebra, where a model tells it.
     scores: figures against ground truth, where there is one.
     seconds: wall time per stage.
@@ -42,6 +44,8 @@ class Findings:
     whole: bool = False
     trail: Trail | None = None
     heatmap: Volume | None = None
+    structures: LabelMap | None = None
+    numbered: LabelMap | None = None
     naming: NamingRecord | None = None
 
     def __post_init__(self) -> None:

@@ -19,6 +19,8 @@ SAME_BODY_SHARE = 0.8
 """Maxima of one body lie no farther apart than this share of half its usual height."""
 LEAST_HEAT = 0.01
 """Heat below this tells nothing more."""
+MOST_BODIES = 48
+"""More are no spine, but the noise of a network that has learnt little: the hottest are taken."""
 SUREST, LEAST_SURE = 0.02, 0.98
 """The prior of a detection's being false is kept between these."""
 
@@ -42,17 +44,19 @@ def bodies_of(peaks: Peaks, levels: Sequence[str]) -> tuple[NDArray[np.float64],
     rows: list[NDArray[np.float64]] = []
     points: list[NDArray[np.float64]] = []
     reaches: list[float] = []
-    for place in np.argsort(-peaks.heats, kind="stable"):
-        level, point = int(peaks.landmarks[place]), peaks.places[place]
+    for point, landmark, heat in zip(*peaks.hottest(len(peaks.heats)), strict=True):
+        level = int(landmark)
         away = np.linalg.norm(np.array(points).reshape(-1, 3) - point, axis=1) / np.array(reaches)
         if len(away) and away.min() <= 1:
             row = rows[int(away.argmin())]
+        elif len(rows) == MOST_BODIES:
+            continue
         else:
             row = np.zeros(len(LEVELS))
             rows.append(row)
             points.append(point)
             reaches.append(SAME_BODY_SHARE * usual_half_height_mm(levels[level]))
-        row[columns[level]] = max(row[columns[level]], peaks.heats[place])
+        row[columns[level]] = max(row[columns[level]], heat)
     return np.array(rows).reshape(-1, len(LEVELS)), np.array(points).reshape(-1, 3)
 
 

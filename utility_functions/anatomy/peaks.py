@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,13 @@ class Peaks(NamedTuple):
             np.concatenate([part.heats for part in parts] or [np.zeros(0)]),
         )
 
-    def at(self, chosen: NDArray[np.bool_]) -> Peaks:
-        """Those that are chosen."""
+    def at(self, chosen: NDArray[Any]) -> Peaks:
+        """Those that are chosen, by a mask or by their numbers."""
         return Peaks(self.places[chosen], self.landmarks[chosen], self.heats[chosen])
+
+    def hottest(self, most: int) -> Peaks:
+        """The ``most`` highest, the highest first."""
+        return self.at(np.argsort(-self.heats, kind="stable")[:most])
 
 
 def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) -> Peaks:

@@ -34,7 +34,7 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
         raise BrokenFile(f"{source}: there is no such file or folder.")
     if not source.exists():
         cases = [
-            Case(asked.name, Path(asked.name), asked.patient, phantom=asked)
+            Case(asked.name, Path(asked.name), asked.patient, "CT" if asked.kind == "ct" else "MR", phantom=asked)
             for asked in asked_for(str(source), phantom_seed)
         ]
     elif source.is_file():

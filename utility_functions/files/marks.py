@@ -14,6 +14,7 @@ DESCRIPTION = f"{GENERATOR} prediction"
 """What the header of a label map of ours holds as its description."""
 MARKED_ENDINGS = (
     *("_vertebrae.nii.gz", "_detection.nii.gz", "_heatmap.nii.gz"),
+    *("_structures.nii.gz", "_numbered.nii.gz"),
     *("_centroids.json", "_centroids.mrk.json", "_trail.json", "_findings.json"),
 )
 """What the names of marked outputs end in; no other file is looked into."""

@@ -1,4 +1,4 @@
-"""Makes a data set of phantom spine CT scans: python -m utility_functions.phantom OUT --scans 12 --seed 1."""
+"""Makes a data set of phantom spine scans, CT or MR: python -m utility_functions.phantom OUT --scans 12 --seed 1."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NoReturn
 
 EPILOG = """\
-Each scan gives five files: NAME.nii.gz (CT in HU), NAME_labels.nii.gz (VerSe ids), NAME_tissues.nii.gz (tissue per
-voxel), NAME.lml and NAME_centroids.json (body centres); manifest.csv names them all and parts them into training,
-validation and testing. Spine, body, field of view, spacing and storage orientation are drawn at random; the same seed
-gives the same scans on any number of workers.
+Each scan gives five files: NAME.nii.gz (CT in HU, MR on any scale), NAME_labels.nii.gz (VerSe ids, or SPIDER's
+numbers), NAME_tissues.nii.gz (tissue per voxel), NAME.lml and NAME_centroids.json (body centres); manifest.csv names
+them all and parts them into training, validation and testing. Spine, body, field of view, spacing and storage
+orientation are drawn at random; the same seed gives the same scans on any number of workers, and the same patients
+in every kind.
 """
 
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr for bad arguments."""
     parser = _Parser(
         prog="python -m utility_functions.phantom",
-        description="Make synthetic CT scans of the spine with label maps and body centres.",
+        description="Make synthetic CT or MR scans of the spine with label maps and body centres.",
         epilog=EPILOG,
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write to; made where it is missing")
@@ -47,13 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--split", metavar="NAME", help="training, validation or testing: of every scan (default: 60, 15 and 25 %%)"
     )
+    parser.add_argument("--kind", default="ct", metavar="NAME", help="ct, mr-t1 or mr-t2 (default: ct)")
+    parser.add_argument(
+        "--labels", default="verse", metavar="CODE", help="verse, or spider: with discs and canal (default: verse)"
+    )
     arguments = parser.parse_args(argv)
 
     from utility_functions.phantom.writing import write_phantoms  # after the arguments: --help answers at once
 
     try:
         write_phantoms(
-            arguments.out, arguments.scans, arguments.seed, arguments.workers, arguments.region, arguments.split
+            arguments.out,
+            arguments.scans,
+            arguments.seed,
+            arguments.workers,
+            arguments.region,
+            arguments.split,
+            arguments.kind,
+            arguments.labels,
         )
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")

@@ -15,24 +15,29 @@ if TYPE_CHECKING:
 
 PREFIX = "phantom:"
 MOST = 1_000_000
+ANY = "any"
+"""In place of a kind: CT, T1 and T2 by turns, for networks of any contrast."""
 STREAM = 2**30
 """Sets these phantoms apart from those that a data set on disk is made of by the same seed."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too.
+    """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too; kind one of KINDS.
 
-    Neither how many others are asked for nor the lattice changes the patient; another seed gives other patients.
+    Neither how many others are asked for nor the lattice nor the kind changes the patient; another seed gives other
+    patients.
     """
 
     seed: int
     number: int
     region: str | None = None
+    kind: str = "ct"
 
     @property
     def name(self) -> str:
-        return self.patient if self.region is None else f"{self.patient}-{self.region}"
+        words = (self.patient, self.region, None if self.kind == "ct" else self.kind)
+        return "-".join(word for word in words if word is not None)
 
     @property
     def patient(self) -> str:
@@ -46,29 +51,36 @@ class Asked:
             along = np.abs(direction_matrix(axcodes)).argmax(axis=0)
             spacing_mm = [spacing_mm[int(place)] for place in np.argsort(along)]
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STREAM, self.number)))
-        return make_phantom(rng, self.name, self.region, spacing_mm, axcodes)
+        return make_phantom(rng, self.name, self.region, spacing_mm, axcodes, self.kind)
 
 
 def asked_for(words: str, seed: int) -> list[Asked]:
-    """The phantoms that ``phantom:N`` means, with a region or ``seed=N`` (instead of ``seed``) behind further colons.
+    """The phantoms that ``phantom:N`` means.
 
+    A region, a kind (or ANY) and ``seed=N`` (instead of ``seed``) may stand behind further colons.
     Raises: ValueError, in one sentence, for other words.
     """
-    from utility_functions.phantom.scanner import REGIONS
+    from utility_functions.phantom.scanner import KINDS, REGIONS
 
     count, *options = words.removeprefix(PREFIX).split(":")
     if not (words.startswith(PREFIX) and count.isdecimal() and 1 <= int(count) <= MOST):
         raise ValueError(f"Phantoms are asked for as phantom:N, with N from 1 to {MOST}. Received: {words}.")
+    kinds: tuple[str, ...] = KINDS[:1]
     asked = Asked(seed, 0)
     for option in options:
         if option in REGIONS:
             asked = replace(asked, region=option)
+        elif option in KINDS:
+            kinds = (option,)
+        elif option == ANY:
+            kinds = KINDS
         elif option.startswith("seed=") and option[5:].isdecimal():
             asked = replace(asked, seed=int(option[5:]))
         else:
             raise ValueError(
-                f"Behind phantom:N stands seed=N or a region ({', '.join(REGIONS)}). Received: {option!r} in {words}."
+                f"Behind phantom:N stands seed=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
+                f"({', '.join(REGIONS)}). Received: {option!r} in {words}."
             )
     if asked.seed < 0:
         raise ValueError(f"A seed is zero or above. Received: {asked.seed}.")
-    return [replace(asked, number=number) for number in range(int(count))]
+    return [replace(asked, number=number, kind=kinds[number % len(kinds)]) for number in range(int(count))]

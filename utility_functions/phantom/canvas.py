@@ -97,8 +97,11 @@ class Canvas:
         share += np.float32(0.5)
         return np.clip(share, 0, 1, out=share)
 
-    def blend(self, box: Box, share: Field, tissue: str, hu: float | Field) -> None:
-        """Mix a tissue of ``hu`` into a box by the ``share`` of each voxel; most of a voxel gives it its tissue."""
+    def blend(self, box: Box, share: Field, tissue: str, hu: float | Field, wet: float | Field = 1.0) -> None:
+        """Mix a tissue of ``hu`` into a box by the ``share`` of each voxel; most of a voxel gives it its tissue.
+
+        wet: how much free water the tissue holds for one of its kind, 0 to 1; only MR shows it.
+        """
         part = self.hu[box]
         change = hu - part
         change *= share
@@ -113,13 +116,21 @@ class Canvas:
         hu: float,
         blend_mm: float = 0.0,
         grain: float = 0.0,
+        wet: float = 1.0,
     ) -> None:
         """Paint solids of one tissue; ``grain`` is the strength of its texture in HU."""
         found = self.distances(frame, shapes, blend_mm)
         if found is None:
             return
         box, field = found
-        self.blend(box, self.cover(field), tissue, hu + np.float32(grain) * self.texture[box] if grain else hu)
+        self.blend(box, self.cover(field), tissue, hu + np.float32(grain) * self.texture[box] if grain else hu, wet)
+
+    def layered(self) -> None:
+        """Called once the layers of the trunk are painted, which painting does without ``blend``."""
+
+    def harden(self, box: Box, share: Field, hu: float) -> None:
+        """Make bone denser by ``hu``, by the ``share`` of each voxel, as it is beside worn discs."""
+        self.hu[box] += share * np.float32(hu)
 
     def bone(
         self,

@@ -23,6 +23,16 @@ def disc_frame(upper: Vertebra, lower: Vertebra) -> tuple[Frame, float]:
     return Frame(left @ right, (top + bottom) / 2, (a.scale + b.scale) / 2), max(gap, 0.5)
 
 
+def wetness(spine: Spine, upper: Vertebra, disc: Disc) -> float:
+    """How much of its water the nucleus below ``upper`` has kept, 0 (black in T2) to 1: less with age and wear.
+
+    The lowest two discs dry first, as gradings of discs in MR show (Pfirrmann et al. 2001).
+    """
+    own = float(spine.pathology.details(upper.number, 8).normal(0, 0.14))
+    low = 0.12 if upper.name in ("L4", "L5", "L6") else 0.0
+    return float(np.clip(1.1 - 0.55 * spine.pathology.age - 2.0 * disc.loss - low + own, 0, 1))
+
+
 def paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     """A disc between neighbours, its ends inside their bodies, which are painted over it."""
     for upper, lower in zip(spine.vertebrae[1:-1], spine.vertebrae[2:], strict=True):
@@ -55,15 +65,19 @@ def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, 
         box, field = found
         inside = canvas.cover(field, 4.0 + canvas.softness)
         hu = annulus - 12 + disc.nucleus_hu + F32(5) * canvas.texture[box]
-        canvas.blend(box, inside, "nucleus", hu)
+        x, y, z = canvas.coordinates(frame, box)
+        off = (x / F32(0.36 * width)) ** 2 + ((y + F32(0.06 * depth)) / F32(0.34 * depth)) ** 2
+        cleft = 1 - F32(0.45 * min(2 * spine.pathology.age, 1)) * np.exp(-((z / F32(0.9)) ** 2))
+        wet = F32(wetness(spine, upper, disc)) * np.clip(F32(1.35) - F32(1.35) * off, 0, 1) * cleft
+        canvas.blend(box, inside, "nucleus", hu, wet)
     flat = gap / frame.scale
     for share, tissue_name, lowest, highest in (
-        (disc.calcified, "calcification", 220.0, 700.0),
-        (disc.gas, "gas", -950.0, -500.0),
+        (disc.calcified, "disc chalk", 220.0, 700.0),
+        (disc.gas, "disc gas", -950.0, -500.0),
     ):
         for _ in range(int(rng.integers(1, 4)) if share > 0 else 0):
             reach = share * rng.uniform(0.4, 1.0, 2) * (width / 2, depth / 2)
-            thick = rng.uniform(0.10, 0.28) * flat if tissue_name == "gas" else rng.uniform(0.25, 0.5) * flat
+            thick = rng.uniform(0.10, 0.28) * flat if tissue_name == "disc gas" else rng.uniform(0.25, 0.5) * flat
             middle = rng.uniform(-0.25, 0.25, 3) * (width, depth, 0.6 * flat)
             flake = ellipsoid(middle, (*reach, max(thick, 0.5)))
             canvas.fill(frame, [flake], tissue_name, float(rng.uniform(lowest, highest)))

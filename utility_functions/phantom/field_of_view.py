@@ -41,6 +41,13 @@ SHARES = {
     "window": 0.06,
     "slab": 0.04,
 }
+SLAB_EDGES = {
+    "cervical": (("head",), ("T2", "T3", "T4")),
+    "thoracic": (("C6", "C7", "T1"), ("L1", "L2")),
+    "lumbar": (("T9", "T10", "T11", "T12"), ("hip",)),
+}
+"""Levels that the edges of a sagittal slab in MR are drawn from, where they are not those of EDGES."""
+SLAB_SHARES = {"lumbar": 0.7, "cervical": 0.12, "thoracic": 0.1, "thoracolumbar": 0.08}
 VOXEL_BUDGET = 7e6
 """Voxels painted at most where the spacing is drawn, so that many scans can be made side by side."""
 LARGEST_MM3 = 64e6
@@ -106,7 +113,37 @@ def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str
     return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
 
 
-def _height(spine: Spine, rng: np.random.Generator, region: str) -> tuple[float, float]:
+def draw_slab(spine: Spine, rng: np.random.Generator, region: str | None) -> FieldOfView:
+    """The sagittal slab of an MR scan: 50 to 90 mm wide (more where the column bends), with some back and belly.
+
+    Its height is that of a region of REGIONS, or of one drawn by SLAB_SHARES.
+    """
+    drawn = str(rng.choice(list(SLAB_SHARES), p=list(SLAB_SHARES.values())))
+    region = drawn if region in (None, USUAL) else region
+    low_z, high_z = _height(spine, rng, region, {**EDGES, **SLAB_EDGES})
+    centres = spine.centres
+    seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
+    seen = seen if len(seen) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
+    wide, off = rng.uniform(50, 90), rng.normal(0, 4)
+    wide = max(wide, float(np.ptp(seen[:, 0])) + 40)
+    middle = (seen[:, 0].min() + seen[:, 0].max()) / 2 + off
+    behind, ahead = rng.uniform(60, 120), rng.uniform(35, 150)
+    low = np.array([middle - wide / 2, seen[:, 1].min() - behind, low_z])
+    return FieldOfView(low, np.array([middle + wide / 2, seen[:, 1].max() + ahead, high_z]), False)
+
+
+def draw_sagittal(rng: np.random.Generator) -> Slices:
+    """Sagittal slices of 3 to 5 mm with gaps between them, pixels of 0.6 to 1 mm."""
+    plane, thick, gap = rng.uniform(0.6, 1.0), rng.uniform(3.0, 5.0), rng.uniform(0.0, 0.15)
+    return Slices(0, 1 / (1 + gap), np.array([thick * (1 + gap), plane, plane]))
+
+
+def _height(
+    spine: Spine,
+    rng: np.random.Generator,
+    region: str,
+    edges: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = EDGES,
+) -> tuple[float, float]:
     """Lowest and highest z of a field of view; the edges may cut through a vertebra."""
     heights = {vertebra.name: float(vertebra.frame.origin[2]) for vertebra in spine.vertebrae}
     heights.setdefault("T12", heights["T11"])  # not every patient has one
@@ -119,7 +156,7 @@ def _height(spine: Spine, rng: np.random.Generator, region: str) -> tuple[float,
         middle = heights[names[first + int(picks[0] * (len(names) - first))]] + 30 * (picks[1] - 0.5)
         tall = shortest + picks[2] * (tallest - shortest)
         return middle - tall / 2, middle + tall / 2
-    tops, bottoms = ([name for name in levels if name in heights] for levels in EDGES[region])
+    tops, bottoms = ([name for name in levels if name in heights] for levels in edges[region])
     high = heights[tops[int(picks[0] * len(tops))]] + float(beyond[0])
     low = heights[bottoms[int(picks[1] * len(bottoms))]] - float(beyond[1])
     return min(low, high - 115), high

@@ -120,7 +120,7 @@ def _harden_plate(canvas: Canvas, spine: Spine, vertebra: Vertebra, end: float, 
     if found is not None:
         box, field = found
         bone = np.ones(1, F32) if vertebra.name == "S1" else _within(canvas, box, vertebra)
-        canvas.hu[box] += np.clip(-field / F32(2), 0, 1) * bone * F32(added_hu)
+        canvas.harden(box, np.clip(-field / F32(2), 0, 1) * bone, added_hu)
 
 
 def _paint_node(canvas: Canvas, vertebra: Vertebra, place: np.ndarray, deep: float, tissue: Tissue) -> None:

@@ -195,13 +195,12 @@ def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
     radii = [radii[0], *radii]
     end, cord_end = len(path) - 1, spine.names.index("L1") + 1
     tubes = (
-        (1.25, "fat", tissue.fat_hu + 20, 1, end),
-        (0.92, "fluid", tissue.csf_hu, 0, end),
-        (0.52, "cord", tissue.cord_hu, 0, cord_end),
-        (0.5, "fluid", (tissue.cord_hu + tissue.csf_hu) / 2, cord_end, end),
+        (1.25, "fat", tissue.fat_hu + 20, 1, end, 1.0),
+        (0.92, "csf", tissue.csf_hu, 0, end, 1.0),
+        (0.52, "cord", tissue.cord_hu, 0, cord_end, 1.0),
+        (0.5, "csf", (tissue.cord_hu + tissue.csf_hu) / 2, cord_end, end, 0.55),
     )
-    for share, name, hu, first, last in tubes:
+    for share, name, hu, first, last, wet in tubes:
         for i in range(first, last):
-            canvas.fill(
-                OUTER, [capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)], name, hu, grain=4
-            )
+            solid = capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)
+            canvas.fill(OUTER, [solid], name, hu, grain=4, wet=wet)

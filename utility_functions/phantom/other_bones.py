@@ -123,7 +123,7 @@ def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping
         keep_off(found, others, JOINT_MM)
         canvas.bone(*found, "skull", tissue.cortex_hu, tissue.marrow_hu, 0.8 + tissue.cortex_mm, tissue.grain_hu)
     x, y, z = FORAMEN
-    for radius, name, hu in ((12.0, "fluid", tissue.csf_hu), (6.5, "cord", tissue.cord_hu)):
+    for radius, name, hu in ((12.0, "fluid", tissue.csf_hu), (6.5, "brain", tissue.cord_hu)):
         canvas.fill(level, [capsule((x, y, z - 8), (x, y - 1, z + 12 - radius), radius)], name, hu)
     for side in SIDES:  # mastoid bone and the sinus of the upper jaw hold air
         for place, radii, inside in (((50, -8, 22), (13, 17, 20), -350.0), ((22, 62, 24), (18, 16, 17), -950.0)):

@@ -26,6 +26,7 @@ def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Gen
     """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
     tissue = draw_tissue(rng, spine.pathology.age)
     paint_layers(canvas, spine, torso, tissue, rng)
+    canvas.layered()
     paint_arms(canvas, spine, torso, tissue, rng)
     paint_organs(canvas, spine, torso, tissue, rng)
     paint_muscles(canvas, spine, tissue, rng)

@@ -1,4 +1,4 @@
-"""A synthetic CT scan: a random patient, a random field of view, noise and blur, stored in a random orientation."""
+"""A synthetic CT or MR scan: a random patient, a random field of view, noise and blur, in a random orientation."""
 
 from __future__ import annotations
 
@@ -20,16 +20,26 @@ from utility_functions.phantom.field_of_view import (
     Emptied,
     FieldOfView,
     draw_field,
+    draw_sagittal,
+    draw_slab,
     draw_slices,
 )
 from utility_functions.phantom.imaging import draw_scanner, image, through_slices
+from utility_functions.phantom.mr_canvas import MrCanvas
+from utility_functions.phantom.mr_imaging import draw_mr_scanner, mr_image
 from utility_functions.phantom.painting import atlas_centre, paint_patient
 from utility_functions.phantom.posture import draw_spine, rotation
+from utility_functions.phantom.resonance import KINDS as CONTRASTS
+from utility_functions.phantom.resonance import draw_signals
 from utility_functions.phantom.surroundings import paint_surroundings
 from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.torso import draw_torso
 
-__all__ = ["REGIONS", "PhantomScan", "make_phantom"]
+__all__ = ["KINDS", "REGIONS", "PhantomScan", "make_phantom"]
+
+CT = "ct"
+KINDS = (CT, *CONTRASTS)
+"""Kinds of scans a phantom can be shown in."""
 
 V = TypeVar("V", bound=Volume)
 FloatArray = NDArray[np.float64]
@@ -39,7 +49,8 @@ FloatArray = NDArray[np.float64]
 class PhantomScan:
     """A scan with its truth.
 
-    volume: int16 HU. label_map: uint8 VerSe ids. tissues: uint8 codes of tissue.TISSUES. landmarks: the body centres.
+    volume: int16 HU, or MR intensities on a scale of their own. label_map: uint8 VerSe ids.
+    tissues: uint8 codes of tissue.TISSUES. landmarks: the body centres.
     """
 
     name: str
@@ -55,13 +66,17 @@ def make_phantom(
     region: str | None = None,
     spacing_mm: ArrayLike | None = None,
     axcodes: str | None = None,
+    kind: str = "ct",
 ) -> PhantomScan:
     """A phantom scan drawn from ``rng``: the same patient in the same field of view, whatever is asked for below.
 
     region: one of REGIONS; drawn at random when not given. "usual" also keeps the patient's spine sound.
     spacing_mm: along right, anterior, superior (or one number); drawn at random when not given.
     axcodes: how the array is stored; one of the 48 orientations at random when not given.
+    kind: one of KINDS; MR shows the same patient in a sagittal slab of its own.
     """
+    if kind not in KINDS:
+        raise ValueError(f"A kind of scan is one of {', '.join(KINDS)}. Received: {kind!r}.")
     if region is not None and region not in REGIONS:
         raise ValueError(f"A region is one of {', '.join(REGIONS)}. Received: {region!r}.")
     if axcodes is not None:
@@ -72,32 +87,41 @@ def make_phantom(
             raise ValueError(f"Voxel spacing must be above zero. Received: {spacing_mm!r} mm.")
     # Each part has a stream of its own, so that none depends on how much another has drawn: above all, no patient on
     # the voxels they are painted on.
-    streams = np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)]).spawn(10)
-    lying, bones, flesh, view, lattice, look, around, taking, grain, noise = map(np.random.default_rng, streams)
+    streams = np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)]).spawn(11)
+    lying, bones, flesh, view, lattice, look, around, taking, grain, noise, marrow = map(np.random.default_rng, streams)
 
     oblique, lain, place = _draw_pose(lying)
     tilt = rotation(*lying.normal(0, (3, 2.5, 4)))
     spine = draw_spine(bones, oblique.T @ tilt, healthy=region == USUAL)
     torso = draw_torso(spine, flesh)
-    field = draw_field(spine, torso, view, region)
-    slices = draw_slices(lattice)
+    field = draw_field(spine, torso, view, region) if kind == CT else draw_slab(spine, view, region)
+    slices = draw_slices(lattice) if kind == CT else draw_sagittal(lattice)
     stored = ALL_ORIENTATIONS[int(lattice.integers(48))] if axcodes is None else axcodes
     spacing = slices.affordable(field.high - field.low) if spacing_mm is None else asked
     planes, overlap = slices.planes(spacing), slices.overlap_at(spacing)
-    scanner = draw_scanner(taking, overlap)
-
-    canvas = _canvas(field, spacing, slices.axis, planes)
-    canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
-    paint_patient(canvas, spine, torso, look)
-    paint_surroundings(canvas, torso, around)
-    canvas.finished()
-    if scanner.motion is not None:
-        scanner.motion.move(canvas)
-    landmarks = _landmarks(spine, field, scanner.motion)
-    through_slices(canvas, slices.axis, planes, overlap)
-    seen = np.array([point for _, point in landmarks]).reshape(-1, 3)
-    emptied = Emptied(canvas, seen if len(seen) else spine.centres, field, view)
-    hu = image(canvas, torso, scanner, emptied, noise)
+    layout = _layout(field, spacing, slices.axis, planes)
+    if kind == CT:
+        scanner = draw_scanner(taking, overlap)
+        canvas = Canvas(*layout)
+        canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
+        paint_patient(canvas, spine, torso, look)
+        paint_surroundings(canvas, torso, around)
+        canvas.finished()
+        if scanner.motion is not None:
+            scanner.motion.move(canvas)
+        landmarks = _landmarks(spine, field, scanner.motion)
+        through_slices(canvas, slices.axis, planes, overlap)
+        seen = np.array([point for _, point in landmarks]).reshape(-1, 3)
+        emptied = Emptied(canvas, seen if len(seen) else spine.centres, field, view)
+        shown = image(canvas, torso, scanner, emptied, noise)
+    else:
+        mr_scanner = draw_mr_scanner(taking, kind)
+        canvas = MrCanvas(*layout, draw_signals(mr_scanner.sequence, spine.pathology.age, taking), marrow)
+        canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
+        paint_patient(canvas, spine, torso, look)
+        canvas.finished()
+        landmarks = _landmarks(spine, field, None)
+        shown = mr_image(canvas, spine, torso, mr_scanner, planes, overlap, noise)
 
     affine = np.eye(4)
     affine[:3, :3] = lain @ oblique * canvas.spacing
@@ -110,7 +134,7 @@ def make_phantom(
 
     return PhantomScan(
         name,
-        stored_as(hu, Volume),
+        stored_as(shown, Volume),
         stored_as(canvas.labels, LabelMap),
         stored_as(canvas.tissues, LabelMap),
         Landmarks(landmarks.names, landmarks.points_mm @ (lain @ oblique).T + place),
@@ -127,12 +151,14 @@ def _draw_pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatA
     return oblique, lain, rng.uniform(-150, 150, 3)
 
 
-def _canvas(field: FieldOfView, spacing: FloatArray, axis: int, planes: int) -> Canvas:
-    """An empty canvas over a field of view, with ``planes`` voxels to each slice across ``axis``."""
+def _layout(
+    field: FieldOfView, spacing: FloatArray, axis: int, planes: int
+) -> tuple[tuple[int, int, int], FloatArray, FloatArray]:
+    """Shape, spacing and origin of a canvas over a field of view: ``planes`` voxels to each slice across ``axis``."""
     shape = np.maximum(np.round((field.high - field.low) / spacing), 8).astype(int)
     many = np.where(np.arange(3) == axis, planes, 1)
     x, y, z = (int(count) for count in shape * many)
-    return Canvas((x, y, z), spacing / many, field.low + spacing / many / 2)
+    return (x, y, z), spacing / many, field.low + spacing / many / 2
 
 
 def _landmarks(spine: Spine, field: FieldOfView, motion: Motion | None) -> Landmarks:

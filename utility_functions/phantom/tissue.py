@@ -16,6 +16,7 @@ MORE_TISSUES = (
     "stomach", "faeces", "oral contrast", "chamber", "kidney pelvis", "stone", "effusion", "tongue", "thyroid",
     "lead", "blanket", "ligament", "gallbladder", "bronchus", "thrombus",
     "nucleus", "lesion", "sclerosis",
+    "csf", "disc gas", "disc chalk",
 )  # fmt: skip
 TISSUES = (
     *SOFT_TISSUES,

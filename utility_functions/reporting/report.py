@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from utility_functions.anatomy.mask_scores import SegmentationRow, SegmentationScore, SegmentationSummary
 from utility_functions.anatomy.scores import Summary
+from utility_functions.anatomy.structure_scores import StructureSummary
 from utility_functions.files.writing import write_text
 from utility_functions.reporting.level_rows import order
 from utility_functions.reporting.mask_tables import (
@@ -26,6 +27,13 @@ from utility_functions.reporting.mask_tables import (
 )
 from utility_functions.reporting.naming_tables import alternative_lines, naming_lines, sureness_line
 from utility_functions.reporting.results import RunRecord, ScanRow, plain, results
+from utility_functions.reporting.structure_tables import (
+    STRUCTURE_HEADER,
+    STRUCTURE_SUMMARY_HEADER,
+    structure_intervals,
+    structure_rows,
+    structure_summary_cells,
+)
 from utility_functions.reporting.tables import MISSING, SUMMARY_HEADER, intervals, millimetres, percent, summary_cells
 
 # Beyond this the page would be slow to open, and pictures are linked from where they lie.
@@ -57,6 +65,8 @@ def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -
         body += ["<h2>Names</h2>", _paragraphs(naming_lines(run.naming))]
     if run.segmentation is not None:
         body += ["<h2>Masks</h2>", _mask_summary(run.segmentation)]
+    if run.structures is not None:
+        body += ["<h2>Vertebrae, discs and canal</h2>", _structure_summary(run.structures)]
     body += [_picture(path, folder, embed, name) for name, path in run.figures.items()]
     body += ["<h2>Scans</h2>", _overview(run.rows)]
     body += [_scan(place, row, folder, embed) for place, row in enumerate(run.rows)]
@@ -108,6 +118,13 @@ def _mask_summary(summary: SegmentationSummary) -> str:
     return "\n".join(parts)
 
 
+def _structure_summary(summary: StructureSummary) -> str:
+    table = _table(
+        STRUCTURE_SUMMARY_HEADER, [[escape(cell) for cell in structure_summary_cells(row)] for row in summary.rows]
+    )
+    return f'<div class="wide">{table}</div>{_paragraphs(structure_intervals(summary))}'
+
+
 def _masks(score: SegmentationScore) -> list[str]:
     parts = [f"<p>{what}: {escape(', '.join(names))}</p>" for what, names in mask_remarks(score)]
     if score.vertebrae:
@@ -154,6 +171,9 @@ def _scan(place: int, row: ScanRow, folder: Path, embed: bool) -> str:
         parts.append(_table(LEVEL_HEADER, lines))
     if row.segmentation is not None:
         parts += _masks(row.segmentation)
+    if row.structures is not None:
+        cells = [[escape(cell) for cell in line] for line in structure_rows(row.structures)]
+        parts.append(_table(STRUCTURE_HEADER, cells))
     return "\n".join(parts)
 
 

@@ -18,6 +18,7 @@ from utility_functions.anatomy.mask_scores import SegmentationScore, Segmentatio
 from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.anatomy.naming_scores import NamingSummary
 from utility_functions.anatomy.scores import ScanScore, Summary
+from utility_functions.anatomy.structure_scores import StructureScore, StructureSummary
 from utility_functions.files.writing import write_text, written_whole
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.level_rows import CSV_COLUMNS, level_rows
@@ -33,6 +34,7 @@ class ScanRow:
 
     findings: None for a scan that could not be measured; its maps are let go, so that many rows fit in memory.
     problem: why it could not be measured.
+    structures: the scores of vertebrae, discs and canal, where a model of MR told them and there is a truth.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
     has_image: false for landmarks that were named without one; the grid of the findings tells nothing then.
     """
@@ -45,6 +47,7 @@ class ScanRow:
     problem: str = ""
     segmentation: SegmentationScore | None = None
     has_image: bool = True
+    structures: StructureScore | None = None
 
     def __post_init__(self) -> None:
         if self.findings is not None:
@@ -86,7 +89,7 @@ class RunRecord:
     """A whole run.
 
     settings, command: as the user gave them. summary: None without ground truth.
-    segmentation: the scores of masks summed up; None where no scan has any.
+    segmentation: the scores of masks summed up; None where no scan has any. structures: of vertebrae, discs and canal.
     figures: plots of the whole run by title.
     naming: the names judged; None without ground truth.
     """
@@ -99,6 +102,7 @@ class RunRecord:
     figures: Mapping[str, Path] = field(default_factory=dict)
     segmentation: SegmentationSummary | None = None
     naming: NamingSummary | None = None
+    structures: StructureSummary | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -134,6 +138,7 @@ def results(run: RunRecord) -> dict[str, Any]:
         "seconds": run.seconds,
         "summary": None if run.summary is None else asdict(run.summary),
         "segmentation": None if run.segmentation is None else asdict(run.segmentation),
+        "structures": None if run.structures is None else asdict(run.structures),
         "naming": None if run.naming is None else asdict(run.naming),
         "scans": [_scan(row) for row in run.rows],
     }
@@ -195,6 +200,8 @@ def _scan(row: ScanRow) -> dict[str, Any]:
             "split": row.segmentation.split,
             "dice": row.segmentation.dice,
         }
+    if row.structures is not None:
+        known["structures"] = asdict(row.structures)
     return known
 
 

@@ -117,48 +117,55 @@ def _steps(
     """
     table = route_table(statistics, most_missed)
     size = np.exp(grid)
-    deviation = np.sqrt(table.variance_mm2)
-    means = (table.mean_mm / deviation)[:, None]
-    peaks = ((1 - statistics.outliers) / np.sqrt(2 * np.pi) / deviation)[:, None]
+    deviation = np.sqrt(table.variance_mm2)[:, None]
+    means = table.mean_mm[:, None] / deviation
     priors = np.exp(table.log_probability)[:, None]
+    peaks = priors * (1 - statistics.outliers) / np.sqrt(2 * np.pi) / deviation
+    anywhere = priors * statistics.outliers / FARTHEST_MM
     places = int(table.down.max()) if len(table.down) else 0
     steps, weights = [], []
     for i, point in enumerate(points):
         apart = np.maximum(np.linalg.norm(points[i + 1 :] - point, axis=1), 1.0)
         looser = 1 + (CUT_SPREAD - 1) * (2 - visible[i] - visible[i + 1 :])
         scaled = 1 / np.multiply.outer(size, looser).ravel()  # sizes x later ones, as all that follows
-        apart, looser = np.tile(apart, len(size)), np.tile(looser, len(size))
-        density = (apart * scaled) / deviation[:, None]  # (routes, sizes x later ones)
+        apart, looser = np.concatenate([apart] * len(size)), np.concatenate([looser] * len(size))
+        density = (apart * scaled) / deviation  # (routes, sizes x later ones)
         density -= means / looser
         np.square(density, out=density)
         density *= -0.5
         np.exp(density, out=density)
         density *= peaks * scaled
-        density += statistics.outliers / FARTHEST_MM
-        density *= priors / apart**2
+        density += anywhere
+        joined = table.summed(density)
+        with np.errstate(divide="ignore"):
+            np.log(joined, out=joined)
+        joined -= 2 * np.log(apart)
+        joined *= statistics.sureness
         shape = (places, len(LEVELS), len(size), len(points) - i - 1)
-        step, weight = np.full(shape, -np.inf), np.zeros(shape)
-        together = table.summed(density).reshape(len(table.first), *shape[2:])
-        weight[table.down - 1, table.upper] = np.power(together, statistics.sureness, out=together)
-        step[table.down - 1, table.upper] = np.log(together, out=together)
+        step = np.full(shape, -np.inf)
+        step[table.down - 1, table.upper] = joined.reshape(len(table.first), *shape[2:])
         steps.append(step)
-        weights.append(weight)
+        weights.append(np.exp(step))
     return steps, weights
 
 
 def _turns(points: Array, statistics: Statistics) -> list[Array]:
     bends, leans = (_columns(table) for table in (statistics.bends, statistics.leans))
     two_steps_mm = np.array([4 * usual_half_height_mm(level) for level in LEVELS])[:, None, None]
+    lower, upper = np.tril_indices(len(points), -1)
+    away = points[lower] - points[upper]
+    length, sagittal, coronal = (np.zeros((len(points), len(points))) for _ in range(3))
+    length[lower, upper] = np.linalg.norm(away, axis=1)
+    sagittal[lower, upper], coronal[lower, upper] = directions(away)
+    lean = _density(sagittal, coronal, leans, np.ones((1, 1, 1)), statistics.outliers)  # (A, lower, upper)
     turns = []
-    for i, point in enumerate(points):
-        away, toward = points[i + 1 :] - point, point - points[:i]
-        sagittal, coronal = directions(away)
-        turn = np.empty((len(LEVELS), len(away), i + 1))
-        turn[..., 0] = _density(sagittal, coronal, leans, np.ones((len(LEVELS), 1)), statistics.outliers)
-        ratio = (np.linalg.norm(away, axis=1)[:, None] + np.linalg.norm(toward, axis=1)) / two_steps_mm
-        earlier = directions(toward)
-        angle = (sagittal[:, None] - earlier[0] + np.pi) % (2 * np.pi) - np.pi
-        turn[..., 1:] = _density(angle, coronal[:, None] - earlier[1], bends, ratio, statistics.outliers)
+    for i in range(len(points)):
+        later, earlier = np.s_[i + 1 :, i, None], np.s_[i, :i]
+        turn = np.empty((len(LEVELS), len(points) - i - 1, i + 1))
+        turn[..., 0] = lean[:, i + 1 :, i]
+        ratio = (length[later] + length[earlier]) / two_steps_mm
+        angle = (sagittal[later] - sagittal[earlier] + np.pi) % (2 * np.pi) - np.pi
+        turn[..., 1:] = _density(angle, coronal[later] - coronal[earlier], bends, ratio, statistics.outliers)
         turn *= statistics.sureness
         turns.append(turn)
     return turns

@@ -24,7 +24,8 @@ def forward(chain: Chain, unary: Array) -> tuple[list[Array], Array]:
     """
     masks, count, levels = unary.shape
     sizes = len(chain.sizes)
-    sums = [np.full((levels, masks, sizes, i + 1), -np.inf) for i in range(count)]
+    everything = np.empty((count, levels, masks, sizes, count + 1))  # written once, before it is read
+    sums = [everything[i, ..., : i + 1] for i in range(count)]
     whole = [np.full(masks, chain.falses[-1] + chain.nothing)]
     with np.errstate(divide="ignore"):
         for i in range(count):
@@ -48,21 +49,20 @@ def forward(chain: Chain, unary: Array) -> tuple[list[Array], Array]:
             np.log(stepped, out=stepped)
             stepped += highest + chain.between(i)
             stepped += unary[:, i + 1 :].transpose(2, 0, 1)[:, :, None]
-            for k in range(later):
-                sums[i + 1 + k][..., i + 1] = stepped[..., k]
+            everything[i + 1 :, ..., i + 1] = np.moveaxis(stepped, 3, 0)
     return sums, log_sum(np.array(whole), axis=0)
 
 
 def backward(chain: Chain) -> list[Array]:
     """Per detection i (A, S, 1 + earlier ones): the sum of all rests of a chain that has come so far."""
     levels, sizes = len(chain.start), len(chain.sizes)
-    rests: list[Array] = [np.empty(0)] * len(chain.unary)
+    everything = np.empty((len(chain.unary), levels, sizes, len(chain.unary) + 1))
     with np.errstate(divide="ignore"):
         for i in reversed(range(len(chain.unary))):
-            ending = np.broadcast_to((chain.end + chain.after(i))[:, None, None], (levels, sizes, i + 1))
-            coming = _coming(chain, rests, i)
-            if coming is None:
-                rests[i] = ending.copy()
+            rests = everything[i, ..., : i + 1]
+            rests[...] = (chain.end + chain.after(i))[:, None, None]
+            coming = _coming(chain, everything, i)
+            if not coming.shape[2]:
                 continue
             top = _finite(coming.max(axis=0))
             steps = chain.step_weights[i]
@@ -71,39 +71,33 @@ def backward(chain: Chain) -> list[Array]:
             going += top
             top = _finite(going.max(axis=2, keepdims=True))
             turned = np.matmul(np.exp(going - top), chain.turn_weights[i])
-            rests[i] = np.logaddexp(ending, np.log(turned) + top)
-    return rests
+            np.log(turned, out=turned)
+            turned += top
+            np.logaddexp(rests, turned, out=rests)
+    return [everything[i, ..., : i + 1] for i in range(len(chain.unary))]
 
 
 def best_rests(chain: Chain) -> list[Array]:
     """As `backward`, with the best rest in place of the sum of all."""
     levels, sizes = len(chain.start), len(chain.sizes)
-    rests: list[Array] = [np.empty(0)] * len(chain.unary)
+    everything = np.empty((len(chain.unary), levels, sizes, len(chain.unary) + 1))
     for i in reversed(range(len(chain.unary))):
-        ending = np.broadcast_to((chain.end + chain.after(i))[:, None, None], (levels, sizes, i + 1))
-        coming = _coming(chain, rests, i)
-        if coming is None:
-            rests[i] = ending.copy()
+        rests = everything[i, ..., : i + 1]
+        rests[...] = (chain.end + chain.after(i))[:, None, None]
+        coming = _coming(chain, everything, i)
+        if not coming.shape[2]:
             continue
         steps = chain.steps[i]
         going = (_below(coming, len(steps), -np.inf) + steps).max(axis=0, initial=-np.inf)
-        rest = ending.copy()
         for k, turn in enumerate(chain.turns[i].transpose(1, 0, 2)):
-            np.maximum(rest, going[:, :, k, None] + turn[:, None], out=rest)
-        rests[i] = rest
-    return rests
+            np.maximum(rests, going[:, :, k, None] + turn[:, None], out=rests)
+    return [everything[i, ..., : i + 1] for i in range(len(chain.unary))]
 
 
-def _coming(chain: Chain, rests: list[Array], i: int) -> Array | None:
+def _coming(chain: Chain, rests: Array, i: int) -> Array:
     """(A, S, later ones): arriving at each later detection straight from i, and all that follows there."""
-    later = range(i + 1, len(chain.unary))
-    if not later:
-        return None
-    coming = np.empty((*rests[-1].shape[:2], len(later)))
-    for place, k in enumerate(later):
-        coming[..., place] = rests[k][..., i + 1]
-    coming += (chain.unary[i + 1 :] + chain.between(i)[:, None]).T[:, None]
-    return coming
+    own = (chain.unary[i + 1 :] + chain.between(i)[:, None]).T[:, None]
+    return np.moveaxis(rests[i + 1 :, ..., i + 1], 0, 2) + own
 
 
 def _below(values: Array, places: int, beyond: float) -> Array:

@@ -1,0 +1,235 @@
+"""Vertebrae, discs and canal in MR, class by class, by a 3D U-Net, as in the baseline that came with SPIDER.
+
+van der Graaf et al. 2024, "Lumbar spine segmentation in MR images: a dataset and a public benchmark". Preset `paper`
+resizes each series, cropped to the body, to 256x128x32; `spaced` keeps millimetres (2x0.6x0.6); `shipped` is meant to
+learn any contrast from phantoms (`--augment synth`). Single structures come by components (anatomy/components.py).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.form import Form
+from learning_functions.samples.sources import place_image, place_tissues, random_window, seen_part
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.task import Objective, Running, Sample, Settings
+from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.anatomy.components import numbered_spine
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.structures import (
+    SPIDER_MOST,
+    SPIDER_PARTIAL,
+    STRUCTURES,
+    levels_of_numbers,
+    structures_of,
+)
+from utility_functions.files.cases import Scan
+from utility_functions.files.spider import require_sound
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.phantom.tissue import TISSUES
+
+if TYPE_CHECKING:
+    import keras
+
+    from learning_functions.samples.augmentation import Augmentation
+
+NEEDS: tuple[str, ...] = ()
+GIVES = ("structures", "numbered")
+
+_WINDOW = (AIR_HU, 32767.0)
+_PAPER = Settings(
+    preset="paper",
+    spec=Spec(
+        spacing_mm=(3.0, 1.5, 1.2),
+        axcodes="RAS",
+        patch=(32, 128, 256),
+        channels=1,
+        labels=STRUCTURES,
+        intensity="series",
+        window=_WINDOW,
+    ),
+    samples_per_scan=1,
+    filters=32,
+    levels=5,
+    momentum=0.9,
+    batch=2,
+    epochs=100,
+    learning_rate=1e-3,
+    weight_decay=1e-4,
+    options={
+        "cropped": True,
+        "resized": True,
+        "random_share": 0.0,
+        "flat_levels": 1,
+        "loss": "crossentropy",
+        "changes": {},
+        "augment": "none",
+    },
+)
+_SPACED = _PAPER.changed(
+    preset="spaced",
+    spec=Spec(
+        spacing_mm=(2.0, 0.6, 0.6),
+        axcodes="RAS",
+        patch=(32, 192, 192),
+        channels=1,
+        labels=STRUCTURES,
+        intensity="series",
+        window=_WINDOW,
+    ),
+    samples_per_scan=8,
+    options={**_PAPER.options, "resized": False, "random_share": 0.1, "flat_levels": 2, "augment": "standard"},
+)
+_SMALL = _SPACED.changed(
+    preset="small",
+    spec=Spec(
+        spacing_mm=(3.6, 1.3, 1.3),
+        axcodes="RAS",
+        patch=(16, 96, 96),
+        channels=1,
+        labels=STRUCTURES,
+        intensity="minmax",
+        window=_WINDOW,
+    ),
+    samples_per_scan=5,
+    filters=8,
+    levels=4,
+    batch=4,
+    epochs=4,
+    learning_rate=3e-3,
+    schedule="cosine",
+    options={
+        **_SPACED.options,
+        "cropped": False,
+        "flat_levels": 1,
+        "loss": "dice",
+        "changes": {"turn": 0.3, "elastic": 0.3, "crop": 0.2},
+    },
+)
+_SHIPPED = _SMALL.changed(
+    preset="shipped", filters=12, epochs=6, options={**_SMALL.options, "augment": "synth", "changes": {"crop": 0.2}}
+)
+PRESETS = MappingProxyType({"paper": _PAPER, "spaced": _SPACED, "small": _SMALL, "shipped": _SHIPPED})
+
+
+def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
+    """Patches round random voxels of vertebra, disc or canal, each class as often; ``resized``, the whole scan in each.
+
+    Inputs (*patch, 1) intensities; targets (*patch) codes of STRUCTURES. A share ``random_share`` lies anywhere.
+    Raises: ValueError where there are no masks of these classes, or a series of SPIDER has a defect.
+    """
+    if scan.label_map is None:
+        raise ValueError("Vertebrae, discs and canal are learnt from label maps. Received: no label map.")
+    require_sound(scan)
+    classes = structures_of(scan.label_map, scan.case.label_code, scan.tissues, TISSUES)
+    shown = seen_part(scan.volume, settings)
+    grid = settings.grid_of(shown.grid)
+    image, tissues, patch = place_image(scan, settings.spec, grid), place_tissues(scan, grid), settings.spec.patch
+    target = resample(classes, grid)
+    places = [np.argwhere(target.voxels == code) for code in range(1, len(STRUCTURES))]
+    places = [where for where in places if len(where)]
+    if not places:
+        raise ValueError("No vertebra, disc or canal lies inside the image.")
+    drawn = []
+    for number in range(settings.samples_per_scan):
+        first = np.zeros(3, int)
+        if not settings.options.get("resized"):
+            first = random_window(grid.shape, patch, rng)
+            if rng.random() >= settings.options["random_share"]:
+                where = places[number % len(places)]
+                first = _round(where[rng.integers(len(where))], grid.shape, patch, rng)
+        seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
+        inputs = image.window(first, patch, fill=air_of(scan.volume.voxels)).voxels[..., None]
+        drawn.append(Sample(inputs, target.window(first, patch).voxels.astype(np.uint8), tissues=seen))
+    return drawn
+
+
+def _round(
+    voxel: NDArray[np.int_], shape: tuple[int, ...], patch: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.int_]:
+    """The first voxel of a patch that shows ``voxel`` and reaches beyond the scan by a quarter at most, if it may."""
+    first = voxel - rng.integers(0, patch)
+    beyond = np.asarray(patch) // 4
+    last = np.asarray(shape) - np.asarray(patch)
+    return np.asarray(np.clip(first, np.minimum(last, 0) - beyond, np.maximum(last, 0) + beyond))
+
+
+def network(settings: Settings) -> keras.Model:
+    from keras_models.unet import sliced_unet
+
+    return sliced_unet(
+        settings.spec.patch,
+        settings.spec.channels,
+        settings.filters,
+        settings.levels,
+        len(settings.spec.labels),
+        settings.momentum,
+        settings.options["flat_levels"],
+    )
+
+
+def form(settings: Settings) -> Form:
+    return Form({"": (5, len(settings.spec.labels))})
+
+
+def objective(settings: Settings) -> Objective:
+    """Cross-entropy (``loss`` "crossentropy"), or with soft Dice beside it ("dice"); F1 of voxels is their Dice."""
+    from losses_and_metrics.dense import ClassDice, DiceCrossentropy, VoxelAccuracy, WeightedCrossentropy
+
+    known = {"crossentropy": lambda: WeightedCrossentropy((1.0,) * len(STRUCTURES)), "dice": DiceCrossentropy}
+    loss = settings.options["loss"]
+    if loss not in known:
+        raise ValueError(f"The loss is one of {', '.join(known)}. Received: {loss!r}.")
+    return Objective(
+        loss=known[loss](),
+        metrics=[VoxelAccuracy(), *(ClassDice(code, f"f1_{name}") for code, name in enumerate(STRUCTURES) if code)],
+        watched="val_loss",
+        highest_is_best=False,
+    )
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    from learning_functions.samples.augmentation import Augmentation
+
+    return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, **dict(settings.options["changes"]))
+
+
+def predict(
+    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """Adds ``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
+
+    Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name.
+    """
+    from learning_functions.running.sliding_window import run_published, run_tiles
+
+    def likeliest(probabilities: np.ndarray) -> np.ndarray:
+        return probabilities.argmax(axis=-1).astype(np.uint8)
+
+    if running.windows == "published":
+        found = run_published(network, image.voxels[..., None], settings.spec.patch, likeliest, air)
+    else:
+        margin = tuple(size // 4 for size in settings.spec.patch)
+        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, likeliest, air)
+    structures = LabelMap(found, image.grid)
+    numbered = numbered_spine(structures)
+    findings = findings.having(structures=structures, numbered=numbered)
+    if not found.any():
+        return findings.noting("No vertebra, disc or canal was found.")
+    return findings if running.lowest is None else _named(findings, numbered, running.lowest)
+
+
+def _named(findings: Findings, numbered: LabelMap, lowest: str) -> Findings:
+    """The findings with numbered vertebrae under their names, the lowest being ``lowest``."""
+    ids = levels_of_numbers(lowest)
+    table = np.zeros(256, np.uint8)
+    for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
+        table[[number, SPIDER_PARTIAL + number]] = verse_id
+    named = LabelMap(table[numbered.voxels], numbered.grid)
+    note = f"Names are counted from {lowest}, which was declared to be the lowest vertebra."
+    return findings.having(instances=named, landmarks=body_centroids(named), whole=True).noting(note)

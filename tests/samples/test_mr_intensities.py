@@ -1,0 +1,134 @@
+"""Intensities without a scale: normalised by the scan's own, kept well in whole numbers, filled with its own lowest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learning_functions.samples.appearance import Appearance
+from learning_functions.samples.augmentation import Augmentation
+from learning_functions.samples.batches import epoch_batches
+from learning_functions.samples.sequence import SampleSequence
+from learning_functions.samples.sources import storable
+from learning_functions.samples.store import SampleStore, SampleWriter, open_store
+from learning_functions.spec import Spec
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import Volume
+
+MINMAX = Spec((3, 1, 1), "RAS", (4, 8, 8), 1, ("a",), "minmax", (-1024.0, 32767.0))
+SERIES = replace(MINMAX, intensity="series")
+TAILED = np.concatenate([np.linspace(0, 100, 960), np.linspace(500, 2000, 40)])
+"""One in 25 voxels is far brighter than all others."""
+
+
+def volume(voxels: np.ndarray) -> Volume:
+    voxels = np.asarray(voxels).reshape(10, -1, 1)
+    return Volume(voxels, Grid.from_spacing(voxels.shape, (1, 1, 1)))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 50.0])
+@pytest.mark.parametrize("spec", [MINMAX, SERIES])
+def test_the_scale_of_a_series_makes_no_difference(spec: Spec, scale: float) -> None:
+    plain = np.random.default_rng(1).gamma(3.0, 100.0, 5000)
+    expected = spec.normalise(plain, *spec.offset_and_scale(plain))
+    found = spec.normalise(plain * scale, *spec.offset_and_scale(plain * scale))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_percentiles_become_minus_one_and_one_and_outliers_are_cut_off() -> None:
+    even = np.concatenate([np.linspace(0, 1000, 9999), [30000.0]])
+    found = MINMAX.normalise(even, *MINMAX.offset_and_scale(even))
+    assert found[-1] == 1.0 and found[0] == -1.0 and abs(found[5000]) < 0.01
+
+
+def test_a_long_bright_tail_is_normalised_by_mean_and_deviation() -> None:
+    even = np.linspace(0, 1000, 10000)
+    assert SERIES.offset_and_scale(even) == MINMAX.offset_and_scale(even)
+    offset, scale = SERIES.offset_and_scale(TAILED)
+    assert offset == pytest.approx(TAILED.mean()) and 1 / scale == pytest.approx(TAILED.std())
+    found = SERIES.normalise(TAILED, offset, scale)
+    assert found.min() >= -3 and found.max() == 3.0, "cut off"
+
+
+@pytest.mark.parametrize("spec", [MINMAX, SERIES])
+@pytest.mark.parametrize("value", [0, 7])
+def test_an_image_of_one_intensity_gives_finite_numbers(spec: Spec, value: int) -> None:
+    flat = np.full(100, value, np.int16)
+    assert np.isfinite(spec.normalise(flat, *spec.offset_and_scale(flat))).all()
+    assert np.isfinite(spec.normalise(np.array(3.0), *spec.offset_and_scale(flat)))
+
+
+@pytest.mark.parametrize(
+    ("voxels", "changed"),
+    [
+        (np.linspace(0, 1, 100, dtype=np.float32), True),
+        (np.linspace(0, 90000, 100), True),
+        (np.linspace(0, 4000, 100), False),
+        (np.arange(100, dtype=np.int16), False),
+        (np.zeros(100, np.float32), False),
+        (np.linspace(-1000, 400, 100), False),
+    ],
+    ids=["0 to 1", "beyond int16", "fine", "whole", "empty", "CT"],
+)
+def test_numbers_that_rounding_would_harm_are_multiplied(voxels: np.ndarray, changed: bool) -> None:
+    given = volume(voxels)
+    kept = storable(given, MINMAX)
+    assert (kept is not given) == changed
+    whole = np.rint(kept.voxels)
+    assert np.abs(whole).max() < 32767
+    if voxels.std() > 0:
+        before = MINMAX.normalise(given.voxels, *MINMAX.offset_and_scale(given.voxels))
+        after = MINMAX.normalise(whole, *MINMAX.offset_and_scale(kept.voxels))
+        np.testing.assert_allclose(after, before, atol=0.02)
+    assert storable(given, replace(MINMAX, intensity="window")) is given
+
+
+def stored(path: Path, air: float | None, spec: Spec = MINMAX) -> SampleStore:
+    raw = np.random.default_rng(1).integers(100, 900, (4, 8, 8, 1)).astype(np.int16)
+    with SampleWriter(path, task="t", spec=spec) as writer:
+        for case in ("a", "b"):
+            writer.append(raw, np.ones((4, 8, 8), np.uint8), normalisation=(500.0, 1 / 500), air=air, case_id=case)
+    return open_store(path)
+
+
+def test_what_comes_in_from_beyond_is_the_scan_s_own_air(tmp_path: Path) -> None:
+    store = stored(tmp_path / "s.h5", air=50.0)
+    ending = Augmentation((3, 1, 1), flip=0, turn=0, elastic=0, intensity=0, noise=0, blur=0, crop=1.0)
+    x, y = next(iter(epoch_batches(store, 2, epoch=0, seed=1, shuffle=False, augment=ending)))
+    cut = y.numpy() == 0
+    assert cut.any() and np.allclose(x.numpy()[..., 0][cut], (50 - 500) / 500)
+    assert x.numpy()[..., 0][~cut].min() >= (100 - 500) / 500 - 1e-6
+
+
+def test_air_that_the_window_tells_is_not_kept(tmp_path: Path) -> None:
+    ct = replace(MINMAX, intensity="window", window=(-200.0, 1000.0))
+    for number, air in enumerate((None, -1024.0)):
+        store = stored(tmp_path / f"{number}.h5", air, ct)
+        assert not store.has_air
+        with h5py.File(store.path) as file:
+            assert "air" not in file
+
+
+@pytest.mark.parametrize("spec", [MINMAX, SERIES])
+def test_both_ways_of_feeding_give_the_same_within_bounds(tmp_path: Path, spec: Spec) -> None:
+    store = stored(tmp_path / "s.h5", 50.0, spec)
+    x, _ = next(iter(epoch_batches(store, 2, epoch=0, seed=1, shuffle=False)))
+    np.testing.assert_allclose(x, SampleSequence(store, 2, seed=1, shuffle=False)[0][0], atol=1e-6)
+    assert spec.bounds is not None and float(tf.reduce_min(x)) >= spec.bounds[0]
+
+
+@pytest.mark.parametrize("spec", [MINMAX, SERIES])
+def test_appearances_lie_within_the_bounds_and_ct_s_soft_tissues_do_not_vanish(spec: Spec) -> None:
+    names = ("air", "fat", "muscle", "vertebra marrow", "csf")
+    codes = np.repeat(np.arange(5, dtype=np.uint8), 64)[:, None].reshape(5, 8, 8, 1)
+    drawing = Appearance.of(spec, names, (3.0, 1.0, 1.0), kept=0.0, mixed=0.0, ct=1.0, noise=0.0, blur=0.0, thick=0.0)
+    for seed in range(4):
+        made = drawing(np.zeros(codes.shape, np.float32), codes, [seed, 1], (400.0, 1 / 200)).numpy()
+        assert np.isfinite(made).all() and spec.bounds is not None
+        assert spec.bounds[0] - 1e-5 <= made.min() and made.max() <= spec.bounds[1] + 1e-5
+        assert made[1].mean() > made[0].mean() + 0.3, "fat is well above air"

@@ -1,0 +1,79 @@
+"""A canvas that keeps the MR signal of water and of fat beside HU: whatever is painted gets its tissue's signal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.phantom.resonance import Signals, tissue_signal
+from utility_functions.phantom.shapes import Field
+from utility_functions.phantom.tissue import TISSUE_CODES
+
+F32 = np.float32
+OEDEMA, FATTY, HARD = range(3)
+"""Kinds of changed marrow beside worn discs (Modic et al. 1988)."""
+
+
+class MrCanvas(Canvas):
+    """Painted like a Canvas; ``water`` and ``fat`` (shape) are signals of a spin echo, free water being about 1."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        spacing: ArrayLike,
+        origin: ArrayLike,
+        signals: Signals,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__(shape, spacing, origin)
+        self.signals, self.rng = signals, rng
+        self.water: Field = np.zeros(shape, F32)
+        self.fat: Field = np.zeros(shape, F32)
+
+    def layered(self) -> None:
+        self.water, self.fat = tissue_signal(self.signals, self.tissues)
+
+    def blend(self, box: Box, share: Field, tissue: str, hu: float | Field, wet: float | Field = 1.0) -> None:
+        super().blend(box, share, tissue, hu, wet)
+        self._mix(box, share, tissue, wet)
+
+    def bone(
+        self,
+        box: Box,
+        field: Field,
+        bone: str,
+        cortex_hu: float | Field,
+        marrow_hu: float | Field,
+        cortex_mm: float | Field,
+        grain: float,
+        inside: str | None = None,
+    ) -> None:
+        super().bone(box, field, bone, cortex_hu, marrow_hu, cortex_mm, grain, inside)
+        self._mix(box, self.cover(field + cortex_mm), inside or f"{bone} marrow")
+
+    def harden(self, box: Box, share: Field, hu: float) -> None:
+        """Marrow beside worn discs: swollen, turned to fat, or hard, as drawn."""
+        super().harden(box, share, hu)
+        kind = int(self.rng.choice(3, p=(0.25, 0.6, 0.15)))
+        amount = share * F32(min(hu / 150, 1.0))
+        water, fat = self.water[box], self.fat[box]
+        if kind == OEDEMA:
+            water += amount * (F32(0.9) * self.signals.water[TISSUE_CODES["lesion"]] - water)
+            fat *= 1 - F32(0.7) * amount
+        elif kind == FATTY:
+            water *= 1 - F32(0.5) * amount
+            fat += amount * (F32(0.75) * self.signals.fat[TISSUE_CODES["fat"]] - fat)
+        else:
+            water *= 1 - F32(0.7) * amount
+            fat *= 1 - F32(0.7) * amount
+
+    def _mix(self, box: Box, share: Field, tissue: str, wet: float | Field = 1.0) -> None:
+        code = TISSUE_CODES[tissue]
+        signals = self.signals
+        grain = 1 + signals.grain[code] * self.texture[box]
+        water = signals.dry[code] + np.asarray(wet, F32) * (signals.water[code] - signals.dry[code])
+        for part, signal in ((self.water[box], water), (self.fat[box], signals.fat[code])):
+            change = signal * grain - part
+            change *= share
+            part += change

@@ -1,0 +1,142 @@
+"""What MR shows of a tissue: relaxation times, and the spin-echo signal that a sequence makes of them.
+
+Relaxation times at 1.5 and 3 T are rounded from Stanisz et al. 2005, Magn Reson Med 54:507 (muscle, cord, blood, liver,
+kidney, cartilage, brain) and de Bazelaire et al. 2004, Radiology 230:652 (fat, marrow, spleen, pancreas); fluid has
+those of free water at 37 degrees, discs lie between moist and dry ones as graded by Pfirrmann et al. 2001, Spine
+26:1873. Cortical bone, ligaments and gas have hardly any signal at the echo times of clinical sequences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utility_functions.phantom.shapes import Field
+from utility_functions.phantom.tissue import TISSUES
+
+KINDS = ("mr-t1", "mr-t2")
+"""Contrasts of a phantom in MR."""
+
+WATER: dict[str, tuple[float, float, float, float, float]] = {
+    # protons (share of free water), T1 at 1.5 T, T1 at 3 T, T2 (all ms), grain (deviation as a share of the signal)
+    "void": (0.03, 1000, 1200, 5, 0.0),
+    "hard": (0.10, 700, 900, 2, 0.0),
+    "muscle": (0.80, 950, 1150, 38, 0.08),
+    "marrow": (0.70, 850, 1000, 45, 0.12),
+    "organ": (0.75, 600, 810, 46, 0.05),
+    "spleen": (0.80, 1060, 1330, 75, 0.04),
+    "kidney": (0.82, 960, 1150, 85, 0.05),
+    "gland": (0.78, 700, 850, 60, 0.10),
+    "blood": (0.85, 1440, 1930, 270, 0.05),
+    "fluid": (1.00, 3500, 4000, 1500, 0.02),
+    "nervous": (0.75, 800, 1020, 78, 0.03),
+    "nucleus": (0.88, 1050, 1250, 135, 0.05),
+    "annulus": (0.62, 950, 1150, 34, 0.10),
+    "ligament": (0.30, 800, 1000, 9, 0.0),
+    "cartilage": (0.70, 1020, 1170, 34, 0.05),
+    "tumour": (0.85, 1100, 1350, 80, 0.12),
+    "mixed": (0.80, 700, 900, 70, 0.30),
+    "lung": (0.10, 1200, 1300, 20, 0.30),
+}
+FAT = (0.92, 343.0, 382.0, 62.0)
+"""Protons, T1 at 1.5 and at 3 T and T2 of fat."""
+TURBO = 2.1
+"""Trains of refocusing pulses make the T2 of fat appear longer (Henkelman et al. 1994, J Magn Reson Imaging 4:533)."""
+_OF_TISSUE: dict[str, tuple[str, float]] = {  # kind of its water, share of fat; what is not named is muscle
+    "air": ("void", 0), "gas": ("void", 0), "airway": ("void", 0), "bronchus": ("void", 0), "disc gas": ("void", 0),
+    "lung": ("lung", 0), "lung vessel": ("lung", 0), "skin": ("annulus", 0.2), "fat": ("muscle", 0.96),
+    "muscle": ("muscle", 0.04), "bowel": ("muscle", 0), "stomach": ("mixed", 0), "faeces": ("mixed", 0.2),
+    "oral contrast": ("mixed", 0), "liver": ("organ", 0.05), "spleen": ("spleen", 0), "kidney": ("kidney", 0),
+    "urine": ("fluid", 0), "kidney pelvis": ("fluid", 0), "gallbladder": ("fluid", 0), "effusion": ("fluid", 0),
+    "fluid": ("fluid", 0), "csf": ("fluid", 0), "gland": ("gland", 0.1), "thyroid": ("gland", 0),
+    "tongue": ("muscle", 0.15), "heart": ("muscle", 0), "chamber": ("blood", 0), "artery": ("blood", 0),
+    "vein": ("blood", 0), "thrombus": ("tumour", 0), "cord": ("nervous", 0), "brain": ("nervous", 0),
+    "disc": ("annulus", 0), "nucleus": ("nucleus", 0), "cartilage": ("cartilage", 0), "ligament": ("ligament", 0),
+    "lesion": ("tumour", 0), "sclerosis": ("hard", 0), "calcification": ("hard", 0), "stone": ("hard", 0),
+    "disc chalk": ("hard", 0), "metal": ("void", 0), "cement": ("void", 0), "lead": ("void", 0), "couch": ("void", 0),
+    "clothing": ("void", 0), "blanket": ("void", 0),
+}  # fmt: skip
+DRY = {"nucleus": (0.6, 900.0, 1100.0, 42.0), "csf": (0.75, 900.0, 1100.0, 90.0)}
+"""Protons and times of a nucleus that has lost its water, and of a sac filled with roots."""
+FLOWING = ("artery", "vein", "chamber")
+"""Blood that leaves the slice between pulse and echo gives little signal."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A spin-echo sequence: field in T, repetition and echo time in ms, and how far fat is misplaced, in mm.
+
+    forward: whether fat is misplaced along the patient's front-back axis, rather than upwards.
+    """
+
+    field_t: float
+    tr_ms: float
+    te_ms: float
+    fat_shift_mm: float
+    forward: bool
+
+    def signal(self, protons: float, t1_ms: float, t2_ms: float) -> float:
+        """Protons (1 - exp(-TR / T1)) exp(-TE / T2), the signal of a spin echo (Hahn 1950)."""
+        return float(protons * (1 - np.exp(-self.tr_ms / t1_ms)) * np.exp(-self.te_ms / t2_ms))
+
+
+def draw_sequence(rng: np.random.Generator, kind: str) -> Sequence:
+    """A sequence of one of KINDS as scanners run it for spines."""
+    if kind not in KINDS:
+        raise ValueError(f"An MR contrast is one of {', '.join(KINDS)}. Received: {kind!r}.")
+    chances, shift = rng.random(2), float(rng.uniform(0.3, 1.8) * rng.choice([-1, 1]))
+    tr, te = ((400, 750), (8, 15)) if kind == "mr-t1" else ((2600, 5200), (80, 125))
+    times = float(rng.uniform(*tr)), float(rng.uniform(*te))
+    return Sequence(1.5 if chances[0] < 0.65 else 3.0, *times, shift, bool(chances[1] < 0.5))
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Signal of each tissue of TISSUES (t,) from its water, from the fat in it, from its water when dry; its grain."""
+
+    water: Field
+    fat: Field
+    dry: Field
+    grain: Field
+
+
+def draw_signals(sequence: Sequence, age: float, rng: np.random.Generator) -> Signals:
+    """What a sequence shows of one patient, whose marrow holds more fat with ``age`` (0 young to 1 old)."""
+    at_3t = sequence.field_t > 2
+    kinds = {
+        name: (_spread(rng, protons, 0.04), _spread(rng, (t1, t1_3t)[at_3t], 0.07), _spread(rng, t2, 0.08), grain)
+        for name, (protons, t1, t1_3t, t2, grain) in WATER.items()
+    }
+    protons, t1, t1_3t, t2 = FAT
+    fat = sequence.signal(protons, _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.12))
+    marrow_fat = float(np.clip(rng.normal(0.3 + 0.35 * age, 0.08), 0.12, 0.85))
+    density = float(rng.uniform(0.75, 0.95))
+    flow = float(rng.uniform(0.02, 0.25)), float(rng.uniform(0.05, 0.7))
+    table = np.zeros((4, len(TISSUES)), np.float32)
+    for place, tissue in enumerate(TISSUES):
+        kind, lipid, held = *_OF_TISSUE.get(tissue, ("muscle", 0.0)), 1.0
+        if tissue.endswith(" shell"):
+            kind = "hard"
+        elif tissue.endswith(" marrow"):
+            kind, lipid, held = "marrow", marrow_fat, density
+        elif tissue in FLOWING:
+            held = flow[tissue == "vein"]
+        *water, grain = kinds[kind]
+        wet = held * (1 - lipid) * sequence.signal(*water)
+        dry = wet
+        if tissue in DRY:
+            protons, t1, t1_3t, t2 = DRY[tissue]
+            dry = sequence.signal(protons, (t1, t1_3t)[at_3t], t2)
+        table[:, place] = wet, held * lipid * fat, dry, grain
+    return Signals(*table)
+
+
+def _spread(rng: np.random.Generator, mean: float, deviation: float) -> float:
+    return float(mean * np.exp(np.clip(rng.normal(0, deviation), -2 * deviation, 2 * deviation)))
+
+
+def tissue_signal(signals: Signals, codes: NDArray[np.uint8]) -> tuple[Field, Field]:
+    """Water and fat of a map of tissues."""
+    return signals.water[codes], signals.fat[codes]
