@@ -84,6 +84,7 @@ def test_serrador_s_network_doubles_its_filters() -> None:
 
 @pytest.fixture(scope="module")
 def tiny() -> keras.Model:
+    keras.utils.set_random_seed(1)
     return instance_fcn((16, 16, 8), 1, 2, 3, True, "group", start_level=13.0, level_scale=7.0)
 
 
@@ -97,7 +98,7 @@ def test_groups_make_answers_independent_of_the_batch(tiny: keras.Model) -> None
     seen = np.random.default_rng(1).normal(size=(2, 16, 16, 8, 2)).astype(np.float32)
     together, alone = tiny(seen), tiny(seen[:1])
     for name, answer in alone.items():
-        np.testing.assert_allclose(together[name][:1], answer, atol=1e-5)
+        np.testing.assert_allclose(together[name][:1], answer, rtol=1e-5, atol=1e-5)  # levels are about 13
 
 
 def test_another_normalisation_is_refused() -> None:
