@@ -18,7 +18,7 @@ def naming_network(
     dropout: float = 0.2,
     decay: float = 1e-4,
 ) -> keras.Model:
-    """Residual dilated convolutions along the sorted nodes, then attention over all of them, in independent members.
+    """Residual dilated convolutions along the sorted nodes, in independent members.
 
     Input (batch, 1, nodes, channels), see ChainFeatures; output (batch, 1, nodes, members, classes), softmax.
     """
