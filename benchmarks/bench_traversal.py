@@ -1,13 +1,15 @@
 """Network calls of a traversal over a whole scan: from centroids and from a heatmap against sliding from a corner.
 
-An oracle answers from the truth, so that all ways find the same. With saved_models/instances.h5, and the detection and
-identification models, the real network is counted too, on a phantom.
+How much is saved hangs on how much of the scan is not spine, so it is told for a wide scan of the trunk and for a
+narrow one that the spine fills. An oracle answers from the truth, so that all ways find the same. With
+saved_models/instances.h5, and the detection and identification models, the real network is counted too, on a phantom.
 """
 
 from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +21,35 @@ from learning_functions.running.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
 
 FLOOR = 4
-SHAPE, SPACING_MM = (400, 400, 600), (1.0, 1.0, 1.0)  # a scan of the trunk
+SPACING_MM = (1.0, 1.0, 1.0)
 PATCH = (128, 128, 128)
-COUNT, STEP, TOP = 18, 25, 560  # T1 to L6 or so, 110 mm above the lower end
+STEP = 25
 REACH = np.array((30, 50, 11))
 HEAT_STEP = 8
 MODEL = Path(__file__).resolve().parents[1] / "saved_models" / "instances.h5"
 
 
-def spine() -> NDArray[np.uint8]:
-    """Vertebrae 1 to COUNT from the top down, body and process, on a bent line."""
-    labels = np.zeros(SHAPE, np.uint8)
-    for number in range(1, COUNT + 1):
-        at = np.array([200 + 8 * np.sin(number / 3), 150 + 20 * np.cos(number / 5), TOP - STEP * (number - 0.5)])
-        low, high = ((at + side * REACH).astype(int) for side in (-1, 1))
+class Scene(NamedTuple):
+    """A scan of ``shape`` mm with so many vertebrae, the uppermost of which begins at ``top``."""
+
+    name: str
+    shape: tuple[int, int, int]
+    count: int
+    top: int
+
+
+SCENES = (Scene("trunk", (400, 400, 600), 18, 560), Scene("spine alone", (256, 256, 600), 24, 600))
+"""The first shows 110 mm below the spine, the second nothing but it."""
+
+
+def spine(scene: Scene) -> NDArray[np.uint8]:
+    """Vertebrae 1 to ``scene.count`` from the top down, body and process, on a bent line."""
+    labels = np.zeros(scene.shape, np.uint8)
+    right, front = scene.shape[0] / 2, 0.375 * scene.shape[1]
+    for number in range(1, scene.count + 1):
+        height = scene.top - STEP * (number - 0.5)
+        at = np.array([right + 8 * np.sin(number / 3), front + 20 * np.cos(number / 5), height])
+        low, high = (np.clip((at + side * REACH).astype(int), 0, scene.shape) for side in (-1, 1))
         box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
         x, y, z = (axis - middle for axis, middle in zip(np.ogrid[box], at, strict=True))
         body = (x / 22) ** 2 + ((y - 12) / 17) ** 2 < 1
@@ -45,18 +62,18 @@ class Oracle:
     """Shows the uppermost vertebra that memory does not hold and of which the patch shows enough; counts its calls."""
 
     def __init__(self, labels: NDArray[np.uint8]) -> None:
-        self.labels, self.calls = labels, 0
+        self.labels, self.count, self.calls = labels, int(labels.max()), 0
 
     def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
         self.calls += 1
         seen = np.zeros(PATCH, np.uint8)
-        low, high = np.clip(corner, 0, SHAPE), np.clip(np.add(corner, PATCH), 0, SHAPE)
+        low, high = (np.clip(end, 0, self.labels.shape) for end in (corner, np.add(corner, PATCH)))
         inner = tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))
         seen[inner] = self.labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-        counts = np.bincount(seen[memory == 0], minlength=COUNT + 1)
-        wholes = np.bincount(seen.ravel(), minlength=COUNT + 1)
+        counts = np.bincount(seen[memory == 0], minlength=self.count + 1)
+        wholes = np.bincount(seen.ravel(), minlength=self.count + 1)
         voxel_mm3 = float(np.prod(SPACING_MM))
-        for number in range(1, COUNT + 1):
+        for number in range(1, self.count + 1):
             if counts[number] * voxel_mm3 >= Rules().smallest_fragment_mm3 and counts[number] > wholes[number] / 2:
                 return Sight((seen == number).astype(np.float16), 1.0, float(number))
         return Sight(np.zeros(PATCH, np.float16), 0.0, 0.0)
@@ -66,7 +83,7 @@ def walked(labels: NDArray[np.uint8], start: Starts, rules: Rules) -> tuple[int,
     """Calls, what was found, and the largest memory in MB that the traversal took for itself."""
     oracle = Oracle(labels)
     tracemalloc.start()
-    done = traverse(oracle, SHAPE, PATCH, SPACING_MM, "down", [start], rules)
+    done = traverse(oracle, labels.shape, PATCH, SPACING_MM, "down", [start], rules)
     peak = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
     return oracle.calls, done, peak
@@ -94,25 +111,33 @@ def with_the_real_network() -> None:
     )
 
 
-def main() -> None:
-    labels = spine()
-    centres = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, COUNT + 1)))
-    hot = spine_heat(centres / HEAT_STEP, [n // HEAT_STEP for n in SHAPE], 4.0).astype(np.float16)
+def tell(scene: Scene) -> None:
+    """One line for each way into a scene."""
+    labels = spine(scene)
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, scene.count + 1)))
+    hot = spine_heat(centres / HEAT_STEP, [n // HEAT_STEP for n in scene.shape], 4.0).astype(np.float16)
     for axis in range(3):
         hot = np.repeat(hot, HEAT_STEP, axis)
-    slid, by_sliding, _ = walked(labels, Corner(SHAPE, PATCH, "down"), Rules())
+    slid, by_sliding, _ = walked(labels, Corner(scene.shape, PATCH, "down"), Rules())
     ways: list[tuple[str, Starts, Rules]] = [
         ("centroids", Centroids(centres, "down"), Rules()),
         ("a heatmap", Heat(hot, PATCH, "down"), Rules(agreeing_centres=3)),
     ]
     for name, start, rules in ways:
         calls, done, peak = walked(labels, start, rules)
-        same = len(done.found) == len(by_sliding.found) == COUNT and bool((done.memory == by_sliding.memory).all())
-        print(
-            f"traversal of {COUNT} vertebrae in {SHAPE}: {calls} calls from {name}, {slid} from the corner, "
-            f"{slid / calls:.1f}x fewer (floor {FLOOR}x), equal: {same}, {peak:.0f} MB beside the image "
-            f"({peak * 1e6 / labels.size:.1f} bytes a voxel)"
+        same = len(done.found) == len(by_sliding.found) == scene.count and bool(
+            (done.memory == by_sliding.memory).all()
         )
+        print(
+            f"traversal, {scene.name}, {scene.count} vertebrae in {scene.shape}: {calls} calls from {name}, "
+            f"{slid} from the corner, {slid / calls:.1f}x fewer (floor {FLOOR}x), equal: {same}, "
+            f"{peak:.0f} MB beside the image ({peak * 1e6 / labels.size:.1f} bytes a voxel)"
+        )
+
+
+def main() -> None:
+    for scene in SCENES:
+        tell(scene)
     if MODEL.is_file():
         with_the_real_network()
 

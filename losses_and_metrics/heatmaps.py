@@ -15,6 +15,7 @@ from keras import ops
 
 from losses_and_metrics.dense import Ratio
 from losses_and_metrics.divergences import SquaredDifference
+from losses_and_metrics.profiles import profiles
 
 PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
 """A landmark lies in the patch; none does, and its heatmap is to be empty; or nothing is known, and nothing judged."""
@@ -25,14 +26,9 @@ SMALLEST_SIGMA = 0.5
 def gaussians(points: Any, sigmas: Any, shape: Sequence[Any]) -> Any:
     """exp(-d^2 / 2 sigma^2) at every voxel: (batch, *shape, landmarks).
 
-    points (batch, landmarks, 3) and sigmas (landmarks,) in voxels. Made from one line per axis, so that no exponential
-    is taken per voxel.
+    points (batch, landmarks, 3) and sigmas (landmarks,) in voxels.
     """
-    lines = []
-    for axis, size in enumerate(shape):
-        away = ops.arange(size, dtype="float32")[None, :, None] - points[:, None, :, axis]  # (batch, size, landmarks)
-        lines.append(ops.exp(-0.5 * ops.square(away / sigmas)))
-    x, y, z = lines
+    x, y, z = (ops.transpose(line, (0, 2, 1)) for line in profiles(points, shape, sigmas))  # (batch, size, landmarks)
     plane = x[:, :, None] * y[:, None]  # (batch, x, y, landmarks)
     return plane[:, :, :, None] * z[:, None, None]
 

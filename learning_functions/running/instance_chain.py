@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.running.instance import Instance
+from learning_functions.running.partial import telling_of_cut
+from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.task import Running
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.chain_names import chain_names, names_by
@@ -37,7 +39,6 @@ BORDER_VOXELS = 1
 KNOWN_NATS = 4.0
 """What a name found before speaks for its level, where those found before do not all agree with one count."""
 EMPTY = Landmarks.empty()
-CUT = "cut by the border of the scan"
 
 
 def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, running: Running) -> Findings:
@@ -62,9 +63,7 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, ru
         for place, (name, one) in enumerate(zip(names, chain, strict=True))
         if name and one.complete < COMPLETE and (place in (0, len(chain) - 1) or _at_border(one, grid))
     ]
-    if cut and partial != "keep":
-        words = f"{', '.join(cut)}: {CUT}"
-        findings = findings.noting(f"{words}, and left out." if partial == "drop" else f"{words}.")
+    findings = telling_of_cut(findings, cut, partial)
     dropped = {"", *(cut if partial == "drop" else ())}
     voxels, completeness, kept = np.zeros(grid.shape, np.uint8), {}, []
     for place, (name, one) in enumerate(zip(names, chain, strict=True)):
@@ -76,9 +75,7 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, ru
             points[place] = means[place]
         kept.append(place)
     landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
-    if findings.instances is not None:
-        sacral = np.isin(findings.instances.voxels, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS])
-        voxels[sacral & (voxels == 0)] = findings.instances.voxels[sacral & (voxels == 0)]
+    keep_sacrum(voxels, findings)
     landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
     landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
     if unseen:

@@ -11,10 +11,12 @@ from scipy import ndimage
 
 from learning_functions.running.instance import largest_piece
 from learning_functions.running.landmark_naming import scanned_heights, still_told
+from learning_functions.running.partial import telling_of_cut
+from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -60,16 +62,12 @@ def masks_at_landmarks(
             cut.append(name)
     if lacking := [name for name in named.names if name not in found]:
         findings = findings.noting(f"No mask was found of {', '.join(lacking)}.")
-    if cut and running.partial != "keep":
-        words = f"{', '.join(cut)}: cut by the border of the scan"
-        findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
+    findings = telling_of_cut(findings, cut, running.partial)
     if cut and running.partial == "drop" and findings.landmarks is not None:
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
         left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
         findings = findings.having(landmarks=left).named(still_told(findings.naming, left))
-    if findings.instances is not None:
-        sacral = np.isin(findings.instances.voxels, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS])
-        voxels[sacral & (voxels == 0)] = findings.instances.voxels[sacral & (voxels == 0)]
+    keep_sacrum(voxels, findings)
     findings = findings.having(instances=LabelMap(voxels, image.grid), whole=True)
     return findings if len(named) else findings.noting(NOTHING)
 

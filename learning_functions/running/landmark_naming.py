@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.running.heatmap_peaks import find_peaks, spine_box
+from learning_functions.running.partial import telling_of_cut
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.heat_evidence import detections_of
@@ -26,6 +27,7 @@ BORDER_MM = 10.0
 """A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""
 MOST_PEAKS = 400
 """Maxima that are looked at, the highest ones, where a network has learnt too little to tell few."""
+WHY = f"within {BORDER_MM:g} mm of the upper or lower end of the scan"
 NOTHING = "No vertebra was found."
 
 
@@ -52,9 +54,7 @@ def named_landmarks(
         found, record = naming.landmarks, NamingRecord.of(naming, detections.points_mm)
     found = found.only(spec.labels)
     cut = near_the_end(found, image, air)
-    if cut and running.partial != "keep":
-        words = f"{', '.join(cut)}: within {BORDER_MM:g} mm of the upper or lower end of the scan"
-        findings = findings.noting(f"{words}, and left out." if running.partial == "drop" else f"{words}.")
+    findings = telling_of_cut(findings, cut, running.partial, WHY)
     if running.partial == "drop":
         found = found.only(set(found.names) - set(cut))
     findings = findings.having(landmarks=found).named(still_told(record, found))

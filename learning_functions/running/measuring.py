@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from learning_functions.running.finished_scans import (
     STRUCTURES_DRAWN,
+    TRAIL_DRAWN,
     conditions_of,
     finished_row,
     forget,
@@ -40,7 +41,7 @@ from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*MARKED_ENDINGS, ".png", "_trail.png", STRUCTURES_DRAWN)
+OUTPUTS = (*MARKED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
 """What the files of one scan end in, after its id: maps, centroids twice, trail, record, views."""
 
 
@@ -139,27 +140,30 @@ def write_findings(
     VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
     the trail of a traversal, to read and to look at. The heatmap only where what is ``intermediate`` is asked for.
     """
-    labels, mask, heat, structures, numbered, centroids, markups, trail, _, picture, trail_drawn, _ = (
-        folder / f"{findings.case_id}{ending}" for ending in OUTPUTS
-    )
+
+    def at(ending: str) -> Path:
+        return folder / f"{findings.case_id}{ending}"
+
     found = findings.instances if findings.instances is not None else findings.detection
     if found is not None:
-        write_image(found, mask if findings.instances is None else labels, DESCRIPTION)
-    for drawn, path in ((findings.structures, structures), (findings.numbered, numbered)):
-        if drawn is not None:
-            write_image(drawn, path, DESCRIPTION)
+        write_image(found, at("_detection.nii.gz" if findings.instances is None else "_vertebrae.nii.gz"), DESCRIPTION)
+    if findings.structures is not None:
+        write_image(findings.structures, at("_structures.nii.gz"), DESCRIPTION)
+    if findings.numbered is not None:
+        write_image(findings.numbered, at("_numbered.nii.gz"), DESCRIPTION)
     if intermediate and findings.heatmap is not None:
-        write_image(findings.heatmap, heat, DESCRIPTION)
+        write_image(findings.heatmap, at("_heatmap.nii.gz"), DESCRIPTION)
     if findings.landmarks is not None:
-        write_verse_json(findings.landmarks, centroids, scan.volume.grid, GENERATOR, findings.filled)
-        write_markups(findings.landmarks, markups, GENERATOR, findings.filled)
+        write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.filled)
+        write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.filled)
     if found is findings.detection and found is not None and findings.parts:
         found = column_of(found)
+    picture = at(".png")
     scan_picture(scan.volume, findings.landmarks, picture, found, truth, findings.case_id, findings.naming)
     if findings.trail is not None:
         told = {"generator": GENERATOR, **findings.trail.to_json()}
-        write_text(trail, json.dumps(told, indent=1, allow_nan=False) + "\n")
-        trail_picture(scan.volume, findings.trail, trail_drawn, findings.instances, findings.case_id)
+        write_text(at("_trail.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
+        trail_picture(scan.volume, findings.trail, at(TRAIL_DRAWN), findings.instances, findings.case_id)
     return picture
 
 

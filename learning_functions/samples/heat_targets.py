@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from losses_and_metrics.profiles import profiles, told_points
+
 
 def spine_heats(points: Any, shape: Sequence[int], sigma: float) -> Any:
     """The heatmaps (b, *shape) of spines, 0 to 1; points (b, n, 3) and sigma in voxels, NaN for one that is not there.
@@ -15,35 +17,14 @@ def spine_heats(points: Any, shape: Sequence[int], sigma: float) -> Any:
     See anatomy/heatmaps.py, spine_heat. The sum over the points is a product of matrices, one of which holds the
     first two axes.
     """
+    there, known = told_points(points)
     x, y, z = profiles(points, shape, sigma)
     batch, count = ops.shape(x)[0], x.shape[1]
     across = ops.reshape(x[:, :, :, None] * y[:, :, None, :], (batch, count, shape[0] * shape[1]))
     total = ops.reshape(ops.matmul(ops.transpose(across, (0, 2, 1)), z), (batch, *shape))
-    there, known = _known(points)
     apart = ops.sum(ops.square(known[:, :, None] - known[:, None]), axis=-1)
     inside = ops.all(ops.logical_and(known >= -0.5, known < np.array(shape, "float32") - 0.5), axis=-1)
     beyond = there * (1.0 - ops.cast(inside, "float32"))
     near = ops.exp(-0.5 * apart / sigma**2) * beyond[:, :, None] * there[:, None]
     peak = ops.maximum(ops.max(total, axis=(1, 2, 3)), ops.max(ops.sum(near, axis=2), axis=1))
     return total / ops.where(peak > 0, peak, 1.0)[:, None, None, None]
-
-
-def profiles(points: Any, shape: Sequence[int], sigma: Any) -> list[Any]:
-    """Along each axis the Gaussian of each point, (b, n, size), whose product is the Gaussian in space.
-
-    sigma: one number, or one for each point (n,). Those of a point that is not there are zero.
-    """
-    there, known = _known(points)
-    width = ops.reshape(ops.convert_to_tensor(sigma, "float32"), (1, -1, 1))
-    found = []
-    for axis, size in enumerate(shape):
-        away = ops.arange(size, dtype="float32") - known[:, :, axis, None]
-        found.append(ops.exp(-0.5 * ops.square(away / width)) * there[:, :, None])
-    return found
-
-
-def _known(points: Any) -> tuple[Any, Any]:
-    """Whether each point is there (b, n), as 1 or 0, and the points with others in place of those that are not."""
-    points = ops.convert_to_tensor(points, "float32")
-    missing = ops.any(ops.isnan(points), axis=-1)
-    return 1.0 - ops.cast(missing, "float32"), ops.where(missing[:, :, None], 0.0, points)

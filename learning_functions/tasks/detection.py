@@ -188,17 +188,8 @@ def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """Adds ``detection``: the likeliest class per voxel."""
-    from learning_functions.running.sliding_window import run_published, run_tiles
+    from learning_functions.running.sliding_window import likeliest_classes
 
-    def likeliest(probabilities: np.ndarray) -> np.ndarray:
-        if probabilities.shape[-1] == 2:
-            return (probabilities[..., 1] > 0.5).astype(np.uint8)
-        return probabilities.argmax(axis=-1).astype(np.uint8)
-
-    if running.windows == "published":
-        found = run_published(network, image.voxels[..., None], settings.spec.patch, likeliest, air)
-    else:
-        margin = tuple(size // 4 for size in settings.spec.patch)
-        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, likeliest, air)
-    findings = findings.having(detection=LabelMap(found, image.grid), parts=settings.spec.labels == PARTS)
-    return findings if found.any() else findings.noting("No vertebra was found.")
+    found = likeliest_classes(network, image, settings.spec.patch, running, air)
+    findings = findings.having(detection=found, parts=settings.spec.labels == PARTS)
+    return findings if found.voxels.any() else findings.noting("No vertebra was found.")

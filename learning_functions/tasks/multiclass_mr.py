@@ -7,6 +7,7 @@ learn any contrast from phantoms (`--augment synth`). Single structures come by 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 NEEDS: tuple[str, ...] = ()
 GIVES = ("structures", "numbered")
 
-_WINDOW = (AIR_HU, 32767.0)
 _PAPER = Settings(
     preset="paper",
     spec=Spec(
@@ -51,7 +51,7 @@ _PAPER = Settings(
         channels=1,
         labels=STRUCTURES,
         intensity="series",
-        window=_WINDOW,
+        window=(AIR_HU, 32767.0),
     ),
     samples_per_scan=1,
     filters=32,
@@ -73,29 +73,13 @@ _PAPER = Settings(
 )
 _SPACED = _PAPER.changed(
     preset="spaced",
-    spec=Spec(
-        spacing_mm=(2.0, 0.6, 0.6),
-        axcodes="RAS",
-        patch=(32, 192, 192),
-        channels=1,
-        labels=STRUCTURES,
-        intensity="series",
-        window=_WINDOW,
-    ),
+    spec=replace(_PAPER.spec, spacing_mm=(2.0, 0.6, 0.6), patch=(32, 192, 192)),
     samples_per_scan=8,
     options={**_PAPER.options, "resized": False, "random_share": 0.1, "flat_levels": 2, "augment": "standard"},
 )
 _SMALL = _SPACED.changed(
     preset="small",
-    spec=Spec(
-        spacing_mm=(3.6, 1.3, 1.3),
-        axcodes="RAS",
-        patch=(16, 96, 96),
-        channels=1,
-        labels=STRUCTURES,
-        intensity="minmax",
-        window=_WINDOW,
-    ),
+    spec=replace(_SPACED.spec, spacing_mm=(3.6, 1.3, 1.3), patch=(16, 96, 96), intensity="minmax"),
     samples_per_scan=5,
     filters=8,
     levels=4,
@@ -206,20 +190,12 @@ def predict(
 
     Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name.
     """
-    from learning_functions.running.sliding_window import run_published, run_tiles
+    from learning_functions.running.sliding_window import likeliest_classes
 
-    def likeliest(probabilities: np.ndarray) -> np.ndarray:
-        return probabilities.argmax(axis=-1).astype(np.uint8)
-
-    if running.windows == "published":
-        found = run_published(network, image.voxels[..., None], settings.spec.patch, likeliest, air)
-    else:
-        margin = tuple(size // 4 for size in settings.spec.patch)
-        found = run_tiles(network, image.voxels[..., None], margin, running.memory_gb, likeliest, air)
-    structures = LabelMap(found, image.grid)
+    structures = likeliest_classes(network, image, settings.spec.patch, running, air)
     numbered = numbered_spine(structures)
     findings = findings.having(structures=structures, numbered=numbered)
-    if not found.any():
+    if not structures.voxels.any():
         return findings.noting("No vertebra, disc or canal was found.")
     return findings if running.lowest is None else _named(findings, numbered, running.lowest)
 

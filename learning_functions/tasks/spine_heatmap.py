@@ -6,6 +6,7 @@ stage one (preset `paper`); Serrador et al. 2024, whose first step resizes the w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -78,15 +79,7 @@ _TOPDOWN = _PAPER.changed(
 )
 _SMALL = _PAPER.changed(
     preset="small",
-    spec=Spec(
-        spacing_mm=(8.0, 8.0, 8.0),
-        axcodes="RAS",
-        patch=(40, 40, 64),
-        channels=1,
-        labels=("spine",),
-        intensity="window",
-        window=(-200.0, 1000.0),
-    ),
+    spec=replace(_PAPER.spec, patch=(40, 40, 64), window=(-200.0, 1000.0)),
     samples_per_scan=4,
     filters=8,
     levels=4,

@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("keras")
 
-from learning_functions.samples.heat_targets import profiles, spine_heats
+from learning_functions.samples.heat_targets import spine_heats
 from learning_functions.samples.points import POINT_NUMBERS, judged_slices, point_numbers
+from losses_and_metrics.profiles import profiles
 from utility_functions.anatomy.heatmaps import gaussians, spine_heat
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.geometry.grid import Grid

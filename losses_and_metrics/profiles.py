@@ -1,0 +1,30 @@
+"""The lines whose product is a Gaussian in space, in keras.ops: no exponential is ever taken per voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+
+def profiles(points: Any, shape: Sequence[Any], sigma: Any) -> list[Any]:
+    """Along each axis exp(-d^2 / 2 sigma^2) of each point: (batch, points, size).
+
+    points (batch, points, axes) in voxels, NaN for one that is not there: its lines are zero; sigma: one number, or
+    one for each point (points,).
+    """
+    there, points = told_points(points)
+    width = ops.reshape(ops.convert_to_tensor(sigma, "float32"), (1, -1, 1))
+    found = []
+    for axis, size in enumerate(shape):
+        away = ops.arange(size, dtype="float32") - points[:, :, axis, None]
+        found.append(ops.exp(-0.5 * ops.square(away / width)) * there[:, :, None])
+    return found
+
+
+def told_points(points: Any) -> tuple[Any, Any]:
+    """Whether each point is there (batch, points), as 1 or 0, and the points, zero in place of those that are not."""
+    points = ops.convert_to_tensor(points, "float32")
+    missing = ops.any(ops.isnan(points), axis=-1)
+    return 1.0 - ops.cast(missing, "float32"), ops.where(missing[:, :, None], 0.0, points)
