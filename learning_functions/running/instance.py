@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+COMPLETE = 0.5
+"""A vertebra is wholly seen where the network says so with at least this probability."""
+BORDER_VOXELS = 1
+"""A mask this near to the image's border touches it."""
 Point = NDArray[np.float64]
 """A place in voxels of the image, (3,)."""
 
@@ -57,3 +61,10 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if count < 2:
         return mask
     return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
+
+
+def touches_border(one: Instance, shape: Sequence[int]) -> bool:
+    """Whether the vertebra's box reaches the border of an image of that shape."""
+    low = np.asarray(one.start)
+    high = np.asarray(shape) - low - one.mask.shape
+    return bool((np.minimum(low, high) <= BORDER_VOXELS).any())

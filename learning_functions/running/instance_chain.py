@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.instance import Instance
+from learning_functions.running.instance import COMPLETE, Instance, touches_border
 from learning_functions.running.partial import telling_of_cut
 from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.task import Running
@@ -26,16 +26,12 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 
-COMPLETE = 0.5
-"""A vertebra is wholly seen where the network says so with at least this probability."""
 NEAR_MM = 15.0
 """A landmark names the vertebra whose mask it lies in, or else whose centre is nearest and no farther than this."""
 AGREEING_SHARE = 0.5
 """Names given before hold when they all agree with one count and name at least this share of the vertebrae."""
 DOUBTFUL_MARGIN = 0.1
 """Where the next best start agrees by no more less than this, the names may be shifted."""
-BORDER_VOXELS = 1
-"""A mask this near to the image's border touches it."""
 KNOWN_NATS = 4.0
 """What a name found before speaks for its level, where those found before do not all agree with one count."""
 EMPTY = Landmarks.empty()
@@ -61,7 +57,7 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, ru
     cut = [
         name
         for place, (name, one) in enumerate(zip(names, chain, strict=True))
-        if name and one.complete < COMPLETE and (place in (0, len(chain) - 1) or _at_border(one, grid))
+        if name and one.complete < COMPLETE and (place in (0, len(chain) - 1) or touches_border(one, grid.shape))
     ]
     findings = telling_of_cut(findings, cut, partial)
     dropped = {"", *(cut if partial == "drop" else ())}
@@ -194,12 +190,6 @@ def _place(name: str) -> int:
 def _holds(one: Instance, index: NDArray[np.float64]) -> bool:
     at = np.rint(index).astype(int) - one.start
     return bool((at >= 0).all() and (at < one.mask.shape).all() and one.mask[tuple(at)])
-
-
-def _at_border(one: Instance, grid: Grid) -> bool:
-    low = np.asarray(one.start)
-    high = np.asarray(grid.shape) - low - one.mask.shape
-    return bool((np.minimum(low, high) <= BORDER_VOXELS).any())
 
 
 def _agreement(name: str, level: float) -> float:

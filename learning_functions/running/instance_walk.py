@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.running.counted import counted_centres, with_counted
 from learning_functions.running.instance import Point, See, Sight
 from learning_functions.running.instance_chain import with_instances
 from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
@@ -36,8 +37,9 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     image: normalised, on an upright grid (left and right along the first axis, upwards along the third), on which the
         findings lie; air: what stands beyond it.
 
-    It starts from the centroids found before, else from the detection, else from a spine heatmap (``heatmap``), else
-    from a corner; options["direction"] of the settings says where to.
+    It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
+    from a spine heatmap (``heatmap``), or from a corner; options["direction"] of the settings says where to. With
+    options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
     starts = starts_of(findings, image, spec.patch, direction)
@@ -51,6 +53,9 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         TOP_DOWN if isinstance(starts[0], Heat) else Rules(),
     )
     trail = done.trail.placed(image.grid)
+    if settings.options.get("counted"):
+        found = with_counted(findings, done.found, image.grid, running) if done.found else findings.noting(NOTHING)
+        return found.having(trail=trail)
     if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return findings.having(trail=trail).noting(NO_MASK)
     found = with_instances(findings, done.found, image.grid, running).having(trail=trail)
@@ -76,13 +81,15 @@ def seeing(network: Any, image: Volume, patch: tuple[int, int, int], air: float)
 
 
 def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str) -> list[Starts]:
-    """Where to start, the best first: centroids found before, else those of the detection, else heat; then a corner."""
+    """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner."""
     corner = Corner(image.grid.shape, patch, direction)
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and len(named):
         return [Centroids(image.grid.to_index(named.points_mm), direction), corner]
     if pieces := detected_pieces(findings):
         return [Centroids(pieces, direction), corner]
+    if findings.numbered is not None and (counted := counted_centres(findings.numbered)):
+        return [Centroids(counted, direction), corner]
     if findings.heatmap is not None:
         findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
         return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]

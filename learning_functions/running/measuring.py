@@ -93,7 +93,7 @@ def measure_cases(
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, running: Running) -> ScanRow:
     """One scan: found, scored, written and drawn."""
     started = time.perf_counter()
-    scan = load_scan(case, tissues=any("structures" in model.task.GIVES for model in models))
+    scan = load_scan(case, tissues=any(tells_structures(model) for model in models))
     reading = time.perf_counter() - started
     findings = run_models(models, scan.volume, case.case_id, running).timed("reading", reading)
     truth = score = None
@@ -113,6 +113,11 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, runni
         structure_picture(scan.volume, findings.numbered, true, drawn, case.case_id)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
+
+
+def tells_structures(model: TrainedModel) -> bool:
+    """Whether the model finds discs and canal, or counts vertebrae: what is held against a phantom's tissues."""
+    return "structures" in model.task.GIVES or bool(model.settings.options.get("counted"))
 
 
 def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:

@@ -80,7 +80,8 @@ class TrainedModel:
 
             restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))
         maps = {**findings.maps, **restored.maps}
-        kept = {name: getattr(findings, name) for name in maps if name not in self.task.GIVES}
+        given = {*self.task.GIVES, *getattr(self.task, "INSTEAD", ())}
+        kept = {name: getattr(findings, name) for name in maps if name not in given}
         return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
 
 

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from learning_functions.samples.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
-USES = ("detection", "landmarks", "heatmap")
+USES = ("detection", "landmarks", "heatmap", "structures", "numbered")
 GIVES = ("instances", "landmarks")
+INSTEAD = ("numbered",)
+"""Where vertebrae are counted and not named (option ``counted``)."""
 NUMBERS = ("share_seen", "whole", "level")
 """How much of the vertebra the patch shows, whether the scan shows all of it (1 or 0), its level (0: unknown)."""
 CHOICES = MappingProxyType({"direction": DIRECTIONS})
@@ -82,6 +84,7 @@ _PAPER = Settings(
         "loss": "sums",
         "false_positive_weight": (0.1, 0.1),
         "level_weight": 1.0,
+        "counted": False,
         "changes": _PUBLISHED_CHANGES,
         "augment": "standard",
     },
@@ -104,6 +107,7 @@ _SPIDER = _PAPER.changed(
     spec=replace(
         _PAPER.spec, spacing_mm=(2.0, 0.6, 0.6), patch=(64, 192, 192), intensity="zscore", window=(AIR_HU, 32767.0)
     ),
+    options={**_PAPER.options, "counted": True},
 )
 _SMALL = _TOPDOWN.changed(
     preset="small",
@@ -264,7 +268,10 @@ def augmentation(settings: Settings) -> Augmentation:
 def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
-    """Adds ``instances`` and ``landmarks``, in place of those of an earlier model, vertebra by vertebra."""
+    """Adds ``instances`` and ``landmarks``, in place of those of an earlier model, vertebra by vertebra.
+
+    With options["counted"], as SPIDER has it, ``numbered`` instead, with the discs and canal that a model of MR found.
+    """
     from learning_functions.running.instance_walk import walk
 
     return walk(network, settings, image, findings, air, running)

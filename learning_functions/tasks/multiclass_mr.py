@@ -18,20 +18,16 @@ from learning_functions.form import Form
 from learning_functions.samples.sources import place_image, place_tissues, random_window, seen_part
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.components import numbered_spine
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.structures import (
-    SPIDER_MOST,
-    SPIDER_PARTIAL,
     STRUCTURES,
-    levels_of_numbers,
     structures_of,
 )
 from utility_functions.files.cases import Scan
 from utility_functions.files.spider import require_sound
 from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
 from utility_functions.phantom.tissue import TISSUES
 
 if TYPE_CHECKING:
@@ -190,6 +186,7 @@ def predict(
 
     Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name.
     """
+    from learning_functions.running.counted import named_from
     from learning_functions.running.sliding_window import likeliest_classes
 
     structures = likeliest_classes(network, image, settings.spec.patch, running, air)
@@ -197,15 +194,4 @@ def predict(
     findings = findings.having(structures=structures, numbered=numbered)
     if not structures.voxels.any():
         return findings.noting("No vertebra, disc or canal was found.")
-    return findings if running.lowest is None else _named(findings, numbered, running.lowest)
-
-
-def _named(findings: Findings, numbered: LabelMap, lowest: str) -> Findings:
-    """The findings with numbered vertebrae under their names, the lowest being ``lowest``."""
-    ids = levels_of_numbers(lowest)
-    table = np.zeros(256, np.uint8)
-    for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
-        table[[number, SPIDER_PARTIAL + number]] = verse_id
-    named = LabelMap(table[numbered.voxels], numbered.grid)
-    note = f"Names are counted from {lowest}, which was declared to be the lowest vertebra."
-    return findings.having(instances=named, landmarks=body_centroids(named), whole=True).noting(note)
+    return findings if running.lowest is None else named_from(findings, numbered, running.lowest)
