@@ -1,9 +1,9 @@
 """Runs every bench_*.py of this folder in turn, each in a process of its own; names given run only those.
 
 real_scans (trained models on real scans), phantom_views (phantoms beside real scans, to be looked at), naming_vid (real
-detections named), naming_rules (three rules on the same outputs), learning_curves (what more data bring) and
-distillation (students with and without a teacher) run only when named, and take options of their own:
-python -m benchmarks real_scans --help.
+detections named), naming_rules (three rules on the same outputs), learning_curves (what more data bring), distillation
+(students with and without a teacher) and contrasts (one network for CT and MR, or one each) run only when named, and
+take options of their own: python -m benchmarks real_scans --help.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ASKED_FOR = ("real_scans", "phantom_views", "naming_vid", "naming_rules", "learning_curves", "distillation")
+ASKED_FOR = (
+    "real_scans",
+    "phantom_views",
+    "naming_vid",
+    "naming_rules",
+    "learning_curves",
+    "distillation",
+    "contrasts",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     known = ", ".join([*there, *ASKED_FOR])
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {known} (all but the last six when none is given)"
+        "names", nargs="*", metavar="NAME", help=f"of {known} (all but the last seven when none is given)"
     )
     names = parser.parse_args(given).names or list(there)
     unknown = [name for name in names if name not in there]

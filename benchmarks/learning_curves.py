@@ -9,7 +9,6 @@ training too: differences of a few per cent tell nothing unless several --seeds 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
+from benchmarks.scripts import run_script
 from learning_functions.samples.store import open_store
 from learning_functions.task import Settings, load_task, settings_of, task_names
 from utility_functions.reporting.pictures import write_figure
 from utility_functions.reporting.plots import VALIDATION, read_log
 from utility_functions.reporting.tables import aligned
 
-HERE = Path(__file__).resolve().parent.parent
 TRAINING_SEED, VALIDATION_SEED = 5001, 5002
 SHOWN_LOSS = "val_loss"
 
@@ -77,7 +76,7 @@ def _samples(arguments: argparse.Namespace, phantoms: int, seed: int) -> Path:
     path = arguments.folder / f"{arguments.task}_{arguments.preset}_{phantoms}_{seed}.h5"
     if not path.exists():
         options = ("--preset", arguments.preset, "--seed", str(seed), "--compression", "lzf")
-        _run("generate_samples.py", arguments.task, f"phantom:{phantoms}", str(path), *options)
+        run_script("generate_samples.py", arguments.task, f"phantom:{phantoms}", str(path), *options)
     return path
 
 
@@ -90,16 +89,12 @@ def _trained(arguments: argparse.Namespace, trial: Trial, settings: Settings, he
     if not model.exists():
         options = {"epochs": epochs, "filters": trial.filters, "seed": trial.seed}
         given = [part for key, value in options.items() for part in (f"--{key}", str(value))]
-        _run("train.py", str(training), str(held_out), str(model), *given, "--resume")
+        run_script("train.py", str(training), str(held_out), str(model), *given, "--resume")
     log = read_log(model.with_suffix(".training") / "log.csv")
     best = int(np.nanargmin(log[SHOWN_LOSS]))
     return {name: values[best] for name, values in log.items() if name.startswith(VALIDATION)} | {
         "epochs": float(epochs)
     }
-
-
-def _run(script: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, str(HERE / script), *arguments], check=True)
 
 
 def _print(found: dict[Trial, dict[str, float]]) -> None:
