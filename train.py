@@ -37,7 +37,12 @@ def parser() -> argparse.ArgumentParser:
         choices=("none", "standard", "synth"),
         help="synth: appearances drawn from the tissues of phantoms (default: as the preset says)",
     )
-    found.add_argument("--start-from", type=Path, metavar="MODEL", help="a trained model (.h5) to go on from")
+    found.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="MODEL",
+        help="a trained model (.h5) to go on from, or of another task to take layers of",
+    )
     found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
     found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's share of the loss, 0 to 1 (default: 0.5)")

@@ -47,13 +47,19 @@ def instance_fcn(
         x = _block(x, widths[level], norm, momentum, f"up{level}")
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
     whole = _summary(floor, min(patch) // 2 ** (levels - 1), widths[-1], norm, momentum)  # (batch, filters)
-    complete = layers.Dense(1, activation="sigmoid", dtype="float32", name="complete")(whole)  # (batch, 1)
-    level_score = layers.Dense(1, dtype="float32", name="level_score")(whole)
-    if (start_level, level_scale) != (0.0, 1.0):
-        level_score = layers.Rescaling(level_scale, start_level, dtype="float32", name="scaled_level")(level_score)
-    level_number = layers.ReLU(dtype="float32", name="level")(level_score)  # (batch, 1)
-    outputs = {"mask": mask, "complete": complete, "level": level_number}
+    outputs = {"mask": mask, **whole_answers(whole, start_level, level_scale)}
     return keras.Model(inputs, outputs, name="instance_fcn")
+
+
+def whole_answers(
+    whole: keras.KerasTensor, start_level: float = 0.0, level_scale: float = 1.0
+) -> dict[str, keras.KerasTensor]:
+    """The outputs "complete" and "level" (batch, 1) from what is known of the whole vertebra (batch, width)."""
+    complete = layers.Dense(1, activation="sigmoid", dtype="float32", name="complete")(whole)  # (batch, 1)
+    level = layers.Dense(1, dtype="float32", name="level_score")(whole)
+    if (start_level, level_scale) != (0.0, 1.0):
+        level = layers.Rescaling(level_scale, start_level, dtype="float32", name="scaled_level")(level)
+    return {"complete": complete, "level": layers.ReLU(dtype="float32", name="level")(level)}
 
 
 def _summary(x: keras.KerasTensor, size: int, width: int, norm: str, momentum: float) -> keras.KerasTensor:

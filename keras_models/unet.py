@@ -23,7 +23,7 @@ def detection_unet(
     ``momentum`` is Keras's: 0.1, as published, keeps 90 % of the last batch's statistics.
     """
     inputs = keras.Input((*patch, 1), name="image")
-    x = _unet(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3))
+    x, _ = unet_body(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3))
     x = layers.Conv3D(classes, 3, padding="same", name="class_scores")(x)
     outputs = layers.Softmax(dtype="float32", name="classes")(x)  # (batch, x, y, z, classes)
     return keras.Model(inputs, outputs, name="detection_unet")
@@ -49,7 +49,7 @@ def identification_unet(
     With ``classes`` the output is (batch, *patch, classes), softmax: the levels from C1 down.
     """
     inputs = keras.Input((*patch, channels), name="slices")
-    x = _unet(inputs, 2, filters, levels, momentum, floor_kernel)
+    x, _ = unet_body(inputs, 2, filters, levels, momentum, floor_kernel)
     if classes:
         x = layers.Conv2D(classes, 1, name="level_scores")(x)
         outputs = layers.Softmax(dtype="float32", name="levels")(x)  # (batch, y, z, classes)
@@ -78,13 +78,13 @@ def sliced_unet(
     """
     flat = min(flat_levels, levels - 1)
     inputs = keras.Input((*patch, channels), name="image")
-    x = _unet(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3), flat_levels=flat)
+    x, _ = unet_body(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3), flat_levels=flat)
     x = layers.Conv3D(classes, 1, padding="same", name="class_scores")(x)
     outputs = layers.Softmax(dtype="float32", name="classes")(x)  # (batch, x, y, z, classes)
     return keras.Model(inputs, outputs, name="sliced_unet")
 
 
-def _unet(
+def unet_body(
     x: keras.KerasTensor,
     dimensions: int,
     filters: int,
@@ -92,10 +92,11 @@ def _unet(
     momentum: float,
     floor_kernel: Sequence[int],
     flat_levels: int = 0,
-) -> keras.KerasTensor:
-    """Encoder, floor and decoder; two convolutions, each with batch normalisation and ReLU, per level.
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """What the decoder ends in (batch, *patch, filters), for a head to follow, and the floor.
 
-    On ``flat_levels`` levels from the top nothing is done along the first axis.
+    Two convolutions, each with batch normalisation and ReLU, per level. On ``flat_levels`` levels from the top nothing
+    is done along the first axis.
     """
     pool = getattr(layers, f"MaxPooling{dimensions}D")
     upsample = getattr(layers, f"UpSampling{dimensions}D")
@@ -103,20 +104,21 @@ def _unet(
     halves = [(1 if level < flat_levels else 2, *(2,) * (dimensions - 1)) for level in range(levels - 1)]
     skips = []
     for level in range(levels - 1):
-        x = _block(x, dimensions, filters * 2**level, kernels[level], momentum, f"down{level}")
+        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"down{level}")
         skips.append(x)
         x = pool(halves[level], name=f"pool{level}")(x)
-    x = _block(x, dimensions, filters * 2 ** (levels - 1), tuple(floor_kernel), momentum, "floor")
+    floor = x = unet_block(x, dimensions, filters * 2 ** (levels - 1), tuple(floor_kernel), momentum, "floor")
     for level in reversed(range(levels - 1)):
         x = upsample(halves[level], name=f"upsample{level}")(x)
         x = layers.Concatenate(name=f"join{level}")([skips[level], x])
-        x = _block(x, dimensions, filters * 2**level, kernels[level], momentum, f"up{level}")
-    return x
+        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"up{level}")
+    return x, floor
 
 
-def _block(
+def unet_block(
     x: keras.KerasTensor, dimensions: int, filters: int, kernel: Sequence[int], momentum: float, name: str
 ) -> keras.KerasTensor:
+    """Twice convolution, batch normalisation and ReLU."""
     convolution: Callable[..., keras.Layer] = getattr(layers, f"Conv{dimensions}D")
     for step in ("a", "b"):
         x = convolution(filters, kernel, padding="same", name=f"{name}_{step}_conv")(x)

@@ -56,6 +56,7 @@ _PAPER = Settings(
         "offset_mm": (0.0, 0.0, 0.0),
         "jitter_mm": 0.0,
         "dropout": 0.25,
+        "graph": "averaging",
         "norm": "none",
         "dice": 0.5,
         "crossentropy": 0.5,
@@ -68,9 +69,10 @@ _SMALL = _PAPER.changed(
     preset="small",
     spec=replace(_PAPER.spec, spacing_mm=(2.0, 2.0, 2.0), patch=(56, 56, 48), window=(-200.0, 1000.0)),
     samples_per_scan=8,
-    filters=12,
+    filters=8,
     levels=4,
-    batch=2,
+    momentum=0.9,
+    batch=4,
     epochs=4,
     learning_rate=2e-3,
     schedule="cosine",
@@ -79,11 +81,11 @@ _SMALL = _PAPER.changed(
         "offset_mm": (0.0, -16.0, 0.0),
         "jitter_mm": 2.0,
         "dropout": 0.0,
-        "norm": "group",
+        "graph": "unet",
         "flip": 0.5,
     },
 )
-_SHIPPED = _SMALL.changed(preset="shipped", filters=16, epochs=8, options={**_SMALL.options, "augment": "synth"})
+_SHIPPED = _SMALL.changed(preset="shipped", epochs=6, options={**_SMALL.options, "augment": "synth"})
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
 
@@ -133,8 +135,11 @@ def _landmark_mm(stretch: Stretch, place: int, landmarks: Landmarks | None) -> N
 
 def network(settings: Settings) -> keras.Model:
     from keras_models.averaging_unet import mask_unet
+    from keras_models.outline_unet import outline_unet
 
     options = settings.options
+    if options.get("graph", "averaging") == "unet":
+        return outline_unet(settings.spec.patch, settings.filters, settings.levels, settings.momentum)
     return mask_unet(
         settings.spec.patch,
         settings.filters,

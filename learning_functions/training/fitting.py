@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 import keras
 
-from learning_functions.running.model_file import load_model, save_model
+from learning_functions.running.model_file import save_model
 from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.samples.appearance import Appearance
 from learning_functions.samples.augmentation import Augmentation
@@ -30,6 +29,7 @@ from learning_functions.training.epoch_bar import EpochBar
 from learning_functions.training.given_model import GivenModel, Start
 from learning_functions.training.inputs import augmentation_kind, check_inputs
 from learning_functions.training.record import card_of, run_identity
+from learning_functions.training.starting import take_weights
 from learning_functions.training.teacher import Teacher
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.plots import curves
@@ -122,7 +122,7 @@ def new_network(
     with precision(training.mixed_precision):
         network = task.network(settings)
     if training.start is not None:
-        take_weights(network, training.start)
+        take_weights(network, training.start, store.task)
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
         steps = settings.epochs * -(-store.count // settings.batch)
@@ -144,19 +144,6 @@ def optimiser(rate: Any, weight_decay: float, gradient_norm: float | None = None
     if weight_decay == 0:
         return keras.optimizers.Adam(rate, global_clipnorm=gradient_norm)
     return keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=gradient_norm)
-
-
-def take_weights(network: keras.Model, start: Start) -> None:
-    """Give the network the weights of a trained one; ValueError where they are not of its layers."""
-    weights = load_model(start.path)[0].get_weights()
-    theirs, own = [each.shape for each in weights], [each.shape for each in network.get_weights()]
-    if theirs != own:
-        counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
-        raise ValueError(
-            f"The model to start from has other layers than the network, as with other --filters: {counts[0]} weights, "
-            f"not {counts[1]}. Received: {start.path}."
-        )
-    network.set_weights(weights)
 
 
 def _metrics(objective: Objective) -> Any:

@@ -10,7 +10,11 @@ from typing import Any, ClassVar
 
 from learning_functions.running.model_file import read_card, settings_and_form
 from learning_functions.samples.store import SampleStore
+from learning_functions.spec import Spec
 from learning_functions.task import Settings, load_task
+
+SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
+"""Of a spec, what an image looks like to a network."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class GivenModel:
         card = read_card(self.path)
         if card is None:
             raise ValueError(f"A {self.ROLE} is a model that train.py saved, with a card. Received: {self.path}.")
+        self._require_alike(card, store)
+
+    def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
         if card["task"] != store.task:
             raise ValueError(
                 f"The {self.ROLE} is of the task {card['task']}, the samples of {store.task}. Received: {self.path}."
@@ -70,6 +77,20 @@ class GivenModel:
 
 @dataclass(frozen=True)
 class Start(GivenModel):
-    """A model whose weights the network begins with, in place of random ones."""
+    """A model whose weights the network begins with, in place of random ones.
+
+    Of another task it lends the layers that both networks have; it must then see images as the new network does.
+    """
 
     ROLE: ClassVar[str] = "model to start from"
+
+    def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
+        if card["task"] == store.task:
+            super()._require_alike(card, store)
+            return
+        its, own = (asdict(Spec.from_json(spec)) for spec in (card["spec"], store.settings["spec"]))
+        if differences := [f"{name} {its[name]} and {own[name]}" for name in SIGHT if its[name] != own[name]]:
+            raise ValueError(
+                f"The {self.ROLE} must see images as the new network does; it and the samples differ in "
+                f"{'; '.join(differences)}. Received: {self.path}."
+            )

@@ -11,6 +11,7 @@ import pytest
 from learning_functions.samples.generation import generate
 from learning_functions.samples.store import open_store
 from learning_functions.samples.stretches import labelled_stretches, memory_of
+from learning_functions.samples.worn_memory import worn_memory
 from learning_functions.task import Sample, Settings, load_task
 from tests.samples.blocks import HIGH, LUMBAR, TASK, blocks, scan_of, settings, verse
 from utility_functions.anatomy.labels import VERSE_IDS, regressed_level
@@ -163,3 +164,22 @@ def test_samples_are_cut_from_every_form_of_data_set(form: str, levels: set[int]
     assert (made.scans, store.count, store.numbers_names) == (2, 12, TASK.NUMBERS)
     told = {sample.numbers[2] for sample in drawn(load_scan(cases[0]), settings(12))}
     assert told == ({regressed_level(name) for name in ("L3", "L4", "L5")} if levels != {0} else {0})
+
+
+def test_worn_memory_is_rough_at_the_border_alone_and_the_same_again_by_the_same_seed() -> None:
+    memory = np.zeros((24, 24, 24), np.uint8)
+    memory[6:18, 6:18, 6:18] = 1
+    worn = worn_memory(memory, np.random.default_rng(1))
+    assert worn.dtype == np.uint8 and set(np.unique(worn)) == {0, 1}
+    changed = worn != memory
+    assert 0.02 < changed.mean() < 0.2
+    assert not changed[9:15, 9:15, 9:15].any() and not changed[:3].any() and not changed[21:].any()
+    assert (worn[changed] == 1).any() and (worn[changed] == 0).any(), "too much here, too little there"
+    assert np.array_equal(worn, worn_memory(memory, np.random.default_rng(1)))
+    assert not worn_memory(np.zeros_like(memory), np.random.default_rng(1)).any()
+
+
+def test_only_the_share_asked_for_is_worn() -> None:
+    scan = verse(LUMBAR)
+    plain, worn = (drawn(scan, settings(direction="down", memory_wear=share)) for share in (0.0, 1.0))
+    assert any(not np.array_equal(a.memory, b.memory) for a, b in zip(plain, worn, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +16,8 @@ from learning_functions.samples.store import open_store
 from learning_functions.task import Settings, load_task
 from learning_functions.training import fitting
 from learning_functions.training.fitting import Training, train
-from learning_functions.training.given_model import Start
+from learning_functions.training.given_model import SIGHT, Start
+from learning_functions.training.starting import take_weights
 from tests.tiny import tiny_settings, write_samples
 
 NAME = "identification"
@@ -81,3 +83,48 @@ def test_the_script_refuses_in_one_line_what_cannot_be_started_from(
         assert told in capsys.readouterr().err
     assert script.main([*map(str, samples), str(trained), "--start-from", str(trained)]) == 2
     assert "would be written over the model to start from" in capsys.readouterr().err
+
+
+OUTLINES = ("vertebra_masks", "instances")
+
+
+def detector(path: Path, settings: Settings) -> Path:
+    """A model of detection that sees images as ``settings`` do."""
+    own = tiny_settings("detection", filters=settings.filters, levels=settings.levels)
+    seen = {name: getattr(settings.spec, name) for name in SIGHT}
+    own = own.changed(spec=replace(own.spec, **seen))
+    keras.utils.set_random_seed(6)
+    card = {"task": "detection", "spec": own.spec.to_json(), "settings": own.to_json()}
+    save_model(load_task("detection").network(own), path, card)
+    return path
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: str, tmp_path: Path) -> None:
+    settings = tiny_settings(name)
+    settings = settings.changed(options={**settings.options, "graph": "unet"})
+    given = detector(tmp_path / "detection.h5", settings)
+    theirs, network = load_model(given)[0], load_task(name).network(settings)
+    take_weights(network, Start(given), name)
+    for layer in theirs.layers:
+        if layer.name == "class_scores" or not layer.get_weights():
+            continue
+        own = network.get_layer(layer.name).get_weights()
+        if layer.name == "down0_a_conv":
+            assert np.array_equal(own[0][..., :1, :], layer.get_weights()[0])
+            assert not own[0][..., 1:, :].any(), "memory tells nothing yet"
+        else:
+            assert all(np.array_equal(a, b) for a, b in zip(own, layer.get_weights(), strict=True)), layer.name
+
+
+def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_path: Path) -> None:
+    name = "vertebra_masks"
+    settings = tiny_settings(name)
+    samples = write_samples(name, tmp_path, settings)
+    unlike = detector(tmp_path / "detection.h5", settings.changed(spec=replace(settings.spec, window=(-500.0, 500.0))))
+    with pytest.raises(ValueError, match=r"must see images as the new network does.*window"):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(unlike)))
+    averaging = settings.changed(options={**settings.options, "graph": "averaging"})
+    alike = detector(tmp_path / "alike.h5", settings)
+    with pytest.raises(ValueError, match=r"no layer of the name and shape"):
+        take_weights(load_task(name).network(averaging), Start(alike), name)
