@@ -171,6 +171,7 @@ class Running:
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
     naming: one of NAMING; published votes, which find no bodies, name themselves.
     statistics: what the decoder holds usual; None: what is shipped.
+    scan: the grid of the scan that an upright image was made of, which tells where its borders are; set for each scan.
     """
 
     memory_gb: float = 4.0
@@ -181,6 +182,7 @@ class Running:
     lowest: str | None = None
     naming: str = "decoder"
     statistics: Statistics | None = None
+    scan: Grid | None = None
 
     def __post_init__(self) -> None:
         if self.lowest is not None and self.lowest not in VERTEBRAE:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.instance import COMPLETE, Instance, touches_border
+from learning_functions.running.instance import Instance, cut_ones
 from learning_functions.running.partial import telling_of_cut
 from learning_functions.task import Running
 from utility_functions.anatomy.centroids import body_centre, body_centroids
@@ -31,11 +31,7 @@ def with_counted(findings: Findings, found: Sequence[Instance], grid: Grid, runn
     are left out, and the rest are counted without them. Where ``running.lowest`` is declared, also names.
     """
     chain = sorted(found, key=lambda one: _height_mm(one, grid))
-    ends = (0, len(chain) - 1)
-    cut = [
-        one.complete < COMPLETE and (place in ends or touches_border(one, grid.shape))
-        for place, one in enumerate(chain)
-    ]
+    cut = cut_ones(chain, grid, running.scan)
     if running.partial == "drop":
         told = [f"vertebra {place} from below" for place, is_cut in enumerate(cut, start=1) if is_cut]
         chain = [one for one, is_cut in zip(chain, cut, strict=True) if not is_cut]

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from utility_functions.geometry.grid import Grid
+
 COMPLETE = 0.5
 """A vertebra is wholly seen where the network says so with at least this probability."""
 BORDER_VOXELS = 1
-"""A mask this near to the image's border touches it."""
+"""A mask this near to the scan's border touches it."""
+TOLERANCE_MM = 1e-3
 Point = NDArray[np.float64]
 """A place in voxels of the image, (3,)."""
 
@@ -63,8 +66,23 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
 
 
-def touches_border(one: Instance, shape: Sequence[int]) -> bool:
-    """Whether the vertebra's box reaches the border of an image of that shape."""
-    low = np.asarray(one.start)
-    high = np.asarray(shape) - low - one.mask.shape
-    return bool((np.minimum(low, high) <= BORDER_VOXELS).any())
+def cut_ones(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:
+    """Which of a chain in order are cut: not wholly seen, and at an end of it or at the border of the scan."""
+    ends = (0, len(chain) - 1)
+    return [
+        one.complete < COMPLETE and (place in ends or touches_border(one, grid, scan))
+        for place, one in enumerate(chain)
+    ]
+
+
+def touches_border(one: Instance, grid: Grid, scan: Grid | None = None) -> bool:
+    """Whether a vertebra of the image on ``grid`` reaches the border of the scan it was made of (None: of the image).
+
+    The scan may lie obliquely in the upright image: what counts is how near its own faces are.
+    """
+    scan = scan or grid
+    places_mm = grid.to_mm(np.argwhere(one.mask) + one.start)
+    beyond_first = scan.to_index(places_mm) * scan.spacing_mm
+    before_last = (np.asarray(scan.shape) - 1) * scan.spacing_mm - beyond_first
+    nearest_mm = float(np.minimum(beyond_first, before_last).min())
+    return nearest_mm <= BORDER_VOXELS * max(grid.spacing_mm) + TOLERANCE_MM

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.instance import COMPLETE, Instance, touches_border
+from learning_functions.running.instance import COMPLETE, Instance, cut_ones
 from learning_functions.running.partial import telling_of_cut
 from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.task import Running
@@ -54,11 +54,7 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, ru
     findings = (findings.noting(note) if note else findings).named(record)
     if unnamed := sum(not name for name in names) - false:
         findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
-    cut = [
-        name
-        for place, (name, one) in enumerate(zip(names, chain, strict=True))
-        if name and one.complete < COMPLETE and (place in (0, len(chain) - 1) or touches_border(one, grid.shape))
-    ]
+    cut = [name for name, is_cut in zip(names, cut_ones(chain, grid, running.scan), strict=True) if name and is_cut]
     findings = telling_of_cut(findings, cut, partial)
     dropped = {"", *(cut if partial == "drop" else ())}
     voxels, completeness, kept = np.zeros(grid.shape, np.uint8), {}, []

@@ -59,7 +59,7 @@ class TrainedModel:
         if missing:
             raise ValueError(f"The {self.task_name} model needs {', '.join(missing)} first. Received: {self.path}.")
         started = time.perf_counter()
-        running = replace(running, statistics=running.statistics or self.statistics)
+        running = replace(running, statistics=running.statistics or self.statistics, scan=volume.grid)
         spec = self.settings.spec
         grid = self.settings.grid_of(seen_part(volume, self.settings).grid)
         air = air_of(volume.voxels)
