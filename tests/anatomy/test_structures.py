@@ -8,6 +8,7 @@ import pytest
 from tests.made_spines import SPACING_MM, spine, spine_voxels
 from utility_functions.anatomy.body_box import cropped_to_body
 from utility_functions.anatomy.components import numbered_spine, without_scraps
+from utility_functions.anatomy.disc_planes import disc_planes
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.structures import levels_of_numbers, spider_map, structures_of
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
@@ -80,6 +81,45 @@ def test_bodies_joined_by_a_thin_bridge_stay_two() -> None:
     bridged[3, 31, 6 + 3 : 6 + 11 + 8] = 1
     found = numbered_spine(structures_of(LabelMap(bridged, true.grid), "spider"))
     assert set(values(found)) == set(values(true))
+
+
+def test_bodies_that_half_of_a_disc_was_taken_for_stay_two() -> None:
+    """A network that calls part of each disc vertebra joins all bodies; what it saw of the discs still parts them."""
+    true = spine(4)
+    joined = true.voxels.copy()
+    half = joined[7:]
+    half[half > 200] = 1
+    found = numbered_spine(structures_of(LabelMap(joined, true.grid), "spider"))
+    assert {value for value in values(found) if value < 100} == {0, 1, 2, 3, 4}
+    for number in (1, 2, 3, 4):
+        body = true.voxels[:, 19:] == number
+        assert (found.voxels[:, 19:][body] == number).mean() > 0.8
+
+
+def test_bodies_joined_by_a_waist_are_parted_by_how_deep_they_are() -> None:
+    true = spine(4, spacing_mm=(3.0, 2.0, 3.5))
+    joined = np.where(true.voxels > 200, 0, true.voxels).astype(np.uint8)
+    waist = joined[5:9, 23:28]
+    waist[waist == 0] = 1
+    found = numbered_spine(structures_of(LabelMap(joined, true.grid), "spider"))
+    counted = found.voxels % 100
+    assert set(values(LabelMap(counted, found.grid))) == {0, 1, 2, 3, 4}
+    for number in (1, 2, 3, 4):
+        assert (counted[true.voxels == number] == number).mean() > 0.8
+
+
+@pytest.mark.parametrize(("tilt", "parts"), [(0, True), (1, True), (4, False)])
+def test_a_disc_parts_what_lies_in_its_plane_unless_it_lies_along_the_spine(tilt: int, parts: bool) -> None:
+    voxels = np.zeros((20, 20, 40), np.uint8)
+    for y in range(6, 14):
+        low = 18 + tilt * (y - 10) // 2
+        voxels[6:14, y, low : low + 2] = 2
+    planes = disc_planes(LabelMap(voxels, Grid.from_spacing(voxels.shape, (2.0, 2.0, 2.0))))
+    assert planes.any() == parts
+    if parts:
+        columns = planes[7:13, 7:13].any(axis=2)
+        assert columns.all(), "no hole to leak through"
+        assert not planes[:2].any() and not planes[:, :, :8].any()
 
 
 def test_a_disc_under_no_vertebra_belongs_to_the_one_that_would_come_next() -> None:

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from utility_functions.anatomy.disc_planes import disc_planes
 from utility_functions.anatomy.structures import (
     CANAL,
     SPIDER_MOST,
@@ -18,9 +19,12 @@ from utility_functions.geometry.volume import LabelMap
 
 CORE_MM = 2.5
 """Bodies that touch each other in a thin bridge are told apart once this much is taken off their surface."""
-LEAST_SHARE = 0.2
-"""A core smaller than this share of the median one is a spur or a scrap."""
+LEAST_SHARE = 0.45
+"""A core whose deepest place is shallower than this share of the usual one is a spur or a scrap."""
 LEAST_MM3 = 150.0
+MOST_HEIGHT_MM, MOST_SHARE = 45.0, 1.6
+"""A core higher than this, or than this many times the median one, is of more than one body."""
+STEP_MM = 0.5
 
 
 def numbered_spine(structures: LabelMap) -> LabelMap:
@@ -64,18 +68,64 @@ def _counted(structures: LabelMap) -> NDArray[np.uint8]:
 
 def _cores(structures: LabelMap, bone: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The inner parts of the bodies, numbered from the bottom."""
-    spacing = structures.grid.spacing_mm
+    spacing = np.asarray(structures.grid.spacing_mm)
     body = _before_canal(structures.voxels, bone)
     body = body if body.any() else bone
+    body = np.where((parted := body & ~disc_planes(structures)).any(), parted, body)
     depth = ndimage.distance_transform_edt(np.pad(body, 1, mode="edge"), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    parts, count = ndimage.label(depth > min(CORE_MM, 0.5 * float(depth.max())))
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-    kept = np.flatnonzero(sizes >= LEAST_SHARE * np.median(sizes[sizes >= 0.1 * sizes.max()])) + 1
-    heights = ndimage.center_of_mass(np.ones(parts.shape, np.uint8), parts, kept)
-    numbers = np.zeros(count + 1, np.uint8)
-    for number, place in enumerate(np.argsort([height[2] for height in heights])[:SPIDER_MOST], start=1):
-        numbers[kept[place]] = number
-    return numbers[parts]
+    cores = _parted(depth, min(CORE_MM, 0.5 * float(depth.max())), spacing)
+    depths = np.array([depth[tuple(core.T)].max() for core in cores])
+    usual = np.median(depths[depths >= LEAST_SHARE * depths.max()])
+    cores = [core for core, deepest in zip(cores, depths, strict=True) if deepest >= LEAST_SHARE * usual]
+    cores.sort(key=lambda core: float(core[:, 2].mean()))
+    numbers = np.zeros(depth.shape, np.uint8)
+    for number, core in enumerate(cores[:SPIDER_MOST], start=1):
+        numbers[tuple(core.T)] = number
+    return numbers
+
+
+def _parted(depth: NDArray[np.float64], limit_mm: float, spacing_mm: NDArray[np.float64]) -> list[NDArray[np.int_]]:
+    """Indices (n, 3) of the voxels of each core deeper than the limit; cores too high for one body are parted further.
+
+    A core that is too high is looked at again a little deeper, until it falls into parts; one that never does stays as
+    it is. Parts of less than ``LEAST_MM3`` are scraps.
+    """
+    least = LEAST_MM3 / float(np.prod(spacing_mm))
+    pieces = _pieces(depth > limit_mm, np.zeros(3, int))
+    cores = [piece for piece in pieces if len(piece) >= least] or pieces
+    usual_mm = float(np.median([_height_mm(core, spacing_mm) for core in cores]))
+    most_mm = min(MOST_SHARE * usual_mm, MOST_HEIGHT_MM) if len(cores) > 2 else MOST_HEIGHT_MM
+    done = []
+    waiting = [(core, limit_mm) for core in cores]
+    while waiting:
+        core, limit = waiting.pop()
+        if _height_mm(core, spacing_mm) <= most_mm:
+            done.append(core)
+            continue
+        first = core.min(axis=0)
+        box = np.zeros(np.ptp(core, axis=0) + 1)
+        box[tuple((core - first).T)] = depth[tuple(core.T)]
+        for deeper in np.arange(limit + STEP_MM, box.max(), STEP_MM):
+            parts = [part for part in _pieces(box > deeper, first) if len(part) >= least]
+            if len(parts) > 1:
+                waiting += [(part, float(deeper)) for part in parts]
+                break
+        else:
+            done.append(core)
+    return done
+
+
+def _pieces(mask: NDArray[np.bool_], first: NDArray[np.int_]) -> list[NDArray[np.int_]]:
+    """The indices (n, 3) of each connected piece of a mask whose first voxel is ``first``."""
+    labels, _ = ndimage.label(mask)
+    return [
+        np.argwhere(labels[box] == piece) + [axis.start for axis in box] + first
+        for piece, box in enumerate(ndimage.find_objects(labels), start=1)
+    ]
+
+
+def _height_mm(core: NDArray[np.int_], spacing_mm: NDArray[np.float64]) -> float:
+    return float(np.ptp(core[:, 2]) * spacing_mm[2])
 
 
 def _before_canal(classes: NDArray[np.integer], bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
