@@ -21,7 +21,8 @@ from learning_functions.spec import air_of
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
-from utility_functions.files.manifest import find_cases, only_split, split_by_patient
+from utility_functions.files.manifest import find_cases, one_part, only_split
+from utility_functions.files.parting import held_out_asked
 from utility_functions.phantom.tissue import TISSUES
 
 log = logging.getLogger(__name__)
@@ -51,31 +52,21 @@ def cases_of_one_split(
     split: str | None,
     hold_out: float | None = None,
     part: str | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     phantom_seed: int = 0,
+    folds: int | None = None,
+    fold: int | None = None,
 ) -> list[Case]:
     """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
 
-    hold_out: share of the patients kept for validation, chosen by ``seed``; ``part`` says whether the "validation" or
-    the "training" part is wanted, and becomes the cases' split. phantom_seed: what phantoms come from that a
-    ``dataset`` such as "phantom:2000" asks for.
+    hold_out: share of the patients kept for validation, chosen by ``seed``; or else one ``fold`` of ``folds`` is.
+    ``part`` says whether the "validation" or the "training" part is wanted, and becomes the cases' split.
+    phantom_seed: what phantoms come from that a ``dataset`` such as "phantom:2000" asks for.
     Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
     other than training scans would be parted.
     """
-    cases = _unmixed(dataset, split, phantom_seed)
-    if hold_out is None and part is None:
-        return cases
-    if hold_out is None or part not in ("training", "validation"):
-        raise ValueError(
-            "Holding out takes a share of the patients and which part is wanted, training or validation. "
-            f"Received: {hold_out} and {part}."
-        )
-    if seed < 0:
-        raise ValueError(f"A seed is zero or above. Received: {seed}.")
-    if cases[0].split in ("validation", "testing"):
-        raise ValueError(f"Only training scans are parted for validation. Received: {cases[0].split} scans.")
-    kept, held_out = split_by_patient(cases, hold_out, seed)
-    return [replace(case, split=part) for case in (kept if part == "training" else held_out)]
+    held_out = held_out_asked(hold_out, folds, fold, seed)
+    return one_part(_unmixed(dataset, split, phantom_seed), held_out, part)
 
 
 def _unmixed(dataset: Path, split: str | None, phantom_seed: int) -> list[Case]:
