@@ -48,6 +48,8 @@ class SampleStore:
     has_memory: bool = False
     numbers_names: tuple[str, ...] = ()
     has_air: bool = False
+    cropped_by: tuple[dict[str, str], ...] = ()
+    """File, task and hash of each model by whose findings the samples were cropped."""
     rows: tuple[int, ...] | None = None
     """Which samples of the file these are, in their order; None: all of them."""
 
@@ -149,6 +151,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         has_memory="memory" in file,
         numbers_names=tuple(json.loads(values["numbers_names"])) if "numbers" in file else (),
         has_air="air" in file,
+        cropped_by=tuple(json.loads(values.get("cropped_by", "[]"))),
     )
 
 

@@ -43,6 +43,7 @@ def card_of(
     fold: Fold | None = None,
 ) -> dict[str, Any]:
     """What the model file says of itself; of a ``fold`` also who was held out, so that it can be judged on them."""
+    cropped = {"training": list(store.cropped_by), "validation": list(validation.cropped_by)}
     card: dict[str, Any] = {
         "format": 1,
         "task": store.task,
@@ -57,6 +58,7 @@ def card_of(
             "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
             "seed": training.seed,
             **({"about": training.about} if training.about else {}),
+            **({"cropped_by": cropped} if any(cropped.values()) else {}),
             **({} if fold is None else _told(fold, validation)),
             "augment": augmentation_kind(settings, training.augment),
             "mixed_precision": training.mixed_precision,
