@@ -85,7 +85,7 @@ def train(
     settings = change(Settings.from_json(store.settings))
     objective = task.objective(settings)
     checkpoints = Checkpoints(model_path)
-    run = run_identity(settings, training, store, validation)
+    run = run_identity(settings, training, store, validation, fold)
     if training.resume and checkpoints.exists():
         progress = checkpoints.progress()
         if progress.run != run:

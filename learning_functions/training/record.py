@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from learning_functions.training.fitting import Training
 
 
-def run_identity(settings: Settings, training: Training, store: SampleStore, validation: SampleStore) -> dict[str, Any]:
+def run_identity(
+    settings: Settings, training: Training, store: SampleStore, validation: SampleStore, fold: Fold | None = None
+) -> dict[str, Any]:
     """What must be the same for a run to be gone on with; as JSON gives it back."""
     identity: dict[str, Any] = {
         "settings": settings.to_json(),
@@ -30,6 +32,7 @@ def run_identity(settings: Settings, training: Training, store: SampleStore, val
             [each.count, each.seed, each.split, each.case_ids, fingerprint(each)] for each in (store, validation)
         ],
     }
+    identity |= {} if fold is None else {"folds": [fold.number, fold.folds, fold.seed]}
     identity |= {name: model.identity() for name, model in training.given.items()}
     return dict(json.loads(json.dumps(identity)))
 

@@ -103,12 +103,20 @@ def test_a_finished_fold_whose_model_is_gone_is_saved_again(run: Run, validated:
         np.testing.assert_array_equal(mine, before)
 
 
-@pytest.mark.parametrize("other", [("--hold-out-seed", 2), ("--seed", 2), ("--filters", 3)])
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (("--hold-out-seed", 2), "samples, folds"),
+        (("--folds", 3), "folds"),
+        (("--seed", 2), "seed"),
+        (("--filters", 3), "settings"),
+    ],
+)
 def test_folds_are_gone_on_with_only_as_they_began(
-    run: Run, validated: Path, samples: Path, other: tuple[object, ...]
+    run: Run, validated: Path, samples: Path, other: tuple[object, ...], named: str
 ) -> None:
     before = everything(validated.parent)
-    told(run("train", samples, validated, *OPTIONS, *other, "--resume"), "only with the options it began with")
+    told(run("train", samples, validated, *OPTIONS, *other, "--resume"), f"Received other: {named}.")
     assert everything(validated.parent) == before
 
 
