@@ -11,7 +11,7 @@ SCANS ?= 30
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models naming test bench lint format clean
+.PHONY: help demo models coarse naming test bench lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -52,6 +52,29 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	$(call heading,4 of 4: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(MODELS)/detection.h5 $(MODELS)/identification.h5 --output $(MODELS)/results
 
+coarse: MODELS := $(MODELS)/coarse
+COARSE_SCANS ?= 400
+COARSE := spine_heatmap vertebra_heatmaps vertebra_masks
+CHAIN = $(COARSE:%=$(MODELS)/%.h5)
+
+coarse: $(VENV)/.ready-demo  ## train coarse to fine (three stages, preset small) on streamed phantoms, into models/coarse (hours; goes on where it ended)
+	$(call heading,1 of 5: samples)
+	@mkdir -p $(MODELS)
+	$(call samples,spine_heatmap,validation,40,1202,small)
+	$(call samples,spine_heatmap,training,$(COARSE_SCANS),1201,small)
+	$(call samples,vertebra_heatmaps,validation,40,1202,small)
+	$(call samples,vertebra_heatmaps,training,$(COARSE_SCANS),1201,small)
+	$(call samples,vertebra_masks,validation,40,1202,small)
+	$(call samples,vertebra_masks,training,$(COARSE_SCANS),1201,small)
+	$(call heading,2 of 5: where the spine is)
+	$(RUN) train.py $(call stage,spine_heatmap) --resume
+	$(call heading,3 of 5: a landmark for each vertebra)
+	$(RUN) train.py $(call stage,vertebra_heatmaps) --resume
+	$(call heading,4 of 5: a mask at each landmark)
+	$(RUN) train.py $(call stage,vertebra_masks) --resume
+	$(call heading,5 of 5: fresh phantoms)
+	$(RUN) measure.py phantom:30:seed=900 $(CHAIN) --output $(MODELS)/results
+
 VID ?= vid
 VID_BY := Keypoints: VID, ImFusion (Buergin et al. 2023), CC BY-SA 4.0.
 
@@ -83,10 +106,13 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Task, split, scans and seed; files that are there are kept, so that an interrupted run goes on.
-samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset shipped --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
+# Task, split, scans, seed and preset (shipped without it); files that are there are kept, so that an interrupted run
+# goes on.
+samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset $(or $(5),shipped) --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
 # Task, samples to learn from, scans and the model's name.
 of = $(MODELS)/$(1)_$(2)_$(3).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(4).h5
+
+stage = $(MODELS)/$(1)_training_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1).h5
 
 named = $(MODELS)/naming_$(1).h5
 

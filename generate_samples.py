@@ -11,6 +11,8 @@ EXAMPLES = """examples:
   python generate_samples.py identification data_set samples/validation.h5 --split validation --preset small
   python generate_samples.py detection scans samples/training.h5 --hold-out 0.2 --part training
   python generate_samples.py detection scans samples/validation.h5 --hold-out 0.2 --part validation
+  python generate_samples.py detection scans samples/validation.h5 --folds 5 --fold 0 --part validation
+  python generate_samples.py vertebra_heatmaps scans samples/training.h5 --crop-by models/spine_heatmap.h5
   python generate_samples.py detection phantom:2000 samples/training.h5 --preset small --seed 1
   python generate_samples.py detection phantom:200:lumbar samples/validation.h5 --preset small --seed 2
 
@@ -33,14 +35,13 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--direction", help="instances: the way along the spine, up or down (default: the preset's)")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")
+    found.add_argument("--folds", type=int, metavar="N", help="or part the patients in so many folds")
+    found.add_argument("--fold", type=int, metavar="K", help="and keep this one, from 0 on, for validation")
     found.add_argument("--part", choices=("training", "validation"), help="which part to take then")
-    found.add_argument(
-        "--hold-out-seed",
-        type=int,
-        default=1,
-        metavar="N",
-        help="who is held out; the same for both parts (default: 1)",
-    )
+    told = "who is held out; the same for all parts (default: 1)"
+    found.add_argument("--hold-out-seed", type=int, metavar="N", help=told)
+    told = "a trained model of the stage before, by which samples are cropped; more of them by more --crop-by"
+    found.add_argument("--crop-by", type=Path, action="append", default=[], metavar="MODEL", help=told)
     found.add_argument("--samples-per-scan", type=int, metavar="N", help="instead of the preset's number")
     found.add_argument(
         "--spacing", type=float, nargs="+", metavar="MM", help="one or three voxel sizes, not the preset's"
@@ -53,24 +54,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.running.cropping import cropping_asked
     from learning_functions.samples.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
 
     task = load_task(arguments.task)
+    cropping = cropping_asked(arguments.task, arguments.crop_by)
     settings = settings_of(task, arguments.preset).changed(samples_per_scan=arguments.samples_per_scan)
     settings = settings.choosing(task, direction=arguments.direction)
     if arguments.target:
         settings = settings.aiming_at(task, arguments.target)
     if arguments.spacing:
         settings = settings.at_spacing(arguments.spacing)
-    cases = cases_of_one_split(
-        arguments.dataset,
-        arguments.split,
-        arguments.hold_out,
-        arguments.part,
-        arguments.hold_out_seed,
-        phantom_seed=arguments.seed,
-    )
+    held_out = (arguments.hold_out, arguments.part, arguments.hold_out_seed)
+    folds = {"folds": arguments.folds, "fold": arguments.fold}
+    cases = cases_of_one_split(arguments.dataset, arguments.split, *held_out, phantom_seed=arguments.seed, **folds)
     made = generate(
         arguments.task,
         cases,
@@ -79,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         workers=arguments.workers,
         compression=arguments.compression,
+        cropping=cropping,
     )
     print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
     if not made.problems:

@@ -9,10 +9,13 @@ from pathlib import Path
 EXAMPLES = """examples:
   python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5
   python train.py samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume
+  python train.py samples/all.h5 models/detection.h5 --folds 5            # five models, and a summary of all
+  python train.py samples/all.h5 models/detection.h5 --folds 5 --fold 0   # the first of them
   python train.py samples/training.h5 samples/validation.h5 small.h5 --filters 4 --teacher saved_models/detection.h5
   python train.py own/training.h5 own/validation.h5 own.h5 --start-from saved_models/detection.h5 --learning-rate 5e-4
 
-Beside MODEL.h5 the folder MODEL.training keeps the last and the best epoch (.keras), log.csv and curves.png.
+Beside MODEL.h5 the folder MODEL.training keeps the last and the best epoch (.keras), log.csv and curves.png. Of folds
+there are MODEL_fold0.h5 and so on, with MODEL_folds.csv and MODEL_folds.json, and with --scans MODEL_fold0_scans.csv.
 """
 
 
@@ -21,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
 
     found = Parser("train.py", __doc__, EXAMPLES)
     found.add_argument("training", type=Path, help="samples to learn from (.h5)")
-    found.add_argument("validation", type=Path, help="samples to choose the best epoch by (.h5), of other patients")
+    told = "samples to choose the best epoch by (.h5), of other patients; left out with --folds"
+    found.add_argument("validation", type=Path, nargs="?", help=told)
     found.add_argument("model", type=Path, help="model to write (.h5)")
     for name, kind, text in (
         ("--epochs", int, "passes over the samples"),
@@ -32,17 +36,16 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument(name, type=kind, help=f"{text} (default: as the preset says)")
     found.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate over the epochs")
     found.add_argument("--class-weights", type=float, nargs=2, metavar="W", help="detection: background and vertebra")
-    found.add_argument(
-        "--augment",
-        choices=("none", "standard", "synth"),
-        help="synth: appearances drawn from the tissues of phantoms (default: as the preset says)",
-    )
-    found.add_argument(
-        "--start-from",
-        type=Path,
-        metavar="MODEL",
-        help="a trained model (.h5) to go on from, or of another task to take layers of",
-    )
+    told = "synth: appearances drawn from the tissues of phantoms (default: as the preset says)"
+    found.add_argument("--augment", choices=("none", "standard", "synth"), help=told)
+    found.add_argument("--folds", type=int, metavar="N", help="part the patients in so many folds, each held out once")
+    found.add_argument("--fold", type=int, metavar="K", help="hold this fold out alone, from 0 on (default: all)")
+    told = "who is in which fold, whatever the --seed (default: 1)"
+    found.add_argument("--hold-out-seed", type=int, metavar="N", help=told)
+    told = "what the samples were cut from: also list each fold's held-out scans, for measure.py"
+    found.add_argument("--scans", type=Path, metavar="DATASET", help=told)
+    told = "a trained model (.h5) to go on from, or of another task to take layers of"
+    found.add_argument("--start-from", type=Path, metavar="MODEL", help=told)
     found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
     found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's share of the loss, 0 to 1 (default: 0.5)")
@@ -57,40 +60,28 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.given_model import Start
-    from learning_functions.training.inputs import check_inputs, with_class_weights
+    from learning_functions.training.inputs import with_class_weights
+    from learning_functions.training.runs import planned
     from learning_functions.training.teacher import teacher_of
+    from utility_functions.files.parting import folds_asked
 
     teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
     start = None if arguments.start_from is None else Start(arguments.start_from)
+    paths = arguments.training, arguments.validation, arguments.model
+    folds = folds_asked(arguments.folds, arguments.fold, arguments.hold_out_seed)
     # before TensorFlow starts
-    check_inputs(arguments.training, arguments.validation, arguments.model, arguments.augment, (start, teacher))
+    runs = planned(paths, folds, arguments.scans, arguments.augment, (start, teacher))
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()
-    from learning_functions.training.devices import computing_on
-    from learning_functions.training.fitting import Training, train
+    from learning_functions.training.cross_validation import train_all
+    from learning_functions.training.fitting import Training
 
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
-    training = Training(
-        seed=arguments.seed,
-        resume=arguments.resume,
-        augment=arguments.augment,
-        mixed_precision=arguments.mixed_precision,
-        tensorboard=arguments.tensorboard,
-        start=start,
-        teacher=teacher,
-        about=arguments.about,
-    )
-    with computing_on(arguments.device):
-        progress = train(
-            arguments.training,
-            arguments.validation,
-            arguments.model,
-            lambda settings: with_class_weights(settings.changed(**changes), arguments.class_weights),
-            training,
-        )
-    best = "no figure" if progress.best is None else f"{progress.best:.4f}"
-    print(f"Best of {progress.epochs} epochs: {progress.best_epoch} ({best}). Model: {arguments.model}")
+    ways = ("seed", "resume", "augment", "mixed_precision", "tensorboard", "about")
+    training = Training(**{name: getattr(arguments, name) for name in ways}, start=start, teacher=teacher)
+    told = (training, arguments.device, print, arguments.model)
+    train_all(runs, lambda settings: with_class_weights(settings.changed(**changes), arguments.class_weights), *told)
     return 0
 
 

@@ -205,6 +205,9 @@ class Task(Protocol):
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
     INSTEAD: findings that ``predict`` adds in place of those of GIVES, where its options say so.
     NUMBERS: the names of its samples' numbers.
+    CROPPED_BY: findings of earlier stages, by any of which its samples can be cropped.
+    cropped_samples(scan, settings, rng, found) -> samples: those, cropped by what was ``found`` (on the scan's own
+        grid), as the network will be shown scans when it is run after those stages.
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by
         their names. Without it, y and w are as stored.

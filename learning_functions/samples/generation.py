@@ -10,18 +10,21 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 from tqdm import tqdm
 
+from learning_functions.running.cropping import Cropping, cropping_models, found_by
 from learning_functions.samples.sources import storable
 from learning_functions.samples.store import SampleWriter, open_store
 from learning_functions.spec import air_of
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
-from utility_functions.files.manifest import find_cases, only_split, split_by_patient
+from utility_functions.files.manifest import find_cases, one_part, only_split
+from utility_functions.files.parting import held_out_asked
 from utility_functions.phantom.tissue import TISSUES
 
 log = logging.getLogger(__name__)
@@ -51,31 +54,21 @@ def cases_of_one_split(
     split: str | None,
     hold_out: float | None = None,
     part: str | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     phantom_seed: int = 0,
+    folds: int | None = None,
+    fold: int | None = None,
 ) -> list[Case]:
     """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
 
-    hold_out: share of the patients kept for validation, chosen by ``seed``; ``part`` says whether the "validation" or
-    the "training" part is wanted, and becomes the cases' split. phantom_seed: what phantoms come from that a
-    ``dataset`` such as "phantom:2000" asks for.
+    hold_out: share of the patients kept for validation, chosen by ``seed``; or else one ``fold`` of ``folds`` is.
+    ``part`` says whether the "validation" or the "training" part is wanted, and becomes the cases' split.
+    phantom_seed: what phantoms come from that a ``dataset`` such as "phantom:2000" asks for.
     Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
     other than training scans would be parted.
     """
-    cases = _unmixed(dataset, split, phantom_seed)
-    if hold_out is None and part is None:
-        return cases
-    if hold_out is None or part not in ("training", "validation"):
-        raise ValueError(
-            "Holding out takes a share of the patients and which part is wanted, training or validation. "
-            f"Received: {hold_out} and {part}."
-        )
-    if seed < 0:
-        raise ValueError(f"A seed is zero or above. Received: {seed}.")
-    if cases[0].split in ("validation", "testing"):
-        raise ValueError(f"Only training scans are parted for validation. Received: {cases[0].split} scans.")
-    kept, held_out = split_by_patient(cases, hold_out, seed)
-    return [replace(case, split=part) for case in (kept if part == "training" else held_out)]
+    held_out = held_out_asked(hold_out, folds, fold, seed)
+    return one_part(_unmixed(dataset, split, phantom_seed), held_out, part)
 
 
 def _unmixed(dataset: Path, split: str | None, phantom_seed: int) -> list[Case]:
@@ -103,12 +96,14 @@ def generate(
     seed: int = 1,
     workers: int | None = None,
     compression: str = "gzip",
+    cropping: Cropping | None = None,
 ) -> Generated:
     """Write the samples of all cases, in the order of their ids, to ``path``.
 
     A broken scan is named, left out and counted. Every scan has a generator of its own, made from the seed and the
     scan's id, so neither the number of workers nor the other scans change what it gives. Phantoms are painted in the
     workers at the spec's own spacing. Tissue maps are kept where every scan has one.
+    cropping: models of earlier stages, run in the workers, by whose findings samples are cropped; the file tells which.
     Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be written over.
     """
     if seed < 0:
@@ -130,8 +125,10 @@ def generate(
         compression=compression,
         tissue_names=TISSUES if with_tissues else (),
         numbers_names=getattr(load_task(task_name), "NUMBERS", ()),
+        cropped_by=() if cropping is None else cropping.told,
     ) as writer:
-        drawn_in_order = _drawn(task_name, ordered, settings, seed, workers)
+        models = () if cropping is None else cropping.paths
+        drawn_in_order = _drawn(ordered, workers, task_name, settings, seed, models)
         with tqdm(drawn_in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
             for case, drawn in zip(ordered, bar, strict=True):
                 if drawn.problem:
@@ -159,11 +156,14 @@ def generate(
 
 
 def _drawn(
-    task_name: str, cases: Sequence[Case], settings: Settings, seed: int, workers: int | None
+    cases: Sequence[Case], workers: int | None, task_name: str, settings: Settings, seed: int, models: tuple[Path, ...]
 ) -> Iterator[Drawn]:
-    """The samples of each case, in their order; a few scans ahead at most, so that memory stays bounded."""
+    """The samples of each case, in their order; a few scans ahead at most, so that memory stays bounded.
+
+    Models are never run in this process, in which TensorFlow may compute on as many threads as it likes.
+    """
     count = min(workers or usable_processors(), len(cases))
-    if count <= 1:
+    if count <= 1 and not models:
         for case in cases:
             yield draw(task_name, case, settings, seed)
         return
@@ -172,7 +172,7 @@ def _drawn(
         waiting: deque[Future[Drawn]] = deque()
         try:
             for case in cases:
-                waiting.append(pool.submit(draw, task_name, case, settings, seed))
+                waiting.append(pool.submit(draw, task_name, case, settings, seed, models))
                 if len(waiting) >= 2 * count:
                     yield waiting.popleft().result()
             while waiting:
@@ -196,14 +196,20 @@ def _require_place(path: Path) -> None:
             raise ValueError(f"What is there holds no samples and is not written over: {error}") from error
 
 
-def draw(task_name: str, case: Case, settings: Settings, seed: int) -> Drawn:
-    """The samples of one case; a problem with its files or contents is told, not raised."""
+def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tuple[Path, ...] = ()) -> Drawn:
+    """The samples of one case, cropped by what ``models`` find where there are any; a problem with its files or
+    contents is told, one with the models raised.
+    """
     rng = np.random.default_rng([seed, crc32(case.case_id.encode())])
+    task: Any = load_task(task_name)
+    croppers = cropping_models(models) if models else []
     try:
         spec = settings.spec
         scan = load_scan(case, tissues=True, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
+        found = found_by(croppers, scan.volume, case.case_id) if croppers else None
         scan = replace(scan, volume=storable(scan.volume, spec))
-        samples = load_task(task_name).samples(scan, settings, rng)
+        given = (scan, settings, rng)
+        samples = task.samples(*given) if found is None else task.cropped_samples(*given, found)
     except (ValueError, OSError, MemoryError) as error:
         return Drawn([], (0.0, 1.0), one_line(error))
     voxels = scan.volume.voxels

@@ -48,6 +48,7 @@ class SampleReader:
         chosen = np.asarray(indices, np.int64).reshape(-1)
         if chosen.size and not (chosen.min() >= 0 and chosen.max() < self.store.count):
             raise ValueError(f"Samples are numbered 0 to {self.store.count - 1}. Received: {chosen.tolist()}.")
+        chosen = self._places[chosen]
         wanted = {"inputs": inputs, "targets": targets, "weights": weights, "tissues": tissues, "memory": memory}
         for name, out in {**wanted, "numbers": numbers}.items():
             if out is None:
@@ -80,6 +81,7 @@ class SampleReader:
         self._chunks = {name: _mapped_chunks(self.store.path, file[name]) for name in names}
         self._normalisation = file["normalisation"][()]
         self._air = file["air"][()] if "air" in file else np.zeros(0, np.float32)
+        self._places = self.store.places
         self._opened_by = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:

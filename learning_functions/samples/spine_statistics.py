@@ -24,10 +24,10 @@ def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
     """
     usual = scan_statistics()
     turn = direction_matrix(store.spec.axcodes) * np.asarray(store.spec.spacing_mm)
-    examples = []
+    examples, places = [], store.places
     with h5py.File(store.path, "r") as file:
-        for first in np.unique(file["case"][()], return_index=True)[1]:
-            points = file["numbers"][int(first)][points_from:].reshape(len(LEVELS), 3)
+        for first in np.unique(file["case"][()][places], return_index=True)[1]:
+            points = file["numbers"][int(places[first])][points_from:].reshape(len(LEVELS), 3)
             there = np.flatnonzero(np.isfinite(points).all(axis=1))
             points_mm = points[there].astype(float) @ turn.T
             examples.append(Example(points_mm, Landmarks(tuple(LEVELS[i] for i in there), points_mm)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 from learning_functions.samples.reader import SampleReader
 from learning_functions.samples.writer import FORMAT, MARK, OPTIONAL, SampleWriter
@@ -21,7 +24,9 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class SampleStore:
-    """The header of a finished sample file; shapes are of one sample, patients run parallel to case_ids."""
+    """The header of a finished sample file, or of some of its patients' samples; shapes are of one sample, patients run
+    parallel to case_ids.
+    """
 
     path: Path
     task: str
@@ -43,6 +48,30 @@ class SampleStore:
     has_memory: bool = False
     numbers_names: tuple[str, ...] = ()
     has_air: bool = False
+    cropped_by: tuple[dict[str, str], ...] = ()
+    """File, task and hash of each model by whose findings the samples were cropped."""
+    rows: tuple[int, ...] | None = None
+    """Which samples of the file these are, in their order; None: all of them."""
+
+    @property
+    def places(self) -> NDArray[np.int_]:
+        """Where in the file each sample lies (count,)."""
+        return np.arange(self.count) if self.rows is None else np.array(self.rows, int)
+
+    def of_patients(self, patients: Collection[str]) -> SampleStore:
+        """The samples of these patients alone, seen as a file of their own; nothing is copied.
+
+        Raises: ValueError where none is of theirs.
+        """
+        with h5py.File(self.path, "r") as file:
+            cases = file["case"][()]
+            whose = json.loads(file.attrs["patients"])
+        rows = tuple(int(place) for place in self.places if whose[cases[place]] in patients)
+        kept = [place for place, patient in enumerate(self.patients) if patient in patients]
+        if not rows:
+            raise ValueError(f"No sample is of these patients. Received: {', '.join(sorted(patients))}, {self.path}.")
+        case_ids, theirs = (tuple(of_all[place] for place in kept) for of_all in (self.case_ids, self.patients))
+        return replace(self, rows=rows, count=len(rows), case_ids=case_ids, patients=theirs)
 
     @property
     def has_weights(self) -> bool:
@@ -122,6 +151,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         has_memory="memory" in file,
         numbers_names=tuple(json.loads(values["numbers_names"])) if "numbers" in file else (),
         has_air="air" in file,
+        cropped_by=tuple(json.loads(values.get("cropped_by", "[]"))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +46,7 @@ class SampleWriter:
         compression: str = "gzip",
         tissue_names: Sequence[str] = (),
         numbers_names: Sequence[str] = (),
+        cropped_by: Sequence[Mapping[str, str]] = (),
     ) -> None:
         if compression not in COMPRESSIONS:
             raise ValueError(f"Samples are compressed by {', '.join(COMPRESSIONS)}. Received: {compression!r}.")
@@ -64,6 +65,8 @@ class SampleWriter:
             self._header["tissues"] = _as_json(list(tissue_names))
         if numbers_names:
             self._header["numbers_names"] = _as_json(list(numbers_names))
+        if cropped_by:
+            self._header["cropped_by"] = _as_json(list(cropped_by))
         self._numbers = len(numbers_names)
         self._cases: dict[str, tuple[int, str]] = {}
         self._normalisation: list[tuple[float, float]] = []

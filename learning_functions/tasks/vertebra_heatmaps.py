@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning_functions.form import Form
+from learning_functions.samples.found_before import found_spine
 from learning_functions.samples.labelled_points import LabelledPoints, labelled_points
+from learning_functions.samples.sources import random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 NEEDS: tuple[str, ...] = ()
 USES = ("heatmap", "detection")
+CROPPED_BY = ("heatmap", "detection")
 GIVES = ("landmarks",)
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
 """The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
@@ -115,21 +118,38 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
 
     Inputs (*patch, 1) intensities; targets (*patch) 1 where the scan is; numbers as NUMBERS.
     """
+    labelled, places = _labelled(scan, settings)
+    patch, drawn = np.asarray(settings.spec.patch), []
+    for _ in range(settings.samples_per_scan):
+        place = places[rng.integers(len(places))]
+        away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
+        drawn.append(_sample(labelled, np.rint(place + away - (patch - 1) / 2).astype(int), settings))
+    return drawn
+
+
+def cropped_samples(scan: Scan, settings: Settings, rng: np.random.Generator, found: Findings) -> list[Sample]:
+    """The same of patches at random places in the box in which ``predict`` looks for landmarks; up to a quarter of one
+    may reach beyond it. No true landmark tells where they lie, so where the spine found is none, they may show none.
+    """
+    labelled, _ = _labelled(scan, settings)
+    low, shape = found_spine(found, labelled, settings.grid_of(scan.volume.grid))
+    places = [np.add(low, random_window(shape, settings.spec.patch, rng)) for _ in range(settings.samples_per_scan)]
+    return [_sample(labelled, first, settings) for first in places]
+
+
+def _labelled(scan: Scan, settings: Settings) -> tuple[LabelledPoints, np.ndarray]:
+    """The scan's points, and the places (n, 3) of those to be found. Raises: ValueError where there is none."""
     labelled = labelled_points(scan, settings.spec)
-    wanted = [LEVELS.index(level) for level in settings.spec.labels]
-    places = labelled.points[wanted]
+    places = labelled.points[[LEVELS.index(level) for level in settings.spec.labels]]
     places = places[np.isfinite(places).all(axis=1)]
     if not len(places):
         raise ValueError("No vertebra lies inside the image.")
-    return [
-        _sample(labelled, places[rng.integers(len(places))], settings, rng) for _ in range(settings.samples_per_scan)
-    ]
+    return labelled, places
 
 
-def _sample(labelled: LabelledPoints, place: np.ndarray, settings: Settings, rng: np.random.Generator) -> Sample:
+def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings) -> Sample:
+    """The patch whose first voxel is ``first``."""
     patch = np.asarray(settings.spec.patch)
-    away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
-    first = np.rint(place + away - (patch - 1) / 2).astype(int)
     image = labelled.image.window(first, patch, fill=air_of(labelled.image.voxels))
     scanned = np.zeros(settings.spec.patch, np.uint8)
     scanned[tuple(slice(max(-f, 0), max(n - f, 0)) for f, n in zip(first, labelled.image.grid.shape, strict=True))] = 1

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.form import Form
+from learning_functions.samples.found_before import nearest_found
 from learning_functions.samples.stretches import Stretch, labelled_stretches
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
 from learning_functions.task import Objective, Running, Sample, Settings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 NEEDS = ("landmarks",)
 USES = ("landmarks",)  # of whichever model tells them last
+CROPPED_BY = ("landmarks",)
 GIVES = ("instances",)
 
 _PAPER = Settings(
@@ -96,20 +98,33 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     axis as errors of those found will be; targets (*patch) 1 in the vertebra. Beyond a stretch of labelled vertebrae
     nothing is shown, and of a cut vertebra what is there is taught.
     """
-    found = labelled_stretches(scan, settings.spec)
-    all_of_them = [(stretch, place + 1) for stretch in found for place in range(len(stretch.vertebrae))]
+    return _drawn(scan, settings, rng, Landmarks.empty())
+
+
+def cropped_samples(scan: Scan, settings: Settings, rng: np.random.Generator, found: Findings) -> list[Sample]:
+    """The same round the landmarks that were found, as they are and whatever their names; a vertebra at which none was
+    found keeps its own landmark, moved.
+    """
+    return _drawn(scan, settings, rng, found.landmarks or Landmarks.empty())
+
+
+def _drawn(scan: Scan, settings: Settings, rng: np.random.Generator, found: Landmarks) -> list[Sample]:
+    stretches = labelled_stretches(scan, settings.spec)
+    all_of_them = [(stretch, place + 1) for stretch in stretches for place in range(len(stretch.vertebrae))]
     rounds = -(-settings.samples_per_scan // len(all_of_them))
     chosen = np.concatenate([rng.permutation(len(all_of_them)) for _ in range(rounds)])[: settings.samples_per_scan]
-    return [
-        _sample(stretch, place, scan.landmarks, settings, rng) for stretch, place in (all_of_them[i] for i in chosen)
-    ]
+    own = np.full(len(all_of_them), -1)
+    if len(found):
+        own = nearest_found([_landmark_mm(*each, scan.landmarks) for each in all_of_them], found.points_mm)
+    drawn = []
+    for stretch, place, nearest in ((*all_of_them[i], own[i]) for i in chosen):
+        at_mm = _landmark_mm(stretch, place, scan.landmarks) + rng.normal(0.0, settings.options["jitter_mm"], 3)
+        drawn.append(_sample(stretch, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
+    return drawn
 
 
-def _sample(
-    stretch: Stretch, place: int, landmarks: Landmarks | None, settings: Settings, rng: np.random.Generator
-) -> Sample:
+def _sample(stretch: Stretch, place: int, at_mm: NDArray[np.float64], settings: Settings) -> Sample:
     spec, options = settings.spec, settings.options
-    at_mm = _landmark_mm(stretch, place, landmarks) + rng.normal(0.0, options["jitter_mm"], 3)
     first = centred_first(at_mm, stretch.image.grid, spec.patch, options["offset_mm"])
     box = stretch.image.grid.window(first, spec.patch)
     seen = None if stretch.tissues is None else stretch.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]

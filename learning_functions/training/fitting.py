@@ -28,9 +28,10 @@ from learning_functions.training.distillation import taught, teacher_network
 from learning_functions.training.epoch_bar import EpochBar
 from learning_functions.training.given_model import GivenModel, Start
 from learning_functions.training.inputs import augmentation_kind, check_inputs
-from learning_functions.training.record import card_of, run_identity
+from learning_functions.training.record import card_of, is_there, run_identity
 from learning_functions.training.starting import take_weights
 from learning_functions.training.teacher import Teacher
+from utility_functions.files.parting import Fold
 from utility_functions.files.writing import written_whole
 from utility_functions.reporting.plots import curves
 
@@ -68,19 +69,23 @@ class Training:
 
 def train(
     training_path: Path,
-    validation_path: Path,
+    validate_on: Path | Fold,
     model_path: Path,
     change: Callable[[Settings], Settings],
     training: Training,
 ) -> Progress:
-    """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5)."""
+    """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5).
+
+    validate_on: the other sample file, or the fold of the first one's patients that is held out.
+    """
     given = tuple(training.given.values())
-    store, validation = check_inputs(training_path, validation_path, model_path, training.augment, given)
+    store, validation = check_inputs(training_path, validate_on, model_path, training.augment, given)
+    fold = validate_on if isinstance(validate_on, Fold) else None
     task = load_task(store.task)
     settings = change(Settings.from_json(store.settings))
     objective = task.objective(settings)
     checkpoints = Checkpoints(model_path)
-    run = run_identity(settings, training, store, validation)
+    run = run_identity(settings, training, store, validation, fold)
     if training.resume and checkpoints.exists():
         progress = checkpoints.progress()
         if progress.run != run:
@@ -88,6 +93,11 @@ def train(
             raise ValueError(
                 f"A run goes on only with the options it began with. Received other: {', '.join(changed)}."
             )
+        if progress.epochs >= settings.epochs and is_there(
+            model_path, card_of(store, settings, training, progress, validation, fold)
+        ):
+            log.info("All %d epochs were done before: %s is kept.", progress.epochs, model_path)
+            return progress
         network = checkpoints.load(progress.epochs, training.mixed_precision)
         log.info("Going on after epoch %d of %d.", progress.epochs, settings.epochs)
     else:
@@ -107,7 +117,7 @@ def train(
     with precision(mixed=False):  # whatever it was trained in
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
-    card = card_of(store, settings, training, progress, validation)
+    card = card_of(store, settings, training, progress, validation, fold)
     if hasattr(task, "learnt"):
         card["learnt"] = dict(task.learnt(finished, settings, store, validation))
     save_model(finished, model_path, card)

@@ -10,6 +10,7 @@ from learning_functions.samples.store import SampleStore, check_same_task, open_
 from learning_functions.task import Settings, load_task
 from learning_functions.training.given_model import GivenModel
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.parting import Fold
 from utility_functions.files.writing import require_writable
 
 AUGMENTATIONS = ("none", "standard", "synth")
@@ -18,16 +19,18 @@ AUGMENTATIONS = ("none", "standard", "synth")
 
 def check_inputs(
     training_path: Path,
-    validation_path: Path,
+    validation: Path | Fold,
     model_path: Path,
     augment: str | None = None,
     given: Sequence[GivenModel | None] = (),
 ) -> tuple[SampleStore, SampleStore]:
     """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
 
+    validation: the second file, or the fold of the first one's patients that is held out.
     augment: one of AUGMENTATIONS, None for the preset's. given: models to begin or to learn from, which must fit.
     """
-    stores = open_store(training_path), open_store(validation_path)
+    store = open_store(training_path)
+    stores = _parted(store, validation) if isinstance(validation, Fold) else (store, open_store(validation))
     check_same_task(*stores)
     check_same_choices(*stores)
     kind = augmentation_kind(Settings.from_json(stores[0].settings), augment)
@@ -44,6 +47,14 @@ def check_inputs(
         if model is not None:
             model.require_fit(stores[0], model_path)
     return stores
+
+
+def _parted(store: SampleStore, fold: Fold) -> tuple[SampleStore, SampleStore]:
+    """The samples of all other folds' patients, and those of the fold's."""
+    if store.split == "validation":
+        raise ValueError(f"Only training samples are parted in folds. Received: {store.split} samples in {store.path}.")
+    held_out = fold.held_out(store.patients)
+    return store.of_patients(set(store.patients) - held_out), store.of_patients(held_out)
 
 
 def check_same_choices(training: SampleStore, validation: SampleStore) -> None:

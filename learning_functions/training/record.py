@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from learning_functions.running.model_file import read_card
 from learning_functions.samples.fingerprint import fingerprint
 from learning_functions.samples.store import SampleStore
 from learning_functions.task import Settings
 from learning_functions.training.checkpoints import Progress
 from learning_functions.training.inputs import augmentation_kind
+from utility_functions.files.parting import Fold
 from utility_functions.reporting.versions import versions
 
 if TYPE_CHECKING:
     from learning_functions.training.fitting import Training
 
 
-def run_identity(settings: Settings, training: Training, store: SampleStore, validation: SampleStore) -> dict[str, Any]:
+def run_identity(
+    settings: Settings, training: Training, store: SampleStore, validation: SampleStore, fold: Fold | None = None
+) -> dict[str, Any]:
     """What must be the same for a run to be gone on with; as JSON gives it back."""
     identity: dict[str, Any] = {
         "settings": settings.to_json(),
@@ -27,14 +32,21 @@ def run_identity(settings: Settings, training: Training, store: SampleStore, val
             [each.count, each.seed, each.split, each.case_ids, fingerprint(each)] for each in (store, validation)
         ],
     }
+    identity |= {} if fold is None else {"folds": [fold.number, fold.folds, fold.seed]}
     identity |= {name: model.identity() for name, model in training.given.items()}
     return dict(json.loads(json.dumps(identity)))
 
 
 def card_of(
-    store: SampleStore, settings: Settings, training: Training, progress: Progress, validation: SampleStore
+    store: SampleStore,
+    settings: Settings,
+    training: Training,
+    progress: Progress,
+    validation: SampleStore,
+    fold: Fold | None = None,
 ) -> dict[str, Any]:
-    """What the model file says of itself."""
+    """What the model file says of itself; of a ``fold`` also who was held out, so that it can be judged on them."""
+    cropped = {"training": list(store.cropped_by), "validation": list(validation.cropped_by)}
     card: dict[str, Any] = {
         "format": 1,
         "task": store.task,
@@ -49,6 +61,8 @@ def card_of(
             "scans": {"training": len(store.case_ids), "validation": len(validation.case_ids)},
             "seed": training.seed,
             **({"about": training.about} if training.about else {}),
+            **({"cropped_by": cropped} if any(cropped.values()) else {}),
+            **({} if fold is None else _told(fold, validation)),
             "augment": augmentation_kind(settings, training.augment),
             "mixed_precision": training.mixed_precision,
             "seconds": sum(row["seconds"] for row in progress.history),
@@ -56,3 +70,15 @@ def card_of(
         "versions": versions(),
     }
     return card | {name: model.to_card() for name, model in training.given.items()}
+
+
+def is_there(model_path: Path, card: dict[str, Any]) -> bool:
+    """Whether the model that such a card belongs to was saved before, by whatever versions."""
+    there = read_card(model_path) if model_path.is_file() else None
+    asked = json.loads(json.dumps({name: told for name, told in card.items() if name != "versions"}))
+    return there is not None and {name: there.get(name) for name in asked} == asked
+
+
+def _told(fold: Fold, held_out: SampleStore) -> dict[str, Any]:
+    told = {"case_ids": list(held_out.case_ids), "patients": sorted(set(held_out.patients))}
+    return {"fold": fold.number, "folds": fold.folds, "hold_out_seed": fold.seed, "held_out": told}

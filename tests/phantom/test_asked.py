@@ -21,6 +21,7 @@ from utility_functions.phantom.scanner import make_phantom
         ("phantom:1:lumbar", 0, ["phantom-0-000000-lumbar"]),
         ("phantom:1:seed=7", 5, ["phantom-7-000000"]),
         ("phantom:1:seed=7:whole", 5, ["phantom-7-000000-whole"]),
+        ("phantom:2:from=3", 5, ["phantom-5-000003", "phantom-5-000004"]),
     ],
 )
 def test_words_mean_phantoms(words: str, seed: int, names: list[str]) -> None:
@@ -32,12 +33,19 @@ def test_words_mean_phantoms(words: str, seed: int, names: list[str]) -> None:
     [
         "phantom:", "phantom:0", "phantom:-3", "phantom:x", "phantom:1.5", "phantom:99999999999", "phantom:2:",
         "phantom:2:tail", "phantom:2:seed=", "phantom:2:seed=-1", "phantom:2:seed=x", "phantom::lumbar", "2",
+        "phantom:2:from=", "phantom:2:from=-1", "phantom:2:from=1.5", "phantom:2:from=99999999999",
     ],
 )  # fmt: skip
 def test_other_words_are_refused_in_one_sentence(words: str) -> None:
     with pytest.raises(ValueError, match="Received") as caught:
         asked_for(words, 1)
     assert "\n" not in str(caught.value) and words in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["phantom:4:any", "phantom:4:lumbar:mr-t1:seed=3"])
+def test_a_phantom_is_asked_for_alone_by_its_own_words(words: str) -> None:
+    for each in asked_for(words, 8):
+        assert asked_for(each.words, 1) == [each]
 
 
 def test_a_seed_below_zero_is_refused() -> None:

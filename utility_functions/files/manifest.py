@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.files.broken_file import BrokenFile
@@ -14,11 +13,15 @@ from utility_functions.files.cases import Case
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
+from utility_functions.files.parting import Fold, Share
 from utility_functions.files.siblings import label_code_of
-from utility_functions.phantom.asked import PREFIX, asked_for
+from utility_functions.phantom.asked import PREFIX, Asked, asked_for
 
 MANIFEST_NAME = "manifest.csv"
 REQUIRED_COLUMNS = ("name", "image_path")
+FILE_COLUMNS = ("mask_path", "centroid_json_path", "tissue_path")
+PARTS = ("training", "validation")
+"""What a data set is parted into."""
 MODALITIES = {"ct": "CT", "mr": "MR", "mri": "MR"}
 
 
@@ -33,10 +36,7 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
     if not source.exists() and not str(source).startswith(PREFIX):
         raise BrokenFile(f"{source}: there is no such file or folder.")
     if not source.exists():
-        cases = [
-            Case(asked.name, Path(asked.name), asked.patient, "CT" if asked.kind == "ct" else "MR", phantom=asked)
-            for asked in asked_for(str(source), phantom_seed)
-        ]
+        cases = [_case_of_phantom(asked) for asked in asked_for(str(source), phantom_seed)]
     elif source.is_file():
         cases = _cases_of_file(source)
     elif (source / MANIFEST_NAME).is_file():
@@ -51,7 +51,8 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
 def read_manifest(path: Path) -> list[Case]:
     """A CSV with the columns name, image_path and, if there are any, type, mask_path, centroid_json_path, tissue_path.
 
-    Paths are absolute or relative to the CSV. type holds the split (training, validation, testing) or the modality
+    Paths are absolute or relative to the CSV; the image of a phantom that lies nowhere is named in words, such as
+    "phantom:1:seed=7:from=3". type holds the split (training, validation, testing) or the modality
     (CT, MR); the columns split, modality and patient say the same without doubt, and label_code names the code of the
     mask where it is not VerSe's. Raises: BrokenFile.
     """
@@ -85,14 +86,30 @@ def split_by_patient(cases: Sequence[Case], fraction: float, seed: int) -> tuple
 
     No patient is parted; the same seed gives the same parts whatever the order of the cases.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"The share of patients held out lies between 0 and 1. Received: {fraction}.")
-    patients = sorted({case.patient for case in cases})
-    if len(patients) < 2:
-        raise ValueError(f"Two parts need scans of at least two patients. Received: {len(patients)} patient.")
-    count = min(max(round(fraction * len(patients)), 1), len(patients) - 1)
-    held_out = {patients[i] for i in np.random.default_rng(seed).permutation(len(patients))[:count]}
-    return [c for c in cases if c.patient not in held_out], [c for c in cases if c.patient in held_out]
+    return parted(cases, Share(fraction, seed))
+
+
+def parted(cases: Sequence[Case], held_out: Share | Fold) -> tuple[list[Case], list[Case]]:
+    """The cases to learn from, and those of the patients held out."""
+    away = held_out.held_out(case.patient for case in cases)
+    return [case for case in cases if case.patient not in away], [case for case in cases if case.patient in away]
+
+
+def one_part(cases: Sequence[Case], held_out: Share | Fold | None, part: str | None) -> list[Case]:
+    """The cases of the part "training" or "validation", which becomes their split; all where nobody is held out.
+
+    Raises: ValueError where one is named without the other, and where other than training scans would be parted.
+    """
+    if held_out is None and part is None:
+        return list(cases)
+    if held_out is None or part not in PARTS:
+        raise ValueError(
+            "Holding out takes a share of the patients or a fold, and which part is wanted, training or validation. "
+            f"Received: {held_out} and {part}."
+        )
+    if cases[0].split in ("validation", "testing"):
+        raise ValueError(f"Only training scans are parted for validation. Received: {cases[0].split} scans.")
+    return [replace(case, split=part) for case in parted(cases, held_out)[PARTS.index(part)]]
 
 
 def _cases_of_file(source: Path) -> list[Case]:
@@ -103,11 +120,57 @@ def _cases_of_file(source: Path) -> list[Case]:
     return [case_of(source)]
 
 
+def _case_of_phantom(asked: Asked) -> Case:
+    return Case(asked.name, Path(asked.name), asked.patient, "CT" if asked.kind == "ct" else "MR", phantom=asked)
+
+
 def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
     where = f"{path}, line {line}"
+    if row.get("image_path", "").startswith(PREFIX):
+        return _phantom_of_row(where, row)
     image = _listed(path, where, row, "image_path")
     if image is None:
         raise BrokenFile(f"{where}: image_path is empty.")
+    split, modality = _split_and_modality(where, row)
+    patient, guessed = patient_and_modality(image)
+    label_map = _listed(path, where, row, "mask_path")
+    code = row.get("label_code", "").lower() or label_code_of(image, label_map)
+    if code not in LABEL_CODES:
+        raise BrokenFile(f"{where}: label_code is {', '.join(LABEL_CODES)} or empty, but it is {code!r}.")
+    return Case(
+        case_id=_case_id(row, stem_of(image)),
+        image_path=image,
+        patient=row.get("patient") or patient,
+        modality=modality or guessed,
+        split=split,
+        landmarks_path=_listed(path, where, row, "centroid_json_path"),
+        label_map_path=label_map,
+        label_code=code,
+        tissue_path=_listed(path, where, row, "tissue_path"),
+    )
+
+
+def _phantom_of_row(where: str, row: dict[str, str]) -> Case:
+    """The one phantom that a row asks for in words, with its own name and patient where the row tells none."""
+    if files := [column for column in FILE_COLUMNS if row.get(column)]:
+        raise BrokenFile(f"{where}: a phantom is painted with all its annotations, but {files[0]} names a file, too.")
+    try:
+        asked = asked_for(row["image_path"], 0)
+    except ValueError as error:
+        raise BrokenFile(f"{where}: {error}") from error
+    if len(asked) > 1:
+        raise BrokenFile(f"{where}: a row names one phantom, as phantom:1:seed=7:from=3, but here are {len(asked)}.")
+    case = _case_of_phantom(asked[0])
+    split = _split_and_modality(where, row)[0]
+    return replace(case, case_id=_case_id(row, case.case_id), patient=row.get("patient") or case.patient, split=split)
+
+
+def _case_id(row: dict[str, str], otherwise: str) -> str:
+    return (row.get("name") or otherwise).replace("/", "_").replace("\\", "_")
+
+
+def _split_and_modality(where: str, row: dict[str, str]) -> tuple[str, str]:
+    """What a row tells of split and modality, "" where it tells nothing. Raises: BrokenFile for other words."""
     split, modality, kind = row.get("split", ""), row.get("modality", ""), row.get("type", "")
     if kind.lower() in MODALITIES:
         modality = modality or kind
@@ -117,22 +180,7 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
         raise BrokenFile(f"{where}: type is training, validation, testing, CT, MR or empty, but it is {split!r}.")
     if modality and modality.lower() not in MODALITIES:
         raise BrokenFile(f"{where}: modality is CT or MR, but it is {modality!r}.")
-    patient, guessed = patient_and_modality(image)
-    label_map = _listed(path, where, row, "mask_path")
-    code = row.get("label_code", "").lower() or label_code_of(image, label_map)
-    if code not in LABEL_CODES:
-        raise BrokenFile(f"{where}: label_code is {', '.join(LABEL_CODES)} or empty, but it is {code!r}.")
-    return Case(
-        case_id=(row.get("name") or stem_of(image)).replace("/", "_").replace("\\", "_"),
-        image_path=image,
-        patient=row.get("patient") or patient,
-        modality=MODALITIES.get(modality.lower(), guessed),
-        split=split_named(split) or "",
-        landmarks_path=_listed(path, where, row, "centroid_json_path"),
-        label_map_path=label_map,
-        label_code=code,
-        tissue_path=_listed(path, where, row, "tissue_path"),
-    )
+    return split_named(split) or "", MODALITIES.get(modality.lower(), "")
 
 
 def _listed(manifest: Path, where: str, row: dict[str, str], column: str) -> Path | None:

@@ -43,6 +43,12 @@ class Asked:
     def patient(self) -> str:
         return f"phantom-{self.seed}-{self.number:06d}"
 
+    @property
+    def words(self) -> str:
+        """The words that ask for this phantom alone."""
+        options = [] if self.region is None else [self.region]
+        return ":".join([f"{PREFIX}1", *options, self.kind, f"seed={self.seed}", f"from={self.number}"])
+
     def painted(self, spacing_mm: Sequence[float] | None = None, axcodes: str | None = None) -> PhantomScan:
         """The scan, at a spacing along the axes of ``axcodes`` (RAS without it); drawn where not given."""
         from utility_functions.phantom.scanner import make_phantom  # who reads files loads no phantom
@@ -57,7 +63,8 @@ class Asked:
 def asked_for(words: str, seed: int) -> list[Asked]:
     """The phantoms that ``phantom:N`` means.
 
-    A region, a kind (or ANY) and ``seed=N`` (instead of ``seed``) may stand behind further colons.
+    A region, a kind (or ANY), ``seed=N`` (instead of ``seed``) and ``from=N`` (the number of the first, else 0) may
+    stand behind further colons.
     Raises: ValueError, in one sentence, for other words.
     """
     from utility_functions.phantom.scanner import KINDS, REGIONS
@@ -76,11 +83,14 @@ def asked_for(words: str, seed: int) -> list[Asked]:
             kinds = KINDS
         elif option.startswith("seed=") and option[5:].isdecimal():
             asked = replace(asked, seed=int(option[5:]))
+        elif option.startswith("from=") and option[5:].isdecimal() and int(option[5:]) <= MOST:
+            asked = replace(asked, number=int(option[5:]))
         else:
             raise ValueError(
-                f"Behind phantom:N stands seed=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
+                f"Behind phantom:N stands seed=N, from=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
                 f"({', '.join(REGIONS)}). Received: {option!r} in {words}."
             )
     if asked.seed < 0:
         raise ValueError(f"A seed is zero or above. Received: {asked.seed}.")
-    return [replace(asked, number=number, kind=kinds[number % len(kinds)]) for number in range(int(count))]
+    numbers = range(asked.number, asked.number + int(count))
+    return [replace(asked, number=number, kind=kinds[number % len(kinds)]) for number in numbers]

@@ -1,0 +1,30 @@
+"""What a model's card says of its training beside its figures: who was held out, and what samples were cropped by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from learning_functions.training.checkpoints import Progress
+from learning_functions.training.fitting import Training
+from learning_functions.training.record import card_of
+from tests.samples.stores import write
+from tests.tiny import tiny_settings
+from utility_functions.files.parting import Fold
+
+MODEL = {"file": "spine_heatmap.h5", "task": "spine_heatmap", "sha256": "abc"}
+
+
+@pytest.mark.parametrize("cropped", [True, False])
+@pytest.mark.parametrize("fold", [Fold(1, 3, 7), None])
+def test_a_card_tells_of_folds_and_crops_where_there_are_any(tmp_path: Path, cropped: bool, fold: Fold | None) -> None:
+    training = write(tmp_path / "t.h5", cropped_by=[MODEL] if cropped else ())
+    validation = write(tmp_path / "v.h5", patient="q").of_patients({"q0", "q2"})
+    progress = Progress({}, 1, 1, 0.5, [{"seconds": 1.0}])
+    told = card_of(training, tiny_settings("detection"), Training(), progress, validation, fold)["training"]
+    assert told["samples"] == {"training": 7, "validation": 4}
+    assert told.get("cropped_by") == ({"training": [MODEL], "validation": []} if cropped else None)
+    assert (told.get("fold"), told.get("folds"), told.get("hold_out_seed")) == ((1, 3, 7) if fold else (None,) * 3)
+    expected = {"case_ids": ["case0", "case2"], "patients": ["q0", "q2"]}
+    assert told.get("held_out") == (expected if fold else None)

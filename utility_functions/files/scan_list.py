@@ -1,0 +1,39 @@
+"""A list of scans that measure.py and generate_samples.py read again: cases written as a manifest."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from utility_functions.files.cases import Case
+from utility_functions.files.writing import require_writable, write_text
+
+COLUMNS = (
+    *("name", "type", "image_path", "mask_path", "centroid_json_path", "tissue_path"),
+    *("patient", "modality", "label_code"),
+)
+
+
+def write_scan_list(cases: Sequence[Case], path: Path, split: str = "") -> None:
+    """The cases as a manifest at ``path``, with whole paths and ``split`` as their type; streamed phantoms in words."""
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for case in cases:
+        files = (case.image_path, case.label_map_path, case.landmarks_path, case.tissue_path)
+        told = ["" if file is None else str(file.absolute()) for file in files]
+        if case.phantom is not None:
+            told[0] = case.phantom.words
+        rows.writerow((case.case_id, split, *told, case.patient, case.modality, case.label_code))
+    write_text(path, table.getvalue())
+
+
+def require_listable(cases: Sequence[Case], path: Path) -> None:
+    """Raise, in one sentence, unless the cases can be listed at ``path`` without harm to a file of another kind."""
+    if keypoints := [case.case_id for case in cases if not case.has_image]:
+        raise ValueError(f"A list names images, and here are keypoints alone. Received: {keypoints[0]}.")
+    require_writable(path.parent)
+    if path.exists() and not (path.is_file() and path.read_bytes().startswith(",".join(COLUMNS).encode())):
+        raise ValueError(f"What is there is no list of scans and is not written over. Received: {path}.")
