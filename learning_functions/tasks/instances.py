@@ -13,19 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning_functions.form import Form
-from learning_functions.samples.stretches import (
-    DIRECTIONS,
-    MOST_EXTRA_WEIGHT,
-    STEPS,
-    Stretch,
-    labelled_stretches,
-    memory_of,
-)
-from learning_functions.samples.worn_memory import worn_memory
-from learning_functions.spec import AIR_HU, OUTSIDE, Spec
+from learning_functions.samples.next_vertebra import next_vertebra_sample
+from learning_functions.samples.stretches import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_stretches
+from learning_functions.spec import AIR_HU, Spec
 from learning_functions.task import ImageAt, Objective, Running, Sample, Settings
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import regressed_level
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import Volume
 
@@ -165,36 +157,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
         stretch, place = all_of_them[number]
         if empty and rng.random() < options["empty_at_end"]:
             place = 1 if options["direction"] == "up" else len(stretch.vertebrae)
-        drawn.append(_sample(stretch, place, bool(empty), settings, rng))
+        drawn.append(next_vertebra_sample(stretch, place, bool(empty), settings, rng))
     return drawn
-
-
-def _sample(stretch: Stretch, place: int, empty: bool, settings: Settings, rng: np.random.Generator) -> Sample:
-    patch, options = settings.spec.patch, settings.options
-    voxels = stretch.voxels_of(place)
-    first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
-    forgetful = rng.random() < options["memory_drop"]
-    worn = rng.random() < options.get("memory_wear", 0.0)
-    order = stretch.order.window(first, patch).voxels
-    tissues = None if stretch.tissues is None else stretch.tissues.window(first, patch, OUTSIDE).voxels[..., None]
-    target, weights = np.zeros(patch, np.uint8), np.zeros(patch, np.uint8)
-    share = whole = level = 0.0
-    if not empty:
-        vertebra, near = stretch.vertebrae[place - 1], stretch.weights_near(place)
-        target = (order == place).astype(np.uint8)
-        offset = np.rint(stretch.order.grid.to_index(near.grid.to_mm((0, 0, 0)))).astype(int)
-        weights = near.window(first - offset, patch).voxels
-        share = float(target.sum()) / len(voxels)
-        whole, level = float(vertebra.whole), float(regressed_level(vertebra.name) or 0)
-    memory = memory_of(order, None if empty else place, options["direction"], forgetful)
-    return Sample(
-        stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],
-        target,
-        weights,
-        tissues=tissues,
-        memory=worn_memory(memory, rng) if worn else memory,
-        numbers=np.array([share, whole, level], np.float32),
-    )
 
 
 def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]:

@@ -1,0 +1,44 @@
+"""The sample of one step of a traversal: a patch round a vertebra, and memory of those passed before it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from learning_functions.samples.stretches import Stretch, memory_of
+from learning_functions.samples.worn_memory import worn_memory
+from learning_functions.spec import OUTSIDE
+from learning_functions.task import Sample, Settings
+from utility_functions.anatomy.labels import regressed_level
+
+
+def next_vertebra_sample(
+    stretch: Stretch, place: int, empty: bool, settings: Settings, rng: np.random.Generator
+) -> Sample:
+    """A patch round a random voxel of vertebra number ``place``, the target unless it is to be ``empty``: then all are
+    passed. Parts of the sample are as the task instances tells.
+    """
+    patch, options = settings.spec.patch, settings.options
+    voxels = stretch.voxels_of(place)
+    first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
+    forgetful = rng.random() < options["memory_drop"]
+    worn = rng.random() < options.get("memory_wear", 0.0)
+    order = stretch.order.window(first, patch).voxels
+    tissues = None if stretch.tissues is None else stretch.tissues.window(first, patch, OUTSIDE).voxels[..., None]
+    target, weights = np.zeros(patch, np.uint8), np.zeros(patch, np.uint8)
+    share = whole = level = 0.0
+    if not empty:
+        vertebra, near = stretch.vertebrae[place - 1], stretch.weights_near(place)
+        target = (order == place).astype(np.uint8)
+        offset = np.rint(stretch.order.grid.to_index(near.grid.to_mm((0, 0, 0)))).astype(int)
+        weights = near.window(first - offset, patch).voxels
+        share = float(target.sum()) / len(voxels)
+        whole, level = float(vertebra.whole), float(regressed_level(vertebra.name) or 0)
+    memory = memory_of(order, None if empty else place, options["direction"], forgetful)
+    return Sample(
+        stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],
+        target,
+        weights,
+        tissues=tissues,
+        memory=worn_memory(memory, rng) if worn else memory,
+        numbers=np.array([share, whole, level], np.float32),
+    )
