@@ -189,6 +189,7 @@ def _scan(row: ScanRow) -> dict[str, Any]:
         known["true_centroids"] = [{name: point[name] for name in kept} for point in _points(row.truth)]
     if row.score is not None:
         known["identification"] = asdict(row.score) | {
+            "levels": [asdict(level) | {"hit_verse_4mm": level.hit_verse_4mm} for level in row.score.levels],
             "false_predictions": row.score.false_predictions,
             "missed": row.score.missed,
             "all_right": row.score.all_right,
