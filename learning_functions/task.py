@@ -201,6 +201,7 @@ class Task(Protocol):
     TARGETS: what there is to learn by name, each the classes of its spec (``Settings.aiming_at``).
     CHOICES: options there is a choice for, each with its values (``Settings.choosing``).
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
+    MAY_GIVE: findings that ``predict`` adds only where the running options ask for them.
     NUMBERS: the names of its samples' numbers.
     arrange(y, w, numbers, settings) -> (y, w): what the outputs are held against, made of a batch's targets, weights
         and numbers (None where samples have none) after augmentation, in keras.ops: for several outputs a dict by

@@ -32,7 +32,8 @@ CARD_ESSENTIALS = ("format", "task", "spec", "settings", "created_by", "versions
 class ScanRow:
     """One scan of a run.
 
-    findings: None for a scan that could not be measured; its maps are let go, so that many rows fit in memory.
+    findings: None for a scan that could not be measured; its maps and candidates are let go, so that many rows fit in
+        memory.
     problem: why it could not be measured.
     structures: the scores of vertebrae, discs and canal, where a model of MR told them and there is a truth.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
@@ -51,7 +52,8 @@ class ScanRow:
 
     def __post_init__(self) -> None:
         if self.findings is not None:
-            object.__setattr__(self, "findings", self.findings.having(**dict.fromkeys(self.findings.maps)))
+            light = self.findings.having(**dict.fromkeys(self.findings.maps), candidates=())
+            object.__setattr__(self, "findings", light)
 
     @property
     def landmarks(self) -> Landmarks:
