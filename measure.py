@@ -15,16 +15,21 @@ EXAMPLES = """examples:
   python measure.py dicom_series_folder --output results
   python measure.py --keypoints landmark_files --output results  # names landmark files without images
   python measure.py testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
+  python measure.py testing_dataset vertebra_masks.h5 --landmarks corrected --output results
+  python measure.py testing_dataset --pipeline two_stages.toml --pipeline coarse_to_fine.toml --output results
 
 Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
 NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME_findings.json (for --skip-existing);
-after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate NAME_heatmap.nii.gz; of MR
+after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_detection.nii.gz,
+NAME_heatmap.nii.gz, NAME_vertebra_heat.nii.gz, NAME_candidates.json and NAME_stages.json (for --from-results); of MR
 NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers).
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
+With --pipeline all that in a folder for each, and comparison.csv, comparison.json, comparison.html.
 """
 
 
 def parser() -> argparse.ArgumentParser:
+    from learning_functions.ways import add_ways
     from utility_functions.command_line import Parser
 
     found = Parser("measure.py", __doc__, EXAMPLES)
@@ -34,50 +39,40 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     found.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
-    found.add_argument(
-        "--windows", choices=("tiles", "published"), default="tiles", help="published: small windows, one by one"
-    )
-    found.add_argument(
-        "--votes", choices=("ordered", "published"), default="ordered", help="published: no order of levels"
-    )
-    names = ("decoder", "chain", "published")
-    told = "who names: the exact decoder, the chain of votes, or the published rules (default: decoder)"
-    found.add_argument("--naming", choices=names, default=names[0], help=told)
-    found.add_argument(
-        "--partial",
-        choices=("keep", "flag", "drop"),
-        default="flag",
-        help="of an instances model, vertebrae cut by the border (default: flag)",
-    )
-    found.add_argument("--lowest", metavar="LEVEL", help="of MR: name counted vertebrae, the lowest being e.g. L5")
-    found.add_argument("--save-intermediate", action="store_true", help="also NAME_heatmap.nii.gz of a spine heatmap")
+    add_ways(found)
+    kept = "also write what models give one another, to look at and for --from-results"
+    found.add_argument("--save-intermediate", action="store_true", help=kept)
+    told = "a TOML that names models = [...] in their order and, if wanted, title and options as above (stop_after = "
+    told += "...), which go before those given here; several are measured on the same scans and compared"
+    found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=told)
     found.add_argument("--skip-existing", action="store_true", help="go on: scans finished before are not run again")
     found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
     return found
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.task import Running
+    from learning_functions.running.pipeline_file import plans_of
     from utility_functions.files.manifest import find_cases
     from utility_functions.files.writing import require_writable
 
-    ways = ("memory_gb", "windows", "votes", "partial", "naming", "save_intermediate", "lowest")
-    running = Running(**{name: getattr(arguments, name) for name in ways})
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
+    plans = plans_of(settings)
     require_writable(arguments.output)
     if arguments.keypoints:
         from learning_functions.running.keypoint_measuring import measure_keypoints
 
         asked = (arguments.scans, arguments.models, arguments.output)
         return _ended(measure_keypoints(*asked, settings, print, arguments.command), arguments)
-    cases = find_cases(arguments.scans, arguments.split)  # before TensorFlow starts
+    cases = find_cases(arguments.scans, arguments.split)
+    for plan in plans:
+        plan.require_sound(cases)  # before TensorFlow starts
     from learning_functions.running.quiet_start import start_tensorflow
 
     start_tensorflow()
-    from learning_functions.running.measuring import measure_cases
+    from learning_functions.running.comparing import measure_plans
 
-    told = (settings, print, arguments.command, arguments.skip_existing)
-    return _ended(measure_cases(cases, arguments.models, arguments.output, running, *told), arguments)
+    told = (print, arguments.command, arguments.skip_existing)
+    return _ended(measure_plans(plans, cases, arguments.output, *told), arguments)
 
 
 def _ended(rows: list[ScanRow], arguments: argparse.Namespace) -> int:

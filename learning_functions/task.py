@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from learning_functions.form import Form
 from learning_functions.spec import Spec
+from learning_functions.ways import NAMING, PARTIAL, VOTES, WINDOWS
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Scan
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from utility_functions.anatomy.naming.statistics import Statistics
 
 TASKS_FOLDER = Path(__file__).parent / "tasks"
-PARTIAL = ("keep", "flag", "drop")
-"""What can be done with vertebrae that the image's border cuts."""
-NAMING = ("decoder", "chain", "published")
-"""Who gives the names: the exact decoder, the runs of the cheapest chain, or the publication's own rule."""
 
 
 @dataclass(frozen=True)
@@ -187,10 +184,14 @@ class Running:
     def __post_init__(self) -> None:
         if self.lowest is not None and self.lowest not in VERTEBRAE:
             raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {self.lowest!r}.")
-        if self.naming not in NAMING:
-            raise ValueError(f"Naming is one of {', '.join(NAMING)}. Received: {self.naming!r}.")
-        if self.partial not in PARTIAL:
-            raise ValueError(f"Partial vertebrae are one of {', '.join(PARTIAL)}. Received: {self.partial!r}.")
+        for what, value, known in (
+            ("Windows are", self.windows, WINDOWS),
+            ("Votes are", self.votes, VOTES),
+            ("Naming is", self.naming, NAMING),
+            ("Partial vertebrae are", self.partial, PARTIAL),
+        ):
+            if value not in known:
+                raise ValueError(f"{what} one of {', '.join(known)}. Received: {value!r}.")
         if not 0 < self.memory_gb < math.inf:
             raise ValueError(f"The memory to use is a number of GB above 0. Received: {self.memory_gb}.")
 
@@ -203,7 +204,7 @@ class Task(Protocol):
     TARGETS: what there is to learn by name, each the classes of its spec (``Settings.aiming_at``).
     CHOICES: options there is a choice for, each with its values (``Settings.choosing``).
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
-    INSTEAD: findings that ``predict`` adds in place of those of GIVES, where its options say so.
+    MAY_GIVE: findings that ``predict`` adds only where the running options or its own ask for them.
     NUMBERS: the names of its samples' numbers.
     CROPPED_BY: findings of earlier stages, by any of which its samples can be cropped.
     cropped_samples(scan, settings, rng, found) -> samples: those, cropped by what was ``found`` (on the scan's own

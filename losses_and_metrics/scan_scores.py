@@ -49,6 +49,7 @@ def _region(region: str, names: Collection[str], scores: Sequence[ScanScore]) ->
         pairs=len(distances_mm),
         predictions=predictions,
         rate_verse=_share(hits_verse, len(levels)),
+        rate_verse_4mm=_share(sum(level.hit_verse_4mm for level in levels), len(levels)),
         rate_original=_share(sum(level.hit_original for level in levels), len(levels)),
         mean_mm=float(np.mean(distances_mm)) if distances_mm else None,
         sd_mm=float(np.std(distances_mm)) if distances_mm else None,
@@ -56,6 +57,7 @@ def _region(region: str, names: Collection[str], scores: Sequence[ScanScore]) ->
         recall=_share(sum(level.found for level in levels), len(levels)),
         precision=_share(hits_verse, predictions),
         rate_verse_interval=interval(lambda level: level.hit_verse),
+        rate_verse_4mm_interval=interval(lambda level: level.hit_verse_4mm),
         rate_original_interval=interval(lambda level: level.hit_original),
         mean_mm_interval=interval(lambda level: level.distance_mm),
     )

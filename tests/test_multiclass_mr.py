@@ -138,6 +138,7 @@ def test_vertebrae_are_counted_and_named_only_where_the_lowest_is_declared() -> 
     named = predicted("L5")
     assert named.landmarks is not None and named.landmarks.names == ("L2", "L3", "L4", "L5")
     assert isinstance(named.instances, LabelMap) and set(np.unique(named.instances.voxels)) == {0, 21, 22, 23, 24}
+    assert {*named.maps, "landmarks"} <= {*TASK.GIVES, *TASK.MAY_GIVE}, "else no file would tell names"  # type: ignore
     assert named.whole and any("declared" in note for note in named.notes)
 
 

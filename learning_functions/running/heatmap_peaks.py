@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel, flexible, tile_plan
 from utility_functions.anatomy.findings import Findings
@@ -28,11 +29,13 @@ def find_peaks(
     memory_gb: float,
     air: float,
     lowest: float = LOWEST_HEAT,
+    largest: NDArray[np.float16] | None = None,
 ) -> Peaks:
     """Maxima in a box (first voxel, shape) of an image, places in RAS+ mm.
 
     network: sees (1, x, y, z, 1), sizes multiples of ``stride``, and answers (1, x, y, z, landmarks).
     A tile shows ``margin`` voxels beyond what its maxima are taken from, and ``air`` beyond the image.
+    largest: of the image's shape; where given, the largest heat of all landmarks is written into it, inside the box.
     """
     first, shape = np.asarray(box[0]), np.asarray(box[1])
     network = flexible(network)
@@ -52,8 +55,13 @@ def find_peaks(
         peaks = local_maxima(answer, lowest)
         places = peaks.places + (inner - edge)
         voxels = np.rint(places)
-        begin, end = np.maximum(inner, first), np.minimum(inner + core, first + shape)
+        begin = np.maximum(inner, first)
+        end = np.maximum(np.minimum(inner + core, first + shape), begin)
         mine = ((voxels >= begin) & (voxels < end)).all(axis=1)
+        if largest is not None:
+            here = tuple(slice(a, b) for a, b in zip(begin, end, strict=True))
+            there = tuple(slice(a, b) for a, b in zip(begin - inner + edge, end - inner + edge, strict=True))
+            largest[here] = answer[there].max(axis=-1)
         found.append(Peaks(image.grid.to_mm(places), peaks.landmarks, peaks.heats).at(mine))
     return Peaks.joined(found)
 

@@ -34,7 +34,10 @@ MOST_PICTURES = 100
 """Runs over more files draw none: a picture takes longer than all else."""
 AROUND_MM, SPACING_MM = 50.0, 4.0
 AIR_HU = -1024
-GOES_WITH = {"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered"}
+GOES_WITH = {
+    **{"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered", "save_intermediate": False},
+    **{"pipeline": None, "stop_after": None, "landmarks": None, "from_results": None},
+}
 """Options that must stand as they are when nobody gives them."""
 NO_NAME = "No vertebra could be named."
 
@@ -57,8 +60,9 @@ def measure_keypoints(
     A file that cannot be read has a row that tells why. Raises: ValueError for options that do not go with it.
     """
     for name, usual in GOES_WITH.items():
-        if settings.get(name, usual) != usual:
-            raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {settings[name]}.")
+        if (told := settings.get(name, usual)) != usual:
+            words = ", ".join(map(str, told)) if isinstance(told, list) else told
+            raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {words}.")
     files = find_keypoint_files(source)
     for file in files:
         for ending in OUTPUTS[:2]:

@@ -39,12 +39,17 @@ def named_landmarks(
     image: normalised, on an upright grid, on which the findings lie; air: what stands beyond it.
     running.naming: "published" is the best path of the published graph; else the decoder names, and fills missed
     levels in. running.partial: "keep", "flag" or "drop" landmarks near the upper or lower border.
+    running.save_intermediate: also ``vertebra_heat`` and ``candidates``.
     """
     spec = settings.spec
     margin = [size // 4 for size in spec.patch]
     stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
     box = spine_box(findings, image, NEAR_SPINE_MM)
-    peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air).hottest(MOST_PEAKS)
+    largest = np.zeros(image.grid.shape, np.float16) if running.save_intermediate else None
+    peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air, largest=largest)
+    peaks = peaks.hottest(MOST_PEAKS)
+    if largest is not None:
+        findings = findings.having(vertebra_heat=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels))
     statistics = running.statistics or scan_statistics()
     if running.naming == "published":
         found, record = published_names(peaks, spec.labels, statistics), None

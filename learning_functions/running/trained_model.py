@@ -80,8 +80,8 @@ class TrainedModel:
 
             restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))
         maps = {**findings.maps, **restored.maps}
-        given = {*self.task.GIVES, *getattr(self.task, "INSTEAD", ())}
-        kept = {name: getattr(findings, name) for name in maps if name not in given}
+        may = [name for name in getattr(self.task, "MAY_GIVE", ()) if found.maps.get(name) is not placed.maps.get(name)]
+        kept = {name: getattr(findings, name) for name in maps if name not in (*self.task.GIVES, *may)}
         return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
 
 

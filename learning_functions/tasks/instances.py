@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 NEEDS: tuple[str, ...] = ()
 USES = ("detection", "landmarks", "heatmap", "structures", "numbered")
 GIVES = ("instances", "landmarks")
-INSTEAD = ("numbered",)
-"""Where vertebrae are counted and not named (option ``counted``)."""
+MAY_GIVE = ("numbered",)
+"""In place of the others where vertebrae are counted and not named (option ``counted``)."""
 NUMBERS = ("share_seen", "whole", "level")
 """How much of the vertebra the patch shows, whether the scan shows all of it (1 or 0), its level (0: unknown)."""
 CHOICES = MappingProxyType({"direction": DIRECTIONS})

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 NEEDS: tuple[str, ...] = ()
 GIVES = ("structures", "numbered")
+MAY_GIVE = ("instances", "landmarks")
 
 _PAPER = Settings(
     preset="paper",

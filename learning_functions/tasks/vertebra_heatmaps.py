@@ -35,6 +35,7 @@ NEEDS: tuple[str, ...] = ()
 USES = ("heatmap", "detection")
 CROPPED_BY = ("heatmap", "detection")
 GIVES = ("landmarks",)
+MAY_GIVE = ("vertebra_heat", "candidates")
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
 """The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
 NUMBERS = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))

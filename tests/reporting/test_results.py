@@ -94,12 +94,14 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
     assert first["orientation"] == "RAS"
     assert first["centroids"][0] == {"level": "L1", "x_mm": 0, "y_mm": 3, "z_mm": 4, "score": 0.91, "filled": False}
     assert first["identification"]["missed"] == ["L2"]
-    assert first["identification"]["levels"][0]["distance_mm"] == 5
+    level = first["identification"]["levels"][0]
+    assert (level["distance_mm"], level["hit_verse"], level["hit_verse_4mm"]) == (5, True, False)
     assert second["centroids"] == []
     assert third["problem"] == "b.nii.gz: is cut off."
     assert first["naming"]["shifted_by_one"] == pytest.approx(0.3) and first["naming"]["filled"] == ["T13"]
     assert second["naming"] is None
-    assert known["summary"]["regions"][0]["rate_verse"] == 0.5
+    every = known["summary"]["regions"][0]
+    assert (every["rate_verse"], every["rate_verse_4mm"], every["rate_original"]) == (0.5, 0, 0.5)
     masks = first["segmentation"]
     assert (masks["missed"], masks["false"], masks["split"]) == (["L2"], ["C3"], [])
     assert masks["vertebrae"][1]["mask"] == {"dice": 0, "iou": 0, "hd_mm": None, "hd95_mm": None, "assd_mm": None}
@@ -108,6 +110,7 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
 
 
 SURE = ["2.0", "0.3", "0.4"]
+MISSED_CELLS = ["", "0", "0", "0", "", "0.0", "0.0", "", "", "", "0", ""]
 
 
 def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> None:
@@ -116,7 +119,7 @@ def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> No
         header, *rows = csv.reader(lines)
     assert tuple(header) == CSV_COLUMNS
     assert rows == [
-        ["a", "T13", "0.0", "0.0", "70.0", "0.5", *[""] * 13, "1", *SURE],
+        ["a", "T13", "0.0", "0.0", "70.0", "0.5", *[""] * 14, "1", *SURE],
         [
             "a",
             "L1",
@@ -129,6 +132,7 @@ def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> No
             "0.0",
             "5.0",
             "1",
+            "0",
             "1",
             "T13",
             "0.9",
@@ -140,10 +144,10 @@ def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> No
             "0",
             *SURE,
         ],
-        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", "", "0", "0", "", "0.0", "0.0", "", "", "", "0", "", *SURE],
-        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", *[""] * 11, *SURE],
-        ["a", "label 7", *[""] * 10, "L1", "1.0", "1.0", "0.0", "0.0", "0.0", "1", "", *SURE],
-        ["a", "", "0.0", "0.0", "500.0", "0.2", *[""] * 17],
+        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", *MISSED_CELLS, *SURE],
+        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", *[""] * 12, *SURE],
+        ["a", "label 7", *[""] * 11, "L1", "1.0", "1.0", "0.0", "0.0", "0.0", "1", "", *SURE],
+        ["a", "", "0.0", "0.0", "500.0", "0.2", *[""] * 18],
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from learning_functions.running.heatmap_peaks import find_peaks, spine_box
-from learning_functions.running.landmark_naming import named_landmarks, near_the_end, scanned_heights
+from learning_functions.running.landmark_naming import NEAR_SPINE_MM, named_landmarks, near_the_end, scanned_heights
 from learning_functions.task import Running, Settings
 from tests.naming.heat_spines import spine_mm
 from tests.running.landmark_oracles import AIR, HeatOracle, numbered
@@ -48,6 +48,34 @@ def test_every_landmark_is_named_where_it_is(running: Running) -> None:
     assert (found.naming is None) == (running.naming == "published")
     assert all(size % 8 == 0 for shape in network.calls for size in shape)
     assert (len(network.calls) > 1) == (running.memory_gb < 1)
+
+
+@pytest.mark.parametrize("detected", [False, True])
+def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -> None:
+    before = Findings("scan", GRID)
+    inside = np.ones(GRID.shape, bool)
+    if detected:  # landmarks are looked for round it alone
+        voxels = np.zeros(GRID.shape, np.uint8)
+        voxels[10:26, 14:30, 40:60] = 1
+        before = before.having(detection=LabelMap(voxels, GRID))
+        first, shape = spine_box(before, numbered(GRID), NEAR_SPINE_MM)
+        inside[:] = False
+        inside[tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))] = True
+    heats = np.zeros(GRID.shape)
+    for point in truth().values():
+        away = np.indices(GRID.shape) - GRID.to_index(point)[:, None, None, None]
+        heats = np.maximum(heats, np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)))
+    for memory_gb in (4.0, 0.5):
+        running = Running(save_intermediate=True, memory_gb=memory_gb)
+        found = named_landmarks(oracle(), settings(), numbered(GRID), before, AIR, running)
+        assert found.vertebra_heat is not None
+        np.testing.assert_allclose(found.vertebra_heat.voxels, np.where(inside, heats, 0), atol=1e-3)
+        inner = {name for name, point in truth().items() if inside[tuple(np.rint(GRID.to_index(point)).astype(int))]}
+        assert {each.level for each in found.candidates} == inner and (inner < set(NAMES)) == detected
+        for each in found.candidates:
+            np.testing.assert_allclose(each.point_mm, truth()[each.level], atol=0.2)
+    plain = named_landmarks(oracle(), settings(), numbered(GRID), before, AIR, Running())
+    assert plain.vertebra_heat is None and plain.candidates == ()
 
 
 def test_no_maximum_is_told_twice_where_tiles_meet() -> None:

@@ -12,10 +12,11 @@ import pytest
 
 from learning_functions.running import measuring
 from learning_functions.running.measuring import measure_cases, score_masks
+from learning_functions.running.stages import Stage
 from learning_functions.task import Running
 from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Case, Scan
-from utility_functions.files.images import write_image
+from utility_functions.files.images import read_grid, write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -63,8 +64,9 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     case = Case("a", tmp_path / "a.nii.gz", label_map_path=tmp_path / "a_mask.nii.gz")
     write_image(Volume(np.arange(np.prod(GRID.shape), dtype=np.int16).reshape(GRID.shape), GRID), case.image_path)
     write_image(masks(), tmp_path / "a_mask.nii.gz")
-    monkeypatch.setattr(measuring, "load_models", lambda paths: [])
-    monkeypatch.setattr(measuring, "run_models", lambda models, volume, case_id, running: findings(grid=volume.grid))
+    monkeypatch.setattr(measuring, "loaded", lambda paths: [])
+    stage = Stage(("instances",), findings(grid=read_grid(case.image_path)))
+    monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, running: [start, stage])
     said: list[str] = []
     out = tmp_path / "out"
     (row,) = measure_cases([case], [], out, Running(), {}, said.append)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from learning_functions.running import pipeline
+from learning_functions.running import shipped_models
 from learning_functions.running.pipeline import in_running_order, load_models, run_models
 from learning_functions.running.plain_errors import in_plain_words
 from learning_functions.running.trained_model import TrainedModel
@@ -57,7 +57,7 @@ def test_two_models_of_one_task_are_refused(models: list[TrainedModel]) -> None:
 
 
 def test_without_models_those_shipped_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(pipeline, "SHIPPED", tmp_path)
+    monkeypatch.setattr(shipped_models, "SHIPPED", tmp_path)
     with pytest.raises(BrokenFile, match=r"There is no model file .*detection\.h5"):
         load_models([])
     oracle_models(tmp_path)

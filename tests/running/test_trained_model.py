@@ -32,9 +32,13 @@ class MoreFindings(Findings):
     discs: LabelMap | None = None
 
 
-def model_that(predict: Callable[[Volume, Findings], Findings], gives: tuple[str, ...]) -> TrainedModel:
+def model_that(
+    predict: Callable[[Volume, Findings], Findings], gives: tuple[str, ...], may_give: tuple[str, ...] = ()
+) -> TrainedModel:
     """A model of a task that needs nothing and predicts so; its network is never asked."""
-    task: Any = SimpleNamespace(NEEDS=(), GIVES=gives, predict=lambda _, __, image, found, *___: predict(image, found))
+    task: Any = SimpleNamespace(
+        NEEDS=(), GIVES=gives, MAY_GIVE=may_give, predict=lambda _, __, image, found, *___: predict(image, found)
+    )
     settings = load_task("detection").PRESETS["small"]
     return TrainedModel(Path("model.h5"), "new", task, settings, keras.Sequential(), {})
 
@@ -65,6 +69,17 @@ def test_a_map_that_the_task_does_not_give_is_not_handed_on() -> None:
     volume = Volume(np.zeros(SCAN.shape, np.int16), SCAN)
     found = model_that(predict, ("detection",)).run(volume, Findings("scan", SCAN), Running())
     assert set(found.maps) == {"detection"}
+
+
+def test_a_map_that_a_task_may_give_is_handed_on_where_it_does_and_else_stays_as_it_was() -> None:
+    def predict(image: Volume, found: Findings) -> Findings:
+        return found.having(instances=LabelMap(np.ones(image.grid.shape, np.uint8), image.grid))
+
+    volume = Volume(np.zeros(SCAN.shape, np.int16), SCAN)
+    detection = LabelMap(np.ones(SCAN.shape, np.uint8), SCAN)
+    model = model_that(predict, (), ("instances", "detection"))
+    found = model.run(volume, Findings("scan", SCAN, detection=detection), Running())
+    assert found.detection is detection and found.instances is not None and found.instances.voxels.all()
 
 
 @pytest.mark.parametrize("name", ["detection", "instances", "likelihood", "discs"])

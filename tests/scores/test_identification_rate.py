@@ -42,6 +42,13 @@ def test_hits_by_both_rules(case: str) -> None:
     assert " ".join(level.name for level in score.levels if level.found) == found
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_close_hits_are_those_of_the_same_rule_with_a_limit_of_4_mm(case: str) -> None:
+    predicted = CASES[case][0]
+    close = [level.hit_verse_4mm for level in score_scan("a", predicted, TRUE).levels]
+    assert close == [level.hit_verse for level in score_scan("a", predicted, TRUE, limit_mm=4.0).levels]
+
+
 def test_what_a_score_tells_of_each_level() -> None:
     score = score_scan("a", column(T12=0, L1=-30, L4=-200), TRUE)
     first, second, third = score.levels
@@ -83,6 +90,7 @@ def test_no_true_vertebra_leaves_everything_undefined(true: Landmarks) -> None:
     row = summary.region("All")
     assert (row.levels, row.predictions) == (0, 0)
     assert (row.rate_verse, row.rate_original, row.mean_mm, row.sd_mm, row.recall, row.precision) == (None,) * 6
+    assert row.rate_verse_4mm is None
 
 
 def test_no_predictions_score_zero_but_leave_distances_undefined() -> None:
@@ -104,6 +112,7 @@ def test_a_summary_by_hand() -> None:
     assert (summary.scans, summary.all_right) == (2, 0.5)
     assert (every.levels, every.pairs, every.predictions) == (6, 5, 7)
     assert every.rate_verse == pytest.approx(5 / 6)
+    assert every.rate_verse_4mm == pytest.approx(3 / 6)  # L2, L1 and T12, the latter at 4 mm sharp
     assert every.rate_original == pytest.approx(5 / 6)
     assert every.mean_mm == pytest.approx(18 / 5)  # 4, 3, 0, 5, 6
     assert every.sd_mm == pytest.approx((21.2 / 5) ** 0.5)

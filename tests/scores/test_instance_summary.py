@@ -121,5 +121,5 @@ def test_identification_has_intervals_too() -> None:
     both = summarise([score_scan("a", near, true), score_scan("b", Landmarks(("L2",), [(0, 0, -37)]), true)])
     every = both.region("All")
     assert every.rate_verse_interval == (0.5, 1) and every.rate_original_interval == (0.5, 1)
-    assert every.mean_mm_interval == (1, 3)
+    assert every.rate_verse_4mm_interval == (0.5, 1) and every.mean_mm_interval == (1, 3)
     assert both.region("Cervical").rate_verse_interval is None

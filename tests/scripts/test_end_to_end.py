@@ -66,7 +66,8 @@ def test_measuring_writes_all_outputs_and_prints_the_tables(
     for name in names:
         assert f"Scan {name}" in said.out
         read_label_map(out / f"{name}_vertebrae.nii.gz").grid.require_same(read_grid(data_set / f"{name}.nii.gz"), name)
-    for word in ("All", "Cervical", "Thoracic", "Lumbar", "id. VerSe", "id. original", "2 of 2 scans measured"):
+    rules = ("id. VerSe", "id. 4 mm", "id. original")
+    for word in ("All", "Cervical", "Thoracic", "Lumbar", *rules, "2 of 2 scans measured"):
         assert word in said.out
 
 
@@ -88,6 +89,10 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "naming": "decoder",
         "partial": "flag",
         "lowest": None,
+        "stop_after": None,
+        "landmarks": None,
+        "from_results": None,
+        "pipeline": None,
         "save_intermediate": False,
         "skip_existing": False,
         "skip_errors": False,

@@ -199,3 +199,15 @@ def test_a_scan_that_could_not_be_measured_is_tried_again(
     write_image(oracle_scan(shape=(16, 20, 56)), broken)
     said = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out", "--skip-existing")
     assert said.code == 0 and "2 of 2 scans measured" in said.out
+
+
+def test_models_in_another_order_are_refused(
+    run: Run, scans: Path, oracles: list[Path], killed: Path, tmp_path: Path
+) -> None:
+    out = copied(killed, tmp_path / "out")
+    record = json.loads((out / "first_findings.json").read_text())
+    assert record["conditions"]["order"] == ["detection", "identification"]
+    record["conditions"]["order"].reverse()
+    (out / "first_findings.json").write_text(json.dumps(record))
+    said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
+    assert said.code == 2 and "order identification, detection, now detection, identification" in said.errors[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from utility_functions.anatomy.naming.record import NamingRecord
+from utility_functions.anatomy.peaks import Candidate
 from utility_functions.anatomy.trail import Trail
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -26,6 +27,8 @@ class Findings:
     scores: figures against ground truth, where there is one.
     seconds: wall time per stage.
     heatmap: how near each voxel lies to the spine, 0 to 1 (anatomy/heatmaps.py).
+    vertebra_heat: the largest of the landmarks' heatmaps in each voxel, where what is between is asked for.
+    candidates: maxima of these heatmaps, the hottest first, of which landmarks were chosen; likewise.
     trail: the looks of a traversal, in RAS+ mm, where one ran.
     notes: what a reader must know, in plain words ("no vertebra was found").
     naming: how sure the names are, where the decoder gave them; landmarks that it filled in are told there.
@@ -47,6 +50,8 @@ class Findings:
     structures: LabelMap | None = None
     numbered: LabelMap | None = None
     naming: NamingRecord | None = None
+    vertebra_heat: Volume | None = None
+    candidates: tuple[Candidate, ...] = ()
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,15 @@ from scipy import ndimage
 
 LOWEST_HEAT = 0.05
 """Maxima below this are no candidates (Payer et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One maximum: the level whose heatmap it is in, its place in RAS+ mm, and how high it is."""
+
+    level: str
+    point_mm: tuple[float, float, float]
+    heat: float
 
 
 class Peaks(NamedTuple):
@@ -32,6 +42,11 @@ class Peaks(NamedTuple):
     def at(self, chosen: NDArray[Any]) -> Peaks:
         """Those that are chosen, by a mask or by their numbers."""
         return Peaks(self.places[chosen], self.landmarks[chosen], self.heats[chosen])
+
+    def candidates(self, levels: Sequence[str]) -> tuple[Candidate, ...]:
+        """The maxima by level, where places are in RAS+ mm and landmarks are numbers of ``levels``; in this order."""
+        rows = zip(self.places.tolist(), self.landmarks.tolist(), self.heats.tolist(), strict=True)
+        return tuple(Candidate(levels[landmark], (x, y, z), heat) for (x, y, z), landmark, heat in rows)
 
     def hottest(self, most: int) -> Peaks:
         """The ``most`` highest, the highest first."""

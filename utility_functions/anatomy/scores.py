@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CLOSE_MM = 4.0
+"""Within this, vertebrae are identified closely (Payer et al. 2020 report the rate at 4 mm beside that at 20 mm)."""
+
 
 @dataclass(frozen=True)
 class LevelScore:
@@ -28,6 +31,11 @@ class LevelScore:
     hit_verse: bool
     hit_original: bool
     filled: bool = False
+
+    @property
+    def hit_verse_4mm(self) -> bool:
+        """Whether it is identified by VerSe's rule with a limit of 4 mm: a hit that lies so near."""
+        return self.hit_verse and self.distance_mm is not None and self.distance_mm <= CLOSE_MM
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class RegionSummary:
     pairs: int
     predictions: int
     rate_verse: float | None
+    rate_verse_4mm: float | None
     rate_original: float | None
     mean_mm: float | None
     sd_mm: float | None
@@ -88,6 +97,7 @@ class RegionSummary:
     recall: float | None
     precision: float | None
     rate_verse_interval: tuple[float, float] | None = None
+    rate_verse_4mm_interval: tuple[float, float] | None = None
     rate_original_interval: tuple[float, float] | None = None
     mean_mm_interval: tuple[float, float] | None = None
 

@@ -13,9 +13,9 @@ GENERATOR = "spine-levels"
 DESCRIPTION = f"{GENERATOR} prediction"
 """What the header of a label map of ours holds as its description."""
 MARKED_ENDINGS = (
-    *("_vertebrae.nii.gz", "_detection.nii.gz", "_heatmap.nii.gz"),
+    *("_vertebrae.nii.gz", "_detection.nii.gz", "_heatmap.nii.gz", "_vertebra_heat.nii.gz"),
     *("_structures.nii.gz", "_numbered.nii.gz"),
-    *("_centroids.json", "_centroids.mrk.json", "_trail.json", "_findings.json"),
+    *("_centroids.json", "_centroids.mrk.json", "_candidates.json", "_trail.json", "_stages.json", "_findings.json"),
 )
 """What the names of marked outputs end in; no other file is looked into."""
 

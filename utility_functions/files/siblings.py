@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from utility_functions.files.images import stem_of, suffix_of
@@ -79,20 +79,33 @@ def label_code_of(image: Path, label_map: Path | None) -> str:
 
 def landmarks_of(image: Path, neighbours: Neighbours) -> Path | None:
     """The landmark file that belongs to an image, by its name; None where there is none."""
-    found = []
-    for folder in _annotation_folders(image):
-        for path in neighbours.near(folder, image):
-            name = path.name.lower()
-            rank = next((rank for rank, ending in enumerate(_LANDMARK_ENDINGS) if name.endswith(ending)), None)
-            if rank is not None and _tail(image, path) is not None and not is_prediction(path):
-                found.append((rank, str(path), path))
-    return next((path for rank, _, path in sorted(found) if _holds_points(path)), None)
+    return next(
+        (path for path in _landmark_files(image, _annotation_folders(image), neighbours) if not is_prediction(path)),
+        None,
+    )
+
+
+def landmark_files_in(folder: Path, name: str) -> list[Path]:
+    """The landmark files in a folder that belong to the scan called ``name``, predictions too, best trusted first."""
+    return list(_landmark_files(Path(f"{name}.nii.gz"), [folder], Neighbours()))
 
 
 def spider_patient(image: Path) -> str:
     """The number of the patient in a name of the SPIDER data set, "" in any other."""
     found = _SPIDER_NAME.match(stem_of(image))
     return found.group(1) if found else ""
+
+
+def _landmark_files(image: Path, folders: Iterable[Path], neighbours: Neighbours) -> Iterator[Path]:
+    """The files of landmarks in folders that belong to an image by their names, the most trusted first."""
+    found = []
+    for folder in folders:
+        for path in neighbours.near(folder, image):
+            name = path.name.lower()
+            rank = next((rank for rank, ending in enumerate(_LANDMARK_ENDINGS) if name.endswith(ending)), None)
+            if rank is not None and _tail(image, path) is not None:
+                found.append((rank, str(path), path))
+    return (path for _, _, path in sorted(found) if _holds_points(path))
 
 
 def _first_word(name: str) -> str:

@@ -15,7 +15,7 @@ from utility_functions.geometry.landmarks import Landmarks
 
 CSV_COLUMNS = (
     *("case_id", "level", "x_mm", "y_mm", "z_mm", "score"),
-    *("true_x_mm", "true_y_mm", "true_z_mm", "distance_mm", "hit_verse", "hit_original"),
+    *("true_x_mm", "true_y_mm", "true_z_mm", "distance_mm", "hit_verse", "hit_verse_4mm", "hit_original"),
     *("mask_of", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "complete"),
     *("filled", "margin", "shifted_by_one", "any_wrong"),
 )
@@ -50,12 +50,13 @@ def level_rows(
         line += _rounded(truth.point(name)) if name in truth else [""] * 3
         level = scored.get(name)
         if level is None:
-            line += [""] * 3
+            line += [""] * 4
         else:
-            line += [_or_empty(level.distance_mm, 3), int(level.hit_verse), int(level.hit_original)]
+            hits = (level.hit_verse, level.hit_verse_4mm, level.hit_original)
+            line += [_or_empty(level.distance_mm, 3), *map(int, hits)]
         lines.append(line + _mask_cells(masks.get(name)) + _naming_cells(naming, name, name in predicted))
     unnamed = [place for place, name in enumerate(predicted.names) if not name]
-    rest = [""] * (6 + MASK_COLUMNS + NAMING_COLUMNS)
+    rest = [""] * (7 + MASK_COLUMNS + NAMING_COLUMNS)
     return lines + [[case_id, "", *_position(predicted, place), *rest] for place in unnamed]
 
 

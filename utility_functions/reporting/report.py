@@ -26,6 +26,7 @@ from utility_functions.reporting.mask_tables import (
     mask_summary_cells,
 )
 from utility_functions.reporting.naming_tables import alternative_lines, naming_lines, sureness_line
+from utility_functions.reporting.page import html_page, html_table, paragraphs
 from utility_functions.reporting.results import RunRecord, ScanRow, plain, results
 from utility_functions.reporting.structure_tables import (
     STRUCTURE_HEADER,
@@ -34,23 +35,20 @@ from utility_functions.reporting.structure_tables import (
     structure_rows,
     structure_summary_cells,
 )
-from utility_functions.reporting.tables import MISSING, SUMMARY_HEADER, intervals, millimetres, percent, summary_cells
+from utility_functions.reporting.tables import (
+    MISSING,
+    SUMMARY_HEADER,
+    hits,
+    intervals,
+    millimetres,
+    percent,
+    summary_cells,
+)
 
 # Beyond this the page would be slow to open, and pictures are linked from where they lie.
 EMBEDDED_BYTES = 40_000_000
-LEVEL_HEADER = ("level", "centroid (RAS mm)", "score", "true centroid", "distance mm", "VerSe", "original")
+LEVEL_HEADER = ("level", "centroid (RAS mm)", "score", "true centroid", "distance mm", "VerSe", "4 mm", "original")
 OVERVIEW_HEADER = ("scan", "vertebrae", "identified", "mean mm", "seconds", "remarks")
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1150px; margin: 2em auto; padding: 0 1em; color: #222; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2.2em; border-top: 1px solid #ccc; padding-top: 1em; }
-table { border-collapse: collapse; margin: 0.8em 0; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #e4e4e4; }
-th:first-child, td:first-child { text-align: left; } .overview td:nth-child(3) { white-space: nowrap; }
-.overview :is(th, td):is(:nth-child(2), :last-child) { text-align: left; }
-.wide { overflow-x: auto; } img { max-width: 100%; } pre { background: #f5f5f5; padding: 1em; overflow-x: auto; }
-.note { background: #fff6d6; padding: 0.4em 0.8em; } .problem { background: #fde3e1; padding: 0.4em 0.8em; }
-.miss { color: #b00020; } .small { color: #666; font-size: 0.9em; }
-"""
 
 
 def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -> None:
@@ -62,7 +60,7 @@ def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -
     if run.summary is not None:
         body += ["<h2>Scores</h2>", _summary(run.summary)]
     if run.naming is not None:
-        body += ["<h2>Names</h2>", _paragraphs(naming_lines(run.naming))]
+        body += ["<h2>Names</h2>", paragraphs(naming_lines(run.naming))]
     if run.segmentation is not None:
         body += ["<h2>Masks</h2>", _mask_summary(run.segmentation)]
     if run.structures is not None:
@@ -71,15 +69,7 @@ def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -
     body += ["<h2>Scans</h2>", _overview(run.rows)]
     body += [_scan(place, row, folder, embed) for place, row in enumerate(run.rows)]
     body += [_settings(run)]
-    write_text(Path(folder) / "report.html", _page(title, "\n".join(body)))
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    write_text(Path(folder) / "report.html", html_page(title, "\n".join(body)))
 
 
 def _opening(run: RunRecord) -> str:
@@ -91,11 +81,12 @@ def _opening(run: RunRecord) -> str:
 
 
 def _summary(summary: Summary) -> str:
-    table = _table(SUMMARY_HEADER, [[escape(cell) for cell in summary_cells(row)] for row in summary.regions])
+    table = html_table(SUMMARY_HEADER, [[escape(cell) for cell in summary_cells(row)] for row in summary.regions])
     return (
         f"{table}\n<p>All levels right in {percent(summary.all_right)} of {summary.scans} scans with ground truth.</p>"
-        f"{_paragraphs(intervals(summary))}"
+        f"{paragraphs(intervals(summary))}"
         '<p class="small">id. VerSe: the true centroid nearest to the prediction is its own and within the limit. '
+        "id. 4 mm: the same within 4 mm. "
         "id. original: the prediction nearest to the true centroid bears its name and is within the limit. "
         "recall: true vertebrae with any detection within the limit. precision: predictions that are right.</p>"
     )
@@ -103,9 +94,9 @@ def _summary(summary: Summary) -> str:
 
 def _mask_summary(summary: SegmentationSummary) -> str:
     def table(rows: Iterable[SegmentationRow]) -> str:
-        return _table(MASK_SUMMARY_HEADER, [[escape(cell) for cell in mask_summary_cells(row)] for row in rows])
+        return html_table(MASK_SUMMARY_HEADER, [[escape(cell) for cell in mask_summary_cells(row)] for row in rows])
 
-    parts = [table(summary.regions), _paragraphs(mask_intervals(summary.region("All")))]
+    parts = [table(summary.regions), paragraphs(mask_intervals(summary.region("All")))]
     for what, rows in (("Per level", summary.levels), ("Per scan", summary.scans)):
         if rows:
             parts.append(f"<details><summary>{what}</summary>{table(rows)}</details>")
@@ -119,21 +110,17 @@ def _mask_summary(summary: SegmentationSummary) -> str:
 
 
 def _structure_summary(summary: StructureSummary) -> str:
-    table = _table(
+    table = html_table(
         STRUCTURE_SUMMARY_HEADER, [[escape(cell) for cell in structure_summary_cells(row)] for row in summary.rows]
     )
-    return f'<div class="wide">{table}</div>{_paragraphs(structure_intervals(summary))}'
+    return f'<div class="wide">{table}</div>{paragraphs(structure_intervals(summary))}'
 
 
 def _masks(score: SegmentationScore) -> list[str]:
     parts = [f"<p>{what}: {escape(', '.join(names))}</p>" for what, names in mask_remarks(score)]
     if score.vertebrae:
-        parts.append(_table(MASK_HEADER, [[escape(cell) for cell in mask_cells(each)] for each in score.vertebrae]))
+        parts.append(html_table(MASK_HEADER, [[escape(cell) for cell in mask_cells(each)] for each in score.vertebrae]))
     return parts
-
-
-def _paragraphs(lines: Iterable[str]) -> str:
-    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _overview(rows: Sequence[ScanRow]) -> str:
@@ -146,7 +133,7 @@ def _overview(rows: Sequence[ScanRow]) -> str:
         remarks = "; ".join(filter(None, [row.problem, *row.notes]))
         link = f'<a href="#scan{place}">{escape(row.case_id)}</a>'
         lines.append([link, *map(escape, (", ".join(names) or MISSING, identified, mean, seconds, remarks))])
-    return _table(OVERVIEW_HEADER, lines, kind="overview")
+    return html_table(OVERVIEW_HEADER, lines, kind="overview")
 
 
 def _scan(place: int, row: ScanRow, folder: Path, embed: bool) -> str:
@@ -168,19 +155,19 @@ def _scan(place: int, row: ScanRow, folder: Path, embed: bool) -> str:
                 parts.append(f"<p>{what}: {escape(', '.join(names))}</p>")
     lines = list(_levels(row))
     if lines:
-        parts.append(_table(LEVEL_HEADER, lines))
+        parts.append(html_table(LEVEL_HEADER, lines))
     if row.segmentation is not None:
         parts += _masks(row.segmentation)
     if row.structures is not None:
         cells = [[escape(cell) for cell in line] for line in structure_rows(row.structures)]
-        parts.append(_table(STRUCTURE_HEADER, cells))
+        parts.append(html_table(STRUCTURE_HEADER, cells))
     return "\n".join(parts)
 
 
 def _identified(row: ScanRow) -> str:
     levels = row.score.levels if row.score else ()
-    verse, original = (sum(getattr(level, hit) for level in levels) for hit in ("hit_verse", "hit_original"))
-    return f"{verse} of {len(levels)} (VerSe), {original} (original)" if levels else "no true vertebra"
+    verse, close, original = hits(levels)
+    return f"{verse} of {len(levels)} (VerSe), {close} (4 mm), {original} (original)" if levels else "no true vertebra"
 
 
 def _levels(row: ScanRow) -> Iterable[list[str]]:
@@ -195,9 +182,10 @@ def _levels(row: ScanRow) -> Iterable[list[str]]:
     for name, position, score in sorted(found, key=lambda line: order(line[0])):
         level = scored.get(name)
         distance = MISSING if level is None or level.distance_mm is None else f"{level.distance_mm:.2f}"
-        hits = ["", ""] if level is None else [_hit(level.hit_verse), _hit(level.hit_original)]
+        rules = () if level is None else (level.hit_verse, level.hit_verse_4mm, level.hit_original)
         true_position = _position(true[name]) if name in true else MISSING
-        yield [escape(name or "unnamed"), position, score, true_position, distance, *hits]
+        marks = map(_hit, rules) if rules else [""] * 3
+        yield [escape(name or "unnamed"), position, score, true_position, distance, *marks]
 
 
 def _hit(hit: bool) -> str:
@@ -228,12 +216,3 @@ def _settings(run: RunRecord) -> str:
         words = escape(json.dumps(value, indent=2, ensure_ascii=False))
         parts.append(f"<details><summary>{name}</summary><pre>{words}</pre></details>")
     return "\n".join(parts)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "plain") -> str:
-    """A table of cells that are HTML already."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
-    body = "\n".join(lines)
-    rows_and_head = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
-    return f'<div class="wide"><table class="{kind}">{rows_and_head}</table></div>'

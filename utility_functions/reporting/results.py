@@ -32,7 +32,8 @@ CARD_ESSENTIALS = ("format", "task", "spec", "settings", "created_by", "versions
 class ScanRow:
     """One scan of a run.
 
-    findings: None for a scan that could not be measured; its maps are let go, so that many rows fit in memory.
+    findings: None for a scan that could not be measured; its maps and candidates are let go, so that many rows fit in
+        memory.
     problem: why it could not be measured.
     structures: the scores of vertebrae, discs and canal, where a model of MR told them and there is a truth.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
@@ -51,7 +52,8 @@ class ScanRow:
 
     def __post_init__(self) -> None:
         if self.findings is not None:
-            object.__setattr__(self, "findings", self.findings.having(**dict.fromkeys(self.findings.maps)))
+            light = self.findings.having(**dict.fromkeys(self.findings.maps), candidates=())
+            object.__setattr__(self, "findings", light)
 
     @property
     def landmarks(self) -> Landmarks:
@@ -189,6 +191,7 @@ def _scan(row: ScanRow) -> dict[str, Any]:
         known["true_centroids"] = [{name: point[name] for name in kept} for point in _points(row.truth)]
     if row.score is not None:
         known["identification"] = asdict(row.score) | {
+            "levels": [asdict(level) | {"hit_verse_4mm": level.hit_verse_4mm} for level in row.score.levels],
             "false_predictions": row.score.false_predictions,
             "missed": row.score.missed,
             "all_right": row.score.all_right,

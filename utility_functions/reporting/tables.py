@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.scores import LevelScore, RegionSummary, ScanScore, Summary
+from utility_functions.anatomy.scores import CLOSE_MM, LevelScore, RegionSummary, ScanScore, Summary
 from utility_functions.geometry.landmarks import Landmarks
 
 NOT_DEFINED = "n/a"
 MISSING = "-"
 
-SCAN_HEADER = ("true", "predicted", "true centroid", "predicted centroid", "distance", "VerSe", "original")
-SUMMARY_HEADER = ("", "vertebrae", "id. VerSe", "id. original", "mean mm", "SD mm", "median mm", "recall", "precision")
+SCAN_HEADER = ("true", "predicted", "true centroid", "predicted centroid", "distance", "VerSe", "4 mm", "original")
+SUMMARY_HEADER = (
+    *("", "vertebrae", "id. VerSe", "id. 4 mm", "id. original"),
+    *("mean mm", "SD mm", "median mm", "recall", "precision"),
+)
 
 
 def scan_table(score: ScanScore, predicted: Landmarks, true: Landmarks) -> str:
@@ -22,11 +25,10 @@ def scan_table(score: ScanScore, predicted: Landmarks, true: Landmarks) -> str:
     lines = [f"Scan {score.case_id}"]
     lines += aligned([SCAN_HEADER, *rows], left=(0, 1)) if rows else ["no true vertebra to score against"]
     if score.levels:
-        verse = sum(level.hit_verse for level in score.levels)
-        original = sum(level.hit_original for level in score.levels)
+        verse, close, original = hits(score.levels)
         lines.append(
-            f"mean distance {millimetres(score.mean_mm)} mm, identified {verse} (VerSe) and {original} (original) "
-            f"of {len(score.levels)}"
+            f"mean distance {millimetres(score.mean_mm)} mm, identified {verse} (VerSe), {close} ({CLOSE_MM:g} mm) "
+            f"and {original} (original) of {len(score.levels)}"
         )
         if score.missed:
             lines.append(f"missed: {', '.join(score.missed)}")
@@ -49,6 +51,7 @@ def intervals(summary: Summary) -> list[str]:
         f"{what} {between(interval, words)}"
         for what, interval, words in (
             ("id. VerSe", row.rate_verse_interval, percent),
+            ("id. 4 mm", row.rate_verse_4mm_interval, percent),
             ("id. original", row.rate_original_interval, percent),
             ("mean mm", row.mean_mm_interval, millimetres),
         )
@@ -68,6 +71,7 @@ def summary_cells(row: RegionSummary) -> tuple[str, ...]:
         row.region,
         str(row.levels),
         percent(row.rate_verse),
+        percent(row.rate_verse_4mm),
         percent(row.rate_original),
         millimetres(row.mean_mm),
         millimetres(row.sd_mm),
@@ -99,6 +103,14 @@ def aligned(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
     ]
 
 
+def hits(levels: Sequence[LevelScore]) -> tuple[int, int, int]:
+    """How many levels are identified: by VerSe's rule, by it within 4 mm, and by the original's."""
+    verse, close, original = (
+        sum(getattr(level, rule) for level in levels) for rule in ("hit_verse", "hit_verse_4mm", "hit_original")
+    )
+    return verse, close, original
+
+
 def _level_row(level: LevelScore, predicted: Landmarks, true: Landmarks) -> tuple[str, ...]:
     return (
         level.name,
@@ -107,6 +119,7 @@ def _level_row(level: LevelScore, predicted: Landmarks, true: Landmarks) -> tupl
         _position(predicted.point(level.name)) if level.name in predicted else MISSING,
         MISSING if level.distance_mm is None else f"{level.distance_mm:.2f} mm",
         "hit" if level.hit_verse else "miss",
+        "hit" if level.hit_verse_4mm else "miss",
         "hit" if level.hit_original else "miss",
     )
 

@@ -1,0 +1,212 @@
+"""Parts of a run over measure.py: landmarks given, stages left out, and stages run again from earlier results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.coarse_to_fine import coarse_to_fine_models, instances
+from tests.oracle import NAMES, oracle_landmarks, oracle_scan
+from tests.scripts.said import Run, everything, told
+from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.files.annotations import read_landmarks, write_landmarks_csv, write_lml, write_markups
+from utility_functions.files.images import read_image, read_label_map, write_image
+from utility_functions.geometry.landmarks import Landmarks
+
+SHAPE = (16, 20, 72)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The chain by task."""
+    return {path.stem: path for path in coarse_to_fine_models(tmp_path_factory.mktemp("models"))}
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("in") / "a.nii.gz"
+    write_image(oracle_scan(shape=SHAPE).reoriented("PIR"), path)
+    return path
+
+
+@pytest.fixture
+def whole(run: Run, scan: Path, models: dict[str, Path], tmp_path: Path) -> Path:
+    """The results of the whole chain, with all that its stages gave one another."""
+    said = run("measure", scan, *models.values(), "--output", tmp_path / "whole", "--save-intermediate")
+    assert said.code == 0, said.err
+    return tmp_path / "whole"
+
+
+def results(folder: Path) -> dict:
+    return json.loads((folder / "results.json").read_text())
+
+
+def same_map(one: Path, other: Path) -> None:
+    np.testing.assert_array_equal(read_image(one).voxels, read_image(other).voxels)
+
+
+def test_what_stages_give_one_another_is_written_where_it_is_asked_for(whole: Path, scan: Path) -> None:
+    image = read_image(scan)
+    heat = read_image(whole / "a_vertebra_heat.nii.gz")
+    heat.grid.require_same(image.grid, "heat and scan")
+    candidates = json.loads((whole / "a_candidates.json").read_text())["candidates"]
+    assert {each["level"] for each in candidates} == {*NAMES}
+    assert [each["heat"] for each in candidates] == sorted((each["heat"] for each in candidates), reverse=True)
+    for each in candidates:
+        index = tuple(np.rint(image.grid.to_index(each["point_mm"])).astype(int))
+        assert heat.voxels[index] == pytest.approx(each["heat"], abs=1e-3)
+        assert np.linalg.norm(oracle_landmarks().point(each["level"]) - each["point_mm"]) < 3
+    stages = json.loads((whole / "a_stages.json").read_text())["stages"]
+    assert [stage["tasks"] for stage in stages] == [[], ["spine_heatmap"], ["vertebra_heatmaps"], ["vertebra_masks"]]
+    assert (whole / "a_heatmap.nii.gz").is_file()
+
+
+def test_any_stage_runs_again_alone_and_finds_the_same(
+    run: Run, scan: Path, models: dict[str, Path], whole: Path, tmp_path: Path
+) -> None:
+    for task, others in (("vertebra_masks", ()), ("vertebra_heatmaps", ("vertebra_masks",))):
+        out = tmp_path / task
+        paths = [models[name] for name in (task, *others)]
+        said = run("measure", scan, *paths, "--from-results", whole, "--output", out)
+        assert said.code == 0 and "Read from" in said.out, said.err
+        same_map(out / "a_vertebrae.nii.gz", whole / "a_vertebrae.nii.gz")
+        assert (out / "a_centroids.mrk.json").read_text() == (whole / "a_centroids.mrk.json").read_text()
+        assert set(results(out)["seconds"]) == {task, *others, "reading", "writing"}
+        assert results(out)["scans"][0]["naming"] == results(whole)["scans"][0]["naming"]
+        assert not (out / "a_heatmap.nii.gz").exists() and not (out / "a_stages.json").exists()
+
+
+def test_a_run_goes_on_where_another_stopped(
+    run: Run, scan: Path, models: dict[str, Path], whole: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    kept = ("--save-intermediate", "--stop-after", "vertebra_heatmaps")
+    said = run("measure", scan, *models.values(), "--output", first, *kept)
+    assert said.code == 0 and not (first / "a_vertebrae.nii.gz").exists()
+    assert [model["task"] for model in results(first)["models"]] == ["spine_heatmap", "vertebra_heatmaps"]
+    assert {"report.html", "results.csv", "a.png", "a_centroids.json"} <= {path.name for path in first.iterdir()}
+    more = ("--from-results", first, "--output", second, "--save-intermediate")
+    assert run("measure", scan, models["vertebra_masks"], *more).code == 0
+    same_map(second / "a_vertebrae.nii.gz", whole / "a_vertebrae.nii.gz")
+    same_map(second / "a_heatmap.nii.gz", whole / "a_heatmap.nii.gz")
+    told(run("measure", scan, models["vertebra_masks"], "--from-results", second, "--output", second), "go on from")
+
+
+def test_corrected_landmarks_move_the_masks(
+    run: Run, scan: Path, models: dict[str, Path], whole: Path, tmp_path: Path
+) -> None:
+    grid = read_image(scan).grid
+    found = read_landmarks(whole / "a_centroids.mrk.json", grid)
+    write_markups(found.only(("T12", "L1")), whole / "a_centroids.mrk.json")  # as Slicer saves it: without our mark
+    arguments = ("measure", scan, models["vertebra_masks"], "--from-results", whole, "--output", tmp_path / "out")
+    told(run(*arguments), "was changed since it was written (T11 is in one of them only); give changed landmarks by")
+    said = run(*arguments, "--landmarks", whole)
+    assert said.code == 0 and "Landmarks were given, not found: a_centroids.mrk.json." in said.out
+    labels = read_label_map(tmp_path / "out" / "a_vertebrae.nii.gz").voxels
+    assert set(np.unique(labels)) == {0, VERSE_IDS["T12"], VERSE_IDS["L1"]}
+    assert results(tmp_path / "out")["scans"][0]["naming"] is None
+
+
+def test_given_landmarks_take_the_place_of_those_found(
+    run: Run, scan: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    truth = oracle_landmarks()
+    write_landmarks_csv(Landmarks(("T12", "T13"), truth.points_mm[:2]), tmp_path / "given" / "a.csv")
+    for place in ("given", "given/a.csv"):
+        out = tmp_path / "out"
+        asked = ("--landmarks", tmp_path / place, "--output", out)
+        said = run("measure", scan, models["spine_heatmap"], models["vertebra_masks"], *asked)
+        assert said.code == 0 and "found: T12, T13" in said.out
+        labels = read_label_map(out / "a_vertebrae.nii.gz").voxels
+        assert set(np.unique(labels)) == {0, VERSE_IDS["T12"], VERSE_IDS["T13"]}
+        written = read_landmarks(out / "a_centroids.mrk.json", None)
+        np.testing.assert_allclose(written.points_mm, truth.points_mm[:2], atol=1e-3)
+
+
+def test_instances_start_from_given_landmarks_and_bear_their_names(
+    run: Run, scan: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    model = instances(tmp_path / "instances.h5", level=3)
+    write_lml(oracle_landmarks(), tmp_path / "given" / "a.lml", read_image(scan).grid)
+    said = run("measure", scan, model, "--landmarks", tmp_path / "given", "--output", tmp_path / "out")
+    assert said.code == 0 and "found: T11, T12, L1, L2" in said.out, said.err
+    assert json.loads((tmp_path / "out" / "a_trail.json").read_text())["start"] == "centroids"
+
+
+def test_scans_without_landmarks_are_told_beside_those_that_have_some(
+    run: Run, scan: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(scan.parent, tmp_path / "in")
+    shutil.copy(scan, tmp_path / "in" / "b.nii.gz")
+    write_lml(oracle_landmarks(), tmp_path / "given" / "b.lml", read_image(scan).grid)
+    asked = ("--landmarks", tmp_path / "given", "--output", tmp_path / "out")
+    told(run("measure", tmp_path / "in", models["vertebra_masks"], *asked), "holds no landmark file of a")
+    assert (tmp_path / "out" / "b_vertebrae.nii.gz").is_file()
+    assert run("measure", tmp_path / "in", models["vertebra_masks"], *asked, "--skip-errors").code == 0
+
+
+def test_changed_landmarks_are_measured_again(run: Run, scan: Path, models: dict[str, Path], tmp_path: Path) -> None:
+    grid, out = read_image(scan).grid, tmp_path / "out"
+    write_lml(oracle_landmarks(), tmp_path / "given" / "a.lml", grid)
+    arguments = ("measure", scan, models["vertebra_masks"], "--output", out, "--skip-existing", "--landmarks")
+    assert run(*arguments, tmp_path / "given").code == 0
+    before = everything(out)
+    assert run(*arguments, tmp_path / "given").code == 0
+    assert {path: text for path, text in everything(out).items() if path.name.startswith("a")} == {
+        path: text for path, text in before.items() if path.name.startswith("a")
+    }
+    write_lml(oracle_landmarks().only(NAMES[:3]), tmp_path / "given" / "a.lml", grid)
+    said = run(*arguments, tmp_path / "given")
+    assert said.code == 0 and "found: T11, T12, L1\n" in said.out
+
+
+def test_wrong_uses_are_told_in_one_line_and_leave_nothing(
+    run: Run, scan: Path, models: dict[str, Path], oracles: list[Path], whole: Path, tmp_path: Path
+) -> None:
+    write_lml(oracle_landmarks(), tmp_path / "given" / "a.lml", read_image(scan).grid)
+    (tmp_path / "none").mkdir()
+    masks, given = models["vertebra_masks"], ("--landmarks", tmp_path / "given")
+    before = everything(tmp_path)
+    for arguments, words in (
+        ((masks,), "No model given finds landmarks"),
+        ((masks, "--landmarks", tmp_path / "nowhere"), "no such file or folder of landmarks"),
+        ((masks, "--landmarks", tmp_path / "none"), "holds no landmark file of any of the scans"),
+        ((*oracles, *given), "models that find or name them themselves cannot run beside"),
+        ((*models.values(), *given), "(vertebra_heatmaps)"),
+        (given, "must be named"),
+        ((masks, *given, "--lowest", "L5"), "are not named by the lowest"),
+        ((masks, "--from-results", tmp_path / "nowhere"), "no such folder of results"),
+        ((masks, "--from-results", tmp_path / "none"), "--save-intermediate"),
+        ((*models.values(), "--from-results", whole), "nothing of a that was found before spine_heatmap"),
+        ((*oracles, "--stop-after", "naming"), "one of the models' tasks, detection, identification"),
+        ((*oracles, "--stop-after", "lunch"), "A stage to stop after is a task"),
+        (("--stop-after", "naming"), "one of the models' tasks"),
+        ((masks, "--from-results", whole, "--output", whole), "go on from"),
+        ((masks, *given, "--output", tmp_path / "given", "--landmarks", whole, "--output", whole), "not written over"),
+    ):
+        asked = arguments if "--output" in arguments else (*arguments, "--output", tmp_path / "out")
+        told(run("measure", scan, *asked), words)
+    asked = ("measure", "--keypoints", tmp_path / "given", "--output", tmp_path / "out")
+    for option in (("--stop-after", "naming"), ("--save-intermediate",)):
+        told(run(*asked, *option), "--keypoints goes with no")
+    assert everything(tmp_path) == before
+
+
+def test_masks_that_replaced_others_are_drawn_again_from_what_was_there_before_them(
+    run: Run, scan: Path, oracles: list[Path], tmp_path: Path
+) -> None:
+    model = instances(tmp_path / "instances.h5", level=3)
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    assert run("measure", scan, *oracles, model, "--output", whole, "--save-intermediate").code == 0
+    tubes = read_label_map(whole / "stages" / "identification" / "a_vertebrae.nii.gz")
+    assert set(np.unique(tubes.voxels)) == {0, *(VERSE_IDS[name] for name in NAMES)}
+    assert run("measure", scan, model, "--output", again, "--from-results", whole).code == 0
+    same_map(again / "a_vertebrae.nii.gz", whole / "a_vertebrae.nii.gz")
+    for name in ("a_centroids.mrk.json", "a_trail.json"):
+        assert (again / name).read_text() == (whole / name).read_text()
+    assert run("measure", scan, *oracles, "--output", whole).code == 0
+    assert not list(whole.rglob("stages/*/*")), "what an earlier run kept does not stay beside other results"
