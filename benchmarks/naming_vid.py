@@ -27,7 +27,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks import naming_network
-from benchmarks.naming_edges import edges
+from benchmarks.naming_edges import lines as edge_lines
+from benchmarks.naming_edges import pairs
 from benchmarks.real_cases import real_folder
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
@@ -208,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rng = np.random.default_rng(0)
     fold = rng.integers(0, FOLDS, patient.max() + 1)[patient]
     print(f"{len(scans)} scans of {patient.max() + 1} patients at most, {FOLDS} folds", flush=True)
-    print(f"F1 of edges between pedicles and bodies: {100 * edges(scans, folder, options.every):.2f} %", flush=True)
+    print("\n".join(edge_lines(pairs(folder, options.every), fold, FOLDS)), flush=True)
     title = "network" if options.network is not None else "and pedicles" if options.pedicles else "regions, distances"
     results: list[Result] = []
     warned: list[bool] = []

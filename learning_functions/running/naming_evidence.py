@@ -14,6 +14,7 @@ from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.keypoints import Keypoints
 
@@ -28,7 +29,8 @@ def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints])
     """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
     network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
     """
-    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm)) for scan in scans]
+    places = read_places(settings.options.get("places"))
+    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm), places) for scan in scans]
     room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])
     inputs = np.zeros((len(told), 1, room, CHANNELS), np.float32)
     for row, (nodes, _) in zip(inputs, told, strict=True):
