@@ -158,16 +158,13 @@ def by_network(
     scans: list[Example], fold: np.ndarray, held_out: int, every: int, models: Path
 ) -> tuple[list[Result], float]:
     """The held-out scans as named with a network that learnt from the others, and where warnings begin."""
-    from learning_functions.running.naming_evidence import evidence_told, statistics_of
+    from learning_functions.running.naming_evidence import named
 
     cases = naming_network.cases_of(real_folder() / "vid", every)
     model = naming_network.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
     own = [scans[i] for i in np.flatnonzero(fold == held_out)]
-    statistics = statistics_of(model.settings)
-    results = []
-    for scan, told in zip(own, naming_network.told_of(model, own), strict=True):
-        given = Detections(scan.points_mm, *evidence_told(told, model.settings))
-        results.append(judged(scan, decode(given, statistics)))
+    told = naming_network.told_of(model, own)
+    results = [judged(scan, named(its, scan.points_mm, model.settings)) for scan, its in zip(own, told, strict=True)]
     return results, model.settings.options["warn_from"]
 
 
