@@ -26,6 +26,9 @@ def by_loops(chain: Chain) -> float:
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
     best = chain.falses[-1] + chain.nothing
     ending: dict[tuple[int, int, int, int], float] = {}
+    with np.errstate(divide="ignore"):
+        turns, steps = ([np.log(each) for each in some] for some in (chain.turns, chain.steps))
+    ways = [chain.table.below[level].T.tolist() for level in range(levels)]
     for i in range(count):
         for level in range(levels):
             for size in range(sizes):
@@ -37,10 +40,9 @@ def by_loops(chain: Chain) -> float:
                     if here == -np.inf:
                         continue
                     for k in range(i + 1, count):
-                        turned = here + chain.turns[i][level, k - i - 1, before + 1] + chain.between(i)[k - i - 1]
-                        for down in range(min(len(chain.steps[i]), levels - 1 - level)):
-                            lower = level + down + 1
-                            step = chain.steps[i][down, level, size, k - i - 1] + chain.unary[k, lower]
+                        turned = here + turns[i][level, k - i - 1, before + 1] + chain.between(i)[k - i - 1]
+                        for lower, row in ways[level]:
+                            step = steps[i][row, size, k - i - 1] + chain.unary[k, lower]
                             key = (i, k, lower, size)
                             ending[key] = max(ending.get(key, -np.inf), turned + step)
     return float(best)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.naming_edges import learnt
 from learning_functions.samples.generation import generate
 from learning_functions.task import load_task, settings_of
 from utility_functions.anatomy.naming.fitting import Example
 from utility_functions.files.cases import Case
 from utility_functions.files.keypoint_cases import keypoint_cases
-from utility_functions.files.keypoints import Keypoints
+from utility_functions.files.keypoints import Keypoints, read_keypoints
 from utility_functions.files.manifest import split_by_patient
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def trained_on(cases: Sequence[Case], folder: Path, name: str) -> TrainedModel:
     path = folder / f"{name}.h5"
     if not path.exists():
         settings = settings_of(load_task("naming"), "shipped")
+        seen_and_true = [(read_keypoints(case.image_path), read_keypoints(case.landmarks_path)) for case in cases]
+        settings = settings.changed(options={**settings.options, "places": learnt(seen_and_true).to_json()})
         parts = zip(("training", "validation"), split_by_patient(cases, INNER, seed=1), strict=True)
         files = []
         for part, its in parts:

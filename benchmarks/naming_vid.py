@@ -27,7 +27,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks import naming_network
-from benchmarks.naming_edges import edges
+from benchmarks.naming_edges import lines as edge_lines
+from benchmarks.naming_edges import pairs
 from benchmarks.real_cases import real_folder
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
@@ -157,16 +158,13 @@ def by_network(
     scans: list[Example], fold: np.ndarray, held_out: int, every: int, models: Path
 ) -> tuple[list[Result], float]:
     """The held-out scans as named with a network that learnt from the others, and where warnings begin."""
-    from learning_functions.running.naming_evidence import evidence_told, statistics_of
+    from learning_functions.running.naming_evidence import named
 
     cases = naming_network.cases_of(real_folder() / "vid", every)
     model = naming_network.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
     own = [scans[i] for i in np.flatnonzero(fold == held_out)]
-    statistics = statistics_of(model.settings)
-    results = []
-    for scan, told in zip(own, naming_network.told_of(model, own), strict=True):
-        given = Detections(scan.points_mm, *evidence_told(told, model.settings))
-        results.append(judged(scan, decode(given, statistics)))
+    told = naming_network.told_of(model, own)
+    results = [judged(scan, named(its, scan.points_mm, model.settings)) for scan, its in zip(own, told, strict=True)]
     return results, model.settings.options["warn_from"]
 
 
@@ -208,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rng = np.random.default_rng(0)
     fold = rng.integers(0, FOLDS, patient.max() + 1)[patient]
     print(f"{len(scans)} scans of {patient.max() + 1} patients at most, {FOLDS} folds", flush=True)
-    print(f"F1 of edges between pedicles and bodies: {100 * edges(scans, folder, options.every):.2f} %", flush=True)
+    print("\n".join(edge_lines(pairs(folder, options.every), fold, FOLDS)), flush=True)
     title = "network" if options.network is not None else "and pedicles" if options.pedicles else "regions, distances"
     results: list[Result] = []
     warned: list[bool] = []

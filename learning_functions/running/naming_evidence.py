@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.keypoints import Keypoints
 
@@ -28,7 +30,8 @@ def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints])
     """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
     network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
     """
-    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm)) for scan in scans]
+    places = read_places(settings.options.get("places"))
+    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm), places) for scan in scans]
     room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])
     inputs = np.zeros((len(told), 1, room, CHANNELS), np.float32)
     for row, (nodes, _) in zip(inputs, told, strict=True):
@@ -79,9 +82,33 @@ def evidence_told(told: Array, settings: Settings) -> tuple[Array, Array]:
 
 def decoded(network: keras.Model, settings: Settings, detections: Keypoints, alternatives: int = 0) -> Naming:
     """The names of detected bodies by the exact decoder, by what the network tells of them."""
-    levels, false = evidence(network, settings, detections)
-    given = Detections(detections.bodies_mm, levels.reshape(-1, len(LEVELS)), false)
-    return decode(given, statistics_of(settings), alternatives)
+    return named(shares(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives)
+
+
+def named(told: Array, points_mm: Array, settings: Settings, alternatives: int = 0) -> Naming:
+    """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the shares (N, levels + 1) that a network told.
+
+    Their doubt, and the shifts with it, is that which the card has learnt to tell (``doubting``), where it has: the
+    decoder's own knows nothing of a network that hesitates over the whole spine.
+    """
+    levels, false = evidence_told(told, settings)
+    given = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
+    naming = decode(given, statistics_of(settings), alternatives)
+    weights = settings.options.get("doubting")
+    if weights is None or not len(naming.found):
+        return naming
+    odds = weights[0] + doubt_features(naming, told) @ np.asarray(weights[1:], float)
+    doubt = float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
+    up, down = (share * doubt / max(naming.doubt, 1e-12) for share in naming.shifted)  # a shift is part of the doubt
+    return replace(naming, doubt=doubt, shifted=(min(up, doubt), min(down, doubt)))
+
+
+def doubt_features(naming: Naming, told: Array) -> Array:
+    """What tells whether a name may be wrong (2,): the log-odds of the decoder's doubt, and the logarithm of the mean
+    entropy of the network's shares (N, levels + 1)."""
+    doubt = float(np.clip(naming.doubt, 1e-6, 1 - 1e-6))
+    entropy = -(told * np.log(np.maximum(told, LEAST))).sum(axis=1).mean()
+    return np.array([np.log(doubt) - np.log1p(-doubt), np.log(entropy + 0.01)])
 
 
 def statistics_of(settings: Settings) -> Statistics:

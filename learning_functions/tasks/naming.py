@@ -1,7 +1,8 @@
 """Naming: which level each detected body is, or that it is none, by a small network over keypoints.
 
 The nodes are those of VID (Buergin et al. 2023): bodies with probabilities of their region, and the two pedicles of
-each. A pedicle belongs to the body beside which it lies best (least sum of distances), so there are no edges to learn.
+each. Which pedicle belongs to which body is learnt apart from the network (`anatomy/naming/pedicle_places.py`): the
+option ``places`` holds what was learnt, those of all of VID count where it is not given.
 The publication's graph network is not rebuilt: residual convolutions along the sorted bodies take its place, in every
 preset, and the exact decoder (anatomy/naming) makes names of what they tell. `paper` is the widest of them.
 """
@@ -23,6 +24,7 @@ from utility_functions.anatomy.naming.decoder import WARNING_FROM
 from utility_functions.anatomy.naming.evidence import ROWS
 from utility_functions.anatomy.naming.matching import true_names
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.files.keypoints import Keypoints
@@ -66,7 +68,7 @@ _SMALL = Settings(
     schedule="cosine",
     options={"augment": "standard", "members": 1, "dropout": 0.2, "decay": 1e-4},
 )
-_SHIPPED = _SMALL.changed(preset="shipped")
+_SHIPPED = _SMALL.changed(preset="shipped", filters=48, options={**_SMALL.options, "members": 3})
 _PAPER = _SMALL.changed(preset="paper", filters=128, options={**_SMALL.options, "members": 3, "dropout": 0.3})
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
@@ -86,7 +88,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
         seen = Keypoints(found.points_mm, found.names, np.zeros((len(found), 3)), np.zeros((0, 3)), np.zeros((0, 3)))
     if not len(seen.bodies_mm):
         raise ValueError("No body was detected.")
-    nodes, order = nodes_of(seen.bodies_mm, seen.probabilities, (seen.left_mm, seen.right_mm))
+    places = read_places(settings.options.get("places"))
+    nodes, order = nodes_of(seen.bodies_mm, seen.probabilities, (seen.left_mm, seen.right_mm), places)
     names = true_names(seen.bodies_mm, true)
     targets = np.array([ROWS.index(names[i] or "false") + 1 for i in order], np.uint8)
     numbers = np.array([level in true for level in LEVELS], np.float32)

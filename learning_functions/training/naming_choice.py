@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.naming_evidence import evidence_of
+from learning_functions.running.naming_evidence import doubt_features, evidence_of
 from learning_functions.samples.store import SampleReader, SampleStore
 from learning_functions.task import Settings
+from learning_functions.training.naming_doubt import doubting
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import WARNING_FROM, decode
 from utility_functions.anatomy.naming.detections import Detections
@@ -54,8 +55,9 @@ def chosen(
     network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore
 ) -> Mapping[str, Any]:
     """Options of a naming model: its ``statistics`` in JSON and ``shares_before``, of the levels, both of the samples
-    learnt from; the ``sharpness`` of its evidence and ``warn_from``, the doubt from which a scan is warned of, both
-    chosen on those for validation.
+    learnt from; the ``sharpness`` of its evidence, ``doubting``, how the doubt that is told follows from the decoder's
+    and the network's (`naming_doubt`), and ``warn_from``, the doubt from which a scan is warned of, chosen on those for
+    validation.
     """
     learnt_from = [scan for scan, _ in _scans(training, settings)]
     fitted = fit(scan.example() for scan in learnt_from).loosened(*LOOSER)
@@ -76,12 +78,17 @@ def chosen(
     by_sureness = {sureness: tried(sharpness, sureness) for sureness in SURENESS[1:]}
     by_sureness[SURENESS[0]] = by_sharpness[sharpness]
     sureness = max(by_sureness, key=lambda value: by_sureness[value].likely)
-    doubts = by_sureness[sureness].doubts
+    best = by_sureness[sureness]
+    features, wrong = np.array(best.features).reshape(-1, 2), np.array(best.wrong, bool)
+    weights = doubting(features, wrong)
+    odds = features[:, 0] if weights is None else weights[0] + features @ np.array(weights[1:])
+    doubts = 1 / (1 + np.exp(-odds[~wrong]))
     return {
         "statistics": replace(fitted, sureness=sureness).to_json(),
         "shares_before": before.tolist(),
         "sharpness": sharpness,
-        "warn_from": float(np.quantile(doubts, QUIET)) if doubts else WARNING_FROM,
+        "doubting": weights,
+        "warn_from": float(np.quantile(doubts, QUIET)) if len(doubts) else WARNING_FROM,
     }
 
 
@@ -96,11 +103,13 @@ def _scans(store: SampleStore, settings: Settings) -> Iterator[tuple[Chosen, NDA
 
 
 class _Tried(NamedTuple):
-    """How many detections are named right, how likely the truth is (nats), and the doubt in scans named rightly."""
+    """How many detections are named right, how likely the truth is (nats), and per scan what tells of doubt, and
+    whether a body that the truth names is named wrongly."""
 
     right: int
     likely: float
-    doubts: list[float]
+    features: list[NDArray[np.float64]]
+    wrong: list[bool]
 
 
 def _tried(
@@ -109,12 +118,12 @@ def _tried(
     sharpness: float,
     before: NDArray[np.float64],
 ) -> _Tried:
-    right, likely, doubts = 0, 0.0, []
+    right, likely, features, wrong = 0, 0.0, [], []
     for scan, told in scans:
         levels, false = evidence_of(told, statistics, sharpness, before)
         naming = decode(Detections(scan.points_mm, levels, false), statistics)
         likely += float(np.log(np.maximum(naming.posterior[np.arange(len(scan.rows)), scan.rows], 1e-6)).sum())
         right += sum(name == true for name, true in zip(naming.names, scan.names, strict=True))
-        if naming.names == scan.names:
-            doubts.append(naming.doubt)
-    return _Tried(right, likely, doubts)
+        features.append(doubt_features(naming, told))
+        wrong.append(any(a != b and b in scan.true for a, b in zip(naming.names, scan.names, strict=True)))
+    return _Tried(right, likely, features, wrong)

@@ -16,7 +16,7 @@ from utility_functions.anatomy.naming.best import best_sequences
 from utility_functions.anatomy.naming.chain import chain_of
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.passes import forward
+from utility_functions.anatomy.naming.passes import backward, forward, posterior
 from utility_functions.anatomy.naming.routes import neighbours
 from utility_functions.anatomy.naming.statistics import Statistics
 
@@ -104,3 +104,36 @@ def test_the_best_of_thirty_is_first_and_the_others_follow_in_order() -> None:
     weights = [sequence.log_weight for sequence in best_sequences(chain_of(detections, STATISTICS), 20)]
     assert len(weights) == 20
     assert weights == sorted(weights, reverse=True)
+
+
+@pytest.mark.parametrize(("told", "within"), [(1.0, 1e-9), (30.0, 1e-9), (90.0, 1e-9), (300.0, 1e-3)])
+def test_evidence_however_strong_and_contrary_leaves_posteriors_whole(told, within) -> None:
+    detections = detections_at(0, len(LEVELS), 24, 11)
+    evidence = np.zeros_like(detections.evidence)
+    evidence[np.arange(12), np.arange(12)] = told
+    evidence[np.arange(12, 24), np.arange(12, 24) - 11] = told  # the lower half says one level further up
+    naming = decode(Detections(detections.points_mm, evidence, np.zeros(24)), STATISTICS)
+    np.testing.assert_allclose(naming.posterior.sum(axis=1), 1.0, atol=within)  # halves 840 nats apart are rounded
+    assert 0 <= naming.doubt <= 1 and not np.isnan(naming.margin) and np.isfinite(naming.log_weight)
+    assert all(0 <= share <= 1 for share in naming.shifted)
+
+
+@of_few_levels
+def test_rests_joined_to_beginnings_are_all_sequences_wherever_they_are_joined(first, levels, count, seed) -> None:
+    chain = chain_of(detections_at(first, min(levels, len(LEVELS) - first), count, seed), STATISTICS)
+    sums, whole = forward(chain, chain.unary[None])
+    shares = posterior(sums, backward(chain), float(whole[0]))
+    nothing = math.exp(chain.none - float(whole[0]))
+    assert (shares >= 0).all() and (shares.sum(axis=1) <= 1 - nothing + 1e-9).all()
+    assert count > 1 or shares.sum() == pytest.approx(1 - nothing)
+
+
+def test_no_step_leads_where_no_route_does() -> None:
+    chain = chain_of(detections_at(0, len(LEVELS), 6, 2), STATISTICS)
+    for level, name in enumerate(LEVELS):
+        lower, rows = chain.table.below[level]
+        assert {LEVELS[place] for place in lower} == {b for a, b in chain.table.between if a == name}
+        assert all((chain.steps[0][row] > 0).all() for row in rows)
+    joined = {int(row) for _, rows in chain.table.below for row in rows}
+    for row in set(range(chain.table.count)) - joined:
+        assert not chain.steps[0][row].any()

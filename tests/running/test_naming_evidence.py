@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learning_functions.running.naming_evidence import decoded, evidence, evidence_of, shares, statistics_of
+from learning_functions.running.naming_evidence import (
+    decoded,
+    doubt_features,
+    evidence,
+    evidence_of,
+    named,
+    shares,
+    statistics_of,
+)
 from learning_functions.running.sliding_window import flexible
 from learning_functions.task import Running, Settings, load_task, settings_of
 from tests.naming.plainly import spine
@@ -111,3 +119,19 @@ def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:
     assert any("wrong" in note or "shifted" in note for note in found.notes)
     nothing = TASK.predict(network, SETTINGS, NO_IMAGE, findings.having(landmarks=None), 0.0, Running())
     assert nothing.landmarks is not None and not len(nothing.landmarks) and nothing.notes
+
+
+def test_doubt_is_that_which_the_card_has_learnt_to_tell() -> None:
+    points = np.array(list(spine("T10", "L4").values()))
+    told = np.full((len(points), len(LEVELS) + 1), 1e-3)
+    told[np.arange(len(points)), LEVELS.index("T10") + np.array([0, 1, 2, 4, 5, 6, 7])] = 1 - 1e-3 * len(LEVELS)
+    plain = named(told, points, SETTINGS)
+    features = doubt_features(plain, told)
+    learnt = named(told, points, with_options(doubting=(-1.0, 0.5, 2.0)))
+    assert learnt.doubt == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * features[0] - 2.0 * features[1])))
+    assert learnt.names == plain.names and learnt.margin == plain.margin
+    np.testing.assert_array_equal(learnt.posterior, plain.posterior)
+    assert sum(learnt.shifted) <= learnt.doubt
+    less = named(np.full_like(told, 1 / told.shape[1]), points, with_options(doubting=(-1.0, 0.0, 2.0)))
+    assert less.doubt > learnt.doubt, "a network that hesitates is doubted more"
+    assert named(told[:0], points[:0], with_options(doubting=(1.0, 1.0, 1.0))).doubt == 0.0

@@ -69,6 +69,7 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
     assert found.starts == pytest.approx(expected.starts) and found.missed == pytest.approx(expected.missed)
     assert found.regions is None, "the network tells the regions"
     assert learnt["sharpness"] > 0 and 0 <= learnt["warn_from"] <= 1
+    assert learnt["doubting"] is None, "there are too few wrong names to learn from"
     assert sum(learnt["shares_before"]) == pytest.approx(1) and len(learnt["shares_before"]) == len(LEVELS)
 
 

@@ -1,17 +1,20 @@
-"""Makes the shipped statistics of naming: python -m utility_functions.anatomy.naming VID_FOLDER."""
+"""Makes the shipped statistics of naming, and places of pedicles: python -m utility_functions.anatomy.naming FOLDER."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from utility_functions.anatomy.naming.fitting import Example, fit
-from utility_functions.anatomy.naming.shipped import PATH, STEPS, SURENESS, TURNS, write_shipped
+from utility_functions.anatomy.naming.pedicle_places import PATH as PLACES
+from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
+from utility_functions.anatomy.naming.pedicle_truth import detected_pedicles
+from utility_functions.anatomy.naming.shipped import PATH, STEPS, SURENESS, TURNS, write_places, write_shipped
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.keypoints import read_keypoints
+from utility_functions.files.keypoints import Keypoints, read_keypoints
 from utility_functions.geometry.landmarks import Landmarks
 
 LEAST_MISSED = 0.01
@@ -20,25 +23,33 @@ LEAST_MISSED = 0.01
 log = logging.getLogger(__name__)
 
 
-def examples(folder: Path) -> Iterator[Example]:
+def scans(folder: Path) -> list[tuple[Keypoints, Keypoints]]:
     """Every scan of VID: what was detected, and what is true. Raises: BrokenFile where the folder holds none."""
     paths = sorted((folder / "truth").glob("*.json"))
     if not paths:
         raise BrokenFile(f"{folder}: holds no keypoints in truth/ and predictions/.")
-    for path in paths:
-        true, seen = read_keypoints(path), read_keypoints(folder / "predictions" / path.name)
-        pedicles = (seen.left_mm, seen.right_mm)
-        yield Example(seen.bodies_mm, Landmarks(true.names, true.bodies_mm), seen.probabilities, pedicles)
+    return [(read_keypoints(folder / "predictions" / path.name), read_keypoints(path)) for path in paths]
+
+
+def example(seen: Keypoints, true: Keypoints) -> Example:
+    return Example(
+        seen.bodies_mm, Landmarks(true.names, true.bodies_mm), seen.probabilities, (seen.left_mm, seen.right_mm)
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m utility_functions.anatomy.naming", description=__doc__)
     parser.add_argument("folder", type=Path, help="VID: truth/ and predictions/")
-    parser.add_argument("--output", type=Path, default=PATH, help="the file to write")
+    parser.add_argument("--output", type=Path, default=PATH, help="the file of statistics to write")
+    parser.add_argument("--places", type=Path, help=f"write the places of pedicles, too (shipped: {PLACES.name})")
     arguments = parser.parse_args(argv)
     try:
-        fitted = fit(examples(arguments.folder))
+        told = scans(arguments.folder)
+        fitted = fit(example(seen, true) for seen, true in told)
+        if arguments.places is not None:
+            known = ((seen.bodies_mm, seen.probabilities, detected_pedicles(seen, true)) for seen, true in told)
+            write_places(PediclePlaces.fit(known), arguments.places)
     except (ValueError, OSError) as error:
         log.error("error: %s", error)
         return 2
@@ -46,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     loose = fitted.loosened(STEPS, TURNS)
     # pedicles do not help the names of VID's own folds (benchmarks naming_vid)
     write_shipped(replace(loose, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
-    log.info("written: %s", arguments.output)
+    log.info("written: %s", ", ".join(str(path) for path in (arguments.output, arguments.places) if path))
     return 0
 
 

@@ -42,12 +42,11 @@ def best_sequences(chain: Chain, number: int = 1) -> list[Sequence]:
         if promise > -np.inf:
             heapq.heappush(queue, (-promise, next(ticket), partial))
 
-    nothing = float(chain.falses[-1]) + chain.nothing
-    push(nothing, _Partial((), nothing, 0, True))
-    for i in range(detections):
-        begun = chain.falses[i] + (chain.start + chain.unary[i])[:, None] + chain.sizes  # (A, S)
-        for a, s in _greatest(begun + rests[i][..., 0], wanted):
-            push(begun[a, s] + rests[i][a, s, 0], _Partial(((i, a),), float(begun[a, s]), s, False))
+    push(chain.none, _Partial((), chain.none, 0, True))
+    begun = (chain.falses[:-1, None] + chain.start + chain.unary)[..., None] + chain.sizes  # (N, A, S)
+    promised = begun + rests[:, 0]
+    for i, a, s in _greatest(promised, wanted):
+        push(promised[i, a, s], _Partial(((i, a),), float(begun[i, a, s]), s, False))
 
     found: dict[tuple[int, ...], Sequence] = {}
     while queue and len(found) < number:
@@ -65,19 +64,19 @@ def best_sequences(chain: Chain, number: int = 1) -> list[Sequence]:
         if i + 1 == detections:
             continue
         earlier = partial.taken[-2][0] + 1 if len(partial.taken) > 1 else 0
-        down = min(len(chain.steps[i]), len(chain.start) - 1 - a)
-        lower = slice(a + 1, a + 1 + down)
-        weights = partial.weight + chain.turns[i][a, :, earlier] + chain.between(i) + chain.steps[i][:down, a, s]
-        weights = weights + chain.unary[i + 1 :, lower].T  # (down, later)
-        promises = weights + np.array([rests[k][lower, s, i + 1] for k in range(i + 1, detections)]).T
+        lower, rows = chain.table.below[a]
+        with np.errstate(divide="ignore"):
+            weights = np.log(chain.steps[i][rows, s] * chain.turns[i][a, :, earlier])
+        weights += partial.weight + chain.between(i) + chain.unary[i + 1 :, lower].T  # (levels further down, later)
+        promises = weights + rests[i + 1 :, i + 1, lower, s].T
         for g, k in _greatest(promises, wanted):
-            step = (i + 1 + k, a + 1 + g)
+            step = (i + 1 + k, int(lower[g]))
             push(promises[g, k], _Partial((*partial.taken, step), float(weights[g, k]), s, False))
     return list(found.values())
 
 
-def _greatest(values: Array, number: int) -> list[tuple[int, int]]:
-    """Indices of the ``number`` greatest of a matrix."""
+def _greatest(values: Array, number: int) -> list[tuple[int, ...]]:
+    """Indices of the ``number`` greatest of an array."""
     flat = values.ravel()
     places = np.argpartition(-flat, number)[:number] if len(flat) > number else np.arange(len(flat))
-    return [(int(row), int(column)) for row, column in zip(*np.unravel_index(places, values.shape), strict=True)]
+    return list(zip(*(axis.tolist() for axis in np.unravel_index(places, values.shape)), strict=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.measures import usual_half_height_mm
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.routes import log_end, route_table
+from utility_functions.anatomy.naming.routes import RouteTable, log_end, route_table
 from utility_functions.anatomy.naming.statistics import Statistics
 
 SIZES = ((-np.sqrt(3.0), 1 / 6), (0.0, 2 / 3), (np.sqrt(3.0), 1 / 6))
@@ -20,6 +19,9 @@ SIZES = ((-np.sqrt(3.0), 1 / 6), (0.0, 2 / 3), (np.sqrt(3.0), 1 / 6))
 FARTHEST_MM = 200.0
 """Distances that follow no rule lie anywhere up to here."""
 LEAST_MISSED, SHORTEST_STEP_MM = 3, 12.0
+TWO_STEPS_MM = np.array([4 * usual_half_height_mm(level) for level in LEVELS])[:, None]
+PAIRS, TURNS = 40, 300
+"""Steps and turns that are reckoned at once, at least."""
 MOST_EVIDENCE = 100.0
 """Evidence counts down to this many nats below the best of its detection: none is surer than that."""
 CUT_SPREAD = 2.0
@@ -30,15 +32,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chain:
-    """All terms are logarithms of densities per mm^3 (places) times those of the evidence, and times the
-    statistics' sureness; N detections from the top down, A levels, S sizes.
+    """All terms are logarithms of densities per mm^3 (places) times those of the evidence, and times the statistics'
+    sureness, but for turns and steps, which are such densities themselves; N detections from the top down, A levels, S
+    sizes.
 
     unary: (N, A) of a detection that is a vertebra.   falses: (N + 1,) running sum of detections that are false.
     start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its falses.
     turns: per detection i (A, later ones, 1 + earlier ones): the bend at i between an earlier and a later one;
         where none is earlier (first place), the lean of the step.
-    steps: per detection i (places down, A, S, later ones): the step from level a at i to the level so far down + 1.
-    step_weights: their exponentials.
+    steps: per detection i (rows of ``table``, S, later ones): the step from i, by the levels it joins.
     """
 
     unary: Array
@@ -49,18 +51,18 @@ class Chain:
     size_grid: Array
     turns: list[Array]
     steps: list[Array]
-    step_weights: list[Array]
+    table: RouteTable
     most_missed: int
     nothing: float
-
-    @cached_property
-    def turn_weights(self) -> list[Array]:
-        """Exponentials of ``turns``."""
-        return [np.exp(each) for each in self.turns]
 
     def between(self, i: int) -> Array:
         """Sum of the falses between detection i and each later one (later ones,)."""
         return self.falses[i + 1 : -1] - self.falses[i + 1]
+
+    @property
+    def none(self) -> float:
+        """Of the sequence in which all are false."""
+        return float(self.falses[-1]) + self.nothing
 
     def after(self, i: int) -> float:
         """Sum of the falses below detection i."""
@@ -84,7 +86,6 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
     most_missed = int(np.clip(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM, LEAST_MISSED, len(LEVELS)))
     sure = statistics.sureness
-    steps, step_weights = _steps(points, visible, statistics, grid, most_missed)
     return Chain(
         unary=sure * (both[:, :-1] + np.log1p(-prior)[:, None]),
         falses=sure * np.concatenate([[0.0], np.cumsum(false)]),
@@ -93,8 +94,8 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
         sizes=sure * weights,
         size_grid=grid,
         turns=_turns(points, statistics),
-        steps=steps,
-        step_weights=step_weights,
+        steps=_steps(points, visible, statistics, grid, most_missed),
+        table=route_table(statistics, most_missed),
         most_missed=most_missed,
         nothing=sure * float(np.log(nothing)),
     )
@@ -108,67 +109,75 @@ def _sizes(spread: float) -> tuple[Array, Array]:
     return spread * deviations, np.log(weights)
 
 
-def _steps(
-    points: Array, visible: Array, statistics: Statistics, grid: Array, most_missed: int
-) -> tuple[list[Array], list[Array]]:
-    """Logarithms and weights of all steps, by the detection they leave.
-
-    Detection by detection and in place, since fresh memory costs more than the arithmetic.
-    """
+def _steps(points: Array, visible: Array, statistics: Statistics, grid: Array, most_missed: int) -> list[Array]:
+    """All steps, by the detection they leave."""
     table = route_table(statistics, most_missed)
-    size = np.exp(grid)
-    deviation = np.sqrt(table.variance_mm2)[:, None]
-    means = table.mean_mm[:, None] / deviation
-    priors = np.exp(table.log_probability)[:, None]
+    size = np.exp(grid)[:, None]
+    deviation = np.sqrt(table.variance_mm2)[:, None, None]
+    means = table.mean_mm[:, None, None] / deviation
+    priors = np.exp(table.log_probability)[:, None, None]
     peaks = priors * (1 - statistics.outliers) / np.sqrt(2 * np.pi) / deviation
     anywhere = priors * statistics.outliers / FARTHEST_MM
-    places = int(table.down.max()) if len(table.down) else 0
-    steps, weights = [], []
-    for i, point in enumerate(points):
-        apart = np.maximum(np.linalg.norm(points[i + 1 :] - point, axis=1), 1.0)
-        looser = 1 + (CUT_SPREAD - 1) * (2 - visible[i] - visible[i + 1 :])
-        scaled = 1 / np.multiply.outer(size, looser).ravel()  # sizes x later ones, as all that follows
-        apart, looser = np.concatenate([apart] * len(size)), np.concatenate([looser] * len(size))
-        density = (apart * scaled) / deviation  # (routes, sizes x later ones)
+    steps = []
+    upper, lower = np.triu_indices(len(points), 1)
+    all_apart = np.maximum(np.linalg.norm(points[lower] - points[upper], axis=1), 1.0)
+    all_looser = 1 + (CUT_SPREAD - 1) * (2 - visible[upper] - visible[lower])
+    counts = [len(points) - i - 1 for i in range(len(points))]
+    done = 0
+    for own in _blocks(counts, PAIRS):
+        pairs = slice(done, done + sum(counts[i] for i in own))
+        apart, looser, done = all_apart[pairs], all_looser[pairs], pairs.stop
+        scaled = 1 / (size * looser)
+        density = (apart * scaled) / deviation  # (routes, sizes, pairs)
         density -= means / looser
         np.square(density, out=density)
         density *= -0.5
         np.exp(density, out=density)
         density *= peaks * scaled
         density += anywhere
-        joined = table.summed(density)
-        with np.errstate(divide="ignore"):
-            np.log(joined, out=joined)
-        joined -= 2 * np.log(apart)
-        joined *= statistics.sureness
-        shape = (places, len(LEVELS), len(size), len(points) - i - 1)
-        step = np.full(shape, -np.inf)
-        step[table.down - 1, table.upper] = joined.reshape(len(table.first), *shape[2:])
-        steps.append(step)
-        weights.append(np.exp(step))
-    return steps, weights
+        joined = table.summed(density) / np.square(apart)
+        steps += np.split(_to_the(statistics.sureness, joined), np.cumsum([counts[i] for i in own])[:-1], axis=2)
+    return steps
 
 
 def _turns(points: Array, statistics: Statistics) -> list[Array]:
+    """All bends and leans, by the detection where they are."""
+    count = len(points)
     bends, leans = (_columns(table) for table in (statistics.bends, statistics.leans))
-    two_steps_mm = np.array([4 * usual_half_height_mm(level) for level in LEVELS])[:, None, None]
-    lower, upper = np.tril_indices(len(points), -1)
+    lower, upper = np.tril_indices(count, -1)
     away = points[lower] - points[upper]
-    length, sagittal, coronal = (np.zeros((len(points), len(points))) for _ in range(3))
+    length, sagittal, coronal = (np.zeros((count, count)) for _ in range(3))
     length[lower, upper] = np.linalg.norm(away, axis=1)
     sagittal[lower, upper], coronal[lower, upper] = directions(away)
-    lean = _density(sagittal, coronal, leans, np.ones((1, 1, 1)), statistics.outliers)  # (A, lower, upper)
+    lean = np.empty((len(LEVELS), count, count))
+    lean[:, lower, upper] = _density(sagittal[lower, upper], coronal[lower, upper], leans, 1.0, statistics)
     turns = []
-    for i in range(len(points)):
-        later, earlier = np.s_[i + 1 :, i, None], np.s_[i, :i]
-        turn = np.empty((len(LEVELS), len(points) - i - 1, i + 1))
-        turn[..., 0] = lean[:, i + 1 :, i]
-        ratio = (length[later] + length[earlier]) / two_steps_mm
-        angle = (sagittal[later] - sagittal[earlier] + np.pi) % (2 * np.pi) - np.pi
-        turn[..., 1:] = _density(angle, coronal[later] - coronal[earlier], bends, ratio, statistics.outliers)
-        turn *= statistics.sureness
-        turns.append(turn)
+    for own in _blocks([(count - i - 1) * i for i in range(count)], TURNS):
+        both_mm = np.concatenate([(length[i + 1 :, i, None] + length[i, :i]).ravel() for i in own])
+        angle = np.concatenate([(sagittal[i + 1 :, i, None] - sagittal[i, :i]).ravel() for i in own])
+        aside = np.concatenate([(coronal[i + 1 :, i, None] - coronal[i, :i]).ravel() for i in own])
+        angle = (angle + np.pi) % (2 * np.pi) - np.pi
+        bend = _density(angle, aside, bends, both_mm / TWO_STEPS_MM, statistics)
+        begin = 0
+        for i in own:
+            turns.append(np.empty((len(LEVELS), count - i - 1, i + 1)))
+            turns[-1][..., 0] = lean[:, i + 1 :, i]
+            end = begin + (count - i - 1) * i
+            turns[-1][..., 1:] = bend[:, begin:end].reshape(len(LEVELS), count - i - 1, i)
+            begin = end
     return turns
+
+
+def _blocks(counts: list[int], least: int) -> list[range]:
+    """Detections in blocks of at least so many of what is counted of each: whole arrays pay, and those that fit into
+    the processor's nearest memory pay most."""
+    found, first, several = [], 0, 0
+    for i, count in enumerate(counts):
+        several += count
+        if several >= least or i + 1 == len(counts):
+            found.append(range(first, i + 1))
+            first, several = i + 1, 0
+    return found
 
 
 def directions(steps: Array) -> tuple[Array, Array]:
@@ -177,26 +186,39 @@ def directions(steps: Array) -> tuple[Array, Array]:
 
 
 def _columns(table: Mapping[str, tuple[float, float, float]]) -> tuple[Array, Array, Array]:
-    """Mean and deviations of all levels, from degrees to radians."""
-    mean, sagittal, coronal = np.radians([table[level] for level in LEVELS]).T
+    """Mean and deviations of all levels (A, 1), from degrees to radians."""
+    mean, sagittal, coronal = np.radians([table[level] for level in LEVELS]).T[..., None]
     return mean, sagittal, coronal
 
 
 def _density(
-    sagittal: Array, coronal: Array, columns: tuple[Array, Array, Array], ratio: Array, outliers: float
+    sagittal: Array,
+    coronal: Array,
+    columns: tuple[Array, Array, Array],
+    ratio: Array | float,
+    statistics: Statistics,
 ) -> Array:
-    """Log-density of two angles at every level (levels first); ``ratio``: their length in parts of the usual one."""
-    shape = (-1, *(1,) * sagittal.ndim)
-    mean, sd, across = (values.reshape(shape) for values in columns)
+    """Density of two angles (N,) at every level (A, N), by the statistics' outliers and sureness; ``ratio``: their
+    length in parts of the usual one."""
+    mean, sd, across = columns
     wider = np.maximum(ratio, 0.5)  # of the variances
     away = sagittal - mean * ratio
     np.square(away, out=away)
-    away *= 1 / sd**2
-    away += np.square(coronal) / across**2
+    away *= -0.5 / sd**2
+    away -= np.square(coronal) * (0.5 / across**2)
     away /= wider
-    away *= -0.5
     np.exp(away, out=away)
-    away *= (1 - outliers) / (2 * np.pi * sd * across)
+    away *= (1 - statistics.outliers) / (2 * np.pi * sd * across)
     away /= wider
-    away += outliers / (2 * np.pi * np.pi)
-    return np.log(away, out=away)
+    away += statistics.outliers / (2 * np.pi * np.pi)
+    return _to_the(statistics.sureness, away)
+
+
+def _to_the(power: float, densities: Array) -> Array:
+    """Densities to a power, in place."""
+    if power != 1:
+        with np.errstate(divide="ignore"):
+            np.log(densities, out=densities)
+        densities *= power
+        np.exp(densities, out=densities)
+    return densities

@@ -14,7 +14,7 @@ from utility_functions.anatomy.naming.chain import Chain, chain_of
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.filling import all_levels, filled_in, likeliest_route
 from utility_functions.anatomy.naming.ordering import along_the_spine
-from utility_functions.anatomy.naming.passes import backward, forward
+from utility_functions.anatomy.naming.passes import backward, forward, posterior
 from utility_functions.anatomy.naming.routes import neighbours
 from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
@@ -84,14 +84,14 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
     sorted_ones = detections.at(order)
     chain = chain_of(sorted_ones, statistics)
     best, *others = best_sequences(chain, 1 + alternatives)
-    posterior, kept, up, down, total = _sums(chain, best)
+    shares, kept, up, down, total = _sums(chain, best)
     back = np.argsort(order)
     names = _names(best)
     places = [i for i, name in enumerate(names) if name]
     found = Landmarks(
         tuple(names[i] for i in places),
         sorted_ones.points_mm[places],
-        np.array([posterior[i, best.levels[i]] for i in places]).clip(0, 1),
+        np.array([shares[i, best.levels[i]] for i in places]).clip(0, 1),
     )
     size = float(chain.size_grid[best.size])
     routes = [
@@ -103,7 +103,7 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
         margin = float(np.log(kept) - np.log(max(up, down))) if max(up, down) > 0 else np.inf
     return Naming(
         names=tuple(names[i] for i in back),
-        posterior=posterior[back],
+        posterior=shares[back],
         found=found,
         filled=filled_in(found, routes, statistics),
         variants=tuple(
@@ -134,14 +134,13 @@ def _sums(chain: Chain, best: Sequence) -> tuple[NDArray[np.float64], float, flo
                 masks[mask, i] = -np.inf
                 masks[mask, i, list(allowed)] = 0.0
     sums, whole = forward(chain, chain.unary + masks)
-    rests = backward(chain)
     total = float(whole[0])
-    posterior = np.array([np.exp(sums[i][:, 0] + (rests[i] - total)).sum(axis=(1, 2)) for i in range(len(best.levels))])
-    nothing = np.exp(chain.falses[-1] + chain.nothing - total)
+    levels = posterior(sums, backward(chain), total)
+    nothing = np.exp(chain.none - total)
     kept, up, down = (float(np.exp(value - total)) for value in whole[1:])
     if any(level >= 0 for level in best.levels):  # without any name nothing is shifted
         up, down = (max(0.0, share - float(nothing)) for share in (up, down))
     else:
         up = down = 0.0
-    false = np.clip(1 - posterior.sum(axis=1, keepdims=True), 0.0, 1.0)
-    return np.concatenate([posterior, false], axis=1), min(kept, 1.0), up, down, total
+    false = np.clip(1 - levels.sum(axis=1, keepdims=True), 0.0, 1.0)
+    return np.concatenate([levels, false], axis=1), min(kept, 1.0), up, down, total

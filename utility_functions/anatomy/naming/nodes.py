@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from utility_functions.anatomy.naming.evidence import own_pedicles
 from utility_functions.anatomy.naming.ordering import along_the_spine
+from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 
 UNITS = 10_000
 """Nodes are whole numbers: shares in 1/10000, and places in 0.1 mm, 10000 of which are a metre."""
@@ -20,16 +21,20 @@ def nodes_of(
     points_mm: ArrayLike,
     probabilities: ArrayLike | None = None,
     pedicles_mm: tuple[ArrayLike, ArrayLike] | None = None,
+    places: PediclePlaces | None = None,
 ) -> tuple[NDArray[np.int16], NDArray[np.int_]]:
     """Nodes (N, CHANNELS) of bodies from the top of the spine down, and the order in which they were given.
 
     points_mm: (N, 3) in RAS+ mm, in any order.  probabilities: (N, 3) of cervical, thoracic and lumbar, NaN where not
-    told.  pedicles_mm: left and right ones, (any number, 3) each; each belongs to the body that it suits best.
+    told.  pedicles_mm: left and right ones, (any number, 3) each; each belongs to the body that it suits best,
+    by learnt ``places`` where these are given and all regions are told.
     """
     points = np.asarray(points_mm, float).reshape(-1, 3)
     told = np.zeros_like(points) if probabilities is None else np.asarray(probabilities, float).reshape(-1, 3)
     found = np.full((2, *points.shape), np.nan)
-    if pedicles_mm is not None:
+    if pedicles_mm is not None and places is not None and (np.isfinite(told).all(axis=1) & told.any(axis=1)).all():
+        found = places.own(points, told, *pedicles_mm)
+    elif pedicles_mm is not None:
         found = own_pedicles(points, *pedicles_mm)
     nodes = np.zeros((len(points), CHANNELS))
     nodes[:, PRESENT] = 1.0

@@ -77,43 +77,63 @@ def _log(probability: float) -> float:
 
 
 class RouteTable:
-    """All routes of some statistics as arrays, sorted by (level, places down), so that they add up by slices.
+    """All routes of some statistics as arrays, such that those which join the same two levels add up by slices.
 
-    upper, down: per group of routes that join the same two levels, the upper one's place and how far down it goes.
-    first: where each group begins.  between: the routes by the levels they join.
-    log_probability, mean_mm, variance_mm2: per route.
+    Of each two levels there is a row; rows are sorted by how many places down they lead, then by the upper level.
+    reach: per number of places down the number, the upper levels (a slice), and their rows (a slice).
+    below: per level the places of those that any way leads down to, and the rows.
+    count: how many rows there are.  between: the routes by the levels they join.
+    log_probability, mean_mm, variance_mm2: per route, first one of each row (of no probability where no way leads from
+    a level so far down, so that slices have no gaps), then the others.
     """
 
     def __init__(self, statistics: Statistics, most_missed: int) -> None:
-        keyed = [
-            (PLACE[level], PLACE[route.levels[-1]] - PLACE[level], route)
-            for level in LEVELS
-            for route in routes_from(statistics, level, most_missed)
-        ]
-        keyed.sort(key=lambda entry: entry[:2])
-        keys = np.array([entry[:2] for entry in keyed]).reshape(-1, 2)
-        changes = np.any(np.diff(keys, axis=0) != 0, axis=1)
-        self.first: NDArray[np.int_] = np.concatenate([[0], np.flatnonzero(changes) + 1])
-        self.upper: NDArray[np.int_] = keys[self.first, 0]
-        self.down: NDArray[np.int_] = keys[self.first, 1]
-        self.routes = tuple(entry[2] for entry in keyed)
         self.between: dict[tuple[str, str], list[Route]] = {}
-        for route in self.routes:
-            self.between.setdefault((route.levels[0], route.levels[-1]), []).append(route)
-        self.log_probability = np.array([route.log_probability for route in self.routes])
-        self.mean_mm = np.array([route.mean_mm for route in self.routes])
-        self.variance_mm2 = np.array([route.variance_mm2 for route in self.routes])
-        self._further = np.setdiff1d(np.arange(len(keyed)), self.first)
-        self._group = np.searchsorted(self.first, self._further, side="right") - 1
+        for level in LEVELS:
+            for route in routes_from(statistics, level, most_missed):
+                self.between.setdefault((level, route.levels[-1]), []).append(route)
+        joined = {(PLACE[b] - PLACE[a], PLACE[a]): ways for (a, b), ways in self.between.items()}
+        self.reach: list[tuple[int, slice, slice]] = []
+        keys: list[tuple[int, int]] = []
+        for down in sorted({down for down, _ in joined}):
+            uppers = [upper for other, upper in joined if other == down]
+            first, last = min(uppers), max(uppers) + 1
+            self.reach.append((down, slice(first, last), slice(len(keys), len(keys) + last - first)))
+            keys += [(down, upper) for upper in range(first, last)]
+        self.count = len(keys)
+        by_row = [joined.get(key, [_NO_WAY]) for key in keys]
+        self.below = [
+            np.array(
+                [
+                    (place + down, row)
+                    for row, (down, place) in enumerate(keys)
+                    if place == upper and (down, place) in joined
+                ],
+                int,
+            )
+            .reshape(-1, 2)
+            .T
+            for upper in range(len(LEVELS))
+        ]
+        routes = [ways[0] for ways in by_row]
+        self._further: list[tuple[NDArray[np.int_], slice]] = []
+        for nth in range(1, max(map(len, by_row), default=1)):
+            rows = [row for row, ways in enumerate(by_row) if len(ways) > nth]
+            self._further.append((np.array(rows), slice(len(routes), len(routes) + len(rows))))
+            routes += [by_row[row][nth] for row in rows]
+        self.log_probability = np.array([route.log_probability for route in routes])
+        self.mean_mm = np.array([route.mean_mm for route in routes])
+        self.variance_mm2 = np.array([route.variance_mm2 for route in routes])
 
     def summed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values of the routes (routes, ...) added up per group; most groups have but one."""
-        sums = values[self.first]
-        for route, group in zip(self._further, self._group, strict=True):
-            sums[group] += values[route]
+        """Values of the routes (routes, ...) added up per row, in place."""
+        sums = values[: self.count]
+        for rows, routes in self._further:
+            sums[rows] += values[routes]
         return sums
 
 
+_NO_WAY = Route((), -np.inf, 1.0, 1.0)
 _TABLES: dict[tuple[int, int], tuple[Statistics, RouteTable]] = {}
 
 

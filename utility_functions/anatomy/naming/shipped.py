@@ -6,7 +6,9 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.writing import write_text
 
@@ -59,5 +61,15 @@ def for_scans(fitted: Statistics) -> Statistics:
 
 def write_shipped(statistics: Statistics, path: Path = PATH) -> None:
     """Write statistics as they are shipped, with the data's attribution, in few digits."""
-    plain = json.loads(statistics.to_json(), parse_float=lambda text: float(f"{float(text):.{DIGITS}g}"))
-    write_text(path, json.dumps({"attribution": ATTRIBUTION, "statistics": plain}) + "\n")
+    write_text(
+        path, json.dumps({"attribution": ATTRIBUTION, "statistics": _in_few_digits(statistics.to_json())}) + "\n"
+    )
+
+
+def write_places(places: PediclePlaces, path: Path) -> None:
+    """Write places of pedicles likewise."""
+    write_text(path, json.dumps({"attribution": ATTRIBUTION, **_in_few_digits(places.to_json())}) + "\n")
+
+
+def _in_few_digits(text: str) -> Any:
+    return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))

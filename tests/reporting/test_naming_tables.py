@@ -1,0 +1,48 @@
+"""How sure names are, in words: per scan and per run, with intervals, and what is not defined said so."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utility_functions.anatomy.naming.record import Alternative, NamingRecord
+from utility_functions.anatomy.naming_scores import NamingSummary, VariantScore
+from utility_functions.reporting.naming_tables import alternative_lines, margin_words, naming_lines, sureness_line
+
+
+def test_a_run_is_told_with_its_intervals_variants_calibration_and_warnings() -> None:
+    variants = (VariantScore("T13", 2, 3, 1), VariantScore("no T12", 0, 0, 0), VariantScore("L6", 4, 4, 4))
+    summary = NamingSummary(
+        scans=20,
+        detected=(0.96, (0.93, 0.98)),
+        filled=3,
+        all_right=(0.9, None),
+        detected_right=(0.95, (0.85, 1.0)),
+        shifted=(0.05, (0.0, 0.15)),
+        variants=variants,
+        warned_wrong=1.0,
+        warned_right=0.05,
+        calibration_error=0.012,
+    )
+    told = "\n".join(naming_lines(summary))
+    assert "20 scans" in told and "96.0 % (93.0 % to 98.0 %)" in told and "filled in: 3" in told
+    assert "all levels right 90.0 %," in told and "detected ones right 95.0 % (85.0 % to 100.0 %)" in told
+    assert "shifted by one 5.0 % (0.0 % to 15.0 %)" in told
+    assert "T13 1 of 2 (told 3 times), L6 4 of 4 (told 4 times)" in told and "no T12" not in told
+    assert "calibration error of posteriors 1.2 %" in told and "100.0 % of scans with a wrong name" in told
+
+
+def test_a_run_without_a_decoder_tells_nothing_of_calibration_and_what_is_undefined() -> None:
+    lines = naming_lines(NamingSummary(0, None, 0, None, None, None, ()))
+    assert len(lines) == 2 and "n/a" in lines[0] and "calibration" not in "".join(lines)
+
+
+def test_a_scan_is_told_its_margin_and_how_probable_wrong_names_are() -> None:
+    record = NamingRecord({}, margin=2.345, shifted=(0.1, 0.21), doubt=0.4)
+    assert sureness_line(record) == "names: margin 2.3, shifted by one 31.0 %, any wrong 40.0 %"
+    assert margin_words(np.inf) == "n/a"
+
+
+def test_the_next_best_are_told_with_how_much_less_likely_they_are() -> None:
+    record = NamingRecord({}, alternatives=(Alternative("T11-L4", float(np.log(0.5))), Alternative("L1", -1000.0)))
+    first, last = alternative_lines(record)
+    assert first == "or else T11-L4 (2 times less likely)" and last.startswith("or else L1 (") and "inf" not in last
