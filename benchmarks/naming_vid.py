@@ -6,7 +6,7 @@ folds; what is chosen (how far deviations are loosened, how sure posteriors are,
 begin) is chosen on scans of those folds that the statistics of the choice did not see. With --network a model of the
 task naming is trained for each fold on the others, as the scripts do it, and its evidence decoded with what its card
 holds; FOLDER keeps the models, so that an interrupted run goes on. Edges: pedicles and bodies that belong together, by
-where they lie, among detections against the same among true ones.
+fixed offsets and by places learnt on the other folds, against the true ones, by which the files list them.
 
 all: true bodies named by VerSe's rule (missed ones filled in count); detected: those with a detection within 20 mm;
 scans: share in which every detected body is named right; shifted: every body that is named is one level off the same
