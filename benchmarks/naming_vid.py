@@ -158,13 +158,16 @@ def by_network(
     scans: list[Example], fold: np.ndarray, held_out: int, every: int, models: Path
 ) -> tuple[list[Result], float]:
     """The held-out scans as named with a network that learnt from the others, and where warnings begin."""
-    from learning_functions.running.naming_evidence import named
+    from learning_functions.running.naming_evidence import completed, named
 
     cases = naming_network.cases_of(real_folder() / "vid", every)
     model = naming_network.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
     own = [scans[i] for i in np.flatnonzero(fold == held_out)]
     told = naming_network.told_of(model, own)
-    results = [judged(scan, named(its, scan.points_mm, model.settings)) for scan, its in zip(own, told, strict=True)]
+    results = []
+    for scan, its in zip(own, told, strict=True):
+        naming = named(its, scan.points_mm, model.settings)
+        results.append(judged(scan, completed(naming, naming_network.keypoints_of(scan), model.settings)))
     return results, model.settings.options["warn_from"]
 
 

@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from learning_functions.task import Settings
-from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.filling import all_levels
+from utility_functions.anatomy.naming.lone_pedicles import beyond_the_ends
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
 from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.keypoints import Keypoints
+from utility_functions.geometry.landmarks import Landmarks
 
 if TYPE_CHECKING:
     import keras
@@ -81,8 +84,19 @@ def evidence_told(told: Array, settings: Settings) -> tuple[Array, Array]:
 
 
 def decoded(network: keras.Model, settings: Settings, detections: Keypoints, alternatives: int = 0) -> Naming:
-    """The names of detected bodies by the exact decoder, by what the network tells of them."""
-    return named(shares(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives)
+    """The names of detected bodies by the exact decoder, by what the network tells of them; `completed`."""
+    naming = named(shares(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives)
+    return completed(naming, detections, settings)
+
+
+def completed(naming: Naming, detections: Keypoints, settings: Settings) -> Naming:
+    """The naming with levels filled in at its ends, where both pedicles of a body that was not detected were."""
+    at = [i for i, name in enumerate(naming.names) if name]
+    at.sort(key=lambda i: anatomical_order(naming.names[i]))
+    found = Landmarks(tuple(naming.names[i] for i in at), detections.bodies_mm[at])
+    pedicles = detections.left_mm, detections.right_mm
+    more = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.get("places")))
+    return replace(naming, filled=all_levels(naming.filled, more)) if len(more) else naming
 
 
 def named(told: Array, points_mm: Array, settings: Settings, alternatives: int = 0) -> Naming:
