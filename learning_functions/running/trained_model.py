@@ -80,7 +80,8 @@ class TrainedModel:
 
             restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))
         maps = {**findings.maps, **restored.maps}
-        may = [name for name in getattr(self.task, "MAY_GIVE", ()) if found.maps.get(name) is not placed.maps.get(name)]
+        new = {name for name, each in found.maps.items() if each is not placed.maps.get(name)}
+        may = new.intersection(getattr(self.task, "MAY_GIVE", ()))
         kept = {name: getattr(findings, name) for name in maps if name not in (*self.task.GIVES, *may)}
         return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
 

@@ -185,14 +185,17 @@ def predict(
 ) -> Findings:
     """Adds ``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
 
-    Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name.
+    Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name. All of
+    it lies on the scan's own grid, where that is known (``running.scan``).
     """
+    from learning_functions.running.class_shares import class_shares, likeliest_on
     from learning_functions.running.counted import named_from
-    from learning_functions.running.sliding_window import likeliest_classes
 
-    structures = likeliest_classes(network, image, settings.spec.patch, running, air)
+    shares = class_shares(network, image, settings.spec.patch, running, air)
+    structures = likeliest_on(shares, image.grid, running.scan or image.grid)
     numbered = numbered_spine(structures)
-    findings = findings.having(structures=structures, numbered=numbered)
+    others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
+    findings = findings.having(**others, grid=structures.grid).having(structures=structures, numbered=numbered)
     if not structures.voxels.any():
         return findings.noting("No vertebra, disc or canal was found.")
     return findings if running.lowest is None else named_from(findings, numbered, running.lowest)

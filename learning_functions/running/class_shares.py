@@ -1,0 +1,66 @@
+"""How likely each class is at each voxel of an upright image, and the likeliest ones on the scan's own voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.running.sliding_window import run_published, run_tiles
+from learning_functions.task import Running
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+
+Shares = NDArray[np.float16]
+
+
+def class_shares(network: keras.Model, image: Volume, patch: Sequence[int], running: Running, air: float) -> Shares:
+    """Probabilities (x, y, z, classes), the mean over the image and its mirror image, left for right.
+
+    In tiles with a margin of a quarter patch, or in the published windows, once.
+    """
+    voxels = image.voxels[..., None]
+    if running.windows == "published":
+        return run_published(network, voxels, patch, _halved, air).astype(np.float16)
+    margin = [size // 4 for size in patch]
+    mean = np.zeros((*image.grid.shape, 1), np.float32)
+    for way in (slice(None), slice(None, None, -1)):
+        seen = run_tiles(network, np.ascontiguousarray(voxels[way]), margin, running.memory_gb, _halved, air)[way]
+        mean = mean + np.asarray(seen, np.float32) / 2
+    return mean.astype(np.float16)
+
+
+def likeliest_on(shares: Shares, grid: Grid, target: Grid) -> LabelMap:
+    """The likeliest class at each voxel of ``target``, from shares (x, y, z, classes) on ``grid``, in between linearly.
+
+    Classes themselves, taken from the nearest voxel, would have steps as large as the network's voxels. Where nothing
+    but the first class, the background, is near, nothing is worked out.
+    """
+    found = np.zeros(target.shape, np.uint8)
+    boxes = ndimage.find_objects(ndimage.binary_dilation(shares.argmax(axis=-1) > 0, iterations=2).astype(np.uint8))
+    if not boxes:
+        return LabelMap(found, target)
+    first, size = [axis.start for axis in boxes[0]], [axis.stop - axis.start for axis in boxes[0]]
+    part = grid.window(first, size)
+    inside = target.to_index(part.corners_mm())
+    low = np.clip(np.floor(inside.min(axis=0)).astype(int), 0, target.shape)
+    high = np.clip(np.ceil(inside.max(axis=0)).astype(int) + 1, low, target.shape)
+    if not (high > low).all():
+        return LabelMap(found, target)
+    wanted = target.window(low, high - low)
+    best = np.zeros(wanted.shape, np.float32)
+    own = found[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    for code in range(shares.shape[-1]):
+        share = Volume(np.ascontiguousarray(shares[boxes[0]][..., code].astype(np.float32)), part)
+        there = resample(share, wanted, fill=float(code == 0)).voxels
+        likelier = there > best
+        own[likelier], best[likelier] = code, there[likelier]
+    return LabelMap(found, target)
+
+
+def _halved(probabilities: NDArray[np.float32]) -> Shares:
+    return probabilities.astype(np.float16)

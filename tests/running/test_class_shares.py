@@ -1,0 +1,77 @@
+"""Classes on a scan's own voxels, from shares on the coarser ones that a network sees."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from learning_functions.running.class_shares import class_shares, likeliest_on
+from learning_functions.task import Running
+from tests.geometry.any_grids import ALL_ORIENTATIONS
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+
+COARSE = Grid.from_spacing((16, 16, 16), (4.0, 4.0, 4.0), (2.0, 2.0, 2.0))
+FINE = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5))
+
+
+def ball(grid: Grid) -> NDArray[np.float64]:
+    """How far each voxel lies inside a ball, in mm."""
+    places = grid.to_mm(np.stack(np.indices(grid.shape), axis=-1))
+    return 19.0 - np.linalg.norm(places - [33.0, 31.0, 30.0], axis=-1)
+
+
+def shares_of(grid: Grid) -> NDArray[np.float16]:
+    """Two classes, less sure near the border of the ball."""
+    inside = 1 / (1 + np.exp(-ball(grid) / 4))
+    return np.stack([1 - inside, inside], axis=-1).astype(np.float16)
+
+
+def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
+
+
+def test_borders_are_finer_than_the_network_s_voxels() -> None:
+    true = ball(FINE) > 0
+    shares = shares_of(COARSE)
+    stepped = resample(LabelMap(shares.argmax(axis=-1).astype(np.uint8), COARSE), FINE)
+    smooth = likeliest_on(shares, COARSE, FINE)
+    assert smooth.grid is FINE and smooth.voxels.dtype == np.uint8
+    assert dice(smooth.voxels == 1, true) > 0.985 > dice(stepped.voxels == 1, true)
+
+
+def test_on_its_own_grid_the_likeliest_class_stays() -> None:
+    shares = np.random.default_rng(1).dirichlet((1, 1, 1), size=(5, 6, 7)).astype(np.float16)
+    grid = Grid.from_spacing((5, 6, 7), (2.0, 3.0, 4.0))
+    assert np.array_equal(likeliest_on(shares, grid, grid).voxels, shares.argmax(axis=-1))
+
+
+@pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS[::9])
+def test_the_storage_of_the_scan_changes_nothing(axcodes: str) -> None:
+    shares = shares_of(COARSE)
+    plain = likeliest_on(shares, COARSE, FINE)
+    turned = likeliest_on(shares, COARSE, FINE.reoriented(axcodes)).reoriented("RAS")
+    assert (turned.voxels != plain.voxels).mean() < 1e-4, "but for voxels on the border itself"
+
+
+def test_background_alone_and_a_scan_elsewhere_give_nothing() -> None:
+    nothing = np.zeros((16, 16, 16, 3), np.float16)
+    nothing[..., 0] = 1
+    assert not likeliest_on(nothing, COARSE, FINE).voxels.any()
+    away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
+    assert not likeliest_on(shares_of(COARSE), COARSE, away).voxels.any()
+
+
+def test_left_and_right_are_seen_alike() -> None:
+    """A network that tells what lies to the left from what lies to the right is heard from both sides."""
+    inputs = keras.Input((None, None, None, 1))
+    x = keras.layers.Conv3D(2, (3, 1, 1), padding="same", activation="softmax")(inputs)
+    network = keras.Model(inputs, x)
+    image = Volume(np.random.default_rng(2).random((8, 8, 8), np.float32), Grid.from_spacing((8, 8, 8), (1, 1, 1)))
+    mirrored = image.with_voxels(np.ascontiguousarray(image.voxels[::-1]))
+    one, other = (class_shares(network, each, (4, 4, 4), Running(), 0.0) for each in (image, mirrored))
+    np.testing.assert_allclose(one, other[::-1], atol=1e-3)
+    np.testing.assert_allclose(one.astype(float).sum(axis=-1), 1, atol=2e-3)
