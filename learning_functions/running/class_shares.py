@@ -27,11 +27,14 @@ def class_shares(network: keras.Model, image: Volume, patch: Sequence[int], runn
     if running.windows == "published":
         return run_published(network, voxels, patch, _halved, air).astype(np.float16)
     margin = [size // 4 for size in patch]
-    mean = np.zeros((*image.grid.shape, 1), np.float32)
-    for way in (slice(None), slice(None, None, -1)):
-        seen = run_tiles(network, np.ascontiguousarray(voxels[way]), margin, running.memory_gb, _halved, air)[way]
-        mean = mean + np.asarray(seen, np.float32) / 2
-    return mean.astype(np.float16)
+    one, other = (
+        np.asarray(
+            run_tiles(network, np.ascontiguousarray(voxels[way]), margin, running.memory_gb, _halved, air)[way],
+            np.float32,
+        )
+        for way in (slice(None), slice(None, None, -1))
+    )
+    return ((one + other) / 2).astype(np.float16)
 
 
 def likeliest_on(shares: Shares, grid: Grid, target: Grid) -> LabelMap:
