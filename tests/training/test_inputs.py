@@ -53,11 +53,11 @@ def test_samples_cut_along_other_ways_do_not_belong_together(tmp_path: Path) -> 
 def test_any_choice_that_a_task_offers_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = [write(tmp_path / f"{n}.h5", "up") for n in range(2)]
     settings = Settings.from_json(stores[1].settings)
-    other = settings.changed(options={**settings.options, "norm": "batch"}).to_json()
+    other = settings.changed(options={**settings.options, "norm": "group"}).to_json()
     stores[1] = replace(stores[1], settings=other)
     check_same_choices(*stores)
     monkeypatch.setattr(load_task("instances"), "CHOICES", {"norm": ("batch", "group"), "direction": ("up", "down")})
-    with pytest.raises(ValueError, match="norm group and batch"):
+    with pytest.raises(ValueError, match="norm batch and group"):
         check_same_choices(*stores)
 
 
