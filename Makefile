@@ -41,14 +41,12 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	@mkdir -p $(MODELS)
 	$(call samples,detection,validation,60,1004)
 	$(call samples,detection,training,$(DETECTION_SCANS),1003)
-	$(call samples,detection,more,$(DETECTION_SCANS),1005)
 	$(call samples,identification,validation,60,1002)
 	$(call samples,identification,training,$(IDENTIFICATION_SCANS),1001)
 	$(call heading,2 of 4: training detection)
-	$(RUN) train.py $(call of,detection,training,$(DETECTION_SCANS),detection_first) --resume
-	$(RUN) train.py $(call of,detection,more,$(DETECTION_SCANS),detection) --start-from $(MODELS)/detection_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
+	$(RUN) train.py $(call of,detection,$(DETECTION_SCANS)) --resume
 	$(call heading,3 of 4: training identification)
-	$(RUN) train.py $(call of,identification,training,$(IDENTIFICATION_SCANS),identification) --resume
+	$(RUN) train.py $(call of,identification,$(IDENTIFICATION_SCANS)) --resume
 	$(call heading,4 of 4: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(MODELS)/detection.h5 $(MODELS)/identification.h5 --output $(MODELS)/results
 
@@ -109,8 +107,7 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 # Task, split, scans, seed and preset (shipped without it); files that are there are kept, so that an interrupted run
 # goes on.
 samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset $(or $(5),shipped) --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
-# Task, samples to learn from, scans and the model's name.
-of = $(MODELS)/$(1)_$(2)_$(3).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(4).h5
+of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1).h5
 
 stage = $(MODELS)/$(1)_training_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1).h5
 

@@ -28,21 +28,20 @@ def with_counted(findings: Findings, found: Sequence[Instance], grid: Grid, runn
 
     Discs and canal are those of ``structures``, where an earlier model told them. Vertebrae that are not wholly seen
     and end the chain or touch the border bear SPIDER's mark of those seen in part; with ``running.partial`` "drop" they
-    are left out, and the rest are counted without them. Where ``running.lowest`` is declared, also names.
+    are left out, but counted, so that no other changes its number or its name. Where ``running.lowest`` is declared,
+    also names.
     """
     chain = sorted(found, key=lambda one: _height_mm(one, grid))
     cut = cut_ones(chain, grid, running.scan)
-    if running.partial == "drop":
-        told = [f"vertebra {place} from below" for place, is_cut in enumerate(cut, start=1) if is_cut]
-        chain = [one for one, is_cut in zip(chain, cut, strict=True) if not is_cut]
-        cut = [False] * len(chain)
-    else:
-        told = [f"vertebra {place}" for place, is_cut in enumerate(cut, start=1) if is_cut]
+    told = [f"vertebra {place}" for place, is_cut in enumerate(cut, start=1) if is_cut]
     findings = telling_of_cut(findings, told, running.partial)
     if len(chain) > SPIDER_MOST:
         findings = findings.noting(f"Only {SPIDER_MOST} vertebrae can be numbered; those above are left out.")
     counted, completeness = np.zeros(grid.shape, np.uint8), {}
+    kept = [running.partial != "drop" or not is_cut for is_cut in cut]
     for number, one in enumerate(chain[:SPIDER_MOST], start=1):
+        if not kept[number - 1]:
+            continue
         counted[one.box][one.mask & (counted[one.box] == 0)] = number
         completeness[str(number)] = float(one.complete)
     classes = findings.structures or LabelMap(np.zeros(grid.shape, np.uint8), grid)

@@ -56,11 +56,14 @@ def test_an_end_that_is_not_wholly_seen_bears_the_mark_of_a_part() -> None:
     assert any("vertebra 3: cut" in note for note in findings.notes)
 
 
-def test_dropped_ends_leave_the_rest_to_be_counted() -> None:
+def test_dropped_ends_change_no_other_number_or_name() -> None:
+    """The declared lowest vertebra is the lowest one seen, also where it is cut: else all names would shift by one."""
     true = spine(3)
-    findings = counted(true, complete={1: 0.0}, partial="drop")
-    assert findings.numbered is not None and set(np.unique(findings.numbered.voxels)) == {0, 1, 2}
-    assert np.array_equal(findings.numbered.voxels == 1, true.voxels == 2)
+    findings = counted(true, complete={1: 0.0}, partial="drop", lowest="L5")
+    assert findings.numbered is not None and set(np.unique(findings.numbered.voxels)) == {0, 2, 3}
+    assert np.array_equal(findings.numbered.voxels == 2, true.voxels == 2)
+    assert findings.landmarks is not None and findings.landmarks.names == ("L3", "L4")
+    assert any("vertebra 1: cut" in note and "left out" in note for note in findings.notes)
 
 
 def test_counted_vertebrae_are_named_where_the_lowest_is_declared() -> None:
