@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.running.sliding_window import run_published, run_tiles
-from learning_functions.task import Running
+from learning_functions.task import Running, Settings
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -18,15 +16,22 @@ from utility_functions.geometry.volume import LabelMap, Volume
 Shares = NDArray[np.float16]
 
 
-def class_shares(network: keras.Model, image: Volume, patch: Sequence[int], running: Running, air: float) -> Shares:
-    """Probabilities (x, y, z, classes), the mean over the image and its mirror image, left for right.
+TIE = 1e-4
+"""By how much a class must be likelier than one before it, so that equal ones stay equal however a scan is stored."""
 
-    In tiles with a margin of a quarter patch, or in the published windows, once.
+
+def class_shares(network: keras.Model, image: Volume, settings: Settings, running: Running, air: float) -> Shares:
+    """Probabilities (x, y, z, classes), in tiles with a margin of a quarter patch or in the published windows.
+
+    The mean over the image and its mirror image, left for right, where networks of these settings learn from both
+    (the presets but `paper`), and not in the published windows.
     """
-    voxels = image.voxels[..., None]
+    voxels, patch = image.voxels[..., None], settings.spec.patch
     if running.windows == "published":
         return run_published(network, voxels, patch, _halved, air).astype(np.float16)
     margin = [size // 4 for size in patch]
+    if settings.options.get("augment", "none") == "none":
+        return run_tiles(network, voxels, margin, running.memory_gb, _halved, air).astype(np.float16, copy=False)
     one, other = (
         np.asarray(
             run_tiles(network, np.ascontiguousarray(voxels[way]), margin, running.memory_gb, _halved, air)[way],
@@ -55,12 +60,12 @@ def likeliest_on(shares: Shares, grid: Grid, target: Grid) -> LabelMap:
     if not (high > low).all():
         return LabelMap(found, target)
     wanted = target.window(low, high - low)
-    best = np.zeros(wanted.shape, np.float32)
+    best = np.full(wanted.shape, -1.0, np.float32)
     own = found[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     for code in range(shares.shape[-1]):
         share = Volume(np.ascontiguousarray(shares[boxes[0]][..., code].astype(np.float32)), part)
         there = resample(share, wanted, fill=float(code == 0)).voxels
-        likelier = there > best
+        likelier = there > best + TIE
         own[likelier], best[likelier] = code, there[likelier]
     return LabelMap(found, target)
 

@@ -9,9 +9,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.task import Running
-from utility_functions.geometry.volume import LabelMap, Volume
-
 Reduce = Callable[[NDArray[np.float32]], NDArray[np.generic]]
 
 BYTES_PER_VOXEL_AND_FILTER = 34.0
@@ -137,24 +134,6 @@ def run_published(
     if found is None:
         raise ValueError(f"There is no voxel to run on. Received: an image of shape {image.shape}.")
     return found
-
-
-def likeliest_classes(
-    network: keras.Model, image: Volume, patch: Sequence[int], running: Running, air: float
-) -> LabelMap:
-    """The likeliest class of every voxel, in tiles with a margin of a quarter patch or in the published windows."""
-    voxels = image.voxels[..., None]
-    if running.windows == "published":
-        found = run_published(network, voxels, patch, _likeliest, air)
-    else:
-        found = run_tiles(network, voxels, [size // 4 for size in patch], running.memory_gb, _likeliest, air)
-    return LabelMap(found, image.grid)
-
-
-def _likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
-    if probabilities.shape[-1] == 2:
-        return np.asarray(probabilities[..., 1] > 0.5, np.uint8)
-    return probabilities.argmax(axis=-1).astype(np.uint8)
 
 
 def _window(image: NDArray[np.float32], first: Sequence[int], size: Sequence[int], fill: float) -> NDArray[np.float32]:

@@ -187,9 +187,12 @@ def augmentation(settings: Settings) -> Augmentation:
 def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
-    """Adds ``detection``: the likeliest class per voxel."""
-    from learning_functions.running.sliding_window import likeliest_classes
+    """Adds ``detection``: the likeliest class per voxel, on the scan's own grid where that is known."""
+    from learning_functions.running.class_shares import class_shares, likeliest_on
 
-    found = likeliest_classes(network, image, settings.spec.patch, running, air)
+    shares = class_shares(network, image, settings, running, air)
+    found = likeliest_on(shares, image.grid, running.scan or image.grid)
+    others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
+    findings = findings.having(**others, grid=found.grid)
     findings = findings.having(detection=found, parts=settings.spec.labels == PARTS)
     return findings if found.voxels.any() else findings.noting("No vertebra was found.")

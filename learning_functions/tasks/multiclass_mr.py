@@ -191,7 +191,7 @@ def predict(
     from learning_functions.running.class_shares import class_shares, likeliest_on
     from learning_functions.running.counted import named_from
 
-    shares = class_shares(network, image, settings.spec.patch, running, air)
+    shares = class_shares(network, image, settings, running, air)
     structures = likeliest_on(shares, image.grid, running.scan or image.grid)
     numbered = numbered_spine(structures)
     others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
