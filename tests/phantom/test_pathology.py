@@ -214,6 +214,18 @@ def test_screws_shine_and_cast_streaks_in_their_own_slices_alone(patient: Patien
     assert not canvas.labels.any()
 
 
+@pytest.mark.parametrize("spacing_mm", [4.0, 8.0, 12.0])
+def test_streaks_are_cast_on_coarse_lattices_as_well(patient: Patient, spacing_mm: float) -> None:
+    """Their corners lie further from the metal than its shadows are worked out."""
+    spine = patient(Pathology(implants=(Implant("screws", ("L3", "L4"), 5000.0, 1),), seed=2))
+    canvas = canvas_round(spine, "L3", 170, spacing_mm)
+    paint_implants(canvas, spine)
+    before = canvas.hu.copy()
+    add_streaks(canvas, spine)
+    assert (canvas.hu != before).any()
+    assert np.isfinite(canvas.hu).all()
+
+
 def test_wings_of_a_transitional_vertebra_reach_the_sacrum(patient: Patient, tissue: Tissue) -> None:
     spine = patient(Pathology(), Variant("sacralised L5", USUAL, wings=(1.0, 0.0)))
     canvas = canvas_round(spine, "S1", 70, 2.0)

@@ -188,7 +188,8 @@ def _smear(
     for profile, angle in zip(profiles, angles, strict=True):
         cosine, sine = (F32(FINER * share / BIN_MM) for share in (np.cos(angle), np.sin(angle)))
         place = (cosine * coarse[0] + F32(FINER * (len(profile) // 2) + 0.5))[:, None] + sine * coarse[1]
-        total += np.interp(finer, bins, profile).astype(F32)[place.astype(np.int32)]
+        # the corners of a coarse lattice lie beyond the last bin, where nothing is smeared
+        total += np.interp(finer, bins, profile).astype(F32).take(place.astype(np.int32), mode="clip")
     far = np.hypot(coarse[0][:, None], coarse[1][None, :])
     total *= F32(np.pi / len(angles)) * np.clip((REACH_MM - far) / 30, 0, 1).astype(F32)
     rows, columns = (_weights(a, b) for a, b in zip(fine, coarse, strict=True))
