@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -15,7 +16,7 @@ from learning_functions.running.pipeline import SHIPPED, SHIPPED_MODELS
 from learning_functions.running.trained_model import TrainedModel
 from tests.tiny import phantom, write_case
 from utility_functions.files.annotations import read_landmarks
-from utility_functions.files.images import read_image, read_label_map
+from utility_functions.files.images import read_image, read_label_map, write_image
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.landmarks import Landmarks
 
@@ -84,6 +85,20 @@ def test_without_models_named_a_phantom_s_levels_are_named_right(tmp_path: Path)
     case = write_case(made, tmp_path, "lumbar")
     found = measured(case.image_path, tmp_path / "results", with_truth=True)
     assert names_near(found, made.landmarks), f"found {list(found)}, true are {list(made.landmarks)}"
+
+
+def test_the_python_of_readme_names_a_phantom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    made = phantom(3)
+    write_image(made.volume, tmp_path / "scan.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    told = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert set(told) & set(made.landmarks.names)
+    assert read_label_map(tmp_path / "vertebrae.nii.gz").voxels.any()
 
 
 @pytest.mark.real

@@ -18,9 +18,9 @@ from utility_functions.anatomy.findings import Findings
 from utility_functions.geometry.volume import Volume
 
 
-def load_models(paths: Sequence[Path]) -> list[TrainedModel]:
+def load_models(paths: Sequence[str | Path] = ()) -> list[TrainedModel]:
     """The models at ``paths``, or those shipped when none is given, in running order."""
-    return in_running_order(loaded(list(paths) or shipped()))
+    return in_running_order(loaded([Path(path) for path in paths] or shipped()))
 
 
 def loaded(paths: Sequence[Path]) -> list[TrainedModel]:
@@ -28,8 +28,11 @@ def loaded(paths: Sequence[Path]) -> list[TrainedModel]:
     return [TrainedModel.load(path) for path in paths]
 
 
-def run_models(models: Sequence[TrainedModel], volume: Volume, case_id: str, running: Running) -> Findings:
-    """All that the models find in one scan, on its own grid."""
+def run_models(
+    models: Sequence[TrainedModel], volume: Volume, case_id: str = "scan", running: Running | None = None
+) -> Findings:
+    """All that the models find in one scan, on its own grid; ``case_id`` stands in messages and files."""
+    running = running or Running()
     start = Stage((), Findings(case_id, volume.grid))
     return deque(run_stages(models, volume, start, running), maxlen=1).pop().findings
 
