@@ -11,11 +11,11 @@ SCANS ?= 30
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models coarse naming test bench lint format clean
+.PHONY: help demo models coarse instances naming test bench lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
-	  while IFS='|' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
+	  while IFS='|' read -r target text; do printf '  make %-9s %s\n' "$$target" "$$text"; done
 
 demo: $(VENV)/.ready-demo  ## the main job on phantoms of sound spines: make scans, train both networks, measure held-out scans
 	$(call heading,1 of 5: phantom scans to be measured)
@@ -65,13 +65,24 @@ coarse: $(VENV)/.ready-demo  ## train coarse to fine (three stages, preset small
 	$(call samples,vertebra_masks,validation,40,1202,small)
 	$(call samples,vertebra_masks,training,$(COARSE_SCANS),1201,small)
 	$(call heading,2 of 5: where the spine is)
-	$(RUN) train.py $(call stage,spine_heatmap) --resume
-	$(call heading,3 of 5: a landmark for each vertebra)
-	$(RUN) train.py $(call stage,vertebra_heatmaps) --resume
+	$(RUN) train.py $(call stage,spine_heatmap) --epochs 3 --resume
+	$(call heading,3 of 5: a landmark for each vertebra, on other phantoms the second time)
+	$(RUN) train.py $(call stage,vertebra_heatmaps,_first) --resume
+	$(call samples,vertebra_heatmaps,more,$(COARSE_SCANS),1203,small)
+	$(RUN) train.py $(call stage,vertebra_heatmaps,,more) --start-from $(MODELS)/vertebra_heatmaps_first.h5 --seed 2 --resume
 	$(call heading,4 of 5: a mask at each landmark)
-	$(RUN) train.py $(call stage,vertebra_masks) --resume
+	$(RUN) train.py $(call stage,vertebra_masks) --start-from saved_models/detection.h5 --epochs 2 --learning-rate 1e-3 --resume
 	$(call heading,5 of 5: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(CHAIN) --output $(MODELS)/results
+
+INSTANCES_SCANS ?= 700
+
+instances: $(VENV)/.ready-demo  ## train the shipped instances model anew on streamed phantoms, into models/ (goes on where it ended)
+	@mkdir -p $(MODELS)
+	$(call samples,instances,validation,40,1302)
+	$(call samples,instances,training,$(INSTANCES_SCANS),1301)
+	$(RUN) train.py $(MODELS)/instances_training_$(INSTANCES_SCANS).h5 $(MODELS)/instances_validation_40.h5 $(MODELS)/instances.h5 --start-from saved_models/detection.h5 --epochs 2 --resume
+	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
 VID ?= vid
 VID_BY := Keypoints: VID, ImFusion (Buergin et al. 2023), CC BY-SA 4.0.
@@ -109,7 +120,8 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset $(or $(5),shipped) --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
 of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1).h5
 
-stage = $(MODELS)/$(1)_training_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1).h5
+# Task, what the model's name ends with, and which samples (training without it).
+stage = $(MODELS)/$(1)_$(or $(3),training)_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1)$(2).h5
 
 named = $(MODELS)/naming_$(1).h5
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from learning_functions.running import class_shares as running
 from learning_functions.running.class_shares import class_shares, likeliest_on
+from learning_functions.running.sliding_window import run_tiles
 from learning_functions.task import Running
 from learning_functions.tasks.detection import PRESETS
 from tests.geometry.any_grids import ALL_ORIENTATIONS
@@ -86,8 +90,32 @@ def test_left_and_right_are_seen_alike_by_what_has_learnt_from_both(preset: str)
     inputs = keras.Input((None, None, None, 1))
     x = keras.layers.Conv3D(2, (3, 1, 1), padding="same", activation="softmax")(inputs)
     network = keras.Model(inputs, x)
+    kernel = np.array([[0, -1], [0, 0], [0, 1]], np.float32).reshape(3, 1, 1, 1, 2)
+    network.set_weights([kernel, np.array([0, 2], np.float32)])  # background nowhere
     image = Volume(np.random.default_rng(2).random((8, 8, 8), np.float32), Grid.from_spacing((8, 8, 8), (1, 1, 1)))
     mirrored = image.with_voxels(np.ascontiguousarray(image.voxels[::-1]))
     one, other = (class_shares(network, each, PRESETS[preset], Running(), 0.0) for each in (image, mirrored))
     assert np.allclose(one, other[::-1], atol=1e-3) == (preset != "paper")
     np.testing.assert_allclose(one.astype(float).sum(axis=-1), 1, atol=2e-3)
+
+
+def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs = keras.Input((None, None, None, 1))
+    x = keras.layers.Conv3D(2, 1, activation="softmax", use_bias=False)(inputs)
+    network = keras.Model(inputs, x)
+    network.set_weights([np.array([[[[[-9.0, 9.0]]]]], np.float32)])
+    voxels = np.full((64, 64, 128), -1, np.float32)
+    voxels[30:38, 20:30, 90:110] = 1
+    seen = []
+
+    def noted(network: keras.Model, image: NDArray[np.float32], *rest: Any) -> NDArray[np.generic]:
+        seen.append(image.shape[:3])
+        return run_tiles(network, image, *rest)
+
+    monkeypatch.setattr(running, "run_tiles", noted)
+    image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
+    found = class_shares(network, image, PRESETS["shipped"], Running(), -1.0)
+    assert seen == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
+    assert np.array_equal(found.argmax(axis=-1), voxels > 0)
