@@ -54,25 +54,62 @@ def likeliest_on(shares: Shares, grid: Grid, target: Grid) -> LabelMap:
     but the first class, the background, is near, nothing is worked out.
     """
     found = np.zeros(target.shape, np.uint8)
-    boxes = ndimage.find_objects(_near(shares).astype(np.uint8))
-    if not boxes:
-        return LabelMap(found, target)
-    first, size = [axis.start for axis in boxes[0]], [axis.stop - axis.start for axis in boxes[0]]
-    part = grid.window(first, size)
-    inside = target.to_index(part.corners_mm())
+    for box in ndimage.find_objects(_near(shares).astype(np.uint8)):
+        there = _shown(box, grid, target)
+        if not found[there].size:
+            continue
+        part, wanted = _part(grid, box), _part(target, there)
+        best, own = np.full(wanted.shape, -1.0, np.float32), found[there]
+        for code in range(shares.shape[-1]):
+            share = Volume(np.ascontiguousarray(shares[box][..., code].astype(np.float32)), part)
+            seen = resample(share, wanted, fill=float(code == 0)).voxels
+            likelier = seen > best + TIE
+            own[likelier], best[likelier] = code, seen[likelier]
+    return LabelMap(found, target)
+
+
+def instances_on(whose: NDArray[np.uint8], shares: Shares, grid: Grid, target: Grid) -> LabelMap:
+    """Labels at each voxel of ``target``, from one label per voxel of ``grid`` and how likely it is there.
+
+    whose: (x, y, z), 0 nobody's; shares: (x, y, z), also below one half, so that borders lie between voxels. In between
+    linearly: a voxel belongs to somebody where all together are likelier than none, and then to the likeliest.
+    """
+    found = np.zeros(target.shape, np.uint8)
+    for box in ndimage.find_objects((whose > 0).astype(np.uint8)):
+        every = _shown(_wider(box), grid, target)
+        best, total = (np.zeros([a.stop - a.start for a in every], np.float32) for _ in range(2))
+        for number, own in enumerate(ndimage.find_objects(whose), start=1):
+            if own is None:
+                continue
+            wider = _wider(own)
+            there = _shown(wider, grid, target)
+            if not found[there].size:
+                continue
+            share = np.where(whose[wider] == number, shares[wider], 0).astype(np.float32)
+            part = grid.window([a.start for a in wider], share.shape)
+            seen = resample(Volume(share, part), _part(target, there), fill=0.0).voxels
+            inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(there, every, strict=True))
+            total[inside] += seen
+            likelier = seen > best[inside] + TIE
+            best[inside][likelier], found[there][likelier] = seen[likelier], number
+        found[every][total <= 0.5 + TIE] = 0
+    return LabelMap(found, target)
+
+
+def _wider(box: tuple[slice, ...]) -> tuple[slice, ...]:
+    return tuple(slice(max(a.start - 1, 0), a.stop + 1) for a in box)
+
+
+def _part(grid: Grid, box: tuple[slice, ...]) -> Grid:
+    return grid.window([a.start for a in box], [a.stop - a.start for a in box])
+
+
+def _shown(box: tuple[slice, ...], grid: Grid, target: Grid) -> tuple[slice, ...]:
+    """The part of ``target`` that holds a box of ``grid``."""
+    inside = target.to_index(_part(grid, box).corners_mm())
     low = np.clip(np.floor(inside.min(axis=0)).astype(int), 0, target.shape)
     high = np.clip(np.ceil(inside.max(axis=0)).astype(int) + 1, low, target.shape)
-    if not (high > low).all():
-        return LabelMap(found, target)
-    wanted = target.window(low, high - low)
-    best = np.full(wanted.shape, -1.0, np.float32)
-    own = found[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    for code in range(shares.shape[-1]):
-        share = Volume(np.ascontiguousarray(shares[boxes[0]][..., code].astype(np.float32)), part)
-        there = resample(share, wanted, fill=float(code == 0)).voxels
-        likelier = there > best + TIE
-        own[likelier], best[likelier] = code, there[likelier]
-    return LabelMap(found, target)
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
 def _near(shares: Shares) -> NDArray[np.bool_]:

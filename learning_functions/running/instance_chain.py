@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.instance import COMPLETE, Instance, cut_ones
+from learning_functions.running.class_shares import instances_on
+from learning_functions.running.instance import COMPLETE, Instance, cut_ones, written
 from learning_functions.running.partial import telling_of_cut
 from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.task import Running
@@ -37,8 +38,12 @@ KNOWN_NATS = 4.0
 EMPTY = Landmarks.empty()
 
 
-def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, running: Running) -> Findings:
+def with_instances(
+    findings: Findings, found: Sequence[Instance], grid: Grid, running: Running, target: Grid | None = None
+) -> Findings:
     """The findings with ``instances``, ``landmarks`` and ``completeness`` of the masks found on ``grid``.
+
+    The map lies on ``target``, or else on ``grid``.
 
     Names that landmarks found before give win where they agree with one another; else the levels along the chain
     decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
@@ -58,10 +63,12 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, ru
     findings = telling_of_cut(findings, cut, partial)
     dropped = {"", *(cut if partial == "drop" else ())}
     voxels, completeness, kept = np.zeros(grid.shape, np.uint8), {}, []
+    whose, shares = voxels.copy(), np.zeros(grid.shape, np.float16)
     for place, (name, one) in enumerate(zip(names, chain, strict=True)):
         if name in dropped:
             continue
         voxels[one.box][one.mask] = VERSE_IDS[name]
+        written(one, VERSE_IDS[name], whose, shares)
         completeness[name] = float(one.complete)
         if name == "C1":
             points[place] = means[place]
@@ -72,7 +79,13 @@ def with_instances(findings: Findings, found: Sequence[Instance], grid: Grid, ru
     landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
     if unseen:
         findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
-    return findings.having(instances=LabelMap(voxels, grid), landmarks=landmarks, completeness=completeness, whole=True)
+    instances = LabelMap(voxels, grid)
+    if target is not None:
+        sacral = (voxels > 0) & (whose != voxels)
+        whose[sacral], shares[sacral] = voxels[sacral], 1
+        instances = instances_on(whose, shares, grid, target)
+        findings = findings.having(**dict.fromkeys(findings.maps), grid=target)  # those are on another grid
+    return findings.having(instances=instances, landmarks=landmarks, completeness=completeness, whole=True)
 
 
 class _Names(NamedTuple):

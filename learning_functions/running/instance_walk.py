@@ -58,7 +58,8 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         return found.having(trail=trail)
     if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return findings.having(trail=trail).noting(NO_MASK)
-    found = with_instances(findings, done.found, image.grid, running).having(trail=trail)
+    target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
+    found = with_instances(findings, done.found, image.grid, running, target).having(trail=trail)
     if not done.found:
         return found.noting(NOTHING)
     if done.trail.ended == FULL:

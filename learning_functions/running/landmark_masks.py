@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.running.class_shares import instances_on
 from learning_functions.running.instance import largest_piece
 from learning_functions.running.landmark_naming import scanned_heights, still_told
 from learning_functions.running.partial import telling_of_cut
@@ -16,12 +17,13 @@ from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
 
 THRESHOLD = 0.5
+SACRAL_IDS = tuple(VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS)
 MOST_AT_ONCE = 8
 """More patches in a batch save no time."""
 NOTHING = "No landmark of a vertebra was found, so no mask."
@@ -30,9 +32,10 @@ NOTHING = "No landmark of a vertebra was found, so no mask."
 def masks_at_landmarks(
     network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
-    """The findings with ``instances`` of the vertebrae that have a landmark; VerSe ids on the grid of ``image``.
+    """The findings with ``instances`` of the vertebrae that have a landmark; VerSe ids.
 
     network: sees (n, *patch, 2), image and mark, and answers (n, *patch, 1); asked through ``predict_on_batch``.
+    They lie on the scan's own grid where that is known (``running.scan``), borders between the network's voxels.
     Of each answer the largest piece above 0.5 is kept; a voxel that several claim goes to the highest probability, and
     of what is left of each again the largest piece. Sacrum found before stays where no vertebra is.
     running.partial: "keep", "flag" or "drop" vertebrae whose masks reach the upper or lower end of the scan; dropped
@@ -40,16 +43,18 @@ def masks_at_landmarks(
     """
     named = (findings.landmarks or Landmarks.empty()).only(set(VERTEBRAE) & set(VERSE_IDS))
     highest = np.zeros(image.grid.shape, np.float16)
-    voxels = np.zeros(image.grid.shape, np.uint8)
+    whose = np.zeros(image.grid.shape, np.uint8)
     for name, first, answer in _answers(network, settings, image, named, air, running.memory_gb):
         low, high = np.clip(first, 0, image.grid.shape), np.clip(first + answer.shape, 0, image.grid.shape)
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         shown = answer[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
         if not shown.size:
             continue
-        own = largest_piece(shown > THRESHOLD) & (shown > highest[box])
-        voxels[box][own] = VERSE_IDS[name]
+        # with the voxels round it that are less likely, between which and its own the border lies
+        own = ndimage.binary_dilation(largest_piece(shown > THRESHOLD)) & (shown > highest[box])
+        whose[box][own] = VERSE_IDS[name]
         highest[box][own] = shown[own]
+    voxels = np.where(highest > THRESHOLD, whose, 0).astype(np.uint8)
     boxes = dict(enumerate(ndimage.find_objects(voxels), start=1))
     found = [name for name in named.names if boxes.get(VERSE_IDS[name]) is not None]
     cut = []
@@ -67,8 +72,12 @@ def masks_at_landmarks(
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
         left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
         findings = findings.having(landmarks=left).named(still_told(findings.naming, left))
+    highest[(highest > THRESHOLD) & (voxels == 0)] = 0
     keep_sacrum(voxels, findings)
-    findings = findings.having(instances=LabelMap(voxels, image.grid), whole=True)
+    highest[np.isin(voxels, SACRAL_IDS)] = 1
+    instances = instances_on(np.where(voxels > 0, voxels, whose), highest, image.grid, running.scan or image.grid)
+    others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
+    findings = findings.having(**others, grid=instances.grid).having(instances=instances, whole=True)
     return findings if len(named) else findings.noting(NOTHING)
 
 
@@ -87,7 +96,11 @@ def _answers(
             window = image.window(first, patch, fill=air)
             seen[place, ..., 0] = window.voxels
             seen[place, ..., 1] = landmark_mark(point, window.grid, options["sigma_mm"])
-        answers = np.asarray(network.predict_on_batch(seen))[..., 0].astype(np.float16)
+        answers = np.asarray(network.predict_on_batch(seen))[..., 0]
+        if options["flip"]:  # then it has learnt from mirror images as well
+            mirrored = np.asarray(network.predict_on_batch(np.ascontiguousarray(seen[:, ::-1])))[:, ::-1, :, :, 0]
+            answers = (answers + mirrored) / 2
+        answers = answers.astype(np.float16)
         yield from zip(part.names, firsts, answers, strict=True)
 
 

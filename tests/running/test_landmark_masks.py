@@ -29,7 +29,7 @@ for place, level in enumerate(NAMES):
 
 def settings() -> Settings:
     made = tiny_settings("vertebra_masks")
-    return made.changed(spec=replace(made.spec, patch=(24, 24, 16)))
+    return made.changed(spec=replace(made.spec, patch=(24, 24, 16)), options={**made.options, "flip": 0.0})
 
 
 def landmarks(labels: np.ndarray = LABELS) -> Landmarks:
@@ -49,6 +49,45 @@ def test_each_landmark_gets_the_mask_of_its_vertebra_and_they_come_in_batches() 
     np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
     assert found.landmarks is given.landmarks and found.notes == ()
     assert network.calls == [(4, 24, 24, 16, 2)]
+
+
+class Lopsided(MaskOracle):
+    """Answers for what lies in the first half of the patch alone."""
+
+    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        answer = np.zeros(window.shape, np.float32)
+        answer[window.shape[0] // 2 - 4 : window.shape[0] // 2, 8:16, 4:12] = 0.96
+        return answer
+
+
+def test_what_has_learnt_from_mirror_images_is_asked_about_them_too() -> None:
+    network = Lopsided(GRID.shape, labels=LABELS)
+    one = landmarks().only({"L2"})
+    findings = Findings("scan", GRID, landmarks=one)
+    for flip, lopsided in ((0.0, True), (0.5, False)):
+        made = settings().changed(options={**settings().options, "flip": flip})
+        found = masks_at_landmarks(network, made, numbered(GRID), findings, AIR, Running())
+        assert found.instances is not None
+        assert found.instances.voxels.any() == lopsided, "0.48 from one side and nothing from the other are no mask"
+
+
+def test_borders_on_a_finer_scan_lie_between_the_voxels_of_the_network() -> None:
+    fine = Grid.from_spacing([2 * n - 1 for n in GRID.shape], 2.0)
+    findings = Findings("scan", GRID, landmarks=landmarks())
+    sure, doubtful = (
+        masks_at_landmarks(
+            MaskOracle(GRID.shape, labels=LABELS, sure=share),
+            settings(),
+            numbered(GRID),
+            findings,
+            AIR,
+            Running(scan=fine),
+        ).instances
+        for share in (0.95, 0.55)
+    )
+    assert sure is not None and doubtful is not None and sure.grid is fine
+    np.testing.assert_array_equal(sure.voxels[::2, ::2, ::2], EXPECTED)
+    assert set(np.unique(doubtful.voxels)) == set(np.unique(EXPECTED))
 
 
 class Claiming(MaskOracle):
