@@ -68,6 +68,7 @@ _PAPER = Settings(
         "direction": "up",
         "empty_share": 0.2,
         "empty_at_end": 0.0,
+        "first_share": 0.0,
         "balanced": False,
         "memory_drop": 0.0,
         "memory_wear": 0.0,
@@ -117,6 +118,7 @@ _SMALL = _TOPDOWN.changed(
     options={
         **_TOPDOWN.options,
         "empty_at_end": 0.5,
+        "first_share": 0.2,
         "memory_wear": 0.5,
         "graph": "unet",
         "start_level": 13.0,
@@ -142,7 +144,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     next; weights (*patch) nearness of its border in 255 steps; numbers as NUMBERS. A share ``empty_share`` of samples
     has every vertebra in memory and an empty target; ``empty_at_end`` of them lie at the vertebra passed last.
     Patches reach beyond the scan as they come; none is moved. With ``balanced``, each vertebra of the scan is taken as
-    often as any other, up to one. ``memory_drop`` of samples remember the neighbour alone, and the memory of
+    often as any other, up to one. A share ``first_share`` of samples, beside those by chance, shows the vertebra that a
+    traversal comes to first, with nothing in memory: one of each spine, on which all others hang. ``memory_drop`` of samples remember the neighbour alone, and the memory of
     ``memory_wear`` of them is as rough as a network's own masks.
     """
     options, count = settings.options, settings.samples_per_scan
@@ -157,6 +160,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
         stretch, place = all_of_them[number]
         if empty and rng.random() < options["empty_at_end"]:
             place = 1 if options["direction"] == "up" else len(stretch.vertebrae)
+        elif not empty and rng.random() < options.get("first_share", 0.0):
+            place = len(stretch.vertebrae) if options["direction"] == "up" else 1
         drawn.append(next_vertebra_sample(stretch, place, bool(empty), settings, rng))
     return drawn
 
