@@ -145,8 +145,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     has every vertebra in memory and an empty target; ``empty_at_end`` of them lie at the vertebra passed last.
     Patches reach beyond the scan as they come; none is moved. With ``balanced``, each vertebra of the scan is taken as
     often as any other, up to one. A share ``first_share`` of samples, beside those by chance, shows the vertebra that a
-    traversal comes to first, with nothing in memory: one of each spine, on which all others hang. ``memory_drop`` of samples remember the neighbour alone, and the memory of
-    ``memory_wear`` of them is as rough as a network's own masks.
+    traversal comes to first, with nothing in memory: each spine has one, and all others hang on it. ``memory_drop`` of
+    samples remember the neighbour alone, and the memory of ``memory_wear`` of them is as rough as a network's masks.
     """
     options, count = settings.options, settings.samples_per_scan
     found = labelled_stretches(scan, settings.spec)

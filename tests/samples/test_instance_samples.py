@@ -77,7 +77,7 @@ def test_empty_samples_lie_at_the_end_of_the_way(direction: str, last: str) -> N
 def test_a_share_of_samples_shows_what_a_traversal_comes_to_first(direction: str, first: str) -> None:
     chosen = settings(200, direction=direction, first_share=0.5, patch=(16, 16, 8))
     shown = [ids_in(sample, "targets") for sample in drawn(verse(LUMBAR), chosen)]
-    share = shown.count([VERSE_IDS[first]]) / len(shown)
+    share = shown.count({VERSE_IDS[first]}) / len(shown)
     assert 0.5 + 0.5 / len(LUMBAR) - 0.1 < share < 0.5 + 0.5 / len(LUMBAR) + 0.1
     all_of_them = drawn(verse(LUMBAR), settings(direction=direction, first_share=1.0, patch=(16, 16, 8)))
     assert all(not sample.memory.any() for sample in all_of_them)
