@@ -16,7 +16,7 @@ from learning_functions.running.traversal import FULL, Rules, traverse
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
-from utility_functions.anatomy.parts import BODY, column_of
+from utility_functions.anatomy.parts import ARCH, BODY, column_of
 from utility_functions.geometry.volume import Volume
 
 USUAL_STEP_MM = 25.0
@@ -84,17 +84,29 @@ def seeing(network: Any, image: Volume, patch: tuple[int, int, int], air: float)
 def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str) -> list[Starts]:
     """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner."""
     corner = Corner(image.grid.shape, patch, direction)
+    detected = bone_of(findings), image.grid.spacing_mm
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and len(named):
-        return [Centroids(image.grid.to_index(named.points_mm), direction), corner]
+        return [
+            Centroids(image.grid.to_index(named.points_mm), direction, bone_of(findings), image.grid.spacing_mm),
+            corner,
+        ]
     if pieces := detected_pieces(findings):
-        return [Centroids(pieces, direction), corner]
+        return [Centroids(pieces, direction, *detected), corner]
     if findings.numbered is not None and (counted := counted_centres(findings.numbered)):
         return [Centroids(counted, direction), corner]
     if findings.heatmap is not None:
         findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
         return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
     return [corner]
+
+
+def bone_of(findings: Findings) -> NDArray[np.bool_] | None:
+    """Where the detection shows vertebrae (x, y, z): bodies and arches, or tubes round them."""
+    if findings.detection is None:
+        return None
+    voxels = findings.detection.voxels
+    return np.isin(voxels, (BODY, ARCH)) if findings.parts else voxels > 0
 
 
 def detected_pieces(findings: Findings) -> list[Point]:

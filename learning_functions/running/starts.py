@@ -77,26 +77,53 @@ class Corner:
 class Centroids:
     """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
 
-    A vertebra that no centroid was known of can come between: the network then shows that one first.
+    A vertebra that no centroid was known of can come between: the network then shows that one first. It is looked at
+    again only where something was found meanwhile; else the same would be seen.
+    bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
+        passed, since a network that knows vertebrae by those before them would miss all that follow as well.
+    spacing_mm: of the voxels, for what is nearest.
     """
 
     name, follows = "centroids", False
     TRIES = 3
+    REACH_MM = 40.0
 
-    def __init__(self, centres: Iterable[Point], direction: str) -> None:
+    def __init__(
+        self,
+        centres: Iterable[Point],
+        direction: str,
+        bone: NDArray[np.bool_] | None = None,
+        spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> None:
         sign = sign_of(direction)
         self._centres = sorted((np.asarray(centre, float) for centre in centres), key=lambda at: sign * float(at[2]))
-        self._place = self._tried = 0
+        self._place = self._tried = self._known = 0
+        self._bone, self._spacing_mm = bone, np.asarray(spacing_mm, float)
         self.most = self.TRIES * len(self._centres)
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
         while self._place < len(self._centres):
             centre = self._centres[self._place]
-            if self._tried < self.TRIES and not _held(memory, centre):
-                self._tried += 1
+            held, known = _held(memory, centre), int(np.count_nonzero(memory))
+            if not held and self._tried < self.TRIES and (not self._tried or known != self._known):
+                self._tried, self._known = self._tried + 1, known
                 return centre
+            if not held:
+                self._pass_over(memory)
             self._place, self._tried = self._place + 1, 0
         return None
+
+    def _pass_over(self, memory: NDArray[np.uint8]) -> None:
+        """Put the bone nearest to the present centroid into memory."""
+        if self._bone is None:
+            return
+        centre, reach = self._centres[self._place], self.REACH_MM / self._spacing_mm
+        low, high = (np.clip(np.rint(centre + way * reach).astype(int), 0, memory.shape) for way in (-1, 1))
+        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        there = np.argwhere(self._bone[box])
+        away = [np.linalg.norm((there + low - other) * self._spacing_mm, axis=1) for other in self._centres]
+        own = there[np.argmin(away, axis=0) == self._place]
+        memory[box][tuple(own.T)] = 1
 
 
 class Heat:

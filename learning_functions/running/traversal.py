@@ -66,7 +66,7 @@ class Rules:
 
 @dataclass(frozen=True, eq=False)
 class Traversal:
-    """What was found, in the order found; ``memory`` (x, y, z) is 1 on all of it."""
+    """What was found, in the order found; ``memory`` (x, y, z) is 1 on all of it, and on what was passed over."""
 
     found: tuple[Instance, ...]
     memory: NDArray[np.uint8]

@@ -112,6 +112,26 @@ def test_false_centroids_lead_to_nothing() -> None:
     check_true(done, labels, "down")
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("blind", [1, 3, 6])
+def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detected(direction: str, blind: int) -> None:
+    """A network that sees nothing while memory lacks a vertebra else misses all that come after it."""
+    labels = spine(6)
+    oracle = Oracle(labels, direction)
+
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
+        sight = oracle(corner, memory)
+        return replace(sight, mask=np.zeros(PATCH, np.float16)) if sight.level == blind else sight
+
+    for bone in (labels > 0, None):
+        starts = [Centroids(centres(labels).values(), direction, bone, SPACING_MM)]
+        done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
+        order = order_of(labels, direction)
+        expected = [n for n in order if n != blind] if bone is not None else order[: order.index(blind)]
+        assert [round(one.level) for one in done.found] == expected
+    assert oracle.calls < 60
+
+
 def test_where_no_centroid_leads_to_a_vertebra_the_image_is_searched_from_the_corner() -> None:
     labels = spine(4)
     starts = [Centroids([np.array([0.0, 0.0, 500.0])], "up"), Corner(labels.shape, PATCH, "up")]
