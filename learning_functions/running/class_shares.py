@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ TIE = 1e-4
 """By how much a class must be likelier than one before it, so that equal ones stay equal however a scan is stored."""
 
 
+SLAB_VOXELS = 4_000_000
 SMALLEST = 1e-4
 """Shares below this count as none: numpy takes ten times as long for what is too small for a whole float16."""
 
@@ -55,16 +58,17 @@ def likeliest_on(shares: Shares, grid: Grid, target: Grid) -> LabelMap:
     """
     found = np.zeros(target.shape, np.uint8)
     for box in ndimage.find_objects(_near(shares).astype(np.uint8)):
-        there = _shown(box, grid, target)
-        if not found[there].size:
-            continue
-        part, wanted = _part(grid, box), _part(target, there)
-        best, own = np.full(wanted.shape, -1.0, np.float32), found[there]
-        for code in range(shares.shape[-1]):
-            share = Volume(np.ascontiguousarray(shares[box][..., code].astype(np.float32)), part)
-            seen = resample(share, wanted, fill=float(code == 0)).voxels
-            likelier = seen > best + TIE
-            own[likelier], best[likelier] = code, seen[likelier]
+        part = _part(grid, box)
+        every = [
+            Volume(np.ascontiguousarray(each.astype(np.float32)), part) for each in np.moveaxis(shares[box], -1, 0)
+        ]
+        for there in _slabs(_shown(box, grid, target)):
+            wanted, own = _part(target, there), found[there]
+            best = np.full(wanted.shape, -1.0, np.float32)
+            for code, share in enumerate(every):
+                seen = resample(share, wanted, fill=float(code == 0)).voxels
+                likelier = seen > best + TIE
+                own[likelier], best[likelier] = code, seen[likelier]
     return LabelMap(found, target)
 
 
@@ -75,25 +79,39 @@ def instances_on(whose: NDArray[np.uint8], shares: Shares, grid: Grid, target: G
     linearly: a voxel belongs to somebody where all together are likelier than none, and then to the likeliest.
     """
     found = np.zeros(target.shape, np.uint8)
+    places = {number: _wider(box) for number, box in enumerate(ndimage.find_objects(whose), start=1) if box is not None}
     for box in ndimage.find_objects((whose > 0).astype(np.uint8)):
-        every = _shown(_wider(box), grid, target)
-        best, total = (np.zeros([a.stop - a.start for a in every], np.float32) for _ in range(2))
-        for number, own in enumerate(ndimage.find_objects(whose), start=1):
-            if own is None:
-                continue
-            wider = _wider(own)
-            there = _shown(wider, grid, target)
-            if not found[there].size:
-                continue
-            share = np.where(whose[wider] == number, shares[wider], 0).astype(np.float32)
-            part = grid.window([a.start for a in wider], share.shape)
-            seen = resample(Volume(share, part), _part(target, there), fill=0.0).voxels
-            inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(there, every, strict=True))
-            total[inside] += seen
-            likelier = seen > best[inside] + TIE
-            best[inside][likelier], found[there][likelier] = seen[likelier], number
-        found[every][total <= 0.5 + TIE] = 0
+        for slab in _slabs(_shown(_wider(box), grid, target)):
+            best, total = (np.zeros(found[slab].shape, np.float32) for _ in range(2))
+            for number, place in places.items():
+                there = _shared(_shown(place, grid, target), slab)
+                if not found[there].size:
+                    continue
+                share = np.where(whose[place] == number, shares[place], 0).astype(np.float32)
+                part = grid.window([a.start for a in place], share.shape)
+                seen = resample(Volume(share, part), _part(target, there), fill=0.0).voxels
+                inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(there, slab, strict=True))
+                total[inside] += seen
+                likelier = seen > best[inside] + TIE
+                best[inside][likelier], found[there][likelier] = seen[likelier], number
+            found[slab][total <= 0.5 + TIE] = 0
     return LabelMap(found, target)
+
+
+def _slabs(box: tuple[slice, ...]) -> Iterator[tuple[slice, ...]]:
+    """A box in slabs across its longest axis of about SLAB_VOXELS, so that no float of every voxel is in memory."""
+    sizes = [a.stop - a.start for a in box]
+    axis = int(np.argmax(sizes))
+    step = max(SLAB_VOXELS * sizes[axis] // max(int(np.prod(sizes)), 1), 1)
+    for start in range(box[axis].start, box[axis].stop if min(sizes) else 0, step):
+        yield (*box[:axis], slice(start, min(start + step, box[axis].stop)), *box[axis + 1 :])
+
+
+def _shared(one: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
+    """What lies in both of two boxes, maybe nothing."""
+    lows = [max(a.start, b.start) for a, b in zip(one, other, strict=True)]
+    highs = [min(a.stop, b.stop) for a, b in zip(one, other, strict=True)]
+    return tuple(slice(low, max(low, high)) for low, high in zip(lows, highs, strict=True))
 
 
 def _wider(box: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -146,6 +146,18 @@ def test_doubtful_voxels_beside_a_mask_move_its_border() -> None:
     assert volumes[0] < volumes[1] < volumes[2]
 
 
+def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    whose = np.zeros((16, 16, 16), np.uint8)
+    whose[3:13, 3:13, 3:8], whose[3:13, 3:13, 8:13] = 5, 6
+    sure = np.where(whose > 0, np.random.default_rng(4).uniform(0.3, 1, whose.shape), 0).astype(np.float16)
+    fine = FINE.reoriented("PIR")
+    whole = likeliest_on(shares_of(COARSE), COARSE, fine), instances_on(whose, sure, COARSE, fine)
+    monkeypatch.setattr(running, "SLAB_VOXELS", 20_000)
+    parted = likeliest_on(shares_of(COARSE), COARSE, fine), instances_on(whose, sure, COARSE, fine)
+    for one, other in zip(whole, parted, strict=True):
+        assert one.voxels.any() and (one.voxels != other.voxels).mean() < 1e-5
+
+
 def test_instances_beyond_the_scan_are_left_out() -> None:
     whose = np.full((16, 16, 16), 2, np.uint8)
     away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
