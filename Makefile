@@ -71,17 +71,21 @@ coarse: $(VENV)/.ready-demo  ## train coarse to fine (three stages, preset small
 	$(call samples,vertebra_heatmaps,more,$(COARSE_SCANS),1203,small)
 	$(RUN) train.py $(call stage,vertebra_heatmaps,,more) --start-from $(MODELS)/vertebra_heatmaps_first.h5 --seed 2 --resume
 	$(call heading,4 of 5: a mask at each landmark)
-	$(RUN) train.py $(call stage,vertebra_masks) --start-from saved_models/detection.h5 --epochs 2 --learning-rate 1e-3 --resume
+	$(RUN) train.py $(call stage,vertebra_masks,_first) --start-from saved_models/detection.h5 --epochs 2 --learning-rate 1e-3 --resume
+	$(RUN) train.py $(call stage,vertebra_masks) --start-from $(MODELS)/vertebra_masks_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
 	$(call heading,5 of 5: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(CHAIN) --output $(MODELS)/results
 
 INSTANCES_SCANS ?= 700
+INSTANCES_MORE ?= 800
 
 instances: $(VENV)/.ready-demo  ## train the shipped instances model anew on streamed phantoms, into models/ (goes on where it ended)
 	@mkdir -p $(MODELS)
 	$(call samples,instances,validation,40,1302)
 	$(call samples,instances,training,$(INSTANCES_SCANS),1301)
-	$(RUN) train.py $(MODELS)/instances_training_$(INSTANCES_SCANS).h5 $(MODELS)/instances_validation_40.h5 $(MODELS)/instances.h5 --start-from saved_models/detection.h5 --epochs 2 --resume
+	$(RUN) train.py $(call instances,training_$(INSTANCES_SCANS),_first) --start-from saved_models/detection.h5 --epochs 2 --resume
+	$(call samples,instances,more,$(INSTANCES_MORE),1303,shipped --samples-per-scan 4)
+	$(RUN) train.py $(call instances,more_$(INSTANCES_MORE)) --start-from $(MODELS)/instances_first.h5 --epochs 3 --seed 2 --resume
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
 VID ?= vid
@@ -122,6 +126,8 @@ of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$
 
 # Task, what the model's name ends with, and which samples (training without it).
 stage = $(MODELS)/$(1)_$(or $(3),training)_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1)$(2).h5
+
+instances = $(MODELS)/instances_$(1).h5 $(MODELS)/instances_validation_40.h5 $(MODELS)/instances$(2).h5
 
 named = $(MODELS)/naming_$(1).h5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ def start_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            tf.get_logger().addFilter(is_news)
         except BaseException:
             hidden.seek(0)
             os.write(kept, hidden.read())
@@ -27,3 +29,8 @@ def start_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of TensorFlow's says more than that a network met scans of several sizes."""
+    return "triggered tf.function retracing" not in record.getMessage()
