@@ -13,7 +13,7 @@ from learning_functions.running.quiet_start import is_news
     ("said", "passed"),
     [
         (
-            "5 out of the last 8 calls to <function one_step> triggered tf.function retracing. Tracing is expensive.",
+            "5 out of the last 8 calls to <function one_step> triggered tf.function retracing.",
             False,
         ),
         ("Could not allocate 3 GiB.", True),
