@@ -23,6 +23,8 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
 
 THRESHOLD = 0.5
+FILLED = np.float16(0.51)
+"""How likely the voxels of a hole are that nothing leads into: a vertebra has none, its canal is open."""
 SACRAL_IDS = tuple(VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS)
 MOST_AT_ONCE = 8
 """More patches in a batch save no time."""
@@ -36,8 +38,8 @@ def masks_at_landmarks(
 
     network: sees (n, *patch, 2), image and mark, and answers (n, *patch, 1); asked through ``predict_on_batch``.
     They lie on the scan's own grid where that is known (``running.scan``), borders between the network's voxels.
-    Of each answer the largest piece above 0.5 is kept; a voxel that several claim goes to the highest probability, and
-    of what is left of each again the largest piece. Sacrum found before stays where no vertebra is.
+    Of each answer the largest piece above 0.5 is kept, its holes filled; a voxel that several claim goes to the highest
+    probability, and of what is left of each again the largest piece. Sacrum found before stays where no vertebra is.
     running.partial: "keep", "flag" or "drop" vertebrae whose masks reach the upper or lower end of the scan; dropped
     ones lose their landmarks too.
     """
@@ -50,8 +52,10 @@ def masks_at_landmarks(
         shown = answer[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
         if not shown.size:
             continue
+        piece = ndimage.binary_fill_holes(largest_piece(shown > THRESHOLD))
+        shown = np.where(piece, np.maximum(shown, FILLED), shown)
         # with the voxels round it that are less likely, between which and its own the border lies
-        own = ndimage.binary_dilation(largest_piece(shown > THRESHOLD)) & (shown > highest[box])
+        own = ndimage.binary_dilation(piece) & (shown > highest[box])
         whose[box][own] = VERSE_IDS[name]
         highest[box][own] = shown[own]
     voxels = np.where(highest > THRESHOLD, whose, 0).astype(np.uint8)

@@ -120,6 +120,22 @@ def test_the_largest_piece_alone_is_kept() -> None:
     np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
 
 
+class Hollow(MaskOracle):
+    """Misses the middle of the vertebra."""
+
+    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        answer = super()._one(window, mark)
+        middle = np.rint(np.argwhere(answer > 0.5).mean(axis=0)).astype(int)
+        answer[tuple(middle)] = 0.2
+        return answer
+
+
+def test_holes_are_filled() -> None:
+    found = found_by(Hollow(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
+    assert found.instances is not None
+    np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
+
+
 def test_a_landmark_without_a_mask_is_told_of() -> None:
     doubtful = MaskOracle(GRID.shape, labels=LABELS, sure=0.4)
     found = found_by(doubtful, Findings("scan", GRID, landmarks=landmarks()))
