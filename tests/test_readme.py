@@ -15,8 +15,8 @@ from utility_functions.phantom import __main__ as phantom
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
-FOREIGN_OPTIONS: set[str] = set()
-"""Options of other programs that README.md names."""
+FOREIGN_OPTIONS = {"--task", "--phantoms"}
+"""Options that README.md names of other programs: of ``python -m benchmarks distillation``."""
 
 
 def text_of(name: str) -> str:

@@ -30,7 +30,7 @@ def scan() -> Scan:
 @pytest.mark.parametrize("name", [*COARSE_TO_FINE, "instances.h5"])
 def test_each_is_a_small_file_of_weights_whose_card_tells_its_training(name: str) -> None:
     path = SHIPPED / name
-    assert path.stat().st_size < 3_000_000
+    assert path.stat().st_size < 4_000_000
     with h5py.File(path) as file:
         assert "optimizer_weights" not in file and "training_config" not in file.attrs
     assert isinstance(keras.models.load_model(path, compile=False), keras.Model)
