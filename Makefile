@@ -84,7 +84,7 @@ instances: $(VENV)/.ready-demo  ## train the shipped instances model anew on str
 	$(call samples,instances,validation,40,1302)
 	$(call samples,instances,training,$(INSTANCES_SCANS),1301)
 	$(RUN) train.py $(call instances,training_$(INSTANCES_SCANS),_first) --start-from saved_models/detection.h5 --epochs 2 --resume
-	$(call samples,instances,more,$(INSTANCES_MORE),1303,shipped --samples-per-scan 4)
+	$(call samples,instances,more,$(INSTANCES_MORE),1303,shipped,--samples-per-scan 4)
 	$(RUN) train.py $(call instances,more_$(INSTANCES_MORE)) --start-from $(MODELS)/instances_first.h5 --epochs 3 --seed 2 --resume
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
@@ -119,9 +119,9 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Task, split, scans, seed and preset (shipped without it); files that are there are kept, so that an interrupted run
-# goes on.
-samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset $(or $(5),shipped) --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
+# Task, split, scans, seed, preset (shipped without it) and more options; files that are there are kept, so that an
+# interrupted run goes on.
+samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset $(or $(5),shipped) $(6) --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
 of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1).h5
 
 # Task, what the model's name ends with, and which samples (training without it).

@@ -37,7 +37,7 @@ See = Callable[[tuple[int, int, int], NDArray[np.uint8]], Sight]
 class Instance:
     """One vertebra: ``mask`` (bool) in the box of the image whose first voxel is ``start``.
 
-    shares: how likely each voxel of that box and of one more on all sides is the vertebra's; None: as sure as the mask.
+    shares: what the network told of that box and of one voxel more on all sides; None: as sure as the mask.
     """
 
     start: tuple[int, int, int]
@@ -68,18 +68,6 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if count < 2:
         return mask
     return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
-
-
-def written(one: Instance, number: int, whose: NDArray[np.uint8], shares: NDArray[np.float16]) -> None:
-    """Put a vertebra into an image of labels and of how likely they are; what was more likely another's stays so."""
-    own = np.pad(one.mask.astype(np.float16), 1) if one.shares is None else one.shares
-    first = np.asarray(one.start) - 1
-    low, high = np.clip(first, 0, whose.shape), np.clip(first + own.shape, 0, whose.shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    shown = own[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
-    likelier = shown > shares[box]
-    whose[box][likelier], shares[box][likelier] = number, shown[likelier]
-    whose[one.box][one.mask] = number
 
 
 def cut_ones(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.class_shares import instances_on
-from learning_functions.running.instance import COMPLETE, Instance, cut_ones, written
+from learning_functions.running.claims import Claims
+from learning_functions.running.instance import COMPLETE, Instance, cut_ones
 from learning_functions.running.partial import telling_of_cut
-from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.task import Running
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.chain_names import chain_names, names_by
@@ -25,7 +24,6 @@ from utility_functions.anatomy.naming.regressed import names_given, regressed_de
 from utility_functions.anatomy.naming.shipped import scan_statistics
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap
 
 NEAR_MM = 15.0
 """A landmark names the vertebra whose mask it lies in, or else whose centre is nearest and no farther than this."""
@@ -43,8 +41,7 @@ def with_instances(
 ) -> Findings:
     """The findings with ``instances``, ``landmarks`` and ``completeness`` of the masks found on ``grid``.
 
-    The map lies on ``target``, or else on ``grid``.
-
+    target: what the map is to lie on; None: on ``grid``.
     Names that landmarks found before give win where they agree with one another; else the levels along the chain
     decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
     running.partial: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
@@ -62,30 +59,25 @@ def with_instances(
     cut = [name for name, is_cut in zip(names, cut_ones(chain, grid, running.scan), strict=True) if name and is_cut]
     findings = telling_of_cut(findings, cut, partial)
     dropped = {"", *(cut if partial == "drop" else ())}
-    voxels, completeness, kept = np.zeros(grid.shape, np.uint8), {}, []
-    whose, shares = voxels.copy(), np.zeros(grid.shape, np.float16)
+    claims, completeness, kept = Claims(grid), {}, []
     for place, (name, one) in enumerate(zip(names, chain, strict=True)):
         if name in dropped:
             continue
-        voxels[one.box][one.mask] = VERSE_IDS[name]
-        written(one, VERSE_IDS[name], whose, shares)
+        mask = np.pad(one.mask, 1)
+        shares = mask.astype(np.float16) if one.shares is None else one.shares
+        claims.claim(VERSE_IDS[name], np.asarray(one.start) - 1, mask, shares)
         completeness[name] = float(one.complete)
         if name == "C1":
             points[place] = means[place]
         kept.append(place)
     landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
-    keep_sacrum(voxels, findings)
+    claims.add_sacrum(findings)
     landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
     landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
     if unseen:
         findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
-    instances = LabelMap(voxels, grid)
-    if target is not None:
-        sacral = (voxels > 0) & (whose != voxels)
-        whose[sacral], shares[sacral] = voxels[sacral], 1
-        instances = instances_on(whose, shares, grid, target)
-        findings = findings.having(**dict.fromkeys(findings.maps), grid=target)  # those are on another grid
-    return findings.having(instances=instances, landmarks=landmarks, completeness=completeness, whole=True)
+    findings = findings.moved(instances=claims.on(target or grid))
+    return findings.having(landmarks=landmarks, completeness=completeness, whole=True)
 
 
 class _Names(NamedTuple):

@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.running.instance import largest_piece
@@ -16,7 +15,7 @@ from learning_functions.running.traversal import Rules
 from learning_functions.task import ImageAt, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
-from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.boxes import box_around, part_of
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap
 
@@ -47,9 +46,8 @@ def refined(
         if finer is None:
             given_up.append(number)
             continue
-        first, shape = _box_within(finer.grid, findings.grid)
-        part = resample(finer, findings.grid.window(first, shape)).voxels > 0
-        box = tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))
+        box = box_around(finer.grid, findings.grid)
+        part = resample(finer, part_of(findings.grid, box)).voxels > 0
         voxels[voxels == number] = 0
         voxels[box][part & (voxels[box] == 0)] = number
     if given_up:
@@ -88,11 +86,3 @@ def _finer(
     found = largest_piece((total >= Rules().threshold * np.maximum(looks, 1)) & free)
     share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
     return LabelMap(found.astype(np.uint8), grid) if LEAST_SHARE <= share <= MOST_SHARE else None
-
-
-def _box_within(grid: Grid, scan: Grid) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """First voxel and shape of the part of ``scan`` that covers ``grid``."""
-    corners = scan.to_index(grid.corners_mm())
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, np.asarray(scan.shape) - 1)
-    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, low + 1, scan.shape)
-    return low, high - low

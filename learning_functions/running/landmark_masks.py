@@ -9,23 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.running.class_shares import instances_on
+from learning_functions.running.claims import Claims
 from learning_functions.running.instance import largest_piece
 from learning_functions.running.landmark_naming import scanned_heights, still_told
 from learning_functions.running.partial import telling_of_cut
-from learning_functions.running.sacrum import keep_sacrum
 from learning_functions.running.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
 
 THRESHOLD = 0.5
-FILLED = np.float16(0.51)
-"""How likely the voxels of a hole are that nothing leads into: a vertebra has none, its canal is open."""
-SACRAL_IDS = tuple(VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS)
 MOST_AT_ONCE = 8
 """More patches in a batch save no time."""
 NOTHING = "No landmark of a vertebra was found, so no mask."
@@ -44,21 +40,14 @@ def masks_at_landmarks(
     ones lose their landmarks too.
     """
     named = (findings.landmarks or Landmarks.empty()).only(set(VERTEBRAE) & set(VERSE_IDS))
-    highest = np.zeros(image.grid.shape, np.float16)
-    whose = np.zeros(image.grid.shape, np.uint8)
+    claims = Claims(image.grid)
     for name, first, answer in _answers(network, settings, image, named, air, running.memory_gb):
         low, high = np.clip(first, 0, image.grid.shape), np.clip(first + answer.shape, 0, image.grid.shape)
-        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         shown = answer[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
-        if not shown.size:
-            continue
-        piece = ndimage.binary_fill_holes(largest_piece(shown > THRESHOLD))
-        shown = np.where(piece, np.maximum(shown, FILLED), shown)
-        # with the voxels round it that are less likely, between which and its own the border lies
-        own = ndimage.binary_dilation(piece) & (shown > highest[box])
-        whose[box][own] = VERSE_IDS[name]
-        highest[box][own] = shown[own]
-    voxels = np.where(highest > THRESHOLD, whose, 0).astype(np.uint8)
+        if shown.size:
+            mask = ndimage.binary_fill_holes(largest_piece(shown > THRESHOLD))  # a vertebra's canal is open
+            claims.claim(VERSE_IDS[name], low, mask, shown)
+    voxels = claims.labels()
     boxes = dict(enumerate(ndimage.find_objects(voxels), start=1))
     found = [name for name in named.names if boxes.get(VERSE_IDS[name]) is not None]
     cut = []
@@ -76,12 +65,9 @@ def masks_at_landmarks(
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
         left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
         findings = findings.having(landmarks=left).named(still_told(findings.naming, left))
-    highest[(highest > THRESHOLD) & (voxels == 0)] = 0
-    keep_sacrum(voxels, findings)
-    highest[np.isin(voxels, SACRAL_IDS)] = 1
-    instances = instances_on(np.where(voxels > 0, voxels, whose), highest, image.grid, running.scan or image.grid)
-    others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
-    findings = findings.having(**others, grid=instances.grid).having(instances=instances, whole=True)
+    claims.keep_only(voxels > 0)
+    claims.add_sacrum(findings)
+    findings = findings.moved(instances=claims.on(running.scan or image.grid)).having(whole=True)
     return findings if len(named) else findings.noting(NOTHING)
 
 

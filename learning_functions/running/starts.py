@@ -42,8 +42,9 @@ class Starts(Protocol):
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
         """The next centre to look at, or None when there is none left.
 
-        memory: 1 where a vertebra was found already. reached: how far the vertebrae found reach in the direction of
-        traversal (voxels along the third axis), or None before the first.
+        memory: 1 where a vertebra was found already; what counts as passed without having been found is put there, too.
+        reached: how far the vertebrae found reach in the direction of traversal (voxels along the third axis), or None
+        before the first.
         """
 
 
@@ -77,8 +78,8 @@ class Corner:
 class Centroids:
     """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
 
-    A vertebra that no centroid was known of can come between: the network then shows that one first. It is looked at
-    again only where something was found meanwhile; else the same would be seen.
+    A vertebra that no centroid was known of can come between: the network then shows that one first. A centroid is
+    looked at again only where something was found meanwhile; else the same would be seen.
     bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
         passed, since a network that knows vertebrae by those before them would miss all that follow as well.
     spacing_mm: of the voxels, for what is nearest.

@@ -208,11 +208,9 @@ class _Walker:
         box = ndimage.find_objects(piece.astype(np.uint8))[0]
         start = corner + [axis.start for axis in box]
         first = (int(start[0]), int(start[1]), int(start[2]))
-        rim = ndimage.binary_dilation(piece) & ~mask  # less likely voxels, between which and its own the border lies
-        rim[inner] &= memory[inner] == 0
-        shares = np.pad(np.where(piece | rim, np.asarray(sight.mask, np.float16), np.float16(0)), 1)
         wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
-        return Instance(first, piece[box], sight.complete, sight.level, shares[wider])
+        shares = np.pad(np.asarray(sight.mask, np.float16), 1)[wider]
+        return Instance(first, piece[box], sight.complete, sight.level, shares)
 
     def keep(self, seen: Instance) -> None:
         """Write a vertebra into the memory, where it was predicted."""

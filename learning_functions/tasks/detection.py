@@ -192,7 +192,5 @@ def predict(
 
     shares = class_shares(network, image, settings, running, air)
     found = likeliest_on(shares, image.grid, running.scan or image.grid)
-    others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
-    findings = findings.having(**others, grid=found.grid)
-    findings = findings.having(detection=found, parts=settings.spec.labels == PARTS)
+    findings = findings.moved(detection=found).having(parts=settings.spec.labels == PARTS)
     return findings if found.voxels.any() else findings.noting("No vertebra was found.")

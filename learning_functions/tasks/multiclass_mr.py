@@ -194,8 +194,7 @@ def predict(
     shares = class_shares(network, image, settings, running, air)
     structures = likeliest_on(shares, image.grid, running.scan or image.grid)
     numbered = numbered_spine(structures)
-    others = dict.fromkeys(findings.maps)  # they lie on another grid, and are not this task's
-    findings = findings.having(**others, grid=structures.grid).having(structures=structures, numbered=numbered)
+    findings = findings.moved(structures=structures, numbered=numbered)
     if not structures.voxels.any():
         return findings.noting("No vertebra, disc or canal was found.")
     return findings if running.lowest is None else named_from(findings, numbered, running.lowest)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from learning_functions.running.instance import Sight
 from learning_functions.running.starts import UP
-from learning_functions.running.traversal import Rules
+from learning_functions.running.traversal import Rules, Traversal
+from utility_functions.anatomy.trail import FOUND
 
 SPACING_MM = (4.0, 4.0, 4.0)
 PATCH = (20, 20, 16)
@@ -93,3 +94,23 @@ def window(array: NDArray, corner: Sequence[int], size: Sequence[int]) -> NDArra
     high = [max(a + n - whole, 0) for a, n, whole in zip(corner, size, array.shape, strict=True)]
     padded = np.pad(array, list(zip(low, high, strict=True)))
     return padded[tuple(slice(a + b, a + b + n) for a, b, n in zip(corner, low, size, strict=True))]
+
+
+def check_kept_apart(done: Traversal) -> None:
+    """No voxel belongs to two, and memory is all of them."""
+    total = np.zeros(done.memory.shape, int)
+    for one in done.found:
+        assert one.mask.any() and all(one.mask.any(axis=(1, 2))[[0, -1]]), "the box is tight"
+        total[one.box] += one.mask
+    assert total.max(initial=0) <= 1 and ((total > 0) == (done.memory > 0)).all()
+    assert sum(step.decision == FOUND for step in done.trail.steps) == len(done.found)
+
+
+def check_true(done: Traversal, labels: NDArray[np.integer], direction: str) -> None:
+    """Every vertebra, none twice, in order, each as it is."""
+    assert [round(one.level) for one in done.found] == order_of(labels, direction)
+    assert ((done.memory > 0) == (labels > 0)).all()
+    for one in done.found:
+        own = np.zeros(labels.shape, bool)
+        own[one.box] = one.mask
+        assert (own == (labels == round(one.level))).all()

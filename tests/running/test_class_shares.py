@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning_functions.running import class_shares as running
-from learning_functions.running.class_shares import class_shares, instances_on, likeliest_on
+from learning_functions.running.class_shares import class_shares, likeliest_on
 from learning_functions.running.sliding_window import run_tiles
 from learning_functions.task import Running
 from learning_functions.tasks.detection import PRESETS
@@ -121,44 +121,9 @@ def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
     assert np.array_equal(found.argmax(axis=-1), voxels > 0)
 
 
-def test_two_instances_meet_between_voxels_and_leave_no_gap_where_they_touch() -> None:
-    whose, shares = np.zeros((16, 16, 16), np.uint8), np.zeros((16, 16, 16), np.float16)
-    whose[4:8, 4:12, 4:12], whose[8:12, 4:12, 4:12] = 3, 7
-    shares[whose > 0] = 0.9
-    fine = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (2.0, 2.0, 2.0))
-    found = instances_on(whose, shares, COARSE, fine).voxels
-    assert set(np.unique(found)) == {0, 3, 7}
-    assert (found[18:44, 20:44, 20:44] > 0).all(), "all together they are as likely where they meet"
-    assert (found[:30] != 7).all() and (found[31:] != 3).all()
-    for axcodes in ALL_ORIENTATIONS[::5]:
-        turned = instances_on(whose, shares, COARSE, fine.reoriented(axcodes)).reoriented("RAS")
-        assert np.array_equal(turned.voxels, found)
-
-
-def test_doubtful_voxels_beside_a_mask_move_its_border() -> None:
-    whose = np.zeros((16, 16, 16), np.uint8)
-    whose[3:13, 3:13, 3:13] = 5
-    volumes = []
-    for rim in (0.0, 0.2, 0.45):
-        shares = np.where(whose > 0, rim, 0).astype(np.float16)
-        shares[4:12, 4:12, 4:12] = 0.95
-        volumes.append(int((instances_on(whose, shares, COARSE, FINE).voxels == 5).sum()))
-    assert volumes[0] < volumes[1] < volumes[2]
-
-
 def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    whose = np.zeros((16, 16, 16), np.uint8)
-    whose[3:13, 3:13, 3:8], whose[3:13, 3:13, 8:13] = 5, 6
-    sure = np.where(whose > 0, np.random.default_rng(4).uniform(0.3, 1, whose.shape), 0).astype(np.float16)
     fine = FINE.reoriented("PIR")
-    whole = likeliest_on(shares_of(COARSE), COARSE, fine), instances_on(whose, sure, COARSE, fine)
+    whole = likeliest_on(shares_of(COARSE), COARSE, fine)
     monkeypatch.setattr(running, "SLAB_VOXELS", 20_000)
-    parted = likeliest_on(shares_of(COARSE), COARSE, fine), instances_on(whose, sure, COARSE, fine)
-    for one, other in zip(whole, parted, strict=True):
-        assert one.voxels.any() and (one.voxels != other.voxels).mean() < 1e-5
-
-
-def test_instances_beyond_the_scan_are_left_out() -> None:
-    whose = np.full((16, 16, 16), 2, np.uint8)
-    away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
-    assert not instances_on(whose, np.ones(whose.shape, np.float16), COARSE, away).voxels.any()
+    parted = likeliest_on(shares_of(COARSE), COARSE, fine)
+    assert whole.voxels.any() and (whole.voxels != parted.voxels).mean() < 1e-5

@@ -14,8 +14,18 @@ from scipy import ndimage
 from learning_functions.running.instance import See, Sight
 from learning_functions.running.starts import Centroids, Corner, Heat, Starts
 from learning_functions.running.traversal import COLD, FULL, IMAGE_END, LOST, Rules, Traversal, traverse
-from tests.running.spine_truth import PATCH, RULES, SPACING_MM, VOXEL_MM3, Oracle, centres, order_of, spine
-from utility_functions.anatomy.trail import FOUND
+from tests.running.spine_truth import (
+    PATCH,
+    RULES,
+    SPACING_MM,
+    VOXEL_MM3,
+    Oracle,
+    centres,
+    check_kept_apart,
+    check_true,
+    order_of,
+    spine,
+)
 from utility_functions.phantom.scanner import make_phantom
 
 KINDS = ("corner", "centroids", "heat")
@@ -47,26 +57,6 @@ def run(labels: NDArray[np.integer], direction: str, kind: str, see: See | None 
     return done
 
 
-def check_kept_apart(done: Traversal) -> None:
-    """No voxel belongs to two, and memory is all of them."""
-    total = np.zeros(done.memory.shape, int)
-    for one in done.found:
-        assert one.mask.any() and all(one.mask.any(axis=(1, 2))[[0, -1]]), "the box is tight"
-        total[one.box] += one.mask
-    assert total.max(initial=0) <= 1 and ((total > 0) == (done.memory > 0)).all()
-    assert sum(step.decision == FOUND for step in done.trail.steps) == len(done.found)
-
-
-def check_true(done: Traversal, labels: NDArray[np.integer], direction: str) -> None:
-    """Every vertebra, none twice, in order, each as it is."""
-    assert [round(one.level) for one in done.found] == order_of(labels, direction)
-    assert ((done.memory > 0) == (labels > 0)).all()
-    for one in done.found:
-        own = np.zeros(labels.shape, bool)
-        own[one.box] = one.mask
-        assert (own == (labels == round(one.level))).all()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("count", [1, 2, 7, 28])
@@ -93,51 +83,6 @@ def test_cut_vertebrae_at_both_ends_are_found_as_incomplete(direction: str, kind
 def test_gaps_do_not_end_it(missing: tuple[int, ...], direction: str, kind: str) -> None:
     labels = spine(10, missing)
     check_true(run(labels, direction, kind), labels, direction)
-
-
-@pytest.mark.parametrize("known", [(1,), (3,), (6,), (2, 5), (6, 1)])
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_vertebrae_without_a_centroid_are_found_too(known: tuple[int, ...], direction: str) -> None:
-    labels = spine(6)
-    starts = [Centroids([centres(labels)[number] for number in known], direction)]
-    done = traverse(Oracle(labels, direction), labels.shape, PATCH, SPACING_MM, direction, starts)
-    assert sorted(round(one.level) for one in done.found) == [1, 2, 3, 4, 5, 6]
-
-
-def test_false_centroids_lead_to_nothing() -> None:
-    labels = spine(4)
-    false = [np.array([1.0, 2.0, 3.0]), np.array([200.0, -50.0, 900.0])]
-    starts: list[Starts] = [Centroids([*false, *centres(labels).values()], "down")]
-    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
-    check_true(done, labels, "down")
-
-
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("blind", [1, 3, 6])
-def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detected(direction: str, blind: int) -> None:
-    """A network that sees nothing while memory lacks a vertebra else misses all that come after it."""
-    labels = spine(6)
-    oracle = Oracle(labels, direction)
-
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
-        sight = oracle(corner, memory)
-        return replace(sight, mask=np.zeros(PATCH, np.float16)) if sight.level == blind else sight
-
-    for bone in (labels > 0, None):
-        starts = [Centroids(centres(labels).values(), direction, bone, SPACING_MM)]
-        done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
-        order = order_of(labels, direction)
-        expected = [n for n in order if n != blind] if bone is not None else order[: order.index(blind)]
-        assert [round(one.level) for one in done.found] == expected
-    assert oracle.calls < 60
-
-
-def test_where_no_centroid_leads_to_a_vertebra_the_image_is_searched_from_the_corner() -> None:
-    labels = spine(4)
-    starts = [Centroids([np.array([0.0, 0.0, 500.0])], "up"), Corner(labels.shape, PATCH, "up")]
-    done = traverse(Oracle(labels, "up"), labels.shape, PATCH, SPACING_MM, "up", starts)
-    check_true(done, labels, "up")
-    assert done.trail.start == "corner"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -177,21 +122,6 @@ def test_a_phantom_is_traversed_as_it_is(direction: str) -> None:
         done = traverse(oracle, labels.shape, patch, SPACING_MM, direction, starts)
         assert [round(one.level) for one in done.found] == order_of(labels, direction)
         assert (done.memory > 0)[labels > 0].mean() > 0.98 and not done.memory[labels == 0].any()
-
-
-def test_centroids_take_four_times_fewer_looks_than_the_corner() -> None:
-    """A trunk of 38 cm across, with patches of 128 mm; centroids of bodies lie 2 cm in front of the masks' middles."""
-    labels = np.pad(spine(24, shape_across=(30, 30)), ((33, 33), (25, 41), (30, 30)))
-    bodies = [at + np.array((0.3, 5.0, 0.2)) for at in centres(labels).values()]
-    patch = (32, 32, 32)
-    looks = {}
-    for starts in (Corner(labels.shape, patch, "down"), Centroids(bodies, "down")):
-        oracle = Oracle(labels, "down", patch=patch)
-        done = traverse(oracle, labels.shape, patch, SPACING_MM, "down", [starts])
-        check_true(done, labels, "down")
-        looks[starts.name] = done.trail.looks
-        assert oracle.calls == done.trail.looks
-    assert 4 * looks["centroids"] <= looks["corner"], looks
 
 
 @rarely
@@ -299,17 +229,3 @@ def test_rules_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
 def test_a_direction_is_up_or_down() -> None:
     with pytest.raises(ValueError, match=r'"up" or "down"\. Received: \'left\''):
         traverse(nothing, (9, 9, 9), PATCH, SPACING_MM, "left", [])
-
-
-@settings(max_examples=50, deadline=None)
-@given(size=st.integers(1, 200), width=st.integers(1, 40), direction=st.sampled_from(DIRECTIONS))
-def test_sliding_leaves_no_voxel_out(size: int, width: int, direction: str) -> None:
-    starts = Corner((1, 1, size), (4, 4, width), direction)
-    seen = np.zeros(size, bool)
-    places = []
-    while (centre := starts.next(np.zeros((1, 1, size), np.uint8), None)) is not None:
-        low = int(np.rint(centre[2] - (width - 1) / 2))
-        seen[max(low, 0) : low + width] = True
-        places.append(centre[2])
-    assert seen.all() and len(places) == starts.most
-    assert places == sorted(places, reverse=direction == "down")

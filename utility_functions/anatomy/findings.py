@@ -67,6 +67,11 @@ class Findings:
         """These findings with some replaced or added."""
         return replace(self, **found)
 
+    def moved(self, **found: Volume) -> Findings:
+        """These findings on the grid of the maps given; those that lay on the former grid are left out."""
+        changes: dict[str, Any] = {**dict.fromkeys(self.maps), **found}
+        return replace(self, **changes, grid=next(iter(found.values())).grid)
+
     def noting(self, note: str) -> Findings:
         """These findings with one more note."""
         return replace(self, notes=(*self.notes, note))

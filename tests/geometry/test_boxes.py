@@ -1,0 +1,63 @@
+"""Boxes of voxels, and the same place on another grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.geometry.any_grids import ALL_ORIENTATIONS
+from utility_functions.geometry.boxes import Box, box_around, common, part_of, seen_from, slabs, widened
+from utility_functions.geometry.grid import Grid
+
+GRID = Grid.from_spacing((20, 30, 40), (2.0, 1.0, 3.0), (5.0, -7.0, 11.0))
+BOX: Box = (slice(3, 9), slice(10, 25), slice(0, 40))
+
+
+def test_the_grid_of_a_box_begins_at_its_first_voxel() -> None:
+    part = part_of(GRID, BOX)
+    assert part.shape == (6, 15, 40)
+    np.testing.assert_allclose(part.to_mm([0, 0, 0]), GRID.to_mm([3, 10, 0]))
+
+
+@pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS[::7])
+def test_a_part_is_covered_on_any_grid_and_not_by_much_more(axcodes: str) -> None:
+    other = Grid.from_spacing((100, 100, 100), (1.5, 1.5, 1.5), (-10.0, -20.0, -5.0)).reoriented(axcodes)
+    part = part_of(GRID, BOX)
+    box = box_around(part, other)
+    covered = part_of(other, box)
+    inside = covered.contains(part.corners_mm(), 1e-6)
+    within = other.contains(part.corners_mm(), 1e-6)
+    assert (inside == within).all() and within.any()
+    assert (part.contains(covered.corners_mm(), 2 * 1.5)).all()
+
+
+def test_what_lies_elsewhere_is_covered_by_an_empty_box() -> None:
+    away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
+    box = box_around(away, GRID)
+    assert np.zeros(GRID.shape)[box].size == 0
+    assert list(slabs(box, 100)) == []
+
+
+def test_boxes_widen_but_never_before_the_first_voxel() -> None:
+    assert widened(BOX, 2) == (slice(1, 11), slice(8, 27), slice(0, 42))
+    assert widened(BOX, 5, 1, 0) == (slice(0, 14), slice(9, 26), slice(0, 40))
+
+
+def test_what_two_boxes_share_and_how_it_is_seen_from_one_of_them() -> None:
+    other: Box = (slice(5, 30), slice(0, 12), slice(7, 8))
+    shared = common(BOX, other)
+    assert shared == (slice(5, 9), slice(10, 12), slice(7, 8))
+    assert seen_from(shared, BOX) == (slice(2, 6), slice(0, 2), slice(7, 8))
+    assert np.zeros(GRID.shape)[common(BOX, (slice(15, 20), slice(0, 5), slice(0, 3)))].size == 0
+
+
+@pytest.mark.parametrize("most", [1, 100, 1000, 10**9])
+def test_slabs_are_the_box_in_pieces(most: int) -> None:
+    seen = np.zeros(GRID.shape, int)
+    layer = 6 * 15
+    for slab in slabs(BOX, most):
+        seen[slab] += 1
+        assert seen[slab].size <= max(most, layer)
+    expected = np.zeros(GRID.shape, int)
+    expected[BOX] = 1
+    assert np.array_equal(seen, expected)
