@@ -29,12 +29,22 @@ def test_each_kind_of_network_has_a_row_for_each_seed_and_its_mean() -> None:
     ]
 
 
+def test_a_teacher_trained_before_has_one_row() -> None:
+    rows = [Row("teacher", None, 4000, {"val_loss": 0.2}), Row("student", 1, 1000, {"val_loss": 0.3})]
+    assert table(rows).splitlines()[2:] == [
+        "| teacher | 4,000 | mean | 0.2000 |",
+        "| student | 1,000 | 1 | 0.3000 |",
+        "| student | 1,000 | mean | 0.3000 |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         (("--filters", "1"), "at least 2 filters"),
         (("--preset", "huge"), "A preset is one of"),
         (("--epochs", "0"), "epochs must be at least 1"),
+        (("--teacher", "nowhere.h5"), "nowhere.h5"),
     ],
 )
 def test_what_cannot_be_compared_is_told_in_one_line(
