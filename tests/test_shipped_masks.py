@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from learning_functions.running.pipeline import load_models, run_models
+from learning_functions.running.pipeline_file import read_plan
 from learning_functions.running.shipped_models import SHIPPED
 from learning_functions.running.trained_model import TrainedModel
+from measure import parser
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.cases import Scan, load_scan
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.resampling import resample
 
-COARSE_TO_FINE = ("spine_heatmap.h5", "vertebra_heatmaps.h5", "vertebra_masks.h5")
-NAMED = ("detection.h5", "identification.h5")
+MODELS = ("spine_heatmap.h5", "vertebra_heatmaps.h5", "vertebra_masks.h5", "instances.h5")
+PIPELINES = ("coarse_to_fine", "masks_at_landmarks", "one_after_another")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def scan() -> Scan:
     return load_scan(case, spacing_mm=(2.0, 2.0, 2.0), axcodes="RAS")
 
 
-@pytest.mark.parametrize("name", [*COARSE_TO_FINE, "instances.h5"])
+@pytest.mark.parametrize("name", MODELS)
 def test_each_is_a_small_file_of_weights_whose_card_tells_its_training(name: str) -> None:
     path = SHIPPED / name
     assert path.stat().st_size < 4_000_000
@@ -38,16 +40,17 @@ def test_each_is_a_small_file_of_weights_whose_card_tells_its_training(name: str
     assert model.task_name == path.stem and min(model.card["training"]["scans"].values()) > 0
 
 
-@pytest.mark.parametrize("names", [COARSE_TO_FINE, (*NAMED, "vertebra_masks.h5"), (*NAMED, "instances.h5")])
-def test_each_chain_outlines_and_names_the_vertebrae_of_a_sound_spine(scan: Scan, names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("name", PIPELINES)
+def test_each_pipeline_outlines_and_names_the_vertebrae_of_a_sound_spine(scan: Scan, name: str) -> None:
     assert scan.label_map is not None and scan.landmarks is not None
-    found = run_models(load_models([SHIPPED / name for name in names]), scan.volume)
+    plan = read_plan(SHIPPED / f"{name}.toml", vars(parser().parse_args(["scan.nii.gz"])))
+    found = run_models(load_models(plan.models), scan.volume, plan.running)
     assert found.instances is not None and found.instances.grid is scan.volume.grid
     assert found.whole
     true = resample(scan.label_map, scan.volume.grid).voxels
     within = scan.volume.grid.contains(scan.landmarks.points_mm, -15.0)
     scores = []
-    for name in np.asarray(scan.landmarks.names)[within]:
-        one, other = found.instances.voxels == VERSE_IDS[name], true == VERSE_IDS[name]
+    for level in np.asarray(scan.landmarks.names)[within]:
+        one, other = found.instances.voxels == VERSE_IDS[level], true == VERSE_IDS[level]
         scores.append(2 * int((one & other).sum()) / int(one.sum() + other.sum()))
     assert len(scores) > 3 and np.median(scores) > 0.7, scores

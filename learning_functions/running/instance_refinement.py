@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from learning_functions.running.instance import largest_piece
-from learning_functions.running.instance_walk import seeing
+from learning_functions.running.instance_walk import learnt_both_sides, seeing
 from learning_functions.running.starts import DOWN, UP, lattice
 from learning_functions.running.traversal import Rules
 from learning_functions.task import ImageAt, Settings
@@ -71,7 +71,7 @@ def _finer(
     held = resample(coarse.with_voxels(np.isin(coarse.voxels, before).astype(np.uint8)), around)
     near = ndimage.binary_dilation(window.voxels == number, iterations=MARGIN_VOXELS)
     allowed = resample(window.with_voxels(near.astype(np.uint8)), grid).voxels > 0
-    see = seeing(network, image_at(around), settings.spec.patch, air)
+    see = seeing(network, image_at(around), settings.spec.patch, air, learnt_both_sides(settings))
     total, looks = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     for centre in product(*(lattice(size, width) for size, width in zip(grid.shape, patch, strict=True))):
         corner = np.rint(np.asarray(centre) - (patch - 1) / 2).astype(int)

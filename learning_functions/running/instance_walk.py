@@ -44,7 +44,7 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
     starts = starts_of(findings, image, spec.patch, direction)
     done = traverse(
-        seeing(network, image, spec.patch, air),
+        seeing(network, image, spec.patch, air, learnt_both_sides(settings)),
         image.grid.shape,
         spec.patch,
         image.grid.spacing_mm,
@@ -67,16 +67,28 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     return found
 
 
-def seeing(network: Any, image: Volume, patch: tuple[int, int, int], air: float) -> See:
-    """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air."""
+def learnt_both_sides(settings: Settings) -> bool:
+    """Whether a network learnt from mirror images as well and is asked about both; the published forms are not."""
+    options = settings.options
+    augmented = options.get("augment", "none") != "none" and dict(options.get("changes", {})).get("flip", 0.5) > 0
+    return augmented and options.get("graph", "fcn") == "unet"
+
+
+def seeing(network: Any, image: Volume, patch: tuple[int, int, int], air: float, both_sides: bool = False) -> See:
+    """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
+
+    both_sides: the mean of what it sees there and in the mirror image.
+    """
 
     def see(corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
         seen = image.window(corner, patch, fill=air).voxels
         if (seen == np.float32(air)).all():
             return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
-        answer = network.predict_on_batch(np.stack([seen, memory], axis=-1)[None].astype(np.float32))
-        mask = np.asarray(answer["mask"])[0, ..., 0].astype(np.float16)
-        return Sight(mask, float(np.ravel(answer["complete"])[0]), float(np.ravel(answer["level"])[0]))
+        shown = np.stack([seen, memory], axis=-1)[None].astype(np.float32)
+        answer = network.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
+        masks = np.asarray(answer["mask"], np.float32)[..., 0]
+        mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
+        return Sight(mask.astype(np.float16), float(np.mean(answer["complete"])), float(np.mean(answer["level"])))
 
     return see
 

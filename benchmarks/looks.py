@@ -1,0 +1,95 @@
+"""How well a network of the task instances draws one vertebra at a look: python -m benchmarks looks [MODEL.h5].
+
+Each vertebra of phantoms is looked at once, the patch centred on it, with the true memory of all passed before it, of
+the neighbour alone, and with none: what a traversal could reach whose own masks were right, and what its first look is
+worth. Dice on the network's own voxels, the mean over vertebrae; a vertebra that no other was passed before is "first".
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from utility_functions.anatomy.labels import region_of
+from utility_functions.command_line import one_line
+from utility_functions.reporting.tables import aligned
+
+if TYPE_CHECKING:
+    from learning_functions.running.trained_model import TrainedModel
+    from learning_functions.samples.stretches import Stretch
+
+KINDS = ("all passed", "neighbour alone", "nothing")
+FIRST = "first"
+HEADER = ("vertebrae", "looks", *KINDS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks looks", description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="of instances (default: the one shipped)")
+    parser.add_argument("--phantoms", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=950)
+    arguments = parser.parse_args(argv)
+
+    from learning_functions.running.quiet_start import start_tensorflow
+    from learning_functions.running.shipped_models import SHIPPED
+
+    start_tensorflow()
+    from learning_functions.running.trained_model import TrainedModel
+    from learning_functions.samples.stretches import labelled_stretches
+    from utility_functions.files.cases import load_scan
+    from utility_functions.files.manifest import find_cases
+
+    scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    try:
+        model = TrainedModel.load(arguments.model or SHIPPED / "instances.h5")
+        if model.task_name != "instances":
+            raise ValueError(f"Only networks of the task instances look so. Received: one of {model.task_name}.")
+        spec = model.settings.spec
+        for case in find_cases(Path(f"phantom:{arguments.phantoms}:seed={arguments.seed}")):
+            scan = load_scan(case, tissues=False, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
+            for stretch in labelled_stretches(scan, spec):
+                for row, kind, dice in looks(model, stretch):
+                    scores[row][kind].append(dice)
+    except (ValueError, OSError) as error:
+        print(one_line(error), file=sys.stderr)
+        return 2
+    rows = [
+        (row, str(len(of[KINDS[0]])), *(f"{np.mean(of[kind]):.3f}" for kind in KINDS)) for row, of in scores.items()
+    ]
+    print("\n".join(aligned([HEADER, *sorted(rows)], (0,))))
+    return 0
+
+
+def looks(model: TrainedModel, stretch: Stretch) -> Iterator[tuple[str, str, float]]:
+    """Of each vertebra and memory: the row of the table, the kind of memory, and the Dice."""
+    from learning_functions.running.instance_walk import learnt_both_sides, seeing
+    from learning_functions.samples.stretches import memory_of
+
+    spec, direction = model.settings.spec, model.settings.options["direction"]
+    offset, scale = spec.offset_and_scale(stretch.image.voxels)
+    image = stretch.image.with_voxels(spec.normalise(stretch.image.voxels, offset, scale))
+    air = float(spec.normalise(np.array(stretch.air), offset, scale))
+    see = seeing(model.network, image, spec.patch, air, learnt_both_sides(model.settings))
+    places = range(1, len(stretch.vertebrae) + 1)
+    for place in places:
+        voxels = stretch.voxels_of(place)
+        middle = (voxels.min(axis=0) + voxels.max(axis=0)) / 2
+        x, y, z = (int(n) for n in np.rint(middle - (np.asarray(spec.patch) - 1) / 2))
+        order = stretch.order.window((x, y, z), spec.patch).voxels
+        passed = memory_of(order, place, direction), memory_of(order, place, direction, neighbour_only=True)
+        is_first = place == (places[-1] if direction == "up" else 1)
+        row = FIRST if is_first else region_of(stretch.vertebrae[place - 1].name) or "other"
+        for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True):
+            shown = np.asarray(see((x, y, z), memory).mask) > 0.5
+            together = int((shown & (order == place)).sum())
+            yield row, kind, 2 * together / max(int(shown.sum() + (order == place).sum()), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
