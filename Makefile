@@ -41,12 +41,14 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	@mkdir -p $(MODELS)
 	$(call samples,detection,validation,60,1004)
 	$(call samples,detection,training,$(DETECTION_SCANS),1003)
+	$(call samples,detection,more,$(DETECTION_SCANS),1005)
 	$(call samples,identification,validation,60,1002)
 	$(call samples,identification,training,$(IDENTIFICATION_SCANS),1001)
-	$(call heading,2 of 4: training detection)
-	$(RUN) train.py $(call of,detection,$(DETECTION_SCANS)) --resume
+	$(call heading,2 of 4: training detection, on other phantoms the second time)
+	$(RUN) train.py $(call of,detection,training_$(DETECTION_SCANS),_first) --resume
+	$(RUN) train.py $(call of,detection,more_$(DETECTION_SCANS)) --start-from $(MODELS)/detection_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
 	$(call heading,3 of 4: training identification)
-	$(RUN) train.py $(call of,identification,$(IDENTIFICATION_SCANS)) --resume
+	$(RUN) train.py $(call of,identification,training_$(IDENTIFICATION_SCANS)) --resume
 	$(call heading,4 of 4: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(MODELS)/detection.h5 $(MODELS)/identification.h5 --output $(MODELS)/results
 
@@ -78,6 +80,7 @@ coarse: $(VENV)/.ready-demo  ## train coarse to fine (three stages, preset small
 
 INSTANCES_SCANS ?= 700
 INSTANCES_MORE ?= 800
+INSTANCES_MOST ?= 1500
 
 instances: $(VENV)/.ready-demo  ## train the shipped instances model anew on streamed phantoms, into models/ (goes on where it ended)
 	@mkdir -p $(MODELS)
@@ -85,7 +88,10 @@ instances: $(VENV)/.ready-demo  ## train the shipped instances model anew on str
 	$(call samples,instances,training,$(INSTANCES_SCANS),1301)
 	$(RUN) train.py $(call instances,training_$(INSTANCES_SCANS),_first) --start-from saved_models/detection.h5 --epochs 2 --resume
 	$(call samples,instances,more,$(INSTANCES_MORE),1303,shipped,--samples-per-scan 4)
-	$(RUN) train.py $(call instances,more_$(INSTANCES_MORE)) --start-from $(MODELS)/instances_first.h5 --epochs 3 --seed 2 --resume
+	$(RUN) train.py $(call instances,more_$(INSTANCES_MORE),_second) --start-from $(MODELS)/instances_first.h5 --epochs 3 --seed 2 --resume
+	$(call samples,instances,most,$(INSTANCES_MOST),1305,shipped,--samples-per-scan 4)
+	$(RUN) train.py $(call instances,most_$(INSTANCES_MOST),_third) --start-from $(MODELS)/instances_second.h5 --augment standard --epochs 4 --seed 3 --resume
+	$(RUN) train.py $(call instances,more_$(INSTANCES_MORE)) --start-from $(MODELS)/instances_third.h5 --augment standard --epochs 3 --learning-rate 7e-4 --seed 4 --resume
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
 VID ?= vid
@@ -122,7 +128,9 @@ clean:  ## remove the demo and every cache; .venv and models/ stay
 # Task, split, scans, seed, preset (shipped without it) and more options; files that are there are kept, so that an
 # interrupted run goes on.
 samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1) phantom:$(3) $(MODELS)/$(1)_$(2)_$(3).h5 --preset $(or $(5),shipped) $(6) --seed $(4) --compression lzf || { rm -f $(MODELS)/$(1)_$(2)_$(3).h5; exit 2; }
-of = $(MODELS)/$(1)_training_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1).h5
+
+# Task, samples, and what the model's name ends with.
+of = $(MODELS)/$(1)_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1)$(3).h5
 
 # Task, what the model's name ends with, and which samples (training without it).
 stage = $(MODELS)/$(1)_$(or $(3),training)_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1)$(2).h5

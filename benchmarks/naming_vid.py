@@ -31,6 +31,7 @@ from benchmarks.naming_edges import lines as edge_lines
 from benchmarks.naming_edges import pairs
 from benchmarks.real_cases import real_folder
 from losses_and_metrics.identification_rate import score_scan
+from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
@@ -154,6 +155,17 @@ def row(title: str, results: list[Result], warned: list[bool]) -> tuple[str, ...
     return (title, *(f"{100 * share:.1f}" for share in (*shares, *split)))
 
 
+def intervals(results: Sequence[Result]) -> str:
+    """All, detected and scans to two digits, with 95 % intervals over scans."""
+    hits = [np.array([each.hits.sum(), each.hits[each.detected].sum(), each.right], float) for each in results]
+    counts = [np.array([len(each.hits), each.detected.sum(), 1]) for each in results]
+    told = []
+    for sums, of, what in zip(np.transpose(hits), np.transpose(counts), HEADER[1:4], strict=True):
+        low, high = bootstrap_interval(sums, of) or (np.nan, np.nan)
+        told.append(f"{what} {100 * sums.sum() / of.sum():.2f} % ({100 * low:.1f} to {100 * high:.1f})")
+    return ", ".join(told)
+
+
 def by_network(
     scans: list[Example], fold: np.ndarray, held_out: int, every: int, models: Path
 ) -> tuple[list[Result], float]:
@@ -185,7 +197,15 @@ def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:
             groups["with false or missed detections, or shifted in part"] += 1
     with_l6 = [each.right for scan, each in zip(scans, results, strict=True) if "L6" in scan.true.names]
     told = ", ".join(f"{count} {reason}" for reason, count in groups.most_common())
-    return f"wrong scans: {told}; of {len(with_l6)} scans with L6 {sum(with_l6)} are right"
+    wrong = f"{sum(groups.values())} of {len(results)} scans are wrong"
+    ends = {"L5": lambda names: "L5" in names, "neither neck nor L5": lambda names: {"L5", "C7"}.isdisjoint(names)}
+    shown = []
+    for end, shows in ends.items():
+        own = [each.right for scan, each in zip(scans, results, strict=True) if shows(scan.true.names)]
+        shown.append(f"{own.count(False)} of {len(own)} that show {end}")
+    unseen = np.concatenate([each.hits[~each.detected] for each in results])
+    filled = f"of {len(unseen)} bodies without a detection {int(unseen.sum())} are filled in"
+    return f"{wrong}, {', '.join(shown)}: {told}; {filled}; of {len(with_l6)} scans with L6 {sum(with_l6)} are right"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -228,6 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warned += [each.doubt > threshold for each in found]
             print("  " + "  ".join(row(f"up to fold {held_out + 1}", results, warned)), flush=True)
     print("\n".join(aligned([HEADER, REFERENCE, row(title, results, warned)], (0,))))
+    print(intervals(results))
     named = [scans[i] for held_out in range(options.only or FOLDS) for i in np.flatnonzero(fold == held_out)]
     print(limits(named, results))
     return 0

@@ -24,6 +24,7 @@ from benchmarks.real_scores import RealScore, dice_in_range, mask_classes, score
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, load_scan
+from utility_functions.files.scan_list import require_listable, write_scan_list
 from utility_functions.files.writing import require_writable, write_text
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.tables import MISSING, aligned, millimetres, percent
@@ -117,26 +118,37 @@ def as_csv(results: Sequence[RealScore]) -> str:
     return text.getvalue()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(
         prog="python -m benchmarks real_scans", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
-    parser.add_argument(
+    options.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
+    options.add_argument(
         "--real", type=Path, help=f"folder of the real scans (default: {VARIABLE}, or ../shared/real by the repository)"
     )
-    parser.add_argument("--only", nargs="+", metavar="SCAN", help="only these scans, by name")
-    parser.add_argument("--output", type=Path, help="folder for the pictures and real_scans.csv; none when not given")
-    parser.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
-    arguments = parser.parse_args(argv)
+    options.add_argument("--only", nargs="+", metavar="SCAN", help="only these scans, by name")
+    options.add_argument("--output", type=Path, help="folder for the pictures and real_scans.csv; none when not given")
+    options.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
+    options.add_argument("--list", type=Path, metavar="CSV", help="only list the scans there, for measure.py")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parser()
+    arguments = options.parse_args(argv)
     try:
         cases = real_cases(real_folder(arguments.real))
     except NotADirectoryError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if unknown := sorted(set(arguments.only or ()) - {case.case_id for case in cases}):
-        parser.error(f"no real scan is called {', '.join(unknown)}; there are {', '.join(c.case_id for c in cases)}")
+        options.error(f"no real scan is called {', '.join(unknown)}; there are {', '.join(c.case_id for c in cases)}")
+    wanted = [case for case in cases if not arguments.only or case.case_id in arguments.only]
     try:
+        if arguments.list is not None:
+            require_listable(wanted, arguments.list)
+            write_scan_list(wanted, arguments.list)
+            return 0
         if arguments.output is not None:
             require_writable(arguments.output)
     except (ValueError, OSError) as error:
@@ -149,7 +161,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     from learning_functions.running.pipeline import load_models
     from learning_functions.task import Running
 
-    wanted = [case for case in cases if not arguments.only or case.case_id in arguments.only]
     try:
         models, running = load_models(arguments.models), Running(memory_gb=arguments.memory_gb)
         results = [measure(case, models, arguments.output, running) for case in wanted]

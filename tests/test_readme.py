@@ -11,7 +11,7 @@ import pytest
 import generate_samples
 import measure
 import train
-from benchmarks import distillation
+from benchmarks import distillation, real_scans
 from utility_functions.phantom import __main__ as phantom
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ def text_of(name: str) -> str:
 def options_of_the_scripts(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """All that begins with -- in the three scripts, in the phantom's command line and in the benchmarks named."""
     made: list[argparse.ArgumentParser] = [
-        script.parser() for script in (generate_samples, train, measure, distillation)
+        script.parser() for script in (generate_samples, train, measure, distillation, real_scans)
     ]
 
     def caught(parser: argparse.ArgumentParser, *_: object) -> None:

@@ -32,7 +32,7 @@ def test_the_card_tells_whose_data_they_were_and_what_was_learnt(model: TrainedM
     assert "ImFusion" in model.card["training"]["about"] and "CC BY-SA 4.0" in model.card["training"]["about"]
     assert statistics_of(model.settings) != Statistics()
     assert 0 < model.settings.options["warn_from"] < 1
-    assert (SHIPPED / "naming.h5").stat().st_size < 1_000_000
+    assert (SHIPPED / "naming.h5").stat().st_size < 3_000_000
 
 
 @pytest.mark.parametrize(("first", "last"), [("T8", "L5"), ("T10", "L5"), ("T6", "L3"), ("C3", "T6"), ("C2", "L5")])

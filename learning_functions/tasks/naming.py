@@ -68,7 +68,7 @@ _SMALL = Settings(
     schedule="cosine",
     options={"augment": "standard", "members": 1, "dropout": 0.2, "decay": 1e-4},
 )
-_SHIPPED = _SMALL.changed(preset="shipped", filters=48, options={**_SMALL.options, "members": 3})
+_SHIPPED = _SMALL.changed(preset="shipped", epochs=30, filters=96, options={**_SMALL.options, "members": 3})
 _PAPER = _SMALL.changed(preset="paper", filters=128, options={**_SMALL.options, "members": 3, "dropout": 0.3})
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
