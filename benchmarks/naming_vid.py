@@ -32,12 +32,13 @@ from benchmarks.naming_edges import pairs
 from benchmarks.real_cases import real_folder
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.intervals import bootstrap_interval
+from losses_and_metrics.naming_summary import variants_of
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.fitting import Example, fit
 from utility_functions.anatomy.naming.patients import alike
-from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import read_keypoints
 from utility_functions.geometry.landmarks import Landmarks
@@ -61,6 +62,7 @@ class Result:
     shifts: set[int]
     log_posterior: float
     doubt: float
+    variants: tuple[str, ...]
 
     @property
     def right(self) -> bool:
@@ -103,7 +105,9 @@ def judged(example: Example, naming: Naming) -> Result:
         naming.posterior[apart[i].argmin(), LEVELS.index(level)] for i, level in enumerate(true.names) if detected[i]
     ]
     hits = np.array([levels[level].hit_verse for level in true.names])
-    return Result(hits, detected, told, shifts, float(np.sum(np.log(np.maximum(own, 1e-6)))), naming.doubt)
+    return Result(
+        hits, detected, told, shifts, float(np.sum(np.log(np.maximum(own, 1e-6)))), naming.doubt, naming.variants
+    )
 
 
 def rank(level: str) -> int:
@@ -164,6 +168,18 @@ def intervals(results: Sequence[Result]) -> str:
         low, high = bootstrap_interval(sums, of) or (np.nan, np.nan)
         told.append(f"{what} {100 * sums.sum() / of.sum():.2f} % ({100 * low:.1f} to {100 * high:.1f})")
     return ", ".join(told)
+
+
+def variant_rows(scans: Sequence[Example], results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """Of each variant: scans that show it, those in which it is told and all named right, and scans told falsely."""
+    pairs = [(variants_of(scan.true), each) for scan, each in zip(scans, results, strict=True)]
+    rows = [("variant", "scans", "told", "all right", "told falsely")]
+    for variant in VARIANTS:
+        own = [each for true, each in pairs if variant in true]
+        false = [each for true, each in pairs if variant not in true and variant in each.variants]
+        counts = len(own), sum(variant in each.variants for each in own), sum(each.right for each in own), len(false)
+        rows.append((variant, *map(str, counts)))
+    return rows
 
 
 def by_network(
@@ -251,6 +267,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(intervals(results))
     named = [scans[i] for held_out in range(options.only or FOLDS) for i in np.flatnonzero(fold == held_out)]
     print(limits(named, results))
+    print("\n".join(aligned(variant_rows(named, results), (0,))))
     return 0
 
 
