@@ -155,7 +155,8 @@ def learnt(
     """Statistics of the samples learnt from, and what makes decoding with this network surest on the others."""
     from learning_functions.training.naming_choice import chosen
 
-    return chosen(network, settings, training, validation)
+    changes = None if settings.options["augment"] == "none" else augmentation(settings)
+    return chosen(network, settings, training, validation, changes)
 
 
 def predict(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.running.naming_evidence import doubt_features, evidence_of
+from learning_functions.samples.batches import epoch_batches
 from learning_functions.samples.store import SampleReader, SampleStore
 from learning_functions.task import Settings
 from learning_functions.training.naming_doubt import doubting
@@ -25,6 +26,8 @@ from utility_functions.geometry.landmarks import Landmarks
 if TYPE_CHECKING:
     import keras
 
+AT_ONCE = 64
+"""Samples in a batch."""
 MOST = 300
 """Scans on which is chosen, at most."""
 LOOSER = (1.6, 3.5)
@@ -52,18 +55,21 @@ class Chosen:
 
 
 def chosen(
-    network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore
+    network: keras.Model,
+    settings: Settings,
+    training: SampleStore,
+    validation: SampleStore,
+    changes: Any = None,
 ) -> Mapping[str, Any]:
-    """Options of a naming model: its ``statistics`` in JSON and ``shares_before``, of the levels, both of the samples
-    learnt from; the ``sharpness`` of its evidence, ``doubting``, how the doubt that is told follows from the decoder's
-    and the network's (`naming_doubt`), and ``warn_from``, the doubt from which a scan is warned of, chosen on those for
-    validation.
+    """Options of a naming model: its ``statistics`` in JSON, of the samples learnt from, and ``shares_before``, of the
+    levels in them as ``changes`` (`NodeChanges`, None: as they are) made them, since variants put in by these are no
+    news to the network; the ``sharpness`` of its evidence, ``doubting``, how the doubt that is told follows from the
+    decoder's and the network's (`naming_doubt`), and ``warn_from``, the doubt from which a scan is warned of, chosen on
+    those for validation.
     """
     learnt_from = [scan for scan, _ in _scans(training, settings)]
     fitted = fit(scan.example() for scan in learnt_from).loosened(*LOOSER)
-    rows = np.concatenate([scan.rows for scan in learnt_from])
-    counts = np.bincount(rows[rows < len(LEVELS)], minlength=len(LEVELS)) + 1.0
-    before = counts / counts.sum()
+    before = _shares_seen(training, changes)
     scans = list(_scans(validation, settings))
     scans = scans[:: -(-len(scans) // MOST)]
     inputs = np.stack([nodes for _, nodes in scans]).astype(np.float32) / UNITS
@@ -90,6 +96,15 @@ def chosen(
         "doubting": weights,
         "warn_from": float(np.quantile(doubts, QUIET)) if len(doubts) else WARNING_FROM,
     }
+
+
+def _shares_seen(store: SampleStore, changes: Any) -> NDArray[np.float64]:
+    """The share of each level among all nodes of one epoch."""
+    batches = epoch_batches(store, AT_ONCE, epoch=0, seed=0, shuffle=False, augment=changes)
+    counts = np.ones(len(LEVELS))
+    for _, targets, *_ in batches:
+        counts += np.bincount(np.ravel(targets), minlength=len(ROWS) + 1)[1 : len(LEVELS) + 1]
+    return counts / counts.sum()
 
 
 def _scans(store: SampleStore, settings: Settings) -> Iterator[tuple[Chosen, NDArray[np.int16]]]:

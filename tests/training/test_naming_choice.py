@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from learning_functions.samples.generation import generate
+from learning_functions.samples.node_changes import NodeChanges
 from learning_functions.samples.store import open_store
 from learning_functions.task import load_task, settings_from_card, settings_of
 from learning_functions.training.checkpoints import Checkpoints
@@ -71,6 +72,17 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
     assert learnt["sharpness"] > 0 and 0 <= learnt["warn_from"] <= 1
     assert learnt["doubting"] is None, "there are too few wrong names to learn from"
     assert sum(learnt["shares_before"]) == pytest.approx(1) and len(learnt["shares_before"]) == len(LEVELS)
+
+
+def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(samples: Path) -> None:
+    store = open_store(samples)
+    extra = LEVELS.index("L6")
+    added = ((LEVELS.index("L5") + 1, extra + 1),)
+    usual, changed = (
+        np.array(chosen(knowing(samples, 0.9), SETTINGS, store, store, changes)["shares_before"])
+        for changes in (None, NodeChanges(len(ROWS), added=added, variant=1.0, cut=0.0))
+    )
+    assert changed[extra] > 3 * usual[extra] and changed.sum() == pytest.approx(1)
 
 
 def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
