@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m benchmarks distillation", description=__doc__)
     options.add_argument("--task", choices=task_names(), default="detection")
     options.add_argument("--preset", default="small", help="default: small")
-    options.add_argument("--phantoms", type=int, default=80, help="to learn from; a quarter as many judge: 80")
+    options.add_argument("--phantoms", type=int, default=80, help="to learn from (default: 80); a quarter judge")
     options.add_argument("--samples-per-scan", type=int, help="default: as the preset says")
     options.add_argument("--epochs", type=int, help="default: as the preset says")
     options.add_argument("--filters", type=int, help="of the teacher (default: as the preset says)")
