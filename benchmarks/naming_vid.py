@@ -211,7 +211,6 @@ def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:
             groups["shifted, L5 not seen" if "L5" not in scan.true.names else "shifted, L5 seen"] += 1
         else:
             groups["with false or missed detections, or shifted in part"] += 1
-    with_l6 = [each.right for scan, each in zip(scans, results, strict=True) if "L6" in scan.true.names]
     told = ", ".join(f"{count} {reason}" for reason, count in groups.most_common())
     wrong = f"{sum(groups.values())} of {len(results)} scans are wrong"
     ends = {"L5": lambda names: "L5" in names, "neither neck nor L5": lambda names: {"L5", "C7"}.isdisjoint(names)}
@@ -221,7 +220,7 @@ def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:
         shown.append(f"{own.count(False)} of {len(own)} that show {end}")
     unseen = np.concatenate([each.hits[~each.detected] for each in results])
     filled = f"of {len(unseen)} bodies without a detection {int(unseen.sum())} are filled in"
-    return f"{wrong}, {', '.join(shown)}: {told}; {filled}; of {len(with_l6)} scans with L6 {sum(with_l6)} are right"
+    return f"{wrong}, {', '.join(shown)}: {told}; {filled}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
