@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from learning_functions.samples.slipped_memory import slipped_memory
 from learning_functions.samples.stretches import Stretch, memory_of
 from learning_functions.samples.worn_memory import worn_memory
 from learning_functions.spec import OUTSIDE
@@ -34,6 +35,10 @@ def next_vertebra_sample(
         share = float(target.sum()) / len(voxels)
         whole, level = float(vertebra.whole), float(regressed_level(vertebra.name) or 0)
     memory = memory_of(order, None if empty else place, options["direction"], forgetful)
+    slips = options.get("memory_slips", 0.0)
+    if slips and rng.random() < slips:
+        last = place if empty else place + (1 if options["direction"] == "up" else -1)
+        memory = slipped_memory(memory, (order > 0) & (order == last), target > 0, stretch.order.grid.spacing_mm, rng)
     return Sample(
         stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],
         target,

@@ -72,6 +72,7 @@ _PAPER = Settings(
         "balanced": False,
         "memory_drop": 0.0,
         "memory_wear": 0.0,
+        "memory_slips": 0.0,
         "graph": "fcn",
         "widening": False,
         "norm": "batch",
@@ -130,7 +131,9 @@ _SMALL = _TOPDOWN.changed(
     },
 )
 _SHIPPED = _SMALL.changed(
-    preset="shipped", epochs=8, options={**_SMALL.options, "augment": "synth", "changes": {"crop": 0.3}}
+    preset="shipped",
+    epochs=8,
+    options={**_SMALL.options, "memory_slips": 0.4, "augment": "synth", "changes": {"crop": 0.3}},
 )
 PRESETS = MappingProxyType(
     {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED}
@@ -146,7 +149,8 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     Patches reach beyond the scan as they come; none is moved. With ``balanced``, each vertebra of the scan is taken as
     often as any other, up to one. A share ``first_share`` of samples, beside those by chance, shows the vertebra that a
     traversal comes to first, with nothing in memory: each spine has one, and all others hang on it. ``memory_drop`` of
-    samples remember the neighbour alone, and the memory of ``memory_wear`` of them is as rough as a network's masks.
+    samples remember the neighbour alone, the memory of ``memory_wear`` of them is as rough as a network's masks, and
+    that of ``memory_slips`` lacks a part of the vertebra passed last, or holds a part of the target.
     """
     options, count = settings.options, settings.samples_per_scan
     found = labelled_stretches(scan, settings.spec)

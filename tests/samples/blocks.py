@@ -44,5 +44,12 @@ def verse(names: tuple[str, ...], **options: Any) -> Scan:
 def settings(count: int = 20, patch: tuple[int, int, int] = (16, 16, 24), **options: Any) -> Settings:
     small = settings_of(TASK, "small")
     spec = replace(small.spec, patch=patch, spacing_mm=(SPACING,) * 3)
-    plain = {"memory_drop": 0.0, "memory_wear": 0.0, "empty_share": 0.0, "empty_at_end": 0.0, "first_share": 0.0}
+    plain = {
+        "memory_drop": 0.0,
+        "memory_wear": 0.0,
+        "memory_slips": 0.0,
+        "empty_share": 0.0,
+        "empty_at_end": 0.0,
+        "first_share": 0.0,
+    }
     return small.changed(spec=spec, samples_per_scan=count, options={**small.options, **plain, **options})
