@@ -42,6 +42,7 @@ def test_settings_are_the_published_ones(name: str) -> None:
         weights,
     )
     assert (options["empty_share"], options["loss"], options["level_weight"]) == (0.2, "sums", 1.0)
+    assert (options["memory_slips"], options["threshold"]) == (0.0, 0.5)
     objective = TASK.objective(settings)
     assert set(objective.loss) == set(objective.metrics) == {"mask", "complete", "level"}
     assert objective.highest_is_best == (name == "topdown")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from learning_functions.running.instance import largest_piece
-from learning_functions.running.instance_walk import learnt_both_sides, seeing
+from learning_functions.running.instance_walk import learnt_both_sides, rules_of, seeing
 from learning_functions.running.starts import DOWN, UP, lattice
 from learning_functions.running.traversal import Rules
 from learning_functions.task import ImageAt, Settings
@@ -83,6 +83,6 @@ def _finer(
         looks[inside] += 1
     inner = tuple(slice(int(a), int(a) + n) for a, n in zip(edge, grid.shape, strict=True))
     free = (held.voxels[inner] == 0) & allowed
-    found = largest_piece((total >= Rules().threshold * np.maximum(looks, 1)) & free)
+    found = largest_piece((total >= rules_of(settings, Rules()).threshold * np.maximum(looks, 1)) & free)
     share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
     return LabelMap(found.astype(np.uint8), grid) if LEAST_SHARE <= share <= MOST_SHARE else None

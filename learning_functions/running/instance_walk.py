@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         image.grid.spacing_mm,
         direction,
         starts,
-        TOP_DOWN if isinstance(starts[0], Heat) else Rules(),
+        rules_of(settings, TOP_DOWN if isinstance(starts[0], Heat) else Rules()),
     )
     trail = done.trail.placed(image.grid)
     if settings.options.get("counted"):
@@ -65,6 +66,11 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     if done.trail.ended == FULL:
         return found.noting(f"The traversal stopped after {len(done.found)} vertebrae; there may be more.")
     return found
+
+
+def rules_of(settings: Settings, rules: Rules) -> Rules:
+    """The rules with options["threshold"] of the settings, where they have it."""
+    return replace(rules, threshold=float(settings.options.get("threshold", rules.threshold)))
 
 
 def learnt_both_sides(settings: Settings) -> bool:

@@ -82,6 +82,7 @@ _PAPER = Settings(
         "false_positive_weight": (0.1, 0.1),
         "level_weight": 1.0,
         "counted": False,
+        "threshold": 0.5,
         "changes": _PUBLISHED_CHANGES,
         "augment": "standard",
     },
@@ -133,7 +134,13 @@ _SMALL = _TOPDOWN.changed(
 _SHIPPED = _SMALL.changed(
     preset="shipped",
     epochs=8,
-    options={**_SMALL.options, "memory_slips": 0.4, "augment": "synth", "changes": {"crop": 0.3}},
+    options={
+        **_SMALL.options,
+        "memory_slips": 0.4,
+        "threshold": 0.4,
+        "augment": "synth",
+        "changes": {"crop": 0.3},
+    },
 )
 PRESETS = MappingProxyType(
     {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED}
