@@ -49,6 +49,12 @@ def epochs_for(steps: int, samples: int, batch: int) -> int:
     return max(1, round(steps / -(-samples // batch)))
 
 
+def can_be_equal(steps: int, samples: int, batch: int) -> bool:
+    """Whether whole epochs of so many samples come near enough to the steps."""
+    one = -(-samples // batch)
+    return abs(epochs_for(steps, samples, batch) * one - steps) <= steps / 4
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks learning_curves", description=__doc__)
     parser.add_argument("task", choices=task_names())
@@ -62,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     settings = settings_of(load_task(arguments.task), arguments.preset)
     filters = arguments.filters or [settings.filters]
+    most = max(arguments.phantoms) * settings.samples_per_scan
+    if not can_be_equal(arguments.steps, most, settings.batch):
+        parser.error(
+            f"{max(arguments.phantoms)} phantoms make epochs of {-(-most // settings.batch)} steps: trainings of "
+            f"{arguments.steps} would not be equally long. Ask for more --steps or fewer --phantoms."
+        )
     arguments.folder.mkdir(parents=True, exist_ok=True)
     held_out = _samples(arguments, arguments.validation, VALIDATION_SEED)
     found: dict[Trial, dict[str, float]] = {}

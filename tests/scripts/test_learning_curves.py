@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.learning_curves import Trial, epochs_for, trials
+from benchmarks.learning_curves import Trial, can_be_equal, epochs_for, main, trials
 
 
 def test_only_one_thing_differs_from_the_fullest_training() -> None:
@@ -24,3 +26,17 @@ def test_only_one_thing_differs_from_the_fullest_training() -> None:
 )
 def test_epochs_come_to_the_steps_asked_for(steps: int, samples: int, batch: int, epochs: int) -> None:
     assert epochs_for(steps, samples, batch) == epochs
+
+
+@pytest.mark.parametrize(
+    ("steps", "samples", "equal"), [(480, 1920, True), (400, 1920, True), (200, 1920, False), (700, 1920, False)]
+)
+def test_steps_that_whole_epochs_do_not_come_near_are_not_equal(steps: int, samples: int, equal: bool) -> None:
+    assert can_be_equal(steps, samples, 4) == equal
+
+
+def test_steps_fewer_than_an_epoch_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["detection", "--phantoms", "15", "240", "--steps", "200", "--folder", str(tmp_path / "curves")])
+    assert ended.value.code == 2 and not (tmp_path / "curves").exists()
+    assert "240 phantoms make epochs of 480 steps" in capsys.readouterr().err
