@@ -18,6 +18,7 @@ from learning_functions.spec import Spec
 from learning_functions.task import Running, Settings
 from learning_functions.tasks.instances import refine
 from tests.running.spine_truth import spine
+from tests.running.test_card_threshold import Faint
 from tests.running.test_instance_walk import AIR, TOP, Reader
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import CSI_LEVELS, USUAL_VERTEBRAE, VERSE_IDS
@@ -61,6 +62,22 @@ def test_masks_come_nearer_to_the_truth(patch: tuple[int, int, int], axcodes: st
     wrong = (found.instances.voxels != truth.voxels).sum()
     assert wrong <= 0.2 * (restored.voxels != truth.voxels).sum() + 20 and not found.notes
     assert {shape[1:4] for shape in network.batches} == {patch}
+
+
+@pytest.mark.parametrize(("threshold", "drawn_anew"), [(0.5, False), (0.4, True)])
+def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: float, drawn_anew: bool) -> None:
+    truth = truth_of("RAS")
+    coarse = resample(truth, truth.grid.upright(4.0))
+    findings = Findings("scan", truth.grid, instances=resample(coarse, truth.grid))
+    chosen = settings("down", (48, 48, 32))
+    chosen = chosen.changed(options={**chosen.options, "threshold": threshold})
+
+    def image_at(grid: Grid) -> Volume:
+        levels = np.vectorize(lambda number: LEVEL_OF.get(number, 0))(resample(truth, grid).voxels)
+        return Volume((levels / 100).astype(np.float32), grid)
+
+    found = refined(Faint(image_at(coarse.grid)), chosen, image_at, coarse, findings, AIR)
+    assert found.notes == (() if drawn_anew else ("Masks left as coarse as they were found: T12, L1, L2, L3.",))
 
 
 def test_where_the_network_is_lost_the_coarse_masks_stay() -> None:

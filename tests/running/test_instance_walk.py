@@ -107,24 +107,6 @@ def test_every_vertebra_gets_its_mask_its_name_and_its_centre(direction: str, na
     assert set(network.batches) == {(1, *PATCH, 2)}
 
 
-class Faint(Reader):
-    """Says of every voxel it shows that it is likely by 0.45."""
-
-    @staticmethod
-    def answer(mask: NDArray, complete: float, level: float) -> dict[str, NDArray[np.float32]]:
-        return Reader.answer(0.45 * mask, complete, level)
-
-
-@pytest.mark.parametrize(("options", "seen"), [({}, 0), ({"threshold": 0.5}, 0), ({"threshold": 0.4}, 3)])
-def test_the_card_says_from_which_probability_on_a_voxel_is_taken(options: dict[str, float], seen: int) -> None:
-    image, truth = scan_of(3)
-    chosen = settings().changed(options={**settings().options, **options})
-    found = walk(Faint(image), chosen, image, Findings("scan", image.grid), AIR, Running())
-    assert len(found.landmarks or ()) == seen
-    if seen:
-        assert found.instances is not None and (found.instances.voxels == truth.voxels).all()
-
-
 def test_the_trail_is_told_in_millimetres() -> None:
     image, truth = scan_of(3)
     found = walked(image, Reader(image))

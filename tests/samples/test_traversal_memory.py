@@ -1,0 +1,79 @@
+"""Memory in samples as a traversal comes to have it: worn at the borders, or slipped by a part of a vertebra."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from learning_functions.samples.slipped_memory import LARGEST_SHARE, slipped_memory
+from learning_functions.samples.worn_memory import worn_memory
+from tests.samples.blocks import LUMBAR, settings, verse
+from tests.samples.test_instance_samples import drawn, ids_in
+
+
+def test_worn_memory_is_rough_at_the_border_alone_and_the_same_again_by_the_same_seed() -> None:
+    memory = np.zeros((24, 24, 24), np.uint8)
+    memory[6:18, 6:18, 6:18] = 1
+    worn = worn_memory(memory, np.random.default_rng(1))
+    assert worn.dtype == np.uint8 and set(np.unique(worn)) == {0, 1}
+    changed = worn != memory
+    assert 0.02 < changed.mean() < 0.2
+    assert not changed[9:15, 9:15, 9:15].any() and not changed[:3].any() and not changed[21:].any()
+    assert (worn[changed] == 1).any() and (worn[changed] == 0).any(), "too much here, too little there"
+    assert np.array_equal(worn, worn_memory(memory, np.random.default_rng(1)))
+    assert not worn_memory(np.zeros_like(memory), np.random.default_rng(1)).any()
+
+
+def test_only_the_share_asked_for_is_worn() -> None:
+    scan = verse(LUMBAR)
+    plain, worn = (drawn(scan, settings(direction="down", memory_wear=share)) for share in (0.0, 1.0))
+    assert any(not np.array_equal(a.memory, b.memory) for a, b in zip(plain, worn, strict=True))
+
+
+def two_cubes() -> tuple[np.ndarray, np.ndarray]:
+    """A vertebra passed and one that comes, 12 mm wide, one above the other."""
+    passed, coming = np.zeros((24, 24, 24), bool), np.zeros((24, 24, 24), bool)
+    passed[6:18, 6:18, 12:22], coming[6:18, 6:18, 2:12] = True, True
+    return passed, coming
+
+
+def test_slipped_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_comes() -> None:
+    passed, coming = two_cubes()
+    memory, kinds = passed.astype(np.uint8), set()
+    for seed in range(60):
+        slipped = slipped_memory(memory, passed, coming, (1.0, 1.0, 1.0), np.random.default_rng(seed))
+        lost, taken = passed & (slipped == 0), coming & (slipped == 1)
+        assert not (lost.any() and taken.any()) and not slipped[~(passed | coming)].any()
+        assert max(lost.sum() / passed.sum(), taken.sum() / coming.sum()) <= LARGEST_SHARE
+        kinds.add((bool(lost.any()), bool(taken.any())))
+    assert kinds == {(True, False), (False, True), (False, False)}, "a part too large does not change hands"
+
+
+def test_slips_are_the_same_by_the_same_seed_and_need_something_to_slip() -> None:
+    passed, coming = two_cubes()
+    memory, nothing = passed.astype(np.uint8), np.zeros_like(passed)
+    twice = [slipped_memory(memory, passed, coming, (1.0,) * 3, np.random.default_rng(4)) for _ in range(2)]
+    assert np.array_equal(*twice)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        assert not (slipped_memory(memory, passed, nothing, (1.0,) * 3, rng) > memory).any()
+        assert slipped_memory(memory, nothing, nothing, (1.0,) * 3, rng) is memory
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_only_the_vertebra_passed_last_or_the_next_one_slips(direction: str) -> None:
+    scan, changed = verse(LUMBAR), 0
+    for seed in range(30):
+        plain, slipped = (
+            drawn(scan, settings(1, (16, 16, 48), direction=direction, memory_slips=share), seed)[0]
+            for share in (0.0, 1.0)
+        )
+        np.testing.assert_array_equal(plain.targets, slipped.targets)
+        [target] = ids_in(plain, "targets")
+        before, after = ids_in(plain, "memory"), ids_in(slipped, "memory")
+        last = target + (1 if direction == "up" else -1)
+        assert before <= after | {last} and after <= before | {target}
+        others = ~np.isin(plain.inputs[..., 0], (target, last))
+        assert np.array_equal(plain.memory[others], slipped.memory[others])
+        changed += bool((plain.memory != slipped.memory).any())
+    assert changed > 10
