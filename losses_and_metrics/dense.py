@@ -45,11 +45,14 @@ class DiceCrossentropy(keras.losses.Loss):
     """Cross-entropy + 1 - the mean soft Dice of all classes but the first, each over the whole batch.
 
     True: integer classes (batch, ...) or (batch, ..., 1); predicted: probabilities (batch, ..., classes).
-    A class that is neither true nor predicted counts as right.
+    A class that is neither true nor predicted counts as right. With ``present_only``, the mean is over the classes that
+    are true somewhere in the batch, and cross-entropy alone judges the others: otherwise the least suspicion of a class
+    that is seldom seen costs as much as missing all of it.
     """
 
-    def __init__(self, name: str = "dice_crossentropy", **kwargs: Any) -> None:
+    def __init__(self, name: str = "dice_crossentropy", present_only: bool = False, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
+        self.present_only = present_only
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         truth = _one_hot(y_true, y_pred)
@@ -57,8 +60,15 @@ class DiceCrossentropy(keras.losses.Loss):
         crossentropy = -ops.mean(ops.sum(truth * logs, axis=-1))
         axes = tuple(range(len(y_pred.shape) - 1))
         both = ops.sum(truth * y_pred, axis=axes)[1:]
-        either = (ops.sum(truth, axis=axes) + ops.sum(y_pred, axis=axes))[1:]
-        return crossentropy + 1 - ops.mean((2 * both + 1) / (either + 1))
+        own = ops.sum(truth, axis=axes)[1:]
+        missing = 1 - (2 * both + 1) / (own + ops.sum(y_pred, axis=axes)[1:] + 1)
+        if not self.present_only:
+            return crossentropy + ops.mean(missing)
+        there = ops.cast(own > 0, y_pred.dtype)
+        return crossentropy + ops.sum(missing * there) / ops.maximum(ops.sum(there), 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "present_only": self.present_only}
 
 
 @keras.saving.register_keras_serializable("spine")

@@ -99,7 +99,7 @@ _SHIPPED = Settings(
     epochs=2,
     learning_rate=2e-3,
     schedule="cosine",
-    options={"weights": (0.1, 0.9), "empty_share": 0.2, "augment": "synth"},
+    options={"weights": (0.1, 0.9), "empty_share": 0.2, "present_only": True, "augment": "synth"},
 )
 PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
@@ -165,7 +165,7 @@ def objective(settings: Settings) -> Objective:
 
     if settings.spec.labels == PARTS:
         return Objective(
-            loss=DiceCrossentropy(),
+            loss=DiceCrossentropy(present_only=settings.options.get("present_only", False)),
             metrics=[ClassDice(label, f"dice_{part}") for label, part in enumerate(PARTS) if label],
             watched="val_loss",
             highest_is_best=False,

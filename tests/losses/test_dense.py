@@ -65,6 +65,23 @@ def test_dice_crossentropy_is_zero_where_no_class_is_there_and_none_is_predicted
     assert float(DiceCrossentropy()(0 * TRUE, probabilities([0.0] * 4))) == pytest.approx(0, abs=1e-6)
 
 
+def test_dice_of_present_classes_leaves_what_is_absent_to_crossentropy() -> None:
+    suspected = np.array([[[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.9, 0.05, 0.05]]])
+    truth = np.array([[1, 0, 1, 0]])  # class 2 is nowhere
+    crossentropy = -np.log(np.take_along_axis(suspected, truth[..., None], -1)).mean()
+    missing = 1 - (2 * 1.1 + 1) / (2 + suspected[..., 1].sum() + 1)
+    found = DiceCrossentropy(present_only=True)(truth, suspected.astype("float32"))
+    assert float(found) == pytest.approx(crossentropy + missing, abs=1e-5)
+    assert float(DiceCrossentropy()(truth, suspected.astype("float32"))) > float(found)
+
+
+def test_dice_of_present_classes_where_none_is_is_crossentropy() -> None:
+    loss = DiceCrossentropy(present_only=True)
+    answers = np.array([[[0.8, 0.2], [0.6, 0.4]]], "float32")
+    assert float(loss(np.zeros((1, 2), int), answers)) == pytest.approx(-np.log([0.8, 0.6]).mean(), abs=1e-5)
+    assert keras.losses.deserialize(keras.losses.serialize(loss)).get_config() == loss.get_config()
+
+
 @pytest.mark.parametrize("weights", [(-1.0, 2.0), (0.0, 0.0), (math.nan, 1.0), (1.0, math.inf)])
 def test_class_weights_must_make_sense(weights) -> None:
     with pytest.raises(ValueError, match="Received"):
