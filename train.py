@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--hold-out-seed", type=int, metavar="N", help=told)
     told = "what the samples were cut from: also list each fold's held-out scans, for measure.py"
     found.add_argument("--scans", type=Path, metavar="DATASET", help=told)
-    told = "a trained model (.h5) to go on from, or of another task to take layers of"
+    told = "a trained model (.h5) to go on from, with more --filters too, or of another task to take layers of"
     found.add_argument("--start-from", type=Path, metavar="MODEL", help=told)
     found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
     found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")

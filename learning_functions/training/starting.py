@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from learning_functions.running.model_file import load_model
 from learning_functions.training.given_model import Start
+from learning_functions.training.widening import widened_weights
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +20,9 @@ log = logging.getLogger(__name__)
 def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
     """Give the network, which is for the task ``task_name``, the weights of a trained one.
 
-    Of the same task, all of them; of another, those of layers with the same name and shape. A first convolution that
-    sees more channels than the trained one did, such as memory, begins with zeros for them.
+    Of the same task, all of them, repeated where the network has more filters so that it answers alike; of another,
+    those of layers with the same name and shape. A first convolution that sees more channels than the trained one did,
+    such as memory, begins with zeros for them.
     Raises: ValueError where a model of the same task has other layers, or one of another task none that fit.
     """
     given, card = load_model(start.path)
@@ -46,13 +48,20 @@ def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
 def _take_all(network: keras.Model, given: keras.Model, start: Start) -> None:
     weights = given.get_weights()
     theirs, own = [each.shape for each in weights], [each.shape for each in network.get_weights()]
-    if theirs != own:
-        counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
+    if theirs == own:
+        network.set_weights(weights)
+        return
+    counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
+    try:
+        wider = widened_weights(given, network)
+    except ValueError as error:
         raise ValueError(
             f"The model to start from has other layers than the network, as with other --filters: {counts[0]} weights, "
-            f"not {counts[1]}. Received: {start.path}."
-        )
-    network.set_weights(weights)
+            f"not {counts[1]}; only more of each can be begun with, but {error}. Received: {start.path}."
+        ) from error
+    for name, values in wider.items():
+        network.get_layer(name).set_weights(values)
+    log.info("The %d weights of %s have been widened to %d.", counts[0], start.path, counts[1])
 
 
 def _widened(given: NDArray[Any], own: NDArray[Any]) -> NDArray[Any] | None:

@@ -1,0 +1,89 @@
+"""Weights of a trained network for one of the same form with more filters, so that it answers the same at first.
+
+Chen et al. 2016, "Net2Net: Accelerating learning via knowledge transfer": every further filter repeats one of the
+trained network's, and whatever reads the copies reads each of them by a share, the shares adding up to one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+SEED = 0
+"""Shares are drawn at random, so that copies part from one another in training."""
+
+Weights = list[NDArray[Any]]
+
+
+def widened_weights(given: keras.Model, network: keras.Model) -> dict[str, Weights]:
+    """By layer, weights with which ``network`` answers as ``given`` does.
+
+    Both are functional and alike, layer by layer, but for how many channels a layer gives: none may give fewer than in
+    ``given``, and what goes in and comes out has as many in both.
+    Raises: ValueError where they are not.
+    """
+    theirs = {layer.name: layer for layer in given.layers}
+    if [layer.name for layer in network.layers] != list(theirs):
+        raise ValueError("the layers are others")
+    rng = np.random.default_rng(SEED)
+    copied: dict[int, NDArray[Any]] = {}  # by tensor of the network: which of the given one's channels each repeats
+    weights = {}
+    for layer in network.layers:
+        its = theirs[layer.name]
+        if isinstance(layer, keras.layers.InputLayer):
+            copied[id(layer.output)] = np.arange(_channels(its.output))
+        else:
+            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+            reads = _joined([copied[id(each)] for each in inputs], its)
+            copied[id(layer.output)], weights[layer.name] = _layer(layer, its, reads, rng)
+        if copied[id(layer.output)].size != _channels(layer.output):
+            raise ValueError(f"{layer.name} gives other channels")
+    if any(_channels(own) != _channels(old) for own, old in zip(network.outputs, given.outputs, strict=True)):
+        raise ValueError("the answers have other channels")
+    return {name: values for name, values in weights.items() if values}
+
+
+def _layer(
+    layer: keras.Layer, its: keras.Layer, reads: NDArray[Any], rng: np.random.Generator
+) -> tuple[NDArray[Any], Weights]:
+    """Which channels the layer's output repeats, and the layer's weights."""
+    given = its.get_weights()
+    if not given:
+        return reads, []
+    if type(layer) is not type(its):
+        raise ValueError(f"{layer.name} is of another kind")
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return reads, [each[reads] for each in given]
+    if not isinstance(layer, keras.layers.Dense | keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D):
+        raise ValueError(f"{layer.name} cannot be widened")
+    kernel, *bias = given  # (*size, channels, filters)
+    own = layer.get_weights()[0].shape
+    before, after = kernel.shape[-1], own[-1]
+    if after < before or kernel.shape[:-2] != own[:-2]:
+        raise ValueError(f"{layer.name} has fewer filters, or other ones")
+    gives = np.arange(after) % before
+    wide = kernel[..., reads, :][..., gives] * _shares(reads, own, rng)
+    return gives, [wide.astype(kernel.dtype), *(each[gives] for each in bias)]
+
+
+def _shares(reads: NDArray[Any], shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    """Of a kernel, what share each channel has of the one it repeats: those of all copies add up to one."""
+    shares = rng.uniform(0.05, 0.95, shape)
+    for source in np.unique(reads):
+        copies = np.flatnonzero(reads == source)
+        shares[..., copies, :] /= shares[..., copies, :].sum(axis=-2, keepdims=True)
+    return shares
+
+
+def _joined(parts: list[NDArray[Any]], its: keras.Layer) -> NDArray[Any]:
+    """Which channels several inputs repeat when they are joined, as the given layer's inputs are."""
+    inputs = its.input if isinstance(its.input, list) else [its.input]
+    starts = np.cumsum([0, *(_channels(each) for each in inputs)])
+    return np.concatenate([part + start for part, start in zip(parts, starts, strict=False)])
+
+
+def _channels(tensor: Any) -> int:
+    return int(tensor.shape[-1])
