@@ -33,19 +33,19 @@ def summarise_names(scans: Sequence[NamedScan]) -> NamingSummary:
     """All scans that have a true vertebra; the others are left out."""
     judged = [scan for scan in scans if scan.score.levels]
     found = [[level.hit_verse for level in scan.score.levels if level.found] for scan in judged]
-    right = [all(hits) for hits in found]
+    right = [all(hits) for hits in found if hits]
     told = [scan for scan in judged if scan.record is not None]
     bins = reliability([pair for scan in told for pair in posteriors(scan)])
     apart = sum(each.count * abs(each.posterior - each.right) for each in bins)
     count = sum(each.count for each in bins)
     warnings = [scan.record is not None and bool(scan.record.warning) for scan in judged]
-    warned = list(zip(warnings, right, strict=True))
+    warned = [(said, all(hits)) for said, hits in zip(warnings, found, strict=True) if hits]
     return NamingSummary(
         scans=len(judged),
         detected=_share([sum(hits) for hits in found], [len(hits) for hits in found]),
         filled=sum(level.filled and level.hit_verse for scan in judged for level in scan.score.levels),
         all_right=_share([bool(scan.score.all_right) for scan in judged], [1] * len(judged)),
-        detected_right=_share(right, [1] * len(judged)),
+        detected_right=_share(right, [1] * len(right)),
         shifted=_share([shift_of(scan.predicted, scan.true) in (-1, 1) for scan in judged], [1] * len(judged)),
         variants=_variants(judged),
         warned_wrong=_mean([said for said, fine in warned if not fine]) if told else None,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
-from utility_functions.anatomy.parts import ARCH, BODY, DISC, SACRUM, column_of, vertebra_parts
+from utility_functions.anatomy.parts import ARCH, BODY, DISC, SACRUM, _drawn_out, column_of, vertebra_parts
 from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
@@ -65,3 +66,11 @@ def test_the_column_is_bodies_and_discs_of_parts_and_all_of_a_published_mask(
 ) -> None:
     detection = LabelMap(np.array(codes, np.uint8).reshape(-1, 1, 1), Grid((len(codes), 1, 1), np.eye(4)))
     assert column_of(detection).voxels.ravel().tolist() == column
+
+
+@pytest.mark.parametrize("labelled", [("T10", "T11", "T12", "L1"), ("L1", "T12", "T11", "T10")])
+def test_the_level_drawn_out_is_the_nearest_one(labelled: tuple[str, ...]) -> None:
+    known = Landmarks(("T10", "T11"), np.array([[0.0, 0.0, 25.0], [0.0, 0.0, 0.0]]))
+    assert set(_drawn_out(known, dict.fromkeys(labelled)).names) == {"T10", "T11", "T12"}
+    below = Landmarks(("L1", "L2"), np.array([[0.0, 0.0, 25.0], [0.0, 0.0, 0.0]]))
+    assert set(_drawn_out(below, dict.fromkeys(labelled)).names) == {"T12", "L1", "L2"}

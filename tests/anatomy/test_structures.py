@@ -10,7 +10,7 @@ from utility_functions.anatomy.body_box import cropped_to_body
 from utility_functions.anatomy.components import numbered_spine, without_scraps
 from utility_functions.anatomy.disc_planes import disc_planes
 from utility_functions.anatomy.labels import VERSE_IDS
-from utility_functions.anatomy.structures import levels_of_numbers, spider_map, structures_of
+from utility_functions.anatomy.structures import SPIDER_MOST, levels_of_numbers, spider_map, structures_of
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 
@@ -178,3 +178,17 @@ def test_a_scan_is_cropped_to_its_body(axcodes: str) -> None:
 def test_a_scan_of_one_intensity_is_left_whole(fill: int) -> None:
     scan = Volume(np.full((6, 7, 8), fill, np.int16), Grid.from_spacing((6, 7, 8), (3, 2, 2)))
     assert cropped_to_body(scan).grid.same_as(scan.grid)
+
+
+def test_a_map_of_vertebrae_alone_is_refused_though_its_name_is_spineps_s() -> None:
+    with pytest.raises(ValueError, match="Received: spineps"):
+        structures_of(row(0, 20, 21), "spineps")  # as the files of VerSe are named
+
+
+def test_of_more_vertebrae_than_spider_numbers_the_uppermost_have_none() -> None:
+    vertebrae = LabelMap(
+        np.arange(1, 29, dtype=np.uint8)[::-1].reshape(1, 1, -1), Grid.from_spacing((1, 1, 28), (1, 1, 1))
+    )
+    counted = spider_map(vertebrae, vertebrae.with_voxels(np.zeros_like(vertebrae.voxels)))
+    assert set(np.unique(counted.voxels % 100)) == set(range(SPIDER_MOST + 1))
+    structures_of(counted, "spider")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import is_image, read_grid, read_image, read_label_map
@@ -131,3 +132,43 @@ def test_the_real_series_lies_on_the_grid_of_its_labels(real: Path):
     assert labels.grid.reoriented(volume.grid.axcodes).same_as(volume.grid)
     bone = volume.voxels[labels.reoriented(volume.grid.axcodes).voxels == 32]  # T12
     assert bone.mean() > 100 > volume.voxels.mean()
+
+
+def of_class(path: Path, storage: str) -> bytes:
+    """The file's bytes with another class of storage in its head."""
+    content = path.read_bytes()
+    place = content.index(b"\x02\x00\x02\x00UI")
+    length = int.from_bytes(content[place + 6 : place + 8], "little")
+    value = storage.encode() + b"\0" * (len(storage) % 2)
+    return content[: place + 6] + len(value).to_bytes(2, "little") + value + content[place + 8 + length :]
+
+
+@pytest.mark.parametrize("kind", ["481.3", "88.11", "11.1"])
+def test_what_holds_no_image_is_left_out_with_a_word(kind, tmp_path, write_series, voxels, caplog):
+    (path, *_) = write_series(tmp_path, voxels, stack(8))
+    (tmp_path / "zz.dcm").write_bytes(of_class(path, f"1.2.840.10008.5.1.4.1.1.{kind}")[:600])
+    with caplog.at_level(logging.WARNING):
+        assert read_image(tmp_path).grid.shape == (6, 5, 8)
+    assert "1 DICOM files are no slices of a scan" in caplog.text
+    path.write_bytes(path.read_bytes()[:600])  # a slice cut short is none of those
+    with pytest.raises(BrokenFile, match=path.name):
+        read_image(tmp_path)
+
+
+def test_a_picture_in_colours_beside_a_series_is_left_out_and_alone_is_refused(tmp_path, write_series, voxels, caplog):
+    write_series(tmp_path, voxels, stack(8))
+    image = sitk.GetImageFromArray(np.zeros((1, 4, 4, 3), np.uint8), isVector=True)
+    for folder in (tmp_path, tmp_path / "alone"):
+        folder.mkdir(exist_ok=True)
+        sitk.WriteImage(image, str(folder / "picture.dcm"))
+    assert read_image(tmp_path).grid.shape == (6, 5, 8)
+    assert "are left out" in caplog.text
+    with pytest.raises(BrokenFile, match="is a colour image"):
+        read_image(tmp_path / "alone")
+
+
+def test_a_folder_of_reports_holds_no_image(tmp_path, write_series, voxels):
+    (path, *_) = write_series(tmp_path / "scan", voxels, stack(8))
+    (tmp_path / "report.dcm").write_bytes(of_class(path, "1.2.840.10008.5.1.4.1.1.88.11")[:600])
+    with pytest.raises(BrokenFile, match="is a folder without DICOM images"):
+        read_image(tmp_path)

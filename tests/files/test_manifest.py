@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from layouts import lay_out
 
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.cases import Case
+from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.manifest import find_cases, split_by_patient
 
 MANIFEST = "name,type,image_path,mask_path,centroid_json_path\n"
@@ -126,3 +126,22 @@ def test_half_of_ten_patients_are_five():
     for fraction, some in ((0.0, cases), (1.0, cases), (0.5, cases[:1])):
         with pytest.raises(ValueError, match="Received"):
             split_by_patient(some, fraction, 1)
+
+
+@pytest.mark.parametrize("parted", [";", "\t"])
+def test_a_manifest_may_be_parted_otherwise_and_its_columns_written_large(parted, tmp_path):
+    lay_out(tmp_path, "a.nii.gz", "m.nii.gz")
+    text = "Name,Type,Image_Path,Mask_Path\nfirst,testing,a.nii.gz,m.nii.gz\n".replace(",", parted)
+    (tmp_path / "manifest.csv").write_text(text)
+    (case,) = find_cases(tmp_path)
+    assert (case.case_id, case.split, case.label_map_path) == ("first", "testing", tmp_path / "m.nii.gz")
+
+
+def test_a_listed_folder_without_dicom_and_an_unknown_format_are_told_when_they_are_read(tmp_path):
+    lay_out(tmp_path, "folder/a.nii.gz", "x.nhdr", "good.nii.gz")
+    rows = "a,,folder,,\nb,,x.nhdr,,\nc,,good.nii.gz,,\n"
+    (tmp_path / "manifest.csv").write_text(MANIFEST + rows)
+    first, second, _ = find_cases(tmp_path)
+    for case, words in ((first, "is a folder without DICOM files"), (second, r"x\.nhdr.*\.nrrd")):
+        with pytest.raises(BrokenFile, match=words):
+            load_scan(case)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from marked_scans import MARK
 
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import (
     read_grid,
     read_image,
@@ -123,3 +124,26 @@ def test_the_real_scan_and_its_masks_lie_on_one_grid_though_stored_by_qform_and_
     grid = read_grid(real / "verse014" / "sub-verse014_ct.nii.gz")
     assert grid.axcodes == "PIR" and not grid.is_upright
     assert grid.same_as(read_grid(real / "verse014" / "sub-verse014_seg-vert_msk.nii.gz"))
+
+
+def test_a_handedness_of_0_is_taken_for_1_as_the_format_has_it(tmp_path, oblique_grid):
+    path = nifti(tmp_path / "scan.nii", oblique_grid, 0, 1)
+    content = bytearray(path.read_bytes())
+    assert np.frombuffer(content, np.float32, 1, 76)[0] == 1.0
+    content[76:80] = np.float32(0).tobytes()
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_grid(path).to_mm(MARK), oblique_grid.to_mm(MARK), atol=1e-3)
+
+
+@pytest.mark.parametrize("sform", [0, 1])
+def test_a_qform_that_cannot_be_read_matters_only_without_an_sform(sform, tmp_path, oblique_grid, caplog):
+    path = nifti(tmp_path / "scan.nii", oblique_grid, sform, 1)
+    content = bytearray(path.read_bytes())
+    content[256:268] = np.full(3, 5, np.float32).tobytes()  # no quaternion of a rotation
+    path.write_bytes(content)
+    if sform:
+        np.testing.assert_allclose(read_grid(path).to_mm(MARK), oblique_grid.to_mm(MARK), atol=1e-3)
+        assert "the sform is used" in caplog.text
+    else:
+        with pytest.raises(BrokenFile, match="its orientation cannot be read"):
+            read_grid(path)

@@ -40,3 +40,9 @@ def test_neighbours_and_classes_differ_in_colour() -> None:
     view = View(np.zeros((1, 6), np.float32), numbers, (6.0, 0.0, 0.0, 1.0), 1, ("A", "P", "S", "I"))
     colours = {tuple(np.round(pixel, 3)) for pixel in coloured(view, 0.0, 1.0)[0]}
     assert len(colours) == 6
+
+
+def test_a_scan_s_name_is_no_formula(tmp_path: Path) -> None:
+    labels = spine(3)
+    structure_picture(image_of(labels), labels, None, tmp_path / "named.png", r"a$\b$")
+    assert (tmp_path / "named.png").is_file()

@@ -108,3 +108,12 @@ def test_names_without_a_decoder_have_no_calibration() -> None:
 def test_no_scan_leaves_all_undefined() -> None:
     summary = summarise_names([])
     assert summary.scans == 0 and summary.all_right is summary.shifted is summary.detected is None
+
+
+def test_a_scan_without_a_detection_is_neither_right_nor_wrong_among_the_detected() -> None:
+    nothing = judged([], 0.5, "maybe")
+    summary = summarise_names([judged(list(BODIES), 0.9), nothing])
+    assert summary.scans == 2 and summary.all_right is not None and summary.all_right[0] == 0.5
+    assert summary.detected_right is not None and summary.detected_right[0] == 1.0
+    assert summary.warned_right == 0.0 and summary.warned_wrong is None
+    assert summarise_names([nothing]).detected_right is None

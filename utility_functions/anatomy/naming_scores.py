@@ -33,7 +33,7 @@ class NamingSummary:
 
     detected: share of true vertebrae with a detection near that are identified (VerSe).  filled: how many of the
     identified ones were not detected but filled in.  all_right: share of scans in which every true vertebra is
-    identified; detected_right: in which every detected one is.
+    identified; detected_right: of those in which any is detected, in which every detected one is.
     shifted: share of scans in which all names are one level off, the same way.
     warned_wrong, warned_right: share with a warning of the scans with a wrong name among the detected, and of others.
     calibration_error: mean distance of posteriors from the share that is right, over ten bins; ``bins``: those not

@@ -59,7 +59,9 @@ def _drawn_out(landmarks: Landmarks, labelled: set[str]) -> Landmarks:
         course = points[end] - points[before[0]] if before else straight
         course = course / max(float(np.linalg.norm(course)), 1e-6)
         pairs = [(end, name) if down else (name, end) for name in labelled if name not in points and name in LEVELS]
-        found = next(((upper, lower) for upper, lower in pairs if (upper, lower) in STEP_MM), None)
+        # The nearest one: T11 goes on to L1 only where there is no T12.
+        nearest = sorted(pairs, key=lambda pair: anatomical_order(pair[1]) - anatomical_order(pair[0]))
+        found = next((pair for pair in nearest if pair in STEP_MM), None)
         if found:
             points[found[1] if down else found[0]] = points[end] + STEP_MM[found] * course
     return Landmarks(tuple(points), np.array(list(points.values())))

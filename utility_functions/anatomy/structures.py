@@ -46,7 +46,10 @@ def structures_of(
         return LabelMap(found, label_map.grid)
     ids = LABEL_CODES[code]
     require_known_labels(label_map, code)
-    if ids is None or (tissues is None and code != "spineps"):
+    discs = (voxels > SPINEPS_DISCS) & (voxels <= 2 * SPINEPS_DISCS)
+    canal = np.isin(voxels, SPINEPS_CANAL)
+    told = code == "spineps" and bool(discs.any() or canal.any())  # VerSe's own files bear SPINEPS's names
+    if ids is None or (tissues is None and not told):
         raise ValueError(f"Discs and canal are in maps of SPIDER's code or in a phantom's tissues. Received: {code}.")
     if tissues is not None:
         tissues.grid.require_same(label_map.grid, "Tissues and label map")
@@ -54,8 +57,7 @@ def structures_of(
             codes = [place for place, name in enumerate(tissue_names) if name in names]
             found[np.isin(tissues.voxels, codes)] = structure
     else:
-        found[(voxels > SPINEPS_DISCS) & (voxels <= 2 * SPINEPS_DISCS)] = DISC
-        found[np.isin(voxels, SPINEPS_CANAL)] = CANAL
+        found[discs], found[canal] = DISC, CANAL
     found[np.isin(voxels, [ids[name] for name in VERTEBRAE if name in ids])] = VERTEBRA
     return LabelMap(found, label_map.grid)
 
@@ -75,12 +77,13 @@ def require_spider_labels(label_map: LabelMap) -> None:
 def spider_map(vertebrae: LabelMap, structures: LabelMap) -> LabelMap:
     """SPIDER's numbers of vertebrae given by VerSe ids, with the discs and the canal of ``structures`` on one grid.
 
-    A vertebra that reaches the scan's upper or lower border is taken to be seen in part.
+    A vertebra that reaches the scan's upper or lower border is taken to be seen in part; those above
+    SPIDER_MOST have no number.
     """
     there = set(np.unique(vertebrae.voxels).tolist())
     names = sorted((name for name in VERTEBRAE if VERSE_IDS[name] in there), key=anatomical_order, reverse=True)
     numbers = np.zeros(256, np.uint8)
-    for number, name in enumerate(names, start=1):
+    for number, name in enumerate(names[:SPIDER_MOST], start=1):
         numbers[VERSE_IDS[name]] = number
     counted = LabelMap(numbers[vertebrae.voxels], vertebrae.grid)
     return with_discs_and_canal(counted, structures)

@@ -18,6 +18,11 @@ log = logging.getLogger(__name__)
 
 MODALITY, SERIES_NAME, SERIES_UID, IMAGE_TYPE = "0008|0060", "0008|103e", "0020|000e", "0008|0008"
 PATIENT_ID, STUDY_UID = "0010|0020", "0020|000d"
+DESCRIBED = {"modality": MODALITY, "patient": PATIENT_ID, "study": STUDY_UID}
+INDEX_NAME = "DICOMDIR"
+NO_IMAGES = ("11.", "66.", "67.", "88.", "104.", *(f"481.{kind}" for kind in ("2", "3", "4", "5", "6", "7", "8", "9")))
+"""Storage classes, behind STORAGE, that hold no image: views, segments, reports, documents, plans of radiotherapy."""
+STORAGE = "1.2.840.10008.5.1.4.1.1."
 POSITION, ORIENTATION, PIXEL_SPACING, SAMPLES = "0020|0032", "0020|0037", "0028|0030", "0028|0002"
 
 
@@ -30,15 +35,28 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
+def is_slice(path: Path) -> bool:
+    """Whether the file is one of DICOM that may be part of a series: the index of a disk is none."""
+    return path.name.upper() != INDEX_NAME and is_dicom(path)
+
+
 def is_series(folder: Path) -> bool:
     """Whether the folder itself holds a DICOM file."""
     return any(True for _ in _dicom_files(folder))
 
 
 def describe(path: Path) -> dict[str, str]:
-    """Modality, patient and study of a DICOM file, or of the first one in a folder; "" where it does not say."""
-    reader = _header(next(_dicom_files(path)) if path.is_dir() else path)
-    return {"modality": _tag(reader, MODALITY), "patient": _tag(reader, PATIENT_ID), "study": _tag(reader, STUDY_UID)}
+    """Modality, patient and study of a DICOM file, or of the first image in a folder; "" where nothing says so.
+
+    What cannot be read is told when the scan is, so that it stops no other.
+    """
+    for file in _dicom_files(path) if path.is_dir() else (path,):
+        try:
+            reader = _header(file)
+        except BrokenFile:
+            continue
+        return {key: _tag(reader, tag) for key, tag in DESCRIBED.items()}
+    return dict.fromkeys(DESCRIBED, "")
 
 
 def read_grid(path: Path) -> Grid:
@@ -60,7 +78,7 @@ def read_stored(path: Path) -> StoredImage:
 
 def _dicom_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if not path.name.startswith(".") and path.name != "DICOMDIR" and path.is_file() and is_dicom(path):
+        if not path.name.startswith(".") and path.is_file() and is_slice(path):
             yield path
 
 
@@ -68,11 +86,23 @@ def _series(path: Path) -> list[Slice]:
     """The slices of the one series in a folder, or of the series that one file belongs to."""
     folder = path if path.is_dir() else path.parent
     wanted = "" if path.is_dir() else _slice(path).series_uid
-    slices = [_slice(file) for file in _dicom_files(folder)]
-    if wanted:
-        slices = [one for one in slices if one.series_uid == wanted]
+    slices, strangers, others = [], 0, []
+    for file in _dicom_files(folder):
+        if not _holds_image(file):
+            strangers += 1
+            continue
+        if wanted and _tag(_header(file), SERIES_UID) != wanted:
+            continue
+        try:
+            slices.append(_slice(file))
+        except _NoSlice as error:
+            others.append(error)
+    if not slices and others:
+        raise others[0]
     if not slices:
-        raise BrokenFile(f"{path}: is a folder without DICOM files.")
+        raise BrokenFile(f"{path}: is a folder without DICOM {'images' if strangers else 'files'}.")
+    if strangers or others:
+        log.warning("%s: %d DICOM files are no slices of a scan and are left out.", path, strangers + len(others))
     slices = _without(slices, [one for one in slices if not one.placed], "have no place in the patient", path)
     slices = _without(slices, [one for one in slices if one.localiser], "are localisers", path)
     names: dict[str, list[Slice]] = {}
@@ -109,13 +139,27 @@ def _header(path: Path) -> sitk.ImageFileReader:
     return reader
 
 
+def _holds_image(path: Path) -> bool:
+    """Whether the file's class of storage may hold an image; that of a report or of structures does not."""
+    with path.open("rb") as file:
+        start = file.read(1024)
+    place = start.find(b"\x02\x00\x02\x00UI")
+    length = int.from_bytes(start[place + 6 : place + 8], "little") if place >= 0 else 0
+    name = start[place + 8 : place + 8 + length].decode("ascii", "replace").rstrip("\x00 ")
+    return not (name.removeprefix(STORAGE) + ".").startswith(NO_IMAGES) or not name.startswith(STORAGE)
+
+
+class _NoSlice(BrokenFile):
+    """A DICOM image that is no slice of a scan."""
+
+
 def _slice(path: Path) -> Slice:
     reader = _header(path)
     size = reader.GetSize()
     if len(size) > 2 and size[2] > 1:
         raise BrokenFile(f"{path}: holds {size[2]} frames in one file; convert it to NIfTI or to one file per slice.")
     if _tag(reader, SAMPLES) not in ("", "1"):
-        raise BrokenFile(f"{path}: is a colour image.")
+        raise _NoSlice(f"{path}: is a colour image.")
     directions = _numbers(path, reader, ORIENTATION, 6)
     spacing = _numbers(path, reader, PIXEL_SPACING, 2)
     return Slice(

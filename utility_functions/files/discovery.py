@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def case_of(
 
 def patient_and_modality(image: Path) -> tuple[str, str]:
     """Patient ("" where nothing tells) and "CT" or "MR", from the DICOM header or from the file's name."""
-    if image.is_dir() or suffix_of(image) is None:
+    if image.is_dir() or (suffix_of(image) is None and dicom.is_dicom(image)):
         facts = dicom.describe(image)
         return _pseudonym(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
     stem = stem_of(image)
@@ -101,7 +102,7 @@ def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
     seen.add(folder.resolve())
     entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     unknown = [path for path in entries if path.is_file() and suffix_of(path) is None]
-    if any(dicom.is_dicom(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
+    if any(dicom.is_slice(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
         yield folder
     for path in entries:
         if path.is_file() and suffix_of(path) is not None:
@@ -111,7 +112,7 @@ def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
 
 
 def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:
-    """Stems; where one is not unique, the path below the folder, and where that is not, with the suffix."""
+    """Stems; where one is not unique, the path below the folder, then with the suffix, then numbered."""
     names = [stem_of(path) for path in images]
     for longer in (
         lambda path: (*path.relative_to(folder).parts[:-1], stem_of(path)),
@@ -119,7 +120,11 @@ def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:
     ):
         count = Counter(names)
         names = ["_".join(longer(path)) if count[name] > 1 else name for path, name in zip(images, names, strict=True)]
-    return names
+    unique: list[str] = []
+    for name in names:
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        unique.append(name if name not in unique else next(each for each in numbered if each not in {*names, *unique}))
+    return unique
 
 
 def _pseudonym(patient: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.delimited import delimiter_of
 from utility_functions.files.landmark_points import Point, named, named_by_id, number
 from utility_functions.geometry.grid import Grid
 
@@ -38,8 +39,7 @@ def read_csv(path: Path) -> list[Point]:
     lines = _text(path).splitlines()
     if not lines:
         return []
-    delimiter = max(",;\t", key=lines[0].count)
-    table = csv.DictReader(lines, delimiter=delimiter)
+    table = csv.DictReader(lines, delimiter=delimiter_of(lines[0]))
     columns = {column.strip().lower(): column for column in table.fieldnames or [] if column}
     key = next((word for word in ("name", "label") if word in columns), "name")
     missing = [word for word in (key, "x", "y", "z") if word not in columns]

@@ -10,6 +10,7 @@ from pathlib import Path
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
+from utility_functions.files.delimited import delimiter_of
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
@@ -51,16 +52,17 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
 def read_manifest(path: Path) -> list[Case]:
     """A CSV with the columns name, image_path and, if there are any, type, mask_path, centroid_json_path, tissue_path.
 
-    Paths are absolute or relative to the CSV; the image of a phantom that lies nowhere is named in words, such as
-    "phantom:1:seed=7:from=3". type holds the split (training, validation, testing) or the modality
-    (CT, MR); the columns split, modality and patient say the same without doubt, and label_code names the code of the
-    mask where it is not VerSe's. Raises: BrokenFile.
+    Columns are parted by commas, semicolons or tabs. Paths are absolute or relative to the CSV; the image of a phantom
+    that lies nowhere is named in words, such as "phantom:1:seed=7:from=3". type holds the split (training, validation,
+    testing) or the modality (CT, MR); the columns split, modality and patient say the same without doubt, and
+    label_code names the code of the mask where it is not VerSe's. Raises: BrokenFile.
     """
     try:
-        table = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise BrokenFile(f"{path}: is not a text file.") from error
-    columns = [column.strip() for column in table.fieldnames or []]
+    table = csv.DictReader(lines, delimiter=delimiter_of(lines[0]) if lines else ",")
+    columns = [column.strip().lower() for column in table.fieldnames or []]
     missing = [column for column in REQUIRED_COLUMNS if column not in columns]
     if missing:
         raise BrokenFile(
@@ -69,7 +71,7 @@ def read_manifest(path: Path) -> list[Case]:
         )
     cases: list[Case] = []
     for line, values in enumerate(table, start=2):
-        row = {(key or "").strip(): value.strip() for key, value in values.items() if isinstance(value, str)}
+        row = {(key or "").strip().lower(): value.strip() for key, value in values.items() if isinstance(value, str)}
         if any(row.values()):
             cases.append(_case_of_row(path, line, row))
     if not cases:

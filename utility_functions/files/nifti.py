@@ -103,10 +103,16 @@ def _grid(path: Path, header: Any) -> Grid:
 
 def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.float64]:
     """The sform where it has a code, else the qform, else spacing alone; said where there is a doubt."""
+    if header["pixdim"][0] not in (-1, 1):
+        header["pixdim"][0] = 1  # as the format's own header file reads it
+    sform = header.get_sform(coded=True)[0]
+    qform: NDArray[np.float64] | None = None
     try:
-        sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+        qform = header.get_qform(coded=True)[0]
     except READ_ERRORS as error:
-        raise BrokenFile(f"{path}: its orientation cannot be read ({_reason(error)}).") from error
+        if sform is None:
+            raise BrokenFile(f"{path}: its orientation cannot be read ({_reason(error)}).") from error
+        log.warning("%s: its qform cannot be read (%s); the sform is used.", path, _reason(error))
     spacing = np.asarray(header["pixdim"][1:4], float)
     if sform is None and qform is None:
         log.warning(
@@ -116,7 +122,7 @@ def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.
         )
         affine = np.diag([*spacing, 1.0])
     elif sform is None:
-        affine = qform
+        affine = np.asarray(qform)
     else:
         affine = sform
         if qform is not None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from utility_functions.files.delimited import delimiter_of
 from utility_functions.files.images import stem_of, suffix_of
 from utility_functions.files.marks import is_prediction
 
 # Last words that make a file name that of a label map; further words that may stand between image name and them.
 _MASK_WORDS = ("mask", "msk", "seg", "segmentation", "label", "labels", "labelmap", "vertebrae", "gt", "verse_ids")
 _MASK_NAME = re.compile(rf"(^|[_.-])({'|'.join(_MASK_WORDS)}|tissues)$|(^|_)seg-", re.IGNORECASE)
-_MASK_TAIL = re.compile(rf"[_.](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MASK_WORDS)})", re.IGNORECASE)
+_MASK_TAIL = re.compile(rf"[-_.](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MASK_WORDS)})", re.IGNORECASE)
 _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "derivatives")
 # Words at the end of a BIDS name that say what kind of image it is.
 _KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd")
@@ -109,7 +111,7 @@ def _landmark_files(image: Path, folders: Iterable[Path], neighbours: Neighbours
 
 
 def _first_word(name: str) -> str:
-    return re.split("[_.]", name, maxsplit=1)[0]
+    return re.split("[-_.]", name, maxsplit=1)[0]
 
 
 def _annotation_folders(image: Path) -> Iterator[Path]:
@@ -151,11 +153,11 @@ def _holds_points(path: Path) -> bool:
     if name.endswith(_LANDMARK_ENDINGS[:4]):
         return True
     try:
-        text = path.read_text(encoding="utf-8-sig")
         if name.endswith(".csv"):
-            header = next(csv.reader(text.splitlines(), delimiter=";" if ";" in text else ","), [])
-            return {"x", "y", "z"} <= {column.strip().lower() for column in header}
-        content = json.loads(text)
+            header = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
+            columns = next(csv.reader([header], delimiter=delimiter_of(header)), [])
+            return {"x", "y", "z"} <= {column.strip().lower() for column in columns}
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
     return isinstance(content, list) or (isinstance(content, dict) and "markups" in content)

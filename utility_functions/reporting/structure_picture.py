@@ -34,9 +34,8 @@ def structure_picture(volume: Volume, predicted: LabelMap, true: LabelMap | None
         axes = figure.add_axes((place / len(views), 0.0, 1 / len(views), HEIGHT_IN / (HEIGHT_IN + 0.5)))
         axes.imshow(coloured(view, low, high), extent=view.extent_mm, aspect="auto", interpolation="nearest")
         axes.set_axis_off()
-        figure.text(
-            (place + 0.5) / len(views), 0.97, f"{title} {name}".strip(), color="white", ha="center", va="center"
-        )
+        where, told = ((place + 0.5) / len(views), 0.97), f"{title} {name}".strip()
+        figure.text(*where, told, color="white", ha="center", va="center", parse_math=False)
     write_figure(figure, path)
 
 
