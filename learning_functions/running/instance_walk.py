@@ -12,8 +12,9 @@ from scipy import ndimage
 from learning_functions.running.counted import counted_centres, with_counted
 from learning_functions.running.instance import Point, See, Sight
 from learning_functions.running.instance_chain import with_instances
+from learning_functions.running.second_chains import kept_chain
 from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
-from learning_functions.running.traversal import FULL, Rules, traverse
+from learning_functions.running.traversal import FULL, Rules, Traversal, traverse
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
@@ -41,18 +42,20 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
     from a spine heatmap (``heatmap``), or from a corner; options["direction"] of the settings says where to. With
     options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
+    Where a chain leaves out a vertebra named before, others at options["other_thresholds"] are tried, and the trail is
+    that of the chain kept (`kept_chain`).
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
-    starts = starts_of(findings, image, spec.patch, direction)
-    done = traverse(
-        seeing(network, image, spec.patch, air, learnt_both_sides(settings)),
-        image.grid.shape,
-        spec.patch,
-        image.grid.spacing_mm,
-        direction,
-        starts,
-        rules_of(settings, TOP_DOWN if isinstance(starts[0], Heat) else Rules()),
-    )
+    see = seeing(network, image, spec.patch, air, learnt_both_sides(settings))
+
+    def chain_at(threshold: float) -> Traversal:
+        starts = starts_of(findings, image, spec.patch, direction)
+        rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
+        return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules)
+
+    bone = bone_of(findings) if findings.parts else None
+    others = tuple(settings.options.get("other_thresholds", ()))
+    done = kept_chain(chain_at, rules_of(settings, Rules()).threshold, others, findings, bone, image.grid)
     trail = done.trail.placed(image.grid)
     if settings.options.get("counted"):
         found = with_counted(findings, done.found, image.grid, running) if done.found else findings.noting(NOTHING)

@@ -1,0 +1,68 @@
+"""Whether a chain of masks has lost its way, and which of several agrees best with what was detected.
+
+A traversal that slips once hands a wrong memory on, and how it runs hangs on chance: from which probability on voxels
+are taken decides whether it slips. Nothing in a mask tells that it is wrong, but detection has seen the same bone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.running.instance import Instance
+from learning_functions.running.traversal import Traversal
+from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.geometry.grid import Grid
+
+BESIDE_VOXELS = 1
+"""A centroid this near to a mask lies in it."""
+WITHOUT_BODY = "C1"
+"""Its centroid lies in its ring, where no mask is."""
+
+
+def kept_chain(
+    chain_at: Callable[[float], Traversal],
+    threshold: float,
+    others: Sequence[float],
+    findings: Findings,
+    bone: NDArray[np.bool_] | None,
+    grid: Grid,
+) -> Traversal:
+    """The chain at ``threshold``; where it left out a vertebra named before, that of all which agrees best with bone.
+
+    chain_at: traverses the scan with voxels taken from a probability on. bone: detected in vertebrae, on ``grid``;
+    without it the first chain stands.
+    """
+    first = chain_at(threshold)
+    if bone is None or not others or not any_left_out(first.found, findings, grid):
+        return first
+    return max([first, *(chain_at(other) for other in others)], key=lambda chain: agreement(chain.found, bone))
+
+
+def any_left_out(found: Sequence[Instance], findings: Findings, grid: Grid) -> bool:
+    """Whether a vertebra named before has its centroid, which lies in the image, in no mask."""
+    named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
+    if named is None or not len(named):
+        return False
+    there = []
+    for name, point in zip(named.names, np.rint(grid.to_index(named.points_mm)).astype(int), strict=True):
+        if name != WITHOUT_BODY and bool((point >= 0).all()) and bool((point < grid.shape).all()):
+            there.append(point)
+    return any(not any(_holds(one, point) for one in found) for point in there)
+
+
+def _holds(one: Instance, point: NDArray[np.int_]) -> bool:
+    low = point - np.asarray(one.start) - BESIDE_VOXELS
+    box = tuple(slice(max(int(a), 0), max(int(a) + 2 * BESIDE_VOXELS + 1, 0)) for a in low)
+    return bool(one.mask[box].any())
+
+
+def agreement(found: Sequence[Instance], bone: NDArray[np.bool_]) -> float:
+    """Dice of all masks together and the bone detected (x, y, z); 0 where both are empty."""
+    together = np.zeros(bone.shape, bool)
+    for one in found:
+        together[one.box] |= one.mask
+    return 2 * int((together & bone).sum()) / max(int(together.sum()) + int(bone.sum()), 1)
