@@ -42,8 +42,8 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
     from a spine heatmap (``heatmap``), or from a corner; options["direction"] of the settings says where to. With
     options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
-    Where a chain leaves out a vertebra named before, others at options["other_thresholds"] are tried, and the trail is
-    that of the chain kept (`kept_chain`).
+    Where a chain and what was found before do not go together, others at options["other_thresholds"] are tried, and
+    the trail is that of the chain kept (`kept_chain`).
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
     see = seeing(network, image, spec.patch, air, learnt_both_sides(settings))

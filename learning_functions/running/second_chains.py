@@ -19,6 +19,8 @@ from utility_functions.geometry.grid import Grid
 
 BESIDE_VOXELS = 1
 """A centroid this near to a mask lies in it."""
+DOUBTFUL_AGREEMENT = 0.85
+"""Sound chains of phantoms mostly agree better with the bone detected, slipped ones mostly less."""
 WITHOUT_BODY = "C1"
 """Its centroid lies in its ring, where no mask is."""
 
@@ -31,27 +33,35 @@ def kept_chain(
     bone: NDArray[np.bool_] | None,
     grid: Grid,
 ) -> Traversal:
-    """The chain at ``threshold``; where it left out a vertebra named before, that of all which agrees best with bone.
+    """The chain at ``threshold``; where it is doubtful, that of all which agrees best with the bone.
 
     chain_at: traverses the scan with voxels taken from a probability on. bone: detected in vertebrae, on ``grid``;
     without it the first chain stands.
     """
     first = chain_at(threshold)
-    if bone is None or not others or not any_left_out(first.found, findings, grid):
+    if bone is None or not others or not is_doubtful(first.found, findings, bone, grid):
         return first
     return max([first, *(chain_at(other) for other in others)], key=lambda chain: agreement(chain.found, bone))
 
 
-def any_left_out(found: Sequence[Instance], findings: Findings, grid: Grid) -> bool:
-    """Whether a vertebra named before has its centroid, which lies in the image, in no mask."""
+def is_doubtful(found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid) -> bool:
+    """Whether masks and what was found before do not go together.
+
+    So it is where a vertebra named before has its centroid in no mask, where a mask holds two of them, or where masks
+    and bone agree by less than DOUBTFUL_AGREEMENT.
+    """
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is None or not len(named):
         return False
-    there = []
+    held = np.zeros(len(found), int)
     for name, point in zip(named.names, np.rint(grid.to_index(named.points_mm)).astype(int), strict=True):
-        if name != WITHOUT_BODY and bool((point >= 0).all()) and bool((point < grid.shape).all()):
-            there.append(point)
-    return any(not any(_holds(one, point) for one in found) for point in there)
+        if name == WITHOUT_BODY or bool((point < 0).any()) or bool((point >= grid.shape).any()):
+            continue
+        holding = [place for place, one in enumerate(found) if _holds(one, point)]
+        if not holding:
+            return True
+        held[holding] += len(holding) == 1  # one between two masks tells nothing
+    return bool((held > 1).any()) or agreement(found, bone) < DOUBTFUL_AGREEMENT
 
 
 def _holds(one: Instance, point: NDArray[np.int_]) -> bool:

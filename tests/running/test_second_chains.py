@@ -1,4 +1,4 @@
-"""Other chains are tried where one left out what was named before; that which agrees best with detection stays."""
+"""Other chains are tried where one does not go with what was found before; that which agrees best with it stays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from learning_functions.running.instance import Instance
 from learning_functions.running.instance_walk import walk
-from learning_functions.running.second_chains import agreement, any_left_out, kept_chain
+from learning_functions.running.second_chains import agreement, is_doubtful, kept_chain
 from learning_functions.running.traversal import Traversal
 from learning_functions.task import Running
 from tests.running.test_instance_walk import AIR, Reader, scan_of, settings
@@ -38,24 +38,38 @@ def named(**heights: float) -> Findings:
 
 
 @pytest.mark.parametrize(
-    ("heights", "left_out"),
+    ("heights", "doubtful"),
     [
         ({"L1": 12.0, "L2": 4.0}, False),
         ({"L1": 14.0, "L2": 4.0}, False),  # one voxel above the mask
         ({"L1": 15.0, "L2": 4.0}, True),
         ({"L1": 12.0, "L2": 7.4}, True),
+        ({"L1": 13.0, "L2": 10.0}, True),  # two in one mask
         ({"C1": 17.0, "C2": 12.0}, False),  # a centroid in the ring
         ({"L1": 12.0, "S1": 17.0}, False),  # no vertebra that the traversal finds
         ({"L1": 30.0}, False),  # outside the image
         ({}, False),
     ],
 )
-def test_a_centroid_in_no_mask_is_left_out(heights: dict[str, float], left_out: bool) -> None:
-    assert any_left_out((HIGH, LOW), named(**heights), GRID) is left_out
+def test_a_centroid_in_no_mask_or_two_in_one_are_doubtful(heights: dict[str, float], doubtful: bool) -> None:
+    assert is_doubtful((HIGH, LOW), named(**heights), BONE, GRID) is doubtful
 
 
-def test_nothing_named_is_nothing_left_out() -> None:
-    assert not any_left_out((), Findings("scan", GRID), GRID)
+def test_masks_that_agree_little_with_bone_are_doubtful() -> None:
+    more = BONE.copy()
+    more[:2, :, 4:12] = True
+    assert is_doubtful((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID)
+
+
+def test_a_centroid_between_two_masks_is_in_either() -> None:
+    above = Instance((2, 2, 6), np.ones((4, 4, 4), bool), 1.0, 20.0)
+    bone = BONE.copy()
+    bone[above.box] = True
+    assert not is_doubtful((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID)
+
+
+def test_nothing_named_is_nothing_doubtful() -> None:
+    assert not is_doubtful((), Findings("scan", GRID), BONE, GRID)
 
 
 def test_masks_agree_with_bone_by_what_they_share() -> None:
