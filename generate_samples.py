@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     from utility_functions.command_line import run_command
 
-    return run_command(parser(), run, argv)
+    return run_command(parser(), run, argv, "no sample file was written")
 
 
 if __name__ == "__main__":

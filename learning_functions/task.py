@@ -74,6 +74,11 @@ class Settings:
 
     def at_spacing(self, spacing_mm: Sequence[float]) -> Settings:
         """These settings at another voxel size, one for all axes or three; the patch keeps its voxels."""
+        if self.options.get("resized"):
+            raise ValueError(
+                "This preset resizes every scan to its patch, so that there is no spacing to choose. "
+                f"Received: {list(spacing_mm)}."
+            )
         if len(spacing_mm) not in (1, 3):
             raise ValueError(f"A spacing is one or three sizes in mm. Received: {list(spacing_mm)}.")
         x, y, z = tuple(spacing_mm) * (3 // len(spacing_mm))

@@ -31,11 +31,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_command(
-    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int], argv: Sequence[str] | None
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int],
+    argv: Sequence[str] | None,
+    interrupted: str = "what was finished is kept",
 ) -> int:
     """Parse ``argv``, run, and return the exit code: 0 well, 2 bad input, 130 interrupted, else as ``run`` says.
 
     ``run`` also finds the whole command, as given, in ``arguments.command``.
+    interrupted: what is said then of what was done.
     """
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     given = sys.argv[1:] if argv is None else list(argv)
@@ -46,7 +50,7 @@ def run_command(
     try:
         return run(arguments)
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted; what was finished is kept.\n")
+        sys.stderr.write(f"\nInterrupted; {interrupted}.\n")
         return INTERRUPTED
     except (ValueError, OSError, MemoryError) as error:
         if arguments.debug:

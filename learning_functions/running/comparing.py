@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from learning_functions.running.measuring import Show, measure_plan
+from learning_functions.running.measuring import Show, finished_before, measure_plan, require_place
 from learning_functions.running.plan import Plan
-from learning_functions.running.scan_files import require_outputs_free
 from learning_functions.running.trained_model import TrainedModel
 from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
 from utility_functions.anatomy.comparison import Comparison
 from utility_functions.files.cases import Case
+from utility_functions.files.marks import require_results_free
 from utility_functions.reporting.comparison_tables import comparison_table, write_comparison
 from utility_functions.reporting.results import ScanRow
 
@@ -31,11 +31,13 @@ def measure_plans(
     """
     if len(plans) == 1 and plans[0].file is None:
         return measure_plan(plans[0], cases, folder, show, command, skip_existing)
+    require_results_free(folder)
     for plan in plans:
-        for case in cases:
-            require_outputs_free(case, folder / plan.name, plan.given)
+        require_place(plan, cases, folder / plan.name)
     loaded: dict[Path, TrainedModel] = {}
     chosen = [_chosen(plan, cases, loaded) for plan in plans]
+    for plan, models in zip(plans, chosen, strict=True) if skip_existing else ():
+        finished_before(plan, cases, folder / plan.name, models)
     runs = []
     for plan, models in zip(plans, chosen, strict=True):
         show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models)}\n")

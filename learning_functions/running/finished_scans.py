@@ -44,7 +44,7 @@ def conditions_of(models: Sequence[ModelRecord], running: Running, given: GivenF
             "votes": running.votes,
             "partial": running.partial,
             "naming": running.naming,
-            "program": versions()[PACKAGE],
+            "program": versions().get(PACKAGE, "(not installed)"),
             **asked,
         },
     }

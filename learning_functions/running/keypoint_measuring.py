@@ -23,7 +23,12 @@ from utility_functions.command_line import one_line
 from utility_functions.files.annotations import read_landmarks, write_landmarks_json, write_markups
 from utility_functions.files.keypoint_files import KeypointFile, find_keypoint_files, read_detected
 from utility_functions.files.keypoints import Keypoints
-from utility_functions.files.marks import GENERATOR, require_not_written_over
+from utility_functions.files.marks import (
+    GENERATOR,
+    require_not_written_over,
+    require_picture_free,
+    require_results_free,
+)
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 from utility_functions.reporting.pictures import scan_picture
@@ -37,6 +42,7 @@ AIR_HU = -1024
 GOES_WITH = {
     **{"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered", "save_intermediate": False},
     **{"pipeline": None, "stop_after": None, "landmarks": None, "from_results": None},
+    **{"lowest": None, "partial": "flag", "windows": "tiles"},
 }
 """Options that must stand as they are when nobody gives them."""
 NO_NAME = "No vertebra could be named."
@@ -64,9 +70,11 @@ def measure_keypoints(
             words = ", ".join(map(str, told)) if isinstance(told, list) else told
             raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {words}.")
     files = find_keypoint_files(source)
+    require_results_free(folder)
     for file in files:
         for ending in OUTPUTS[:2]:
             require_not_written_over(folder / f"{file.case_id}{ending}")
+        require_picture_free(folder / f"{file.case_id}{OUTPUTS[2]}", file.case_id)
     namer, records = _namer(model_paths)
     drawn = len(files) <= MOST_PICTURES
     rows: list[ScanRow] = []

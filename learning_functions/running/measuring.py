@@ -25,6 +25,7 @@ from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.mask_scores import SegmentationScore
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
+from utility_functions.files.marks import require_results_free
 from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.structure_picture import structure_picture
 
@@ -67,13 +68,12 @@ def measure_plan(
     A scan that cannot be measured has a row that tells why; what was found in the others is written all the same,
     also when the run is interrupted. Where none can, nothing is written: the results of an earlier run stay.
     """
-    for case in cases:
-        require_outputs_free(case, folder, plan.given)
+    require_place(plan, cases, folder)
     models = plan.chosen(loaded(plan.model_paths), cases) if models is None else models
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.running, plan.given)
     given = {case: plan.given.files(case) for case in cases}
-    before = {case: finished_row(case, conditions, folder, given[case]) for case in cases} if skip_existing else {}
+    before = finished_before(plan, cases, folder, models) if skip_existing else {}
     rows: list[ScanRow] = []
     try:
         for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
@@ -94,6 +94,27 @@ def measure_plan(
         if any(row.findings is not None for row in rows):
             sum_up(rows, records, folder, plan.asked, show, command)
     return rows
+
+
+def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
+    """Raises: ValueError where a case has no image, and where a file of others' would be written over."""
+    if bare := [case.case_id for case in cases if not case.has_image]:
+        raise ValueError(f"Landmark files without images are named by --keypoints. Received: {bare[0]}.")
+    require_results_free(folder)
+    for case in cases:
+        require_outputs_free(case, folder, plan.given)
+
+
+def finished_before(
+    plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]
+) -> dict[Case, ScanRow | None]:
+    """The rows of scans that a run before has finished, None for the others.
+
+    Raises: ValueError where one was measured otherwise than it would be now.
+    """
+    records = [ModelRecord.of(model.path, model.card) for model in models]
+    conditions = conditions_of(records, plan.running, plan.given)
+    return {case: finished_row(case, conditions, folder, plan.given.files(case)) for case in cases}
 
 
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan: Plan) -> ScanRow:

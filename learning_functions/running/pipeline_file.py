@@ -42,7 +42,7 @@ def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
     Raises: BrokenFile.
     """
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BrokenFile(f"{path}: cannot be read ({error.strerror or error}).") from error
     except ValueError as error:

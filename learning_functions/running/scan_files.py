@@ -14,7 +14,13 @@ from utility_functions.anatomy.parts import column_of
 from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image
-from utility_functions.files.marks import DESCRIPTION, GENERATOR, MARKED_ENDINGS, require_not_written_over
+from utility_functions.files.marks import (
+    DESCRIPTION,
+    GENERATOR,
+    MARKED_ENDINGS,
+    require_not_written_over,
+    require_picture_free,
+)
 from utility_functions.files.plain_records import to_plain
 from utility_functions.files.writing import write_text
 from utility_functions.geometry.landmarks import Landmarks
@@ -90,3 +96,5 @@ def require_outputs_free(case: Case, folder: Path, given: GivenFindings = NOTHIN
     marked = [folder / f"{case.case_id}{ending}" for ending in MARKED_ENDINGS]
     for path in (*marked, *replaced_maps(case.case_id, folder)):
         require_not_written_over(path)
+    for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN):
+        require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)

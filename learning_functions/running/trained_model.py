@@ -13,7 +13,7 @@ import numpy as np
 
 from learning_functions.running.model_file import load_model
 from learning_functions.running.sliding_window import flexible
-from learning_functions.samples.sources import seen_part
+from learning_functions.samples.sources import seen_part, storable
 from learning_functions.spec import Spec, air_of
 from learning_functions.task import Running, Settings, Task, load_task, settings_from_card
 from utility_functions.anatomy.findings import Findings
@@ -62,10 +62,11 @@ class TrainedModel:
         running = replace(running, statistics=running.statistics or self.statistics, scan=volume.grid)
         spec = self.settings.spec
         grid = self.settings.grid_of(seen_part(volume, self.settings).grid)
-        air = air_of(volume.voxels)
-        image = resample(volume, grid, fill=air)
+        stored = storable(volume, spec)  # as samples hold it
+        air = air_of(stored.voxels)
+        image = resample(stored, grid, fill=air)
         # statistics of what was scanned, not of the air around it
-        offset, scale = spec.offset_and_scale(volume.voxels)
+        offset, scale = spec.offset_and_scale(stored.voxels)
         image = image.with_voxels(spec.normalise(image.voxels, offset, scale))
         beyond = spec.normalise(np.array(air), offset, scale)
         placed = _onto(findings, grid)
@@ -75,7 +76,7 @@ class TrainedModel:
         if refine is not None:
 
             def image_at(finer: Grid) -> Volume:
-                seen = resample(volume, finer, fill=air)
+                seen = resample(stored, finer, fill=air)
                 return seen.with_voxels(spec.normalise(seen.voxels, offset, scale))
 
             restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))

@@ -114,7 +114,7 @@ def generate(
     ordered = sorted(cases, key=lambda case: case.case_id)
     splits = {case.split for case in ordered}
     problems: dict[str, str] = {}
-    with_tissues = all(case.has_tissues for case in ordered)
+    with_tissues = getattr(load_task(task_name), "SEES_IMAGES", True) and all(case.has_tissues for case in ordered)
     with SampleWriter(
         path,
         task=task_name,

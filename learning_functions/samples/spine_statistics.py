@@ -26,7 +26,7 @@ def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
     turn = direction_matrix(store.spec.axcodes) * np.asarray(store.spec.spacing_mm)
     examples, places = [], store.places
     with h5py.File(store.path, "r") as file:
-        for first in np.unique(file["case"][()][places], return_index=True)[1]:
+        for first in store.first_of_each_scan():
             points = file["numbers"][int(places[first])][points_from:].reshape(len(LEVELS), 3)
             there = np.flatnonzero(np.isfinite(points).all(axis=1))
             points_mm = points[there].astype(float) @ turn.T

@@ -58,6 +58,11 @@ class SampleStore:
         """Where in the file each sample lies (count,)."""
         return np.arange(self.count) if self.rows is None else np.array(self.rows, int)
 
+    def first_of_each_scan(self) -> NDArray[np.int_]:
+        """The number of the first sample of each scan (scans,)."""
+        with h5py.File(self.path, "r") as file:
+            return np.unique(file["case"][()][self.places], return_index=True)[1]
+
     def of_patients(self, patients: Collection[str]) -> SampleStore:
         """The samples of these patients alone, seen as a file of their own; nothing is copied.
 

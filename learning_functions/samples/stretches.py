@@ -86,7 +86,8 @@ def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
     unlabelled vertebrae are not taught as background (of a neighbour's processes what reaches beside that body
     stays); a vertebra whose own processes are cut off with it is not whole. Above C1 and below the last lumbar vertebra
     there are none, and the scan stays: a network must see sacra to leave them out.
-    Raises: ValueError where there is no label map, or none with a vertebra.
+    Raises: ValueError where there is no label map, none with a vertebra, or where vertebrae lie beyond those that
+    should come last.
     """
     code = scan.case.label_code
     if scan.label_map is None:
@@ -114,7 +115,11 @@ def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
             run = (*run[:-1], _cut(run[-1], bool((order.voxels[:, :, :low] == len(run)).any())))
         box = (0, 0, low), (*image.grid.shape[:2], high - low)
         seen = None if tissues is None else tissues.window(*box, fill=OUTSIDE)
-        found.append(Stretch(image.window(*box), order.window(*box), seen, run, air))
+        kept = order.window(*box)
+        there = np.bincount(kept.voxels.ravel(), minlength=len(run) + 1)[1:]
+        if gone := [each.name or str(each.label) for each, count in zip(run, there, strict=True) if not count]:
+            raise ValueError(f"Labels do not lie in anatomical order from the top down. Received: {', '.join(gone)}.")
+        found.append(Stretch(image.window(*box), kept, seen, run, air))
     return found
 
 

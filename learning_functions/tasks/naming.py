@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 NEEDS: tuple[str, ...] = ()
 USES = ("landmarks",)
 GIVES = ("landmarks",)
+SEES_IMAGES = False
 NUMBERS = tuple(f"has_{level}" for level in LEVELS)
 """Of each sample: whether the scan's truth holds the level, also where nothing was detected."""
 FALSE = ROWS.index("false") + 1

@@ -28,7 +28,7 @@ from learning_functions.training.distillation import taught, teacher_network
 from learning_functions.training.epoch_bar import EpochBar
 from learning_functions.training.given_model import GivenModel, Start
 from learning_functions.training.inputs import augmentation_kind, check_inputs
-from learning_functions.training.record import card_of, is_there, run_identity
+from learning_functions.training.record import card_of, differences, is_there, run_identity
 from learning_functions.training.starting import take_weights
 from learning_functions.training.teacher import Teacher
 from utility_functions.files.parting import Fold
@@ -89,9 +89,9 @@ def train(
     if training.resume and checkpoints.exists():
         progress = checkpoints.progress()
         if progress.run != run:
-            changed = [name for name in {**run, **progress.run} if progress.run.get(name) != run.get(name)]
             raise ValueError(
-                f"A run goes on only with the options it began with. Received other: {', '.join(changed)}."
+                "A run goes on only with the options it began with. Received other: "
+                f"{', '.join(differences(progress.run, run))}."
             )
         if progress.epochs >= settings.epochs and is_there(
             model_path, card_of(store, settings, training, progress, validation, fold)

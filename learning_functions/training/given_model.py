@@ -15,6 +15,8 @@ from learning_functions.task import Settings, load_task
 
 SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
 """Of a spec, what an image looks like to a network."""
+SEEN_AS = ("resized", "cropped")
+"""Of options, what part of a scan a sample shows, and at what size."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class GivenModel:
         differences = its.spec.differences(store.spec)
         differences += [
             f"{name} {its.options.get(name)} and {own.options.get(name)}"
-            for name in getattr(task, "CHOICES", {})
+            for name in (*getattr(task, "CHOICES", {}), *SEEN_AS)
             if its.options.get(name) != own.options.get(name)
         ]
         mine, theirs = asdict(form), asdict(task.form(own))

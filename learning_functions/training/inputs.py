@@ -8,7 +8,7 @@ from pathlib import Path
 from learning_functions.running.model_file import read_card
 from learning_functions.samples.store import SampleStore, check_same_task, open_store
 from learning_functions.task import Settings, load_task
-from learning_functions.training.given_model import GivenModel
+from learning_functions.training.given_model import SEEN_AS, GivenModel
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.parting import Fold
 from utility_functions.files.writing import require_writable
@@ -58,9 +58,9 @@ def _parted(store: SampleStore, fold: Fold) -> tuple[SampleStore, SampleStore]:
 
 
 def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
-    """Raises ValueError where the two were cut by another choice of what their task offers (CHOICES)."""
+    """Raises ValueError where the two were cut by another choice of what their task offers (CHOICES), or seen else."""
     differences = []
-    for name in getattr(load_task(training.task), "CHOICES", {}):
+    for name in (*getattr(load_task(training.task), "CHOICES", {}), *SEEN_AS):
         mine, theirs = (store.settings.get("options", {}).get(name) for store in (training, validation))
         if mine != theirs:
             differences.append(f"{name} {mine} and {theirs}")

@@ -111,7 +111,7 @@ def _scans(store: SampleStore, settings: Settings) -> Iterator[tuple[Chosen, NDA
     """One sample of each scan, with its nodes as stored."""
     reader = SampleReader(store)
     parts = store.parts()
-    for index in range(0, store.count, settings.samples_per_scan):
+    for index in store.first_of_each_scan():
         one = {name: np.empty((1, *parts[name][1]), parts[name][0]) for name in ("inputs", "targets", "numbers")}
         reader.read([index], **one)
         yield Chosen(one["inputs"][0], one["targets"][0], one["numbers"][0]), one["inputs"][0]

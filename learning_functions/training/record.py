@@ -37,6 +37,21 @@ def run_identity(
     return dict(json.loads(json.dumps(identity)))
 
 
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What two identities of a run differ in, by name; of the settings each one, with both values."""
+    changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    told = []
+    for name in changed:
+        one, other = before.get(name), now.get(name)
+        if name != "settings" or not isinstance(one, dict) or not isinstance(other, dict):
+            told.append(name)
+            continue
+        flat = [{**each, **each.get("options", {})} for each in (one, other)]
+        keys = [key for key in {**flat[1], **flat[0]} if key != "options" and flat[0].get(key) != flat[1].get(key)]
+        told += [f"{key} (then {flat[0].get(key)}, now {flat[1].get(key)})" for key in keys]
+    return told
+
+
 def card_of(
     store: SampleStore,
     settings: Settings,

@@ -79,11 +79,17 @@ def _shares(reads: NDArray[Any], shape: tuple[int, ...], rng: np.random.Generato
 
 
 def _joined(parts: list[NDArray[Any]], its: keras.Layer) -> NDArray[Any]:
-    """Which channels several inputs repeat when they are joined, as the given layer's inputs are."""
+    """Which channels the inputs repeat, taken together as the given layer takes its own."""
+    if not isinstance(its, keras.layers.Concatenate):
+        if any(not np.array_equal(part, parts[0]) for part in parts):
+            raise ValueError(f"{its.name} joins unlike channels")
+        return parts[0]
     inputs = its.input if isinstance(its.input, list) else [its.input]
     starts = np.cumsum([0, *(_channels(each) for each in inputs)])
     return np.concatenate([part + start for part, start in zip(parts, starts, strict=False)])
 
 
 def _channels(tensor: Any) -> int:
+    if isinstance(tensor, list | tuple):
+        raise ValueError("a layer gives several answers")
     return int(tensor.shape[-1])

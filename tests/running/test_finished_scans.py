@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from learning_functions.running import finished_scans
 from learning_functions.running.finished_scans import _inputs
+from learning_functions.task import Running
 from utility_functions.files.cases import Case
 
 
@@ -20,3 +22,8 @@ def test_voxels_beside_a_header_count_as_part_of_it(tmp_path: Path, header: str,
     assert _inputs(Case("a", tmp_path / header)) == before
     os.utime(tmp_path / voxels, ns=(1, 1))
     assert _inputs(Case("a", tmp_path / header)) != before
+
+
+def test_a_program_that_is_not_installed_measures_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finished_scans, "versions", dict)
+    assert finished_scans.conditions_of([], Running())["options"]["program"] == "(not installed)"

@@ -131,3 +131,9 @@ def test_a_model_runs_after_those_whose_findings_it_uses() -> None:
 def test_models_that_use_one_another_s_findings_run_as_given() -> None:
     first, second = Named("a", (), ("x",), ("y",)), Named("b", (), ("y",), ("x",))
     assert in_running_order([second, first]) == [second, first]
+
+
+def test_a_device_without_float16_is_told_in_a_sentence() -> None:
+    said = "No OpKernel was registered to support Op 'MaxPool3D' with attrs [T=DT_HALF]"
+    with pytest.raises(ValueError, match="leave --mixed-precision out"), in_plain_words(""):
+        raise tf.errors.InvalidArgumentError(None, None, said)

@@ -176,3 +176,14 @@ def test_given_files_are_looked_for_before_any_model_is_loaded(tmp_path: Path) -
     (tmp_path / "scan.csv").touch()
     with pytest.raises(ValueError, match="for 2 scans"):
         plan_of(given=GivenFindings(landmarks=tmp_path / "scan.csv")).require_sound([*CASES, Case("b", Path("b.nii"))])
+
+
+def test_a_toml_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    model = tmp_path / "a.h5"
+    model.write_bytes(b"")
+    path = toml(tmp_path, "")
+    path.write_text('models = ["a.h5"]\n', encoding="utf-8-sig")
+    assert (
+        read_plan(path, ASKED).model_paths
+        == read_plan(toml(tmp_path, 'models = ["a.h5"]', "b.toml"), ASKED).model_paths
+    )

@@ -114,3 +114,19 @@ def test_what_is_not_a_map_is_left_as_it_is() -> None:
     scan = oracle_scan(4.0, shape=(8, 8, 8))
     findings = Findings("scan", scan.grid, completeness={"L1": 0.5}, notes=("a note",))
     assert findings.maps == {}
+
+
+def test_mr_far_beyond_its_usual_numbers_is_seen_as_samples_hold_it() -> None:
+    seen: list[np.ndarray] = []
+
+    def predict(image: Volume, found: Findings) -> Findings:
+        seen.append(image.voxels)
+        return found
+
+    voxels = np.random.default_rng(2).gamma(2.0, 300.0, SCAN.shape).astype(np.float32)
+    model = model_that(predict, ())
+    spec = replace(model.settings.spec, intensity="zscore", window=(-1024.0, 32767.0))
+    model = replace(model, settings=model.settings.changed(spec=spec))
+    for factor in (1.0, 60.0):
+        model.run(Volume(voxels * np.float32(factor), SCAN), Findings("scan", SCAN), Running())
+    np.testing.assert_allclose(seen[1], seen[0], atol=1e-3)

@@ -170,3 +170,9 @@ def test_files_of_one_kind_go_together_and_others_are_told_apart(tmp_path: Path)
     other = Spec((2, 2, 2), "RAS", (4, 5, 6), 1, ("vertebra",))
     with pytest.raises(ValueError, match=r"spacing_mm \(1.0, 1.0, 1.0\) and \(2.0, 2.0, 2.0\).*has_weights"):
         check_same_task(training, write(tmp_path / "o.h5", spec=other, patient="q", weighted=False))
+
+
+def test_the_first_sample_of_each_scan_is_known_however_many_it_has(tmp_path: Path) -> None:
+    store = write(tmp_path / "s.h5")
+    assert store.first_of_each_scan().tolist() == [0, 3, 6]
+    assert store.of_patients({"p1", "p2"}).first_of_each_scan().tolist() == [0, 3]

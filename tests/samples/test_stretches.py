@@ -133,3 +133,11 @@ def test_numbers_that_are_none_of_the_code_are_refused() -> None:
         vertebrae_in_order(blocks((100, 150)), "csi2014")
     with pytest.raises(UnknownLevels, match="label_code"):
         vertebrae_in_order(blocks((100, 200)), "verse")
+
+
+def test_labels_out_of_their_order_are_told_by_name() -> None:
+    scan, _ = shingled(())
+    assert scan.label_map is not None
+    upside_down = LabelMap(scan.label_map.voxels[:, :, ::-1], scan.label_map.grid)
+    with pytest.raises(ValueError, match="do not lie in anatomical order"):
+        labelled_stretches(Scan(scan.case, scan.volume, scan.landmarks, upside_down), settings().spec)

@@ -107,3 +107,14 @@ def test_good_scans_are_measured_beside_broken_ones(run: Run, scan: Path, oracle
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [bool(each["problem"]) for each in record["scans"]] == [True, False]
     assert run(*arguments, "--skip-errors").code == 0
+
+
+@pytest.mark.parametrize("name", ["scan.png", "results.csv", "report.html", "comparison.csv"])
+def test_results_and_pictures_of_others_stay(
+    run: Run, scan: Path, oracles: list[Path], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_bytes(PRECIOUS)
+    before = everything(tmp_path)
+    told(run("measure", scan, *oracles, "--output", tmp_path / "out"), f"{name} was not made by this program")
+    assert everything(tmp_path) == before

@@ -109,7 +109,7 @@ def test_a_finished_fold_whose_model_is_gone_is_saved_again(run: Run, validated:
         (("--hold-out-seed", 2), "samples, folds"),
         (("--folds", 3), "folds"),
         (("--seed", 2), "seed"),
-        (("--filters", 3), "settings"),
+        (("--filters", 3), "filters (then 2, now 3)"),
     ],
 )
 def test_folds_are_gone_on_with_only_as_they_began(

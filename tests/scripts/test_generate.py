@@ -159,7 +159,7 @@ def test_an_interrupted_run_leaves_nothing(
 
     monkeypatch.setattr(generation, "draw", interrupted)
     said = run("generate_samples", "detection", scans, tmp_path / "out" / "samples.h5", *FEW, "--workers", 1)
-    assert said.code == 130 and "Interrupted" in said.err and "Traceback" not in said.err
+    assert said.code == 130 and "Interrupted; no sample file was written." in said.err and "Traceback" not in said.err
     assert not list((tmp_path / "out").iterdir())
 
 

@@ -91,6 +91,9 @@ def test_plain_files_are_named_too_and_broken_ones_told(run: Run, tmp_path: Path
         (("--split", "testing"), "no --split"),
         (("--skip-existing",), "no --skip-existing"),
         (("--naming", "published"), "no --naming"),
+        (("--lowest", "L5"), "no --lowest"),
+        (("--partial", "drop"), "no --partial"),
+        (("--windows", "published"), "no --windows"),
     ],
 )
 def test_options_of_scans_are_refused(run: Run, folder: Path, tmp_path: Path, options, words) -> None:
@@ -104,3 +107,18 @@ def test_files_of_others_are_not_written_over(run: Run, folder: Path, tmp_path: 
     precious.write_text("[]")
     said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
     assert said.code == 2 and "not made by this program" in said.errors[0] and precious.read_text() == "[]"
+
+
+@pytest.mark.parametrize("name", ["first.png", "results.csv", "results.json", "report.html", "errors.png"])
+def test_results_and_pictures_of_others_are_not_written_over(run: Run, folder: Path, tmp_path: Path, name: str) -> None:
+    precious = tmp_path / "out" / name
+    precious.parent.mkdir()
+    precious.write_text("{}")
+    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert said.code == 2 and f"{name} was not made by this program" in said.errors[0]
+    assert precious.read_text() == "{}" and len(list(precious.parent.iterdir())) == 1
+
+
+def test_landmark_files_are_no_scans(run: Run, folder: Path, oracles: list[Path], tmp_path: Path) -> None:
+    said = run("measure", folder, *oracles, "--output", tmp_path / "out")
+    assert said.code == 2 and "are named by --keypoints" in said.errors[0] and not (tmp_path / "out").exists()

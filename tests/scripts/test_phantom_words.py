@@ -47,3 +47,10 @@ def test_phantoms_are_measured_without_a_file(run: Run, models: list[Path], tmp_
     results = json.loads((tmp_path / "results.json").read_text())
     assert [scan["case_id"] for scan in results["scans"]] == ["phantom-8-000000-cervical"]
     assert (tmp_path / "phantom-8-000000-cervical.png").is_file()
+
+
+def test_landmarks_of_phantoms_are_named_without_their_tissues(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "named.h5"
+    said = run("generate_samples", "naming", "phantom:2:lumbar", out, "--preset", "small", "--workers", 1)
+    assert said.code == 0, said.err
+    assert open_store(out).count > 0 and not open_store(out).has_tissues

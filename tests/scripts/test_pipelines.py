@@ -106,6 +106,13 @@ def test_pipelines_are_measured_apart_and_compared(
     after = (out / "comparison.csv").read_text().splitlines()
     assert [line.rsplit(",", 1)[0] for line in after] == [line.rsplit(",", 1)[0] for line in before]
     told(run(*again, "--votes", "published"), "first was measured otherwise before")
+    read.clear()
+    (out / "coarse" / "second_centroids.json").unlink()
+    changed = json.loads((out / "heat" / "first_findings.json").read_text())
+    changed["conditions"]["options"]["naming"] = "chain"
+    (out / "heat" / "first_findings.json").write_text(json.dumps(changed))
+    told(run(*again), "first was measured otherwise before")
+    assert not read, "nothing runs before the last pipeline has been looked at"
 
 
 def test_only_scans_that_every_pipeline_measured_are_compared(

@@ -65,3 +65,19 @@ def test_samples_of_a_task_that_is_not_known_are_refused(tmp_path: Path) -> None
     first, second = (write(tmp_path / f"{n}.h5", "up", task="horoscope").path for n in range(2))
     with pytest.raises(ValueError, match=r"A task is one of .*Received: 'horoscope'"):
         check_inputs(first, second, tmp_path / "model.h5")
+
+
+def test_scans_resized_and_scans_in_mm_do_not_belong_together(tmp_path: Path) -> None:
+    stores = [write(tmp_path / f"{n}.h5", "up") for n in range(2)]
+    settings = Settings.from_json(stores[1].settings)
+    other = settings.changed(options={**settings.options, "resized": True}).to_json()
+    with pytest.raises(ValueError, match="resized None and True"):
+        check_same_choices(stores[0], replace(stores[1], settings=other))
+
+
+@pytest.mark.parametrize("task", ["spine_heatmap", "multiclass_mr"])
+def test_what_is_resized_has_no_spacing_to_choose(task: str) -> None:
+    resized = [each for each in load_task(task).PRESETS.values() if each.options.get("resized")]
+    assert resized
+    with pytest.raises(ValueError, match=r"no spacing to choose\. Received: \[3\.0\]"):
+        resized[0].at_spacing([3.0])

@@ -88,3 +88,20 @@ def test_a_model_of_the_same_task_with_fewer_filters_can_be_started_from(tmp_pat
     image = np.random.default_rng(1).normal(size=(1, *network.input_shape[1:])).astype("float32")
     given = load_model(path)[0]
     np.testing.assert_allclose(network(image, training=False), given(image, training=False), rtol=2e-4, atol=2e-5)
+
+
+def test_channels_multiplied_one_by_one_are_copies_alike() -> None:
+    task, settings = load_task("vertebra_heatmaps"), tiny_settings("vertebra_heatmaps")
+    given, network = task.network(settings), task.network(settings.changed(filters=2 * settings.filters))
+    for layer, weights in widened_weights(given, network).items():
+        network.get_layer(layer).set_weights(weights)
+    image = np.random.default_rng(1).normal(size=(1, *given.input_shape[1:])).astype("float32")
+    theirs, own = (keras.tree.flatten(each(image, training=False)) for each in (given, network))
+    for a, b in zip(theirs, own, strict=True):
+        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
+
+
+def test_a_naming_network_cannot_be_widened() -> None:
+    task, settings = load_task("naming"), tiny_settings("naming")
+    with pytest.raises(ValueError, match="several answers"):
+        widened_weights(task.network(settings), task.network(settings.changed(filters=2 * settings.filters)))

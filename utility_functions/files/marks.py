@@ -19,6 +19,17 @@ MARKED_ENDINGS = (
 )
 """What the names of marked outputs end in; no other file is looked into."""
 
+RECORDS = {
+    "results.json": {"command", "versions", "models", "scans"},
+    "comparison.json": {"command", "versions", "pipelines"},
+}
+"""What tells a whole run, and keys that ours has."""
+RESULTS = (
+    *("results.json", "results.csv", "report.html", "errors.png", "dice.png", "reliability.png"),
+    *("comparison.json", "comparison.csv", "comparison.html"),
+)
+"""Files of a whole run, or of several."""
+
 
 def is_prediction(path: Path) -> bool:
     """Whether a file bears the name of an output and the mark in it; a file that cannot be read does not."""
@@ -38,6 +49,35 @@ def is_prediction(path: Path) -> bool:
 def require_not_written_over(path: Path) -> None:
     """Raise a ValueError where a file stands at ``path`` that this package did not make."""
     if path.exists() and not is_prediction(path):
-        raise ValueError(
-            f"{path} was not made by this program and is not written over; move it, or choose another output folder."
-        )
+        raise _others(path)
+
+
+def require_picture_free(path: Path, case_id: str) -> None:
+    """Raise a ValueError where a picture stands at ``path`` and nothing beside it tells that a run of ours drew it."""
+    beside = [path.with_name(f"{case_id}{ending}") for ending in MARKED_ENDINGS]
+    if path.exists() and not any(is_prediction(each) for each in beside) and not _holds_results(path.parent):
+        raise _others(path)
+
+
+def require_results_free(folder: Path) -> None:
+    """Raise a ValueError where a folder holds files named as a run's results, and no results of ours."""
+    there = [folder / name for name in RESULTS if (folder / name).exists()]
+    if there and not _holds_results(folder):
+        raise _others(there[0])
+
+
+def _holds_results(folder: Path) -> bool:
+    for name, keys in RECORDS.items():
+        try:
+            content = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(content, dict) and keys <= set(content):
+            return True
+    return False
+
+
+def _others(path: Path) -> ValueError:
+    return ValueError(
+        f"{path} was not made by this program and is not written over; move it, or choose another output folder."
+    )
