@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -296,3 +297,13 @@ def test_landmarks_in_any_table_are_found(text, tmp_path):
 @pytest.mark.parametrize("name", ["scan-label.nrrd", "scan-seg.nii.gz", "scan-vert_msk.nii.gz"])
 def test_a_label_map_may_be_named_with_a_hyphen(name, tmp_path):
     assert found(lay_out(tmp_path, "scan.nii.gz", name), tmp_path) == [("scan", "scan.nii.gz", None, name)]
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller.mha", b"M\xfcller/scan.nii.gz"])
+def test_a_name_that_is_not_utf8_is_told_before_anything_is_read(name, tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"")
+    for source in (tmp_path, path):
+        with pytest.raises(BrokenFile, match=r"M\ufffdller.*is not in UTF-8"):
+            find_cases(source)

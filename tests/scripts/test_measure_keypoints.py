@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,10 @@ def test_results_and_pictures_of_others_are_not_written_over(run: Run, folder: P
 def test_landmark_files_are_no_scans(run: Run, folder: Path, oracles: list[Path], tmp_path: Path) -> None:
     said = run("measure", folder, *oracles, "--output", tmp_path / "out")
     assert said.code == 2 and "are named by --keypoints" in said.errors[0] and not (tmp_path / "out").exists()
+
+
+def test_a_name_that_is_not_utf8_is_told(run: Run, folder: Path, tmp_path: Path) -> None:
+    predicted = folder / "predictions"
+    (predicted / "first.json").rename(Path(os.fsdecode(os.fsencode(predicted) + b"/M\xfcller.json")))
+    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert said.code == 2 and "is not in UTF-8" in said.errors[0] and not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from utility_functions.files import dicom, siblings
-from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.broken_file import BrokenFile, require_utf8
 from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
 from utility_functions.files.marks import is_prediction
@@ -47,6 +47,7 @@ def case_of(
     root: the folder that was searched; folders below it, or else its own name, may tell the split.
     """
     neighbours = neighbours or siblings.Neighbours()
+    require_utf8(image.absolute())
     patient, modality = patient_and_modality(image)
     label_map = siblings.label_map_of(image, neighbours)
     return Case(
@@ -103,10 +104,10 @@ def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
     entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     unknown = [path for path in entries if path.is_file() and suffix_of(path) is None]
     if any(dicom.is_slice(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
-        yield folder
+        yield require_utf8(folder)
     for path in entries:
         if path.is_file() and suffix_of(path) is not None:
-            yield path
+            yield require_utf8(path)
         elif path.is_dir():
             yield from _images(path, seen)
 

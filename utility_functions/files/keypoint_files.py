@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utility_functions.files.annotations import LANDMARK_SUFFIXES, read_landmarks
-from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.broken_file import BrokenFile, require_utf8
 from utility_functions.files.keypoints import Keypoints, read_keypoints
 from utility_functions.files.marks import is_prediction
 
@@ -43,7 +43,7 @@ def find_keypoint_files(source: Path) -> list[KeypointFile]:
     inside = folder.parent if source.is_file() else folder
     places = [inside / TRUE, *([inside.parent / TRUE] if inside.name == SEEN else [])]
     truths = {name_of(path): path for place in reversed(places) if place.is_dir() for path in _landmark_files(place)}
-    names = [name_of(path) for path in paths]
+    names = [name_of(require_utf8(path)) for path in paths]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BrokenFile(f"{source}: files of one scan bear one name, but there are several of {', '.join(twice[:5])}.")
     return [KeypointFile(name, path, truths.get(name)) for name, path in zip(names, paths, strict=True)]
