@@ -19,6 +19,7 @@ from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.parts import ARCH, BODY, column_of
+from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
 USUAL_STEP_MM = 25.0
@@ -42,16 +43,18 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
     from a spine heatmap (``heatmap``), or from a corner; options["direction"] of the settings says where to. With
     options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
-    Where a chain and what was found before do not go together, others at options["other_thresholds"] are tried, and
-    the trail is that of the chain kept (`kept_chain`).
+    Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
+    together, others at options["other_thresholds"] are tried, and the trail is that of the one kept (`kept_chain`).
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
     see = seeing(network, image, spec.patch, air, learnt_both_sides(settings))
 
+    known = known_bodies(findings, image.grid)
+
     def chain_at(threshold: float) -> Traversal:
         starts = starts_of(findings, image, spec.patch, direction)
         rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
-        return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules)
+        return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
 
     bone = bone_of(findings) if findings.parts else None
     others = tuple(settings.options.get("other_thresholds", ()))
@@ -120,6 +123,13 @@ def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], di
         findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
         return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
     return [corner]
+
+
+def known_bodies(findings: Findings, grid: Grid) -> NDArray[np.float64]:
+    """The centroids of vertebrae named before (n, 3), in voxels of the grid; C1, which has no body, is none."""
+    if findings.landmarks is None:
+        return np.zeros((0, 3))
+    return grid.to_index(findings.landmarks.only(VERTEBRAE[1:]).points_mm)
 
 
 def bone_of(findings: Findings) -> NDArray[np.bool_] | None:

@@ -24,6 +24,9 @@ from utility_functions.anatomy.trail import FOUND, MOVED, Step, Trail
 
 IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
 """Why traversals end."""
+BODY_MM, HELD_BODY_MM = 18.0, 25.0
+"""What lies this near to a known centroid, and farther from the own one, is of that body: of any known one, and of one
+whose centroid lies in the mask, which then holds most of its body."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,15 @@ def traverse(
     direction: str,
     starts: Sequence[Starts],
     rules: Rules | None = None,
+    known: NDArray[np.float64] | None = None,
 ) -> Traversal:
     """All vertebrae of an image of ``shape`` voxels, each at most once.
 
     direction: "up" or "down" along the third axis. starts: tried one after another until one has led to a vertebra.
+    known: centroids of bodies (n, 3), in voxels: a mask gives up what lies in the bodies of others than the first one
+        along the way whose centroid it holds.
     """
-    walker = _Walker(see, shape, patch, spacing_mm, direction, rules or Rules())
+    walker = _Walker(see, shape, patch, spacing_mm, direction, rules or Rules(), known)
     ended, name = IMAGE_END, ""
     for start in starts:
         name, ended = start.name, walker.run(start)
@@ -106,8 +112,10 @@ class _Walker:
         spacing_mm: Sequence[float],
         direction: str,
         rules: Rules,
+        known: NDArray[np.float64] | None = None,
     ) -> None:
         self.see, self.rules = see, rules
+        self.known = np.zeros((0, 3)) if known is None else np.asarray(known, float).reshape(-1, 3)
         self.patch, self.spacing_mm = np.asarray(patch, int), np.asarray(spacing_mm, float)
         self.sign = sign_of(direction)
         self.memory = np.zeros(tuple(int(n) for n in shape), np.uint8)
@@ -193,7 +201,7 @@ class _Walker:
         mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())
         held = int((mask & (memory > 0)).sum())
-        piece = largest_piece(mask & (memory == 0))
+        piece = self._of_one(largest_piece(mask & (memory == 0)), corner)
         volume = float(piece.sum() * np.prod(self.spacing_mm))
         decision = MOVED
         if count and held > self.rules.largest_overlap * count:
@@ -211,6 +219,24 @@ class _Walker:
         wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
         shares = np.pad(np.asarray(sight.mask, np.float16), 1)[wider]
         return Instance(first, piece[box], sight.complete, sight.level, shares)
+
+    def _of_one(self, piece: NDArray[np.bool_], corner: NDArray[np.int_]) -> NDArray[np.bool_]:
+        """The piece (patch) without what belongs to the bodies of other vertebrae than the first known one in it."""
+        places = self.known - corner
+        nearest = np.rint(places).astype(int)
+        shown = (nearest >= 0).all(axis=1) & (nearest < piece.shape).all(axis=1)
+        inside = np.flatnonzero(shown)[piece[tuple(nearest[shown].T)]]
+        if not len(inside) or len(places) < 2:
+            return piece
+        own = inside[np.argmax(-self.sign * places[inside, 2])]
+        voxels = np.argwhere(piece)
+        away_mm = np.linalg.norm((voxels[:, None] - places) * self.spacing_mm, axis=2)  # (voxels, known)
+        reach_mm = np.where(np.isin(np.arange(len(places)), inside), HELD_BODY_MM, BODY_MM)
+        others = (away_mm < away_mm[:, [own]]) & (away_mm < reach_mm)
+        given_up = voxels[others.any(axis=1)]
+        kept = piece.copy()
+        kept[tuple(given_up.T)] = False
+        return largest_piece(kept)
 
     def keep(self, seen: Instance) -> None:
         """Write a vertebra into the memory, where it was predicted."""
