@@ -21,6 +21,8 @@ BESIDE_VOXELS = 1
 """A centroid this near to a mask lies in it."""
 DOUBTFUL_AGREEMENT = 0.85
 """Sound chains of phantoms mostly agree better with the bone detected, slipped ones mostly less."""
+CLEARLY = 0.005
+"""Chains whose agreement differs by less are as good as each other, and a vertebra of a neck may hide in less."""
 WITHOUT_BODY = "C1"
 """Its centroid lies in its ring, where no mask is."""
 
@@ -33,7 +35,7 @@ def kept_chain(
     bone: NDArray[np.bool_] | None,
     grid: Grid,
 ) -> Traversal:
-    """The chain at ``threshold``; where it is doubtful, that of all which agrees best with the bone.
+    """The chain at ``threshold``; where it is doubtful, another one if that agrees clearly better with the bone.
 
     chain_at: traverses the scan with voxels taken from a probability on. bone: detected in vertebrae, on ``grid``;
     without it the first chain stands.
@@ -41,7 +43,9 @@ def kept_chain(
     first = chain_at(threshold)
     if bone is None or not others or not is_doubtful(first.found, findings, bone, grid):
         return first
-    return max([first, *(chain_at(other) for other in others)], key=lambda chain: agreement(chain.found, bone))
+    best = max((chain_at(other) for other in others), key=lambda chain: agreement(chain.found, bone))
+    better = agreement(best.found, bone) >= agreement(first.found, bone) + CLEARLY
+    return best if better else first
 
 
 def is_doubtful(found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid) -> bool:

@@ -96,6 +96,11 @@ def test_of_several_chains_the_one_that_agrees_best_is_kept() -> None:
     assert asked_for(chains, BONE, (0.5, 0.3)) == [0.4, 0.5, 0.3, 0.3]
     assert asked_for(chains, BONE, (0.5,)) == [0.4, 0.5, 0.4]
     assert asked_for({0.4: chain(HIGH), 0.5: chain(LOW)}, BONE, (0.5,)) == [0.4, 0.5, 0.4], "the first of equals"
+    bone = np.pad(BONE, 12)  # so that a voxel more or less is next to nothing
+    bone[:12] = True
+    larger = Instance((2, 2, 2), np.ones((4, 4, 5), bool), 1.0, 20.0)
+    assert agreement((HIGH, larger), bone) > agreement((HIGH,), bone)
+    assert asked_for({0.4: chain(HIGH), 0.5: chain(larger)}, bone, (0.5,)) == [0.4, 0.5, 0.4], "or as good as"
 
 
 def test_no_other_chain_is_tried_without_need_or_without_a_detection() -> None:
