@@ -42,11 +42,13 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	$(call samples,detection,validation,60,1004)
 	$(call samples,detection,training,$(DETECTION_SCANS),1003)
 	$(call samples,detection,more,$(DETECTION_SCANS),1005)
+	$(call samples,detection,last,$(DETECTION_SCANS),1009)
 	$(call samples,identification,validation,60,1002)
 	$(call samples,identification,training,$(IDENTIFICATION_SCANS),1001)
-	$(call heading,2 of 4: training detection, on other phantoms the second time)
+	$(call heading,2 of 4: training detection, on other phantoms each time)
 	$(RUN) train.py $(call of,detection,training_$(DETECTION_SCANS),_first) --resume
-	$(RUN) train.py $(call of,detection,more_$(DETECTION_SCANS)) --start-from $(MODELS)/detection_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
+	$(RUN) train.py $(call of,detection,more_$(DETECTION_SCANS),_second) --start-from $(MODELS)/detection_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
+	$(RUN) train.py $(call of,detection,last_$(DETECTION_SCANS)) --start-from $(MODELS)/detection_second.h5 --epochs 1 --learning-rate 1e-3 --seed 3 --resume
 	$(call heading,3 of 4: training identification)
 	$(RUN) train.py $(call of,identification,training_$(IDENTIFICATION_SCANS)) --resume
 	$(call heading,4 of 4: fresh phantoms)
