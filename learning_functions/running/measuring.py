@@ -84,7 +84,7 @@ def measure_plan(
             try:
                 row = measure_case(case, models, folder, plan)
                 write_record(row, case, conditions, written_of(case, folder), folder, given[case])
-            except (ValueError, OSError, MemoryError) as error:
+            except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.append(row)
             with tqdm.external_write_mode():

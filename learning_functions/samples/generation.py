@@ -210,7 +210,7 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tupl
         scan = replace(scan, volume=storable(scan.volume, spec))
         given = (scan, settings, rng)
         samples = task.samples(*given) if found is None else task.cropped_samples(*given, found)
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
         return Drawn([], (0.0, 1.0), one_line(error))
     voxels = scan.volume.voxels
     return Drawn(samples, spec.offset_and_scale(voxels), air=air_of(voxels))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import lay_out
 
 from utility_functions.files.cases import Case
-from utility_functions.files.manifest import one_part, parted, split_by_patient
+from utility_functions.files.manifest import find_cases, folders_of_many, one_part, parted, split_by_patient
 from utility_functions.files.parting import Fold, Share, folds_asked, held_out_asked
 
 PATIENTS = [f"p{number}" for number in range(10)]
@@ -87,3 +88,17 @@ def test_a_part_is_named_after_itself_and_needs_somebody_held_out() -> None:
     for held_out, part in ((Fold(1, 5), None), (None, "training"), (Fold(1, 5), "testing")):
         with pytest.raises(ValueError, match="which part is wanted"):
             one_part(cases, held_out, part)
+
+
+def test_scans_in_one_folder_beside_others_may_be_of_one_patient(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lay_out(
+        tmp_path, "p1/pre.nii.gz", "p1/post.nii.gz", "p2/pre.nii.gz", "p3/sub-3_ct.nii.gz", "p3/sub-3_dir-ax_ct.nii.gz"
+    )
+    cases = find_cases(tmp_path)
+    assert folders_of_many(cases) == [tmp_path / "p1"]
+    one_part(cases, Fold(0, 2), "training")
+    assert "p1: holds several scans, and nothing tells of which patient" in caplog.text
+    lay_out(tmp_path / "flat", "a.nii.gz", "b.nii.gz", "c.nii.gz")
+    assert folders_of_many(find_cases(tmp_path / "flat")) == [], "a folder of all scans is the usual thing"

@@ -6,13 +6,16 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
 
+from learning_functions.running import measuring
 from learning_functions.running.model_file import CARD
 from tests.scripts.said import PRECIOUS, Run, everything, told
 from tests.tiny import phantom, write_case
+from utility_functions.files.cases import Case, Scan
 
 
 @pytest.fixture
@@ -118,3 +121,20 @@ def test_results_and_pictures_of_others_stay(
     before = everything(tmp_path)
     told(run("measure", scan, *oracles, "--output", tmp_path / "out"), f"{name} was not made by this program")
     assert everything(tmp_path) == before
+
+
+def test_an_error_of_a_library_in_one_scan_stops_no_other(
+    run: Run, scan: Path, oracles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_case(phantom(), tmp_path / "in", "another")
+    whole = measuring.load_scan
+
+    def failing(case: Case, **how: Any) -> Scan:
+        if case.case_id == "another":
+            raise RuntimeError("itk::ERROR: Failed to allocate memory for image.")
+        return whole(case, **how)
+
+    monkeypatch.setattr(measuring, "load_scan", failing)
+    said = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out")
+    assert said.code == 2 and "1 of 2 scans measured" in said.out
+    assert "Failed to allocate memory" in said.out + said.err

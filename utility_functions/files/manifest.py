@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,8 @@ from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cas
 from utility_functions.files.parting import Fold, Share
 from utility_functions.files.siblings import label_code_of
 from utility_functions.phantom.asked import PREFIX, Asked, asked_for
+
+log = logging.getLogger(__name__)
 
 MANIFEST_NAME = "manifest.csv"
 REQUIRED_COLUMNS = ("name", "image_path")
@@ -111,7 +115,20 @@ def one_part(cases: Sequence[Case], held_out: Share | Fold | None, part: str | N
         )
     if cases[0].split in ("validation", "testing"):
         raise ValueError(f"Only training scans are parted for validation. Received: {cases[0].split} scans.")
+    for folder in folders_of_many(cases):
+        log.warning(
+            "%s: holds several scans, and nothing tells of which patient, so each counts as another; if they are of "
+            "one, name patients in a manifest.",
+            folder,
+        )
     return [replace(case, split=part) for case in parted(cases, held_out)[PARTS.index(part)]]
+
+
+def folders_of_many(cases: Sequence[Case]) -> list[Path]:
+    """Folders beside others that hold several scans whose patients nothing tells: they may be of one patient each."""
+    unknown = [case for case in cases if case.patient in (case.case_id, stem_of(case.image_path))]
+    folders = Counter(case.image_path.parent for case in unknown if case.phantom is None and case.has_image)
+    return sorted(folder for folder, count in folders.items() if count > 1) if len(folders) > 1 else []
 
 
 def _cases_of_file(source: Path) -> list[Case]:
