@@ -108,7 +108,7 @@ def with_the_real_network() -> None:
         looks, found = {}, {}
         for way, models in by_way.items():
             findings = run_models(models, scan, "phantom", Running())
-            looks[way] = 0 if findings.trail is None else len(findings.trail.steps)
+            looks[way] = 0 if findings.trail is None else findings.trail.looks
             found[way] = 0 if findings.landmarks is None else len(findings.landmarks.only(VERTEBRAE))
         ratio = looks["corner"] / max(looks["centroids"], 1)
         print(

@@ -7,6 +7,7 @@ are taken decides whether it slips. Nothing in a mask tells that it is wrong, bu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,12 @@ def kept_chain(
     first = chain_at(threshold)
     if bone is None or not others or not is_doubtful(first.found, findings, bone, grid):
         return first
-    best = max((chain_at(other) for other in others), key=lambda chain: agreement(chain.found, bone))
+    tried = [first, *(chain_at(other) for other in others)]
+    best = max(tried[1:], key=lambda chain: agreement(chain.found, bone))
     better = agreement(best.found, bone) >= agreement(first.found, bone) + CLEARLY
-    return best if better else first
+    kept = best if better else first
+    looks = sum(chain.trail.looks for chain in tried) - kept.trail.looks
+    return replace(kept, trail=replace(kept.trail, other_looks=looks))
 
 
 def is_doubtful(found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid) -> bool:

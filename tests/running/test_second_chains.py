@@ -17,7 +17,7 @@ from tests.running.test_instance_walk import AIR, Reader, scan_of, settings
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.parts import BODY
-from utility_functions.anatomy.trail import Trail
+from utility_functions.anatomy.trail import Step, Trail
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -29,7 +29,8 @@ LOW, HIGH = (Instance((2, 2, z), np.ones((4, 4, 4), bool), 1.0, 20.0) for z in (
 
 
 def chain(*found: Instance) -> Traversal:
-    return Traversal(found, np.zeros(GRID.shape, np.uint8), Trail("down", "centroids", (), ""))
+    steps = tuple(Step((0.0, 0.0, 0.0), 1.0, "found") for _ in range(1 + len(found)))
+    return Traversal(found, np.zeros(GRID.shape, np.uint8), Trail("down", "centroids", steps, ""))
 
 
 def named(**heights: float) -> Findings:
@@ -88,7 +89,9 @@ def asked_for(chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, ot
         return chains[threshold]
 
     kept = kept_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID)
-    return [*asked, next(threshold for threshold, one in chains.items() if one is kept)]
+    told = sum(chains[threshold].trail.looks for threshold in asked)
+    assert kept.trail.looks == told, "looks of chains that were not kept count, too"
+    return [*asked, next(threshold for threshold, one in chains.items() if one.found == kept.found)]
 
 
 def test_of_several_chains_the_one_that_agrees_best_is_kept() -> None:

@@ -33,13 +33,15 @@ class Step:
 class Trail:
     """All looks of one traversal, in order.
 
-    start: what it started from ("centroids", "heat" or "corner"). ended: why it ended.
+    start: what it started from ("centroids", "heat" or "corner"). ended: why it ended. other_looks: how many more were
+    taken by traversals of the same scan that were not kept.
     """
 
     direction: str
     start: str
     steps: tuple[Step, ...] = field(default_factory=tuple)
     ended: str = ""
+    other_looks: int = 0
 
     def placed(self, grid: Grid) -> Trail:
         """The same trail with positions in RAS+ mm, of one whose positions are voxels of ``grid``."""
@@ -53,5 +55,5 @@ class Trail:
 
     @property
     def looks(self) -> int:
-        """How often the network was asked."""
-        return len(self.steps)
+        """How often the network was asked, by traversals that were not kept too."""
+        return len(self.steps) + self.other_looks
