@@ -1,7 +1,8 @@
-"""What more phantoms or filters bring a task: python -m benchmarks learning_curves TASK [--phantoms 60 240 960].
+"""What more phantoms, filters or room bring a task: python -m benchmarks learning_curves TASK [--phantoms 60 240 960].
 
 Every training takes the same number of steps and is judged on the same phantoms, which none was trained on; only one
-thing differs from the fullest: fewer phantoms (each then seen more often) or other filters. Samples and finished
+thing differs from the fullest: fewer phantoms (each then seen more often), other filters, or another spacing, by which
+a patch of as many voxels shows more of the body; it is then judged on voxels of that size. Samples and finished
 trainings in --folder are kept and used again, so that an interrupted run goes on. A figure hangs on the luck of a
 training too: differences of a few per cent tell nothing unless several --seeds agree.
 """
@@ -31,17 +32,24 @@ SHOWN_LOSS = "val_loss"
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: so many phantoms and filters, weights drawn by ``seed``."""
+    """One training: so many phantoms and filters, weights drawn by ``seed``; spacing_mm: None is the preset's."""
 
     phantoms: int
     filters: int
     seed: int
+    spacing_mm: float | None = None
 
 
-def trials(phantoms: Sequence[int], filters: Sequence[int], seeds: Sequence[int]) -> list[Trial]:
-    """Every number of phantoms with the first number of filters, then the other filters with the most phantoms."""
-    pairs = [(count, filters[0]) for count in sorted(phantoms)] + [(max(phantoms), width) for width in filters[1:]]
-    return [Trial(count, width, seed) for count, width in pairs for seed in seeds]
+def trials(
+    phantoms: Sequence[int], filters: Sequence[int], seeds: Sequence[int], spacings: Sequence[float] = ()
+) -> list[Trial]:
+    """Every number of phantoms with the first number of filters; with the most phantoms, too, the other filters, and
+    the first filters at each spacing beside the preset's.
+    """
+    most = max(phantoms)
+    kinds: list[tuple[int, int, float | None]] = [(count, filters[0], None) for count in sorted(phantoms)]
+    kinds += [(most, width, None) for width in filters[1:]] + [(most, filters[0], spacing) for spacing in spacings]
+    return [Trial(count, width, seed, spacing) for count, width, spacing in kinds for seed in seeds]
 
 
 def epochs_for(steps: int, samples: int, batch: int) -> int:
@@ -62,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--phantoms", type=int, nargs="+", default=[60, 240, 960])
     parser.add_argument("--validation", type=int, default=60, help="phantoms to judge by")
     parser.add_argument("--filters", type=int, nargs="+", help="the first also for fewer phantoms (default: preset's)")
+    told = "voxel sizes in mm beside the preset's, with the most phantoms"
+    parser.add_argument("--spacings", type=float, nargs="+", default=[], metavar="MM", help=told)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--folder", type=Path, default=Path("curves"))
@@ -75,28 +85,34 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{arguments.steps} would not be equally long. Ask for more --steps or fewer --phantoms."
         )
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    held_out = _samples(arguments, arguments.validation, VALIDATION_SEED)
     found: dict[Trial, dict[str, float]] = {}
-    for trial in trials(arguments.phantoms, filters, arguments.seeds):
+    for trial in trials(arguments.phantoms, filters, arguments.seeds, arguments.spacings):
+        held_out = _samples(arguments, arguments.validation, VALIDATION_SEED, trial.spacing_mm)
         found[trial] = _trained(arguments, trial, settings, held_out)
         _print(found)
     _draw(found, arguments.folder / f"{arguments.task}_{arguments.preset}.png", arguments.task)
     return 0
 
 
-def _samples(arguments: argparse.Namespace, phantoms: int, seed: int) -> Path:
-    path = arguments.folder / f"{arguments.task}_{arguments.preset}_{phantoms}_{seed}.h5"
+def _samples(arguments: argparse.Namespace, phantoms: int, seed: int, spacing_mm: float | None) -> Path:
+    path = arguments.folder / f"{arguments.task}_{arguments.preset}_{phantoms}_{seed}{_at(spacing_mm)}.h5"
     if not path.exists():
         options = ("--preset", arguments.preset, "--seed", str(seed), "--compression", "lzf")
+        options += () if spacing_mm is None else ("--spacing", f"{spacing_mm:g}")
         run_script("generate_samples.py", arguments.task, f"phantom:{phantoms}", str(path), *options)
     return path
 
 
+def _at(spacing_mm: float | None) -> str:
+    return "" if spacing_mm is None else f"_{spacing_mm:g}mm"
+
+
 def _trained(arguments: argparse.Namespace, trial: Trial, settings: Settings, held_out: Path) -> dict[str, float]:
     """The validation figures of the epoch that is best by loss, by name."""
-    training = _samples(arguments, trial.phantoms, TRAINING_SEED)
+    training = _samples(arguments, trial.phantoms, TRAINING_SEED, trial.spacing_mm)
     epochs = epochs_for(arguments.steps, open_store(training).count, settings.batch)
     name = f"{arguments.task}_{arguments.preset}_{trial.phantoms}_{trial.filters}_{trial.seed}_{arguments.steps}"
+    name += _at(trial.spacing_mm)
     model = arguments.folder / f"{name}.h5"
     if not model.exists():
         options = {"epochs": epochs, "filters": trial.filters, "seed": trial.seed}
@@ -111,10 +127,11 @@ def _trained(arguments: argparse.Namespace, trial: Trial, settings: Settings, he
 
 def _print(found: dict[Trial, dict[str, float]]) -> None:
     names = [name for name in next(iter(found.values())) if name != "epochs"]
-    header = ("phantoms", "epochs", "filters", "seed", *(name.removeprefix(VALIDATION) for name in names))
+    header = ("phantoms", "epochs", "filters", "seed", "mm", *(name.removeprefix(VALIDATION) for name in names))
     rows = [
         (
             *(str(number) for number in (trial.phantoms, round(figures["epochs"]), trial.filters, trial.seed)),
+            "preset" if trial.spacing_mm is None else f"{trial.spacing_mm:g}",
             *(f"{figures[name]:.3f}" for name in names),
         )
         for trial, figures in found.items()
@@ -126,10 +143,11 @@ def _draw(found: dict[Trial, dict[str, float]], path: Path, task: str) -> None:
     """Validation loss over phantoms, and over filters, every seed a dot."""
     most = max(trial.phantoms for trial in found)
     usual = next(iter(found)).filters
+    preset = [trial for trial in found if trial.spacing_mm is None]
     figure = Figure(figsize=(8, 3.2), layout="constrained", facecolor="white")
     shown = (
-        ("phantoms", [(trial.phantoms, found[trial]) for trial in found if trial.filters == usual]),
-        ("filters", [(trial.filters, found[trial]) for trial in found if trial.phantoms == most]),
+        ("phantoms", [(trial.phantoms, found[trial]) for trial in preset if trial.filters == usual]),
+        ("filters", [(trial.filters, found[trial]) for trial in preset if trial.phantoms == most]),
     )
     for place, (title, points) in enumerate(shown):
         axes = figure.add_subplot(1, 2, place + 1)

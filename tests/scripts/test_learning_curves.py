@@ -20,6 +20,12 @@ def test_only_one_thing_differs_from_the_fullest_training() -> None:
     ]
 
 
+def test_other_spacings_are_tried_with_the_most_phantoms_and_the_first_filters() -> None:
+    assert trials([30, 120], [8, 16], [1], [3.0]) == [
+        *(Trial(30, 8, 1), Trial(120, 8, 1), Trial(120, 16, 1), Trial(120, 8, 1, 3.0))
+    ]
+
+
 @pytest.mark.parametrize(
     ("steps", "samples", "batch", "epochs"),
     [(1000, 960 * 16, 16, 1), (1000, 60 * 16, 16, 17), (1000, 240 * 16, 16, 4), (10, 10_000, 4, 1), (5, 3, 2, 2)],
