@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.scripts.said import PRECIOUS, Run, everything, told
 from tests.tiny import phantom
 from utility_functions.files import writing
 from utility_functions.files.images import write_image
-from utility_functions.files.marks import DESCRIPTION
+from utility_functions.files.marks import DESCRIPTION, RECORDS
 
 
 def cut(path: Path) -> None:
@@ -45,8 +46,9 @@ def test_a_scan_that_cannot_be_used(
     make(tmp_path / "in")
     out = tmp_path / "out"
     out.mkdir()
-    for name in ("results.json", "results.csv", "report.html"):
+    for name in ("results.csv", "report.html"):
         (out / name).write_bytes(PRECIOUS)
+    (out / "results.json").write_text(json.dumps(dict.fromkeys(RECORDS["results.json"], "of an earlier run")))
     write_image(phantom().label_map, out / "scan_vertebrae.nii.gz", DESCRIPTION)
     before = everything(tmp_path)
     if script == "measure":

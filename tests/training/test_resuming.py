@@ -108,8 +108,8 @@ def refused(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> str:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        (["--epochs", "5"], "settings"),
-        (["--filters", "3"], "settings"),
+        (["--epochs", "5"], "epochs (then 3, now 5)"),
+        (["--filters", "3"], "filters (then 2, now 3)"),
         (["--seed", "2"], "seed"),
         (["--augment", "none"], "augment"),
         (["--mixed-precision"], "mixed_precision"),
