@@ -211,6 +211,7 @@ class Task(Protocol):
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
     MAY_GIVE: findings that ``predict`` adds only where the running options or its own ask for them.
     NUMBERS: the names of its samples' numbers.
+    SEES_IMAGES: False where samples are landmarks alone, which have no tissues.
     CROPPED_BY: findings of earlier stages, by any of which its samples can be cropped.
     cropped_samples(scan, settings, rng, found) -> samples: those, cropped by what was ``found`` (on the scan's own
         grid), as the network will be shown scans when it is run after those stages.

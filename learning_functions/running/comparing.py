@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from learning_functions.running.measuring import Show, finished_before, measure_plan, require_place
+from learning_functions.running.measuring import Show, measure_plan, require_alike_before, require_place
 from learning_functions.running.plan import Plan
 from learning_functions.running.trained_model import TrainedModel
 from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
@@ -37,7 +37,7 @@ def measure_plans(
     loaded: dict[Path, TrainedModel] = {}
     chosen = [_chosen(plan, cases, loaded) for plan in plans]
     for plan, models in zip(plans, chosen, strict=True) if skip_existing else ():
-        finished_before(plan, cases, folder / plan.name, models)
+        require_alike_before(plan, cases, folder / plan.name, models)
     runs = []
     for plan, models in zip(plans, chosen, strict=True):
         show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models)}\n")

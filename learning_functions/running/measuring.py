@@ -73,7 +73,7 @@ def measure_plan(
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.running, plan.given)
     given = {case: plan.given.files(case) for case in cases}
-    before = finished_before(plan, cases, folder, models) if skip_existing else {}
+    before = {case: finished_row(case, conditions, folder, given[case]) for case in cases} if skip_existing else {}
     rows: list[ScanRow] = []
     try:
         for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
@@ -105,16 +105,12 @@ def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
         require_outputs_free(case, folder, plan.given)
 
 
-def finished_before(
-    plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]
-) -> dict[Case, ScanRow | None]:
-    """The rows of scans that a run before has finished, None for the others.
-
-    Raises: ValueError where one was measured otherwise than it would be now.
-    """
+def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]) -> None:
+    """Raises: ValueError where a run before has finished a scan otherwise than it would be measured now."""
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.running, plan.given)
-    return {case: finished_row(case, conditions, folder, plan.given.files(case)) for case in cases}
+    for case in cases:
+        finished_row(case, conditions, folder, plan.given.files(case))
 
 
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan: Plan) -> ScanRow:

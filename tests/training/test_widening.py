@@ -28,22 +28,35 @@ NETWORKS = {
 
 
 def trained(network: keras.Model) -> keras.Model:
-    """With statistics and biases as training leaves them, none of them 0 or 1."""
+    """With kernels of one seed, and statistics and biases as training leaves them, none of them 0 or 1."""
     rng = np.random.default_rng(3)
-    network.set_weights([each + rng.uniform(0.05, 0.3, each.shape) for each in network.get_weights()])
+    given = [each.shape for each in network.get_weights()]
+    drawn = [
+        rng.normal(scale=(2 / np.prod(shape[:-1])) ** 0.5, size=shape)
+        if len(shape) > 1
+        else rng.uniform(0.05, 1.2, shape)
+        for shape in given
+    ]
+    network.set_weights(drawn)
     return network
+
+
+def require_alike(given: keras.Model, network: keras.Model) -> None:
+    """The wider network answers as the given one once it has its weights."""
+    for layer, weights in widened_weights(given, network).items():
+        network.get_layer(layer).set_weights(weights)
+    image = np.random.default_rng(1).normal(size=(2, *given.input_shape[1:])).astype("float32")
+    theirs, own = (keras.tree.flatten(each(image, training=False)) for each in (given, network))
+    for a, b in zip(theirs, own, strict=True):
+        assert np.ptp(a) > 1e-3, "answers that are all alike would tell nothing"
+        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("filters", [2, 3, 5])
 def test_a_wider_network_answers_as_the_trained_one(name: str, filters: int) -> None:
     given, network = trained(NETWORKS[name](2)), NETWORKS[name](filters)
-    for layer, weights in widened_weights(given, network).items():
-        network.get_layer(layer).set_weights(weights)
-    image = np.random.default_rng(1).normal(size=(2, *given.input_shape[1:])).astype("float32")
-    theirs, own = (keras.tree.flatten(each(image, training=False)) for each in (given, network))
-    for a, b in zip(theirs, own, strict=True):
-        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
+    require_alike(given, network)
 
 
 def test_copies_are_read_unevenly_so_that_training_parts_them() -> None:
@@ -93,12 +106,7 @@ def test_a_model_of_the_same_task_with_fewer_filters_can_be_started_from(tmp_pat
 def test_channels_multiplied_one_by_one_are_copies_alike() -> None:
     task, settings = load_task("vertebra_heatmaps"), tiny_settings("vertebra_heatmaps")
     given, network = task.network(settings), task.network(settings.changed(filters=2 * settings.filters))
-    for layer, weights in widened_weights(given, network).items():
-        network.get_layer(layer).set_weights(weights)
-    image = np.random.default_rng(1).normal(size=(1, *given.input_shape[1:])).astype("float32")
-    theirs, own = (keras.tree.flatten(each(image, training=False)) for each in (given, network))
-    for a, b in zip(theirs, own, strict=True):
-        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
+    require_alike(given, network)
 
 
 def test_a_naming_network_cannot_be_widened() -> None:

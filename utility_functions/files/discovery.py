@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from utility_functions.files import dicom, siblings
-from utility_functions.files.broken_file import BrokenFile, require_utf8
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
 from utility_functions.files.marks import is_prediction
+from utility_functions.files.utf8_names import require_utf8
 
 SPLITS = {
     "training": ("training", "train", "tr"),

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from utility_functions.files.annotations import LANDMARK_SUFFIXES, read_landmarks
-from utility_functions.files.broken_file import BrokenFile, require_utf8
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import Keypoints, read_keypoints
 from utility_functions.files.marks import is_prediction
+from utility_functions.files.utf8_names import require_utf8
 
 SEEN, TRUE = "predictions", "truth"
 """Folders of detections and of what is true, as VID has them; files of one scan bear one name."""
