@@ -2,7 +2,8 @@
 
 Each vertebra of phantoms is looked at once, the patch centred on it, with the true memory of all passed before it, of
 the neighbour alone, and with none: what a traversal could reach whose own masks were right, and what its first look is
-worth. Dice on the network's own voxels, the mean over vertebrae; a vertebra that no other was passed before is "first".
+worth; where the network learnt marks, with a mark at the true landmark as well. Dice on the network's own voxels, the
+mean over vertebrae; a vertebra that no other was passed before is "first".
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from utility_functions.reporting.tables import aligned
 if TYPE_CHECKING:
     from learning_functions.running.trained_model import TrainedModel
     from learning_functions.samples.stretches import Stretch
+    from utility_functions.geometry.landmarks import Landmarks
 
 KINDS = ("all passed", "neighbour alone", "nothing")
+MARKED = "all passed, marked"
 FIRST = "first"
-HEADER = ("vertebrae", "looks", *KINDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     start_tensorflow()
     from learning_functions.running.trained_model import TrainedModel
+    from learning_functions.samples.next_vertebra import is_marked
     from learning_functions.samples.stretches import labelled_stretches
     from utility_functions.files.cases import load_scan
     from utility_functions.files.manifest import find_cases
@@ -54,28 +57,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         for case in find_cases(Path(f"phantom:{arguments.phantoms}:seed={arguments.seed}")):
             scan = load_scan(case, tissues=False, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
             for stretch in labelled_stretches(scan, spec):
-                for row, kind, dice in looks(model, stretch):
+                for row, kind, dice in looks(model, stretch, scan.landmarks):
                     scores[row][kind].append(dice)
     except (ValueError, OSError) as error:
         print(one_line(error), file=sys.stderr)
         return 2
+    kinds = (*KINDS, *([MARKED] if is_marked(model.settings) else []))
     rows = [
-        (row, str(len(of[KINDS[0]])), *(f"{np.mean(of[kind]):.3f}" for kind in KINDS)) for row, of in scores.items()
+        (row, str(len(of[KINDS[0]])), *(f"{np.mean(of[kind]):.3f}" for kind in kinds)) for row, of in scores.items()
     ]
-    print("\n".join(aligned([HEADER, *sorted(rows)], (0,))))
+    print("\n".join(aligned([("vertebrae", "looks", *kinds), *sorted(rows)], (0,))))
     return 0
 
 
-def looks(model: TrainedModel, stretch: Stretch) -> Iterator[tuple[str, str, float]]:
+def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) -> Iterator[tuple[str, str, float]]:
     """Of each vertebra and memory: the row of the table, the kind of memory, and the Dice."""
-    from learning_functions.running.instance_walk import learnt_both_sides, seeing
+    from learning_functions.running.instance_walk import seeing
+    from learning_functions.samples.next_vertebra import is_marked
     from learning_functions.samples.stretches import memory_of
 
     spec, direction = model.settings.spec, model.settings.options["direction"]
     offset, scale = spec.offset_and_scale(stretch.image.voxels)
     image = stretch.image.with_voxels(spec.normalise(stretch.image.voxels, offset, scale))
     air = float(spec.normalise(np.array(stretch.air), offset, scale))
-    see = seeing(model.network, image, spec.patch, air, learnt_both_sides(model.settings))
+    see = seeing(model.network, model.settings, image, air)
     places = range(1, len(stretch.vertebrae) + 1)
     for place in places:
         voxels = stretch.voxels_of(place)
@@ -85,8 +90,11 @@ def looks(model: TrainedModel, stretch: Stretch) -> Iterator[tuple[str, str, flo
         passed = memory_of(order, place, direction), memory_of(order, place, direction, neighbour_only=True)
         is_first = place == (places[-1] if direction == "up" else 1)
         row = FIRST if is_first else region_of(stretch.vertebrae[place - 1].name) or "other"
-        for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True):
-            shown = np.asarray(see((x, y, z), memory).mask) > 0.5
+        shows = [(kind, memory, None) for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True)]
+        if is_marked(model.settings):
+            shows.append((MARKED, passed[0], image.grid.to_index(stretch.landmark_mm(place, landmarks))))
+        for kind, memory, meant in shows:
+            shown = np.asarray(see((x, y, z), memory, meant).mask) > 0.5
             together = int((shown & (order == place)).sum())
             yield row, kind, 2 * together / max(int(shown.sum() + (order == place).sum()), 1)
 

@@ -21,10 +21,12 @@ def instance_fcn(
     momentum: float = 0.99,
     start_level: float = 0.0,
     level_scale: float = 1.0,
+    marked: bool = False,
 ) -> keras.Model:
     """3D U-Net with a branch that goes on down from its floor to one cell, for what is true of the whole vertebra.
 
-    Input (batch, *patch, channels + 1): the image, then the memory of vertebrae found before. Outputs by name: "mask"
+    Input (batch, *patch, channels + 1): the image, then the memory of vertebrae found before; with ``marked`` one
+    channel more, what marks the vertebra that is meant, 255 at its highest, or 0 all over. Outputs by name: "mask"
     (batch, *patch, 1) and "complete" (batch, 1), both from 0 to 1, and "level" (batch, 1), C1 = 1, never below 0.
     As published all levels are of one width; with ``widening`` filters double from level to level (Serrador et al.).
     norm: "batch" (as published, ``momentum`` is Keras's) or "group", whose answers do not depend on the batch: with one
@@ -34,8 +36,8 @@ def instance_fcn(
     if norm not in ("batch", "group"):
         raise ValueError(f'norm is "batch" or "group". Received: {norm!r}.')
     widths = [filters * 2**level if widening else filters for level in range(levels)]
-    inputs = keras.Input((*patch, channels + 1), name="image_and_memory")
-    x, skips = inputs, []
+    inputs, x = image_and_memory(patch, channels, marked)
+    skips = []
     for level in range(levels - 1):
         x = _block(x, widths[level], norm, momentum, f"down{level}")
         skips.append(x)
@@ -49,6 +51,15 @@ def instance_fcn(
     whole = _summary(floor, min(patch) // 2 ** (levels - 1), widths[-1], norm, momentum)  # (batch, filters)
     outputs = {"mask": mask, **whole_answers(whole, start_level, level_scale)}
     return keras.Model(inputs, outputs, name="instance_fcn")
+
+
+def image_and_memory(patch: Sequence[int], channels: int, marked: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The input of image, memory and, where ``marked``, a mark; and the same with the mark from 0 to 1."""
+    if not marked:
+        inputs = keras.Input((*patch, channels + 1), name="image_and_memory")
+        return inputs, inputs
+    inputs = keras.Input((*patch, channels + 2), name="image_memory_and_mark")
+    return inputs, layers.Rescaling([1.0] * (channels + 1) + [1 / 255], name="mark_to_one")(inputs)
 
 
 def whole_answers(

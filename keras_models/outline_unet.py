@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_models.instance_fcn import whole_answers
+from keras_models.instance_fcn import image_and_memory, whole_answers
 from keras_models.unet import unet_block, unet_body
 
 
@@ -34,13 +34,14 @@ def next_vertebra_unet(
     momentum: float = 0.9,
     start_level: float = 0.0,
     level_scale: float = 1.0,
+    marked: bool = False,
 ) -> keras.Model:
     """The next vertebra that memory does not hold, whether all of it is seen, and its level.
 
     Inputs and outputs are those of ``instance_fcn``.
     """
-    inputs = keras.Input((*patch, channels + 1), name="image_and_memory")
-    x, floor = unet_body(inputs, 3, filters, levels, momentum, (3, 3, 3))
+    inputs, x = image_and_memory(patch, channels, marked)
+    x, floor = unet_body(x, 3, filters, levels, momentum, (3, 3, 3))
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
     size, width = min(patch) // 2 ** (levels - 1), filters * 2 ** (levels - 1)
     for step in range(max(size.bit_length() - 1, 0)):

@@ -127,8 +127,8 @@ class Sample:
     """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed.
 
     tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
-    memory (*patch): what is known beside the image, 0 to 255 per voxel; the last channel of what the network sees. It
-        moves with the image, is taken from the nearest voxel and never normalised.
+    memory (*patch) or (*patch, k): what is known beside the image, 0 to 255 per voxel; the last channel, or the last k,
+        of what the network sees. It moves with the image, is taken from the nearest voxel and never normalised.
     numbers (k,): float32, one figure for each name in the task's NUMBERS; points among them move with the image too.
     """
 

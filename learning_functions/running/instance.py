@@ -29,8 +29,9 @@ class Sight:
     level: float
 
 
-See = Callable[[tuple[int, int, int], NDArray[np.uint8]], Sight]
-"""From the first voxel of a patch, which may lie outside the image, and the memory there, to what is seen."""
+See = Callable[[tuple[int, int, int], NDArray[np.uint8], Point | None], Sight]
+"""From the first voxel of a patch, which may lie outside the image, the memory there, and the centroid of the vertebra
+that is meant, in voxels of the image, where it is known, to what is seen."""
 
 
 @dataclass(frozen=True, eq=False)

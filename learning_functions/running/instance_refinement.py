@@ -9,13 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from learning_functions.running.instance import largest_piece
-from learning_functions.running.instance_walk import learnt_both_sides, rules_of, seeing
+from learning_functions.running.instance_walk import rules_of, seeing
 from learning_functions.running.starts import DOWN, UP, lattice
 from learning_functions.running.traversal import Rules
 from learning_functions.task import ImageAt, Settings
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, name_of_verse_id
 from utility_functions.geometry.boxes import box_around, part_of
+from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap
 
@@ -41,7 +42,7 @@ def refined(
     given_up = []
     before: list[int] = []
     for number in ids if str(settings.options.get("direction", DOWN)) != UP else ids[::-1]:
-        finer = _finer(network, settings, image_at, coarse, number, before, air)
+        finer = _finer(network, settings, image_at, coarse, number, before, air, findings.landmarks)
         before.append(number)
         if finer is None:
             given_up.append(number)
@@ -57,9 +58,19 @@ def refined(
 
 
 def _finer(
-    network: Any, settings: Settings, image_at: ImageAt, coarse: LabelMap, number: int, before: list[int], air: float
+    network: Any,
+    settings: Settings,
+    image_at: ImageAt,
+    coarse: LabelMap,
+    number: int,
+    before: list[int],
+    air: float,
+    landmarks: Landmarks | None = None,
 ) -> LabelMap | None:
-    """One vertebra on its box at the finer spacing; None where the network does not see it there."""
+    """One vertebra on its box at the finer spacing; None where the network does not see it there.
+
+    landmarks: among them the one that a network which learnt marks is shown.
+    """
     patch = np.asarray(settings.spec.patch)
     box = ndimage.find_objects((coarse.voxels == number).astype(np.uint8))[0]
     first = np.array([axis.start for axis in box]) - MARGIN_VOXELS
@@ -71,12 +82,14 @@ def _finer(
     held = resample(coarse.with_voxels(np.isin(coarse.voxels, before).astype(np.uint8)), around)
     near = ndimage.binary_dilation(window.voxels == number, iterations=MARGIN_VOXELS)
     allowed = resample(window.with_voxels(near.astype(np.uint8)), grid).voxels > 0
-    see = seeing(network, image_at(around), settings.spec.patch, air, learnt_both_sides(settings))
+    name = name_of_verse_id(number)
+    meant = around.to_index(landmarks.point(name)) if landmarks is not None and name and name in landmarks else None
+    see = seeing(network, settings, image_at(around), air)
     total, looks = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     for centre in product(*(lattice(size, width) for size, width in zip(grid.shape, patch, strict=True))):
         corner = np.rint(np.asarray(centre) - (patch - 1) / 2).astype(int)
         x, y, z = (int(n) for n in corner + edge)
-        mask = np.asarray(see((x, y, z), held.window((x, y, z), patch).voxels).mask, np.float32)
+        mask = np.asarray(see((x, y, z), held.window((x, y, z), patch).voxels, meant).mask, np.float32)
         low, high = np.clip(corner, 0, grid.shape), np.clip(corner + patch, 0, grid.shape)
         inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         total[inside] += mask[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]

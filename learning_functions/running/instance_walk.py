@@ -15,9 +15,11 @@ from learning_functions.running.instance_chain import with_instances
 from learning_functions.running.second_chains import kept_chain
 from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
 from learning_functions.running.traversal import FULL, Rules, Traversal, traverse
+from learning_functions.samples.next_vertebra import is_marked
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.anatomy.landmark_mark import landmark_mark
 from utility_functions.anatomy.parts import ARCH, BODY, column_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -35,8 +37,8 @@ NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 def walk(network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running) -> Findings:
     """The findings with ``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
 
-    network: sees (1, *patch, 2), image and memory, and answers {"mask": (1, *patch, 1), "complete": (1, 1), "level":
-        (1, 1)}. It is asked through ``predict_on_batch``.
+    network: sees (1, *patch, 2), image and memory, or (1, *patch, 3), with a mark of the vertebra that is meant, and
+        answers {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is asked through ``predict_on_batch``.
     image: normalised, on an upright grid (left and right along the first axis, upwards along the third), on which the
         findings lie; air: what stands beyond it.
 
@@ -47,8 +49,7 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     together, others at options["other_thresholds"] are tried, and the trail is that of the one kept (`kept_chain`).
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
-    see = seeing(network, image, spec.patch, air, learnt_both_sides(settings))
-
+    see = seeing(network, settings, image, air)
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
@@ -86,17 +87,26 @@ def learnt_both_sides(settings: Settings) -> bool:
     return augmented and options.get("graph", "fcn") == "unet"
 
 
-def seeing(network: Any, image: Volume, patch: tuple[int, int, int], air: float, both_sides: bool = False) -> See:
+def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
     """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
 
-    both_sides: the mean of what it sees there and in the mirror image.
+    A network that learnt both sides answers with the mean of what it sees there and in the mirror image; one that
+    learnt marks is shown one at the centroid that is meant.
     """
+    patch, both_sides = settings.spec.patch, learnt_both_sides(settings)
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
-        seen = image.window(corner, patch, fill=air).voxels
-        if (seen == np.float32(air)).all():
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        window = image.window(corner, patch, fill=air)
+        if (window.voxels == np.float32(air)).all():
             return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
-        shown = np.stack([seen, memory], axis=-1)[None].astype(np.float32)
+        channels = [window.voxels, memory]
+        if is_marked(settings):
+            sigma_mm = float(settings.options["mark_sigma_mm"])
+            unmarked = np.zeros(patch, np.uint8)
+            channels.append(
+                unmarked if meant is None else landmark_mark(image.grid.to_mm(meant), window.grid, sigma_mm)
+            )
+        shown = np.stack(channels, axis=-1)[None].astype(np.float32)
         answer = network.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
         masks = np.asarray(answer["mask"], np.float32)[..., 0]
         mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
@@ -111,10 +121,8 @@ def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], di
     detected = bone_of(findings), image.grid.spacing_mm
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and len(named):
-        return [
-            Centroids(image.grid.to_index(named.points_mm), direction, bone_of(findings), image.grid.spacing_mm),
-            corner,
-        ]
+        points = image.grid.to_index(named.points_mm)
+        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, meant=True), corner]
     if pieces := detected_pieces(findings):
         return [Centroids(pieces, direction, *detected), corner]
     if findings.numbered is not None and (counted := counted_centres(findings.numbered)):

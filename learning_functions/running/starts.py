@@ -32,11 +32,13 @@ class Starts(Protocol):
 
     name: what the trail calls it.
     follows: whether the trail is followed from each vertebra found, before the next place.
+    meant: whether a place is the centroid of the vertebra that is meant, which a network can be shown.
     most: how many places it offers at most, in all.
     """
 
     name: str
     follows: bool
+    meant: bool
     most: int
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
@@ -55,7 +57,7 @@ class Corner:
     the vertebrae found already are passed over.
     """
 
-    name, follows = "corner", True
+    name, follows, meant = "corner", True, False
 
     def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
         self._sign = sign_of(direction)
@@ -95,7 +97,10 @@ class Centroids:
         direction: str,
         bone: NDArray[np.bool_] | None = None,
         spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
+        *,
+        meant: bool = False,
     ) -> None:
+        self.meant = meant
         sign = sign_of(direction)
         self._centres = sorted((np.asarray(centre, float) for centre in centres), key=lambda at: sign * float(at[2]))
         self._place = self._tried = self._known = 0
@@ -135,7 +140,7 @@ class Heat:
     heat: (x, y, z) in 0..1; smallest: what is hot enough.
     """
 
-    name, follows = "heat", True
+    name, follows, meant = "heat", True, False
 
     def __init__(
         self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT

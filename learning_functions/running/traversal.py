@@ -1,8 +1,8 @@
 """Vertebra after vertebra along a spine: a state machine that asks a network what it sees (Lessmann et al. 2019).
 
 The network is a callable that sees a patch of the image with the memory of what was found, and answers with the mask of
-the first vertebra not in it. A patch is centred on what it shows until it rests; the mask is then written where it was
-predicted, and the search goes on from there.
+the first vertebra not in it, or of the one that is meant, where a centroid of it is known. A patch is centred on what
+it shows until it rests; the mask is then written where it was predicted, and the search goes on from there.
 
 It always ends: starts are offered a limited number of times, at most ``most_vertebrae`` are kept, and each of them,
 like each start, leads to a limited number of looks (``Rules.most_looks``).
@@ -126,7 +126,7 @@ class _Walker:
         """Take all that ``starts`` offers; returns why it ended."""
         ended, lead = IMAGE_END, np.zeros(3)
         while (centre := starts.next(self.memory, self._reached())) is not None:
-            seen = self.settle(centre + lead)
+            seen = self.settle(centre + lead, centre if starts.meant else None)
             ended = self.along(seen, starts, starts.follows) or ended
             if ended in (FULL, COLD):
                 return ended
@@ -163,9 +163,10 @@ class _Walker:
                 return seen, IMAGE_END
         return None, LOST
 
-    def settle(self, centre: Point) -> Instance | None:
+    def settle(self, centre: Point, meant: Point | None = None) -> Instance | None:
         """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
 
+        meant: the centroid of the vertebra looked for, where it is known.
         A patch that would not move at all rests: looking again would show the same.
         """
         been: list[Point] = []
@@ -175,12 +176,12 @@ class _Walker:
             if any((at == other).all() for other in been):
                 break
             been.append(at)
-            if (seen := self.look(corner)) is None:
+            if (seen := self.look(corner, meant)) is None:
                 return None
             if self._rests([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
                 return self._judged(seen)
             centre = seen.middle
-        seen = self.look(self._corner((been[-1] + centre) / 2))
+        seen = self.look(self._corner((been[-1] + centre) / 2), meant)
         return None if seen is None else self._judged(seen)
 
     def _rests(self, centres: Sequence[Point]) -> bool:
@@ -190,13 +191,13 @@ class _Walker:
             np.ptp(last, axis=0).max() <= self.rules.converged_voxels
         )
 
-    def look(self, corner: NDArray[np.int_]) -> Instance | None:
+    def look(self, corner: NDArray[np.int_], meant: Point | None = None) -> Instance | None:
         """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""
         image, inner = self._overlap(corner)
         memory = np.zeros(tuple(self.patch), np.uint8)
         memory[inner] = self.memory[image]
         x, y, z = (int(n) for n in corner)
-        sight = self.see((x, y, z), memory)
+        sight = self.see((x, y, z), memory, meant)
         mask = np.zeros(tuple(self.patch), bool)
         mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())

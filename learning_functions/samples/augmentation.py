@@ -106,7 +106,8 @@ class Augmentation:
         x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), taken from the nearest
         voxel. seed: two whole numbers. fill: the normalised intensity of air, for what lies beyond the border.
         tissues (like x), normalisation (offset, scale): what an appearance is drawn from; needed with one.
-        memory (*shape): moved like the target, 0 beyond the border, and then the last channel of x. numbers (k,).
+        memory (*shape) or (*shape, n): moved like the target, 0 beyond the border, and then the last channel of x, or
+        its last n. numbers (k,).
         """
         if (self.appearance is None) != (tissues is None):
             raise ValueError(
@@ -169,7 +170,7 @@ class Augmentation:
             drawn = lambda: x + amount * tf.random.stateless_normal(x.shape, seeds[6])  # noqa: E731
             x = tf.cond(chance[5] < self.noise, drawn, lambda: x)
         if memory is not None:
-            x = tf.concat([x, tf.cast(memory, tf.float32)[..., None]], axis=-1)
+            x = tf.concat([x, tf.cast(tf.reshape(memory, [*shape, -1]), tf.float32)], axis=-1)
         return (x, y, w, numbers) if has_numbers else (x, y, w)
 
     def _flipped(

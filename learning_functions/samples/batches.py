@@ -28,7 +28,8 @@ def epoch_batches(
 
     Order and augmentation depend on the seed and the epoch alone, so that a run gone on with sees what it would have
     seen. ``batch`` is that of all devices together; see EpochReader for where it does not divide
-    the samples. Tissues are read where the augmentation draws appearances from them. Memory is the last channel of x.
+    the samples. Tissues are read where the augmentation draws appearances from them. Memory is the last channel of x,
+    or its last ones.
     ``arrange`` makes of y, w and the numbers of the samples what the network's outputs are held against; without it
     numbers are left out.
     """
@@ -69,10 +70,11 @@ def epoch_batches(
                 "air": air if bounds is None else tf.clip_by_value(air, *bounds),
                 "normalisation": normalisation,
             }
-            found = _augmented(augment, {"x": x, **given})
+            found = _augmented(augment, {"x": x, **given}, store.memory_channels)
             x, given = found.pop("x"), found
         elif "memory" in given:
-            x = tf.concat([x, tf.cast(given["memory"], tf.float32)[..., None]], axis=-1)
+            memory = tf.reshape(given["memory"], [-1, *store.input_shape[:-1], store.memory_channels])
+            x = tf.concat([x, tf.cast(memory, tf.float32)], axis=-1)
         y, w = given["targets"], given.get("weights")
         if target_dtype is not None:
             y = tf.cast(y, target_dtype)
@@ -89,13 +91,12 @@ def epoch_batches(
     )
 
 
-def _augmented(augment: Augmentation, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """x (with memory as its last channel), targets, weights and numbers, changed sample by sample."""
+def _augmented(augment: Augmentation, given: dict[str, tf.Tensor], memory_channels: int) -> dict[str, tf.Tensor]:
+    """x (with memory as its last channels), targets, weights and numbers, changed sample by sample."""
     kept = [name for name in ("x", "targets", "weights", "numbers") if name in given]
     signature = {name: tf.TensorSpec(given[name].shape[1:], given[name].dtype) for name in kept}
-    if "memory" in given:
-        *shape, channels = given["x"].shape[1:]
-        signature["x"] = tf.TensorSpec((*shape, channels + 1), tf.float32)
+    *shape, channels = given["x"].shape[1:]
+    signature["x"] = tf.TensorSpec((*shape, channels + memory_channels), tf.float32)
 
     def one(sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         changed = augment(

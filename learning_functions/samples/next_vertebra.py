@@ -10,13 +10,25 @@ from learning_functions.samples.worn_memory import worn_memory
 from learning_functions.spec import OUTSIDE
 from learning_functions.task import Sample, Settings
 from utility_functions.anatomy.labels import regressed_level
+from utility_functions.anatomy.landmark_mark import landmark_mark
+from utility_functions.geometry.landmarks import Landmarks
+
+
+def is_marked(settings: Settings) -> bool:
+    """Whether a network of the task instances sees, behind memory, a mark of the vertebra that is meant."""
+    return float(settings.options.get("marked_share", 0.0)) > 0
 
 
 def next_vertebra_sample(
-    stretch: Stretch, place: int, empty: bool, settings: Settings, rng: np.random.Generator
+    stretch: Stretch,
+    place: int,
+    empty: bool,
+    settings: Settings,
+    rng: np.random.Generator,
+    landmarks: Landmarks | None = None,
 ) -> Sample:
     """A patch round a random voxel of vertebra number ``place``, the target unless it is to be ``empty``: then all are
-    passed. Parts of the sample are as the task instances tells.
+    passed. Parts of the sample are as the task instances tells; landmarks: those of the scan, for marks.
     """
     patch, options = settings.spec.patch, settings.options
     voxels = stretch.voxels_of(place)
@@ -39,11 +51,18 @@ def next_vertebra_sample(
     if slips and rng.random() < slips:
         last = place if empty else place + (1 if options["direction"] == "up" else -1)
         memory = slipped_memory(memory, (order > 0) & (order == last), target > 0, stretch.order.grid.spacing_mm, rng)
+    memory = worn_memory(memory, rng) if worn else memory
+    if is_marked(settings):
+        mark = np.zeros(patch, np.uint8)
+        if rng.random() < options["marked_share"]:
+            at_mm = stretch.landmark_mm(place, landmarks) + rng.normal(0.0, options["mark_jitter_mm"], 3)
+            mark = landmark_mark(at_mm, stretch.order.grid.window(first, patch), options["mark_sigma_mm"])
+        memory = np.stack([memory, mark], axis=-1)
     return Sample(
         stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],
         target,
         weights,
         tissues=tissues,
-        memory=worn_memory(memory, rng) if worn else memory,
+        memory=memory,
         numbers=np.array([share, whole, level], np.float32),
     )

@@ -41,7 +41,8 @@ class SampleSequence(keras.utils.PyDataset):
             [spec.normalise(raw, *told) for raw, told in zip(parts["inputs"], parts["normalisation"], strict=True)],
         )
         if "memory" in parts:
-            x = np.concatenate([x, parts["memory"][..., None].astype(np.float32)], axis=-1)
+            memory = parts["memory"].reshape(*x.shape[:-1], self._options["store"].memory_channels)
+            x = np.concatenate([x, memory.astype(np.float32)], axis=-1)
         y, w = parts["targets"], parts["weights"].astype(np.float32) if "weights" in parts else None
         if self._arrange is not None:
             y, w = self._arrange(y, w, parts.get("numbers"))

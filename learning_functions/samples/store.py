@@ -45,7 +45,7 @@ class SampleStore:
     weight_shape: tuple[int, ...] = ()
     input_dtype: str = "int16"
     tissue_names: tuple[str, ...] = ()
-    has_memory: bool = False
+    memory_shape: tuple[int, ...] = ()
     numbers_names: tuple[str, ...] = ()
     has_air: bool = False
     cropped_by: tuple[dict[str, str], ...] = ()
@@ -83,6 +83,15 @@ class SampleStore:
         return self.weight_dtype is not None
 
     @property
+    def has_memory(self) -> bool:
+        return bool(self.memory_shape)
+
+    @property
+    def memory_channels(self) -> int:
+        """How many channels of what the network sees are memory."""
+        return (*self.memory_shape, 1)[len(self.input_shape) - 1] if self.memory_shape else 0
+
+    @property
     def has_tissues(self) -> bool:
         """Whether every sample has a tissue map (uint8, of the input's shape): places in tissue_names."""
         return bool(self.tissue_names)
@@ -96,7 +105,7 @@ class SampleStore:
         if self.weight_dtype is not None:
             found["weights"] = (self.weight_dtype, self.weight_shape)
         if self.has_memory:
-            found["memory"] = ("uint8", self.input_shape[:-1])
+            found["memory"] = ("uint8", self.memory_shape)
         if self.numbers_names:
             found["numbers"] = ("float32", (len(self.numbers_names),))
         if tissues:
@@ -153,7 +162,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         weight_dtype=file["weights"].dtype.name if "weights" in file else None,
         weight_shape=file["weights"].shape[1:] if "weights" in file else (),
         tissue_names=tuple(json.loads(values["tissues"])) if "tissues" in file else (),
-        has_memory="memory" in file,
+        memory_shape=file["memory"].shape[1:] if "memory" in file else (),
         numbers_names=tuple(json.loads(values["numbers_names"])) if "numbers" in file else (),
         has_air="air" in file,
         cropped_by=tuple(json.loads(values.get("cropped_by", "[]"))),
@@ -164,7 +173,7 @@ def check_same_task(training: SampleStore, validation: SampleStore) -> None:
     """Raises ValueError, naming all differences, unless one network can learn from one and be judged on the other."""
     differences = [] if training.task == validation.task else [f"task {training.task} and {validation.task}"]
     differences += training.spec.differences(validation.spec)
-    for name in ("input_shape", "target_shape", "has_weights", "has_memory", "numbers_names"):
+    for name in ("input_shape", "target_shape", "has_weights", "has_memory", "memory_channels", "numbers_names"):
         mine, theirs = getattr(training, name), getattr(validation, name)
         if mine != theirs:
             differences.append(f"{name} {mine} and {theirs}")

@@ -14,6 +14,7 @@ from learning_functions.spec import OUTSIDE, Spec, air_of
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.labelled import Labelled, is_bottom, is_top, unbroken, vertebrae_in_order
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
 
@@ -49,6 +50,18 @@ class Stretch:
         box = self._boxes[place - 1]
         inside = np.argwhere(self.order.voxels[box] == place)
         return np.asarray(inside + [axis.start for axis in box])
+
+    def landmark_mm(self, place: int, landmarks: Landmarks | None) -> NDArray[np.float64]:
+        """The landmark given for a vertebra, else the centre of its body, or for C1 of all of it; RAS+ mm (3,)."""
+        vertebra = self.vertebrae[place - 1]
+        if landmarks is not None and vertebra.name and vertebra.name in landmarks:
+            return landmarks.point(vertebra.name)
+        where = self.voxels_of(place)
+        first, last = where.min(axis=0), where.max(axis=0)
+        mask = self.order.window(first, last - first + 1).voxels == place
+        is_ring = vertebra.name == "C1"
+        centre = where.mean(axis=0) if is_ring else first + body_centre(mask, self.order.grid.spacing_mm)
+        return self.order.grid.to_mm(centre)
 
     @cached_property
     def _weighed(self) -> dict[int, LabelMap]:

@@ -102,7 +102,7 @@ class SampleWriter:
         normalisation: offset and scale, see Spec.normalise. air: the raw intensity where the scan ends, None for the
             lowest of the spec's window; kept only where any differs from that.
         tissues: uint8 of the shape of ``inputs``, places in the writer's tissue_names; for all samples if it has any.
-        memory: uint8 or bool, one per voxel of ``inputs`` (no channels), for all samples or for none.
+        memory: uint8 or bool, one per voxel of ``inputs`` (no channels) or several, for all samples or for none.
         numbers: float32 (k,), one for each of the writer's numbers_names; for all samples if it has any.
         """
         arrays = {"inputs": _as_int16(inputs), "targets": _plain(targets, ("uint8", "int16"), "Targets")}
@@ -152,7 +152,10 @@ class SampleWriter:
     def _require_fit(self, arrays: dict[str, NDArray[Any]], case_id: str) -> None:
         """Raise unless what goes with the image has a value per voxel, and a number stands for each name."""
         image = arrays["inputs"].shape
-        for name, shape in (("tissues", image), ("memory", image[:-1])):
+        memory = image[:-1]
+        if "memory" in arrays and arrays["memory"].ndim == len(image) and arrays["memory"].shape[-1] > 1:
+            memory = (*memory, arrays["memory"].shape[-1])
+        for name, shape in (("tissues", image), ("memory", memory)):
             if name in arrays and arrays[name].shape != shape:
                 raise ValueError(
                     f"{name.capitalize()} are those of the image's voxels, {shape}. "

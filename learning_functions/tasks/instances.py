@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning_functions.form import Form
-from learning_functions.samples.next_vertebra import next_vertebra_sample
+from learning_functions.samples.next_vertebra import is_marked, next_vertebra_sample
 from learning_functions.samples.stretches import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_stretches
 from learning_functions.spec import AIR_HU, Spec
 from learning_functions.task import ImageAt, Objective, Running, Sample, Settings
@@ -73,6 +73,9 @@ _PAPER = Settings(
         "memory_drop": 0.0,
         "memory_wear": 0.0,
         "memory_slips": 0.0,
+        "marked_share": 0.0,
+        "mark_sigma_mm": 3.0,
+        "mark_jitter_mm": 2.0,
         "graph": "fcn",
         "widening": False,
         "norm": "batch",
@@ -138,6 +141,7 @@ _SHIPPED = _SMALL.changed(
     options={
         **_SMALL.options,
         "memory_slips": 0.4,
+        "marked_share": 0.75,
         "threshold": 0.4,
         "other_thresholds": (0.5, 0.3),
         "augment": "synth",
@@ -160,6 +164,10 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     traversal comes to first, with nothing in memory: each spine has one, and all others hang on it. ``memory_drop`` of
     samples remember the neighbour alone, the memory of ``memory_wear`` of them is as rough as a network's masks, and
     that of ``memory_slips`` lacks a part of the vertebra passed last, or holds a part of the target.
+
+
+    With a ``marked_share`` above 0 memory is (*patch, 2), its second channel a mark at the landmark of the vertebra, as
+    in the task vertebra_masks and moved by N(0, ``mark_jitter_mm``) along each axis, or 0 in all other samples.
     """
     options, count = settings.options, settings.samples_per_scan
     found = labelled_stretches(scan, settings.spec)
@@ -175,7 +183,7 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
             place = 1 if options["direction"] == "up" else len(stretch.vertebrae)
         elif not empty and rng.random() < options.get("first_share", 0.0):
             place = len(stretch.vertebrae) if options["direction"] == "up" else 1
-        drawn.append(next_vertebra_sample(stretch, place, bool(empty), settings, rng))
+        drawn.append(next_vertebra_sample(stretch, place, bool(empty), settings, rng, scan.landmarks))
     return drawn
 
 
@@ -214,6 +222,7 @@ def network(settings: Settings) -> keras.Model:
             settings.momentum,
             options["start_level"],
             options["level_scale"],
+            is_marked(settings),
         )
     return instance_fcn(
         settings.spec.patch,
@@ -225,11 +234,12 @@ def network(settings: Settings) -> keras.Model:
         settings.momentum,
         options["start_level"],
         options["level_scale"],
+        is_marked(settings),
     )
 
 
 def form(settings: Settings) -> Form:
-    return Form({"mask": (5, 1), "complete": (2, 1), "level": (2, 1)}, memory=1)
+    return Form({"mask": (5, 1), "complete": (2, 1), "level": (2, 1)}, memory=1 + is_marked(settings))
 
 
 def objective(settings: Settings) -> Objective:

@@ -18,7 +18,6 @@ from learning_functions.samples.found_before import nearest_found
 from learning_functions.samples.stretches import Stretch, labelled_stretches
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
 from utility_functions.files.cases import Scan
@@ -115,10 +114,10 @@ def _drawn(scan: Scan, settings: Settings, rng: np.random.Generator, found: Land
     chosen = np.concatenate([rng.permutation(len(all_of_them)) for _ in range(rounds)])[: settings.samples_per_scan]
     own = np.full(len(all_of_them), -1)
     if len(found):
-        own = nearest_found([_landmark_mm(*each, scan.landmarks) for each in all_of_them], found.points_mm)
+        own = nearest_found([each[0].landmark_mm(each[1], scan.landmarks) for each in all_of_them], found.points_mm)
     drawn = []
     for stretch, place, nearest in ((*all_of_them[i], own[i]) for i in chosen):
-        at_mm = _landmark_mm(stretch, place, scan.landmarks) + rng.normal(0.0, settings.options["jitter_mm"], 3)
+        at_mm = stretch.landmark_mm(place, scan.landmarks) + rng.normal(0.0, settings.options["jitter_mm"], 3)
         drawn.append(_sample(stretch, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
     return drawn
 
@@ -134,18 +133,6 @@ def _sample(stretch: Stretch, place: int, at_mm: NDArray[np.float64], settings: 
         tissues=seen,
         memory=landmark_mark(at_mm, box, options["sigma_mm"]),
     )
-
-
-def _landmark_mm(stretch: Stretch, place: int, landmarks: Landmarks | None) -> NDArray[np.float64]:
-    """The landmark given for a vertebra, else the centre of its body, or for C1 of all of it."""
-    vertebra = stretch.vertebrae[place - 1]
-    if landmarks is not None and vertebra.name and vertebra.name in landmarks:
-        return landmarks.point(vertebra.name)
-    where = stretch.voxels_of(place)
-    first, last = where.min(axis=0), where.max(axis=0)
-    mask = stretch.order.window(first, last - first + 1).voxels == place
-    centre = where.mean(axis=0) if vertebra.name == "C1" else first + body_centre(mask, stretch.order.grid.spacing_mm)
-    return stretch.order.grid.to_mm(centre)
 
 
 def network(settings: Settings) -> keras.Model:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from learning_functions.form import Form
 from learning_functions.running.model_file import read_card, settings_and_form
 from learning_functions.samples.store import SampleStore
 from learning_functions.spec import Spec
@@ -68,7 +69,7 @@ class GivenModel:
             for name in (*getattr(task, "CHOICES", {}), *SEEN_AS)
             if its.options.get(name) != own.options.get(name)
         ]
-        mine, theirs = asdict(form), asdict(task.form(own))
+        mine, theirs = asdict(self._shown(form, task.form(own))), asdict(task.form(own))
         differences += [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
         if differences:
             raise ValueError(
@@ -76,15 +77,23 @@ class GivenModel:
                 f"{'; '.join(differences)}. Received: {self.path}."
             )
 
+    def _shown(self, form: Form, own: Form) -> Form:
+        """The form of the given network, as far as it must be that of the new one."""
+        return form
+
 
 @dataclass(frozen=True)
 class Start(GivenModel):
     """A model whose weights the network begins with, in place of random ones.
 
-    Of another task it lends the layers that both networks have; it must then see images as the new network does.
+    Of the same task, it may be shown less beside the image than the new network, as without marks. Of another task it
+    lends the layers that both networks have; it must then see images as the new network does.
     """
 
     ROLE: ClassVar[str] = "model to start from"
+
+    def _shown(self, form: Form, own: Form) -> Form:
+        return replace(form, memory=max(form.memory, own.memory)) if form.memory else form
 
     def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
         if card["task"] == store.task:

@@ -22,7 +22,7 @@ def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
 
     Of the same task, all of them, repeated where the network has more filters so that it answers alike; of another,
     those of layers with the same name and shape. A first convolution that sees more channels than the trained one did,
-    such as memory, begins with zeros for them.
+    such as memory or a mark, begins with zeros for them.
     Raises: ValueError where a model of the same task has other layers, or one of another task none that fit.
     """
     given, card = load_model(start.path)
@@ -51,6 +51,11 @@ def _take_all(network: keras.Model, given: keras.Model, start: Start) -> None:
     if theirs == own:
         network.set_weights(weights)
         return
+    if len(own) == len(theirs) and theirs[1:] == own[1:]:
+        first = _widened(weights[0], network.get_weights()[0])
+        if first is not None:
+            network.set_weights([first, *weights[1:]])
+            return
     counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
     try:
         wider = widened_weights(given, network)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.instance import Sight
+from learning_functions.running.instance import Point, Sight
 from learning_functions.running.starts import UP
 from learning_functions.running.traversal import Rules, Traversal
 from utility_functions.anatomy.trail import FOUND
@@ -73,7 +73,7 @@ class Oracle:
     calls: int = 0
     corners: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
         self.calls += 1
         self.corners.append(corner)
         seen = window(self.labels, corner, self.patch)

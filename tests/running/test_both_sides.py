@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -31,14 +31,16 @@ class Lopsided:
 
 
 def test_both_sides_are_looked_at_and_what_is_seen_is_put_back_where_it_lies() -> None:
+    own = settings_of(load_task("instances"), "small")
+    both = own.changed(spec=replace(own.spec, patch=PATCH))
     voxels = np.random.default_rng(5).random(PATCH, np.float32)
     image = Volume(voxels, Grid.from_spacing(PATCH, SPACING_MM, (0.0, 0.0, 0.0)))
     memory = np.zeros(PATCH, np.uint8)
-    seen = seeing(Lopsided(0.0), image, PATCH, AIR, both_sides=True)((0, 0, 0), memory)
+    seen = seeing(Lopsided(0.0), both, image, AIR)((0, 0, 0), memory, None)
     np.testing.assert_allclose(seen.mask, voxels, atol=1e-3)
     ends = voxels[0].mean() / 2, voxels[-1].mean() / 2
     assert seen.complete == pytest.approx(np.mean(ends), abs=1e-6) and seen.level == 7.0
-    lopsided = seeing(Lopsided(1.0), image, PATCH, AIR, both_sides=True)((0, 0, 0), memory)
+    lopsided = seeing(Lopsided(1.0), both, image, AIR)((0, 0, 0), memory, None)
     np.testing.assert_allclose(lopsided.mask, voxels * (1 + 1 / PATCH[0]) / 2, atol=1e-3)
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.running.instance import Sight
+from learning_functions.running.instance import Point, Sight
 from learning_functions.running.instance_walk import known_bodies
 from learning_functions.running.starts import Centroids
 from learning_functions.running.traversal import BODY_MM, Traversal, traverse
@@ -25,8 +25,8 @@ SLENDER_MM = (2.5, 2.5, 4.0)
 class Greedy(Oracle):
     """Shows the next vertebra and the one behind it, joined."""
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
-        sight = super().__call__(corner, memory)
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+        sight = super().__call__(corner, memory, meant)
         seen = window(self.labels, corner, self.patch)
         behind = int(sight.level) + (1 if self.direction == "down" else -1)
         both = (np.asarray(sight.mask) > 0) | (seen == behind)

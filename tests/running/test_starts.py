@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from learning_functions.running.instance import Sight
+from learning_functions.running.instance import Point, Sight
 from learning_functions.running.starts import Centroids, Corner, Starts
 from learning_functions.running.traversal import traverse
 from tests.running.spine_truth import PATCH, RULES, SPACING_MM, Oracle, centres, check_true, order_of, spine
@@ -42,8 +42,8 @@ def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detecte
     labels = spine(6)
     oracle = Oracle(labels, direction)
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8]) -> Sight:
-        sight = oracle(corner, memory)
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        sight = oracle(corner, memory, meant)
         return replace(sight, mask=np.zeros(PATCH, np.float16)) if sight.level == blind else sight
 
     for bone in (labels > 0, None):

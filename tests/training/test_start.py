@@ -128,3 +128,36 @@ def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_pat
     alike = detector(tmp_path / "alike.h5", settings)
     with pytest.raises(ValueError, match=r"no layer of the name and shape"):
         take_weights(load_task(name).network(averaging), Start(alike), name)
+
+
+def marked(share: float) -> Settings:
+    own = tiny_settings("instances")
+    return own.changed(options={**own.options, "marked_share": share})
+
+
+def saved(settings: Settings, path: Path) -> Path:
+    keras.utils.set_random_seed(8)
+    card = {"task": "instances", "spec": settings.spec.to_json(), "settings": settings.to_json()}
+    save_model(load_task("instances").network(settings), path, card)
+    return path
+
+
+def test_a_network_that_sees_marks_begins_as_one_of_its_task_without(tmp_path: Path) -> None:
+    given = saved(marked(0.0), tmp_path / "unmarked.h5")
+    network = load_task("instances").network(marked(0.5))
+    take_weights(network, Start(given), "instances")
+    rng = np.random.default_rng(1)
+    image, mark = rng.random((2, 16, 16, 16, 2), np.float32), 255 * rng.random((2, 16, 16, 16, 1), np.float32)
+    theirs = load_model(given)[0].predict_on_batch(image)
+    own = network.predict_on_batch(np.concatenate([image, mark], axis=-1))
+    assert all(np.array_equal(theirs[name], own[name]) for name in theirs), "the mark tells nothing yet"
+    model = tmp_path / "model.h5"
+    train(*write_samples("instances", tmp_path, marked(0.5)), model, lambda told: told, Training(start=Start(given)))
+    assert load_model(model)[0].input_shape[-1] == 3
+
+
+def test_one_that_sees_none_does_not_begin_as_one_that_does(tmp_path: Path) -> None:
+    given = saved(marked(0.5), tmp_path / "marked.h5")
+    samples = write_samples("instances", tmp_path, marked(0.0))
+    with pytest.raises(ValueError, match="memory 2 and 1"):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(given)))
