@@ -119,7 +119,7 @@ def test_nothing_detected_names_nothing() -> None:
 
 def test_the_centre_line_follows_a_bent_column() -> None:
     landmarks, levels, _ = spine(("T12", "L1", "L2", "L3", "L4", "L5"), 12.0)
-    line = centre_line(GRID.to_mm(np.argwhere(levels > 0)), 2.0)
+    line = centre_line(GRID.to_mm(np.argwhere(levels > 0)), GRID.spacing_mm)
     assert (np.diff(line[:, 2]) < 0).all()
     for _, point in landmarks:
         assert np.linalg.norm(line - point, axis=1).min() < 3.0
@@ -134,3 +134,17 @@ def test_for_a_decoder_every_body_between_discs_is_cut_out_whatever_the_votes(be
     assert len(named.landmarks) == len(landmarks)
     assert np.linalg.norm(named.landmarks.points_mm - landmarks.points_mm, axis=1).max() < 5
     assert named.bodies is not None and len(named.bodies.shares) == len(landmarks)
+
+
+@pytest.mark.parametrize("height_mm", [30.0, 40.0, 60.0])
+@pytest.mark.parametrize("wedge", ["none", "front", "back"])
+def test_a_slab_lower_than_wide_is_not_cut_aslant(wedge: str, height_mm: float) -> None:
+    """One body and the discs beside it, of which the slab's border shows a wedge: slices across it stay axial."""
+    x, y, z = PLACES.T
+    inside = (np.hypot(x, y / 1.2) < RADIUS) & (np.abs(z) < height_mm / 2)
+    if wedge != "none":
+        depth = y if wedge == "front" else -y
+        inside &= z > -height_mm / 2 + 8 * (1 - depth / RADIUS) / 2
+    line = centre_line(PLACES[inside], GRID.spacing_mm)
+    lean = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
+    assert np.degrees(np.arccos(-lean[2])) < 15

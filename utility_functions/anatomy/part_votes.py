@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
@@ -34,6 +36,8 @@ SMOOTHING_MM = 12.0
 BEYOND_MM = 30.0
 """How far the curve runs straight on at either end, so that what is left of the ends lies beside it."""
 ROUNDS = 2
+LEAST_HEIGHT = 2.0
+"""In parts of its own width: a lower piece of column tells nothing of its direction, and axial slices stay."""
 SACRAL_SHARE = 1.5
 """What a voxel of sacrum weighs against one of the column."""
 SACRAL_REACH_MM = 60.0
@@ -74,7 +78,7 @@ def part_votes(
         return Named(Landmarks.empty(), empty, strays, Bodies.of([], [], []))
     voxels = np.argwhere(mask)
     places = column.grid.to_mm(voxels)
-    line = centre_line(places, column.grid.spacing_mm[2])
+    line = centre_line(places, column.grid.spacing_mm)
     bins = _nearest(line, places)
     parts = detection.voxels[mask]
     sacral = np.bincount(
@@ -114,14 +118,18 @@ def part_votes(
     return refined(named, mask & (detection.voxels == BODY), cut)
 
 
-def centre_line(places: Points, spacing_mm: float) -> Points:
+def centre_line(places: Points, spacing_mm: Sequence[float]) -> Points:
     """The curve through a column of voxels (N, 3 in RAS+ mm), from its top down, a point every STEP_MM.
 
-    spacing_mm: distance of axial slices, the first guess at slices across the column.
+    spacing_mm: of the voxels; axial slices are the first guess at slices across the column.
     """
-    heights = np.round((places[:, 2].max() - places[:, 2]) / spacing_mm).astype(int)
-    line = _resampled(_smooth(places, heights, SMOOTHING_MM / spacing_mm))
-    for _ in range(ROUNDS):
+    x_mm, y_mm, step_mm = spacing_mm
+    heights = np.round((places[:, 2].max() - places[:, 2]) / step_mm).astype(int)
+    counts = np.bincount(heights)
+    width_mm = 2 * np.sqrt(np.median(counts[counts > 0]) * x_mm * y_mm / np.pi)
+    is_high = np.ptp(places[:, 2]) >= LEAST_HEIGHT * width_mm
+    line = _resampled(_smooth(places, heights, SMOOTHING_MM / step_mm))
+    for _ in range(ROUNDS if is_high else 0):
         line = _resampled(_smooth(places, _nearest(line, places), SMOOTHING_MM / STEP_MM))
     return line
 
