@@ -12,6 +12,8 @@ import pytest
 from benchmarks import phantom_views, real_scans
 from benchmarks.real_cases import VARIABLE, real_cases, real_folder, true_centres
 from benchmarks.real_scores import dice_in_range, labelled_range, mask_classes, score
+from learning_functions.running.pipeline import load_models
+from learning_functions.task import Running
 from tests.oracle import oracle_models
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.parts import PARTS
@@ -125,3 +127,13 @@ def test_a_real_scan_gives_a_row_and_a_picture(real: Path, tmp_path: Path, capsy
     assert real_scans.main(options) == 0
     assert "tptbox_crop" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"tptbox_crop.png", "real_scans.csv"}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("scan", ["verse014", "example_ct", "dicom_series", "tptbox_crop"])
+def test_the_shipped_models_find_every_labelled_vertebra(scan: str, real: Path) -> None:
+    [case] = [case for case in real_cases(real) if case.case_id == scan]
+    result = real_scans.measure(case, load_models(), None, Running())
+    assert result.near == result.labelled and not result.false
+    if scan in ("verse014", "example_ct"):
+        assert not real_scans.below_floor(result)
