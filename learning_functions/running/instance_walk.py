@@ -53,7 +53,7 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
-        starts = starts_of(findings, image, spec.patch, direction)
+        starts = starts_of(findings, image, spec.patch, direction, is_marked(settings))
         rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
         return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
 
@@ -115,14 +115,19 @@ def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
     return see
 
 
-def starts_of(findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str) -> list[Starts]:
-    """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner."""
+def starts_of(
+    findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str, marked: bool = False
+) -> list[Starts]:
+    """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner.
+
+    marked: whether the network can be shown centroids found before.
+    """
     corner = Corner(image.grid.shape, patch, direction)
     detected = bone_of(findings), image.grid.spacing_mm
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and len(named):
         points = image.grid.to_index(named.points_mm)
-        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, meant=True), corner]
+        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, shown=marked), corner]
     if pieces := detected_pieces(findings):
         return [Centroids(pieces, direction, *detected), corner]
     if findings.numbered is not None and (counted := counted_centres(findings.numbered)):

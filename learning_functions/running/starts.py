@@ -7,7 +7,7 @@ never goes back: that is what makes a traversal end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import Protocol
 
 import numpy as np
@@ -32,14 +32,16 @@ class Starts(Protocol):
 
     name: what the trail calls it.
     follows: whether the trail is followed from each vertebra found, before the next place.
-    meant: whether a place is the centroid of the vertebra that is meant, which a network can be shown.
-    most: how many places it offers at most, in all.
+    most: how many looks for a vertebra it leads to at most, in all.
+    meant: of the place offered last, the centroid of the vertebra that is meant, where a network can be shown it.
+    may_hide: whether a vertebra that no centroid is known of may come before the one meant.
     """
 
     name: str
     follows: bool
-    meant: bool
     most: int
+    meant: Point | None
+    may_hide: bool
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
         """The next centre to look at, or None when there is none left.
@@ -57,7 +59,8 @@ class Corner:
     the vertebrae found already are passed over.
     """
 
-    name, follows, meant = "corner", True, False
+    name, follows, may_hide = "corner", True, False
+    meant: Point | None = None
 
     def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
         self._sign = sign_of(direction)
@@ -85,11 +88,14 @@ class Centroids:
     bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
         passed, since a network that knows vertebrae by those before them would miss all that follow as well.
     spacing_mm: of the voxels, for what is nearest.
+    shown: whether these are centroids of bodies that a network can be shown. One that no centroid is known of may then
+        come before the first, or where two are farther apart than GAP times the nearer of their neighbours.
     """
 
     name, follows = "centroids", False
     TRIES = 3
     REACH_MM = 40.0
+    GAP = 1.5
 
     def __init__(
         self,
@@ -98,14 +104,17 @@ class Centroids:
         bone: NDArray[np.bool_] | None = None,
         spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
         *,
-        meant: bool = False,
+        shown: bool = False,
     ) -> None:
-        self.meant = meant
+        self._shown = shown
+        self.meant: Point | None = None
+        self.may_hide = False
         sign = sign_of(direction)
         self._centres = sorted((np.asarray(centre, float) for centre in centres), key=lambda at: sign * float(at[2]))
         self._place = self._tried = self._known = 0
         self._bone, self._spacing_mm = bone, np.asarray(spacing_mm, float)
-        self.most = self.TRIES * len(self._centres)
+        self._hides = self._gaps()
+        self.most = self.TRIES * len(self._centres) + shown * (self.TRIES - 1) * sum(self._hides)
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
         while self._place < len(self._centres):
@@ -113,11 +122,22 @@ class Centroids:
             held, known = _held(memory, centre), int(np.count_nonzero(memory))
             if not held and self._tried < self.TRIES and (not self._tried or known != self._known):
                 self._tried, self._known = self._tried + 1, known
+                self.meant = centre if self._shown else None
+                self.may_hide = self._shown and self._hides[self._place] and self._tried < self.TRIES
                 return centre
             if not held:
                 self._pass_over(memory)
             self._place, self._tried = self._place + 1, 0
         return None
+
+    def _gaps(self) -> list[bool]:
+        """Whether one more may come before each centroid."""
+        steps = [float(np.linalg.norm((b - a) * self._spacing_mm)) for a, b in pairwise(self._centres)]
+        hides = [True] * min(len(self._centres), 1)
+        for place, step in enumerate(steps):
+            beside = steps[max(place - 1, 0) : place] + steps[place + 1 : place + 2]
+            hides.append(bool(beside) and step > self.GAP * min(beside))
+        return hides
 
     def _pass_over(self, memory: NDArray[np.uint8]) -> None:
         """Put the bone nearest to the present centroid into memory."""
@@ -140,7 +160,8 @@ class Heat:
     heat: (x, y, z) in 0..1; smallest: what is hot enough.
     """
 
-    name, follows, meant = "heat", True, False
+    name, follows, may_hide = "heat", True, False
+    meant: Point | None = None
 
     def __init__(
         self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT

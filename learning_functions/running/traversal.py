@@ -29,6 +29,11 @@ BODY_MM, HELD_BODY_MM = 18.0, 25.0
 whose centroid lies in the mask, which then holds most of its body."""
 
 
+UNMARKED = "looked at again, marked"
+BEFORE_MM = 4.0
+"""A mask that does not hold the centroid that is meant, and whose middle comes so much before it, is another's."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """When to move, keep and give up.
@@ -126,7 +131,8 @@ class _Walker:
         """Take all that ``starts`` offers; returns why it ended."""
         ended, lead = IMAGE_END, np.zeros(3)
         while (centre := starts.next(self.memory, self._reached())) is not None:
-            seen = self.settle(centre + lead, centre if starts.meant else None)
+            seen = self._before(starts.meant, centre + lead) if starts.may_hide and starts.meant is not None else None
+            seen = seen or self.settle(centre + lead, starts.meant)
             ended = self.along(seen, starts, starts.follows) or ended
             if ended in (FULL, COLD):
                 return ended
@@ -151,6 +157,18 @@ class _Walker:
                 return FULL
             seen, ended = self.follow(seen) if onwards else (None, "")
         return ended
+
+    def _before(self, meant: Point, centre: Point) -> Instance | None:
+        """A vertebra that comes before the one that is meant, from the same place on; None where there is none."""
+        seen = self.settle(centre)
+        if seen is None:
+            return None
+        apart = np.argwhere(seen.mask) + seen.start - np.rint(meant)
+        is_before = self.sign * float((meant - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
+        if is_before and np.abs(apart).max(axis=1).min() > 1:
+            return seen
+        self._decide(UNMARKED)
+        return None
 
     def follow(self, last: Instance) -> tuple[Instance | None, str]:
         """The next vertebra from ``last`` on, half a patch at a time; or None, and why."""

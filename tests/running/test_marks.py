@@ -13,9 +13,9 @@ from learning_functions.running.instance import Point, Sight
 from learning_functions.running.instance_refinement import refined
 from learning_functions.running.instance_walk import seeing, walk
 from learning_functions.running.starts import Centroids, Corner
-from learning_functions.running.traversal import traverse
+from learning_functions.running.traversal import UNMARKED, Rules, traverse
 from learning_functions.task import Running, Settings
-from tests.running.spine_truth import SPACING_MM, Oracle, centres, check_true, spine
+from tests.running.spine_truth import SPACING_MM, Oracle, centres, check_true, order_of, spine, window
 from tests.running.test_instance_walk import AIR, PATCH, TOP, Reader, scan_of, settings
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.findings import Findings
@@ -73,7 +73,7 @@ def test_only_centroids_that_are_meant_are_told() -> None:
 
     places = centres(labels)
     for starts, expected in (
-        (Centroids(places.values(), "down", meant=True), list(places.values())),
+        (Centroids(places.values(), "down", shown=True), list(places.values())),
         (Centroids(places.values(), "down"), []),
         (Corner(labels.shape, (20, 20, 16), "down"), []),
     ):
@@ -115,3 +115,48 @@ def test_a_second_look_means_the_vertebra_too() -> None:
     found = refined(network, own, image_at, truth, findings, AIR)
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels) and not found.notes
     assert max(network.marks) > 150
+
+
+class Both(Oracle):
+    """Shows the vertebra that is meant; without one, as traversals know it, the first that memory does not hold."""
+
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+        if meant is None:
+            return super().__call__(corner, memory)
+        number = int(self.labels[tuple(np.rint(meant).astype(int))])
+        own = window(self.labels, corner, self.patch) == number
+        self.calls += 1
+        return Sight(own.astype(np.float16), float(own.any()), float(number))
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("unknown", [(1,), (7,), (4,), (3,), (1, 4), (1, 7), ()])
+def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
+    unknown: tuple[int, ...], direction: str
+) -> None:
+    labels = spine(7)
+    known = [at for number, at in centres(labels).items() if number not in unknown]
+    starts = Centroids(known, direction, labels > 0, SPACING_MM, shown=True)
+    see = Both(labels, direction)
+    done = traverse(see, labels.shape, (20, 20, 16), SPACING_MM, direction, [starts], Rules())
+    check_true(done, labels, direction)
+    assert done.trail.looks <= Rules().most_looks(starts.most)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_meant(direction: str) -> None:
+    """A network that without a mark always shows the vertebra behind."""
+    labels = spine(4)
+
+    class Hasty(Both):
+        def __call__(
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+        ) -> Sight:
+            behind = memory if meant is not None else (order_of(labels, direction)[0] == labels).astype(np.uint8)
+            shown = behind if meant is not None else window(behind, corner, self.patch) | memory
+            return super().__call__(corner, shown, meant)
+
+    starts = Centroids(centres(labels).values(), direction, labels > 0, SPACING_MM, shown=True)
+    done = traverse(Hasty(labels, direction), labels.shape, (20, 20, 16), SPACING_MM, direction, [starts])
+    check_true(done, labels, direction)
+    assert UNMARKED in [step.decision for step in done.trail.steps]
