@@ -14,6 +14,7 @@ from losses_and_metrics.naming_summary import NamedScan, summarise_names
 from losses_and_metrics.scan_scores import distances_by_level, summarise
 from losses_and_metrics.structure_scores import summarise_structures
 from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.files.marks import PLOTS
 from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.naming_tables import naming_lines, sureness_line
 from utility_functions.reporting.plots import dice_box_plot, error_box_plot, reliability_plot
@@ -52,7 +53,7 @@ def sum_up(
     show: Callable[[str], None],
     command: Sequence[str],
 ) -> None:
-    """The tables and files of the whole run."""
+    """The tables and files of the whole run. Its folder holds none but those of an earlier one, whose plots go."""
     scores = [row.score for row in rows if row.score is not None]
     summary = summarise(scores) if scores else None
     masks = [row.segmentation for row in rows if row.segmentation is not None]
@@ -81,6 +82,9 @@ def sum_up(
     structures = summarise_structures(classes) if classes else None
     if structures is not None:
         show(structure_summary_table(structures))
+    for plot in PLOTS:
+        if folder / plot not in figures.values():
+            (folder / plot).unlink(missing_ok=True)
     run = RunRecord(rows, records, settings, command, summary, figures, mask_summary, naming, structures)
     write_results(folder, run)
     write_report(folder, run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.naming.plainly import spine
 from tests.scripts.said import Run
 from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.marks import PLOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SPINES = {"first": spine("T9", "L5"), "second": spine("T8", "L3", extra=("T13",))}
@@ -118,6 +120,15 @@ def test_results_and_pictures_of_others_are_not_written_over(run: Run, folder: P
     said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
     assert said.code == 2 and f"{name} was not made by this program" in said.errors[0]
     assert precious.read_text() == "{}" and len(list(precious.parent.iterdir())) == 1
+
+
+def test_no_plot_of_an_earlier_run_stays_where_there_is_nothing_to_plot(run: Run, folder: Path, tmp_path: Path) -> None:
+    out, plain = tmp_path / "out", tmp_path / "plain"
+    assert run("measure", "--keypoints", folder, "--output", out).code == 0
+    assert {path.name for path in out.glob("*.png")} >= set(PLOTS) - {"dice.png"}
+    shutil.copytree(folder / "predictions", plain)
+    assert run("measure", "--keypoints", plain, "--output", out).code == 0
+    assert not [name for name in PLOTS if (out / name).exists()]
 
 
 def test_landmark_files_are_no_scans(run: Run, folder: Path, oracles: list[Path], tmp_path: Path) -> None:

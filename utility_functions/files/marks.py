@@ -24,8 +24,10 @@ RECORDS = {
     "comparison.json": {"command", "versions", "pipelines"},
 }
 """What tells a whole run, and keys that ours has."""
+PLOTS = ("errors.png", "dice.png", "reliability.png")
+"""Of a run, and each only where there is something to plot."""
 RESULTS = (
-    *("results.json", "results.csv", "report.html", "errors.png", "dice.png", "reliability.png"),
+    *("results.json", "results.csv", "report.html", *PLOTS),
     *("comparison.json", "comparison.csv", "comparison.html"),
 )
 """Files of a whole run, or of several."""
