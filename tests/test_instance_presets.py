@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -42,7 +43,7 @@ def test_settings_are_the_published_ones(name: str) -> None:
         weights,
     )
     assert (options["empty_share"], options["loss"], options["level_weight"]) == (0.2, "sums", 1.0)
-    assert (options["memory_slips"], options["threshold"]) == (0.0, 0.5)
+    assert (options["memory_slips"], options["marked_share"], options["threshold"]) == (0.0, 0.0, 0.5)
     objective = TASK.objective(settings)
     assert set(objective.loss) == set(objective.metrics) == {"mask", "complete", "level"}
     assert objective.highest_is_best == (name == "topdown")
@@ -105,3 +106,15 @@ def test_groups_make_answers_independent_of_the_batch(tiny: keras.Model) -> None
 def test_another_normalisation_is_refused() -> None:
     with pytest.raises(ValueError, match='"batch" or "group"'):
         instance_fcn(norm="layer")
+
+
+@pytest.mark.parametrize("graph", ["fcn", "unet"])
+def test_a_network_that_sees_marks_has_a_channel_more_and_takes_them_up_to_255(graph: str) -> None:
+    small = preset("small")
+    spec = replace(small.spec, patch=(16, 16, 16))
+    own = small.changed(spec=spec, filters=2, levels=2, options={**small.options, "graph": graph, "marked_share": 0.5})
+    network = TASK.network(own)
+    assert network.input_shape == (None, 16, 16, 16, 3)
+    assert TASK.form(own).misfit(network, spec) is None and TASK.form(small).misfit(network, spec) is not None
+    [scaled] = layers_of(network, "Rescaling")[:1]
+    assert np.asarray(scaled(np.array([[[[[0.5, 1.0, 255.0]]]]]))).ravel().tolist() == [0.5, 1.0, 1.0]
