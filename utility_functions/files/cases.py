@@ -14,6 +14,7 @@ from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.files.segments import in_verse_ids, segment_names
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
@@ -125,7 +126,7 @@ def load_scan(
         if annotations and case.landmarks_path is not None:
             landmarks = read_landmarks(case.landmarks_path, volume.grid if case.has_image else None)
         if annotations and case.label_map_path is not None:
-            label_map = on_grid(read_label_map(case.label_map_path), volume.grid, case.label_map_path)
+            label_map = on_grid(_coded(case.label_map_path, case.label_code), volume.grid, case.label_map_path)
         if tissues and case.tissue_path is not None:
             tissue_map = on_grid(read_label_map(case.tissue_path), volume.grid, case.tissue_path)
     except OSError as error:
@@ -135,6 +136,13 @@ def load_scan(
     except ValueError as error:
         raise BrokenFile(f"{case.case_id}: {error}") from error
     return Scan(case, volume, landmarks, label_map, tissue_map, keypoints)
+
+
+def _coded(path: Path, code: str) -> LabelMap:
+    """A label map in its code; where that is VerSe's, and the file names its segments, by these names."""
+    label_map = read_label_map(path)
+    names = segment_names(path) if code == "verse" else {}
+    return in_verse_ids(label_map, names, path) if names else label_map
 
 
 def on_grid(label_map: LabelMap, grid: Grid, path: Path) -> LabelMap:
