@@ -57,6 +57,8 @@ def next_vertebra_sample(
         if rng.random() < options["marked_share"]:
             at_mm = stretch.landmark_mm(place, landmarks) + rng.normal(0.0, options["mark_jitter_mm"], 3)
             mark = landmark_mark(at_mm, stretch.order.grid.window(first, patch), options["mark_sigma_mm"])
+            if not empty and rng.random() < options.get("marked_alone", 0.0):
+                memory = np.zeros_like(memory)
         memory = np.stack([memory, mark], axis=-1)
     return Sample(
         stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],

@@ -74,6 +74,7 @@ _PAPER = Settings(
         "memory_wear": 0.0,
         "memory_slips": 0.0,
         "marked_share": 0.0,
+        "marked_alone": 0.0,
         "mark_sigma_mm": 3.0,
         "mark_jitter_mm": 2.0,
         "graph": "fcn",
@@ -142,6 +143,7 @@ _SHIPPED = _SMALL.changed(
         **_SMALL.options,
         "memory_slips": 0.4,
         "marked_share": 0.75,
+        "marked_alone": 0.5,
         "threshold": 0.4,
         "other_thresholds": (0.5, 0.3),
         "augment": "synth",
@@ -167,7 +169,9 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
 
 
     With a ``marked_share`` above 0 memory is (*patch, 2), its second channel a mark at the landmark of the vertebra, as
-    in the task vertebra_masks and moved by N(0, ``mark_jitter_mm``) along each axis, or 0 in all other samples.
+    in the task vertebra_masks and moved by N(0, ``mark_jitter_mm``) along each axis, or 0 in all other samples. Of
+    those that are marked and not empty, ``marked_alone`` remember nothing: memory from the truth tells all that a mark
+    does, and a network that always has both learns to look at memory alone.
     """
     options, count = settings.options, settings.samples_per_scan
     found = labelled_stretches(scan, settings.spec)

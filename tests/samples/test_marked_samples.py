@@ -73,6 +73,19 @@ def test_only_the_share_asked_for_is_marked_and_all_else_is_as_without_marks() -
     assert plain.memory.ndim == 3
 
 
+def test_a_share_of_marked_samples_remembers_nothing_unless_all_was_passed() -> None:
+    """Memory from the truth tells all that a mark does: what always has both never learns to look at marks."""
+    scan = verse(LUMBAR)
+    for share in (0.0, 0.5, 1.0):
+        samples = marked(scan, marked_alone=share, empty_share=0.2)
+        lower = [each for each in samples if each.targets.any() and each.numbers[2] > CSI_LEVELS["T12"]]
+        without = sum(not each.memory[..., 0].any() for each in lower)
+        assert without == share * len(lower) if share != 0.5 else 0 < without < len(lower)
+        assert all(each.memory[..., 0].any() for each in samples if not each.targets.any())
+    unmarked = marked(scan, share=1e-9, marked_alone=1.0)
+    assert all(each.memory[..., 0].any() for each in unmarked if each.numbers[2] > CSI_LEVELS["T12"])
+
+
 def test_vertebrae_without_landmarks_are_marked_at_their_bodies_and_c1_at_its_middle() -> None:
     scan = verse(("C1", "C2", "C3"))
     bodies = body_centroids(scan.label_map)
