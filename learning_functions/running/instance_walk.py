@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.landmark_mark import landmark_mark
+from utility_functions.anatomy.naming.routes import above, below
 from utility_functions.anatomy.parts import ARCH, BODY, column_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -125,9 +127,10 @@ def starts_of(
     corner = Corner(image.grid.shape, patch, direction)
     detected = bone_of(findings), image.grid.spacing_mm
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
-    if named is not None and len(named):
+    if named is not None and findings.landmarks is not None and len(named):
         points = image.grid.to_index(named.points_mm)
-        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, shown=marked), corner]
+        hides = hidden_before(named.names, findings.landmarks.names, direction) if marked else None
+        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, hides=hides), corner]
     if pieces := detected_pieces(findings):
         return [Centroids(pieces, direction, *detected), corner]
     if findings.numbered is not None and (counted := counted_centres(findings.numbered)):
@@ -136,6 +139,12 @@ def starts_of(
         findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
         return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
     return [corner]
+
+
+def hidden_before(names: Sequence[str], known: Collection[str], direction: str) -> list[bool]:
+    """Of each of the vertebrae that are named, whether one that is not ``known`` may come before it on the way."""
+    before = [set(above(name) if direction == DOWN else below(name)) for name in names]
+    return [bool(levels) and not levels & set(known) for levels in before]
 
 
 def known_bodies(findings: Findings, grid: Grid) -> NDArray[np.float64]:

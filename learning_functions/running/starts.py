@@ -51,6 +51,9 @@ class Starts(Protocol):
         before the first.
         """
 
+    def settled(self) -> None:
+        """The place offered last has led to the vertebra that is meant: it is not offered again."""
+
 
 class Corner:
     """Half a patch on at a time over the whole image, axial layers in the direction of traversal.
@@ -79,6 +82,9 @@ class Corner:
                 return centre
         return None
 
+    def settled(self) -> None:
+        pass
+
 
 class Centroids:
     """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
@@ -88,8 +94,8 @@ class Centroids:
     bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
         passed, since a network that knows vertebrae by those before them would miss all that follow as well.
     spacing_mm: of the voxels, for what is nearest.
-    shown: whether these are centroids of bodies that a network can be shown. One that no centroid is known of may then
-        come before the first, or where two are farther apart than GAP times the nearer of their neighbours.
+    hides: given for a network that can be shown these: of each, whether a vertebra that no centroid is known of may
+        come before it. One may as well where two are farther apart than GAP times the nearer of their neighbours.
     """
 
     name, follows = "centroids", False
@@ -104,17 +110,20 @@ class Centroids:
         bone: NDArray[np.bool_] | None = None,
         spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
         *,
-        shown: bool = False,
+        hides: Iterable[bool] | None = None,
     ) -> None:
-        self._shown = shown
+        self._shown = hides is not None
         self.meant: Point | None = None
         self.may_hide = False
         sign = sign_of(direction)
-        self._centres = sorted((np.asarray(centre, float) for centre in centres), key=lambda at: sign * float(at[2]))
+        given = [np.asarray(centre, float) for centre in centres]
+        order = sorted(range(len(given)), key=lambda place: sign * float(given[place][2]))
+        self._centres = [given[place] for place in order]
         self._place = self._tried = self._known = 0
         self._bone, self._spacing_mm = bone, np.asarray(spacing_mm, float)
-        self._hides = self._gaps()
-        self.most = self.TRIES * len(self._centres) + shown * (self.TRIES - 1) * sum(self._hides)
+        told = [False] * len(given) if hides is None else list(hides)
+        self._hides = [told[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
+        self.most = self.TRIES * len(self._centres) + self._shown * (self.TRIES - 1) * sum(self._hides)
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
         while self._place < len(self._centres):
@@ -130,14 +139,17 @@ class Centroids:
             self._place, self._tried = self._place + 1, 0
         return None
 
+    def settled(self) -> None:
+        self._place, self._tried = self._place + 1, 0
+
     def _gaps(self) -> list[bool]:
-        """Whether one more may come before each centroid."""
+        """Whether each centroid is far from the one before it."""
         steps = [float(np.linalg.norm((b - a) * self._spacing_mm)) for a, b in pairwise(self._centres)]
-        hides = [True] * min(len(self._centres), 1)
+        gaps = [False] * min(len(self._centres), 1)
         for place, step in enumerate(steps):
             beside = steps[max(place - 1, 0) : place] + steps[place + 1 : place + 2]
-            hides.append(bool(beside) and step > self.GAP * min(beside))
-        return hides
+            gaps.append(bool(beside) and step > self.GAP * min(beside))
+        return gaps
 
     def _pass_over(self, memory: NDArray[np.uint8]) -> None:
         """Put the bone nearest to the present centroid into memory."""
@@ -180,6 +192,9 @@ class Heat:
                 x, y = np.unravel_index(int(self._heat[:, :, z].argmax()), self._heat.shape[:2])
                 return np.array((x, y, z), float)
         return None
+
+    def settled(self) -> None:
+        pass
 
     def is_cold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
         """Whether a mask in a box of the image is nowhere hot enough."""

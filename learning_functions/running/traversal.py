@@ -131,11 +131,16 @@ class _Walker:
         """Take all that ``starts`` offers; returns why it ended."""
         ended, lead = IMAGE_END, np.zeros(3)
         while (centre := starts.next(self.memory, self._reached())) is not None:
-            seen = self._before(starts.meant, centre + lead) if starts.may_hide and starts.meant is not None else None
-            seen = seen or self.settle(centre + lead, starts.meant)
+            meant = starts.meant
+            hidden = self._before(meant, centre + lead) if starts.may_hide and meant is not None else None
+            seen = hidden or self.settle(centre + lead, meant)
+            if meant is not None and hidden is None and seen is not None and self._is_of(meant, seen):
+                starts.settled()
             ended = self.along(seen, starts, starts.follows) or ended
             if ended in (FULL, COLD):
                 return ended
+            if hidden is not None:
+                continue
             if seen is not None and not starts.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
                 lead = seen.middle - centre  # bodies lie in front of the middle of their vertebrae, each much alike
         if isinstance(starts, Corner):
@@ -163,12 +168,15 @@ class _Walker:
         seen = self.settle(centre)
         if seen is None:
             return None
-        apart = np.argwhere(seen.mask) + seen.start - np.rint(meant)
         is_before = self.sign * float((meant - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
-        if is_before and np.abs(apart).max(axis=1).min() > 1:
+        if is_before and not _lies_in(meant, seen):
             return seen
         self._decide(UNMARKED)
         return None
+
+    def _is_of(self, meant: Point, seen: Instance) -> bool:
+        """Whether a mask is of the vertebra that is meant, whose centroid need not lie in it where it is a ring."""
+        return _lies_in(meant, seen) or not any(_lies_in(other, seen) for other in self.known)
 
     def follow(self, last: Instance) -> tuple[Instance | None, str]:
         """The next vertebra from ``last`` on, half a patch at a time; or None, and why."""
@@ -220,7 +228,7 @@ class _Walker:
         mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())
         held = int((mask & (memory > 0)).sum())
-        piece = self._of_one(largest_piece(mask & (memory == 0)), corner)
+        piece = self._of_one(largest_piece(mask & (memory == 0)), corner, meant)
         volume = float(piece.sum() * np.prod(self.spacing_mm))
         decision = MOVED
         if count and held > self.rules.largest_overlap * count:
@@ -239,8 +247,12 @@ class _Walker:
         shares = np.pad(np.asarray(sight.mask, np.float16), 1)[wider]
         return Instance(first, piece[box], sight.complete, sight.level, shares)
 
-    def _of_one(self, piece: NDArray[np.bool_], corner: NDArray[np.int_]) -> NDArray[np.bool_]:
-        """The piece (patch) without what belongs to the bodies of other vertebrae than the first known one in it."""
+    def _of_one(
+        self, piece: NDArray[np.bool_], corner: NDArray[np.int_], meant: Point | None = None
+    ) -> NDArray[np.bool_]:
+        """The piece (patch) without what belongs to the bodies of other vertebrae than the one meant, if that is in it,
+        or else than the first known one in it.
+        """
         places = self.known - corner
         nearest = np.rint(places).astype(int)
         shown = (nearest >= 0).all(axis=1) & (nearest < piece.shape).all(axis=1)
@@ -248,6 +260,8 @@ class _Walker:
         if not len(inside) or len(places) < 2:
             return piece
         own = inside[np.argmax(-self.sign * places[inside, 2])]
+        if meant is not None:
+            own = next((place for place in inside if np.allclose(self.known[place], meant)), own)
         voxels = np.argwhere(piece)
         away_mm = np.linalg.norm((voxels[:, None] - places) * self.spacing_mm, axis=2)  # (voxels, known)
         reach_mm = np.where(np.isin(np.arange(len(places)), inside), HELD_BODY_MM, BODY_MM)
@@ -294,6 +308,11 @@ class _Walker:
         image = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         inner = tuple(slice(int(a), int(b)) for a, b in zip(low - corner, high - corner, strict=True))
         return image, inner
+
+
+def _lies_in(point: Point, one: Instance) -> bool:
+    """Whether a voxel of a mask lies at a point of the image, or beside it."""
+    return bool(np.abs(np.argwhere(one.mask) + one.start - np.rint(point)).max(axis=1).min() <= 1)
 
 
 def _three(values: NDArray[np.float64]) -> tuple[float, float, float]:

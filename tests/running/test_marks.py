@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learning_functions.running.instance import Point, Sight
 from learning_functions.running.instance_refinement import refined
-from learning_functions.running.instance_walk import seeing, walk
+from learning_functions.running.instance_walk import hidden_before, seeing, walk
 from learning_functions.running.starts import Centroids, Corner
 from learning_functions.running.traversal import UNMARKED, Rules, traverse
 from learning_functions.task import Running, Settings
@@ -73,7 +73,7 @@ def test_only_centroids_that_are_meant_are_told() -> None:
 
     places = centres(labels)
     for starts, expected in (
-        (Centroids(places.values(), "down", shown=True), list(places.values())),
+        (Centroids(places.values(), "down", hides=[False] * 4), list(places.values())),
         (Centroids(places.values(), "down"), []),
         (Corner(labels.shape, (20, 20, 16), "down"), []),
     ):
@@ -129,14 +129,22 @@ class Both(Oracle):
         return Sight(own.astype(np.float16), float(own.any()), float(number))
 
 
+def order_before(number: int, direction: str) -> int:
+    return number - 1 if direction == "down" else number + 1
+
+
 @pytest.mark.parametrize("direction", ["up", "down"])
-@pytest.mark.parametrize("unknown", [(1,), (7,), (4,), (3,), (1, 4), (1, 7), ()])
+@pytest.mark.parametrize("unknown", [(1,), (7,), (4,), (3,), (1, 4), (1, 7), (2, 4, 6), (1, 3, 5, 7), (2, 3, 5, 6), ()])
 def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
     unknown: tuple[int, ...], direction: str
 ) -> None:
     labels = spine(7)
-    known = [at for number, at in centres(labels).items() if number not in unknown]
-    starts = Centroids(known, direction, labels > 0, SPACING_MM, shown=True)
+    numbers = [number for number in centres(labels) if number not in unknown]
+    known = [centres(labels)[number] for number in numbers]
+    hides = [
+        number != order_of(labels, direction)[0] and order_before(number, direction) in unknown for number in numbers
+    ]
+    starts = Centroids(known, direction, labels > 0, SPACING_MM, hides=hides)
     see = Both(labels, direction)
     done = traverse(see, labels.shape, (20, 20, 16), SPACING_MM, direction, [starts], Rules())
     check_true(done, labels, direction)
@@ -156,7 +164,90 @@ def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_m
             shown = behind if meant is not None else window(behind, corner, self.patch) | memory
             return super().__call__(corner, shown, meant)
 
-    starts = Centroids(centres(labels).values(), direction, labels > 0, SPACING_MM, shown=True)
+    starts = Centroids(centres(labels).values(), direction, labels > 0, SPACING_MM, hides=[True] * 4)
     done = traverse(Hasty(labels, direction), labels.shape, (20, 20, 16), SPACING_MM, direction, [starts])
     check_true(done, labels, direction)
     assert UNMARKED in [step.decision for step in done.trail.steps]
+
+
+def ring_and_dens() -> tuple[NDArray[np.uint8], list[Point]]:
+    """A ring (1) round the dens of the next (2), and a third one; centroids as C1, C2 and C3 have them."""
+    labels = np.zeros((40, 40, 44), np.uint8)
+    x, y, z = np.indices(labels.shape) - np.array((20, 20, 0))[:, None, None, None]
+    away = np.hypot(x, y)
+    labels[(away < 7) & (z >= 6) & (z < 16)] = 3
+    labels[(away < 7) & (z >= 18) & (z < 28)] = 2
+    labels[(away < 3) & (z >= 28) & (z < 38)] = 2
+    labels[(away > 5) & (away < 9) & (z >= 31) & (z < 37)] = 1
+    return labels, [np.array((20.0, 20.0, height)) for height in (33.5, 22.5, 10.5)]
+
+
+def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
+    """The centroid of C1 lies in no mask of its own: it is not taken for missed, nor the bone there for passed."""
+    labels, places = ring_and_dens()
+    patch = (24, 24, 24)
+
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        seen = window(labels, corner, patch)
+        numbers = order_of(seen, "down")
+        if meant is not None:
+            numbers = [1 + int(np.argmin([np.linalg.norm(meant - place) for place in places]))]
+        for number in numbers:
+            own = seen == number
+            if own.sum() > 60 and memory[own].mean() <= 0.5:
+                return Sight(own.astype(np.float16), 1.0, float(number))
+        return Sight(np.zeros(patch, np.float16), 0.0, 0.0)
+
+    starts = Centroids(places, "down", labels > 0, SPACING_MM, hides=[False, False, False])
+    done = traverse(see, labels.shape, patch, SPACING_MM, "down", [starts], known=np.array(places[1:]))
+    assert [round(one.level) for one in done.found] == [1, 2, 3]
+    for one in done.found:
+        own = np.zeros(labels.shape, bool)
+        own[one.box] = one.mask
+        assert np.array_equal(own, labels == one.level)
+
+
+def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
+    labels = spine(4)
+    places = centres(labels)
+
+    class Joining(Oracle):
+        """Shows the vertebra that is meant and the one above it, in one piece."""
+
+        def __call__(
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+        ) -> Sight:
+            seen = window(self.labels, corner, self.patch)
+            number = 0 if meant is None else int(self.labels[tuple(np.rint(meant).astype(int))])
+            heights = np.flatnonzero(np.isin(seen, (number - 1, number)).any(axis=(0, 1)))
+            shown = np.zeros(self.patch, bool)
+            if number and len(heights):
+                across = (seen == number).any(axis=2)
+                shown[:, :, heights[0] : heights[-1] + 1] = across[:, :, None]
+            return Sight(shown.astype(np.float16), 1.0, float(number))
+
+    meant = {2: places[2]}  # the first one was missed
+    starts = Centroids(meant.values(), "down", labels > 0, SPACING_MM, hides=[False])
+    known = np.array(list(places.values()))
+    done = traverse(Joining(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [starts], known=known)
+    [one] = done.found
+    assert one.mask[tuple(np.rint(places[2]).astype(int) - one.start)]
+    assert not (np.rint(places[1]).astype(int)[2] < one.box[2].stop), "the body above is given up"
+
+
+@pytest.mark.parametrize(
+    ("names", "direction", "expected"),
+    [
+        (("C1", "C2", "C4"), "down", [False, False, True]),
+        (("C3", "C4"), "down", [True, False]),
+        (("T11", "L1"), "down", [True, False]),  # a spine may lack T12
+        (("T10", "L1"), "down", [True, True]),
+        (("L4", "L5"), "up", [False, True]),
+        (("L1", "L3", "L5"), "up", [True, True, True]),
+    ],
+)
+def test_a_vertebra_may_hide_where_names_are_missing(
+    names: tuple[str, ...], direction: str, expected: list[bool]
+) -> None:
+    assert hidden_before(names, names, direction) == expected
+    assert hidden_before(("L5",), ("L5", "S1"), "up") == [False]
