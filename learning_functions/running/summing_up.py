@@ -53,7 +53,9 @@ def sum_up(
     show: Callable[[str], None],
     command: Sequence[str],
 ) -> None:
-    """The tables and files of the whole run. Its folder holds none but those of an earlier one, whose plots go."""
+    """The tables and files of the whole run. Where its folder holds results already, they are ours: plots that this run
+    does not make go with them.
+    """
     scores = [row.score for row in rows if row.score is not None]
     summary = summarise(scores) if scores else None
     masks = [row.segmentation for row in rows if row.segmentation is not None]
@@ -82,9 +84,10 @@ def sum_up(
     structures = summarise_structures(classes) if classes else None
     if structures is not None:
         show(structure_summary_table(structures))
-    for plot in PLOTS:
-        if folder / plot not in figures.values():
-            (folder / plot).unlink(missing_ok=True)
+    if (folder / "results.json").exists():
+        for plot in PLOTS:
+            if folder / plot not in figures.values():
+                (folder / plot).unlink(missing_ok=True)
     run = RunRecord(rows, records, settings, command, summary, figures, mask_summary, naming, structures)
     write_results(folder, run)
     write_report(folder, run)

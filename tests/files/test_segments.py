@@ -14,7 +14,7 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import load_scan, true_landmarks
 from utility_functions.files.images import write_image
 from utility_functions.files.manifest import find_cases
-from utility_functions.files.segments import segment_names
+from utility_functions.files.segments import level_of, segment_names
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
@@ -76,14 +76,76 @@ def test_names_that_do_not_tell_levels_are_refused(tmp_path: Path, names: dict[i
         load_scan(case)
 
 
-def test_segments_on_layers_of_their_own_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "scan.seg.nrrd"
-    write_segments(path, {1: "L1", 2: "L2"})
+def changed(path: Path, keys: Mapping[str, str | None]) -> None:
+    """The file with other values in its header, or without those that are None."""
     image = sitk.ReadImage(str(path))
-    image.SetMetaData("Segment1_LabelValue", "1")
-    sitk.WriteImage(image, str(path))
-    with pytest.raises(BrokenFile, match="two segments share the number 1"):
-        segment_names(path)
+    for key, value in keys.items():
+        image.EraseMetaData(key) if value is None else image.SetMetaData(key, value)
+    sitk.WriteImage(image, str(path), useCompression=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"Segment1_LabelValue": "1"}, "two segments share a number"),
+        ({"Segment1_Layer": "1"}, "lie on several layers"),
+        ({"Segment1_LabelValue": None}, "does not tell their numbers"),
+        ({"Segment1_LabelValue": "first"}, "does not tell their numbers"),
+    ],
+)
+def test_headers_that_do_not_tell_numbers_are_refused(tmp_path: Path, keys: dict[str, str | None], told: str) -> None:
+    [case] = find_cases(scan_beside(tmp_path, {1: "L1", 2: "L2"}))
+    changed(tmp_path / "scan.seg.nrrd", keys)
+    with pytest.raises(BrokenFile, match=f"scan.seg.nrrd: .*{told}"):
+        load_scan(case)
+
+
+def test_segments_in_layers_are_refused_as_such(tmp_path: Path) -> None:
+    """Slicer writes overlapping segments as voxels of several numbers."""
+    [case] = find_cases(scan_beside(tmp_path, {1: "L1", 2: "L2"}))
+    path = tmp_path / "scan.seg.nrrd"
+    image = sitk.ReadImage(str(path))
+    layered = sitk.Compose(image, image)
+    for key in image.GetMetaDataKeys():
+        if key.startswith("Segment"):
+            layered.SetMetaData(key, image.GetMetaData(key))
+    sitk.WriteImage(layered, str(path))
+    with pytest.raises(BrokenFile, match="lie on several layers"):
+        load_scan(case)
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        *(("L1", "L1"), ("vertebrae_T12", "T12"), ("Vertebral body L1", "L1"), ("L1 vertebral body", "L1")),
+        *(("C1 (atlas)", "C1"), ("vert L1", "L1"), ("Lumbar 1", "L1"), ("Th 5", "T5"), ("T_1", "T1"), ("D5", "T5")),
+        *(("Sacrum", "S1"), ("coccyx", "coccyx"), ("T13", "T13"), ("l6", "L6")),
+        *(("T1-2", None), ("T1_2", None), ("T1 level 2", None), ("T1/T2 disc", None), ("disc L4", None)),
+        *(("Segment_20", None), ("20", None), ("", None), ("aorta", None), ("L7", None), ("S2", None)),
+    ],
+)
+def test_what_names_tell(name: str, level: str | None) -> None:
+    assert level_of(name) == level
+
+
+def test_what_is_left_out_is_told_and_a_sacrum_in_parts_is_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    [case] = find_cases(scan_beside(tmp_path, {1: "L5", 2: "S1", 3: "Sacrum", 4: "disc L5"}))
+    voxels = load_scan(case).label_map.voxels
+    assert set(np.unique(voxels)) == {0, VERSE_IDS["L5"], VERSE_IDS["S1"]}
+    assert "named after no vertebra are left out: disc L5" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name", ["scan-segmentation.seg.nrrd", "scan Segmentation.seg.nrrd", "scan_seg.nrrd", "scan.seg.nrrd"]
+)
+def test_a_segmentation_is_found_beside_its_scan(tmp_path: Path, name: str) -> None:
+    image = scan_beside(tmp_path, {1: "L1"})
+    (tmp_path / "scan.seg.nrrd").rename(tmp_path / name)
+    for source in (image, tmp_path):
+        [case] = find_cases(source)
+        assert case.label_map_path == tmp_path / name
 
 
 def test_numbers_count_where_a_code_is_named_and_in_plain_nrrd_files(tmp_path: Path) -> None:

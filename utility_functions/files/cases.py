@@ -140,8 +140,8 @@ def load_scan(
 
 def _coded(path: Path, code: str) -> LabelMap:
     """A label map in its code; where that is VerSe's, and the file names its segments, by these names."""
-    label_map = read_label_map(path)
     names = segment_names(path) if code == "verse" else {}
+    label_map = read_label_map(path)
     return in_verse_ids(label_map, names, path) if names else label_map
 
 

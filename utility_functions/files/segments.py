@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,15 +14,19 @@ from utility_functions.anatomy.labels import VERSE_IDS, parse_name
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.geometry.volume import LabelMap
 
+log = logging.getLogger(__name__)
+
 _NAME = re.compile(r"^Segment(\d+)_Name$")
-_AROUND_A_LEVEL = re.compile(r"vertebrae?|body|level|[\s_()-]+", re.IGNORECASE)
-_TOLD = 5
+_BETWEEN = re.compile(r"[\s_(),:]+")
+_BESIDE_A_LEVEL = frozenset(("vertebra", "vertebrae", "vertebral", "vert", "body", "level", "atlas", "axis", "bone"))
+_REGIONS = {"cervical": "C", "thoracic": "T", "lumbar": "L"}
+_MOST_TOLD = 5
 
 
 def segment_names(path: Path) -> dict[int, str]:
     """The name of each number that the header of an NRRD file tells as a segment; empty for any other file.
 
-    Raises: BrokenFile where two segments share a number, as those that lie on layers of their own do.
+    Raises: BrokenFile where segments have no numbers, or lie on several layers.
     """
     if not path.name.lower().endswith(".nrrd"):
         return {}
@@ -31,44 +36,60 @@ def segment_names(path: Path) -> dict[int, str]:
         reader.ReadImageInformation()
     except RuntimeError:
         return {}
+    told = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    segments = [match.group(1) for key in told if (match := _NAME.match(key))]
+    if not segments:
+        return {}
+    layers = {told.get(f"Segment{segment}_Layer", "0") for segment in segments}
+    if len(layers) > 1 or reader.GetNumberOfComponents() > 1:
+        raise BrokenFile(f"{path}: its segments lie on several layers; save it as one label map.")
     found: dict[int, str] = {}
-    for key in reader.GetMetaDataKeys():
-        told = _NAME.match(key)
-        value = f"Segment{told.group(1)}_LabelValue" if told else ""
-        if not told or not reader.HasMetaDataKey(value):
-            continue
-        number = int(reader.GetMetaData(value))
-        if number in found:
+    for segment in segments:
+        try:
+            number = int(told[f"Segment{segment}_LabelValue"])
+        except (KeyError, ValueError) as error:
             raise BrokenFile(
-                f"{path}: two segments share the number {number}, as those on layers of their own do; "
-                "save it as one label map."
-            )
-        found[number] = reader.GetMetaData(key).strip()
+                f"{path}: its header names segments and does not tell their numbers (LabelValue); save it anew with a "
+                "recent version of 3D Slicer."
+            ) from error
+        found[number] = told[f"Segment{segment}_Name"].strip()
+    if len(found) < len(segments):
+        raise BrokenFile(f"{path}: two segments share a number; save it as one label map.")
     return found
 
 
 def in_verse_ids(label_map: LabelMap, names: Mapping[int, str], path: Path) -> LabelMap:
     """The map with each segment that is named after a level under that level's VerSe id, and all others left out.
 
-    Raises: BrokenFile where no segment is, and where two are named after one level.
+    Raises: BrokenFile where no segment is, and where two are named after one vertebra.
     """
-    ids = {number: VERSE_IDS[level] for number, name in names.items() if (level := _level(name)) is not None}
+    ids = {number: VERSE_IDS[level] for number, name in names.items() if (level := level_of(name)) is not None}
+    others = [name for number, name in names.items() if number not in ids]
+    some = ", ".join(others[:_MOST_TOLD]) + (", ..." if len(others) > _MOST_TOLD else "")
     if not ids:
-        some = ", ".join(list(names.values())[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
         raise BrokenFile(
-            f"{path}: none of its segments is named after a vertebra, as L1 is; name them, or save a label map with "
-            f"a code of its own. Received: {some}."
+            f"{path}: none of its segments is named after a vertebra, as L1 is; name them, or save it as a label map "
+            f"(.nrrd, .nii.gz) without names. Received: {some}."
         )
-    if len(set(ids.values())) < len(ids):
-        twice = sorted(name for number, name in names.items() if list(ids.values()).count(ids.get(number, -1)) > 1)
+    given = list(ids.values())
+    if twice := sorted(names[number] for number, own in ids.items() if given.count(own) > 1 and own != VERSE_IDS["S1"]):
         raise BrokenFile(f"{path}: segments are named after the same vertebra. Received: {', '.join(twice)}.")
+    if others:
+        log.warning("%s: segments that are named after no vertebra are left out: %s.", path, some)
     found = np.zeros(label_map.voxels.shape, np.uint8)
     for number, own in ids.items():
         found[label_map.voxels == number] = own
     return LabelMap(found, label_map.grid)
 
 
-def _level(name: str) -> str | None:
-    """The level that a segment's name tells ("L1", "vertebra L1", "vertebrae_L1", "Sacrum"), if it has a VerSe id."""
-    level = parse_name(_AROUND_A_LEVEL.sub("", name))
+def level_of(name: str) -> str | None:
+    """The level that a segment's name tells ("L1", "vertebra L1", "Lumbar 1", "C1 (atlas)"), if it has a VerSe id.
+
+    What tells more than one word beside those that go with any vertebra, such as "T1-2", is none.
+    """
+    words = [word for word in _BETWEEN.split(name.strip()) if word and word.lower() not in _BESIDE_A_LEVEL]
+    if len(words) == 2:
+        region = _REGIONS.get(words[0].lower(), words[0])
+        words = [f"{region}{words[1]}"] if region.isalpha() and words[1].isdigit() else words
+    level = parse_name(words[0]) if len(words) == 1 else None
     return level if level in VERSE_IDS else None

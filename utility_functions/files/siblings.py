@@ -16,7 +16,7 @@ from utility_functions.files.marks import is_prediction
 # Last words that make a file name that of a label map; further words that may stand between image name and them.
 _MASK_WORDS = ("mask", "msk", "seg", "segmentation", "label", "labels", "labelmap", "vertebrae", "gt", "verse_ids")
 _MASK_NAME = re.compile(rf"(^|[_.-])({'|'.join(_MASK_WORDS)}|tissues)$|(^|_)seg-", re.IGNORECASE)
-_MASK_TAIL = re.compile(rf"[-_.](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MASK_WORDS)})", re.IGNORECASE)
+_MASK_TAIL = re.compile(rf"[-_. ](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MASK_WORDS)})(\.seg)?", re.IGNORECASE)
 _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "derivatives")
 # Words at the end of a BIDS name that say what kind of image it is.
 _KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd")
@@ -111,7 +111,7 @@ def _landmark_files(image: Path, folders: Iterable[Path], neighbours: Neighbours
 
 
 def _first_word(name: str) -> str:
-    return re.split("[-_.]", name, maxsplit=1)[0]
+    return re.split("[-_. ]", name, maxsplit=1)[0]
 
 
 def _annotation_folders(image: Path) -> Iterator[Path]:
