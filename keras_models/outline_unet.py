@@ -35,17 +35,41 @@ def next_vertebra_unet(
     start_level: float = 0.0,
     level_scale: float = 1.0,
     marked: bool = False,
+    paired: bool = False,
 ) -> keras.Model:
     """The next vertebra that memory does not hold, whether all of it is seen, and its level.
 
-    Inputs and outputs are those of ``instance_fcn``.
+    Inputs and outputs are those of ``instance_fcn``. ``paired``: two U-Nets in one network that sees marks. Where
+    nothing is marked the first one, by memory, gives the mask; where a vertebra is marked the second one does. What is
+    told of the whole vertebra is always the first one's.
     """
-    inputs, x = image_and_memory(patch, channels, marked)
-    x, floor = unet_body(x, 3, filters, levels, momentum, (3, 3, 3))
-    mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
+    inputs, seen = image_and_memory(patch, channels, marked or paired)
+    x, floor = unet_body(seen, 3, filters, levels, momentum, (3, 3, 3))
+    name = "found" if paired else "mask"
+    mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name=name)(x)  # (batch, x, y, z, 1)
+    if paired:
+        x, _ = unet_body(seen, 3, filters, levels, momentum, (3, 3, 3), prefix="drawn_")
+        drawn = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="drawn")(x)
+        mask = _chosen(seen, mask, drawn, channels)
     size, width = min(patch) // 2 ** (levels - 1), filters * 2 ** (levels - 1)
     for step in range(max(size.bit_length() - 1, 0)):
         floor = layers.MaxPooling3D(2, name=f"whole{step}_pool")(floor)
         floor = unet_block(floor, 3, width, (3, 3, 3), momentum, f"whole{step}")
     whole = layers.GlobalAveragePooling3D(name="whole")(floor)  # (batch, width)
     return keras.Model(inputs, {"mask": mask, **whole_answers(whole, start_level, level_scale)}, name="next_vertebra")
+
+
+def _chosen(
+    seen: keras.KerasTensor, unmarked: keras.KerasTensor, marked: keras.KerasTensor, channels: int
+) -> keras.KerasTensor:
+    """Of two masks the second one for each sample whose last channel shows a mark (from a tenth of its height on)."""
+    told = layers.Rescaling([0.0] * (channels + 1) + [10.0], dtype="float32", name="mark_alone")(seen)
+    told = layers.GlobalMaxPooling3D(dtype="float32", name="highest_by_channel")(told)  # (batch, channels + 2)
+    told = layers.Reshape((channels + 2, 1), dtype="float32", name="channels_in_line")(told)
+    told = layers.GlobalMaxPooling1D(dtype="float32", name="highest_mark")(told)  # (batch, 1)
+    told = layers.ReLU(max_value=1.0, dtype="float32", name="is_marked")(told)
+    told = layers.Reshape((1, 1, 1, 1), dtype="float32", name="is_marked_everywhere")(told)
+    untold = layers.Rescaling(-1.0, 1.0, dtype="float32", name="is_unmarked")(told)
+    unmarked = layers.Multiply(dtype="float32", name="found_unmarked")([unmarked, untold])
+    marked = layers.Multiply(dtype="float32", name="drawn_marked")([marked, told])
+    return layers.Add(dtype="float32", name="mask")([unmarked, marked])

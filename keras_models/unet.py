@@ -92,11 +92,12 @@ def unet_body(
     momentum: float,
     floor_kernel: Sequence[int],
     flat_levels: int = 0,
+    prefix: str = "",
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """What the decoder ends in (batch, *patch, filters), for a head to follow, and the floor.
 
     Two convolutions, each with batch normalisation and ReLU, per level. On ``flat_levels`` levels from the top nothing
-    is done along the first axis.
+    is done along the first axis. prefix: of all layers' names, for a second body in one network.
     """
     pool = getattr(layers, f"MaxPooling{dimensions}D")
     upsample = getattr(layers, f"UpSampling{dimensions}D")
@@ -104,14 +105,15 @@ def unet_body(
     halves = [(1 if level < flat_levels else 2, *(2,) * (dimensions - 1)) for level in range(levels - 1)]
     skips = []
     for level in range(levels - 1):
-        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"down{level}")
+        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"{prefix}down{level}")
         skips.append(x)
-        x = pool(halves[level], name=f"pool{level}")(x)
-    floor = x = unet_block(x, dimensions, filters * 2 ** (levels - 1), tuple(floor_kernel), momentum, "floor")
+        x = pool(halves[level], name=f"{prefix}pool{level}")(x)
+    width = filters * 2 ** (levels - 1)
+    floor = x = unet_block(x, dimensions, width, tuple(floor_kernel), momentum, f"{prefix}floor")
     for level in reversed(range(levels - 1)):
-        x = upsample(halves[level], name=f"upsample{level}")(x)
-        x = layers.Concatenate(name=f"join{level}")([skips[level], x])
-        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"up{level}")
+        x = upsample(halves[level], name=f"{prefix}upsample{level}")(x)
+        x = layers.Concatenate(name=f"{prefix}join{level}")([skips[level], x])
+        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"{prefix}up{level}")
     return x, floor
 
 

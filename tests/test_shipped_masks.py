@@ -20,7 +20,7 @@ from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.resampling import resample
 
 MODELS = ("spine_heatmap.h5", "vertebra_heatmaps.h5", "vertebra_masks.h5", "instances.h5")
-PIPELINES = ("coarse_to_fine", "masks_at_landmarks", "one_after_another", "masks_redrawn")
+PIPELINES = ("coarse_to_fine", "masks_at_landmarks", "one_after_another")
 
 
 @pytest.fixture(scope="module")

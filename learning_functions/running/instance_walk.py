@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from scipy import ndimage
 from learning_functions.running.counted import counted_centres, with_counted
 from learning_functions.running.instance import Point, See, Sight
 from learning_functions.running.instance_chain import with_instances
+from learning_functions.running.redrawing import redrawn
 from learning_functions.running.second_chains import kept_chain
 from learning_functions.running.starts import DOWN, Centroids, Corner, Heat, Starts
 from learning_functions.running.traversal import FULL, Rules, Traversal, traverse
@@ -32,6 +34,7 @@ SMALLEST_PIECE_MM3 = 500.0
 """Smaller pieces of detection are no place to look at."""
 TOP_DOWN = Rules(agreeing_centres=3)
 """Along a spine heatmap a vertebra is kept when the last three centres agree (Serrador et al. 2024)."""
+_HALVES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 NOTHING = "No vertebra was found."
 NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 
@@ -49,13 +52,16 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
     Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
     together, others at options["other_thresholds"] are tried, and the trail is that of the one kept (`kept_chain`).
+    A network that learnt marks is shown them on the way or, with options["redrawn"], once all are found (`redrawn`).
     """
     spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
     see = seeing(network, settings, image, air)
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
-        starts = starts_of(findings, image, spec.patch, direction, is_marked(settings))
+        starts = starts_of(
+            findings, image, spec.patch, direction, is_marked(settings) and not settings.options.get("redrawn")
+        )
         rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
         return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
 
@@ -68,8 +74,15 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         return found.having(trail=trail)
     if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return findings.having(trail=trail).noting(NO_MASK)
+    chain = done.found
+    if is_marked(settings) and settings.options.get("redrawn"):
+        points = np.zeros((0, 3))
+        if findings.landmarks is not None:
+            points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
+        offset = np.divide(settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0)), image.grid.spacing_mm)
+        chain = redrawn(see, chain, image.grid.shape, spec.patch, image.grid.spacing_mm, points, offset)
     target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
-    found = with_instances(findings, done.found, image.grid, running, target).having(trail=trail)
+    found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
     if not done.found:
         return found.noting(NOTHING)
     if done.trail.ended == FULL:
@@ -86,7 +99,7 @@ def learnt_both_sides(settings: Settings) -> bool:
     """Whether a network learnt from mirror images as well and is asked about both; the published forms are not."""
     options = settings.options
     augmented = options.get("augment", "none") != "none" and dict(options.get("changes", {})).get("flip", 0.5) > 0
-    return augmented and options.get("graph", "fcn") == "unet"
+    return augmented and options.get("graph", "fcn") != "fcn"
 
 
 def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
@@ -109,12 +122,32 @@ def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
                 unmarked if meant is None else landmark_mark(image.grid.to_mm(meant), window.grid, sigma_mm)
             )
         shown = np.stack(channels, axis=-1)[None].astype(np.float32)
-        answer = network.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
+        asked = halves(network)[meant is not None]
+        answer = asked.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
         masks = np.asarray(answer["mask"], np.float32)[..., 0]
         mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
-        return Sight(mask.astype(np.float16), float(np.mean(answer["complete"])), float(np.mean(answer["level"])))
+        complete, level = (float(np.mean(answer[name])) if name in answer else np.nan for name in ("complete", "level"))
+        return Sight(mask.astype(np.float16), complete, level)
 
     return see
+
+
+def halves(network: Any) -> tuple[Any, Any]:
+    """What of a network answers without a mark, and with one: of a pair (`next_vertebra_unet`) one part each, so that
+    no look costs both, and the second tells nothing but a mask; else the network itself.
+    """
+    if not any(layer.name == "found_unmarked" for layer in getattr(network, "layers", ())):
+        return network, network
+    if network not in _HALVES:
+        import keras
+
+        found, drawn = (network.get_layer(name).output for name in ("found", "drawn"))
+        told = {name: network.get_layer(name).output for name in ("complete", "level")}
+        _HALVES[network] = (
+            keras.Model(network.inputs, {"mask": found, **told}),
+            keras.Model(network.inputs, {"mask": drawn}),
+        )
+    return _HALVES[network]
 
 
 def starts_of(

@@ -36,6 +36,8 @@ NUMBERS = ("share_seen", "whole", "level")
 CHOICES = MappingProxyType({"direction": DIRECTIONS})
 
 COMPLETE_SHARE = 0.98
+PAIR = "pair"
+"""Of ``graph``: two U-Nets, one of which finds and one draws."""
 
 _PUBLISHED_CHANGES = {
     "flip": 0.0,
@@ -142,16 +144,26 @@ _SHIPPED = _SMALL.changed(
     options={
         **_SMALL.options,
         "memory_slips": 0.4,
-        "marked_share": 0.75,
-        "marked_alone": 0.5,
         "threshold": 0.4,
         "other_thresholds": (0.5, 0.3),
         "augment": "synth",
         "changes": {"crop": 0.3},
     },
 )
+_PAIR = _SHIPPED.changed(
+    preset="pair",
+    options={
+        **_SHIPPED.options,
+        "graph": PAIR,
+        "marked_share": 0.5,
+        "marked_alone": 1.0,
+        "redrawn": True,
+        "mark_offset_mm": (0.0, -16.0, 0.0),
+    },
+)
+"""Two networks in one: what was found by memory is drawn once more, by marks."""
 PRESETS = MappingProxyType(
-    {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED}
+    {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED, "pair": _PAIR}
 )
 
 
@@ -217,7 +229,7 @@ def network(settings: Settings) -> keras.Model:
     from keras_models.outline_unet import next_vertebra_unet
 
     spec, options = settings.spec, settings.options
-    if options.get("graph", "fcn") == "unet":
+    if options.get("graph", "fcn") != "fcn":
         return next_vertebra_unet(
             spec.patch,
             spec.channels,
@@ -227,6 +239,7 @@ def network(settings: Settings) -> keras.Model:
             options["start_level"],
             options["level_scale"],
             is_marked(settings),
+            options["graph"] == PAIR,
         )
     return instance_fcn(
         settings.spec.patch,
