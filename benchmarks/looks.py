@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import region_of
+from utility_functions.anatomy.landmark_mark import centred_first
 from utility_functions.command_line import one_line
 from utility_functions.reporting.tables import aligned
 
 if TYPE_CHECKING:
+    from learning_functions.running.instance import Sight
     from learning_functions.running.trained_model import TrainedModel
     from learning_functions.samples.stretches import Stretch
     from utility_functions.geometry.landmarks import Landmarks
@@ -81,6 +84,7 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
     image = stretch.image.with_voxels(spec.normalise(stretch.image.voxels, offset, scale))
     air = float(spec.normalise(np.array(stretch.air), offset, scale))
     see = seeing(model.network, model.settings, image, air)
+    offset_mm = np.asarray(model.settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0)))
     places = range(1, len(stretch.vertebrae) + 1)
     for place in places:
         voxels = stretch.voxels_of(place)
@@ -90,13 +94,20 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
         passed = memory_of(order, place, direction), memory_of(order, place, direction, neighbour_only=True)
         is_first = place == (places[-1] if direction == "up" else 1)
         row = FIRST if is_first else region_of(stretch.vertebrae[place - 1].name) or "other"
-        shows = [(kind, memory, None) for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True)]
+        for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True):
+            yield row, kind, _dice(see((x, y, z), memory, None), order == place)
         if is_marked(model.settings):
-            shows.append((MARKED, passed[0], image.grid.to_index(stretch.landmark_mm(place, landmarks))))
-        for kind, memory, meant in shows:
-            shown = np.asarray(see((x, y, z), memory, meant).mask) > 0.5
-            together = int((shown & (order == place)).sum())
-            yield row, kind, 2 * together / max(int(shown.sum() + (order == place).sum()), 1)
+            at_mm = stretch.landmark_mm(place, landmarks)
+            if offset_mm.any():  # as it is cut where the vertebra is drawn
+                x, y, z = (int(n) for n in centred_first(at_mm, image.grid, spec.patch, offset_mm))
+            true = stretch.order.window((x, y, z), spec.patch).voxels
+            seen = see((x, y, z), memory_of(true, place, direction), image.grid.to_index(at_mm))
+            yield row, MARKED, _dice(seen, true == place)
+
+
+def _dice(seen: Sight, true: NDArray[np.bool_]) -> float:
+    shown = np.asarray(seen.mask) > 0.5
+    return 2 * int((shown & true).sum()) / max(int(shown.sum() + true.sum()), 1)
 
 
 if __name__ == "__main__":
