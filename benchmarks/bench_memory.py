@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from learning_functions.running.shipped_models import SHIPPED
 from utility_functions.files.images import write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
@@ -22,6 +23,7 @@ from utility_functions.phantom.scanner import make_phantom
 
 SHAPE = (512, 512, 600)
 CEILING_GB = 6.0
+WITH_MASKS = ("detection", "identification", "instances")
 HERE = Path(__file__).resolve().parent.parent
 
 
@@ -39,20 +41,26 @@ def large_scan(folder: Path) -> Path:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as made:
-        folder = large_scan(Path(made))
-        started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, str(HERE / "measure.py"), str(folder / "large_ct.nii.gz"), "--output", f"{made}/results"],
-            check=True,
-            capture_output=True,
-        )
-        seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
-    print(
-        f"measure.py, {' x '.join(map(str, SHAPE))} voxels, shipped models: peak {peak:.2f} GB "
-        f"(ceiling {CEILING_GB:g} GB), {seconds:.0f} s",
-        flush=True,
-    )
+        scan = large_scan(Path(made)) / "large_ct.nii.gz"
+        for told, names in (("shipped models", ()), ("with masks", WITH_MASKS)):
+            started = time.perf_counter()
+            models = [str(SHIPPED / f"{name}.h5") for name in names]
+            command = [
+                sys.executable,
+                str(HERE / "measure.py"),
+                str(scan),
+                *models,
+                "--output",
+                f"{made}/{len(models)}",
+            ]
+            subprocess.run(command, check=True, capture_output=True)
+            seconds = time.perf_counter() - started
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9  # of all until now
+            print(
+                f"measure.py, {' x '.join(map(str, SHAPE))} voxels, {told}: peak {peak:.2f} GB "
+                f"(ceiling {CEILING_GB:g} GB), {seconds:.0f} s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
