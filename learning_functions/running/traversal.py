@@ -19,16 +19,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.running.instance import Instance, Point, See, largest_piece
+from learning_functions.running.own_body import of_one_body
 from learning_functions.running.starts import Corner, Heat, Starts, sign_of
 from utility_functions.anatomy.trail import FOUND, MOVED, Step, Trail
 
 IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
 """Why traversals end."""
-BODY_MM, HELD_BODY_MM = 18.0, 25.0
-"""What lies this near to a known centroid, and farther from the own one, is of that body: of any known one, and of one
-whose centroid lies in the mask, which then holds most of its body."""
-
-
 UNMARKED = "looked at again, marked"
 BEFORE_MM = 4.0
 """A mask that does not hold the centroid that is meant, and whose middle comes so much before it, is another's."""
@@ -228,7 +224,8 @@ class _Walker:
         mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())
         held = int((mask & (memory > 0)).sum())
-        piece = self._of_one(largest_piece(mask & (memory == 0)), corner, meant)
+        places, own = np.asarray(self.known - corner, float), None if meant is None else meant - corner
+        piece = of_one_body(largest_piece(mask & (memory == 0)), places, own, self.spacing_mm, self.sign)
         volume = float(piece.sum() * np.prod(self.spacing_mm))
         decision = MOVED
         if count and held > self.rules.largest_overlap * count:
@@ -246,30 +243,6 @@ class _Walker:
         wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
         shares = np.pad(np.asarray(sight.mask, np.float16), 1)[wider]
         return Instance(first, piece[box], sight.complete, sight.level, shares)
-
-    def _of_one(
-        self, piece: NDArray[np.bool_], corner: NDArray[np.int_], meant: Point | None = None
-    ) -> NDArray[np.bool_]:
-        """The piece (patch) without what belongs to the bodies of other vertebrae than the one meant, if that is in it,
-        or else than the first known one in it.
-        """
-        places = self.known - corner
-        nearest = np.rint(places).astype(int)
-        shown = (nearest >= 0).all(axis=1) & (nearest < piece.shape).all(axis=1)
-        inside = np.flatnonzero(shown)[piece[tuple(nearest[shown].T)]]
-        if not len(inside) or len(places) < 2:
-            return piece
-        own = inside[np.argmax(-self.sign * places[inside, 2])]
-        if meant is not None:
-            own = next((place for place in inside if np.allclose(self.known[place], meant)), own)
-        voxels = np.argwhere(piece)
-        away_mm = np.linalg.norm((voxels[:, None] - places) * self.spacing_mm, axis=2)  # (voxels, known)
-        reach_mm = np.where(np.isin(np.arange(len(places)), inside), HELD_BODY_MM, BODY_MM)
-        others = (away_mm < away_mm[:, [own]]) & (away_mm < reach_mm)
-        given_up = voxels[others.any(axis=1)]
-        kept = piece.copy()
-        kept[tuple(given_up.T)] = False
-        return largest_piece(kept)
 
     def keep(self, seen: Instance) -> None:
         """Write a vertebra into the memory, where it was predicted."""

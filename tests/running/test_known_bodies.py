@@ -11,8 +11,9 @@ from scipy import ndimage
 
 from learning_functions.running.instance import Point, Sight
 from learning_functions.running.instance_walk import known_bodies
+from learning_functions.running.own_body import BODY_MM
 from learning_functions.running.starts import Centroids
-from learning_functions.running.traversal import BODY_MM, Traversal, traverse
+from learning_functions.running.traversal import Traversal, traverse
 from tests.running.spine_truth import PATCH, Oracle, centres, check_true, spine, window
 from utility_functions.anatomy.findings import Findings
 from utility_functions.geometry.grid import Grid
