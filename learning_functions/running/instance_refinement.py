@@ -33,7 +33,8 @@ def refined(
 
     coarse: VerSe ids as the traversal found them, on its own grid. findings: those restored to the scan's grid.
     Each vertebra, in the direction of traversal, is seen in patches over its box, with all before it as memory; masks
-    are only ever brought from grid to grid by nearest neighbour.
+    are only ever brought from grid to grid by nearest neighbour. A network that drew them by marks placed as it learnt
+    (options["redrawn"]) is shown none here, where patches lie otherwise.
     """
     if findings.instances is None:
         return findings
@@ -41,8 +42,9 @@ def refined(
     voxels = findings.instances.voxels.copy()
     given_up = []
     before: list[int] = []
+    landmarks = None if settings.options.get("redrawn") else findings.landmarks
     for number in ids if str(settings.options.get("direction", DOWN)) != UP else ids[::-1]:
-        finer = _finer(network, settings, image_at, coarse, number, before, air, findings.landmarks)
+        finer = _finer(network, settings, image_at, coarse, number, before, air, landmarks)
         before.append(number)
         if finer is None:
             given_up.append(number)

@@ -22,7 +22,7 @@ from learning_functions.samples.next_vertebra import is_marked
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
-from utility_functions.anatomy.landmark_mark import landmark_mark
+from utility_functions.anatomy.landmark_mark import HIGHEST, landmark_mark
 from utility_functions.anatomy.naming.routes import above, below
 from utility_functions.anatomy.parts import ARCH, BODY, column_of
 from utility_functions.geometry.grid import Grid
@@ -34,6 +34,8 @@ SMALLEST_PIECE_MM3 = 500.0
 """Smaller pieces of detection are no place to look at."""
 TOP_DOWN = Rules(agreeing_centres=3)
 """Along a spine heatmap a vertebra is kept when the last three centres agree (Serrador et al. 2024)."""
+TOLD_FROM = 0.1
+"""A patch that shows less of a mark's height tells of no vertebra, as in the graph of a pair (`next_vertebra_unet`)."""
 _HALVES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 NOTHING = "No vertebra was found."
 NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
@@ -79,8 +81,10 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         points = np.zeros((0, 3))
         if findings.landmarks is not None:
             points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
-        offset = np.divide(settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0)), image.grid.spacing_mm)
-        chain = redrawn(see, chain, image.grid.shape, spec.patch, image.grid.spacing_mm, points, offset)
+        bodies = findings.detection.voxels == BODY if findings.detection is not None and findings.parts else None
+        offset_mm = settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0))
+        anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
+        chain, trail = anew.found, replace(trail, other_looks=trail.other_looks + anew.looks)
     target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
     found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
     if not done.found:
@@ -114,15 +118,15 @@ def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
         window = image.window(corner, patch, fill=air)
         if (window.voxels == np.float32(air)).all():
             return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
-        channels = [window.voxels, memory]
+        channels, told = [window.voxels, memory], False
         if is_marked(settings):
-            sigma_mm = float(settings.options["mark_sigma_mm"])
-            unmarked = np.zeros(patch, np.uint8)
-            channels.append(
-                unmarked if meant is None else landmark_mark(image.grid.to_mm(meant), window.grid, sigma_mm)
-            )
+            mark = np.zeros(patch, np.uint8)
+            if meant is not None:
+                mark = landmark_mark(image.grid.to_mm(meant), window.grid, float(settings.options["mark_sigma_mm"]))
+            channels.append(mark)
+            told = float(mark.max()) >= TOLD_FROM * HIGHEST
         shown = np.stack(channels, axis=-1)[None].astype(np.float32)
-        asked = halves(network)[meant is not None]
+        asked = halves(network)[told]
         answer = asked.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
         masks = np.asarray(answer["mask"], np.float32)[..., 0]
         mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
@@ -143,10 +147,10 @@ def halves(network: Any) -> tuple[Any, Any]:
 
         found, drawn = (network.get_layer(name).output for name in ("found", "drawn"))
         told = {name: network.get_layer(name).output for name in ("complete", "level")}
-        _HALVES[network] = (
-            keras.Model(network.inputs, {"mask": found, **told}),
-            keras.Model(network.inputs, {"mask": drawn}),
-        )
+        parts = keras.Model(network.inputs, {"mask": found, **told}), keras.Model(network.inputs, {"mask": drawn})
+        for part in parts:
+            part.compile(jit_compile=False)  # as the whole is
+        _HALVES[network] = parts
     return _HALVES[network]
 
 

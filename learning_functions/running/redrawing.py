@@ -1,100 +1,219 @@
 """Masks of a chain drawn once more: each by a look that is told which vertebra is meant, and remembers nothing.
 
 A traversal hands what its masks got wrong on to all that follow. Once it has found the vertebrae, a network that learnt
-marks can draw each of them for itself; what several then claim goes to the likeliest, as in Payer et al. 2020.
+marks can draw each of them for itself; what several then claim goes to the likeliest, as in Payer et al. 2020. What it
+was not led to is drawn as well: vertebrae named before that have no mask, and bodies detected between those found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.running.instance import Instance, Point, See, largest_piece
-from utility_functions.anatomy.centroids import body_centre
+from learning_functions.running.rivals import (
+    LEAST_SHARE,
+    Drawing,
+    beaten,
+    centre_of,
+    cut_out,
+    owners,
+    part_kept,
+    shared,
+)
+from learning_functions.running.starts import sign_of
+from utility_functions.anatomy.landmark_mark import centred_first
+from utility_functions.geometry.grid import Grid
 
 THRESHOLD = 0.5
-LEAST_SHARE = 0.5
-"""What is drawn must have this share of the volume found before, or the old mask stays."""
+SMALLEST_MM3 = 1000.0
+"""Less is no vertebra, as on the way."""
 NEAR_MM = 10.0
-"""A centroid that lies in no mask, such as that of C1, is of the one whose mean lies no farther away."""
+"""A centroid that lies in no mask, such as that of C1, is of the one whose centre lies no farther away."""
+LEFT_SHARE = 0.3
+"""Bone of bodies that no mask holds is a vertebra that was missed from this share on of what a mask holds of it."""
+
+
+class Redrawn(NamedTuple):
+    """The vertebrae, those of the chain in its order and then those it had missed; looks: how many it took."""
+
+    found: tuple[Instance, ...]
+    looks: int
 
 
 def redrawn(
     see: See,
     found: Sequence[Instance],
-    shape: Sequence[int],
+    grid: Grid,
     patch: Sequence[int],
-    spacing_mm: tuple[float, float, float],
+    direction: str,
     centroids: NDArray[np.float64],
-    offset: NDArray[np.float64],
-) -> tuple[Instance, ...]:
-    """The chain with its masks drawn anew, in the same order; completeness and level stay as they were told.
+    offset_mm: Sequence[float] = (0.0, 0.0, 0.0),
+    bodies: NDArray[np.bool_] | None = None,
+) -> Redrawn:
+    """The chain with its masks drawn anew; completeness and level stay as they were told on the way.
 
-    shape: of the image, in voxels. centroids: those known of vertebrae (n, 3), in voxels of the image; one without any
-        is marked at the centre of its body. offset: from the mark to the middle of the patch, in voxels (3,).
+    grid: of the image. centroids: those known of vertebrae (n, 3), in voxels of the image; a mask without one is
+        marked at the centre of its body. offset_mm: from the mark to the middle of the patch, in RAS+.
+    bodies: detected in the image (x, y, z).
+
+    A drawing counts where it is of the mask found before; where two are of one vertebra, the one whose mark lies nearer
+    to its centre stays, and the other is marked at the body found before. What still is not drawn keeps what is left of
+    its mask, if that is most of it.
     """
-    drawn = [_look(see, one, shape, patch, _mark(one, centroids, spacing_mm), offset) for one in found]
-    whose, best = np.zeros(tuple(shape), np.int16), np.zeros(tuple(shape), np.float16)
-    for number, one in enumerate(drawn, start=1):
-        shares = np.where(one.mask, np.maximum(_inner(one), np.float16(THRESHOLD)), 0)
-        likelier = shares > best[one.box]
-        whose[one.box][likelier], best[one.box][likelier] = number, shares[likelier]
-    return tuple(
-        _kept(one, own, before)
-        for number, (one, before) in enumerate(zip(drawn, found, strict=True), start=1)
-        for own in [largest_piece(one.mask & (whose[one.box] == number))]
-    )
+    easel = _Easel(see, grid, patch, direction, offset_mm)
+    marks, missed = _marks(found, centroids, grid.spacing_mm)
+    drawings = [easel.drawn(mark, one) for mark, one in zip(marks, found, strict=True)]
+    more = [easel.drawn(mark) for mark in missed]
+    drawings += more
+    olds: list[Instance | None] = [*found, *[None] * len(more)]
+    whose, drawings = easel.compete(drawings, olds)
+    kept: list[Instance | None] = [
+        None if each is None else part_kept(each.one, whose[each.one.box] == number)
+        for number, each in enumerate(drawings, start=1)
+    ]
+    held = whose > 0
+    for place, one in enumerate(found):
+        if kept[place] is None:
+            kept[place] = _rest(one, held)
+    done = [one for one in kept if one is not None]
+    new = [one for one in kept[len(found) :] if one is not None]
+    if bodies is not None:
+        for mark in left_over(bodies, done, grid):
+            if (late := easel.drawn(mark)) is not None and (rest := _rest(late.one, held)) is not None:
+                held[rest.box] |= rest.mask
+                done.append(rest)
+                new.append(rest)
+    told = {id(one): easel.told(one, done) for one in new}
+    return Redrawn(tuple(told.get(id(one), one) for one in done), easel.looks)
 
 
-def _look(
-    see: See, one: Instance, shape: Sequence[int], patch: Sequence[int], meant: Point, offset: NDArray[np.float64]
-) -> Instance:
-    """The vertebra as it is seen by its mark; as it was where too little is."""
-    corner = np.rint(meant + offset - (np.asarray(patch) - 1) / 2).astype(int)
-    x, y, z = (int(n) for n in corner)
-    shares = np.asarray(see((x, y, z), np.zeros(tuple(patch), np.uint8), meant).mask, np.float16)
-    low, high = np.clip(-corner, 0, patch), np.clip(np.asarray(shape) - corner, 0, patch)
-    inner = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    mask = np.zeros(tuple(patch), bool)
-    mask[inner] = ndimage.binary_fill_holes(largest_piece(shares[inner] >= THRESHOLD))
-    return one if mask.sum() < LEAST_SHARE * one.mask.sum() else _cut_out(one, corner, mask, shares)
+class _Easel:
+    """Where vertebrae are drawn; looks: how many it has taken."""
+
+    def __init__(self, see: See, grid: Grid, patch: Sequence[int], direction: str, offset_mm: Sequence[float]) -> None:
+        self._see, self._grid, self._patch = see, grid, tuple(int(n) for n in patch)
+        self._offset_mm, self._sign = offset_mm, sign_of(direction)
+        self.looks = 0
+
+    def drawn(self, mark: Point, old: Instance | None = None) -> Drawing | None:
+        """The vertebra at a mark; None where too little is seen, or not the one found before."""
+        corner = centred_first(self._grid.to_mm(mark), self._grid, self._patch, self._offset_mm)
+        x, y, z = (int(n) for n in corner)
+        self.looks += 1
+        shares = np.asarray(self._see((x, y, z), np.zeros(self._patch, np.uint8), mark).mask, np.float16)
+        inner, _ = self._inside(corner)
+        mask = np.zeros(self._patch, bool)
+        mask[inner] = ndimage.binary_fill_holes(largest_piece(shares[inner] >= THRESHOLD))
+        if not mask.any() or mask.sum() * self._grid.voxel_volume_mm3 < SMALLEST_MM3:
+            return None
+        blank = Instance((x, y, z), mask, np.nan, np.nan) if old is None else old
+        one = cut_out(blank, corner, mask, shares)
+        if old is not None and shared(one, old) < LEAST_SHARE * min(int(one.mask.sum()), int(old.mask.sum())):
+            return None
+        return Drawing(one, mark)
+
+    def compete(
+        self, drawings: Sequence[Drawing | None], olds: Sequence[Instance | None]
+    ) -> tuple[NDArray[np.int16], list[Drawing | None]]:
+        """Who holds which voxel in the end, and the drawings that hold any; each beaten one is tried once more."""
+        left, tried = list(drawings), [False] * len(drawings)
+        while True:
+            whose = owners([None if each is None else each.one for each in left], self._grid.shape)
+            out = beaten(left, whose, self._grid.spacing_mm)
+            if out is None:
+                return whose, left
+            former, old, left[out] = left[out], olds[out], None
+            if old is None or tried[out] or former is None:
+                continue
+            tried[out] = True
+            centre = centre_of(old, self._grid.spacing_mm)
+            if not np.array_equal(centre, former.mark):
+                left[out] = self.drawn(centre, old)
+
+    def told(self, one: Instance, others: Sequence[Instance]) -> Instance:
+        """A vertebra that was not found on the way, with what the network tells that sees all before it as passed."""
+        corner = np.rint(one.middle - (np.asarray(self._patch) - 1) / 2).astype(int)
+        passed = np.zeros(self._grid.shape, np.uint8)
+        for other in others:
+            if self._sign * float((one.middle - other.middle)[2]) > 0:
+                passed[other.box][other.mask] = 1
+        inner, image = self._inside(corner)
+        memory = np.zeros(self._patch, np.uint8)
+        memory[inner] = passed[image]
+        x, y, z = (int(n) for n in corner)
+        self.looks += 1
+        sight = self._see((x, y, z), memory, None)
+        mask = np.zeros(self._patch, bool)
+        mask[inner] = np.asarray(sight.mask)[inner] >= THRESHOLD
+        seen = Instance((x, y, z), mask, sight.complete, sight.level)
+        of_it = 2 * shared(one, seen) >= max(int(mask.sum()), 1)
+        return Instance(one.start, one.mask, sight.complete, sight.level if of_it else np.nan, one.shares)
+
+    def _inside(self, corner: NDArray[np.int_]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """What of a patch shows the image, as slices of the patch and of the image."""
+        low = np.clip(-corner, 0, self._patch)
+        high = np.maximum(np.clip(np.asarray(self._grid.shape) - corner, 0, self._patch), low)
+        inner = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        return inner, tuple(slice(int(a), int(b)) for a, b in zip(low + corner, high + corner, strict=True))
 
 
-def _kept(one: Instance, own: NDArray[np.bool_], before: Instance) -> Instance:
-    """One with what it keeps of its mask (in its box), or as it was before where that is too little."""
-    if own.sum() < LEAST_SHARE * before.mask.sum():
-        return before
-    shares = np.pad(one.mask, 1).astype(np.float16) if one.shares is None else one.shares
-    return _cut_out(one, np.asarray(one.start) - 1, np.pad(own, 1), shares)
+def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[Point]:
+    """Middles, in voxels, of bodies detected between those found that no mask holds, from the top down."""
+    if len(found) < 2:
+        return []
+    near = np.zeros(bodies.shape, bool)
+    for one in found:
+        near[one.box] |= one.mask
+    usual = float(np.median([int((bodies[one.box] & one.mask).sum()) for one in found]))
+    middles = [float(one.middle[2]) for one in found]
+    pieces, _ = ndimage.label(bodies & ~ndimage.binary_dilation(near))
+    counts = np.bincount(pieces.ravel())
+    marks = [
+        np.argwhere(pieces[box] == number).mean(axis=0) + [axis.start for axis in box]
+        for number, box in enumerate(ndimage.find_objects(pieces), start=1)
+        if counts[number] >= max(LEFT_SHARE * usual, SMALLEST_MM3 / grid.voxel_volume_mm3)
+    ]
+    return sorted((mark for mark in marks if min(middles) < mark[2] < max(middles)), key=lambda mark: -float(mark[2]))
 
 
-def _cut_out(one: Instance, corner: NDArray[np.int_], mask: NDArray[np.bool_], shares: NDArray[np.float16]) -> Instance:
-    """One with a mask and shares that begin at a voxel of the image, cut to their box."""
-    [box] = ndimage.find_objects(mask.astype(np.uint8))
-    start = [int(a + axis.start) for a, axis in zip(corner, box, strict=True)]
-    wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
-    return Instance((start[0], start[1], start[2]), mask[box], one.complete, one.level, np.pad(shares, 1)[wider])
+def _rest(one: Instance, held: NDArray[np.bool_]) -> Instance | None:
+    """What others do not hold of a mask; None where that is less than most of it."""
+    rest = part_kept(one, ~held[one.box]) if not held[one.box][one.mask].all() else None
+    return rest if rest is not None and rest.mask.sum() >= LEAST_SHARE * one.mask.sum() else None
 
 
-def _inner(one: Instance) -> NDArray[np.float16]:
-    """What the network told of the box of the mask alone."""
-    return one.mask.astype(np.float16) if one.shares is None else one.shares[1:-1, 1:-1, 1:-1]
+def _marks(
+    found: Sequence[Instance], centroids: NDArray[np.float64], spacing_mm: Sequence[float]
+) -> tuple[list[Point], list[Point]]:
+    """Of each mask the centroid known of it, or the centre of its body; and the centroids that are of no mask."""
+    marks = [centre_of(one, spacing_mm) for one in found]
+    centres, free = list(marks), set(range(len(centroids)))
+    places = np.rint(centroids).astype(int)
 
+    def nearest(one: int, among: Sequence[int]) -> int:
+        return min(among, key=lambda place: float(np.linalg.norm((centroids[place] - centres[one]) * spacing_mm)))
 
-def _mark(one: Instance, centroids: NDArray[np.float64], spacing_mm: tuple[float, float, float]) -> Point:
-    """The known centroid in a mask, or beside its mean; else the centre of its body."""
-    centre = np.asarray(one.start) + body_centre(one.mask, spacing_mm)
-    places = np.rint(centroids).astype(int) - one.start
-    shown = ((places >= 0) & (places < one.mask.shape)).all(axis=1)
-    inside = np.flatnonzero(shown)[one.mask[tuple(places[shown].T)]]
-    if len(inside):
-        away = np.linalg.norm((centroids[inside] - centre) * spacing_mm, axis=1)
-        return np.asarray(centroids[inside[away.argmin()]])
-    if len(centroids):
-        away = np.linalg.norm((centroids - one.mean) * spacing_mm, axis=1)
-        if away.min() <= NEAR_MM:
-            return np.asarray(centroids[away.argmin()])
-    return centre
+    without = []
+    for number, one in enumerate(found):
+        own = places - one.start
+        shown = ((own >= 0) & (own < one.mask.shape)).all(axis=1)
+        inside = [int(place) for place in np.flatnonzero(shown) if one.mask[tuple(own[place])]]
+        if inside:
+            chosen = nearest(number, inside)
+            marks[number] = centroids[chosen]
+            free.discard(chosen)
+        else:
+            without.append(number)
+    for number in without:
+        if not free:
+            break
+        chosen = nearest(number, sorted(free))
+        if np.linalg.norm((centroids[chosen] - found[number].mean) * spacing_mm) <= NEAR_MM:
+            marks[number] = centroids[chosen]
+            free.discard(chosen)
+    return marks, [centroids[place] for place in sorted(free)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from learning_functions.running import instance_walk
 from learning_functions.running.instance import Point, Sight
 from learning_functions.running.instance_refinement import refined
 from learning_functions.running.instance_walk import hidden_before, seeing, walk
@@ -115,6 +116,36 @@ def test_a_second_look_means_the_vertebra_too() -> None:
     found = refined(network, own, image_at, truth, findings, AIR)
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels) and not found.notes
     assert max(network.marks) > 150
+
+
+def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as_it_learnt() -> None:
+    image, truth = scan_of(3, top=TOP)
+    network = Told()
+    own = marking(settings(), refine_mm=SPACING_MM, redrawn=True)
+    findings = Findings("scan", image.grid, landmarks=body_centroids(truth), instances=truth)
+    refined(network, own, lambda grid: image.window((0, 0, 0), grid.shape, fill=0.0), truth, findings, AIR)
+    assert set(network.marks) == {0.0}
+
+
+@pytest.mark.parametrize(("away_mm", "half"), [(0.0, "drawer"), (6.0, "drawer"), (7.0, "finder"), (400.0, "finder")])
+def test_a_mark_that_the_patch_hardly_shows_is_none(monkeypatch: Any, away_mm: float, half: str) -> None:
+    image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), (2.0, 2.0, 2.0)))
+    asked: list[str] = []
+
+    class Half:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+            asked.append(self.name)
+            return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
+
+    monkeypatch.setattr(instance_walk, "halves", lambda network: (Half("finder"), Half("drawer")))
+    first_voxel = np.array((5.0, 10.0, 10.0))
+    seeing(None, marking(settings()), image, AIR)(
+        (5, 4, 3), np.zeros(PATCH, np.uint8), first_voxel - (away_mm / 2.0, 0.0, 0.0)
+    )
+    assert asked == [half]
 
 
 class Both(Oracle):
