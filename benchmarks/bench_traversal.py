@@ -105,16 +105,17 @@ def with_the_real_network() -> None:
     by_way["corner"] = load_models([MODEL])
     for region in REAL_REGIONS:
         scan = make_phantom(np.random.default_rng(900), "phantom", region, 2.0).volume
-        looks, found = {}, {}
+        looks, found, drawn = {}, {}, {}
         for way, models in by_way.items():
             findings = run_models(models, scan, "phantom", Running())
             looks[way] = 0 if findings.trail is None else findings.trail.looks
+            drawn[way] = 0 if findings.trail is None else findings.trail.drawn_looks
             found[way] = 0 if findings.landmarks is None else len(findings.landmarks.only(VERTEBRAE))
         ratio = looks["corner"] / max(looks["centroids"], 1)
         print(
             f"traversal by {MODEL.name}, {region} phantom: {looks['centroids']} looks from centroids for "
             f"{found['centroids']} vertebrae, {looks['corner']} from the corner for {found['corner']}, "
-            f"{ratio:.1f}x fewer (floor {FLOOR}x)"
+            f"{ratio:.1f}x fewer (floor {FLOOR}x); to draw them once more {drawn['centroids']} and {drawn['corner']}"
         )
 
 

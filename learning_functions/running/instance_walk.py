@@ -84,7 +84,7 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         bodies = findings.detection.voxels == BODY if findings.detection is not None and findings.parts else None
         offset_mm = settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0))
         anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
-        chain, trail = anew.found, replace(trail, other_looks=trail.other_looks + anew.looks)
+        chain, trail = anew.found, replace(trail, drawn_looks=anew.looks)
     target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
     found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
     if not done.found:

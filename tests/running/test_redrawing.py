@@ -267,3 +267,4 @@ def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: 
     assert sum(mark > 0 for mark in network.marks) == 4 and not any(network.marks[:-4]), "marked once all are found"
     assert found.instances is not None and found.trail is not None
     assert np.array_equal(found.instances.voxels, truth.voxels)
+    assert found.trail.looks + found.trail.drawn_looks == len(network.marks) and found.trail.drawn_looks == 4

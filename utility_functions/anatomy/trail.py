@@ -34,7 +34,7 @@ class Trail:
     """All looks of one traversal, in order.
 
     start: what it started from ("centroids", "heat" or "corner"). ended: why it ended. other_looks: how many more were
-    taken by traversals of the same scan that were not kept.
+    taken by traversals of the same scan that were not kept. drawn_looks: how many to draw once more what was found.
     """
 
     direction: str
@@ -42,6 +42,7 @@ class Trail:
     steps: tuple[Step, ...] = field(default_factory=tuple)
     ended: str = ""
     other_looks: int = 0
+    drawn_looks: int = 0
 
     def placed(self, grid: Grid) -> Trail:
         """The same trail with positions in RAS+ mm, of one whose positions are voxels of ``grid``."""
@@ -55,5 +56,5 @@ class Trail:
 
     @property
     def looks(self) -> int:
-        """How often the network was asked, by traversals that were not kept too."""
+        """How often the network was asked on the way, by traversals that were not kept too."""
         return len(self.steps) + self.other_looks
