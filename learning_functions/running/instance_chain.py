@@ -52,7 +52,8 @@ def with_instances(
     order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
     chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
     means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
-    names, scores, note, agreed, record, filled, false = _names(chain, points, means, findings, grid, running)
+    along = _above_each_other(chain, means)
+    names, scores, note, agreed, record, filled, false = _names(chain, points, along, findings, grid, running)
     findings = (findings.noting(note) if note else findings).named(record)
     if unnamed := sum(not name for name in names) - false:
         findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
@@ -78,6 +79,20 @@ def with_instances(
         findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
     findings = findings.moved(instances=claims.on(target or grid))
     return findings.having(landmarks=landmarks, completeness=completeness, whole=True)
+
+
+def _above_each_other(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The means of masks, (n, 3), by whose distances vertebrae are counted.
+
+    Those of ends that are not wholly seen stand straight above or below their neighbours, since what is left of one may
+    be its spinous process alone.
+    """
+    placed = means_mm.copy()
+    if len(chain) > 1:
+        for end, beside in ((0, 1), (-1, -2)):
+            if chain[end].complete < COMPLETE:
+                placed[end, :2] = means_mm[beside, :2]
+    return placed
 
 
 class _Names(NamedTuple):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from learning_functions.running.instance import Instance, cut_ones, touches_border
+from learning_functions.running.instance_chain import with_instances
+from learning_functions.task import Running
+from utility_functions.anatomy.findings import Findings
 from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
 
 IMAGE = Grid.from_spacing((40, 40, 40), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
 
@@ -47,3 +53,13 @@ def test_ends_and_what_touches_the_border_are_cut_where_they_are_not_whole() -> 
     whole = [Instance(one.start, one.mask, 1.0, one.level) for one in chain]
     assert cut_ones(whole, IMAGE) == [False] * 4
     assert cut_ones([], IMAGE) == []
+
+
+@pytest.mark.parametrize(("complete", "expected"), [(0.0, ("T11", "T12", "L1")), (1.0, ("T10", "T12", "L1"))])
+def test_the_process_left_of_a_cut_end_counts_as_the_next_one(complete: float, expected: tuple[str, ...]) -> None:
+    bodies = [replace(block(18, z, 1.0), start=(18, 30, z)) for z in (17, 4)]
+    chain = [replace(block(18, 30, complete), start=(18, 7, 30)), *bodies]  # 46 mm behind
+    landmarks = Landmarks(("T12", "L1"), IMAGE.to_mm(np.array([one.mean for one in bodies])))
+    findings = Findings("scan", IMAGE, landmarks=landmarks)
+    found = with_instances(findings, chain, IMAGE, Running(partial="keep", scan=IMAGE))
+    assert found.landmarks is not None and found.landmarks.names == expected
