@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from losses_and_metrics.dense import SMALLEST_PROBABILITY, Ratio
+from losses_and_metrics.divergences import BinaryDivergence
 
 STEEPNESS = 12.0
 """Of the sigmoid by which a weight goes from its first to its last value."""
@@ -37,6 +38,9 @@ class InstanceLoss(keras.losses.Loss):
     form: "sums" as published; "dice" divides them by the sum of w and adds 1 - soft Dice, so that its size depends
     neither on the patch nor on how large a vertebra is.
     """
+
+    divergence = BinaryDivergence
+    """Whatever the mask's last layer is: that of two networks in one adds the answers of both."""
 
     def __init__(
         self, first: float = 0.1, last: float = 0.1, form: str = "sums", name: str = "instance_loss", **kwargs: Any

@@ -98,11 +98,12 @@ def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
         (keras.layers.Softmax(), DiceCrossentropy(), ClassDivergence),
         (keras.layers.Dense(3, activation="softmax"), WeightedCrossentropy(), ClassDivergence),
         (keras.layers.Activation("sigmoid"), CompletenessCrossentropy(), BinaryDivergence),
+        (keras.layers.Add(), InstanceLoss(), BinaryDivergence),
         (keras.layers.ReLU(), LabelledError(), NumberDifference),
         (keras.layers.Dense(1, activation="tanh"), None, NumberDifference),
     ],
 )
-def test_the_kind_follows_the_last_layer(layer: keras.Layer, loss: Any, kind: type) -> None:
+def test_the_kind_follows_the_loss_or_the_last_layer(layer: keras.Layer, loss: Any, kind: type) -> None:
     found = divergence_of(layer, loss, 2.0)
     assert type(found) is kind and found.temperature == 2.0
     assert found.reduction == getattr(loss, "reduction", "sum_over_batch_size")

@@ -22,9 +22,14 @@ from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.distillation import Distillation, taught
 from learning_functions.training.fitting import Training, begin_epoch, train
 from learning_functions.training.teacher import Teacher, teacher_of
+from losses_and_metrics.divergences import BinaryDivergence, NumberDifference, divergence_of
 from tests.tiny import tiny_settings, write_samples
 
-FORMS = [*((name, "small") for name in task_names() if name != "identification"), ("identification", "shipped")]
+FORMS = [
+    *((name, "small") for name in task_names() if name != "identification"),
+    ("identification", "shipped"),
+    ("instances", "pair"),
+]
 """What learns for one epoch; identification of a number does so in the other tests."""
 EPOCHS = 3
 NAME = "identification"
@@ -247,6 +252,17 @@ def test_every_task_learns_from_a_teacher(name: str, preset: str, tmp_path: Path
     [row] = log_of(tmp_path / "m.h5")
     assert np.isfinite([value for key, value in row.items() if key in ("loss", "val_loss")]).all()
     assert load_task(name).objective(settings).watched in row
+
+
+@pytest.mark.parametrize("preset", ["shipped", "pair"])
+def test_masks_of_instances_are_learnt_from_a_teacher_as_probabilities(preset: str) -> None:
+    """Those of a pair are the sum of two, of which one is 0."""
+    task, settings = load_task("instances"), tiny_settings("instances", preset)
+    objective, network = task.objective(settings), task.network(settings)
+    kinds = {
+        name: type(divergence_of(network.get_layer(name), loss, 2.0)) for name, loss in dict(objective.loss).items()
+    }
+    assert kinds == {"mask": BinaryDivergence, "complete": BinaryDivergence, "level": NumberDifference}
 
 
 def test_a_loss_that_learns_with_the_network_learns_with_the_student() -> None:
