@@ -120,7 +120,13 @@ def test_segments_in_layers_are_refused_as_such(tmp_path: Path) -> None:
         *(("L1", "L1"), ("vertebrae_T12", "T12"), ("Vertebral body L1", "L1"), ("L1 vertebral body", "L1")),
         *(("C1 (atlas)", "C1"), ("vert L1", "L1"), ("Lumbar 1", "L1"), ("Th 5", "T5"), ("T_1", "T1"), ("D5", "T5")),
         *(("Sacrum", "S1"), ("coccyx", "coccyx"), ("T13", "T13"), ("l6", "L6")),
+        *(("vertebra-L1", "L1"), ("L1-body", "L1"), ("T-13", "T13"), ("thoracic-vertebra-5", "T5"), ("L-5", "L5")),
+        *(("L1_seg", "L1"), ("L1 mask", "L1"), ("Segment L1", "L1"), ("label_T12", "T12"), ("L5 segmentation", "L5")),
+        *(("Sacrum S1", "S1"), ("S1-sacrum", "S1"), ("Atlas", "C1"), ("Axis", "C2"), ("atlas vertebra", "C1")),
+        *(("C2 (axis)", "C2"), ("axis C1", None), ("atlas-axis", None), ("z axis", None), ("Sacrum L5", None)),
         *(("T1-2", None), ("T1_2", None), ("T1 level 2", None), ("T1/T2 disc", None), ("disc L4", None)),
+        *(("L5-S1", None), ("T12/L1", None), ("T12_L1", None), ("L-1-2", None), ("lumbar 1-5", None), ("L4-5", None)),
+        *(("L1-2_seg", None), ("Segment-1", None), ("mask", None), ("L1 fracture", None), ("pre-L1", None)),
         *(("Segment_20", None), ("20", None), ("", None), ("aorta", None), ("L7", None), ("S2", None)),
     ],
 )

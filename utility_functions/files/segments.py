@@ -17,9 +17,12 @@ from utility_functions.geometry.volume import LabelMap
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"^Segment(\d+)_Name$")
-_BETWEEN = re.compile(r"[\s_(),:]+")
-_BESIDE_A_LEVEL = frozenset(("vertebra", "vertebrae", "vertebral", "vert", "body", "level", "atlas", "axis", "bone"))
+_BETWEEN = re.compile(r"[\s_(),:-]+")
+_VERTEBRA = ("vertebra", "vertebrae", "vertebral", "vert", "body", "level", "bone")
+_SEGMENT = ("seg", "segment", "segmentation", "mask", "label")
+_BESIDE_A_LEVEL = frozenset((*_VERTEBRA, *_SEGMENT))
 _REGIONS = {"cervical": "C", "thoracic": "T", "lumbar": "L"}
+_NAMED = {"atlas": "C1", "axis": "C2"}
 _MOST_TOLD = 5
 
 
@@ -83,13 +86,13 @@ def in_verse_ids(label_map: LabelMap, names: Mapping[int, str], path: Path) -> L
 
 
 def level_of(name: str) -> str | None:
-    """The level that a segment's name tells ("L1", "vertebra L1", "Lumbar 1", "C1 (atlas)"), if it has a VerSe id.
+    """The level that a segment's name tells ("L1", "L1-body", "Lumbar 1", "C1 (atlas)", "Axis"), if it has a VerSe id.
 
-    What tells more than one word beside those that go with any vertebra, such as "T1-2", is none.
+    Beside words that go with any vertebra all must tell one level: "T1-2", "L5-S1" and "disc L4" are none.
     """
-    words = [word for word in _BETWEEN.split(name.strip()) if word and word.lower() not in _BESIDE_A_LEVEL]
-    if len(words) == 2:
-        region = _REGIONS.get(words[0].lower(), words[0])
-        words = [f"{region}{words[1]}"] if region.isalpha() and words[1].isdigit() else words
-    level = parse_name(words[0]) if len(words) == 1 else None
+    words = [word for word in _BETWEEN.split(name.lower()) if word and word not in _BESIDE_A_LEVEL]
+    if len(words) == 2 and words[0].isalpha() and words[1].isdigit():
+        words = [_REGIONS.get(words[0], words[0]) + words[1]]
+    levels = {_NAMED.get(word) or parse_name(word) for word in words}
+    level = levels.pop() if len(levels) == 1 else None
     return level if level in VERSE_IDS else None
