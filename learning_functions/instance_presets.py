@@ -134,7 +134,8 @@ _PAIR = _SHIPPED.changed(
         "mark_offset_mm": (0.0, -16.0, 0.0),
     },
 )
-"""Two networks in one: what was found by memory is drawn once more, by marks."""
+"""Two networks in one: what was found by memory is drawn once more, by marks. Half of the samples that show a vertebra
+teach the second one what it is asked: a patch that lies about the mark as it will, and nothing in memory."""
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED, "pair": _PAIR}
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning_functions.samples.slipped_memory import slipped_memory
 from learning_functions.samples.stretches import Stretch, memory_of
@@ -10,7 +11,7 @@ from learning_functions.samples.worn_memory import worn_memory
 from learning_functions.spec import OUTSIDE
 from learning_functions.task import Sample, Settings
 from utility_functions.anatomy.labels import regressed_level
-from utility_functions.anatomy.landmark_mark import landmark_mark
+from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
 from utility_functions.geometry.landmarks import Landmarks
 
 
@@ -27,12 +28,18 @@ def next_vertebra_sample(
     rng: np.random.Generator,
     landmarks: Landmarks | None = None,
 ) -> Sample:
-    """A patch round a random voxel of vertebra number ``place``, the target unless it is to be ``empty``: then all are
-    passed. Parts of the sample are as the task instances tells; landmarks: those of the scan, for marks.
+    """A patch round a random voxel of vertebra number ``place``, or round its mark where options has
+    ``mark_offset_mm``. It is the target unless it is to be ``empty``: then all are passed. Parts of the sample are as
+    the task instances tells; landmarks: those of the scan, for marks.
     """
     patch, options = settings.spec.patch, settings.options
     voxels = stretch.voxels_of(place)
-    first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
+    offset_mm = options.get("mark_offset_mm")
+    at_mm = None if offset_mm is None or empty else _marked_mm(stretch, place, settings, rng, landmarks)
+    if at_mm is None or offset_mm is None:
+        first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
+    else:
+        first = centred_first(at_mm, stretch.order.grid, patch, offset_mm)
     forgetful = rng.random() < options["memory_drop"]
     worn = rng.random() < options.get("memory_wear", 0.0)
     order = stretch.order.window(first, patch).voxels
@@ -54,8 +61,9 @@ def next_vertebra_sample(
     memory = worn_memory(memory, rng) if worn else memory
     if is_marked(settings):
         mark = np.zeros(patch, np.uint8)
-        if rng.random() < options["marked_share"]:
-            at_mm = stretch.landmark_mm(place, landmarks) + rng.normal(0.0, options["mark_jitter_mm"], 3)
+        if offset_mm is None:
+            at_mm = _marked_mm(stretch, place, settings, rng, landmarks)
+        if at_mm is not None:
             mark = landmark_mark(at_mm, stretch.order.grid.window(first, patch), options["mark_sigma_mm"])
             if not empty and rng.random() < options.get("marked_alone", 0.0):
                 memory = np.zeros_like(memory)
@@ -68,3 +76,12 @@ def next_vertebra_sample(
         memory=memory,
         numbers=np.array([share, whole, level], np.float32),
     )
+
+
+def _marked_mm(
+    stretch: Stretch, place: int, settings: Settings, rng: np.random.Generator, landmarks: Landmarks | None
+) -> NDArray[np.float64] | None:
+    """Where a vertebra is marked, RAS+ mm (3,): near its landmark; None for the share of samples that have no mark."""
+    if rng.random() >= float(settings.options.get("marked_share", 0.0)):
+        return None
+    return stretch.landmark_mm(place, landmarks) + rng.normal(0.0, settings.options["mark_jitter_mm"], 3)

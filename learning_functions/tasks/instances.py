@@ -50,11 +50,12 @@ def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sa
     samples remember the neighbour alone, the memory of ``memory_wear`` of them is as rough as a network's masks, and
     that of ``memory_slips`` lacks a part of the vertebra passed last, or holds a part of the target.
 
-
     With a ``marked_share`` above 0 memory is (*patch, 2), its second channel a mark at the landmark of the vertebra, as
     in the task vertebra_masks and moved by N(0, ``mark_jitter_mm``) along each axis, or 0 in all other samples. Of
     those that are marked and not empty, ``marked_alone`` remember nothing: memory from the truth tells all that a mark
     does, and a network that always has both learns to look at memory alone.
+    With ``mark_offset_mm``, marked samples are cut as vertebrae are drawn once more: the middle of the patch lies so
+    far from the mark. Empty ones then have no mark, and ``marked_share`` is that of all others.
     """
     options, count = settings.options, settings.samples_per_scan
     found = labelled_stretches(scan, settings.spec)

@@ -19,7 +19,8 @@ from tests.samples.blocks import LUMBAR, SPACING, settings, verse
 from tests.samples.stores import SPEC, sample
 from tests.samples.test_instance_samples import drawn
 from utility_functions.anatomy.centroids import body_centroids
-from utility_functions.anatomy.labels import CSI_LEVELS
+from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS
+from utility_functions.anatomy.landmark_mark import centred_first
 from utility_functions.files.cases import Scan
 
 CHANNELS = 2
@@ -84,6 +85,48 @@ def test_a_share_of_marked_samples_remembers_nothing_unless_all_was_passed() -> 
         assert all(each.memory[..., 0].any() for each in samples if not each.targets.any())
     unmarked = marked(scan, share=1e-9, marked_alone=1.0)
     assert all(each.memory[..., 0].any() for each in unmarked if each.numbers[2] > CSI_LEVELS["T12"])
+
+
+OFFSET_MM = (4.0, -12.0, 8.0)
+
+
+def test_with_an_offset_marked_samples_are_cut_as_vertebrae_are_drawn() -> None:
+    """The patch lies about the mark as it will, wherever the landmark was moved to."""
+    scan, size = verse(LUMBAR), np.array((32, 32, 64))
+    alone = {"mark_offset_mm": OFFSET_MM, "marked_alone": 1.0}
+    expected = (size - 1) / 2 - np.array(OFFSET_MM) / SPACING
+    places = []
+    for each in marked(scan, jitter_mm=4.0, **alone):
+        memory, mark = np.moveaxis(each.memory, -1, 0)
+        assert np.abs(middle(mark) - expected).max() < 0.6
+        assert each.targets.any() and not memory.any()
+        places.append(middle(each.targets) - middle(mark))
+    assert np.std(places, axis=0).min() > 0.4, "landmarks are moved"
+
+
+def test_what_such_a_sample_shows_lies_where_its_patch_was_cut() -> None:
+    scan = verse(LUMBAR)
+    bodies = body_centroids(scan.label_map)
+    for each in marked(scan, mark_offset_mm=OFFSET_MM):
+        level = next(name for name, number in CSI_LEVELS.items() if number == int(each.numbers[2]))
+        first = centred_first(bodies.point(level), scan.volume.grid, (32, 32, 64), OFFSET_MM)
+        shown = scan.volume.window(first, (32, 32, 64), fill=0).voxels
+        target = each.targets > 0
+        np.testing.assert_array_equal(each.inputs[..., 0][target], shown[target])
+        np.testing.assert_array_equal(target, shown == VERSE_IDS[level])
+        assert each.numbers[0] == 1.0
+
+
+def test_with_an_offset_empty_samples_have_no_mark_and_unmarked_ones_are_as_ever() -> None:
+    scan = verse(LUMBAR)
+    samples = marked(scan, share=0.5, mark_offset_mm=OFFSET_MM, marked_alone=1.0, empty_share=0.2)
+    told = [(bool(each.targets.any()), bool(each.memory[..., 1].any())) for each in samples]
+    assert told.count((False, False)) == 4 and (False, True) not in told
+    assert 4 <= told.count((True, True)) <= 12 and 4 <= told.count((True, False)) <= 12
+    for each, (shows, has_mark) in zip(samples, told, strict=True):
+        if shows and not has_mark:
+            assert each.targets[16, 16, 32] == 1, "round a voxel of the vertebra"
+            assert each.memory[..., 0].any() or each.numbers[2] == CSI_LEVELS["T12"]
 
 
 def test_vertebrae_without_landmarks_are_marked_at_their_bodies_and_c1_at_its_middle() -> None:
