@@ -24,6 +24,7 @@ NETWORKS = {
     "slices": lambda filters: identification_unet((16, 32), 3, filters, 2, classes=5, floor_kernel=(3, 3)),
     "outline": lambda filters: outline_unet(PATCH, filters, 2),
     "next vertebra": lambda filters: next_vertebra_unet(PATCH, 1, filters, 2, start_level=13.0, level_scale=7.0),
+    "pair": lambda filters: next_vertebra_unet(PATCH, 1, filters, 2, start_level=13.0, level_scale=7.0, paired=True),
 }
 
 
@@ -103,9 +104,11 @@ def test_a_model_of_the_same_task_with_fewer_filters_can_be_started_from(tmp_pat
     np.testing.assert_allclose(network(image, training=False), given(image, training=False), rtol=2e-4, atol=2e-5)
 
 
-def test_channels_multiplied_one_by_one_are_copies_alike() -> None:
-    task, settings = load_task("vertebra_heatmaps"), tiny_settings("vertebra_heatmaps")
-    given, network = task.network(settings), task.network(settings.changed(filters=2 * settings.filters))
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_channels_multiplied_one_by_one_are_copies_alike(preset: str) -> None:
+    """The published form also has a layer of learnt widths, one for each landmark whatever the filters."""
+    task, settings = load_task("vertebra_heatmaps"), tiny_settings("vertebra_heatmaps", preset)
+    given, network = trained(task.network(settings)), task.network(settings.changed(filters=2 * settings.filters))
     require_alike(given, network)
 
 

@@ -1,0 +1,98 @@
+"""A pair of a finder and a drawer as a network to train: what it begins with, and what it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from learning_functions.running.model_file import load_model, save_model
+from learning_functions.task import Settings, load_task
+from learning_functions.training.given_model import SIGHT, Start
+from learning_functions.training.pairing import DRAWS, FINDS
+from learning_functions.training.starting import take_weights
+from tests.tiny import tiny_settings
+from tests.training.test_joining import batch, saved
+from tests.training.test_widening import trained as as_trained
+
+
+def pair_of(filters: int = 2) -> tuple[Settings, keras.Model]:
+    settings = tiny_settings(FINDS, "pair", filters=filters)
+    return settings, load_task(FINDS).network(settings)
+
+
+def trained(task: str, path: Path, preset: str = "shipped") -> keras.Model:
+    """A model with weights as training leaves them, saved at the path."""
+    saved(task, tiny_settings(task, preset), path, 4)
+    network, card = load_model(path)
+    save_model(as_trained(network), path, card)
+    return network
+
+
+def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> None:
+    assert np.ptp(given["mask"]) > 1e-3, "masks that are all alike would tell nothing"
+    for name in ("mask", "complete", "level"):
+        np.testing.assert_allclose(pair[name], given[name], rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("filters", [2, 5])
+def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(filters: int, tmp_path: Path) -> None:
+    finder = trained(FINDS, tmp_path / "finder.h5")
+    _, pair = pair_of(filters)
+    take_weights(pair, Start(tmp_path / "finder.h5"), FINDS)
+    for marked in (False, True):
+        seen = batch(marked)
+        require_same(pair.predict_on_batch(seen), finder.predict_on_batch(seen[..., :2]))
+
+
+@pytest.mark.parametrize("filters", [2, 4])
+def test_a_pair_goes_on_from_a_pair_and_with_more_filters(filters: int, tmp_path: Path) -> None:
+    given = trained(FINDS, tmp_path / "given.h5", "pair")
+    _, pair = pair_of(filters)
+    take_weights(pair, Start(tmp_path / "given.h5"), FINDS)
+    for marked in (False, True):
+        require_same(*(each.predict_on_batch(batch(marked)) for each in (pair, given)))
+
+
+def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
+    drawer = trained(DRAWS, tmp_path / "drawer.h5")
+    _, pair = pair_of()
+    take_weights(pair, Start(tmp_path / "drawer.h5"), FINDS)
+    seen = batch(marked=True)
+    own, theirs = pair.predict_on_batch(seen)["mask"], drawer.predict_on_batch(seen[..., [0, 2]])
+    assert np.ptp(theirs) > 1e-3
+    np.testing.assert_allclose(own, theirs, atol=1e-6)
+
+
+def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path) -> None:
+    settings, pair = pair_of()
+    own = tiny_settings("detection")
+    seen = {name: getattr(settings.spec, name) for name in SIGHT}
+    saved("detection", own.changed(spec=replace(own.spec, **seen)), tmp_path / "detection.h5", 6)
+    take_weights(pair, Start(tmp_path / "detection.h5"), FINDS)
+    body = [layer for layer in load_model(tmp_path / "detection.h5")[0].layers if layer.get_weights()]
+    for half in ("", "drawn_"):
+        for layer in body[:-1]:
+            theirs, mine = layer.get_weights(), pair.get_layer(half + layer.name).get_weights()
+            channels = theirs[0].shape[-2] if layer.name == "down0_a_conv" else None
+            np.testing.assert_array_equal(mine[0][..., :channels, :] if channels else mine[0], theirs[0])
+            assert not channels or not mine[0][..., channels:, :].any(), "neither memory nor mark tells anything yet"
+
+
+def test_one_step_teaches_both_halves_of_a_pair() -> None:
+    task, (settings, pair) = load_task(FINDS), pair_of()
+    as_trained(pair)
+    before = {layer.name: layer.get_weights() for layer in pair.layers if layer.trainable_weights}
+    seen = np.concatenate([batch(marked=False), batch(marked=True)])
+    target = np.random.default_rng(1).integers(0, 2, seen.shape[:-1])
+    numbers = np.tile(np.float32([[1.0, 1.0, 20.0]]), (len(seen), 1))
+    truth, _ = task.arrange(target, 255 * target, numbers, settings)
+    pair.compile(keras.optimizers.SGD(0.01), loss=task.objective(settings).loss, jit_compile=False)
+    assert np.isfinite(pair.train_on_batch(seen, truth)).all()
+    assert {"found", "drawn", "complete", "drawn_floor_a_conv"} <= set(before)
+    for name, weights in before.items():
+        kernel = pair.get_layer(name).get_weights()[0]
+        assert np.isfinite(kernel).all() and not np.array_equal(kernel, weights[0]), name
