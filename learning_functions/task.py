@@ -208,6 +208,7 @@ class Task(Protocol):
 
     TARGETS: what there is to learn by name, each the classes of its spec (``Settings.aiming_at``).
     CHOICES: options there is a choice for, each with its values (``Settings.choosing``).
+    BEGINS_AS: by a graph (option ``graph``), another one whose trained weights its network can begin with.
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
     MAY_GIVE: findings that ``predict`` adds only where the running options or its own ask for them.
     NUMBERS: the names of its samples' numbers.

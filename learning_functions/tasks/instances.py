@@ -34,6 +34,8 @@ MAY_GIVE = ("numbered",)
 NUMBERS = ("share_seen", "whole", "level")
 """How much of the vertebra the patch shows, whether the scan shows all of it (1 or 0), its level (0: unknown)."""
 CHOICES = MappingProxyType({"direction": DIRECTIONS})
+BEGINS_AS = MappingProxyType({PAIR: "unet"})
+"""What finds and draws can begin as what finds, with both of its halves."""
 
 COMPLETE_SHARE = 0.98
 

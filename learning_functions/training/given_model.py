@@ -12,7 +12,7 @@ from learning_functions.form import Form
 from learning_functions.running.model_file import read_card, settings_and_form
 from learning_functions.samples.store import SampleStore
 from learning_functions.spec import Spec
-from learning_functions.task import Settings, load_task
+from learning_functions.task import Settings, Task, load_task
 
 SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
 """Of a spec, what an image looks like to a network."""
@@ -63,19 +63,25 @@ class GivenModel:
         task = load_task(store.task)
         own = Settings.from_json(store.settings)
         its, form = settings_and_form(card, self.path.name)
-        differences = its.spec.differences(store.spec)
-        differences += [
+        if differences := self._differences(task, its, form, own):
+            presets = [name for name, each in task.PRESETS.items() if not self._differences(task, its, form, each)]
+            cure = f"; samples of --preset {' or '.join(presets)} would fit" if presets else ""
+            raise ValueError(
+                f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
+                f"{'; '.join(differences)}{cure}. Received: {self.path}."
+            )
+
+    def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
+        """In what a model of settings ``its`` and of a form does not fit the new network's settings."""
+        found = its.spec.differences(own.spec)
+        found += [
             f"{name} {its.options.get(name)} and {own.options.get(name)}"
             for name in (*getattr(task, "CHOICES", {}), *SEEN_AS)
             if its.options.get(name) != own.options.get(name)
         ]
-        mine, theirs = asdict(self._shown(form, task.form(own))), asdict(task.form(own))
-        differences += [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
-        if differences:
-            raise ValueError(
-                f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
-                f"{'; '.join(differences)}. Received: {self.path}."
-            )
+        new = task.form(own)
+        mine, theirs = asdict(self._shown(form, new)), asdict(new)
+        return found + [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
 
     def _shown(self, form: Form, own: Form) -> Form:
         """The form of the given network, as far as it must be that of the new one."""
@@ -86,14 +92,22 @@ class GivenModel:
 class Start(GivenModel):
     """A model whose weights the network begins with, in place of random ones.
 
-    Of the same task, it may be shown less beside the image than the new network, as without marks. Of another task it
-    lends the layers that both networks have; it must then see images as the new network does.
+    Of the same task it has the same graph, or one that the new network can begin as (BEGINS_AS), and may be shown less
+    beside the image, as without marks. Of another task it lends the layers that both networks have; it must then see
+    images as the new network does.
     """
 
     ROLE: ClassVar[str] = "model to start from"
 
     def _shown(self, form: Form, own: Form) -> Form:
         return replace(form, memory=max(form.memory, own.memory)) if form.memory else form
+
+    def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
+        found = super()._differences(task, its, form, own)
+        given, new = (each.options.get("graph") for each in (its, own))
+        if None in (given, new) or given in (new, getattr(task, "BEGINS_AS", {}).get(new)):
+            return found
+        return [*found, f"graph {given} and {new}"]
 
     def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
         if card["task"] == store.task:

@@ -1,4 +1,4 @@
-"""A pair of a finder and a drawer as a network to train: what it begins with, and what it learns."""
+"""A pair of a finder and a drawer as a network to train: what it begins with, what it learns, and from whom."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import keras
 import numpy as np
 import pytest
 
+import train as script
 from learning_functions.running.model_file import load_model, save_model
-from learning_functions.task import Settings, load_task
+from learning_functions.running.shipped_models import SHIPPED
+from learning_functions.samples.store import SampleStore, open_store
+from learning_functions.task import Settings, load_task, settings_of
 from learning_functions.training.given_model import SIGHT, Start
 from learning_functions.training.pairing import DRAWS, FINDS
 from learning_functions.training.starting import take_weights
-from tests.tiny import tiny_settings
-from tests.training.test_joining import batch, saved
+from learning_functions.training.teacher import Teacher
+from tests.tiny import tiny_settings, write_samples
+from tests.training.test_joining import batch, saved, tiny
 from tests.training.test_widening import trained as as_trained
 
 
@@ -80,6 +84,46 @@ def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path)
             channels = theirs[0].shape[-2] if layer.name == "down0_a_conv" else None
             np.testing.assert_array_equal(mine[0][..., :channels, :] if channels else mine[0], theirs[0])
             assert not channels or not mine[0][..., channels:, :].any(), "neither memory nor mark tells anything yet"
+
+
+@pytest.mark.parametrize("graph", ["fcn", "pair"])
+def test_a_network_of_another_graph_is_refused_before_training(graph: str, tmp_path: Path) -> None:
+    """Layers of both have the same names, and may have the same shapes."""
+    given = saved(FINDS, tiny(FINDS, graph=graph, marked_share=0.5), tmp_path / "given.h5", 1)
+    chosen = tiny(FINDS, graph="unet", marked_share=0.5) if graph == "pair" else tiny_settings(FINDS, "pair")
+    store = open_store(write_samples(FINDS, tmp_path, chosen)[0])
+    with pytest.raises(ValueError, match=rf"graph {graph} and {chosen.options['graph']}"):
+        Start(given).require_fit(store, tmp_path / "model.h5")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleStore]:
+    """Samples of two presets as they are, but for their number."""
+    found = {}
+    for preset in ("shipped", "pair"):
+        folder = tmp_path_factory.mktemp(preset)
+        settings = settings_of(load_task(FINDS), preset).changed(samples_per_scan=1)
+        found[preset] = open_store(write_samples(FINDS, folder, settings)[0])
+    return found
+
+
+@pytest.mark.parametrize("role", [Start, Teacher])
+def test_what_the_shipped_pair_needs_is_told(
+    role: type[Start] | type[Teacher], stores: dict[str, SampleStore], tmp_path: Path
+) -> None:
+    given, model = role(SHIPPED / "instances.h5"), tmp_path / "model.h5"
+    given.require_fit(stores["pair"], model)
+    with pytest.raises(ValueError, match=r"memory 2 and 1.*; samples of --preset pair would fit\. Received: .*\.h5\."):
+        given.require_fit(stores["shipped"], model)
+    told = script.main([*[str(stores["shipped"].path)] * 2, str(model), "--start-from", str(given.path)])
+    assert told == 2 and not model.exists()
+
+
+def test_presets_that_do_not_fit_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
+    other = tiny_settings(FINDS, "pair")  # in patches that no preset has
+    with pytest.raises(ValueError) as told:
+        Teacher(saved(FINDS, other, tmp_path / "t.h5", 1)).require_fit(stores["shipped"], tmp_path / "model.h5")
+    assert "patch" in str(told.value) and "--preset" not in str(told.value)
 
 
 def test_one_step_teaches_both_halves_of_a_pair() -> None:
