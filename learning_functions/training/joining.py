@@ -13,16 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from learning_functions.instance_presets import PAIR
+from learning_functions.running.instance_walk import learnt_both_sides
 from learning_functions.spec import Spec
 from learning_functions.task import Settings, load_task, settings_from_card
 from learning_functions.training.given_model import Start
+from learning_functions.training.pairing import DRAWN, DRAWS, FINDS, FOUND, give
 from utility_functions.command_line import one_line
 
-FINDS, DRAWS = "instances", "vertebra_masks"
 ALIKE = ("filters", "levels")
+NOT_JOINED = ("counted", "refine_mm")
+"""Options of a finder that is not to be drawn after: what it counts has no landmarks, what it refines is drawn anew."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,12 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def join(finder: Path, drawer: Path, out: Path) -> None:
     """Write the network that finds as one model does and draws as the other; its card names both.
 
-    Raises: ValueError, in one sentence, where they are of other tasks or forms, or see images differently.
+    Raises: ValueError, in one sentence, where they are of other tasks or forms, or see images differently, and where
+    one of them would be written over.
     """
     from learning_functions.running.model_file import load_model, save_model
     from learning_functions.training.inputs import require_place
 
     require_place(out)
+    if out.resolve() in (finder.resolve(), drawer.resolve()):
+        raise ValueError(f"The network of both would be written over one of the two. Received: {out}.")
     models = {}
     for path, task in ((finder, FINDS), (drawer, DRAWS)):
         network, card = load_model(path)
@@ -59,13 +63,8 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
         models[task] = network, card
     settings = paired_settings(models[FINDS][1], models[DRAWS][1])
     network = load_task(FINDS).network(settings)
-    for task, (given, _) in models.items():
-        for layer in given.layers:
-            if weights := layer.get_weights():
-                own = network.get_layer(_new_name(layer.name, task))
-                own.set_weights(
-                    [_placed(each, like, task) for each, like in zip(weights, own.get_weights(), strict=True)]
-                )
+    give(network, FOUND, models[FINDS][0])
+    give(network, DRAWN, models[DRAWS][0], marked=True)
     card = models[FINDS][1]
     told = {name: Start(path).to_card() for name, path in (("finder", finder), ("drawer", drawer))}
     training = {**card["training"], "drawer": models[DRAWS][1]["training"]}
@@ -73,7 +72,11 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
 
 
 def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Settings:
-    """The finder's settings, with what the drawer's card tells of marks. Raises: ValueError where they do not fit."""
+    """The finder's settings as those of a pair, with what the drawer's card tells of marks.
+
+    Raises: ValueError where they do not fit, and where one of the two learnt from mirror images and one did not: both
+    are asked about both sides, or neither is.
+    """
     own = settings_from_card(load_task(FINDS), finds)
     other = settings_from_card(load_task(DRAWS), draws)
     differences = own.spec.differences(Spec.from_json(draws["spec"]))
@@ -82,27 +85,28 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
         for name in ALIKE
         if getattr(own, name) != getattr(other, name)
     ]
+    mirrored = learnt_both_sides(_as_trained(own, finds)), _flipped(_as_trained(other, draws))
+    if mirrored[0] != mirrored[1]:
+        differences.append(" and ".join(f"mirror images {'learnt' if each else 'not learnt'}" for each in mirrored))
     if differences:
         raise ValueError(f"Both models must see and be built alike. Received: {'; '.join(differences)}.")
-    pair = load_task(FINDS).PRESETS["pair"].options
+    if others := [f"{name} {own.options[name]}" for name in NOT_JOINED if own.options.get(name)]:
+        raise ValueError(f"A finder that counts, or refines its masks, is not joined. Received: {', '.join(others)}.")
+    pair = load_task(FINDS).PRESETS[PAIR]
     marks = {"mark_sigma_mm": other.options["sigma_mm"], "mark_offset_mm": other.options["offset_mm"]}
     taken = ("graph", "marked_share", "marked_alone", "mark_jitter_mm", "redrawn")
-    return own.changed(options={**own.options, **{name: pair[name] for name in taken}, **marks})
+    options = {**own.options, **{name: pair.options[name] for name in taken}, **marks}
+    return own.changed(preset=pair.preset, options=options)
 
 
-def _new_name(name: str, task: str) -> str:
-    """What a layer of one of the two is called in the network of both."""
-    if task == FINDS:
-        return "found" if name == "mask" else name
-    return "drawn" if name == "mask" else f"drawn_{name}"
+def _as_trained(settings: Settings, card: Mapping[str, Any]) -> Settings:
+    """The settings with the augmentation that was asked for, where it was not the preset's."""
+    asked = card["training"].get("augment", settings.options.get("augment", "none"))
+    return settings.changed(options={**settings.options, "augment": asked})
 
 
-def _placed(given: NDArray[Any], like: NDArray[Any], task: str) -> NDArray[Any]:
-    """Weights in the shape of the new ones: of the first kernel, 0 for the channel that the network did not see."""
-    if given.shape == like.shape:
-        return given
-    *_, channels, _ = given.shape  # image.., and memory or mark
-    return np.insert(given, channels if task == FINDS else channels - 1, 0.0, axis=-2)
+def _flipped(draws: Settings) -> bool:
+    return bool(draws.options.get("flip", 0.0) > 0 and draws.options["augment"] != "none")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from learning_functions.running.instance_walk import halves
 from learning_functions.running.model_file import load_model, save_model
 from learning_functions.running.trained_model import TrainedModel
 from learning_functions.task import Settings, load_task
-from learning_functions.training.joining import DRAWS, FINDS, join, main
+from learning_functions.training.joining import join, main
+from learning_functions.training.pairing import DRAWS, FINDS
 from tests.tiny import tiny_settings
 
 
@@ -23,10 +24,11 @@ def tiny(task: str, **options: Any) -> Settings:
     return own.changed(options={**own.options, "graph": "unet", **options})
 
 
-def saved(task: str, settings: Settings, path: Path, seed: int) -> Path:
+def saved(task: str, settings: Settings, path: Path, seed: int, **training: Any) -> Path:
     keras.utils.set_random_seed(seed)
     network = load_task(task).network(settings)
-    card = {"task": task, "spec": settings.spec.to_json(), "settings": settings.to_json(), "training": {"seed": seed}}
+    card = {"task": task, "spec": settings.spec.to_json(), "settings": settings.to_json()}
+    card["training"] = {"seed": seed, **training}
     save_model(network, path, card)
     return path
 
@@ -81,7 +83,8 @@ def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
 def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) -> None:
     model = TrainedModel.load(models[2])
     options = model.settings.options
-    assert model.task_name == FINDS and options["redrawn"] and options["graph"] == "pair"
+    assert model.task_name == FINDS and options["redrawn"]
+    assert model.settings.preset == options["graph"] == "pair"
     assert (options["threshold"], options["mark_sigma_mm"]) == (0.4, 4.0)
     assert options["mark_offset_mm"] == tiny(DRAWS).options["offset_mm"]
     assert {name: each["file"] for name, each in model.card["joined_from"].items()} == {
@@ -115,8 +118,47 @@ def test_the_command_writes_the_same_or_says_in_one_line_what_is_wrong(
     assert main([str(finder), str(drawer), str(tmp_path / "new.txt")]) == 2
 
 
-def test_a_pair_learns_like_any_other(tmp_path: Path) -> None:
-    own = tiny_settings(FINDS, "pair")
-    network = load_task(FINDS).network(own)
-    assert load_task(FINDS).form(own).misfit(network, own.spec) is None
-    assert network.input_shape == (None, *own.spec.patch, 3)
+def test_neither_of_the_two_is_written_over(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    kept = {path: path.read_bytes() for path in models[:2]}
+    aside = tmp_path / "aside.h5"
+    aside.symlink_to(models[0])
+    for out in (*kept, models[1].parent / ".." / models[1].parent.name / models[1].name, aside):
+        with pytest.raises(ValueError, match=r"written over one of the two\. Received: "):
+            join(*models[:2], out)
+    assert all(path.read_bytes() == told for path, told in kept.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"counted": True}, r"A finder that counts, or refines its masks, is not joined\. Received: counted True\."),
+        ({"refine_mm": 1.0}, r"is not joined\. Received: refine_mm 1\.0\."),
+        ({"changes": {"flip": 0.0}}, "Received: mirror images not learnt and mirror images learnt"),
+        ({"augment": "none"}, "Received: mirror images not learnt and mirror images learnt"),
+    ],
+)
+def test_finders_that_do_not_go_with_a_drawer_are_refused(
+    models: tuple[Path, Path, Path], tmp_path: Path, options: dict[str, Any], told: str
+) -> None:
+    finder = saved(FINDS, tiny(FINDS, **options), tmp_path / "finder.h5", 1)
+    with pytest.raises(ValueError, match=told):
+        join(finder, models[1], tmp_path / "new.h5")
+    assert not (tmp_path / "new.h5").exists()
+
+
+@pytest.mark.parametrize("told", [{"flip": 0.0}, {"augment": "none"}])
+def test_a_drawer_that_knows_no_mirror_images_goes_with_a_finder_that_knows_none(
+    models: tuple[Path, Path, Path], tmp_path: Path, told: dict[str, Any]
+) -> None:
+    drawer = saved(DRAWS, tiny(DRAWS, **told), tmp_path / "drawer.h5", 2)
+    with pytest.raises(ValueError, match="Received: mirror images learnt and mirror images not learnt"):
+        join(models[0], drawer, tmp_path / "new.h5")
+    finder = saved(FINDS, tiny(FINDS, augment="none"), tmp_path / "finder.h5", 1)
+    join(finder, drawer, tmp_path / "new.h5")
+    assert (tmp_path / "new.h5").exists()
+
+
+def test_how_a_drawer_was_augmented_is_told_by_its_training(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    drawer = saved(DRAWS, tiny(DRAWS), tmp_path / "drawer.h5", 2, augment="none")
+    with pytest.raises(ValueError, match="mirror images learnt and mirror images not learnt"):
+        join(models[0], drawer, tmp_path / "new.h5")
