@@ -28,8 +28,8 @@ class Trained(NamedTuple):
     model: TrainedModel
 
 
-FORMS = [*((name, "small") for name in task_names()), ("identification", "shipped")]
-"""Each task's small preset, and others that answer in another form."""
+FORMS = [*((name, "small") for name in task_names()), ("identification", "shipped"), ("instances", "pair")]
+"""Each task's small preset, and others that answer or see in another form."""
 
 
 @pytest.fixture(scope="module", params=FORMS, ids="-".join)
