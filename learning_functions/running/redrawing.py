@@ -23,6 +23,7 @@ from learning_functions.running.rivals import (
     cut_out,
     owners,
     part_kept,
+    same_vertebra,
     shared,
 )
 from learning_functions.running.starts import sign_of
@@ -62,8 +63,8 @@ def redrawn(
     bodies: detected in the image (x, y, z).
 
     A drawing counts where it is of the mask found before; where two are of one vertebra, the one whose mark lies nearer
-    to its centre stays, and the other is marked at the body found before. What still is not drawn keeps what is left of
-    its mask, if that is most of it.
+    to its centre stays, and the other is marked at the body found before. A mask that still is not drawn anew stays one
+    of the rivals or, where a drawing is of the same vertebra, keeps what is left of it, if that is most of it.
     """
     easel = _Easel(see, grid, patch, direction, offset_mm)
     marks, missed = _marks(found, centroids, grid.spacing_mm)
@@ -71,15 +72,18 @@ def redrawn(
     more = [easel.drawn(mark) for mark in missed]
     drawings += more
     olds: list[Instance | None] = [*found, *[None] * len(more)]
-    whose, drawings = easel.compete(drawings, olds)
-    kept: list[Instance | None] = [
-        None if each is None else part_kept(each.one, whose[each.one.box] == number)
-        for number, each in enumerate(drawings, start=1)
+    left = [None if each is None else each.one for each in easel.compete(drawings, olds)]
+    rivals = [
+        one if one is not None or old is None or any(same_vertebra(old, other) for other in left if other) else old
+        for one, old in zip(left, olds, strict=True)
+    ]
+    whose = owners(rivals, grid.shape)
+    kept = [
+        None if one is None or not (own := whose[one.box] == number)[one.mask].any() else part_kept(one, own)
+        for number, one in enumerate(rivals, start=1)
     ]
     held = whose > 0
-    for place, one in enumerate(found):
-        if kept[place] is None:
-            kept[place] = _rest(one, held)
+    kept = [_rest(old, held) if one is None and old is not None else one for one, old in zip(kept, olds, strict=True)]
     done = [one for one in kept if one is not None]
     new = [one for one in kept[len(found) :] if one is not None]
     if bodies is not None:
@@ -113,20 +117,18 @@ class _Easel:
             return None
         blank = Instance((x, y, z), mask, np.nan, np.nan) if old is None else old
         one = cut_out(blank, corner, mask, shares)
-        if old is not None and shared(one, old) < LEAST_SHARE * min(int(one.mask.sum()), int(old.mask.sum())):
+        if old is not None and not same_vertebra(one, old):
             return None
         return Drawing(one, mark)
 
-    def compete(
-        self, drawings: Sequence[Drawing | None], olds: Sequence[Instance | None]
-    ) -> tuple[NDArray[np.int16], list[Drawing | None]]:
-        """Who holds which voxel in the end, and the drawings that hold any; each beaten one is tried once more."""
+    def compete(self, drawings: Sequence[Drawing | None], olds: Sequence[Instance | None]) -> list[Drawing | None]:
+        """The drawings that hold most of themselves beside all others; each beaten one is tried once more."""
         left, tried = list(drawings), [False] * len(drawings)
         while True:
             whose = owners([None if each is None else each.one for each in left], self._grid.shape)
             out = beaten(left, whose, self._grid.spacing_mm)
             if out is None:
-                return whose, left
+                return left
             former, old, left[out] = left[out], olds[out], None
             if old is None or tried[out] or former is None:
                 continue
