@@ -285,15 +285,15 @@ def settings_of(task: Task, preset: str) -> Settings:
 
 
 def settings_from_card(task: Task, card: Mapping[str, Any]) -> Settings:
-    """The settings a card tells, with what was learnt besides the network among their options.
+    """The settings a card tells; among their options how training augmented, and what it learnt besides the network.
 
     Where it tells only a preset (old models), that preset with the card's spec.
     """
     values, spec = card["settings"], Spec.from_json(card["spec"])
     if "spec" not in values:
         return settings_of(task, values.get("preset", "paper")).changed(spec=spec)
-    learnt = card.get("learnt", {})
     settings = Settings.from_json(values)
     if differences := settings.spec.differences(spec):
         raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
-    return settings.changed(options={**settings.options, **learnt}) if learnt else settings
+    told = {name: kind for name, kind in card.get("training", {}).items() if name == "augment" and kind}
+    return settings.changed(options={**settings.options, **told, **card.get("learnt", {})})

@@ -85,7 +85,7 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
         for name in ALIKE
         if getattr(own, name) != getattr(other, name)
     ]
-    mirrored = learnt_both_sides(_as_trained(own, finds)), _flipped(_as_trained(other, draws))
+    mirrored = learnt_both_sides(own), _flipped(other)
     if mirrored[0] != mirrored[1]:
         differences.append(" and ".join(f"mirror images {'learnt' if each else 'not learnt'}" for each in mirrored))
     if differences:
@@ -97,12 +97,6 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
     taken = ("graph", "marked_share", "marked_alone", "mark_jitter_mm", "redrawn")
     options = {**own.options, **{name: pair.options[name] for name in taken}, **marks}
     return own.changed(preset=pair.preset, options=options)
-
-
-def _as_trained(settings: Settings, card: Mapping[str, Any]) -> Settings:
-    """The settings with the augmentation that was asked for, where it was not the preset's."""
-    asked = card["training"].get("augment", settings.options.get("augment", "none"))
-    return settings.changed(options={**settings.options, "augment": asked})
 
 
 def _flipped(draws: Settings) -> bool:
