@@ -91,7 +91,7 @@ def _above_each_other(chain: Sequence[Instance], means_mm: NDArray[np.float64]) 
     if len(chain) > 1:
         for end, beside in ((0, 1), (-1, -2)):
             if chain[end].complete < COMPLETE:
-                placed[end, :2] = means_mm[beside, :2]
+                placed[end, :2] = placed[beside, :2]
     return placed
 
 

@@ -63,3 +63,10 @@ def test_the_process_left_of_a_cut_end_counts_as_the_next_one(complete: float, e
     findings = Findings("scan", IMAGE, landmarks=landmarks)
     found = with_instances(findings, chain, IMAGE, Running(partial="keep", scan=IMAGE))
     assert found.landmarks is not None and found.landmarks.names == expected
+
+
+def test_two_cut_ones_are_counted_as_neighbours_too() -> None:
+    chain = [replace(block(18, 20), start=(18, 7, 20)), replace(block(18, 7), start=(18, 30, 7))]
+    landmarks = Landmarks(("T12",), IMAGE.to_mm(chain[1].mean[None]))
+    found = with_instances(Findings("scan", IMAGE, landmarks=landmarks), chain, IMAGE, Running(scan=IMAGE))
+    assert found.landmarks is not None and found.landmarks.names == ("T11", "T12")
