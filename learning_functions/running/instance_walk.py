@@ -74,8 +74,6 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     if settings.options.get("counted"):
         found = with_counted(findings, done.found, image.grid, running) if done.found else findings.noting(NOTHING)
         return found.having(trail=trail)
-    if not done.found and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
-        return findings.having(trail=trail).noting(NO_MASK)
     chain = done.found
     if is_marked(settings) and settings.options.get("redrawn"):
         points = np.zeros((0, 3))
@@ -85,9 +83,11 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         offset_mm = settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0))
         anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
         chain, trail = anew.found, replace(trail, drawn_looks=anew.looks)
+    if not chain and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
+        return findings.having(trail=trail).noting(NO_MASK)
     target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
     found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
-    if not done.found:
+    if not chain:
         return found.noting(NOTHING)
     if done.trail.ended == FULL:
         return found.noting(f"The traversal stopped after {len(done.found)} vertebrae; there may be more.")

@@ -84,16 +84,14 @@ def redrawn(
     ]
     held = whose > 0
     kept = [_rest(old, held) if one is None and old is not None else one for one, old in zip(kept, olds, strict=True)]
-    done = [one for one in kept if one is not None]
+    before = [one for one in kept[: len(found)] if one is not None]
     new = [one for one in kept[len(found) :] if one is not None]
-    if bodies is not None:
-        for mark in left_over(bodies, done, grid):
-            if (late := easel.drawn(mark)) is not None and (rest := _rest(late.one, held)) is not None:
-                held[rest.box] |= rest.mask
-                done.append(rest)
-                new.append(rest)
-    told = {id(one): easel.told(one, done) for one in new}
-    return Redrawn(tuple(told.get(id(one), one) for one in done), easel.looks)
+    for mark in [] if bodies is None else left_over(bodies, [*before, *new], grid):
+        if (late := easel.drawn(mark)) is not None and (rest := _rest(late.one, held)) is not None:
+            held[rest.box] |= rest.mask
+            new.append(rest)
+    told = [easel.told(one, [*before, *new]) for one in new]
+    return Redrawn((*before, *told), easel.looks)
 
 
 class _Easel:

@@ -34,7 +34,7 @@ class Drawing:
 
 def centre_of(one: Instance, spacing_mm: Sequence[float]) -> Point:
     """Where the landmark of a vertebra lies, in voxels of the image: in its body, of C1 at the middle of its ring."""
-    if round(one.level) == FIRST_LEVEL if np.isfinite(one.level) else False:
+    if np.isfinite(one.level) and round(one.level) == FIRST_LEVEL:
         return one.mean
     x, y, z = spacing_mm
     return np.asarray(one.start) + body_centre(one.mask, (x, y, z))

@@ -268,3 +268,14 @@ def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: 
     assert found.instances is not None and found.trail is not None
     assert np.array_equal(found.instances.voxels, truth.voxels)
     assert found.trail.looks + found.trail.drawn_looks == len(network.marks) and found.trail.drawn_looks == 4
+
+
+@pytest.mark.parametrize("bodies", [True, False])
+def test_where_the_way_shows_nothing_what_was_named_before_is_drawn(bodies: bool) -> None:
+    image, truth = scan_of(4)
+    landmarks = body_centroids(truth)
+    findings = Findings("scan", image.grid, landmarks=landmarks, instances=truth if bodies else None)
+    found = walk(Told(), marking(settings(), redrawn=True), image, findings, AIR, Running())
+    assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
+    assert found.landmarks is not None and found.landmarks.names == landmarks.names and found.whole
+    assert not any("No " in note for note in found.notes)
