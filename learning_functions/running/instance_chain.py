@@ -52,8 +52,7 @@ def with_instances(
     order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
     chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
     means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
-    along = _above_each_other(chain, means)
-    names, scores, note, agreed, record, filled, false = _names(chain, points, along, findings, grid, running)
+    names, scores, note, agreed, record, filled, false = _names(chain, points, means, findings, grid, running)
     findings = (findings.noting(note) if note else findings).named(record)
     if unnamed := sum(not name for name in names) - false:
         findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
@@ -120,10 +119,11 @@ def _names(
     running: Running,
 ) -> _Names:
     levels = np.array([one.level for one in chain], float)
+    along_mm = _above_each_other(chain, means_mm)
     known = _known(chain, points_mm, findings.landmarks, grid)
     given = sum(map(bool, known))
     if given and given >= AGREEING_SHARE * len(chain):
-        names = names_by(known, means_mm)
+        names = names_by(known, along_mm)
         if names is not None:
             said = (
                 f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
@@ -132,8 +132,8 @@ def _names(
     whole = [one.complete >= COMPLETE for one in chain]
     unlike = "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
     if running.naming == "decoder":
-        return _decoded(levels, whole, means_mm, known, running)._replace(note=unlike)
-    named = chain_names(levels, whole, means_mm)
+        return _decoded(levels, whole, along_mm, means_mm, known, running)._replace(note=unlike)
+    named = chain_names(levels, whole, along_mm)
     scores = np.array([_agreement(name, level) for name, level in zip(named.names, levels, strict=True)])
     notes = [unlike] if unlike else []
     if any(named.names) and named.margin < DOUBTFUL_MARGIN:
@@ -144,12 +144,16 @@ def _names(
 def _decoded(
     levels: NDArray[np.float64],
     whole: Sequence[bool],
+    along_mm: NDArray[np.float64],
     means_mm: NDArray[np.float64],
     known: Sequence[str],
     running: Running,
 ) -> _Names:
-    """Names by the exact decoder, from the levels regressed and, as far as there are any, names given before."""
-    detections = regressed_detections(levels, whole, means_mm)
+    """Names by the exact decoder, from the levels regressed and, as far as there are any, names given before.
+
+    along_mm: what distances are told by; means_mm: where the masks lie.
+    """
+    detections = regressed_detections(levels, whole, along_mm)
     detections = replace(detections, evidence=detections.evidence + names_given(known, KNOWN_NATS))
     naming = decode(detections, running.statistics or scan_statistics(), ALTERNATIVES)
     names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
