@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from learning_functions.form import Form
 from learning_functions.spec import Spec
-from learning_functions.ways import NAMING, PARTIAL, VOTES, WINDOWS
+from learning_functions.ways import LYING, NAMING, PARTIAL, VOTES, WINDOWS
 from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Scan
@@ -171,7 +171,7 @@ class Running:
     lowest: the level of the lowest vertebra, by which counted vertebrae are named; None where nobody declared it.
     partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
     save_intermediate: what one model finds for another, such as the heatmap, is written too.
-    naming: one of NAMING; published votes, which find no bodies, name themselves.
+    naming: one of NAMING; published votes, which find no bodies, name themselves. lying: one of LYING.
     statistics: what the decoder holds usual; None: what is shipped.
     scan: the grid of the scan that an upright image was made of, which tells where its borders are; set for each scan.
     """
@@ -180,6 +180,7 @@ class Running:
     windows: str = "tiles"
     votes: str = "ordered"
     partial: str = "flag"
+    lying: str = "found"
     save_intermediate: bool = False
     lowest: str | None = None
     naming: str = "decoder"
@@ -187,13 +188,13 @@ class Running:
     scan: Grid | None = None
 
     def __post_init__(self) -> None:
-        if self.lowest is not None and self.lowest not in VERTEBRAE:
-            raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {self.lowest!r}.")
         for what, value, known in (
             ("Windows are", self.windows, WINDOWS),
             ("Votes are", self.votes, VOTES),
             ("Naming is", self.naming, NAMING),
             ("Partial vertebrae are", self.partial, PARTIAL),
+            ("How patients lie is", self.lying, LYING),
+            ("The lowest vertebra is", VERTEBRAE[0] if self.lowest is None else self.lowest, VERTEBRAE),
         ):
             if value not in known:
                 raise ValueError(f"{what} one of {', '.join(known)}. Received: {value!r}.")

@@ -15,6 +15,8 @@ NAMING = ("decoder", "chain", "published")
 """Who gives the names: the exact decoder, the runs of the cheapest chain, or the publication's own rule."""
 PARTIAL = ("keep", "flag", "drop")
 """What can be done with vertebrae that the image's border cuts."""
+LYING = ("found", "header")
+"""Who tells how a patient lies: quarter turns are looked at where little is found, or the header alone is believed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ WAYS: Mapping[str, Way] = {
     "votes": Way("published: no order of levels", VOTES, "ordered"),
     "naming": Way("who names: the exact decoder, the chain of votes, or the published rules", NAMING, "decoder"),
     "partial": Way("of instances, masks and heatmaps, vertebrae cut by the border", PARTIAL, "flag"),
+    "lying": Way("how patients lie: looked for where detection hesitates, or as the header says", LYING, "found"),
     "lowest": Way("of MR: name counted vertebrae, the lowest being e.g. L5", metavar="LEVEL"),
     "stop_after": Way("task of the last model to run; later ones do not", metavar="STAGE"),
     "landmarks": Way(

@@ -93,4 +93,4 @@ def found_by(models: Sequence[TrainedModel], volume: Volume, case_id: str) -> Fi
     """What the models find in a scan, on its own grid."""
     from learning_functions.running.pipeline import run_models
 
-    return run_models(models, volume, case_id, Running(memory_gb=MEMORY_GB))
+    return run_models(models, volume, case_id, Running(memory_gb=MEMORY_GB, lying="header"))  # as samples are cut

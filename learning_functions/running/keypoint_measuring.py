@@ -42,7 +42,7 @@ AIR_HU = -1024
 GOES_WITH = {
     **{"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered", "save_intermediate": False},
     **{"pipeline": None, "stop_after": None, "landmarks": None, "from_results": None},
-    **{"lowest": None, "partial": "flag", "windows": "tiles"},
+    **{"lowest": None, "partial": "flag", "windows": "tiles", "lying": "found"},
 }
 """Options that must stand as they are when nobody gives them."""
 NO_NAME = "No vertebra could be named."

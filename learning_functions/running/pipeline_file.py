@@ -73,7 +73,7 @@ def _plan(asked: Mapping[str, Any], models: tuple[Path, ...], file: Path | None 
     running = Running(
         memory_gb=asked["memory_gb"],
         save_intermediate=asked["save_intermediate"],
-        **{name: asked[name] for name in ("windows", "votes", "naming", "partial", "lowest")},
+        **{name: asked[name] for name in ("windows", "votes", "naming", "partial", "lowest", "lying")},
     )
     given = GivenFindings(asked["landmarks"], asked["from_results"])
     settings = {**asked, MODELS: list(models), "pipeline": file}

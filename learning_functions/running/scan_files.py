@@ -10,6 +10,7 @@ from learning_functions.running.finished_scans import RECORD_ENDING, STRUCTURES_
 from learning_functions.running.given_findings import NOTHING, GivenFindings
 from learning_functions.running.stages import MAP_ENDINGS, Stage, replaced_maps, write_stages
 from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.lying import turned_findings, turned_landmarks
 from utility_functions.anatomy.parts import column_of
 from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.cases import Case, Scan
@@ -24,6 +25,7 @@ from utility_functions.files.marks import (
 from utility_functions.files.plain_records import to_plain
 from utility_functions.files.writing import write_text
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.quarter_turns import turned
 from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
@@ -38,12 +40,12 @@ def write_findings(
 
     VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
     the trail of a traversal, to read and to look at. What models gave one another only where ``stages`` are given.
+    Pictures show the scan as the patient lies, where that is otherwise than the header says.
     """
 
     def at(ending: str) -> Path:
         return folder / f"{findings.case_id}{ending}"
 
-    found = findings.instances if findings.instances is not None else findings.detection
     between = {"heatmap", "vertebra_heat", *(["detection"] if findings.instances is not None else [])}
     for field, each in findings.maps.items():
         if stages or field not in between:
@@ -56,15 +58,19 @@ def write_findings(
     if findings.landmarks is not None:
         write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.filled)
         write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.filled)
-    if found is findings.detection and found is not None and findings.parts:
-        found = column_of(found)
-    picture = at(".png")
-    scan_picture(scan.volume, findings.landmarks, picture, found, truth, findings.case_id, findings.naming)
     if findings.trail is not None:
         told = {"generator": GENERATOR, **findings.trail.to_json()}
         write_text(at("_trail.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
-        trail_picture(scan.volume, findings.trail, at(TRAIL_DRAWN), findings.instances, findings.case_id)
-    return picture
+    shown, volume = turned_findings(findings, findings.quarters), turned(scan.volume, findings.quarters)
+    true = None if truth is None else turned_landmarks(truth, findings.quarters)
+    drawn = shown.instances if shown.instances is not None else shown.detection
+    if drawn is shown.detection and drawn is not None and shown.parts:
+        drawn = column_of(drawn)
+    title = f"{findings.case_id}, turned as the patient lies" if findings.quarters else findings.case_id
+    scan_picture(volume, shown.landmarks, at(".png"), drawn, true, title, shown.naming)
+    if shown.trail is not None:
+        trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title)
+    return at(".png")
 
 
 def written_of(case: Case, folder: Path) -> list[Path]:

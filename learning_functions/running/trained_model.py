@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from learning_functions.running.lying import in_the_patients_frame
 from learning_functions.running.model_file import load_model
 from learning_functions.running.sliding_window import flexible
 from learning_functions.samples.sources import seen_part, storable
@@ -59,7 +61,12 @@ class TrainedModel:
         if missing:
             raise ValueError(f"The {self.task_name} model needs {', '.join(missing)} first. Received: {self.path}.")
         started = time.perf_counter()
-        running = replace(running, statistics=running.statistics or self.statistics, scan=volume.grid)
+        running = replace(running, statistics=running.statistics or self.statistics)
+        found = in_the_patients_frame(partial(self._run, running=running), volume, findings)
+        return found.timed(self.task_name, time.perf_counter() - started)
+
+    def _run(self, volume: Volume, findings: Findings, running: Running) -> Findings:
+        running = replace(running, scan=volume.grid)
         spec = self.settings.spec
         grid = self.settings.grid_of(seen_part(volume, self.settings).grid)
         stored = storable(volume, spec)  # as samples hold it
@@ -84,7 +91,7 @@ class TrainedModel:
         new = {name for name, each in found.maps.items() if each is not placed.maps.get(name)}
         may = new.intersection(getattr(self.task, "MAY_GIVE", ()))
         kept = {name: getattr(findings, name) for name in maps if name not in (*self.task.GIVES, *may)}
-        return restored.having(**kept).timed(self.task_name, time.perf_counter() - started)
+        return restored.having(**kept)
 
 
 def _onto(findings: Findings, grid: Grid) -> Findings:

@@ -23,6 +23,7 @@ from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
 from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.quarter_turns import turned, turned_grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
 
@@ -187,10 +188,23 @@ def augmentation(settings: Settings) -> Augmentation:
 def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
-    """Adds ``detection``: the likeliest class per voxel, on the scan's own grid where that is known."""
-    from learning_functions.running.class_shares import class_shares, likeliest_on
+    """Adds ``detection``: the likeliest class per voxel, on the scan's own grid where that is known.
 
-    shares = class_shares(network, image, settings, running, air)
-    found = likeliest_on(shares, image.grid, running.scan or image.grid)
-    findings = findings.moved(detection=found).having(parts=settings.spec.labels == PARTS)
+    Where parts are told apart, also by how many ``quarters`` the patient lies otherwise than the header says.
+    """
+    from learning_functions.running.class_shares import class_shares, likeliest_on
+    from learning_functions.running.lying import as_the_patient_lies, note_of
+
+    def look(shown: Volume) -> NDArray[np.float16]:
+        return class_shares(network, shown, settings, running, air)
+
+    parts, grid, quarters = settings.spec.labels == PARTS, running.scan or image.grid, 0
+    if parts and running.lying == "found" and running.windows == "tiles":
+        shares, image, quarters = as_the_patient_lies(look, image, air)
+    else:
+        shares = look(image)
+    found = turned(likeliest_on(shares, image.grid, turned_grid(grid, quarters)), -quarters)
+    findings = findings.moved(detection=found).having(parts=parts, quarters=(findings.quarters + quarters) % 4)
+    if quarters:
+        findings = findings.noting(note_of(findings.quarters))
     return findings if found.voxels.any() else findings.noting("No vertebra was found.")

@@ -32,6 +32,9 @@ class Findings:
     trail: the looks of a traversal, in RAS+ mm, where one ran.
     notes: what a reader must know, in plain words ("no vertebra was found").
     naming: how sure the names are, where the decoder gave them; landmarks that it filled in are told there.
+    quarters: by how many quarters of a turn about the vertical axis (counter-clockwise seen from above) the scan is
+        shown to models, since the patient lies otherwise than its header says (geometry/quarter_turns.py). All else is
+        told where the header puts it.
     """
 
     case_id: str
@@ -52,6 +55,7 @@ class Findings:
     naming: NamingRecord | None = None
     vertebra_heat: Volume | None = None
     candidates: tuple[Candidate, ...] = ()
+    quarters: int = 0
 
     def __post_init__(self) -> None:
         for what, found in self.maps.items():
