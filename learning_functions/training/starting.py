@@ -19,18 +19,25 @@ def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
     """Give the network, which is for the task ``task_name``, the weights of a trained one.
 
     Of the same task, all of them, repeated where the network has more filters so that it answers alike; of another,
-    those of layers with the same name and shape. A first convolution that sees more channels than the trained one did,
-    such as memory or a mark, begins with zeros for them. A pair begins with both halves as the one network given.
+    those of layers with the same name and shape. A first convolution begins with zeros for channels that the trained
+    one did not see, such as memory or a mark, and for all but the image where that was of another task, whose further
+    channels mean something else. A pair begins with both halves as the one network given.
     Raises: ValueError where a model of the same task has other layers, or one of another task none that fit.
     """
     given, card = load_model(start.path)
     if card["task"] == task_name:
         _take_all(network, as_pair(given, card) if is_pair(network) and not is_pair(given) else given, start)
         return
-    theirs = {layer.name: (layer.get_weights(), False) for layer in given.layers if layer.get_weights()}
+    every = {layer.name: layer.get_weights() for layer in given.layers if layer.get_weights()}
+    image = {name: list(weights) for name, weights in every.items()}
+    first = next(iter(image.values()))
+    if first[0].ndim > 2:  # a kernel: (*size, channels, filters)
+        first[0] = first[0][..., : card["spec"]["channels"], :]
+    theirs = {name: (weights, False) for name, weights in image.items()}
     if is_pair(network):
-        drawn = {name_in_pair(name, DRAWN): (weights, card["task"] == DRAWS) for name, (weights, _) in theirs.items()}
-        theirs = drawn | theirs
+        draws = card["task"] == DRAWS
+        drawn = (every if draws else image).items()
+        theirs |= {name_in_pair(name, DRAWN): (weights, draws) for name, weights in drawn}
     taken = 0
     for layer in network.layers:
         own, (weights, marked) = layer.get_weights(), theirs.get(layer.name, ((), False))

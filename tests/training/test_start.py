@@ -117,6 +117,23 @@ def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: s
             assert all(np.array_equal(a, b) for a, b in zip(own, layer.get_weights(), strict=True)), layer.name
 
 
+@pytest.mark.parametrize(("name", "other"), [OUTLINES, OUTLINES[::-1]])
+def test_a_mark_is_not_taken_for_memory_nor_memory_for_a_mark(name: str, other: str, tmp_path: Path) -> None:
+    settings, unlike = tiny_settings(name), tiny_settings(other)
+    settings = settings.changed(options={**settings.options, "graph": "unet"})
+    unlike = unlike.changed(options={**unlike.options, "graph": "unet"}, spec=settings.spec)
+    keras.utils.set_random_seed(6)
+    card = {"task": other, "spec": unlike.spec.to_json(), "settings": unlike.to_json()}
+    save_model(load_task(other).network(unlike), tmp_path / "other.h5", card)
+    network = load_task(name).network(settings)
+    take_weights(network, Start(tmp_path / "other.h5"), name)
+    own = network.get_layer("down0_a_conv").get_weights()[0]
+    theirs = load_model(tmp_path / "other.h5")[0].get_layer("down0_a_conv").get_weights()[0]
+    assert own.shape == theirs.shape
+    np.testing.assert_array_equal(own[..., :1, :], theirs[..., :1, :])
+    assert theirs[..., 1:, :].any() and not own[..., 1:, :].any()
+
+
 def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_path: Path) -> None:
     name = "vertebra_masks"
     settings = tiny_settings(name)
