@@ -3,8 +3,8 @@
 real_scans (trained models on real scans), phantom_views (phantoms beside real scans, to be looked at), naming_vid (real
 detections named), naming_rules (three rules on the same outputs), learning_curves (what more data bring), distillation
 (students with and without a teacher), looks (single looks of an instances network), contrasts (one network for CT and
-MR, or one each) and real_structures (such a network on real CT and MR) run only when named, and take options of their
-own: python -m benchmarks real_scans --help.
+MR, or one each), real_structures (such a network on real CT and MR) and lying (patients turned against their header)
+run only when named, and take options of their own: python -m benchmarks real_scans --help.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ASKED_FOR = (
     "looks",
     "contrasts",
     "real_structures",
+    "lying",
 )
 
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     known = ", ".join([*there, *ASKED_FOR])
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {known} (all but the last nine when none is given)"
+        "names", nargs="*", metavar="NAME", help=f"of {known} (all but the last ten when none is given)"
     )
     names = parser.parse_args(given).names or list(there)
     unknown = [name for name in names if name not in there]
