@@ -211,8 +211,8 @@ class Task(Protocol):
     CHOICES: options there is a choice for, each with its values (``Settings.choosing``).
     BEGINS_AS: by a graph (option ``graph``), another one whose trained weights its network can begin with.
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
-    MAY_GIVE: findings that ``predict`` adds only where the running options or its own ask for them.
-    NUMBERS: the names of its samples' numbers.
+    TELLS_LYING: ``predict`` may tell how the patient lies (``quarters``), so that it runs as early as it can.
+    MAY_GIVE: findings that ``predict`` adds only where asked for. NUMBERS: the names of its samples' numbers.
     SEES_IMAGES: False where samples are landmarks alone, which have no tissues.
     CROPPED_BY: findings of earlier stages, by any of which its samples can be cropped.
     cropped_samples(scan, settings, rng, found) -> samples: those, cropped by what was ``found`` (on the scan's own

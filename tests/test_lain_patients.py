@@ -71,7 +71,9 @@ def test_all_that_is_found_is_the_same_and_lies_where_the_header_puts_it(
     assert set(as_told.notes) < set(found.notes)
 
 
-def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(volume: Volume, as_told: Findings, tmp_path: Path) -> None:
+def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(
+    volume: Volume, as_told: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     scan = tmp_path / "laid.nii.gz"
     write_image(turned(volume, 2), scan)
     detection, identification, masks = (str(path) for path in PLAN.models)
@@ -80,7 +82,7 @@ def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(volume: Volume, as_told
     assert measure.main(begun) == 0
     assert measure.main([str(scan), masks, "--from-results", str(first), "--output", str(second)]) == 0
     (row,) = json.loads((second / "results.json").read_text())["scans"]
-    assert [note for note in row["notes"] if "what it calls left is right" in note]
+    assert [note for note in row["notes"] if "what it calls left is right" in note] and row["quarters"] == 2
     assert as_told.instances is not None and as_told.landmarks is not None
     instances = read_label_map(second / "laid_vertebrae.nii.gz")
     np.testing.assert_array_equal(
@@ -91,6 +93,9 @@ def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(volume: Volume, as_told
     assert len(found)
     for name, point in found:
         assert np.linalg.norm(point - places[name]) < 0.2
+    believed = [str(scan), masks, "--from-results", str(first), "--lying", "header", "--output", str(tmp_path / "no")]
+    assert measure.main(believed) == 2
+    assert "which --lying header forbids; run detection again" in capsys.readouterr().out
 
 
 def test_a_header_that_is_to_be_believed_is(volume: Volume, tmp_path: Path) -> None:

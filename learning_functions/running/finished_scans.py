@@ -33,7 +33,6 @@ def conditions_of(models: Sequence[ModelRecord], running: Running, given: GivenF
     with, and the program."""
     asked: dict[str, Any] = {"save_intermediate": True} if running.save_intermediate else {}
     asked |= {"lowest": running.lowest} if running.lowest is not None else {}
-    asked |= {"lying": running.lying} if running.lying != "found" else {}
     asked |= {"landmarks": True} if given.landmarks is not None else {}
     asked |= {"from_results": True} if given.earlier is not None else {}
     by_hash = {model.sha256: str(model.path) for model in models}
@@ -45,6 +44,7 @@ def conditions_of(models: Sequence[ModelRecord], running: Running, given: GivenF
             "votes": running.votes,
             "partial": running.partial,
             "naming": running.naming,
+            "lying": running.lying,
             "program": versions().get(PACKAGE, "(not installed)"),
             **asked,
         },

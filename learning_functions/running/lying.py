@@ -28,7 +28,9 @@ BELIEVED, BETTER, LEAST_MM3 = 0.82, 1.5, 2000.0
 SURE = 0.9
 """A voxel is arch for certain from this share on."""
 AROUND_MM = 40.0
-"""Turns are looked at this far round what was found of vertebrae, if anything was."""
+"""Turns are looked at this far round what was found of vertebrae; where nothing was, there are no bodies to see."""
+CRUMB_SHARE = 0.02
+"""Pieces of less than this share of the largest one do not count there."""
 
 
 class Seen(NamedTuple):
@@ -49,6 +51,8 @@ def as_the_patient_lies(look: Callable[[Volume], Shares], image: Volume, air: fl
     if first.mean_share >= HESITANT:
         return Seen(shares, image, 0)
     part = _part_round(shares, image)
+    if part is None:
+        return Seen(shares, image, 0)
 
     def placed(shown: Volume, quarters: int) -> Volume:
         upright = turned(shown, quarters).reoriented(image.grid.axcodes)
@@ -99,11 +103,14 @@ def _arch_of(shares: Shares, image: Volume) -> _Arch:
     return _Arch(float(seen.mean()) if seen.size else 0.0, float((seen >= SURE).sum()) * image.grid.voxel_volume_mm3)
 
 
-def _part_round(shares: Shares, image: Volume) -> Volume:
-    """The box of the image round all that is some part of a vertebra; the whole where nothing is."""
-    boxes = ndimage.find_objects((shares.argmax(axis=-1) > 0).astype(np.uint8))
-    if not boxes:
-        return image
+def _part_round(shares: Shares, image: Volume) -> Volume | None:
+    """The box of the image round what is some part of a vertebra, but for crumbs; None where nothing is."""
+    pieces, _ = ndimage.label(shares.argmax(axis=-1) > 0)
+    sizes = np.bincount(pieces.ravel())[1:]
+    if not sizes.size:
+        return None
+    large = np.flatnonzero(sizes >= CRUMB_SHARE * sizes.max()) + 1
+    [found] = ndimage.find_objects(np.isin(pieces, large).astype(np.uint8))
     around = np.ceil(np.divide(AROUND_MM, image.grid.spacing_mm)).astype(int)
-    box = common(widened(boxes[0], *around.tolist()), tuple(slice(0, size) for size in image.grid.shape))
+    box = common(widened(found, *around.tolist()), tuple(slice(0, size) for size in image.grid.shape))
     return Volume(image.voxels[box], part_of(image.grid, box))

@@ -13,7 +13,13 @@ from tqdm import tqdm
 from learning_functions.running.finished_scans import STRUCTURES_DRAWN, conditions_of, finished_row, write_record
 from learning_functions.running.pipeline import loaded, run_stages
 from learning_functions.running.plan import Plan
-from learning_functions.running.scan_files import forget, require_outputs_free, write_findings, written_of
+from learning_functions.running.scan_files import (
+    forget,
+    require_outputs_free,
+    title_of,
+    write_findings,
+    written_of,
+)
 from learning_functions.running.structure_scoring import score_classes
 from learning_functions.running.summing_up import scan_text, sum_up
 from learning_functions.running.trained_model import TrainedModel
@@ -26,6 +32,7 @@ from utility_functions.anatomy.mask_scores import SegmentationScore
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.marks import require_results_free
+from utility_functions.geometry.quarter_turns import turned
 from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.structure_picture import structure_picture
 
@@ -118,6 +125,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     started = time.perf_counter()
     scan = load_scan(case, tissues=any(tells_structures(model) for model in models))
     start = plan.given.start(case, scan.volume.grid, [model.task_name for model in models])
+    require_as_told(start.findings, plan.running)
     reading = time.perf_counter() - started
     every = plan.running.save_intermediate
     stages = deque(run_stages(models, scan.volume, start, plan.running), maxlen=None if every else 1)
@@ -136,9 +144,20 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     picture = write_findings(findings, scan, truth, folder, stages if every else ())
     if findings.numbered is not None:
         drawn = folder / f"{case.case_id}{STRUCTURES_DRAWN}"
-        structure_picture(scan.volume, findings.numbered, true, drawn, case.case_id)
+        volume, found = turned(scan.volume, findings.quarters), turned(findings.numbered, findings.quarters)
+        known = None if true is None else turned(true, findings.quarters)
+        structure_picture(volume, found, known, drawn, title_of(findings))
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
+
+
+def require_as_told(found: Findings, running: Running) -> None:
+    """Raises: ValueError where the header is to be believed, and what a run goes on from was found in a turned scan."""
+    if running.lying == "header" and found.quarters:
+        raise ValueError(
+            "What was found before was found in the scan turned as the patient lies, which --lying header forbids; run "
+            f"detection again with it. Received: {found.case_id}, turned by {90 * found.quarters} degrees."
+        )
 
 
 def tells_structures(model: TrainedModel) -> bool:

@@ -51,6 +51,7 @@ def outlines(paths: Sequence[Path]) -> list[Outline] | None:
 def in_running_order(models: Sequence[Model], known: Collection[str] = ()) -> list[Model]:
     """The models so ordered that each finds what it needs, and where it can what it uses besides.
 
+    Those that tell how the patient lies run as early as they can, so that all others are shown the scan so.
     known: findings that are there before any model runs. Where two give the same finding, that of the later one stays.
     Raises: ValueError where none gives what is needed.
     """
@@ -60,7 +61,7 @@ def in_running_order(models: Sequence[Model], known: Collection[str] = ()) -> li
             raise ValueError(
                 f"One model per task can run, and {len(same)} are for {model.task_name}. Received: {', '.join(same)}."
             )
-    waiting, ordered = list(models), []
+    waiting, ordered = sorted(models, key=lambda model: not getattr(model.task, "TELLS_LYING", False)), []
     given = set(known)
     while waiting:
         able = [model for model in waiting if given.issuperset(model.task.NEEDS)]

@@ -66,11 +66,16 @@ def write_findings(
     drawn = shown.instances if shown.instances is not None else shown.detection
     if drawn is shown.detection and drawn is not None and shown.parts:
         drawn = column_of(drawn)
-    title = f"{findings.case_id}, turned as the patient lies" if findings.quarters else findings.case_id
+    title = title_of(findings)
     scan_picture(volume, shown.landmarks, at(".png"), drawn, true, title, shown.naming)
     if shown.trail is not None:
         trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title)
     return at(".png")
+
+
+def title_of(findings: Findings) -> str:
+    """What stands above a picture of the scan, which shows it as the patient lies."""
+    return f"{findings.case_id}, turned as the patient lies" if findings.quarters else findings.case_id
 
 
 def written_of(case: Case, folder: Path) -> list[Path]:

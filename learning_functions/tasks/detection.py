@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NEEDS: tuple[str, ...] = ()
 GIVES = ("detection",)
+TELLS_LYING = True
 
 EMPTY_HU = -950.0
 """No disc is so dark, unless it lies beyond what was scanned."""

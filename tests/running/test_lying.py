@@ -94,11 +94,27 @@ def test_a_few_voxels_of_arch_are_no_reason_to_turn() -> None:
     assert as_the_patient_lies(Looker(), laid, AIR_HU).quarters == 0
 
 
-@pytest.mark.parametrize("arches", [False, True])
-def test_where_nothing_is_found_the_whole_scan_is_looked_at_and_stays_as_it_is(arches: bool) -> None:
+def test_where_nothing_is_found_no_turn_is_looked_at() -> None:
+    looker = Looker()
     empty = patient().with_voxels(np.full(SHAPE, AIR_HU, np.float32))
-    seen = as_the_patient_lies(Looker(), patient(arches=False) if arches else empty, AIR_HU)
-    assert seen.quarters == 0
+    assert as_the_patient_lies(looker, empty, AIR_HU).quarters == 0
+    assert looker.shapes == [SHAPE]
+
+
+def test_bodies_without_arches_stay_as_they_lie() -> None:
+    looker = Looker()
+    assert as_the_patient_lies(looker, patient(arches=False), AIR_HU).quarters == 0
+    assert len(looker.shapes) == 4
+
+
+def test_crumbs_far_away_do_not_widen_what_is_looked_at() -> None:
+    looker = Looker(lying=0.8)
+    grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
+    image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
+    image.voxels[40:60, 30:54, 5:21] = patient().voxels
+    image.voxels[2:4, 77:79, 10] = BODY_HU
+    as_the_patient_lies(looker, image, AIR_HU)
+    assert looker.shapes[2] == (44, 52, 30)
 
 
 def test_a_network_of_unequal_spacing_sees_turned_scans_at_its_own() -> None:

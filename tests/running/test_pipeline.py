@@ -51,6 +51,13 @@ def test_masks_wait_for_all_who_tell_landmarks() -> None:
     assert in_running_order(given)[-1].task_name == "vertebra_masks"
 
 
+def test_how_the_patient_lies_is_told_before_any_other_model_looks() -> None:
+    names = ["multiclass_mr", "spine_heatmap", "detection", "identification"]
+    given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
+    order = [model.task_name for model in in_running_order(given)]
+    assert order == ["detection", "multiclass_mr", "spine_heatmap", "identification"]
+
+
 def test_two_models_of_one_task_are_refused(models: list[TrainedModel]) -> None:
     with pytest.raises(ValueError, match="One model per task can run, and 2 are for identification"):
         in_running_order([*models, models[1]])
