@@ -34,7 +34,9 @@ WAYS: Mapping[str, Way] = {
     "votes": Way("published: no order of levels", VOTES, "ordered"),
     "naming": Way("who names: the exact decoder, the chain of votes, or the published rules", NAMING, "decoder"),
     "partial": Way("of instances, masks and heatmaps, vertebrae cut by the border", PARTIAL, "flag"),
-    "lying": Way("how patients lie: looked for where detection hesitates, or as the header says", LYING, "found"),
+    "lying": Way(
+        "how patients lie: looked for where a detection of parts hesitates, or as the header says", LYING, "found"
+    ),
     "lowest": Way("of MR: name counted vertebrae, the lowest being e.g. L5", metavar="LEVEL"),
     "stop_after": Way("task of the last model to run; later ones do not", metavar="STAGE"),
     "landmarks": Way(
