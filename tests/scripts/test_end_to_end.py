@@ -88,6 +88,7 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         "votes": "ordered",
         "naming": "decoder",
         "partial": "flag",
+        "lying": "found",
         "lowest": None,
         "stop_after": None,
         "landmarks": None,
