@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.form import Form
+from learning_functions.run_options import Running as Running
 from learning_functions.spec import Spec
-from learning_functions.ways import LYING, NAMING, PARTIAL, VOTES, WINDOWS
 from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
@@ -29,7 +28,6 @@ from utility_functions.geometry.volume import Volume
 if TYPE_CHECKING:
     import keras
 
-    from utility_functions.anatomy.naming.statistics import Statistics
 
 TASKS_FOLDER = Path(__file__).parent / "tasks"
 
@@ -162,46 +160,6 @@ class Objective:
     highest_is_best: bool
 
 
-@dataclass(frozen=True)
-class Running:
-    """How models are run: memory to use at most, and the published forms kept for comparison.
-
-    windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
-    votes: "ordered" (components and the order of levels drop stray votes) or "published".
-    lowest: the level of the lowest vertebra, by which counted vertebrae are named; None where nobody declared it.
-    partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
-    save_intermediate: what one model finds for another, such as the heatmap, is written too.
-    naming: one of NAMING; published votes, which find no bodies, name themselves. lying: one of LYING.
-    statistics: what the decoder holds usual; None: what is shipped.
-    scan: the grid of the scan that an upright image was made of, which tells where its borders are; set for each scan.
-    """
-
-    memory_gb: float = 4.0
-    windows: str = "tiles"
-    votes: str = "ordered"
-    partial: str = "flag"
-    lying: str = "found"
-    save_intermediate: bool = False
-    lowest: str | None = None
-    naming: str = "decoder"
-    statistics: Statistics | None = None
-    scan: Grid | None = None
-
-    def __post_init__(self) -> None:
-        for what, value, known in (
-            ("Windows are", self.windows, WINDOWS),
-            ("Votes are", self.votes, VOTES),
-            ("Naming is", self.naming, NAMING),
-            ("Partial vertebrae are", self.partial, PARTIAL),
-            ("How patients lie is", self.lying, LYING),
-            ("The lowest vertebra is", VERTEBRAE[0] if self.lowest is None else self.lowest, VERTEBRAE),
-        ):
-            if value not in known:
-                raise ValueError(f"{what} one of {', '.join(known)}. Received: {value!r}.")
-        if not 0 < self.memory_gb < math.inf:
-            raise ValueError(f"The memory to use is a number of GB above 0. Received: {self.memory_gb}.")
-
-
 class Task(Protocol):
     """The contract of a module in ``learning_functions/tasks``.
 
@@ -212,7 +170,8 @@ class Task(Protocol):
     BEGINS_AS: by a graph (option ``graph``), another one whose trained weights its network can begin with.
     USES: findings that ``predict`` makes use of where another model gives them, so that it runs after that one.
     TELLS_LYING: ``predict`` may tell how the patient lies (``quarters``), so that it runs as early as it can.
-    MAY_GIVE: findings that ``predict`` adds only where asked for. NUMBERS: the names of its samples' numbers.
+    MAY_GIVE: findings that ``predict`` adds only where the running options or its own ask for them.
+    NUMBERS: the names of its samples' numbers.
     SEES_IMAGES: False where samples are landmarks alone, which have no tissues.
     CROPPED_BY: findings of earlier stages, by any of which its samples can be cropped.
     cropped_samples(scan, settings, rng, found) -> samples: those, cropped by what was ``found`` (on the scan's own

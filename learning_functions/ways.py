@@ -16,7 +16,7 @@ NAMING = ("decoder", "chain", "published")
 PARTIAL = ("keep", "flag", "drop")
 """What can be done with vertebrae that the image's border cuts."""
 LYING = ("found", "header")
-"""Who tells how a patient lies: quarter turns are looked at where little is found, or the header alone is believed."""
+"""Who tells how a patient lies: quarter turns are looked at where detection hesitates, or the header says."""
 
 
 @dataclass(frozen=True)
