@@ -2,7 +2,8 @@
 
 FINDER, of the task instances (graph unet), finds one vertebra after another; DRAWER, of vertebra_masks (graph unet),
 draws each of those found where it is marked. Nothing is trained: the network of OUT answers as FINDER does without a
-mark and as DRAWER does with one, and measure.py runs it like any other of instances.
+mark and as DRAWER does with one, and measure.py runs it like any other of instances. FINDER may hold two already, then
+DRAWER takes the place of the one that drew.
 """
 
 from __future__ import annotations
@@ -58,15 +59,17 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
     models = {}
     for path, task in ((finder, FINDS), (drawer, DRAWS)):
         network, card = load_model(path)
-        if card["task"] != task or settings_from_card(load_task(task), card).options.get("graph") != "unet":
-            raise ValueError(f"A model of {task} is needed, with the graph unet. Received: {path}.")
+        graphs = ("unet", PAIR) if task == FINDS else ("unet",)
+        if card["task"] != task or settings_from_card(load_task(task), card).options.get("graph") not in graphs:
+            raise ValueError(f"A model of {task} is needed, with the graph {' or '.join(graphs)}. Received: {path}.")
         models[task] = network, card
     settings = paired_settings(models[FINDS][1], models[DRAWS][1])
     network = load_task(FINDS).network(settings)
-    give(network, FOUND, models[FINDS][0])
+    give(network, FOUND, models[FINDS][0])  # of a pair both halves; what it drew with is overwritten
     give(network, DRAWN, models[DRAWS][0], marked=True)
     card = models[FINDS][1]
     told = {name: Start(path).to_card() for name, path in (("finder", finder), ("drawer", drawer))}
+    told["finder"] = card.get("joined_from", told)["finder"]
     training = {**card["training"], "drawer": models[DRAWS][1]["training"]}
     save_model(network, out, {**card, "settings": settings.to_json(), "training": training, "joined_from": told})
 

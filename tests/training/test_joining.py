@@ -94,6 +94,19 @@ def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) 
     assert model.card["training"] == {"seed": 1, "drawer": {"seed": 2}}
 
 
+def test_the_drawer_of_a_pair_is_replaced(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    finder, _, pair = models
+    better = saved(DRAWS, tiny(DRAWS, sigma_mm=5.0), tmp_path / "better.h5", 4)
+    join(pair, better, tmp_path / "of_pair.h5")
+    join(finder, better, tmp_path / "of_both.h5")
+    (replaced, card), (afresh, its_card) = (load_model(tmp_path / name) for name in ("of_pair.h5", "of_both.h5"))
+    assert all(np.array_equal(a, b) for a, b in zip(replaced.get_weights(), afresh.get_weights(), strict=True))
+    assert card == its_card
+    assert card["settings"]["options"]["mark_sigma_mm"] == 5.0
+    with pytest.raises(ValueError, match="written over"):
+        join(pair, better, pair)
+
+
 def test_the_command_writes_the_same_or_says_in_one_line_what_is_wrong(
     models: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,7 +119,7 @@ def test_the_command_writes_the_same_or_says_in_one_line_what_is_wrong(
     for given, told in (
         ((drawer, finder), "A model of instances is needed"),
         ((finder, finder), "A model of vertebra_masks is needed"),
-        ((pair, drawer), "with the graph unet"),
+        ((finder, pair), "A model of vertebra_masks is needed"),
         ((finder, other), "must see and be built alike"),
         ((finder, tmp_path / "none.h5"), "There is no model file"),
     ):
