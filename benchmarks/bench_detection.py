@@ -7,15 +7,14 @@ Each form runs in a process of its own, so that its peak memory can be stated.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import resource
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import numpy as np
+
+from benchmarks.scripts import alone
+from learning_functions.running.quiet_start import use_onednn
 
 SHAPE = (200, 200, 400)
 WINDOWS_TIMED = 60
@@ -54,6 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--memory-gb", type=float, nargs="+", default=[4.0, 64.0])
     arguments = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    use_onednn()
     plain = alone(published, SHAPE, WINDOWS_TIMED)
     print(f"detection, published windows: {plain:.0f} s for {SHAPE} voxels", flush=True)
     for memory_gb in arguments.memory_gb:
@@ -64,13 +64,6 @@ def main(argv: list[str] | None = None) -> None:
             f"peak {peak / 1e9:.2f} GB, {peak / np.prod(SHAPE):.0f} bytes per voxel of the scan",
             flush=True,
         )
-
-
-def alone(work: Callable[..., Any], *arguments: Any) -> Any:
-    """The result of ``work`` in a fresh process; an error if that process dies."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(work, *arguments).result()
 
 
 if __name__ == "__main__":

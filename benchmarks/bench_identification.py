@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
+
+from learning_functions.running.quiet_start import use_onednn
 
 FLOOR = 3
 SHAPE = (120, 160, 320)  # 1 mm, RAS
@@ -15,6 +15,8 @@ SPINE = (slice(42, 78), slice(50, 90), slice(20, 300))
 
 
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    use_onednn()
     import keras
 
     from learning_functions.running.slices import levels_of_slices

@@ -1,10 +1,14 @@
-"""The three scripts as benchmarks call them: each in a process of its own."""
+"""The three scripts as benchmarks call them, and parts of benchmarks: each in a process of its own."""
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -12,3 +16,10 @@ HERE = Path(__file__).resolve().parent.parent
 def run_script(script: str, *arguments: str | Path) -> None:
     """Raises: CalledProcessError where the script ends with another exit code than 0."""
     subprocess.run([sys.executable, str(HERE / script), *map(str, arguments)], check=True)
+
+
+def alone(work: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of ``work`` in a fresh process; an error if that process dies."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(work, *arguments).result()

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from learning_functions.running.quiet_start import use_onednn
+
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+use_onednn()  # as the scripts do
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 
