@@ -56,6 +56,7 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 
 coarse: MODELS := $(MODELS)/coarse
 COARSE_SCANS ?= 400
+COARSE_MORE ?= 700
 COARSE := spine_heatmap vertebra_heatmaps vertebra_masks
 CHAIN = $(COARSE:%=$(MODELS)/%.h5)
 
@@ -76,7 +77,11 @@ coarse: $(VENV)/.ready-demo  ## train coarse to fine (three stages, preset small
 	$(RUN) train.py $(call stage,vertebra_heatmaps,,more) --start-from $(MODELS)/vertebra_heatmaps_first.h5 --seed 2 --resume
 	$(call heading,4 of 5: a mask at each landmark)
 	$(RUN) train.py $(call stage,vertebra_masks,_first) --start-from saved_models/detection.h5 --epochs 2 --learning-rate 1e-3 --resume
-	$(RUN) train.py $(call stage,vertebra_masks) --start-from $(MODELS)/vertebra_masks_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
+	$(RUN) train.py $(call stage,vertebra_masks,_second) --start-from $(MODELS)/vertebra_masks_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
+	$(call samples,vertebra_masks,more,$(COARSE_MORE),1205,small)
+	$(RUN) train.py $(call stage,vertebra_masks,_third,more,$(COARSE_MORE)) --start-from $(MODELS)/vertebra_masks_second.h5 --epochs 1 --learning-rate 1e-3 --seed 3 --resume
+	$(call samples,vertebra_masks,most,$(COARSE_MORE),1206,small)
+	$(RUN) train.py $(call stage,vertebra_masks,,most,$(COARSE_MORE)) --start-from $(MODELS)/vertebra_masks_third.h5 --epochs 1 --learning-rate 1e-3 --seed 4 --resume
 	$(call heading,5 of 5: fresh phantoms)
 	$(RUN) measure.py phantom:30:seed=900 $(CHAIN) --output $(MODELS)/results
 
@@ -138,8 +143,8 @@ samples = @[ -e $(MODELS)/$(1)_$(2)_$(3).h5 ] || $(RUN) generate_samples.py $(1)
 # Task, samples, and what the model's name ends with.
 of = $(MODELS)/$(1)_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1)$(3).h5
 
-# Task, what the model's name ends with, and which samples (training without it).
-stage = $(MODELS)/$(1)_$(or $(3),training)_$(COARSE_SCANS).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1)$(2).h5
+# Task, what the model's name ends with, which samples (training without it) and of how many scans.
+stage = $(MODELS)/$(1)_$(or $(3),training)_$(or $(4),$(COARSE_SCANS)).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1)$(2).h5
 
 instances = $(MODELS)/instances_$(1).h5 $(MODELS)/instances_validation_40.h5 $(MODELS)/instances$(2).h5
 
