@@ -45,7 +45,7 @@ models: $(VENV)/.ready-demo  ## train the shipped models anew on streamed phanto
 	$(call samples,detection,last,$(DETECTION_SCANS),1009)
 	$(call samples,identification,validation,60,1002)
 	$(call samples,identification,training,$(IDENTIFICATION_SCANS),1001)
-	$(call heading,2 of 4: training detection, on other phantoms each time)
+	$(call heading,2 of 4: training detection (on other phantoms each time))
 	$(RUN) train.py $(call of,detection,training_$(DETECTION_SCANS),_first) --resume
 	$(RUN) train.py $(call of,detection,more_$(DETECTION_SCANS),_second) --start-from $(MODELS)/detection_first.h5 --epochs 1 --learning-rate 1e-3 --seed 2 --resume
 	$(RUN) train.py $(call of,detection,last_$(DETECTION_SCANS)) --start-from $(MODELS)/detection_second.h5 --epochs 1 --learning-rate 1e-3 --seed 3 --resume
@@ -71,7 +71,7 @@ coarse: $(VENV)/.ready-demo  ## train coarse to fine (three stages, preset small
 	$(call samples,vertebra_masks,training,$(COARSE_SCANS),1201,small)
 	$(call heading,2 of 5: where the spine is)
 	$(RUN) train.py $(call stage,spine_heatmap) --epochs 3 --resume
-	$(call heading,3 of 5: a landmark for each vertebra, on other phantoms the second time)
+	$(call heading,3 of 5: a landmark for each vertebra (on other phantoms the second time))
 	$(RUN) train.py $(call stage,vertebra_heatmaps,_first) --resume
 	$(call samples,vertebra_heatmaps,more,$(COARSE_SCANS),1203,small)
 	$(RUN) train.py $(call stage,vertebra_heatmaps,,more) --start-from $(MODELS)/vertebra_heatmaps_first.h5 --seed 2 --resume

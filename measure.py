@@ -34,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
 
     found = Parser("measure.py", __doc__, EXAMPLES)
     found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
-    found.add_argument("models", type=Path, nargs="*", help="trained models (.h5); none: those shipped")
+    found.add_argument(
+        "models", type=Path, nargs="*", help="trained models (.h5); none: shipped detection, identification"
+    )
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")

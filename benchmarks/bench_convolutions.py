@@ -1,6 +1,7 @@
 """A step of training and a look of a small 3D network, with oneDNN (as the scripts start TensorFlow) and without it.
 
-TensorFlow itself asks for oneDNN only on processors with AVX-512 VNNI or later; where it does, both are the same way.
+TensorFlow itself uses oneDNN only on processors with AVX-512 VNNI or later. "Without" is TF_ENABLE_ONEDNN_OPTS=0, which
+turns it off there, too.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from learning_functions.instance_presets import PAIR
-from learning_functions.running.instance_walk import learnt_both_sides
 from learning_functions.spec import Spec
 from learning_functions.task import Settings, load_task, settings_from_card
 from learning_functions.training.given_model import Start
@@ -80,6 +79,8 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
     Raises: ValueError where they do not fit, and where one of the two learnt from mirror images and one did not: both
     are asked about both sides, or neither is.
     """
+    from learning_functions.running.instance_walk import learnt_both_sides  # brings TensorFlow
+
     own = settings_from_card(load_task(FINDS), finds)
     other = settings_from_card(load_task(DRAWS), draws)
     differences = own.spec.differences(Spec.from_json(draws["spec"]))

@@ -42,17 +42,18 @@ def test_onednn_is_asked_for_where_it_is_faster_and_nobody_said_otherwise(
     machine: str, given: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.delenv(ONEDNN, raising=False)
+    monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back
+    monkeypatch.delenv(ONEDNN)
     if given is not None:
         monkeypatch.setenv(ONEDNN, given)
     use_onednn()
     assert os.environ.get(ONEDNN) == left
-    monkeypatch.delenv(ONEDNN, raising=False)
 
 
 def test_every_start_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # which starts TensorFlow with all that it says
-    monkeypatch.delenv(ONEDNN, raising=False)
+    monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back
+    monkeypatch.delenv(ONEDNN)
     start_tensorflow()
     assert os.environ[ONEDNN] == "1"
