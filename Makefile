@@ -102,7 +102,7 @@ instances: $(VENV)/.ready-demo  ## train the shipped instances model anew on str
 	$(RUN) train.py $(call instances,more_$(INSTANCES_MORE),_fourth) --start-from $(MODELS)/instances_third.h5 --augment standard --epochs 3 --learning-rate 7e-4 --seed 4 --resume
 	$(call samples,instances,last,$(INSTANCES_LAST),1307,shipped,--samples-per-scan 4)
 	$(RUN) train.py $(call instances,last_$(INSTANCES_LAST),_finder) --start-from $(MODELS)/instances_fourth.h5 --augment standard --epochs 3 --learning-rate 8e-4 --seed 6 --resume
-	$(RUN) -m learning_functions.training.joining $(MODELS)/instances_finder.h5 saved_models/vertebra_masks.h5 $(MODELS)/instances.h5
+	$(RUN) -m learning_functions.training.warm_start.merging $(MODELS)/instances_finder.h5 saved_models/vertebra_masks.h5 $(MODELS)/instances.h5
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
 VID ?= vid

@@ -54,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.running.cropping import cropping_asked
-    from learning_functions.samples.generation import cases_of_one_split, generate
+    from learning_functions.generate.cropping import cropping_asked
+    from learning_functions.generate.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
 
     task = load_task(arguments.task)

@@ -29,7 +29,7 @@ With --pipeline all that in a folder for each, and comparison.csv, comparison.js
 
 
 def parser() -> argparse.ArgumentParser:
-    from learning_functions.ways import add_ways
+    from learning_functions.option_table import add_ways
     from utility_functions.command_line import Parser
 
     found = Parser("measure.py", __doc__, EXAMPLES)
@@ -53,25 +53,25 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.running.pipeline_file import plans_of
+    from learning_functions.measure.pipeline_file import plans_of
+    from utility_functions.files.atomic_write import require_writable
     from utility_functions.files.manifest import find_cases
-    from utility_functions.files.writing import require_writable
 
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     plans = plans_of(settings)
     require_writable(arguments.output)
     if arguments.keypoints:
-        from learning_functions.running.keypoint_measuring import measure_keypoints
+        from learning_functions.measure.keypoint_measuring import measure_keypoints
 
         asked = (arguments.scans, arguments.models, arguments.output)
         return _ended(measure_keypoints(*asked, settings, print, arguments.command), arguments)
     cases = find_cases(arguments.scans, arguments.split)
     for plan in plans:
         plan.require_sound(cases)  # before TensorFlow starts
-    from learning_functions.running.quiet_start import start_tensorflow
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
-    from learning_functions.running.comparing import measure_plans
+    from learning_functions.measure.comparing import measure_plans
 
     told = (print, arguments.command, arguments.skip_existing)
     return _ended(measure_plans(plans, cases, arguments.output, *told), arguments)

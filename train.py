@@ -59,11 +59,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.training.given_model import Start
-    from learning_functions.training.inputs import with_class_weights
-    from learning_functions.training.runs import planned
+    from learning_functions.training.planned_runs import planned
     from learning_functions.training.teacher import teacher_of
-    from utility_functions.files.parting import folds_asked
+    from learning_functions.training.training_inputs import with_class_weights
+    from learning_functions.training.warm_start.initial_model import Start
+    from utility_functions.files.data_split import folds_asked
 
     teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
     start = None if arguments.start_from is None else Start(arguments.start_from)
@@ -71,11 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     folds = folds_asked(arguments.folds, arguments.fold, arguments.hold_out_seed)
     # before TensorFlow starts
     runs = planned(paths, folds, arguments.scans, arguments.augment, (start, teacher))
-    from learning_functions.running.quiet_start import start_tensorflow
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
     from learning_functions.training.cross_validation import train_all
-    from learning_functions.training.fitting import Training
+    from learning_functions.training.fit import Training
 
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
     ways = ("seed", "resume", "augment", "mixed_precision", "tensorboard", "about")

@@ -20,7 +20,7 @@ FLOOR = 1.0
 def seconds_of(onednn: str) -> tuple[float, float]:
     """The fastest of a few steps of training and looks, in s, in a process that begins with this setting."""
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn
-    from learning_functions.running.quiet_start import start_tensorflow
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
     import numpy as np

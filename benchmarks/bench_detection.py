@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from benchmarks.scripts import alone
-from learning_functions.running.quiet_start import use_onednn
+from learning_functions.runtime.tensorflow_setup import use_onednn
 
 SHAPE = (200, 200, 400)
 WINDOWS_TIMED = 60
@@ -23,7 +23,7 @@ WINDOWS_TIMED = 60
 def tiles(memory_gb: float, shape: tuple[int, int, int]) -> tuple[float, float]:
     """Seconds, and the process's peak memory in bytes."""
     from keras_models.unet import detection_unet
-    from learning_functions.running.sliding_window import run_tiles
+    from learning_functions.inference.sliding_window import run_tiles
 
     network = detection_unet()
     image = np.zeros((*shape, 1), np.float32)
@@ -37,7 +37,7 @@ def tiles(memory_gb: float, shape: tuple[int, int, int]) -> tuple[float, float]:
 def published(shape: tuple[int, int, int], windows: int) -> float:
     """Seconds for the whole volume, from ``windows`` windows after one that is not counted."""
     from keras_models.unet import detection_unet
-    from learning_functions.running.sliding_window import run_published
+    from learning_functions.inference.sliding_window import run_published
 
     network = detection_unet()
     part = np.zeros((32, 32, 40 * windows, 1), np.float32)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.quiet_start import start_tensorflow
+from learning_functions.runtime.tensorflow_setup import start_tensorflow
 from utility_functions.anatomy.heatmaps import gaussian_sum, gaussians, spine_heat
 
 FLOOR = 20
@@ -70,7 +70,7 @@ def main() -> None:
     start_tensorflow()
     import tensorflow as tf
 
-    from learning_functions.samples.heat_targets import spine_heats
+    from learning_functions.samples.augment.heatmap_targets import spine_heats
 
     spine, levels = chain(25, SPINE), chain(26, LEVELS)
     batch = tf.constant(spine[None], tf.float32)

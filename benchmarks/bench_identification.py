@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import numpy as np
 
-from learning_functions.running.quiet_start import use_onednn
+from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
 FLOOR = 3
 SHAPE = (120, 160, 320)  # 1 mm, RAS
@@ -15,11 +14,10 @@ SPINE = (slice(42, 78), slice(50, 90), slice(20, 300))
 
 
 def main() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    use_onednn()
+    start_tensorflow()
     import keras
 
-    from learning_functions.running.slices import levels_of_slices
+    from learning_functions.inference.slices import levels_of_slices
     from learning_functions.task import Running, load_task
     from utility_functions.geometry.grid import Grid
     from utility_functions.geometry.volume import LabelMap, Volume

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from learning_functions.running.shipped_models import SHIPPED
+from learning_functions.model_files.pretrained import SHIPPED
 from utility_functions.files.images import write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample

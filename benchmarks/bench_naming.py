@@ -10,10 +10,10 @@ import time
 import numpy as np
 
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.naming.best import best_sequences
-from utility_functions.anatomy.naming.chain import Chain, chain_of
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.n_best import best_sequences
+from utility_functions.anatomy.naming.sequence_model import Chain, chain_of
 from utility_functions.anatomy.naming.statistics import Statistics
 
 CEILING_MS = 20.0

@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from losses_and_metrics.instance_scores import score_instances
 from utility_functions.anatomy.labels import USUAL_VERTEBRAE, VERSE_IDS
-from utility_functions.anatomy.mask_scores import MaskScore
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.mask_scores import MaskScore
 
 FLOOR = 5
 SHAPE = (300, 150, 150)  # along the spine, front to back, left to right

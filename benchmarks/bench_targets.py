@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
+from utility_functions.anatomy.dense_targets import dense_levels, tube_ends
 from utility_functions.anatomy.labels import CSI_LEVELS
-from utility_functions.anatomy.measures import DISK_DIAMETER_MM
-from utility_functions.anatomy.targets import dense_levels, tube_ends
+from utility_functions.anatomy.spine_sizes import DISK_DIAMETER_MM
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 

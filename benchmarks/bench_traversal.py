@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.running.instance import Point, Sight
-from learning_functions.running.starts import Centroids, Corner, Heat, Starts
-from learning_functions.running.traversal import Rules, Traversal, traverse
+from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
+from learning_functions.inference.iterative.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
 from utility_functions.anatomy.labels import VERTEBRAE
 
@@ -94,10 +94,10 @@ def walked(labels: NDArray[np.uint8], start: Starts, rules: Rules) -> tuple[int,
 
 def with_the_real_network() -> None:
     """The shipped models on phantoms: looks with and without what is found before."""
-    from learning_functions.running.quiet_start import start_tensorflow
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
-    from learning_functions.running.pipeline import SHIPPED, SHIPPED_MODELS, load_models, run_models
+    from learning_functions.predict.pipeline import SHIPPED, SHIPPED_MODELS, load_models, run_models
     from learning_functions.task import Running
     from utility_functions.phantom.scanner import make_phantom
 

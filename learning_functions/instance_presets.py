@@ -1,4 +1,4 @@
-"""The presets of the task instances: three as published, and three that two CPU cores train."""
+"""The presets of the task instances: three as published, three that two CPU cores train; and who learnt both sides."""
 
 from __future__ import annotations
 
@@ -139,3 +139,10 @@ teach the second one what it is asked: a patch that lies about the mark as it wi
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED, "pair": _PAIR}
 )
+
+
+def learnt_both_sides(settings: Settings) -> bool:
+    """Whether a network learnt from mirror images as well and is asked about both; the published forms are not."""
+    options = settings.options
+    augmented = options.get("augment", "none") != "none" and dict(options.get("changes", {})).get("flip", 0.5) > 0
+    return augmented and options.get("graph", "fcn") != "fcn"

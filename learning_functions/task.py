@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.form import Form
-from learning_functions.run_options import Running as Running
+from learning_functions.io_signature import Form
+from learning_functions.options import Running as Running
 from learning_functions.spec import Spec
-from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
@@ -124,7 +124,7 @@ class Settings:
 class Sample:
     """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed.
 
-    tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/appearance.py).
+    tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/augment/appearance.py).
     memory (*patch) or (*patch, k): what is known beside the image, 0 to 255 per voxel; the last channel, or the last k,
         of what the network sees. It moves with the image, is taken from the nearest voxel and never normalised.
     numbers (k,): float32, one figure for each name in the task's NUMBERS; points among them move with the image too.

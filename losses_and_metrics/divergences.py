@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from losses_and_metrics.dense import SMALLEST_PROBABILITY
+from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY
 
 
 class Divergence(keras.losses.Loss):

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
-from utility_functions.anatomy.scores import LevelScore, ScanScore
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.localisation_scores import LevelScore, ScanScore
 
 LIMIT_MM = 20.0
 

@@ -12,9 +12,9 @@ from losses_and_metrics.overlap import Box, Overlaps, label_boxes, overlaps
 from losses_and_metrics.surface import Indices, surface_indices, surface_score
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order, name_of_verse_id
-from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
 
 MATCH_IOU = 0.1
 """A prediction lies on a true vertebra when their IoU is above this."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import REGIONS, VERTEBRAE
-from utility_functions.anatomy.mask_scores import (
+from utility_functions.records.mask_scores import (
     Figure,
     SegmentationRow,
     SegmentationScore,

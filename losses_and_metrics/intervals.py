@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utility_functions.anatomy.mask_scores import Interval
+from utility_functions.records.mask_scores import Interval
 
 RESAMPLES = 2000
 SHARE = 0.95

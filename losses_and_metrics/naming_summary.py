@@ -10,11 +10,11 @@ import numpy as np
 from losses_and_metrics.identification_rate import LIMIT_MM
 from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
-from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.anatomy.naming.statistics import VARIANTS
-from utility_functions.anatomy.naming_scores import Bin, NamingSummary, Share, VariantScore
-from utility_functions.anatomy.scores import ScanScore
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.localisation_scores import ScanScore
+from utility_functions.records.naming_record import NamingRecord
+from utility_functions.records.naming_scores import Bin, NamingSummary, Share, VariantScore
 
 BINS = 10
 

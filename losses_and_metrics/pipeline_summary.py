@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from losses_and_metrics.instance_summary import summarise_masks
 from losses_and_metrics.intervals import bootstrap_interval
 from losses_and_metrics.scan_scores import summarise
-from utility_functions.anatomy.comparison import PipelineRow, ScanFigures
-from utility_functions.anatomy.mask_scores import Figure
+from utility_functions.records.comparison import PipelineRow, ScanFigures
+from utility_functions.records.mask_scores import Figure
 from utility_functions.reporting.results import ScanRow
 
 

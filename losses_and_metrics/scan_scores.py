@@ -8,7 +8,7 @@ import numpy as np
 
 from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import REGIONS, VERTEBRAE
-from utility_functions.anatomy.scores import LevelScore, RegionSummary, ScanScore, Summary
+from utility_functions.records.localisation_scores import LevelScore, RegionSummary, ScanScore, Summary
 
 
 def summarise(scores: Sequence[ScanScore]) -> Summary:

@@ -10,15 +10,6 @@ from losses_and_metrics.instance_scores import match
 from losses_and_metrics.intervals import bootstrap_interval
 from losses_and_metrics.overlap import Box, label_boxes, overlaps
 from losses_and_metrics.surface import surface_indices, surface_score
-from utility_functions.anatomy.mask_scores import MISSED, Figure, MaskScore
-from utility_functions.anatomy.structure_scores import (
-    InstanceScore,
-    MaskFigures,
-    StructureRow,
-    StructureScore,
-    StructureSummary,
-    structure_of_number,
-)
 from utility_functions.anatomy.structures import (
     SPIDER_CANAL,
     SPIDER_DISCS,
@@ -27,6 +18,15 @@ from utility_functions.anatomy.structures import (
     structures_of,
 )
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.mask_scores import MISSED, Figure, MaskScore
+from utility_functions.records.mr_structure_scores import (
+    InstanceScore,
+    MaskFigures,
+    StructureRow,
+    StructureScore,
+    StructureSummary,
+    structure_of_number,
+)
 
 
 def score_structures(case_id: str, predicted: LabelMap, true: LabelMap) -> StructureScore:

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from learning_functions.running.model_file import save_model
+from learning_functions.model_files.model_file import save_model
 from learning_functions.task import Settings, load_task
 from tests.oracle import AIR, BASE, STEP
 from utility_functions.anatomy.labels import CSI_LEVELS

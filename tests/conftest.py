@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from learning_functions.running.quiet_start import use_onednn
+from learning_functions.runtime.tensorflow_setup import use_onednn
 
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")

@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from learning_functions.running.model_file import save_model
+from learning_functions.model_files.model_file import save_model
 from learning_functions.task import Settings, load_task
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.labels import CSI_LEVELS
-from utility_functions.anatomy.measures import STEP_MM
-from utility_functions.anatomy.targets import dense_levels
+from utility_functions.anatomy.spine_sizes import STEP_MM
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from learning_functions.running.trained_model import TrainedModel
-from learning_functions.samples.store import SampleReader, open_store
+from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.samples.store.sample_store import SampleReader, open_store
 from learning_functions.task import Running, Settings, load_task, task_names
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.fitting import Training, train
+from learning_functions.training.fit import Training, train
 from tests.tiny import phantom, tiny_settings, write_samples
-from utility_functions.anatomy.findings import Findings
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.findings import Findings
 
 
 class Trained(NamedTuple):

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from learning_functions.running.pipeline import load_models, run_models
+from learning_functions.predict.pipeline import load_models, run_models
 from learning_functions.task import Running
 from tests.oracle import oracle_landmarks, oracle_models, oracle_scan
 from utility_functions.anatomy.labels import VERSE_IDS
@@ -118,7 +118,7 @@ def test_a_sheared_affine_gives_the_same_centroids(models, upright, tmp_path) ->
 
 
 def test_the_three_outputs_of_a_scan_tell_one_place(models, tmp_path) -> None:
-    from learning_functions.running.measuring import measure_cases
+    from learning_functions.measure.measuring import measure_cases
     from utility_functions.files.manifest import find_cases
 
     scan = oracle_scan()

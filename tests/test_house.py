@@ -68,7 +68,7 @@ def test_a_script_is_arguments_in_and_one_call(path: Path) -> None:
     assert lines < MOST_LINES_OF_A_SCRIPT
 
 
-@pytest.mark.parametrize("module", [*(path.stem for path in scripts), "learning_functions.training.joining"])
+@pytest.mark.parametrize("module", [*(path.stem for path in scripts), "learning_functions.training.warm_start.merging"])
 def test_help_answers_without_deep_learning(module: str) -> None:
     """A second process, since in this one other tests have imported Keras already."""
     done = run(

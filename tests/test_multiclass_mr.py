@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from keras_models.unet import sliced_unet
-from learning_functions.running.sliding_window import run_tiles, strides_of, tile_plan
-from learning_functions.running.structure_scoring import true_structures
+from learning_functions.inference.sliding_window import run_tiles, strides_of, tile_plan
+from learning_functions.measure.structure_scoring import true_structures
 from learning_functions.task import Running, Settings, load_task, settings_of
-from learning_functions.training.fitting import optimiser
-from losses_and_metrics.dense import VoxelAccuracy, WeightedCrossentropy
+from learning_functions.training.fit import optimiser
+from losses_and_metrics.dense_losses import VoxelAccuracy, WeightedCrossentropy
 from tests.made_spines import spine
 from tests.tiny import tiny_settings
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.structures import STRUCTURES, structures_of
 from utility_functions.files.cases import Case, Scan, load_scan
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
 
 TASK = load_task("multiclass_mr")
 

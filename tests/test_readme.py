@@ -11,7 +11,8 @@ import pytest
 import generate_samples
 import measure
 import train
-from benchmarks import distillation, real_scans
+from experiments import distillation_table as distillation
+from experiments import real_scans
 from utility_functions.phantom import __main__ as phantom
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import phantom_views, real_scans
-from benchmarks.real_cases import VARIABLE, real_cases, real_folder, true_centres
-from benchmarks.real_scores import dice_in_range, labelled_range, mask_classes, score
-from learning_functions.running.pipeline import load_models
+from experiments import phantom_views, real_scans
+from experiments.real_cases import VARIABLE, real_cases, real_folder, true_centres
+from experiments.real_scores import dice_in_range, labelled_range, mask_classes, score
+from learning_functions.predict.pipeline import load_models
 from learning_functions.task import Running
 from tests.oracle import oracle_models
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.parts import PARTS
-from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import load_scan
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from learning_functions.running.measuring import measure_cases
+from learning_functions.measure.measuring import measure_cases
+from learning_functions.runtime.devices import precision
 from learning_functions.spec import Spec
 from learning_functions.task import Running, Settings, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
-from learning_functions.training.devices import precision
 from tests.oracle import oracle_models, oracle_scan
 from utility_functions.files.cases import Case
 from utility_functions.files.images import write_image

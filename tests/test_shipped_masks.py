@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from learning_functions.running.model_file import read_card
-from learning_functions.running.pipeline import load_models, run_models
-from learning_functions.running.pipeline_file import read_plan
-from learning_functions.running.shipped_models import SHIPPED
-from learning_functions.running.trained_model import TrainedModel
+from learning_functions.measure.pipeline_file import read_plan
+from learning_functions.model_files.model_file import read_card
+from learning_functions.model_files.pretrained import SHIPPED
+from learning_functions.predict.pipeline import load_models, run_models
+from learning_functions.predict.trained_model import TrainedModel
 from measure import parser
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.cases import Scan, load_scan

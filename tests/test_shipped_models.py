@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import measure
-from learning_functions.running.pipeline import SHIPPED, SHIPPED_MODELS
-from learning_functions.running.trained_model import TrainedModel
+from learning_functions.predict.pipeline import SHIPPED, SHIPPED_MODELS
+from learning_functions.predict.trained_model import TrainedModel
 from tests.tiny import phantom, write_case
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.images import read_image, read_label_map, write_image

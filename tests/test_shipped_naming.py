@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learning_functions.running.naming_evidence import decoded, statistics_of
-from learning_functions.running.pipeline import SHIPPED
-from learning_functions.running.trained_model import TrainedModel
-from tests.naming.plainly import spine
+from learning_functions.inference.naming_evidence import decoded, statistics_of
+from learning_functions.predict.pipeline import SHIPPED
+from learning_functions.predict.trained_model import TrainedModel
+from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import region_of
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.keypoints import Keypoints

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.running.shipped_models import SHIPPED
-from learning_functions.running.structure_scoring import true_structures
-from learning_functions.running.trained_model import TrainedModel
+from learning_functions.measure.structure_scoring import true_structures
+from learning_functions.model_files.pretrained import SHIPPED
+from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task import Running
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.structures import structures_of
 from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases
+from utility_functions.records.findings import Findings
 
 MODEL = SHIPPED / "multiclass_mr.h5"
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.samples.points import POINT_NUMBERS
+from learning_functions.samples.cut.sample_points import POINT_NUMBERS
 from learning_functions.task import Running, Settings, load_task, settings_of
 from learning_functions.tasks.spine_heatmap import JUDGED
 from tests.tiny import phantom, scan_of
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
 from utility_functions.phantom.scanner import make_phantom
+from utility_functions.records.findings import Findings
 
 TASK = load_task("spine_heatmap")
 
@@ -131,7 +131,7 @@ class Bright:
 def test_scans_of_any_size_are_seen_at_least_a_patch_at_a_time(
     shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from learning_functions.running import sliding_window
+    from learning_functions.inference import sliding_window
 
     monkeypatch.setattr(sliding_window, "flexible", lambda network: network)
     settings = settings_at("small", (16, 16, 24))
@@ -145,7 +145,7 @@ def test_scans_of_any_size_are_seen_at_least_a_patch_at_a_time(
 
 
 def test_a_cold_scan_says_that_there_is_no_spine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from learning_functions.running import sliding_window
+    from learning_functions.inference import sliding_window
 
     monkeypatch.setattr(sliding_window, "flexible", lambda network: network)
     image = Volume(np.full((5, 6, 7), -1.0, np.float32), Grid.from_spacing((5, 6, 7), 8.0))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from learning_functions.task import Sample, Settings, load_task, settings_of
-from learning_functions.training.inputs import with_class_weights
+from learning_functions.training.training_inputs import with_class_weights
 from tests.oracle import BASE, STEP, oracle_landmarks, oracle_scan
 from tests.tiny import phantom, scan_of
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.parts import ARCH, BODY, DISC, PARTS, SACRUM
-from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from learning_functions.samples.generation import generate
+from learning_functions.generate.generation import generate
 from learning_functions.task import Settings, load_task, settings_of
 from utility_functions.anatomy.structures import spider_map, structures_of
 from utility_functions.files.annotations import write_lml

@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.form import Form
-from learning_functions.samples.sources import place_scan, place_tissues, random_window
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
-from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
-from utility_functions.anatomy.targets import dense_levels
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turned, turned_grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
 GIVES = ("detection",)
@@ -163,7 +163,7 @@ def form(settings: Settings) -> Form:
 
 
 def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense import ClassDice, ClassRecall, DiceCrossentropy, WeightedCrossentropy
+    from losses_and_metrics.dense_losses import ClassDice, ClassRecall, DiceCrossentropy, WeightedCrossentropy
 
     if settings.spec.labels == PARTS:
         return Objective(
@@ -181,7 +181,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
 
@@ -193,8 +193,8 @@ def predict(
 
     Where parts are told apart, also by how many ``quarters`` the patient lies otherwise than the header says.
     """
-    from learning_functions.running.class_shares import class_shares, likeliest_on
-    from learning_functions.running.lying import as_the_patient_lies, note_of
+    from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+    from learning_functions.inference.patient_orientation import as_the_patient_lies, note_of
 
     def look(shown: Volume) -> NDArray[np.float16]:
         return class_shares(network, shown, settings, running, air)

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.form import Form
-from learning_functions.samples.sources import elastic_in_plane, place_scan, place_tissues
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.sources import elastic_in_plane, place_scan, place_tissues
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.decoded_votes import decoded
-from utility_functions.anatomy.findings import Findings
+from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS, dense_levels
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.naming.shipped import scan_statistics
+from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.part_votes import part_votes
 from utility_functions.anatomy.parts import column_of
-from utility_functions.anatomy.targets import NUMBER_OF_LEVELS, dense_levels
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
 NEEDS = ("detection",)
 GIVES = ("landmarks", "instances")
@@ -193,7 +193,7 @@ def _tells_classes(settings: Settings) -> bool:
 
 
 def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense import LabelledCrossentropy, LabelledError, LevelAccuracy
+    from losses_and_metrics.dense_losses import LabelledCrossentropy, LabelledError, LevelAccuracy
 
     return Objective(
         loss=LabelledCrossentropy() if _tells_classes(settings) else LabelledError(),
@@ -204,7 +204,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
 
@@ -213,7 +213,7 @@ def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """Adds ``landmarks`` and ``instances``, from the level told for each detected voxel."""
-    from learning_functions.running.slices import levels_of_slices
+    from learning_functions.inference.slices import levels_of_slices
 
     parts = findings.detection
     detection = None if parts is None else column_of(parts)

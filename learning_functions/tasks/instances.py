@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning_functions.form import Form
 from learning_functions.instance_presets import PAIR
 from learning_functions.instance_presets import PRESETS as PRESETS
-from learning_functions.samples.next_vertebra import is_marked, next_vertebra_sample
-from learning_functions.samples.stretches import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_stretches
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.labelled_segments import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_stretches
+from learning_functions.samples.cut.next_vertebra import is_marked, next_vertebra_sample
 from learning_functions.task import ImageAt, Objective, Running, Sample, Settings
-from utility_functions.anatomy.findings import Findings
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
 USES = ("detection", "landmarks", "heatmap", "structures", "numbered")
@@ -139,7 +139,7 @@ def objective(settings: Settings) -> Objective:
     Where the weight of false positives changes over the epochs, losses of two epochs are not alike, and the best epoch
     is that of the highest Dice.
     """
-    from losses_and_metrics import instances as judged
+    from losses_and_metrics import iterative_loss as judged
 
     options = settings.options
     first, last = options["false_positive_weight"]
@@ -160,7 +160,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     return Augmentation(
         spacing_mm=settings.spec.spacing_mm, share_number=0, flip_axis=0, **dict(settings.options["changes"])
@@ -174,7 +174,7 @@ def predict(
 
     With options["counted"], as SPIDER has it, ``numbered`` instead, with the discs and canal that a model of MR found.
     """
-    from learning_functions.running.instance_walk import walk
+    from learning_functions.inference.iterative.iterative_segmenter import walk
 
     return walk(network, settings, image, findings, air, running)
 
@@ -185,6 +185,6 @@ def refine(
     """The masks drawn anew at options["refine_mm"], where the model's card has it."""
     if found.instances is None or not settings.options.get("refine_mm"):
         return restored
-    from learning_functions.running.instance_refinement import refined
+    from learning_functions.inference.iterative.finer_masks import refined
 
     return refined(network, settings, image_at, found.instances, restored, air)

@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.form import Form
-from learning_functions.samples.sources import place_image, place_tissues, random_window, seen_part
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.sources import place_image, place_tissues, random_window, seen_part
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
 from utility_functions.anatomy.components import numbered_spine
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.structures import (
     STRUCTURES,
     structures_of,
 )
 from utility_functions.files.cases import Scan
-from utility_functions.files.spider import require_sound
+from utility_functions.files.spider_folder import require_sound
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
 from utility_functions.phantom.tissue import TISSUES
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
 GIVES = ("structures", "numbered")
@@ -160,7 +160,7 @@ def form(settings: Settings) -> Form:
 
 def objective(settings: Settings) -> Objective:
     """Cross-entropy (``loss`` "crossentropy"), or with soft Dice beside it ("dice"); F1 of voxels is their Dice."""
-    from losses_and_metrics.dense import ClassDice, DiceCrossentropy, VoxelAccuracy, WeightedCrossentropy
+    from losses_and_metrics.dense_losses import ClassDice, DiceCrossentropy, VoxelAccuracy, WeightedCrossentropy
 
     known = {"crossentropy": lambda: WeightedCrossentropy((1.0,) * len(STRUCTURES)), "dice": DiceCrossentropy}
     loss = settings.options["loss"]
@@ -175,7 +175,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, **dict(settings.options["changes"]))
 
@@ -188,8 +188,8 @@ def predict(
     Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name. All of
     it lies on the scan's own grid, where that is known (``running.scan``).
     """
-    from learning_functions.running.class_shares import class_shares, likeliest_on
-    from learning_functions.running.counted import named_from
+    from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+    from learning_functions.inference.iterative.mr_numbering import named_from
 
     shares = class_shares(network, image, settings, running, air)
     structures = likeliest_on(shares, image.grid, running.scan or image.grid)

@@ -15,27 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning_functions.form import Form
+from learning_functions.io_signature import Form
 from learning_functions.spec import Spec
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
 from utility_functions.anatomy.naming.decoder import WARNING_FROM
 from utility_functions.anatomy.naming.evidence import ROWS
 from utility_functions.anatomy.naming.matching import true_names
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
 from utility_functions.anatomy.naming.pedicle_places import read_places
-from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.files.keypoints import Keypoints
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.node_changes import NodeChanges
-    from learning_functions.samples.store import SampleStore
+    from learning_functions.samples.augment.node_changes import NodeChanges
+    from learning_functions.samples.store.sample_store import SampleStore
 
 NEEDS: tuple[str, ...] = ()
 USES = ("landmarks",)
@@ -131,7 +131,7 @@ def form(settings: Settings) -> Form:
 
 
 def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense import LabelledCrossentropy, LevelAccuracy
+    from losses_and_metrics.dense_losses import LabelledCrossentropy, LevelAccuracy
 
     return Objective(LabelledCrossentropy(), [LevelAccuracy()], watched="val_loss", highest_is_best=False)
 
@@ -144,7 +144,7 @@ def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]
 
 
 def augmentation(settings: Settings) -> NodeChanges:
-    from learning_functions.samples.node_changes import NodeChanges
+    from learning_functions.samples.augment.node_changes import NodeChanges
 
     row = {name: place + 1 for place, name in enumerate(ROWS)}
     return NodeChanges(FALSE, removed=(row["T12"], row["L5"]), added=((row["T12"], row["T13"]), (row["L5"], row["L6"])))
@@ -164,7 +164,7 @@ def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """The landmarks found so far, named anew; what is false is left out, and missed levels are filled in (score 0)."""
-    from learning_functions.running.naming_evidence import decoded
+    from learning_functions.inference.naming_evidence import decoded
 
     given = findings.landmarks
     if given is not None:  # what was filled in before is no detection

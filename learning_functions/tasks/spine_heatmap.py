@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.form import Form
-from learning_functions.samples.points import POINT_NUMBERS, judged_slices, point_numbers
-from learning_functions.samples.sources import place_scan, place_tissues, random_window
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_slices, point_numbers
+from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.heatmaps import LEAST_HEAT
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
 NEEDS: tuple[str, ...] = ()
 GIVES = ("heatmap",)
@@ -144,7 +144,7 @@ def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]
     """Targets (b, *patch, 2): the heat, drawn from the points, and whether it is judged."""
     from keras import ops
 
-    from learning_functions.samples.heat_targets import spine_heats
+    from learning_functions.samples.augment.heatmap_targets import spine_heats
 
     patch = settings.spec.patch
     points = ops.reshape(ops.convert_to_tensor(numbers), (-1, len(NUMBERS) // 3, 3))
@@ -173,7 +173,7 @@ def form(settings: Settings) -> Form:
 
 def objective(settings: Settings) -> Objective:
     """The published losses: squared error (``loss`` "squares"), or divergence with Dice ("divergence")."""
-    from losses_and_metrics.heat import HeatDistance, HeatDivergence, HeatError, HotDice
+    from losses_and_metrics.spine_heatmap_loss import HeatDistance, HeatDivergence, HeatError, HotDice
 
     return Objective(
         loss=HeatError() if settings.options["loss"] == "squares" else HeatDivergence(),
@@ -184,7 +184,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     changes = dict(settings.options["changes"])
     return Augmentation(settings.spec.spacing_mm, flip_axis=0, ignore=JUDGED, points_from=0, **changes)
@@ -194,7 +194,7 @@ def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """Adds ``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
-    from learning_functions.running.sliding_window import run_tiles
+    from learning_functions.inference.sliding_window import run_tiles
 
     patch = settings.spec.patch
     size = np.maximum(image.grid.shape, patch)

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning_functions.form import Form
-from learning_functions.samples.found_before import found_spine
-from learning_functions.samples.labelled_points import LabelledPoints, labelled_points
-from learning_functions.samples.sources import random_window
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.earlier_stages import found_spine
+from learning_functions.samples.cut.labelled_points import LabelledPoints, labelled_points
+from learning_functions.samples.cut.sources import random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.findings import Findings
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
-    from learning_functions.samples.store import SampleStore
+    from learning_functions.samples.augment.augmentation import Augmentation
+    from learning_functions.samples.store.sample_store import SampleStore
 
 NEEDS: tuple[str, ...] = ()
 USES = ("heatmap", "detection")
@@ -171,7 +171,7 @@ def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, None
     """
     from keras import ops
 
-    from losses_and_metrics.heatmaps import ABSENT, PRESENT, UNKNOWN
+    from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN
 
     wanted = [LEVELS.index(level) for level in settings.spec.labels]
     known = ops.take(numbers[:, : len(LEVELS)], wanted, axis=1) > 0
@@ -214,7 +214,7 @@ def objective(settings: Settings) -> Objective:
 
     Where sigmas are learnt, losses of two epochs are not alike, and the best epoch is that of the least distance.
     """
-    from losses_and_metrics.heatmaps import HeatmapLoss, LandmarkDistance, LandmarksFound
+    from losses_and_metrics.landmark_heatmap_loss import HeatmapLoss, LandmarkDistance, LandmarksFound
 
     options, spacing_mm = settings.options, settings.spec.spacing_mm
     return Objective(
@@ -226,7 +226,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     return Augmentation(
         spacing_mm=settings.spec.spacing_mm,
@@ -238,7 +238,7 @@ def augmentation(settings: Settings) -> Augmentation:
 
 def learnt(network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore) -> dict[str, Any]:
     """The distances and directions of the landmarks learnt from, by which those found are named."""
-    from learning_functions.samples.spine_statistics import spine_statistics
+    from learning_functions.samples.cut.spine_statistics import spine_statistics
 
     return {"statistics": spine_statistics(training, len(LEVELS)).to_json()}
 
@@ -247,6 +247,6 @@ def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """Adds ``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
-    from learning_functions.running.landmark_naming import named_landmarks
+    from learning_functions.inference.landmarks.landmark_naming import named_landmarks
 
     return named_landmarks(network, settings, image, findings, air, running)

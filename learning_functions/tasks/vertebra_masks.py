@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.form import Form
-from learning_functions.samples.found_before import nearest_found
-from learning_functions.samples.stretches import Stretch, labelled_stretches
+from learning_functions.io_signature import Form
+from learning_functions.samples.cut.earlier_stages import nearest_found
+from learning_functions.samples.cut.labelled_segments import Stretch, labelled_stretches
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
 from learning_functions.task import Objective, Running, Sample, Settings
-from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
+from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
     import keras
 
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
 NEEDS = ("landmarks",)
 USES = ("landmarks",)  # of whichever model tells them last
@@ -157,7 +157,7 @@ def form(settings: Settings) -> Form:
 
 
 def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.masks import BinaryDice, MaskLoss
+    from losses_and_metrics.mask_loss import BinaryDice, MaskLoss
 
     options = settings.options
     return Objective(
@@ -169,7 +169,7 @@ def objective(settings: Settings) -> Objective:
 
 
 def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augmentation import Augmentation
+    from learning_functions.samples.augment.augmentation import Augmentation
 
     return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, flip=settings.options["flip"])
 
@@ -178,6 +178,6 @@ def predict(
     network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """Adds ``instances``, masks of whole vertebrae, one at each named landmark."""
-    from learning_functions.running.landmark_masks import masks_at_landmarks
+    from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
 
     return masks_at_landmarks(network, settings, image, findings, air, running)

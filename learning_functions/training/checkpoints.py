@@ -12,10 +12,10 @@ from typing import Any
 import keras
 
 from keras_models import custom_layers  # noqa: F401 - checkpoints may hold these once they are registered
-from learning_functions.training.devices import precision
-from learning_functions.training.inputs import training_folder
+from learning_functions.runtime.devices import precision
+from learning_functions.training.training_inputs import training_folder
 from utility_functions.command_line import one_line
-from utility_functions.files.writing import written_whole
+from utility_functions.files.atomic_write import written_whole
 
 STATE = "state.json"
 

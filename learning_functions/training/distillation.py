@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from learning_functions.running.model_file import load_model
+from learning_functions.model_files.model_file import load_model
 from learning_functions.task import Objective, Settings, Task
 from learning_functions.training.teacher import Teacher
 from losses_and_metrics.divergences import apart, divergence_of

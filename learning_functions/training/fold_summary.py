@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from utility_functions.files.parting import Fold
-from utility_functions.files.writing import write_text
+from utility_functions.files.atomic_write import write_text
+from utility_functions.files.data_split import Fold
 from utility_functions.reporting.plots import VALIDATION
 from utility_functions.reporting.tables import NOT_DEFINED, aligned
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.running.naming_evidence import doubt_features, evidence_of
-from learning_functions.samples.batches import epoch_batches
-from learning_functions.samples.store import SampleReader, SampleStore
+from learning_functions.inference.naming_evidence import doubt_features, evidence_of
+from learning_functions.samples.store.batches import epoch_batches
+from learning_functions.samples.store.sample_store import SampleReader, SampleStore
 from learning_functions.task import Settings
 from learning_functions.training.naming_doubt import doubting
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import WARNING_FROM, decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.evidence import ROWS
-from utility_functions.anatomy.naming.fitting import Example, fit
 from utility_functions.anatomy.naming.nodes import PLACE, PRESENT, UNITS
 from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.naming.statistics_fit import Example, fit
 from utility_functions.geometry.landmarks import Landmarks
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from learning_functions.training.given_model import GivenModel
+from learning_functions.training.warm_start.initial_model import GivenModel
 
 TEMPERATURE, ALPHA = 2.0, 0.5
 """Used where none is asked for; half of the loss is the teacher's in Serrador et al. 2024."""

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.naming.plainly import spine
-from utility_functions.anatomy.bodies import Bodies, mean_shares
+from tests.naming.brute_force import spine
+from utility_functions.anatomy.body_evidence import Bodies, mean_shares
 from utility_functions.anatomy.decoded_votes import decoded
 from utility_functions.anatomy.labels import LEVELS, USUAL_VERTEBRAE, VERSE_IDS, regressed_level
-from utility_functions.anatomy.naming.shipped import scan_statistics
+from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.votes import Named
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks

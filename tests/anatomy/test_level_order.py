@@ -9,7 +9,7 @@ import pytest
 
 from utility_functions.anatomy import level_order
 from utility_functions.anatomy.level_order import Run, best_chain
-from utility_functions.anatomy.measures import usual_half_height_mm
+from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 
 
 def votes(levels: list[float], per_slice: int = 10, jitter: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

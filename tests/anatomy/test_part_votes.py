@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from utility_functions.anatomy.labels import CSI_LEVELS, LEVELS, VERSE_IDS
-from utility_functions.anatomy.measures import STEP_MM
 from utility_functions.anatomy.part_votes import centre_line, part_votes
 from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
+from utility_functions.anatomy.spine_sizes import STEP_MM
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS, anatomical_order
-from utility_functions.anatomy.measures import STEP_MM
-from utility_functions.anatomy.targets import dense_levels
+from utility_functions.anatomy.spine_sizes import STEP_MM
 from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks

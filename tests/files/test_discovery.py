@@ -12,7 +12,7 @@ from utility_functions.files.annotations import read_landmarks, write_markups, w
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import write_image
 from utility_functions.files.manifest import find_cases
-from utility_functions.files.marks import DESCRIPTION, GENERATOR
+from utility_functions.files.provenance import DESCRIPTION, GENERATOR
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.generation import draw
+from learning_functions.generate.generation import draw
 from learning_functions.task import load_task, settings_of
 from tests.keypoint_files import write
-from tests.naming.plainly import spine
+from tests.naming.brute_force import spine
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import NO_IMAGE, load_scan
 from utility_functions.files.keypoint_cases import keypoint_cases

@@ -11,7 +11,7 @@ import pytest
 from utility_functions.files.annotations import write_landmarks_json
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoint_files import find_keypoint_files, read_detected
-from utility_functions.files.marks import GENERATOR, is_prediction
+from utility_functions.files.provenance import GENERATOR, is_prediction
 from utility_functions.geometry.landmarks import Landmarks
 
 POINTS = Landmarks(("L1", "L2"), [(1, 2, 3), (1, 2, -30)])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.samples.generation import cases_of_one_split, generate
-from learning_functions.samples.store import open_store
+from learning_functions.generate.generation import cases_of_one_split, generate
+from learning_functions.samples.store.sample_store import open_store
 from tests.made_spines import SPACING_MM, spine_voxels
 from tests.tiny import tiny_settings
-from utility_functions.files import spider
+from utility_functions.files import spider_folder as spider
 from utility_functions.files.images import write_image
 from utility_functions.files.manifest import find_cases, split_by_patient
 from utility_functions.geometry.grid import Grid

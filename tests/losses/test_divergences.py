@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from losses_and_metrics.dense import DiceCrossentropy, LabelledCrossentropy, LabelledError, WeightedCrossentropy
+from losses_and_metrics.dense_losses import DiceCrossentropy, LabelledCrossentropy, LabelledError, WeightedCrossentropy
 from losses_and_metrics.divergences import (
     BinaryDivergence,
     ClassDivergence,
@@ -18,10 +18,10 @@ from losses_and_metrics.divergences import (
     apart,
     divergence_of,
 )
-from losses_and_metrics.heat import HeatDivergence, HeatError
-from losses_and_metrics.heatmaps import ABSENT, PRESENT, UNKNOWN, HeatmapLoss, gaussians
-from losses_and_metrics.instances import CompletenessCrossentropy, InstanceLoss, LevelError
-from losses_and_metrics.masks import MaskLoss
+from losses_and_metrics.iterative_loss import CompletenessCrossentropy, InstanceLoss, LevelError
+from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN, HeatmapLoss, gaussians
+from losses_and_metrics.mask_loss import MaskLoss
+from losses_and_metrics.spine_heatmap_loss import HeatDivergence, HeatError
 
 KINDS = (ClassDivergence, BinaryDivergence, NumberDifference, SquaredDifference)
 

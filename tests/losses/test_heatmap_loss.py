@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_models.custom_layers import LandmarkSigmas, LinearUpSampling3D
-from losses_and_metrics.heatmaps import (
+from losses_and_metrics.landmark_heatmap_loss import (
     ABSENT,
     PRESENT,
     UNKNOWN,

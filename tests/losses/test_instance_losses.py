@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from losses_and_metrics.instances import (
+from losses_and_metrics.iterative_loss import (
     CompletenessAccuracy,
     CompletenessCrossentropy,
     InstanceLoss,

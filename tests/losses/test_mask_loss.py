@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from losses_and_metrics.masks import BinaryDice, MaskLoss
+from losses_and_metrics.mask_loss import BinaryDice, MaskLoss
 
 HALF = math.log(2)
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.naming.plainly import FALSE, every_sequence
+from tests.naming.brute_force import FALSE, every_sequence
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.naming.best import best_sequences
-from utility_functions.anatomy.naming.chain import chain_of
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.passes import backward, forward, posterior
+from utility_functions.anatomy.naming.forward_backward import backward, forward, posterior
+from utility_functions.anatomy.naming.n_best import best_sequences
 from utility_functions.anatomy.naming.routes import neighbours
+from utility_functions.anatomy.naming.sequence_model import chain_of
 from utility_functions.anatomy.naming.statistics import Statistics
 
 STATISTICS = Statistics(sureness=0.7)

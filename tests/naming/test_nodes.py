@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.naming.plainly import spine
+from tests.naming.brute_force import spine
 from utility_functions.anatomy.naming.evidence import own_pedicles
 from utility_functions.anatomy.naming.nodes import CHANNELS, LEFT, PLACE, PRESENT, REGIONS, RIGHT, nodes_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.naming.plainly import spine
+from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import REGIONS
 from utility_functions.anatomy.naming.__main__ import main
 from utility_functions.anatomy.naming.nodes import LEFT, RIGHT, nodes_of

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import naming_vid
-from benchmarks.real_cases import VARIABLE, real_folder
-from tests.naming.plainly import spine
-from utility_functions.anatomy.naming.fitting import Example, fit
+from experiments import naming_vid
+from experiments.real_cases import VARIABLE, real_folder
+from tests.naming.brute_force import spine
+from utility_functions.anatomy.naming.statistics_fit import Example, fit
 from utility_functions.geometry.landmarks import Landmarks
 
 

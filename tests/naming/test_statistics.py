@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.naming.plainly import spine
+from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import LEVELS, THORACIC, region_of
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.evidence import ROWS, Pedicles, Regions, pedicle_features, region_cells
-from utility_functions.anatomy.naming.fitting import Example, fit
 from utility_functions.anatomy.naming.matching import true_names
 from utility_functions.anatomy.naming.statistics import STEPS, VARIANTS, Statistics
+from utility_functions.anatomy.naming.statistics_fit import Example, fit
 from utility_functions.geometry.landmarks import Landmarks
 
 OFFSET = np.array([13.5, -17.0, 4.0])

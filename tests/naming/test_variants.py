@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.naming.plainly import seen, spine
+from tests.naming.brute_force import seen, spine
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.arms import paint_arms
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.layers import paint_layers
@@ -15,6 +14,7 @@ from utility_functions.phantom.organs import paint_organs
 from utility_functions.phantom.packing import packed
 from utility_functions.phantom.posture import draw_spine
 from utility_functions.phantom.shapes import Frame, ellipsoid
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.surroundings import paint_surroundings
 from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.tissue import TISSUE_CODES, TISSUES, Tissue, draw_tissue

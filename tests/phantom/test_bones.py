@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from utility_functions.phantom.anatomy import SIZES, Spine, draw_sizes
 from utility_functions.phantom.bones import (
     JOINT_MM,
     Surface,
@@ -21,6 +20,7 @@ from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.joints import lower_facets, upper_facets
 from utility_functions.phantom.posture import draw_spine
 from utility_functions.phantom.ribcage import rib_paths
+from utility_functions.phantom.spine_model import SIZES, Spine, draw_sizes
 from utility_functions.phantom.tissue import draw_tissue
 from utility_functions.phantom.torso import draw_torso
 from utility_functions.phantom.variants import USUAL

@@ -12,10 +12,11 @@ from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.cases import load_scan
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.files.manifest import find_cases, read_manifest
-from utility_functions.phantom import scanner, writing
+from utility_functions.phantom import dataset as writing
+from utility_functions.phantom import scanner
 from utility_functions.phantom.__main__ import main
+from utility_functions.phantom.dataset import split_names, write_phantoms
 from utility_functions.phantom.tissue import TISSUES
-from utility_functions.phantom.writing import split_names, write_phantoms
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import pytest
 
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.phantom import posture
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.discs import disc_frame, paint_discs
 from utility_functions.phantom.implants import add_streaks, paint_implants
@@ -20,6 +19,7 @@ from utility_functions.phantom.pathology import Disc, Fracture, Implant, Lesion,
 from utility_functions.phantom.posture import draw_spine
 from utility_functions.phantom.scanner import make_phantom
 from utility_functions.phantom.shapes import endplate_body
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.spurs import paint_spurs
 from utility_functions.phantom.tissue import TISSUE_CODES, Tissue, draw_tissue
 from utility_functions.phantom.variants import USUAL, Variant, draw_variant

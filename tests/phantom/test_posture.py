@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from utility_functions.anatomy.labels import VERSE_IDS, anatomical_order
-from utility_functions.phantom.anatomy import SIZES, Spine
 from utility_functions.phantom.curves import scoliosis
 from utility_functions.phantom.posture import draw_spine, rotation
 from utility_functions.phantom.shapes import Frame
+from utility_functions.phantom.spine_model import SIZES, Spine
 from utility_functions.phantom.variants import SHARES, draw_variant
 
 # Measured on the VID data set: distance to the next body centre below, mean and deviation in mm; bend at this level

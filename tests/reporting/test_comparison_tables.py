@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from tests.reporting.test_results import Page
-from utility_functions.anatomy.comparison import Comparison, PipelineRow, ScanFigures
-from utility_functions.anatomy.mask_scores import Figure
+from utility_functions.records.comparison import Comparison, PipelineRow, ScanFigures
+from utility_functions.records.mask_scores import Figure
 from utility_functions.reporting.comparison_tables import comparison_table, write_comparison
 
 NONE = Figure()

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from losses_and_metrics.instance_summary import summarise_masks
-from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
+from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.plots import dice_box_plot
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.anatomy.naming.record import Alternative, NamingRecord
-from utility_functions.anatomy.naming_scores import NamingSummary, VariantScore
+from utility_functions.records.naming_record import Alternative, NamingRecord
+from utility_functions.records.naming_scores import NamingSummary, VariantScore
 from utility_functions.reporting.naming_tables import alternative_lines, margin_words, naming_lines, sureness_line
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from utility_functions.anatomy.naming.record import NamingRecord
-from utility_functions.anatomy.naming_scores import Bin
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.naming_record import NamingRecord
+from utility_functions.records.naming_scores import Bin
 from utility_functions.reporting import pictures
 from utility_functions.reporting.pictures import blended, scan_picture
 from utility_functions.reporting.plots import curves, error_box_plot, read_log, reliability_plot

@@ -12,12 +12,12 @@ import pytest
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_summary import summarise_masks
 from losses_and_metrics.scan_scores import summarise
-from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
-from utility_functions.anatomy.naming.record import NamingRecord
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.findings import Findings
+from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
+from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting import report
 from utility_functions.reporting.level_rows import CSV_COLUMNS
 from utility_functions.reporting.report import write_report

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.oracle import oracle_scan
-from utility_functions.anatomy.trail import FOUND, MOVED, Step, Trail
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
+from utility_functions.records.trail import FOUND, MOVED, Step, Trail
 from utility_functions.reporting.pictures import DPI
 from utility_functions.reporting.trail_picture import HEIGHT_IN, trail_picture
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.reporting.colours import label_colours, level_colour
-from utility_functions.reporting.placing import spread
+from utility_functions.reporting.label_placement import spread
+from utility_functions.reporting.level_colours import label_colours, level_colour
 from utility_functions.reporting.views import coronal_view, is_ct, sagittal_view, spine_course, window
 
 SHAPE, SPACING = (20, 30, 40), (2.0, 1.5, 1.0)  # 40 x 45 x 40 mm, stored as RAS

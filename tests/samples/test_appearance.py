@@ -9,10 +9,10 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from learning_functions.samples import warping  # noqa: E402
-from learning_functions.samples.appearance import Appearance  # noqa: E402
-from learning_functions.samples.augmentation import Augmentation  # noqa: E402
-from learning_functions.samples.tissue_prior import KINDS, MEMBERS, kind_of, prior_of  # noqa: E402
+from learning_functions.samples.augment import warping  # noqa: E402
+from learning_functions.samples.augment.appearance import Appearance  # noqa: E402
+from learning_functions.samples.augment.augmentation import Augmentation  # noqa: E402
+from learning_functions.samples.augment.tissue_prior import KINDS, MEMBERS, kind_of, prior_of  # noqa: E402
 from learning_functions.spec import OUTSIDE  # noqa: E402
 from utility_functions.phantom.tissue import TISSUES  # noqa: E402
 

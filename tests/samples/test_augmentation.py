@@ -9,8 +9,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from learning_functions.samples import warping  # noqa: E402
-from learning_functions.samples.augmentation import Augmentation  # noqa: E402
+from learning_functions.samples.augment import warping  # noqa: E402
+from learning_functions.samples.augment.augmentation import Augmentation  # noqa: E402
 
 OFF = dict.fromkeys(("flip", "turn", "elastic", "intensity", "noise", "blur"), 0.0)
 PATCH, STACK = (18, 20, 22, 1), (24, 32, 8)

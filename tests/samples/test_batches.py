@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.samples.store import SampleStore, SampleWriter, open_store
+from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store
 from learning_functions.spec import Spec
 
 tf = pytest.importorskip("tensorflow")
 
-from learning_functions.samples.appearance import Appearance  # noqa: E402
-from learning_functions.samples.augmentation import Augmentation  # noqa: E402
-from learning_functions.samples.batches import epoch_batches  # noqa: E402
-from learning_functions.samples.sequence import SampleSequence  # noqa: E402
+from learning_functions.samples.augment.appearance import Appearance  # noqa: E402
+from learning_functions.samples.augment.augmentation import Augmentation  # noqa: E402
+from learning_functions.samples.store.batches import epoch_batches  # noqa: E402
+from learning_functions.samples.store.keras_sequence import SampleSequence  # noqa: E402
 
 SPEC = Spec((1, 1, 1), "RAS", (4, 5, 6), 1, ("vertebra",), "zscore", (-1000.0, 1500.0))
 COUNT = 7

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.generation import generate
-from learning_functions.samples.spine_statistics import spine_statistics
-from learning_functions.samples.store import open_store
+from learning_functions.generate.generation import generate
+from learning_functions.samples.cut.spine_statistics import spine_statistics
+from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task
-from losses_and_metrics.heatmaps import ABSENT, PRESENT, UNKNOWN
+from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN
 from tests.tiny import phantom, scan_of, tiny_settings, write_case
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
-from utility_functions.anatomy.naming.shipped import scan_statistics
+from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks

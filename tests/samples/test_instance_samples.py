@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.generation import generate
-from learning_functions.samples.store import open_store
-from learning_functions.samples.stretches import labelled_stretches, memory_of
+from learning_functions.generate.generation import generate
+from learning_functions.samples.cut.labelled_segments import labelled_stretches, memory_of
+from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Sample, Settings, load_task
 from tests.samples.blocks import HIGH, LUMBAR, TASK, blocks, scan_of, settings, verse
 from utility_functions.anatomy.labels import VERSE_IDS, regressed_level

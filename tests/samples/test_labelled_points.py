@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.labelled_points import STEPS_SHOWN, known_levels, labelled_points
+from learning_functions.samples.cut.labelled_points import STEPS_SHOWN, known_levels, labelled_points
 from learning_functions.spec import AIR_HU, Spec
 from tests.tiny import phantom
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.measures import STEP_MM
+from utility_functions.anatomy.spine_sizes import STEP_MM
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.landmarks import Landmarks
 

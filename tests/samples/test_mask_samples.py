@@ -9,8 +9,8 @@ import pytest
 
 from learning_functions.task import Sample, Settings, load_task
 from tests.tiny import phantom, scan_of, tiny_settings
-from utility_functions.anatomy.labelled import vertebrae_in_order
-from utility_functions.anatomy.landmark_mark import centred_first, landmark_mark
+from utility_functions.anatomy.labelled_vertebrae import vertebrae_in_order
+from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample

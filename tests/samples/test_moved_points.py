@@ -9,8 +9,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from learning_functions.samples import moved_points, warping  # noqa: E402
-from learning_functions.samples.augmentation import Augmentation  # noqa: E402
+from learning_functions.samples.augment import moved_points, warping  # noqa: E402
+from learning_functions.samples.augment.augmentation import Augmentation  # noqa: E402
 
 SHAPE, SPACING_MM = (30, 34, 38), (2.0, 1.5, 2.5)
 OFF = dict.fromkeys(("flip", "turn", "elastic", "intensity", "noise", "blur"), 0.0)

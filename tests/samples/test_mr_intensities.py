@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from learning_functions.samples.appearance import Appearance
-from learning_functions.samples.augmentation import Augmentation
-from learning_functions.samples.batches import epoch_batches
-from learning_functions.samples.sequence import SampleSequence
-from learning_functions.samples.sources import storable
-from learning_functions.samples.store import SampleStore, SampleWriter, open_store
+from learning_functions.samples.augment.appearance import Appearance
+from learning_functions.samples.augment.augmentation import Augmentation
+from learning_functions.samples.cut.sources import storable
+from learning_functions.samples.store.batches import epoch_batches
+from learning_functions.samples.store.keras_sequence import SampleSequence
+from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store
 from learning_functions.spec import Spec
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume

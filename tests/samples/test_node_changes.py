@@ -7,8 +7,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from learning_functions.samples.node_changes import PROBABILITIES, NodeChanges
-from tests.naming.plainly import spine
+from learning_functions.samples.augment.node_changes import PROBABILITIES, NodeChanges
+from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.nodes import LEFT, PLACE, PRESENT, REGIONS, RIGHT, UNITS, nodes_of
 

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from learning_functions.samples.store import SampleReader, SampleWriter, check_same_task, open_store
+from learning_functions.samples.store.sample_store import SampleReader, SampleWriter, check_same_task, open_store
 from learning_functions.spec import Spec
 from tests.samples.stores import COUNT, SPEC, empty_arrays, sample, write
 

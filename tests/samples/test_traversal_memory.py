@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learning_functions.samples.slipped_memory import LARGEST_SHARE, slipped_memory
-from learning_functions.samples.worn_memory import worn_memory
+from learning_functions.samples.cut.memory_roughness import worn_memory
+from learning_functions.samples.cut.memory_slips import LARGEST_SHARE, slipped_memory
 from tests.samples.blocks import LUMBAR, settings, verse
 from tests.samples.test_instance_samples import drawn, ids_in
 

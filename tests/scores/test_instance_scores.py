@@ -14,10 +14,10 @@ from losses_and_metrics.labelled_range import LabelledRange
 from tests.geometry.any_grids import grids
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.labels import TOTALSEGMENTATOR_IDS, VERSE_IDS
-from utility_functions.anatomy.mask_scores import MISSED, MaskScore, SegmentationScore
 from utility_functions.files.images import read_label_map
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore
 
 STEP, SIZE = 10, 8  # voxels from block to block, and of a block
 GRID = Grid.from_spacing((16, 14, 64), (2, 2, 2))

@@ -9,14 +9,14 @@ from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
 from losses_and_metrics.intervals import bootstrap_interval
 from losses_and_metrics.scan_scores import summarise
-from utility_functions.anatomy.mask_scores import (
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.mask_scores import (
     MISSED,
     Figure,
     MaskScore,
     SegmentationScore,
     VertebraScore,
 )
-from utility_functions.geometry.landmarks import Landmarks
 
 GOOD, FAIR = MaskScore(0.9, 0.8, 4.0, 2.0, 0.5), MaskScore(0.7, 0.5, 8.0, 6.0, 1.5)
 FIRST = SegmentationScore(

@@ -14,9 +14,9 @@ from losses_and_metrics.naming_summary import (
     summarise_names,
     variants_of,
 )
-from tests.naming.plainly import spine
-from utility_functions.anatomy.naming.record import NamingRecord
+from tests.naming.brute_force import spine
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.naming_record import NamingRecord
 
 BODIES = spine("T10", "L4")
 

@@ -8,11 +8,11 @@ import pytest
 
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
-from utility_functions.anatomy.comparison import ScanFigures
-from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.mask_scores import MISSED, Figure, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.comparison import ScanFigures
+from utility_functions.records.findings import Findings
+from utility_functions.records.mask_scores import MISSED, Figure, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.reporting.results import ScanRow
 
 GRID = Grid.from_spacing((2, 2, 2), 1.0)

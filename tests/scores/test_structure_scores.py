@@ -7,8 +7,8 @@ import pytest
 
 from losses_and_metrics.structure_scores import score_structures, summarise_structures
 from tests.made_spines import spine
-from utility_functions.anatomy.mask_scores import MISSED, MaskScore
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.mask_scores import MISSED, MaskScore
 from utility_functions.reporting.structure_tables import structure_summary_table, structure_table
 
 TRUE = spine(3)

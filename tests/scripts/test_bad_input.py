@@ -13,9 +13,9 @@ import pytest
 from tests.odd_nifti import nifti
 from tests.scripts.said import PRECIOUS, Run, everything, told
 from tests.tiny import phantom
-from utility_functions.files import writing
+from utility_functions.files import atomic_write as writing
 from utility_functions.files.images import write_image
-from utility_functions.files.marks import DESCRIPTION, RECORDS
+from utility_functions.files.provenance import DESCRIPTION, RECORDS
 
 
 def cut(path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import h5py
 import pytest
 
-from learning_functions.running import measuring
-from learning_functions.running.model_file import CARD
+from learning_functions.measure import measuring
+from learning_functions.model_files.model_file import CARD
 from tests.scripts.said import PRECIOUS, Run, everything, told
 from tests.tiny import phantom, write_case
 from utility_functions.files.cases import Case, Scan

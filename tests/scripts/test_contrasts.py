@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contrasts
-from benchmarks.contrasts import HEADER, main, measured_on, row, trained
+from experiments import mr_contrasts as contrasts
+from experiments.mr_contrasts import HEADER, main, measured_on, row, trained
 
 SUMMARY = {
     "scans": 2,

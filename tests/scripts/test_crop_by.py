@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from learning_functions.running.model_file import read_card, save_model
-from learning_functions.samples.store import open_store
+from learning_functions.model_files.model_file import read_card, save_model
+from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import load_task
 from tests.scripts.said import Run, told
 
@@ -91,7 +91,7 @@ def test_models_that_cannot_crop_are_told_in_one_line(
     if "broken.h5" in models:
         card = {**(read_card(bright) or {}), "settings": {"spec": {}, "preset": "small"}}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("learning_functions.running.model_file.check_fit", lambda *_: None)
+            patch.setattr("learning_functions.model_files.model_file.check_fit", lambda *_: None)
             save_model(network, tmp_path / "broken.h5", card)
     options = [part for name in models for part in ("--crop-by", known.get(name, tmp_path / name))]
     told(run("generate_samples", task, "phantom:1:lumbar", tmp_path / "s.h5", *FEW, *options), words)

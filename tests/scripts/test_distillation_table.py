@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import distillation
-from benchmarks.distillation import Row, table
+from experiments import distillation_table as distillation
+from experiments.distillation_table import Row, table
 
 
 def test_each_kind_of_network_has_a_row_for_each_seed_and_its_mean() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.running import measuring
-from learning_functions.samples.store import open_store
+from learning_functions.measure import measuring
+from learning_functions.samples.store.sample_store import open_store
 from tests.oracle import NAMES, oracle_landmarks, oracle_scan
 from tests.scripts.said import Run, Said
 from utility_functions.anatomy.labels import VERSE_IDS

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import train
-from learning_functions.running.model_file import load_model, read_card
-from learning_functions.samples.generation import cases_of_one_split, generate
-from learning_functions.samples.store import open_store
+from learning_functions.generate.generation import cases_of_one_split, generate
+from learning_functions.model_files.model_file import load_model, read_card
+from learning_functions.samples.store.sample_store import open_store
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.fold_summary import over_folds
 from tests.scripts.said import PRECIOUS, Run, everything, told

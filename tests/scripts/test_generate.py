@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples import generation
-from learning_functions.samples.store import SampleReader, open_store
+from learning_functions.generate import generation
+from learning_functions.samples.store.sample_store import SampleReader, open_store
 from tests.scripts.said import Run
 
 FEW = ("--preset", "small", "--samples-per-scan", "2")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.learning_curves import Trial, can_be_equal, epochs_for, main, trials
+from experiments.learning_curves import Trial, can_be_equal, epochs_for, main, trials
 
 
 def test_only_one_thing_differs_from_the_fullest_training() -> None:

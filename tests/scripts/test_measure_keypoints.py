@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.naming.plainly import spine
+from tests.naming.brute_force import spine
 from tests.scripts.said import Run
 from utility_functions.files.annotations import read_landmarks
-from utility_functions.files.marks import PLOTS
+from utility_functions.files.provenance import PLOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SPINES = {"first": spine("T9", "L5"), "second": spine("T8", "L3", extra=("T13",))}

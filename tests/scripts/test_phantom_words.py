@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from learning_functions.samples.store import open_store
+from learning_functions.samples.store.sample_store import open_store
 from tests.scripts.said import Run
 
 FEW = ("--preset", "small", "--samples-per-scan", "1", "--spacing", "5", "--workers", "1")

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.running import measuring
+from learning_functions.measure import measuring
 from tests.coarse_to_fine import coarse_to_fine_models
 from tests.oracle import oracle_landmarks, oracle_scan
 from tests.scripts.said import Run, everything, told
-from utility_functions.anatomy.targets import dense_levels
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.files.annotations import write_lml
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from learning_functions.running import measuring
+from learning_functions.measure import measuring
 from tests.oracle import oracle_landmarks, oracle_scan
 from tests.scripts.said import Run
 from utility_functions.files.annotations import write_lml
@@ -24,7 +24,7 @@ NAMES = ("first", "second", "third")
 KILLED = """
 import os, signal, sys
 import measure
-from learning_functions.running import measuring
+from learning_functions.measure import measuring
 whole = measuring.load_scan
 def killed(case, **how):
     if case.case_id == "second":

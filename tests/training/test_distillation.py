@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 import train as script
-from learning_functions.running.model_file import load_model, read_card, save_model
-from learning_functions.samples.batches import epoch_batches
-from learning_functions.samples.store import open_store
+from learning_functions.model_files.model_file import load_model, read_card, save_model
+from learning_functions.samples.store.batches import epoch_batches
+from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task, task_names
-from learning_functions.training import fitting
+from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.distillation import Distillation, taught
-from learning_functions.training.fitting import Training, begin_epoch, train
+from learning_functions.training.fit import Training, begin_epoch, train
 from learning_functions.training.teacher import Teacher, teacher_of
 from losses_and_metrics.divergences import BinaryDivergence, NumberDifference, divergence_of
 from tests.tiny import tiny_settings, write_samples

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.running.model_file import load_model
-from learning_functions.samples.generation import cases_of_one_split, generate
+from learning_functions.generate.generation import cases_of_one_split, generate
+from learning_functions.model_files.model_file import load_model
 from learning_functions.task import Settings
-from learning_functions.training import fitting
+from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.fitting import Training, begin_epoch, train
-from learning_functions.training.inputs import with_class_weights
-from losses_and_metrics.instances import scheduled
+from learning_functions.training.fit import Training, begin_epoch, train
+from learning_functions.training.training_inputs import with_class_weights
+from losses_and_metrics.iterative_loss import scheduled
 from tests.tiny import tiny_settings
 
 EPOCHS = 3

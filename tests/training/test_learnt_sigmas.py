@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.running.model_file import load_model
-from learning_functions.samples.generation import cases_of_one_split, generate
+from learning_functions.generate.generation import cases_of_one_split, generate
+from learning_functions.model_files.model_file import load_model
 from learning_functions.task import Settings
-from learning_functions.training import fitting
+from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.fitting import Training, train
+from learning_functions.training.fit import Training, train
 from tests.tiny import tiny_settings
 from utility_functions.anatomy.naming.statistics import Statistics
 

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.samples.generation import generate
-from learning_functions.samples.node_changes import NodeChanges
-from learning_functions.samples.store import open_store
+from learning_functions.generate.generation import generate
+from learning_functions.samples.augment.node_changes import NodeChanges
+from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import load_task, settings_from_card, settings_of
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.naming_choice import chosen
 from tests.keypoint_files import write
-from tests.naming.plainly import spine
+from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.evidence import ROWS
-from utility_functions.anatomy.naming.fitting import Example, fit
 from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.naming.statistics_fit import Example, fit
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.landmarks import Landmarks
 

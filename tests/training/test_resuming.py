@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import train as script
-from learning_functions.running.model_file import load_model
+from learning_functions.model_files.model_file import load_model
 from learning_functions.training.checkpoints import Checkpoints
 from tests.tiny import tiny_settings, write_samples
 
@@ -25,7 +25,8 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 import train
-from learning_functions.training import checkpoints, fitting
+from learning_functions.training import checkpoints
+from learning_functions.training import fit as fitting
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from learning_functions.training.checkpoints import Progress
-from learning_functions.training.fitting import Training
-from learning_functions.training.record import card_of
+from learning_functions.training.fit import Training
+from learning_functions.training.run_record import card_of
 from tests.samples.stores import write
 from tests.tiny import tiny_settings
-from utility_functions.files.parting import Fold
+from utility_functions.files.data_split import Fold
 
 MODEL = {"file": "spine_heatmap.h5", "task": "spine_heatmap", "sha256": "abc"}
 

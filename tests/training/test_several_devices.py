@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.store import SampleReader, SampleWriter, open_store
+from learning_functions.samples.store.sample_store import SampleReader, SampleWriter, open_store
 from tests.tiny import tiny_settings, write_samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ from pathlib import Path
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from learning_functions.training.fitting import Training, train
+from learning_functions.training.fit import Training, train
 samples, model = Path(sys.argv[1]), Path(sys.argv[2])
 figures = []
 for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):

@@ -11,12 +11,13 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from learning_functions.form import Form
-from learning_functions.running.model_file import load_model
-from learning_functions.running.trained_model import TrainedModel
-from learning_functions.training import devices, fitting
+from learning_functions.io_signature import Form
+from learning_functions.model_files.model_file import load_model
+from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.runtime import devices
+from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints, Progress
-from learning_functions.training.fitting import Training, train
+from learning_functions.training.fit import Training, train
 from tests.tiny import tiny_settings, write_samples
 
 NAN = math.nan

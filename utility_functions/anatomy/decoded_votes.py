@@ -9,10 +9,10 @@ import numpy as np
 from utility_functions.anatomy.labels import LEVELS, VERSE_IDS, anatomical_order
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.record import ALTERNATIVES, NamingRecord
 from utility_functions.anatomy.naming.routes import above, below
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.votes import Named
+from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 
 def decoded(named: Named, statistics: Statistics) -> tuple[Named, NamingRecord]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import CSI_LEVELS, LEVELS, regressed_level
-from utility_functions.anatomy.measures import usual_half_height_mm
+from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 
 LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.55, 1.6
 """Heights a level may have, in parts of its usual one; at the ends of the chain it may be lower (cut)."""

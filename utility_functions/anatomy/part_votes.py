@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from utility_functions.anatomy.bodies import Bodies, mean_shares
+from utility_functions.anatomy.body_evidence import Bodies, mean_shares
+from utility_functions.anatomy.centroid_refinement import refined
+from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, regressed_level
 from utility_functions.anatomy.level_order import Run, best_chain
-from utility_functions.anatomy.measures import usual_half_height_mm
 from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
-from utility_functions.anatomy.refinement import refined
-from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
+from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 from utility_functions.anatomy.votes import (
     COST_OF_DROPPING,
     FARTHEST_VOTE,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.labels import LEVELS, SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order
-from utility_functions.anatomy.measures import STEP_MM
-from utility_functions.anatomy.targets import dense_levels
+from utility_functions.anatomy.spine_sizes import STEP_MM
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.anatomy.bodies import Bodies, mean_shares
+from utility_functions.anatomy.body_evidence import Bodies, mean_shares
+from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
 from utility_functions.anatomy.level_order import Chain, Run, best_chain
-from utility_functions.anatomy.measures import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
-from utility_functions.anatomy.targets import NUMBER_OF_LEVELS
+from utility_functions.anatomy.spine_sizes import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS
+from utility_functions.files.atomic_write import write_text
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.frames import swap_lps_ras
 from utility_functions.files.landmark_json import read_points
 from utility_functions.files.landmark_points import landmarks_of
 from utility_functions.files.landmark_text import read_csv, read_lml
-from utility_functions.files.writing import write_text
+from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 

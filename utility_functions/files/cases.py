@@ -14,12 +14,12 @@ from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.files.keypoints import Keypoints, read_keypoints
-from utility_functions.files.segments import in_verse_ids, segment_names
+from utility_functions.files.slicer_segmentation import in_verse_ids, segment_names
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.phantom.asked import Asked
+from utility_functions.phantom.phantom_request import Asked
 
 log = logging.getLogger(__name__)
 

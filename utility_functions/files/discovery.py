@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from utility_functions.files import dicom, siblings
+from utility_functions.files import dicom
+from utility_functions.files import file_names as siblings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
-from utility_functions.files.marks import is_prediction
+from utility_functions.files.provenance import is_prediction
 from utility_functions.files.utf8_names import require_utf8
 
 SPLITS = {

@@ -8,10 +8,10 @@ from types import ModuleType
 import numpy as np
 
 from utility_functions.files import dicom, itk, nifti
+from utility_functions.files.atomic_write import written_whole
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.frames import swap_lps_ras as swap_lps_ras
+from utility_functions.files.ras_lps import swap_lps_ras as swap_lps_ras
 from utility_functions.files.stored_image import StoredImage, smallest_integer_type
-from utility_functions.files.writing import written_whole
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 

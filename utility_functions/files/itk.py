@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.frames import swap_lps_ras
+from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.files.stored_image import StoredImage, grid_of, require_spacing, three_axes
 from utility_functions.geometry.grid import Grid
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utility_functions.anatomy.naming.patients import alike
+from utility_functions.anatomy.naming.patient_matching import alike
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case

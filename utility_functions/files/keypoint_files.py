@@ -11,7 +11,7 @@ import numpy as np
 from utility_functions.files.annotations import LANDMARK_SUFFIXES, read_landmarks
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import Keypoints, read_keypoints
-from utility_functions.files.marks import is_prediction
+from utility_functions.files.provenance import is_prediction
 from utility_functions.files.utf8_names import require_utf8
 
 SEEN, TRUE = "predictions", "truth"

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.frames import swap_lps_ras
 from utility_functions.files.landmark_points import named
+from utility_functions.files.ras_lps import swap_lps_ras
 
 
 @dataclass(frozen=True, eq=False)

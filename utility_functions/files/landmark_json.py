@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.frames import swap_lps_ras
 from utility_functions.files.keypoints import keypoints_of
 from utility_functions.files.landmark_points import Point, named, named_by_id, number
+from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid, direction_matrix
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from pathlib import Path
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
+from utility_functions.files.data_split import Fold, Share
 from utility_functions.files.delimited import delimiter_of
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
+from utility_functions.files.file_names import label_code_of
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
-from utility_functions.files.parting import Fold, Share
-from utility_functions.files.siblings import label_code_of
-from utility_functions.phantom.asked import PREFIX, Asked, asked_for
+from utility_functions.phantom.phantom_request import PREFIX, Asked, asked_for
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from utility_functions.files.atomic_write import require_writable, write_text
 from utility_functions.files.cases import Case
-from utility_functions.files.writing import require_writable, write_text
 
 COLUMNS = (
     *("name", "type", "image_path", "mask_path", "centroid_json_path", "tissue_path"),

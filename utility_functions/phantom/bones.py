@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Box, Canvas
 from utility_functions.phantom.lesions import operated, tissue_of
 from utility_functions.phantom.sacrum import sacrum_hollows, sacrum_solids
 from utility_functions.phantom.shapes import Field, Frame, Shape
+from utility_functions.phantom.spine_model import Spine, Vertebra
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.vertebra import vertebra_foramina, vertebra_solids
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Vertebra
 from utility_functions.phantom.column import body_solid, spinous_solids
-from utility_functions.phantom.frames import moved
 from utility_functions.phantom.joints import SIDES, Facet, joint_block
 from utility_functions.phantom.shapes import Shape, bar, block, capsule, ellipsoid
+from utility_functions.phantom.solid_frames import moved
+from utility_functions.phantom.spine_model import Vertebra
 
 DENS_LEAN = np.radians(14.0)
 """How far the dens leans back from C2's own axis."""

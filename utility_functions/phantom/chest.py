@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lofts import curve, tube
 from utility_functions.phantom.packing import ahead, at, fill, fill_within, packed, paint, under_dome
 from utility_functions.phantom.posture import rotation
 from utility_functions.phantom.shapes import OUTER, Frame, Shape, Vector, ellipsoid
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.torso import Torso
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Vertebra
 from utility_functions.phantom.shapes import Shape, bar, ellipsoid, endplate_body, upright_plate
+from utility_functions.phantom.spine_model import Vertebra
 
 # Share by which the front of the body is narrower, and how far its back wall curves in (share of its depth).
 TAPER = {"C": (0.0, 0.02), "T": (0.28, 0.08), "L": (0.10, 0.05), "S": (0.1, 0.03)}

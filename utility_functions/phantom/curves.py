@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.anatomy import SIZES
+from utility_functions.phantom.spine_model import SIZES
 
 FloatArray = NDArray[np.float64]
 

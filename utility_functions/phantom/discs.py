@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.pathology import Disc
 from utility_functions.phantom.shapes import Frame, ellipsoid, endplate_body
+from utility_functions.phantom.spine_model import Spine, Vertebra
 from utility_functions.phantom.tissue import Tissue
 
 F32 = np.float32

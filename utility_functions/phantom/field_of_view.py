@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.torso import Torso
 
 FloatArray = NDArray[np.float64]

@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
-from utility_functions.phantom.frames import Frame, Shape
 from utility_functions.phantom.shapes import bar, block, capsule, ellipsoid
+from utility_functions.phantom.solid_frames import Frame, Shape
+from utility_functions.phantom.spine_model import Spine
 
 SIDES = (-1.0, 1.0)
 VAULT = ellipsoid((0, -2, 82), (71, 88, 69))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
-from utility_functions.phantom.frames import Frame, Shape, Vector
 from utility_functions.phantom.shapes import bar, block, capsule, ellipsoid, triangle
+from utility_functions.phantom.solid_frames import Frame, Shape, Vector
+from utility_functions.phantom.spine_model import Spine
 
 SACRUM_LEAN = 40.0
 """Degrees by which S1 leans forward on its way up where the pelvis stands upright."""

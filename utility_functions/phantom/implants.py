@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.discs import disc_frame
 from utility_functions.phantom.pathology import Implant
 from utility_functions.phantom.shapes import OUTER, Field, Frame, Shape, Vector, block, capsule, ellipsoid
+from utility_functions.phantom.spine_model import Spine, Vertebra
 from utility_functions.phantom.tissue import TISSUE_CODES
 
 SIDES = (-1.0, 1.0)

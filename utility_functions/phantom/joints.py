@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Vertebra
-from utility_functions.phantom.frames import Shape, Vector
 from utility_functions.phantom.shapes import block
+from utility_functions.phantom.solid_frames import Shape, Vector
+from utility_functions.phantom.spine_model import Vertebra
 
 SIDES = (-1.0, 1.0)
 

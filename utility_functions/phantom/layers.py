@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.shapes import Field
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import TISSUE_CODES, Tissue
 from utility_functions.phantom.torso import Torso
 

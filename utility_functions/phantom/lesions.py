@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Box, Canvas
 from utility_functions.phantom.pathology import Lesion
 from utility_functions.phantom.shapes import Field, Shape, ellipsoid
+from utility_functions.phantom.spine_model import Spine, Vertebra
 from utility_functions.phantom.tissue import TISSUES, Tissue
 
 F32 = np.float32

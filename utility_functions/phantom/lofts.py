@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.shapes import Field, Shape, Vector, capsule
+from utility_functions.phantom.spine_model import Spine
 
 STEP_MM = 4.0
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Vertebra
 from utility_functions.phantom.column import body_solid, spinous_solids
-from utility_functions.phantom.frames import moved
 from utility_functions.phantom.joints import Facet, joint_block
 from utility_functions.phantom.shapes import Shape, bar, ellipsoid
+from utility_functions.phantom.solid_frames import moved
+from utility_functions.phantom.spine_model import Vertebra
 
 
 def lumbar_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> list[Shape]:

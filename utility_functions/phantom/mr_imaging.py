@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.imaging import through_slices
 from utility_functions.phantom.mr_canvas import MrCanvas
 from utility_functions.phantom.resonance import Sequence, draw_sequence
 from utility_functions.phantom.shapes import Field
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.texture import between
 from utility_functions.phantom.tissue import TISSUE_CODES
 from utility_functions.phantom.torso import Torso

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lofts import beside, curve, loft, spindle, tube
 from utility_functions.phantom.shapes import OUTER, Shape, Vector, capsule
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import TISSUE_CODES, Tissue
 
 SIDES = (-1.0, 1.0)

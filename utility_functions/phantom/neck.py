@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lofts import curve, loft, tube
 from utility_functions.phantom.packing import ahead, at, fill
 from utility_functions.phantom.shapes import OUTER, Vector, capsule, ellipsoid
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import Tissue
 
 SIDES = (-1.0, 1.0)

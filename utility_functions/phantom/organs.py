@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.belly import paint_belly
 from utility_functions.phantom.bowel import paint_bowel
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.chest import paint_chest
 from utility_functions.phantom.neck import paint_neck
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.torso import Torso
 from utility_functions.phantom.vessels import paint_vessels

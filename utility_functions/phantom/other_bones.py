@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.bones import JOINT_MM, Surface, hollow_out, keep_off, part
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.head import FORAMEN, VAULT, base_solids, hyoid_solids, jaw_solids, skull_frame
@@ -21,6 +20,7 @@ from utility_functions.phantom.ribcage import (
 )
 from utility_functions.phantom.shapes import OUTER, Frame, Shape, capsule, ellipsoid
 from utility_functions.phantom.skeleton import along, level_frame
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.torso import Torso
 

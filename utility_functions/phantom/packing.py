@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Box, Canvas
 from utility_functions.phantom.shapes import OUTER, Field, Frame, Shape, Vector
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import TISSUE_CODES
 from utility_functions.phantom.torso import Torso
 

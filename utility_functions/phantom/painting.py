@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.arms import paint_arms
 from utility_functions.phantom.bones import paint_joints, paint_sacrum, paint_vertebrae, vertebra_surfaces
 from utility_functions.phantom.canvas import Canvas
@@ -16,6 +15,7 @@ from utility_functions.phantom.lesions import paint_lesions
 from utility_functions.phantom.muscles import paint_canal, paint_muscles
 from utility_functions.phantom.organs import paint_organs
 from utility_functions.phantom.other_bones import paint_other_bones
+from utility_functions.phantom.spine_model import Spine, Vertebra
 from utility_functions.phantom.spurs import paint_spurs
 from utility_functions.phantom.tissue import draw_tissue
 from utility_functions.phantom.torso import Torso

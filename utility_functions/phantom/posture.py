@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.anatomy import LevelSize, Spine, Vertebra, draw_sizes
 from utility_functions.phantom.curves import draw_lean, draw_side
 from utility_functions.phantom.pathology import WEARING, Pathology, draw_pathology
 from utility_functions.phantom.shapes import Frame
+from utility_functions.phantom.spine_model import LevelSize, Spine, Vertebra, draw_sizes
 from utility_functions.phantom.variants import Variant, draw_variant
 
 FloatArray = NDArray[np.float64]

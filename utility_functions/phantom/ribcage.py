@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from utility_functions.anatomy.labels import region_of
-from utility_functions.phantom.anatomy import Spine
-from utility_functions.phantom.frames import Shape, Vector
 from utility_functions.phantom.shapes import bar, capsule, ellipsoid, triangle
+from utility_functions.phantom.solid_frames import Shape, Vector
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.thoracic import transverse_tip
 from utility_functions.phantom.torso import Torso
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Vertebra
-from utility_functions.phantom.frames import Vector, moved
 from utility_functions.phantom.joints import SIDES, joint_block, upper_facets
 from utility_functions.phantom.shapes import Shape, bar, block, capsule, ellipsoid, endplate_body, placed
+from utility_functions.phantom.solid_frames import Vector, moved
+from utility_functions.phantom.spine_model import Vertebra
 
 BENDS = (0.0, 4.0, 16.0, 32.0, 44.0)
 """Degrees by which the axis of each sacral body runs forward on its way up: the hollow of the pelvis lies in front."""

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid, direction_matrix
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.artefacts import Motion
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.field_of_view import (
@@ -31,6 +30,7 @@ from utility_functions.phantom.painting import atlas_centre, paint_patient
 from utility_functions.phantom.posture import draw_spine, rotation
 from utility_functions.phantom.resonance import KINDS as CONTRASTS
 from utility_functions.phantom.resonance import draw_signals
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.surroundings import paint_surroundings
 from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.torso import draw_torso

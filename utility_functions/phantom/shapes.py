@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from utility_functions.phantom.frames import OUTER, Field, Frame, Shape, Vector
+from utility_functions.phantom.solid_frames import OUTER, Field, Frame, Shape, Vector
 
 __all__ = [
     "OUTER",

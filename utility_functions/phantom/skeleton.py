@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
-from utility_functions.phantom.frames import Frame, Shape, Vector
 from utility_functions.phantom.shapes import capsule
+from utility_functions.phantom.solid_frames import Frame, Shape, Vector
+from utility_functions.phantom.spine_model import Spine
 
 
 def along(points: Vector, radius: float, tall: float = 1.0, end_radius: float | None = None) -> list[Shape]:

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine, Vertebra
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.column import taper_of
 from utility_functions.phantom.discs import disc_frame
 from utility_functions.phantom.shapes import OUTER, Frame, Shape, Vector, bar, capsule, ellipsoid
+from utility_functions.phantom.spine_model import Spine, Vertebra
 from utility_functions.phantom.tissue import Tissue
 
 SIDES = (-1.0, 1.0)

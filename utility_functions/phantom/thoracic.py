@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Vertebra
 from utility_functions.phantom.column import body_solid, spinous_solids
-from utility_functions.phantom.frames import moved
 from utility_functions.phantom.joints import Facet, joint_block
 from utility_functions.phantom.shapes import Shape, bar, ellipsoid
+from utility_functions.phantom.solid_frames import moved
+from utility_functions.phantom.spine_model import Vertebra
 
 SHORT = ("T11", "T12", "T13")
 """Levels whose transverse processes are short and knobbed, and whose ribs do not touch them."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.shapes import Field, Vector
+from utility_functions.phantom.spine_model import Spine
 
 STEP_MM = 4.0
 F32 = np.float32

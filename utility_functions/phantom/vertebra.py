@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from utility_functions.anatomy.labels import region_of
-from utility_functions.phantom.anatomy import Vertebra
 from utility_functions.phantom.cervical import atlas_solids, axis_solids, cervical_solids, foramina
 from utility_functions.phantom.joints import Facet, lower_facets, upper_facets
 from utility_functions.phantom.lumbar import lumbar_solids
 from utility_functions.phantom.shapes import Shape
+from utility_functions.phantom.spine_model import Vertebra
 from utility_functions.phantom.thoracic import thoracic_solids
 
 ATLAS_CANAL = (-9.5, 11.5)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.anatomy import Spine
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lofts import curve, tube
 from utility_functions.phantom.packing import ahead, at, fill, under_dome
 from utility_functions.phantom.shapes import Field, Frame, Shape, Vector
+from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import Tissue
 from utility_functions.phantom.torso import Torso
 

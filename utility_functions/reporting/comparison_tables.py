@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from utility_functions.anatomy.comparison import Comparison, PipelineRow, ScanFigures
-from utility_functions.anatomy.mask_scores import Figure
-from utility_functions.files.writing import write_text, written_whole
+from utility_functions.files.atomic_write import write_text, written_whole
+from utility_functions.records.comparison import Comparison, PipelineRow, ScanFigures
+from utility_functions.records.mask_scores import Figure
 from utility_functions.reporting.mask_tables import share
 from utility_functions.reporting.page import html_page, html_table, paragraphs
 from utility_functions.reporting.results import plain

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
-from utility_functions.anatomy.mask_scores import SegmentationScore, VertebraScore, told
-from utility_functions.anatomy.naming.record import NamingRecord
-from utility_functions.anatomy.scores import ScanScore
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.localisation_scores import ScanScore
+from utility_functions.records.mask_scores import SegmentationScore, VertebraScore, told
+from utility_functions.records.naming_record import NamingRecord
 
 CSV_COLUMNS = (
     *("case_id", "level", "x_mm", "y_mm", "z_mm", "score"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from utility_functions.anatomy.mask_scores import (
+from utility_functions.records.mask_scores import (
     Figure,
     SegmentationRow,
     SegmentationScore,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from utility_functions.anatomy.naming.record import NamingRecord
-from utility_functions.anatomy.naming_scores import NamingSummary, Share
+from utility_functions.records.naming_record import NamingRecord
+from utility_functions.records.naming_scores import NamingSummary, Share
 from utility_functions.reporting.tables import NOT_DEFINED, between, percent
 
 

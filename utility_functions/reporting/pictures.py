@@ -13,12 +13,12 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.centroids import body_centroids
-from utility_functions.anatomy.naming.record import NamingRecord
-from utility_functions.files.writing import written_whole
+from utility_functions.files.atomic_write import written_whole
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.reporting.colours import label_colours, level_colour
-from utility_functions.reporting.placing import spread
+from utility_functions.records.naming_record import NamingRecord
+from utility_functions.reporting.label_placement import spread
+from utility_functions.reporting.level_colours import label_colours, level_colour
 from utility_functions.reporting.views import View, coronal_view, sagittal_view, spine_course, window
 
 DPI = 110

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
-from utility_functions.anatomy.naming_scores import Bin
-from utility_functions.reporting.colours import level_colour
+from utility_functions.records.naming_scores import Bin
+from utility_functions.reporting.level_colours import level_colour
 from utility_functions.reporting.pictures import write_figure
 
 VALIDATION = "val_"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from utility_functions.anatomy.mask_scores import SegmentationRow, SegmentationScore, SegmentationSummary
-from utility_functions.anatomy.scores import Summary
-from utility_functions.anatomy.structure_scores import StructureSummary
-from utility_functions.files.writing import write_text
+from utility_functions.files.atomic_write import write_text
+from utility_functions.records.localisation_scores import Summary
+from utility_functions.records.mask_scores import SegmentationRow, SegmentationScore, SegmentationSummary
+from utility_functions.records.mr_structure_scores import StructureSummary
 from utility_functions.reporting.level_rows import order
 from utility_functions.reporting.mask_tables import (
     MASK_HEADER,

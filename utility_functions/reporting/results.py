@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from utility_functions.anatomy.findings import Findings
-from utility_functions.anatomy.mask_scores import SegmentationScore, SegmentationSummary
-from utility_functions.anatomy.naming.record import NamingRecord
-from utility_functions.anatomy.naming_scores import NamingSummary
-from utility_functions.anatomy.scores import ScanScore, Summary
-from utility_functions.anatomy.structure_scores import StructureScore, StructureSummary
-from utility_functions.files.writing import write_text, written_whole
+from utility_functions.files.atomic_write import write_text, written_whole
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.findings import Findings
+from utility_functions.records.localisation_scores import ScanScore, Summary
+from utility_functions.records.mask_scores import SegmentationScore, SegmentationSummary
+from utility_functions.records.mr_structure_scores import StructureScore, StructureSummary
+from utility_functions.records.naming_record import NamingRecord
+from utility_functions.records.naming_scores import NamingSummary
 from utility_functions.reporting.level_rows import CSV_COLUMNS, level_rows
 from utility_functions.reporting.versions import versions
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from utility_functions.anatomy.mask_scores import MaskScore
-from utility_functions.anatomy.structure_scores import MaskFigures, StructureRow, StructureScore, StructureSummary
+from utility_functions.records.mask_scores import MaskScore
+from utility_functions.records.mr_structure_scores import MaskFigures, StructureRow, StructureScore, StructureSummary
 from utility_functions.reporting.mask_tables import share
 from utility_functions.reporting.tables import MISSING, aligned, between, millimetres
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.scores import CLOSE_MM, LevelScore, RegionSummary, ScanScore, Summary
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.localisation_scores import CLOSE_MM, LevelScore, RegionSummary, ScanScore, Summary
 
 NOT_DEFINED = "n/a"
 MISSING = "-"

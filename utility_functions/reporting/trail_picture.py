@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from utility_functions.anatomy.trail import FOUND, MOVED, Trail
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.trail import FOUND, MOVED, Trail
 from utility_functions.reporting.pictures import STROKE, blended, write_figure
 from utility_functions.reporting.views import coronal_view, sagittal_view, spine_course, window
 

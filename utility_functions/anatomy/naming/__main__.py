@@ -8,11 +8,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from utility_functions.anatomy.naming.fitting import Example, fit
+from utility_functions.anatomy.naming.default_statistics import (
+    PATH,
+    STEPS,
+    SURENESS,
+    TURNS,
+    write_places,
+    write_shipped,
+)
 from utility_functions.anatomy.naming.pedicle_places import PATH as PLACES
 from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 from utility_functions.anatomy.naming.pedicle_truth import detected_pedicles
-from utility_functions.anatomy.naming.shipped import PATH, STEPS, SURENESS, TURNS, write_places, write_shipped
+from utility_functions.anatomy.naming.statistics_fit import Example, fit
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import Keypoints, read_keypoints
 from utility_functions.geometry.landmarks import Landmarks

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.naming.best import Sequence, best_sequences
-from utility_functions.anatomy.naming.chain import Chain, chain_of
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.filling import all_levels, filled_in, likeliest_route
+from utility_functions.anatomy.naming.forward_backward import backward, forward, posterior
+from utility_functions.anatomy.naming.n_best import Sequence, best_sequences
 from utility_functions.anatomy.naming.ordering import along_the_spine
-from utility_functions.anatomy.naming.passes import backward, forward, posterior
 from utility_functions.anatomy.naming.routes import neighbours
+from utility_functions.anatomy.naming.sequence_model import Chain, chain_of
 from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
 

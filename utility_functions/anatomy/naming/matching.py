@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
-from utility_functions.anatomy.measures import STEP_MM
 from utility_functions.anatomy.naming.statistics import USUAL_STEPS
+from utility_functions.anatomy.spine_sizes import STEP_MM
 from utility_functions.geometry.landmarks import Landmarks
 
 LIMIT_MM = 20.0

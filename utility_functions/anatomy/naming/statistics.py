@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from utility_functions.anatomy.labels import LEVELS, USUAL_VERTEBRAE
-from utility_functions.anatomy.measures import STEP_MM
 from utility_functions.anatomy.naming.evidence import Pedicles, Regions
+from utility_functions.anatomy.spine_sizes import STEP_MM
 
 VARIANTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"T13": ("T12", "T13"), "no T12": ("T11", "L1"), "L6": ("L5", "L6"), "no L5": ("L4", "S1")}

@@ -1,0 +1,70 @@
+"""Networks of the naming task for the folds of naming_vid: samples, training and evidence as the scripts make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from experiments.pedicle_edges import learnt
+from learning_functions.generate.generation import generate
+from learning_functions.task import load_task, settings_of
+from utility_functions.anatomy.naming.statistics_fit import Example
+from utility_functions.files.cases import Case
+from utility_functions.files.keypoint_cases import keypoint_cases
+from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.files.manifest import split_by_patient
+
+if TYPE_CHECKING:
+    from learning_functions.predict.trained_model import TrainedModel
+
+INNER = 0.15
+"""Share of a fold's patients by which the best epoch is chosen, and how to decode."""
+AT_ONCE = 64
+
+
+def trained_on(cases: Sequence[Case], folder: Path, name: str) -> TrainedModel:
+    """The model ``folder``/``name``.h5, trained on these cases if it is not there yet."""
+    from learning_functions.predict.trained_model import TrainedModel
+    from learning_functions.training.fit import Training, train
+
+    path = folder / f"{name}.h5"
+    if not path.exists():
+        settings = settings_of(load_task("naming"), "shipped")
+        seen_and_true = [(read_keypoints(case.image_path), read_keypoints(case.landmarks_path)) for case in cases]
+        settings = settings.changed(options={**settings.options, "places": learnt(seen_and_true).to_json()})
+        parts = zip(("training", "validation"), split_by_patient(cases, INNER, seed=1), strict=True)
+        files = []
+        for part, its in parts:
+            files.append(folder / f"{name}_{part}.h5")
+            if not files[-1].exists():
+                generate("naming", [replace(case, split=part) for case in its], files[-1], settings, workers=1)
+        train(*files, path, lambda told: told, Training(augment="standard", resume=True))
+    return TrainedModel.load(path)
+
+
+def cases_of(folder: Path, every: int) -> list[Case]:
+    """The cases in the order of naming_vid's examples."""
+    cases = {case.case_id: case for case in keypoint_cases(folder)}
+    return [cases[path.stem] for path in sorted((folder / "truth").glob("*.json"))[::every]]
+
+
+def told_of(model: TrainedModel, scans: Sequence[Example]) -> list[np.ndarray]:
+    """Per scan what the network tells of its bodies (N, levels + 1)."""
+    from learning_functions.inference.naming_evidence import shares
+
+    told: list[np.ndarray] = []
+    for first in range(0, len(scans), AT_ONCE):
+        some = [keypoints_of(scan) for scan in scans[first : first + AT_ONCE]]
+        told += shares(model.network, model.settings, some)
+    return told
+
+
+def keypoints_of(scan: Example) -> Keypoints:
+    """A scan's detections as its file held them."""
+    left, right = scan.pedicles_mm or (np.zeros((0, 3)), np.zeros((0, 3)))
+    told = np.full(scan.points_mm.shape, np.nan) if scan.probabilities is None else scan.probabilities
+    return Keypoints(scan.points_mm, ("",) * len(scan.points_mm), told, left, right)

@@ -1,0 +1,97 @@
+"""One network for CT, T1 and T2 against one network for each: python -m benchmarks contrasts [--folder contrasts].
+
+All learn vertebrae, discs and canal (multiclass_mr) from as many phantoms, in as many steps. Those of one contrast
+learn from phantoms of that kind, in standard augmentation; the contrast-free one from CT, T1 and T2 by turns, half of
+it drawn anew from the tissues (--augment synth). Each is measured on other phantoms of the kinds it is meant for.
+Samples, models and results in --folder are kept and used again, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scripts import run_script
+from utility_functions.phantom.phantom_request import ANY
+from utility_functions.phantom.scanner import KINDS
+from utility_functions.reporting.tables import MISSING, aligned
+
+TRAINING_SEED, VALIDATION_SEED, TESTING_SEED = 11, 12, 901
+AUGMENT = {ANY: "synth"}
+CLASSES = ("vertebra", "disc", "canal")
+HEADER = ("network for", "scans", *(f"{name} Dice" for name in CLASSES), "vertebrae", "found", "false")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks contrasts", description=__doc__)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--phantoms", type=int, default=200, help="to learn from (default: 200)")
+    parser.add_argument("--validation", type=int, default=40, help="to choose the best epoch by (default: 40)")
+    parser.add_argument("--scans", type=int, default=20, help="to measure, of each kind (default: 20)")
+    parser.add_argument("--epochs", type=int, help="of each training (default: as the preset says)")
+    parser.add_argument("--folder", type=Path, default=Path("contrasts"))
+    parser.add_argument("--workers", type=int, help="processes that cut samples (default: one per core)")
+    arguments = parser.parse_args(argv)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    rows: list[tuple[str, ...]] = []
+    try:
+        for kind in (ANY, *reversed(KINDS)):
+            model = trained(arguments, kind)
+            for measured in KINDS if kind == ANY else (kind,):
+                rows.append(row(kind, measured, measured_on(arguments, model, measured)))
+                print("\n".join(aligned([HEADER, *rows], left=(0, 1))), flush=True)
+    except subprocess.CalledProcessError as error:
+        print(f"error: {Path(error.cmd[1]).name} ended with exit code {error.returncode}.", file=sys.stderr)
+        return 2
+    return 0
+
+
+def trained(arguments: argparse.Namespace, kind: str) -> Path:
+    """The model for a kind, trained unless it is there."""
+    folder, model = arguments.folder, arguments.folder / f"{kind}.h5"
+    samples = []
+    for part, count, seed in (
+        ("training", arguments.phantoms, TRAINING_SEED),
+        ("validation", arguments.validation, VALIDATION_SEED),
+    ):
+        samples.append(folder / f"{kind}_{part}_{count}.h5")
+        if not samples[-1].exists():
+            workers = () if arguments.workers is None else ("--workers", str(arguments.workers))
+            options = ("--preset", arguments.preset, "--seed", str(seed), *workers)
+            run_script("generate_samples.py", "multiclass_mr", f"phantom:{count}:{kind}", samples[-1], *options)
+    if not model.exists():
+        epochs = () if arguments.epochs is None else ("--epochs", str(arguments.epochs))
+        run_script("train.py", *samples, model, "--augment", AUGMENT.get(kind, "standard"), *epochs, "--resume")
+    return model
+
+
+def measured_on(arguments: argparse.Namespace, model: Path, kind: str) -> dict[str, Any]:
+    """The summary of a model's structures on held-out phantoms of a kind, as results.json tells it."""
+    results = arguments.folder / f"{model.stem}_on_{kind}"
+    scans = f"phantom:{arguments.scans}:{kind}:seed={TESTING_SEED}"
+    run_script("measure.py", scans, model, "--output", results, "--skip-existing")
+    told: dict[str, Any] = json.loads((results / "results.json").read_text())
+    return told["structures"] or {"scans": 0, "rows": []}
+
+
+def row(kind: str, measured: str, summary: dict[str, Any]) -> tuple[str, ...]:
+    """The cells under HEADER: mean Dice of whole classes, and how many single vertebrae there are and were found."""
+    of = {each["structure"]: each for each in summary["rows"]}
+    dice = [of.get(name, {}).get("whole", {}).get("dice", {}).get("mean") for name in CLASSES]
+    counts = [of.get("vertebra", {}).get(name) for name in ("true", "found", "false")]
+    figures = (MISSING if value is None else f"{value:.3f}" for value in dice)
+    return (
+        "any contrast" if kind == ANY else kind,
+        measured,
+        *figures,
+        *(MISSING if count is None else str(count) for count in counts),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Names by three rules from the same networks' outputs: python -m benchmarks naming_rules [SCANS] [--models A.h5 B.h5].
+
+decoder: the exact decoder; chain: the cheapest chain of votes names itself; published: votes per voxel (McCouat &
+Glocker 2019). SCANS: as measure.py takes them, with a truth (default: phantom:30:seed=900).
+all, original: true vertebrae identified by VerSe's rule and by the original's; mm: mean distance of those of one name;
+right: scans with every true level right; detected: with every detected one; shifted: scans in which every name is one
+level off, the same way; ECE, warned: calibration error of the posteriors, and share of scans with a wrong name, and of
+others, that carry a warning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utility_functions.command_line import one_line
+from utility_functions.reporting.tables import MISSING, aligned, millimetres, percent
+
+if TYPE_CHECKING:
+    from losses_and_metrics.naming_summary import NamedScan
+    from utility_functions.files.cases import Case
+
+HEADER = ("rule", "levels", "all", "original", "mm", "right", "detected", "shifted", "ECE", "warned wrong", "right")
+RULES = ("published", "chain", "decoder")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks naming_rules", description=__doc__)
+    parser.add_argument("scans", type=Path, nargs="?", default=Path("phantom:30:seed=900"), help="scans with a truth")
+    parser.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
+    arguments = parser.parse_args(argv)
+
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
+    from utility_functions.files.manifest import find_cases
+
+    try:
+        cases = find_cases(arguments.scans)
+        start_tensorflow()
+        rows = compared(cases, arguments.models)
+    except (ValueError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    print("\n".join(aligned([HEADER, *rows], left=(0,))))
+    return 0
+
+
+def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[str, ...]]:
+    """A row per rule; the models before the last, which names, run once per scan."""
+    from learning_functions.predict.pipeline import load_models, run_models
+    from learning_functions.task import Running
+    from losses_and_metrics.identification_rate import score_scan
+    from losses_and_metrics.naming_summary import NamedScan
+    from utility_functions.files.cases import load_scan, true_landmarks
+    from utility_functions.geometry.landmarks import Landmarks
+
+    *first, last = load_models(model_paths)
+    named: dict[str, list[NamedScan]] = {rule: [] for rule in RULES}
+    for case in cases:
+        scan = load_scan(case)
+        truth = true_landmarks(scan)
+        if truth is None:
+            raise ValueError(f"Rules are compared on scans with a truth. Received: {case.case_id}.")
+        before = run_models(first, scan.volume, case.case_id, Running())
+        for rule in RULES:
+            found = last.run(scan.volume, before, Running(naming=rule))
+            landmarks = found.landmarks or Landmarks.empty()
+            score = score_scan(case.case_id, landmarks, truth, filled=found.filled)
+            named[rule].append(NamedScan(landmarks, truth, score, found.naming))
+        print(f"{case.case_id}: {', '.join(f'{rule} {_hits(named[rule][-1])}' for rule in RULES)}", flush=True)
+    return [row(rule, scans) for rule, scans in named.items()]
+
+
+def _hits(scan: NamedScan) -> str:
+    return f"{sum(level.hit_verse for level in scan.score.levels)}/{len(scan.score.levels)}"
+
+
+def row(rule: str, scans: Sequence[NamedScan]) -> tuple[str, ...]:
+    """The figures of one rule under HEADER."""
+    from losses_and_metrics.naming_summary import summarise_names
+    from losses_and_metrics.scan_scores import summarise
+
+    everything = summarise([scan.score for scan in scans]).region("All")
+    names = summarise_names(scans)
+    shares = [MISSING if share is None else percent(share[0]) for share in (names.all_right, names.detected_right)]
+    told = (names.calibration_error, names.warned_wrong, names.warned_right)
+    return (
+        rule,
+        str(everything.levels),
+        percent(everything.rate_verse),
+        percent(everything.rate_original),
+        millimetres(everything.mean_mm),
+        *shares,
+        MISSING if names.shifted is None else percent(names.shifted[0]),
+        *(MISSING if figure is None else percent(figure) for figure in told),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Vertebrae, discs and canal of real scans: python -m benchmarks real_structures MODEL.h5 [--output DIR].
+
+MODEL is a multiclass_mr model; one trained on any contrast is put on CT and MR alike. Dice of each class that the
+scan's masks hold, inside the labelled range; counted: single vertebrae found of those labelled. Only tptbox_mr has
+masks of discs and canal. None of these scans was trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from experiments.real_cases import VARIABLE, real_folder
+from experiments.real_scores import labelled_range
+from losses_and_metrics.structure_scores import score_structures
+from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.structures import CANAL, DISC, SPINEPS_CANAL, STRUCTURES, VERTEBRA, spider_map
+from utility_functions.command_line import one_line
+from utility_functions.files.atomic_write import require_writable
+from utility_functions.files.cases import Case, load_scan
+from utility_functions.files.images import read_label_map
+from utility_functions.geometry.volume import LabelMap
+from utility_functions.reporting.structure_picture import structure_picture
+from utility_functions.reporting.tables import MISSING, aligned
+
+if TYPE_CHECKING:
+    from learning_functions.predict.trained_model import TrainedModel
+
+HEADER = ("scan", *(f"{name} Dice" for name in STRUCTURES[1:]), "counted", "seconds")
+DISCS, ENDPLATES = (101, 200), (201, 300)
+"""Of TPTBox's maps of vertebrae; endplates count with the bone that they cover."""
+
+
+class Given(NamedTuple):
+    """A scan with its map of vertebrae in a code, and a map that holds the canal, where there is one."""
+
+    case_id: str
+    image: str
+    vertebrae: str
+    code: str
+    canal: str = ""
+
+
+GIVEN = (
+    Given(
+        "tptbox_mr",
+        "tptbox/sub-mri_label-6_T2w.nii.gz",
+        "tptbox/sub-mri_seg-vert_label-6_msk.nii.gz",
+        "spineps",
+        "tptbox/sub-mri_seg-subreg_label-6_msk.nii.gz",
+    ),
+    Given("tptbox_ct", "tptbox/sub-ct_label-22_ct.nii.gz", "tptbox/sub-ct_seg-vert_label-22_msk.nii.gz", "spineps"),
+    Given("example_ct", "totalseg/example_ct.nii.gz", "totalseg/example_ct_labels.nii.gz", "totalsegmentator"),
+    Given("verse014", "verse014/sub-verse014_ct.nii.gz", "verse014/sub-verse014_seg-vert_msk.nii.gz", "verse"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks real_structures", description=__doc__)
+    parser.add_argument("model", type=Path, help="a trained multiclass_mr model (.h5)")
+    parser.add_argument("--real", type=Path, help=f"folder of the real scans (default: {VARIABLE})")
+    parser.add_argument("--output", type=Path, help="folder for the pictures; none when not given")
+    arguments = parser.parse_args(argv)
+    try:
+        folder = real_folder(arguments.real)
+        if arguments.output is not None:
+            require_writable(arguments.output)
+        from learning_functions.runtime.tensorflow_setup import start_tensorflow
+
+        start_tensorflow()
+        from learning_functions.predict.trained_model import TrainedModel
+
+        model = TrainedModel.load(arguments.model)
+        if "structures" not in model.task.GIVES:
+            raise ValueError(f"A multiclass_mr model is wanted. Received: {model.task_name}.")
+        rows = [measured(given, folder, model, arguments.output) for given in GIVEN if (folder / given.image).exists()]
+    except (ValueError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    print("\n".join(aligned([HEADER, *rows], left=(0,))))
+    return 0
+
+
+def measured(given: Given, folder: Path, model: TrainedModel, pictures: Path | None) -> tuple[str, ...]:
+    """The cells of one scan under HEADER; its picture goes to ``pictures``."""
+    from learning_functions.predict.pipeline import run_models
+    from learning_functions.task import Running
+
+    case = Case(given.case_id, folder / given.image, label_map_path=folder / given.vertebrae, label_code=given.code)
+    scan = load_scan(case)
+    if scan.label_map is None:
+        raise ValueError(f"A scan without labels cannot be scored. Received: {given.case_id}.")
+    canal = read_label_map(folder / given.canal) if given.canal else None
+    classes, true = true_maps(scan.label_map, given.code, canal)
+    findings = run_models([model], scan.volume, case.case_id, Running())
+    if findings.structures is None or findings.numbered is None:
+        raise ValueError(f"The model told no structures. Received: {model.path}.")
+    if pictures is not None:
+        structure_picture(scan.volume, findings.numbered, true, pictures / f"{given.case_id}.png", given.case_id)
+    centres = coded_centroids(scan.label_map, given.code).only(VERTEBRAE)
+    either = np.argwhere((findings.structures.voxels > 0) | (classes.voxels > 0))
+    kept = tuple(either[labelled_range(centres).holds(classes.grid.to_mm(either))].T)
+    found, wanted = findings.structures.voxels[kept], classes.voxels[kept]
+    told = {code: dice(found == code, wanted == code) for code in np.unique(wanted) if code}
+    score = score_structures(given.case_id, findings.numbered, true)
+    single = score.of("vertebra")
+    return (
+        given.case_id,
+        *(f"{told[code]:.3f}" if code in told else MISSING for code in range(1, len(STRUCTURES))),
+        f"{sum(each.found for each in single)} of {len(single)}",
+        f"{sum(findings.seconds.values()):.1f}",
+    )
+
+
+def true_maps(vertebrae: LabelMap, code: str, canal: LabelMap | None) -> tuple[LabelMap, LabelMap]:
+    """The class of each voxel, and single structures in SPIDER's code, of a map of vertebrae and one with the canal."""
+    ids = LABEL_CODES[code]
+    if ids is None:
+        raise ValueError(f"A code that tells levels is wanted. Received: {code}.")
+    voxels = vertebrae.voxels
+    named, classes = np.zeros((2, *voxels.shape), np.uint8)
+    for name in VERTEBRAE:
+        own = voxels == ids.get(name, -1)
+        if code == "spineps":
+            own |= voxels == ids[name] + ENDPLATES[0] - 1
+        named[own] = VERSE_IDS[name]
+    classes[named > 0] = VERTEBRA
+    if code == "spineps":
+        classes[(voxels >= DISCS[0]) & (voxels <= DISCS[1])] = DISC
+    if canal is not None:
+        vertebrae.grid.require_same(canal.grid, "Vertebrae and canal")
+        classes[np.isin(canal.voxels, SPINEPS_CANAL) & (classes == 0)] = CANAL
+    whole = LabelMap(classes, vertebrae.grid)
+    return whole, spider_map(LabelMap(named, vertebrae.grid), whole)
+
+
+def dice(found: np.ndarray, wanted: np.ndarray) -> float:
+    return 2 * int((found & wanted).sum()) / max(int(found.sum()) + int(wanted.sum()), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

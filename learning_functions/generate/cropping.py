@@ -1,0 +1,96 @@
+"""Trained models of earlier stages by which samples are cropped: checked at once, run where samples are cut."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from learning_functions.model_files.model_file import read_card, settings_and_form
+from learning_functions.task import Running, Task, load_task
+from utility_functions.reporting.results import ModelRecord
+
+if TYPE_CHECKING:
+    from learning_functions.predict.trained_model import TrainedModel
+    from utility_functions.geometry.volume import Volume
+    from utility_functions.records.findings import Findings
+
+MEMORY_GB = 2.0
+"""For each process that cuts samples."""
+ALONE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+"""How TensorFlow computes in such a process: on one thread of the processor, so that all find the same."""
+
+
+@dataclass(frozen=True)
+class Cropping:
+    """The models by whose findings samples of a task are cropped; told: file, task and hash of each."""
+
+    paths: tuple[Path, ...]
+    told: tuple[dict[str, str], ...]
+
+
+def cropping_asked(task_name: str, paths: Sequence[Path]) -> Cropping | None:
+    """The models to crop samples of a task by; None where there are none.
+
+    Raises: ValueError or BrokenFile, in one sentence, for a task whose samples no model crops, and for models that are
+    none or find nothing to crop by.
+    """
+    if not paths:
+        return None
+    wanted: tuple[str, ...] = getattr(load_task(task_name), "CROPPED_BY", ())
+    if not wanted:
+        raise ValueError(f"Samples of {task_name} are cropped by no model. Received: --crop-by {paths[0]}.")
+    told, tasks = [], {}
+    for path in paths:
+        card = read_card(path)
+        if card is None:
+            raise ValueError(f"A model to crop by is one that train.py saved, with a card. Received: {path}.")
+        settings_and_form(card, path.name)
+        if card["task"] in tasks:
+            raise ValueError(f"One model per task crops, and two are for {card['task']}. Received: {path}.")
+        tasks[card["task"]] = load_task(card["task"])
+        told.append({"file": path.name, "task": card["task"], "sha256": ModelRecord.of(path, card).sha256})
+    _require_use(task_name, wanted, tasks)
+    return Cropping(tuple(paths), tuple(told))
+
+
+def _require_use(task_name: str, wanted: Sequence[str], tasks: dict[str, Task]) -> None:
+    """Raises ValueError unless each task finds something to crop by, or something that one of these makes use of."""
+    needed, used = set(wanted), set[str]()
+    while more := {name for name, task in tasks.items() if needed.intersection(task.GIVES)} - used:
+        used |= more
+        needed |= {need for name in more for need in (*tasks[name].NEEDS, *getattr(tasks[name], "USES", ()))}
+    if idle := [name for name in tasks if name not in used]:
+        raise ValueError(
+            f"Samples of {task_name} are cropped by a model that finds {' or '.join(wanted)}. "
+            f"Received: one of {idle[0]}."
+        )
+    given = {finding for task in tasks.values() for finding in task.GIVES}
+    for name, task in tasks.items():
+        if lacking := [need for need in task.NEEDS if need not in given]:
+            raise ValueError(
+                f"A model of {name} needs what another finds; name that one by --crop-by, too. "
+                f"Received: none that finds {', '.join(lacking)}."
+            )
+
+
+@cache
+def cropping_models(paths: tuple[Path, ...]) -> list[TrainedModel]:
+    """The models in running order, loaded once in a process that is meant for cutting samples."""
+    os.environ.update(ALONE)
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
+
+    start_tensorflow()
+    from learning_functions.predict.pipeline import load_models
+
+    return load_models(paths)
+
+
+def found_by(models: Sequence[TrainedModel], volume: Volume, case_id: str) -> Findings:
+    """What the models find in a scan, on its own grid."""
+    from learning_functions.predict.pipeline import run_models
+
+    return run_models(models, volume, case_id, Running(memory_gb=MEMORY_GB, lying="header"))  # as samples are cut

@@ -1,0 +1,216 @@
+"""Samples from a data set: scans are worked on in parallel, and the file depends on the seed alone."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from tqdm import tqdm
+
+from learning_functions.generate.cropping import Cropping, cropping_models, found_by
+from learning_functions.samples.cut.sources import storable
+from learning_functions.samples.store.sample_store import SampleWriter, open_store
+from learning_functions.spec import air_of
+from learning_functions.task import Sample, Settings, load_task
+from utility_functions.command_line import one_line, usable_processors
+from utility_functions.files.cases import BrokenFile, Case, load_scan
+from utility_functions.files.data_split import held_out_asked
+from utility_functions.files.manifest import find_cases, one_part, only_split
+from utility_functions.phantom.tissue import TISSUES
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What one scan gave: samples, or why there are none; and what stands for air in it."""
+
+    samples: list[Sample]
+    normalisation: tuple[float, float]
+    problem: str = ""
+    air: float | None = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a run made: samples in the file, scans used, and the broken scans with their problems."""
+
+    samples: int
+    scans: int
+    problems: dict[str, str]
+
+
+def cases_of_one_split(
+    dataset: Path,
+    split: str | None,
+    hold_out: float | None = None,
+    part: str | None = None,
+    seed: int | None = None,
+    phantom_seed: int = 0,
+    folds: int | None = None,
+    fold: int | None = None,
+) -> list[Case]:
+    """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
+
+    hold_out: share of the patients kept for validation, chosen by ``seed``; or else one ``fold`` of ``folds`` is.
+    ``part`` says whether the "validation" or the "training" part is wanted, and becomes the cases' split.
+    phantom_seed: what phantoms come from that a ``dataset`` such as "phantom:2000" asks for.
+    Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
+    other than training scans would be parted.
+    """
+    held_out = held_out_asked(hold_out, folds, fold, seed)
+    return one_part(_unmixed(dataset, split, phantom_seed), held_out, part)
+
+
+def _unmixed(dataset: Path, split: str | None, phantom_seed: int) -> list[Case]:
+    """The cases of ``split``, or of the only one there is."""
+    cases = find_cases(dataset, phantom_seed=phantom_seed)
+    splits = sorted({case.split for case in cases})
+    for patient in sorted({case.patient for case in cases}):
+        its = sorted({case.split for case in cases if case.patient == patient})
+        if len(its) > 1:
+            raise ValueError(f"A patient belongs to one split. Received: {patient} in {' and '.join(its)}.")
+    if split is not None:
+        return only_split(cases, split, dataset)
+    if len(splits) > 1:
+        named = ", ".join(name or "none" for name in splits)
+        raise ValueError(f"{dataset} has scans of several splits; choose one by --split. Received: {named}.")
+    return cases
+
+
+def generate(
+    task_name: str,
+    cases: Sequence[Case],
+    path: Path,
+    settings: Settings,
+    *,
+    seed: int = 1,
+    workers: int | None = None,
+    compression: str = "gzip",
+    cropping: Cropping | None = None,
+) -> Generated:
+    """Write the samples of all cases, in the order of their ids, to ``path``.
+
+    A broken scan is named, left out and counted. Every scan has a generator of its own, made from the seed and the
+    scan's id, so neither the number of workers nor the other scans change what it gives. Phantoms are painted in the
+    workers at the spec's own spacing. Tissue maps are kept where every scan has one.
+    cropping: models of earlier stages, run in the workers, by whose findings samples are cropped; the file tells which.
+    Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be written over.
+    """
+    if seed < 0:
+        raise ValueError(f"A seed is zero or above. Received: {seed}.")
+    if workers is not None and workers < 1:
+        raise ValueError(f"At least one worker is needed. Received: {workers}.")
+    _require_place(path)
+    ordered = sorted(cases, key=lambda case: case.case_id)
+    splits = {case.split for case in ordered}
+    problems: dict[str, str] = {}
+    with_tissues = getattr(load_task(task_name), "SEES_IMAGES", True) and all(case.has_tissues for case in ordered)
+    with SampleWriter(
+        path,
+        task=task_name,
+        spec=settings.spec,
+        settings=settings.to_json(),
+        seed=seed,
+        split=splits.pop() if len(splits) == 1 else "",
+        compression=compression,
+        tissue_names=TISSUES if with_tissues else (),
+        numbers_names=getattr(load_task(task_name), "NUMBERS", ()),
+        cropped_by=() if cropping is None else cropping.told,
+    ) as writer:
+        models = () if cropping is None else cropping.paths
+        drawn_in_order = _drawn(ordered, workers, task_name, settings, seed, models)
+        with tqdm(drawn_in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
+            for case, drawn in zip(ordered, bar, strict=True):
+                if drawn.problem:
+                    problems[case.case_id] = drawn.problem
+                    with tqdm.external_write_mode():
+                        log.warning("Left out %s: %s", case.case_id, drawn.problem)
+                for sample in drawn.samples:
+                    writer.append(
+                        sample.inputs,
+                        sample.targets,
+                        sample.weights,
+                        normalisation=drawn.normalisation,
+                        air=drawn.air,
+                        case_id=case.case_id,
+                        patient=case.patient,
+                        tissues=sample.tissues if with_tissues else None,
+                        memory=sample.memory,
+                        numbers=sample.numbers,
+                    )
+        count = writer.count
+        if not count:
+            name, problem = next(iter(problems.items()))
+            raise ValueError(f"None of {len(ordered)} scans gave a sample; the first, {name}: {problem}")
+    return Generated(count, len(ordered) - len(problems), problems)
+
+
+def _drawn(
+    cases: Sequence[Case], workers: int | None, task_name: str, settings: Settings, seed: int, models: tuple[Path, ...]
+) -> Iterator[Drawn]:
+    """The samples of each case, in their order; a few scans ahead at most, so that memory stays bounded.
+
+    Models are never run in this process, in which TensorFlow may compute on as many threads as it likes.
+    """
+    count = min(workers or usable_processors(), len(cases))
+    if count <= 1 and not models:
+        for case in cases:
+            yield draw(task_name, case, settings, seed)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        waiting: deque[Future[Drawn]] = deque()
+        try:
+            for case in cases:
+                waiting.append(pool.submit(draw, task_name, case, settings, seed, models))
+                if len(waiting) >= 2 * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                "A worker process was ended from outside, most likely for lack of memory; use fewer workers."
+            ) from error
+        finally:  # an interrupted run does not draw what nobody waits for
+            pool.shutdown(cancel_futures=True)
+
+
+def _require_place(path: Path) -> None:
+    """Raise unless samples can be written there without harm to a file of another kind."""
+    if path.suffix != ".h5":
+        raise ValueError(f"Samples are saved as .h5. Received: {path}.")
+    if path.is_file():
+        try:
+            open_store(path)
+        except BrokenFile as error:
+            raise ValueError(f"What is there holds no samples and is not written over: {error}") from error
+
+
+def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tuple[Path, ...] = ()) -> Drawn:
+    """The samples of one case, cropped by what ``models`` find where there are any; a problem with its files or
+    contents is told, one with the models raised.
+    """
+    rng = np.random.default_rng([seed, crc32(case.case_id.encode())])
+    task: Any = load_task(task_name)
+    croppers = cropping_models(models) if models else []
+    try:
+        spec = settings.spec
+        scan = load_scan(case, tissues=True, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
+        found = found_by(croppers, scan.volume, case.case_id) if croppers else None
+        scan = replace(scan, volume=storable(scan.volume, spec))
+        given = (scan, settings, rng)
+        samples = task.samples(*given) if found is None else task.cropped_samples(*given, found)
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
+        return Drawn([], (0.0, 1.0), one_line(error))
+    voxels = scan.volume.voxels
+    return Drawn(samples, spec.offset_and_scale(voxels), air=air_of(voxels))

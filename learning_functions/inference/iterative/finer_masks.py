@@ -1,0 +1,103 @@
+"""Masks made finer: a second look at each vertebra found, by the same network, at a finer spacing."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from learning_functions.inference.iterative.iterative_segmenter import rules_of, seeing
+from learning_functions.inference.iterative.patch_prediction import largest_piece
+from learning_functions.inference.iterative.seeds import DOWN, UP, lattice
+from learning_functions.inference.iterative.traversal import Rules
+from learning_functions.task import ImageAt, Settings
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, name_of_verse_id
+from utility_functions.geometry.boxes import box_around, part_of
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.findings import Findings
+
+MARGIN_VOXELS = 2
+"""A finer mask reaches at most this many coarse voxels beyond the coarse one."""
+LEAST_SHARE, MOST_SHARE = 0.5, 1.5
+"""A finer mask whose volume is not within these shares of the coarse one is not taken: the network is lost there."""
+
+
+def refined(
+    network: Any, settings: Settings, image_at: ImageAt, coarse: LabelMap, findings: Findings, air: float
+) -> Findings:
+    """The findings with ``instances`` drawn anew at options["refine_mm"] (one number or three), where that succeeds.
+
+    coarse: VerSe ids as the traversal found them, on its own grid. findings: those restored to the scan's grid.
+    Each vertebra, in the direction of traversal, is seen in patches over its box, with all before it as memory; masks
+    are only ever brought from grid to grid by nearest neighbour. A network that drew them by marks placed as it learnt
+    (options["redrawn"]) is shown none here, where patches lie otherwise.
+    """
+    if findings.instances is None:
+        return findings
+    ids = [VERSE_IDS[name] for name in VERTEBRAE if (coarse.voxels == VERSE_IDS[name]).any()]
+    voxels = findings.instances.voxels.copy()
+    given_up = []
+    before: list[int] = []
+    landmarks = None if settings.options.get("redrawn") else findings.landmarks
+    for number in ids if str(settings.options.get("direction", DOWN)) != UP else ids[::-1]:
+        finer = _finer(network, settings, image_at, coarse, number, before, air, landmarks)
+        before.append(number)
+        if finer is None:
+            given_up.append(number)
+            continue
+        box = box_around(finer.grid, findings.grid)
+        part = resample(finer, part_of(findings.grid, box)).voxels > 0
+        voxels[voxels == number] = 0
+        voxels[box][part & (voxels[box] == 0)] = number
+    if given_up:
+        names = [name for name in VERTEBRAE if VERSE_IDS[name] in given_up]
+        findings = findings.noting(f"Masks left as coarse as they were found: {', '.join(names)}.")
+    return findings.having(instances=LabelMap(voxels, findings.grid))
+
+
+def _finer(
+    network: Any,
+    settings: Settings,
+    image_at: ImageAt,
+    coarse: LabelMap,
+    number: int,
+    before: list[int],
+    air: float,
+    landmarks: Landmarks | None = None,
+) -> LabelMap | None:
+    """One vertebra on its box at the finer spacing; None where the network does not see it there.
+
+    landmarks: among them the one that a network which learnt marks is shown.
+    """
+    patch = np.asarray(settings.spec.patch)
+    box = ndimage.find_objects((coarse.voxels == number).astype(np.uint8))[0]
+    first = np.array([axis.start for axis in box]) - MARGIN_VOXELS
+    shape = np.array([axis.stop - axis.start for axis in box]) + 2 * MARGIN_VOXELS
+    window = coarse.window(first, shape)
+    grid = window.grid.resampled(settings.options["refine_mm"])
+    edge = patch // 2 + 1  # patches reach no farther beyond the box
+    around = grid.padded(edge, edge)
+    held = resample(coarse.with_voxels(np.isin(coarse.voxels, before).astype(np.uint8)), around)
+    near = ndimage.binary_dilation(window.voxels == number, iterations=MARGIN_VOXELS)
+    allowed = resample(window.with_voxels(near.astype(np.uint8)), grid).voxels > 0
+    name = name_of_verse_id(number)
+    meant = around.to_index(landmarks.point(name)) if landmarks is not None and name and name in landmarks else None
+    see = seeing(network, settings, image_at(around), air)
+    total, looks = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
+    for centre in product(*(lattice(size, width) for size, width in zip(grid.shape, patch, strict=True))):
+        corner = np.rint(np.asarray(centre) - (patch - 1) / 2).astype(int)
+        x, y, z = (int(n) for n in corner + edge)
+        mask = np.asarray(see((x, y, z), held.window((x, y, z), patch).voxels, meant).mask, np.float32)
+        low, high = np.clip(corner, 0, grid.shape), np.clip(corner + patch, 0, grid.shape)
+        inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        total[inside] += mask[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]
+        looks[inside] += 1
+    inner = tuple(slice(int(a), int(a) + n) for a, n in zip(edge, grid.shape, strict=True))
+    free = (held.voxels[inner] == 0) & allowed
+    found = largest_piece((total >= rules_of(settings, Rules()).threshold * np.maximum(looks, 1)) & free)
+    share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
+    return LabelMap(found.astype(np.uint8), grid) if LEAST_SHARE <= share <= MOST_SHARE else None

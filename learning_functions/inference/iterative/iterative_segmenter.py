@@ -1,0 +1,213 @@
+"""A network of the iterative kind over a whole scan: traversed, named, and what it found put into the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.inference.iterative.mr_numbering import counted_centres, with_counted
+from learning_functions.inference.iterative.patch_prediction import Point, See, Sight
+from learning_functions.inference.iterative.second_pass import redrawn
+from learning_functions.inference.iterative.seeds import DOWN, Centroids, Corner, Heat, Starts
+from learning_functions.inference.iterative.segmented_chain import with_instances
+from learning_functions.inference.iterative.threshold_search import kept_chain
+from learning_functions.inference.iterative.traversal import FULL, Rules, Traversal, traverse
+from learning_functions.instance_presets import learnt_both_sides
+from learning_functions.samples.cut.next_vertebra import is_marked
+from learning_functions.task import Running, Settings
+from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.anatomy.landmark_prompt import HIGHEST, landmark_mark
+from utility_functions.anatomy.naming.routes import above, below
+from utility_functions.anatomy.parts import ARCH, BODY, column_of
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+
+USUAL_STEP_MM = 25.0
+"""Detected voxels without gaps between vertebrae are parted into pieces of about this height, for places to look at."""
+SMALLEST_PIECE_MM3 = 500.0
+"""Smaller pieces of detection are no place to look at."""
+TOP_DOWN = Rules(agreeing_centres=3)
+"""Along a spine heatmap a vertebra is kept when the last three centres agree (Serrador et al. 2024)."""
+TOLD_FROM = 0.1
+"""A patch that shows less of a mark's height tells of no vertebra, as in the graph of a pair (`next_vertebra_unet`)."""
+_HALVES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+NOTHING = "No vertebra was found."
+NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
+
+
+def walk(network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running) -> Findings:
+    """The findings with ``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
+
+    network: sees (1, *patch, 2), image and memory, or (1, *patch, 3), with a mark of the vertebra that is meant, and
+        answers {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is asked through ``predict_on_batch``.
+    image: normalised, on an upright grid (left and right along the first axis, upwards along the third), on which the
+        findings lie; air: what stands beyond it.
+
+    It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
+    from a spine heatmap (``heatmap``), or from a corner; options["direction"] of the settings says where to. With
+    options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
+    Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
+    together, others at options["other_thresholds"] are tried, and the trail is that of the one kept (`kept_chain`).
+    A network that learnt marks is shown them on the way or, with options["redrawn"], once all are found (`redrawn`).
+    """
+    spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
+    see = seeing(network, settings, image, air)
+    known = known_bodies(findings, image.grid)
+
+    def chain_at(threshold: float) -> Traversal:
+        starts = starts_of(
+            findings, image, spec.patch, direction, is_marked(settings) and not settings.options.get("redrawn")
+        )
+        rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
+        return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
+
+    bone = bone_of(findings) if findings.parts else None
+    others = tuple(settings.options.get("other_thresholds", ()))
+    done = kept_chain(chain_at, rules_of(settings, Rules()).threshold, others, findings, bone, image.grid)
+    trail = done.trail.placed(image.grid)
+    if settings.options.get("counted"):
+        found = with_counted(findings, done.found, image.grid, running) if done.found else findings.noting(NOTHING)
+        return found.having(trail=trail)
+    chain = done.found
+    if is_marked(settings) and settings.options.get("redrawn"):
+        points = np.zeros((0, 3))
+        if findings.landmarks is not None:
+            points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
+        bodies = findings.detection.voxels == BODY if findings.detection is not None and findings.parts else None
+        offset_mm = settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0))
+        anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
+        chain, trail = anew.found, replace(trail, drawn_looks=anew.looks)
+    if not chain and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
+        return findings.having(trail=trail).noting(NO_MASK)
+    target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
+    found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
+    if not chain:
+        return found.noting(NOTHING)
+    if done.trail.ended == FULL:
+        return found.noting(f"The traversal stopped after {len(done.found)} vertebrae; there may be more.")
+    return found
+
+
+def rules_of(settings: Settings, rules: Rules) -> Rules:
+    """The rules with options["threshold"] of the settings, where they have it."""
+    return replace(rules, threshold=float(settings.options.get("threshold", rules.threshold)))
+
+
+def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
+    """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
+
+    A network that learnt both sides answers with the mean of what it sees there and in the mirror image; one that
+    learnt marks is shown one at the centroid that is meant.
+    """
+    patch, both_sides = settings.spec.patch, learnt_both_sides(settings)
+
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        window = image.window(corner, patch, fill=air)
+        if (window.voxels == np.float32(air)).all():
+            return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
+        channels, told = [window.voxels, memory], False
+        if is_marked(settings):
+            mark = np.zeros(patch, np.uint8)
+            if meant is not None:
+                mark = landmark_mark(image.grid.to_mm(meant), window.grid, float(settings.options["mark_sigma_mm"]))
+            channels.append(mark)
+            told = float(mark.max()) >= TOLD_FROM * HIGHEST
+        shown = np.stack(channels, axis=-1)[None].astype(np.float32)
+        asked = halves(network)[told]
+        answer = asked.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
+        masks = np.asarray(answer["mask"], np.float32)[..., 0]
+        mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
+        complete, level = (float(np.mean(answer[name])) if name in answer else np.nan for name in ("complete", "level"))
+        return Sight(mask.astype(np.float16), complete, level)
+
+    return see
+
+
+def halves(network: Any) -> tuple[Any, Any]:
+    """What of a network answers without a mark, and with one: of a pair (`next_vertebra_unet`) one part each, so that
+    no look costs both, and the second tells nothing but a mask; else the network itself.
+    """
+    if not any(layer.name == "found_unmarked" for layer in getattr(network, "layers", ())):
+        return network, network
+    if network not in _HALVES:
+        import keras
+
+        found, drawn = (network.get_layer(name).output for name in ("found", "drawn"))
+        told = {name: network.get_layer(name).output for name in ("complete", "level")}
+        parts = keras.Model(network.inputs, {"mask": found, **told}), keras.Model(network.inputs, {"mask": drawn})
+        for part in parts:
+            part.compile(jit_compile=False)  # as the whole is
+        _HALVES[network] = parts
+    return _HALVES[network]
+
+
+def starts_of(
+    findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str, marked: bool = False
+) -> list[Starts]:
+    """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner.
+
+    marked: whether the network can be shown centroids found before.
+    """
+    corner = Corner(image.grid.shape, patch, direction)
+    detected = bone_of(findings), image.grid.spacing_mm
+    named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
+    if named is not None and findings.landmarks is not None and len(named):
+        points = image.grid.to_index(named.points_mm)
+        hides = hidden_before(named.names, findings.landmarks.names, direction) if marked else None
+        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, hides=hides), corner]
+    if pieces := detected_pieces(findings):
+        return [Centroids(pieces, direction, *detected), corner]
+    if findings.numbered is not None and (counted := counted_centres(findings.numbered)):
+        return [Centroids(counted, direction), corner]
+    if findings.heatmap is not None:
+        findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
+        return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
+    return [corner]
+
+
+def hidden_before(names: Sequence[str], known: Collection[str], direction: str) -> list[bool]:
+    """Of each of the vertebrae that are named, whether one that is not ``known`` may come before it on the way."""
+    before = [set(above(name) if direction == DOWN else below(name)) for name in names]
+    return [bool(levels) and not levels & set(known) for levels in before]
+
+
+def known_bodies(findings: Findings, grid: Grid) -> NDArray[np.float64]:
+    """The centroids of vertebrae named before (n, 3), in voxels of the grid; C1, which has no body, is none."""
+    if findings.landmarks is None:
+        return np.zeros((0, 3))
+    return grid.to_index(findings.landmarks.only(VERTEBRAE[1:]).points_mm)
+
+
+def bone_of(findings: Findings) -> NDArray[np.bool_] | None:
+    """Where the detection shows vertebrae (x, y, z): bodies and arches, or tubes round them."""
+    if findings.detection is None:
+        return None
+    voxels = findings.detection.voxels
+    return np.isin(voxels, (BODY, ARCH)) if findings.parts else voxels > 0
+
+
+def detected_pieces(findings: Findings) -> list[Point]:
+    """Middles (voxels) of the bodies that the detection shows; tubes without gaps are cut into usual heights."""
+    if findings.detection is None:
+        return []
+    detection = findings.detection
+    bodies = detection.voxels == BODY if findings.parts else column_of(detection).voxels > 0
+    pieces, _ = ndimage.label(bodies)
+    spacing = detection.grid.spacing_mm
+    found = []
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        voxels = np.argwhere(pieces[box] == number) + [axis.start for axis in box]
+        if len(voxels) * detection.grid.voxel_volume_mm3 < SMALLEST_PIECE_MM3:
+            continue
+        height = box[2].stop - box[2].start
+        parts = max(round(height * spacing[2] / USUAL_STEP_MM), 1)
+        part = (voxels[:, 2] - box[2].start) * parts // height
+        found += [voxels[part == i].mean(axis=0) for i in range(parts) if (part == i).any()]
+    return found

@@ -1,0 +1,215 @@
+"""Where a traversal looks for vertebrae: centroids known already, a spine heatmap, or sliding from a corner.
+
+Each offers centres of patches (voxel indices) in the direction of traversal, a limited number of times in all, and
+never goes back: that is what makes a traversal end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise, product
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.inference.iterative.patch_prediction import Point
+
+UP, DOWN = "up", "down"
+SMALLEST_HEAT = 0.3
+"""Heat from which a place belongs to the spine (Serrador et al. 2024)."""
+
+
+def sign_of(direction: str) -> int:
+    """1 for "up", towards higher indices of the third axis, and -1 for "down"."""
+    if direction not in (UP, DOWN):
+        raise ValueError(f'A traversal goes "up" or "down". Received: {direction!r}.')
+    return 1 if direction == UP else -1
+
+
+class Starts(Protocol):
+    """Places to look at, one after another.
+
+    name: what the trail calls it.
+    follows: whether the trail is followed from each vertebra found, before the next place.
+    most: how many looks for a vertebra it leads to at most, in all.
+    meant: of the place offered last, the centroid of the vertebra that is meant, where a network can be shown it.
+    may_hide: whether a vertebra that no centroid is known of may come before the one meant.
+    """
+
+    name: str
+    follows: bool
+    most: int
+    meant: Point | None
+    may_hide: bool
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        """The next centre to look at, or None when there is none left.
+
+        memory: 1 where a vertebra was found already; what counts as passed without having been found is put there, too.
+        reached: how far the vertebrae found reach in the direction of traversal (voxels along the third axis), or None
+        before the first.
+        """
+
+    def settled(self) -> None:
+        """The place offered last has led to the vertebra that is meant: it is not offered again."""
+
+
+class Corner:
+    """Half a patch on at a time over the whole image, axial layers in the direction of traversal.
+
+    The lattice is centred on the image and reaches beyond it where sizes do not fit. Layers that show nothing beyond
+    the vertebrae found already are passed over.
+    """
+
+    name, follows, may_hide = "corner", True, False
+    meant: Point | None = None
+
+    def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
+        self._sign = sign_of(direction)
+        self._reach = patch[2] / 2
+        across, front, upwards = (lattice(size, width) for size, width in zip(shape, patch, strict=True))
+        layers = upwards[:: self._sign]
+        self._centres = [np.array((x, y, z)) for z, y, x in product(layers, front, across)]
+        self._place = 0
+        self.most = len(self._centres)
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        while self._place < len(self._centres):
+            centre = self._centres[self._place]
+            self._place += 1
+            if reached is None or self._sign * (centre[2] - reached) + self._reach > 0.5:
+                return centre
+        return None
+
+    def settled(self) -> None:
+        pass
+
+
+class Centroids:
+    """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
+
+    A vertebra that no centroid was known of can come between: the network then shows that one first. A centroid is
+    looked at again only where something was found meanwhile; else the same would be seen.
+    bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
+        passed, since a network that knows vertebrae by those before them would miss all that follow as well.
+    spacing_mm: of the voxels, for what is nearest.
+    hides: given for a network that can be shown these: of each, whether a vertebra that no centroid is known of may
+        come before it. One may as well where two are farther apart than GAP times the nearer of their neighbours.
+    """
+
+    name, follows = "centroids", False
+    TRIES = 3
+    REACH_MM = 40.0
+    GAP = 1.5
+
+    def __init__(
+        self,
+        centres: Iterable[Point],
+        direction: str,
+        bone: NDArray[np.bool_] | None = None,
+        spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
+        *,
+        hides: Iterable[bool] | None = None,
+    ) -> None:
+        self._shown = hides is not None
+        self.meant: Point | None = None
+        self.may_hide = False
+        sign = sign_of(direction)
+        given = [np.asarray(centre, float) for centre in centres]
+        order = sorted(range(len(given)), key=lambda place: sign * float(given[place][2]))
+        self._centres = [given[place] for place in order]
+        self._place = self._tried = self._known = 0
+        self._bone, self._spacing_mm = bone, np.asarray(spacing_mm, float)
+        told = [False] * len(given) if hides is None else list(hides)
+        self._hides = [told[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
+        self.most = self.TRIES * len(self._centres) + self._shown * (self.TRIES - 1) * sum(self._hides)
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        while self._place < len(self._centres):
+            centre = self._centres[self._place]
+            held, known = _held(memory, centre), int(np.count_nonzero(memory))
+            if not held and self._tried < self.TRIES and (not self._tried or known != self._known):
+                self._tried, self._known = self._tried + 1, known
+                self.meant = centre if self._shown else None
+                self.may_hide = self._shown and self._hides[self._place] and self._tried < self.TRIES
+                return centre
+            if not held:
+                self._pass_over(memory)
+            self._place, self._tried = self._place + 1, 0
+        return None
+
+    def settled(self) -> None:
+        self._place, self._tried = self._place + 1, 0
+
+    def _gaps(self) -> list[bool]:
+        """Whether each centroid is far from the one before it."""
+        steps = [float(np.linalg.norm((b - a) * self._spacing_mm)) for a, b in pairwise(self._centres)]
+        gaps = [False] * min(len(self._centres), 1)
+        for place, step in enumerate(steps):
+            beside = steps[max(place - 1, 0) : place] + steps[place + 1 : place + 2]
+            gaps.append(bool(beside) and step > self.GAP * min(beside))
+        return gaps
+
+    def _pass_over(self, memory: NDArray[np.uint8]) -> None:
+        """Put the bone nearest to the present centroid into memory."""
+        if self._bone is None:
+            return
+        centre, reach = self._centres[self._place], self.REACH_MM / self._spacing_mm
+        low, high = (np.clip(np.rint(centre + way * reach).astype(int), 0, memory.shape) for way in (-1, 1))
+        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        there = np.argwhere(self._bone[box])
+        away = [np.linalg.norm((there + low - other) * self._spacing_mm, axis=1) for other in self._centres]
+        own = there[np.argmin(away, axis=0) == self._place]
+        memory[box][tuple(own.T)] = 1
+
+
+class Heat:
+    """The first slice in the direction of traversal that is hot enough, at its hottest voxel (Serrador et al. 2024).
+
+    Where the trail is lost, the next hot slice beyond all that was found or looked at, half a patch on. The traversal
+    ends with the first mask that is nowhere hot enough: published is the heat at its centre, which may be in the canal.
+    heat: (x, y, z) in 0..1; smallest: what is hot enough.
+    """
+
+    name, follows, may_hide = "heat", True, False
+    meant: Point | None = None
+
+    def __init__(
+        self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT
+    ) -> None:
+        self._heat, self._smallest, self._sign = heat, smallest, sign_of(direction)
+        self._slices = [int(z) for z in np.flatnonzero((heat >= smallest).any(axis=(0, 1)))][:: self._sign]
+        self._step = max(patch[2] // 2, 1)
+        self._from: float | None = None
+        self.most = 0 if not self._slices else abs(self._slices[-1] - self._slices[0]) // self._step + 1
+
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+        least = [edge for edge in (self._from, reached) if edge is not None]
+        for z in self._slices:
+            if all(self._sign * (z - edge) >= 0 for edge in least):
+                self._from = z + self._sign * self._step
+                x, y = np.unravel_index(int(self._heat[:, :, z].argmax()), self._heat.shape[:2])
+                return np.array((x, y, z), float)
+        return None
+
+    def settled(self) -> None:
+        pass
+
+    def is_cold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
+        """Whether a mask in a box of the image is nowhere hot enough."""
+        return float(self._heat[box][mask].max()) < self._smallest
+
+
+def lattice(size: int, width: int) -> list[float]:
+    """Centres of patches of ``width`` voxels, half of it apart, that cover ``size`` voxels."""
+    half = max(width // 2, 1)
+    count = max(-(-(size - width) // half), 0) + 1
+    first = (size - 1) / 2 - (count - 1) * half / 2
+    return [first + place * half for place in range(count)]
+
+
+def _held(memory: NDArray[np.uint8], centre: Point) -> bool:
+    """Whether a found vertebra covers the voxel at ``centre``, or one beside it."""
+    low = np.maximum(np.rint(centre).astype(int) - 1, 0)
+    return bool(memory[tuple(slice(a, a + 3) for a in low)].any())

@@ -1,0 +1,221 @@
+"""From masks found one after another to findings: their order, names and centres, and what becomes of cut ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.inference.iterative.patch_prediction import COMPLETE, Instance, cut_ones
+from learning_functions.inference.label_fusion import Claims
+from learning_functions.inference.truncation import telling_of_cut
+from learning_functions.task import Running
+from utility_functions.anatomy.centroids import body_centre
+from utility_functions.anatomy.iterative_naming import chain_names, names_by
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order, regressed_level
+from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.default_statistics import scan_statistics
+from utility_functions.anatomy.naming.filling import all_levels
+from utility_functions.anatomy.naming.regressed import names_given, regressed_detections
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.findings import Findings
+from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+
+NEAR_MM = 15.0
+"""A landmark names the vertebra whose mask it lies in, or else whose centre is nearest and no farther than this."""
+AGREEING_SHARE = 0.5
+"""Names given before hold when they all agree with one count and name at least this share of the vertebrae."""
+DOUBTFUL_MARGIN = 0.1
+"""Where the next best start agrees by no more less than this, the names may be shifted."""
+KNOWN_NATS = 4.0
+"""What a name found before speaks for its level, where those found before do not all agree with one count."""
+EMPTY = Landmarks.empty()
+
+
+def with_instances(
+    findings: Findings, found: Sequence[Instance], grid: Grid, running: Running, target: Grid | None = None
+) -> Findings:
+    """The findings with ``instances``, ``landmarks`` and ``completeness`` of the masks found on ``grid``.
+
+    target: what the map is to lie on; None: on ``grid``.
+    Names that landmarks found before give win where they agree with one another; else the levels along the chain
+    decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
+    running.partial: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
+    running.naming: "decoder", or else the published rule (`chain_names`); the decoder also fills missed levels in.
+    """
+    partial = running.partial
+    centres = [grid.to_mm(np.asarray(one.start) + body_centre(one.mask, grid.spacing_mm)) for one in found]
+    order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
+    chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
+    means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
+    names, scores, note, agreed, record, filled, false = _names(chain, points, means, findings, grid, running)
+    findings = (findings.noting(note) if note else findings).named(record)
+    if unnamed := sum(not name for name in names) - false:
+        findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
+    cut = [name for name, is_cut in zip(names, cut_ones(chain, grid, running.scan), strict=True) if name and is_cut]
+    findings = telling_of_cut(findings, cut, partial)
+    dropped = {"", *(cut if partial == "drop" else ())}
+    claims, completeness, kept = Claims(grid), {}, []
+    for place, (name, one) in enumerate(zip(names, chain, strict=True)):
+        if name in dropped:
+            continue
+        mask = np.pad(one.mask, 1)
+        shares = mask.astype(np.float16) if one.shares is None else one.shares
+        claims.claim(VERSE_IDS[name], np.asarray(one.start) - 1, mask, shares)
+        completeness[name] = float(one.complete)
+        if name == "C1":
+            points[place] = means[place]
+        kept.append(place)
+    landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
+    claims.add_sacrum(findings)
+    landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
+    landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
+    if unseen:
+        findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
+    findings = findings.moved(instances=claims.on(target or grid))
+    return findings.having(landmarks=landmarks, completeness=completeness, whole=True)
+
+
+def _above_each_other(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The means of masks, (n, 3), by whose distances vertebrae are counted.
+
+    Those of ends that are not wholly seen stand straight above or below their neighbours, since what is left of one may
+    be its spinous process alone.
+    """
+    placed = means_mm.copy()
+    if len(chain) > 1:
+        for end, beside in ((0, 1), (-1, -2)):
+            if chain[end].complete < COMPLETE:
+                placed[end, :2] = placed[beside, :2]
+    return placed
+
+
+class _Names(NamedTuple):
+    """names: from the top down, "" for what gets none; scores: how sure each is (0..1); note: what to say of them.
+
+    agreed: whether names given before hold.  record, filled, false: of the decoder, the levels it puts between the
+        masks, and how many masks it takes for no vertebra.
+    """
+
+    names: tuple[str, ...]
+    scores: NDArray[np.float64]
+    note: str = ""
+    agreed: bool = False
+    record: NamingRecord | None = None
+    filled: Landmarks = EMPTY
+    false: int = 0
+
+
+def _names(
+    chain: Sequence[Instance],
+    points_mm: NDArray[np.float64],
+    means_mm: NDArray[np.float64],
+    findings: Findings,
+    grid: Grid,
+    running: Running,
+) -> _Names:
+    levels = np.array([one.level for one in chain], float)
+    along_mm = _above_each_other(chain, means_mm)
+    known = _known(chain, points_mm, findings.landmarks, grid)
+    given = sum(map(bool, known))
+    if given and given >= AGREEING_SHARE * len(chain):
+        names = names_by(known, along_mm)
+        if names is not None:
+            said = (
+                f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
+            )
+            return _Names(names, np.ones(len(chain)), said, True, _still_true(findings.naming, names))
+    whole = [one.complete >= COMPLETE for one in chain]
+    unlike = "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
+    if running.naming == "decoder":
+        return _decoded(levels, whole, along_mm, means_mm, known, running)._replace(note=unlike)
+    named = chain_names(levels, whole, along_mm)
+    scores = np.array([_agreement(name, level) for name, level in zip(named.names, levels, strict=True)])
+    notes = [unlike] if unlike else []
+    if any(named.names) and named.margin < DOUBTFUL_MARGIN:
+        notes.append("The names could be shifted by one level.")
+    return _Names(named.names, scores, " ".join(notes))
+
+
+def _decoded(
+    levels: NDArray[np.float64],
+    whole: Sequence[bool],
+    along_mm: NDArray[np.float64],
+    means_mm: NDArray[np.float64],
+    known: Sequence[str],
+    running: Running,
+) -> _Names:
+    """Names by the exact decoder, from the levels regressed and, as far as there are any, names given before.
+
+    along_mm: what distances are told by; means_mm: where the masks lie.
+    """
+    detections = regressed_detections(levels, whole, along_mm)
+    detections = replace(detections, evidence=detections.evidence + names_given(known, KNOWN_NATS))
+    naming = decode(detections, running.statistics or scan_statistics(), ALTERNATIVES)
+    names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
+    scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
+    record = NamingRecord.of(naming, means_mm)
+    free = {name: share for name, share in record.posterior.items() if name in VERTEBRAE}
+    filled = naming.filled.only(VERTEBRAE)
+    record = replace(record, posterior=free, filled=filled.names)
+    return _Names(names, scores, record=record, filled=filled, false=len(naming.false))
+
+
+def _still_true(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
+    """The record of names given before, less what has a mask now."""
+    if record is None:
+        return None
+    return replace(record, filled=tuple(name for name in record.filled if name not in names))
+
+
+def _known(
+    chain: Sequence[Instance], points_mm: NDArray[np.float64], before: Landmarks | None, grid: Grid
+) -> list[str]:
+    """The name that landmarks give each vertebra: by the mask they lie in, else by the nearest centre; or ""."""
+    known = [""] * len(chain)
+    away_by: dict[int, float] = {}
+    for name, point in before or Landmarks.empty():
+        if name not in VERTEBRAE or not chain:
+            continue
+        away = np.linalg.norm(points_mm - point, axis=1)
+        inside = [i for i, one in enumerate(chain) if _holds(one, grid.to_index(point))]
+        place = inside[0] if inside else int(away.argmin())
+        if (inside or away[place] <= NEAR_MM) and away[place] < away_by.get(place, np.inf):
+            known[place], away_by[place] = name, float(away[place])
+    return known
+
+
+def _joined(
+    landmarks: Landmarks, before: Landmarks | None, agreed: bool, named: set[str]
+) -> tuple[Landmarks, tuple[str, ...]]:
+    """The landmarks with those found before that no mask speaks against, and which vertebrae are among these."""
+    rest = [name for name, _ in before or Landmarks.empty() if name and name not in named]
+    unseen = tuple(sorted((name for name in rest if agreed and name in VERTEBRAE), key=anatomical_order))
+    if before is None:
+        return landmarks, unseen
+    more = before.only({*unseen, *(name for name in rest if name not in VERTEBRAE)})
+    names, points = (*landmarks.names, *more.names), np.vstack([landmarks.points_mm, more.points_mm])
+    joined = Landmarks(names, points, np.concatenate([landmarks.scores, more.scores]))
+    return joined.at(sorted(range(len(names)), key=lambda i: _place(names[i]))), unseen
+
+
+def _place(name: str) -> int:
+    return anatomical_order(name) if name in (*VERTEBRAE, *SACRAL) else len(VERTEBRAE) + len(SACRAL)
+
+
+def _holds(one: Instance, index: NDArray[np.float64]) -> bool:
+    at = np.rint(index).astype(int) - one.start
+    return bool((at >= 0).all() and (at < one.mask.shape).all() and one.mask[tuple(at)])
+
+
+def _agreement(name: str, level: float) -> float:
+    """How well a regressed level fits the name, 1 where it is the same."""
+    return float(np.exp(-abs(level - (regressed_level(name) or 0)))) if name and np.isfinite(level) else 0.0
+
+
+def _vertebrae(count: int) -> str:
+    return f"{count} {'vertebra' if count == 1 else 'vertebrae'}"

@@ -1,0 +1,293 @@
+"""Vertebra after vertebra along a spine: a state machine that asks a network what it sees (Lessmann et al. 2019).
+
+The network is a callable that sees a patch of the image with the memory of what was found, and answers with the mask of
+the first vertebra not in it, or of the one that is meant, where a centroid of it is known. A patch is centred on what
+it shows until it rests; the mask is then written where it was predicted, and the search goes on from there.
+
+It always ends: starts are offered a limited number of times, at most ``most_vertebrae`` are kept, and each of them,
+like each start, leads to a limited number of looks (``Rules.most_looks``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.inference.iterative.neighbour_exclusion import of_one_body
+from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, largest_piece
+from learning_functions.inference.iterative.seeds import Corner, Heat, Starts, sign_of
+from utility_functions.records.trail import FOUND, MOVED, Step, Trail
+
+IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
+"""Why traversals end."""
+UNMARKED = "looked at again, marked"
+BEFORE_MM = 4.0
+"""A mask that does not hold the centroid that is meant, and whose middle comes so much before it, is another's."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When to move, keep and give up.
+
+    threshold: probability from which a voxel belongs to the mask.
+    smallest_fragment_mm3, largest_mm3: less is nothing yet, more is no vertebra.
+    converged_voxels: a patch rests when its last centres, with the one it would move to, lie no farther apart along
+        each axis. agreeing_centres: how many centres those are (Lessmann et al. 2; Serrador et al. 3).
+    most_steps: after so many looks, or when it runs in a circle, the midpoint of the last two positions is taken.
+    largest_overlap: share of a mask that may lie in memory.
+    nearest_mm: two vertebrae whose middles are nearer are one.
+    follow_steps: by how many half patches the trail is followed where nothing is seen.
+    """
+
+    threshold: float = 0.5
+    smallest_fragment_mm3: float = 1000.0
+    largest_mm3: float = 250_000.0
+    converged_voxels: float = 2.0
+    agreeing_centres: int = 2
+    most_steps: int = 20
+    most_vertebrae: int = 30
+    largest_overlap: float = 0.3
+    nearest_mm: float = 6.0
+    follow_steps: int = 2
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not (math.isfinite(value) and value >= 0) or (each.name.startswith("most_") and value < 1):
+                raise ValueError(f"{each.name} is a number above zero. Received: {value}.")
+        if self.agreeing_centres < 2:
+            raise ValueError(f"Two centres or more can agree. Received: agreeing_centres {self.agreeing_centres}.")
+
+    def most_looks(self, starts: int) -> int:
+        """More looks than this no traversal takes that is offered so many starts."""
+        return (starts + self.most_vertebrae * (self.follow_steps + 1)) * (self.most_steps + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Traversal:
+    """What was found, in the order found; ``memory`` (x, y, z) is 1 on all of it, and on what was passed over."""
+
+    found: tuple[Instance, ...]
+    memory: NDArray[np.uint8]
+    trail: Trail
+
+
+def traverse(
+    see: See,
+    shape: Sequence[int],
+    patch: Sequence[int],
+    spacing_mm: Sequence[float],
+    direction: str,
+    starts: Sequence[Starts],
+    rules: Rules | None = None,
+    known: NDArray[np.float64] | None = None,
+) -> Traversal:
+    """All vertebrae of an image of ``shape`` voxels, each at most once.
+
+    direction: "up" or "down" along the third axis. starts: tried one after another until one has led to a vertebra.
+    known: centroids of bodies (n, 3), in voxels: a mask gives up what lies in the bodies of others than the first one
+        along the way whose centroid it holds.
+    """
+    walker = _Walker(see, shape, patch, spacing_mm, direction, rules or Rules(), known)
+    ended, name = IMAGE_END, ""
+    for start in starts:
+        name, ended = start.name, walker.run(start)
+        if walker.found:
+            break
+    return Traversal(tuple(walker.found), walker.memory, Trail(direction, name, tuple(walker.steps), ended))
+
+
+class _Walker:
+    """The state: memory, what was found, and the steps taken."""
+
+    def __init__(
+        self,
+        see: See,
+        shape: Sequence[int],
+        patch: Sequence[int],
+        spacing_mm: Sequence[float],
+        direction: str,
+        rules: Rules,
+        known: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.see, self.rules = see, rules
+        self.known = np.zeros((0, 3)) if known is None else np.asarray(known, float).reshape(-1, 3)
+        self.patch, self.spacing_mm = np.asarray(patch, int), np.asarray(spacing_mm, float)
+        self.sign = sign_of(direction)
+        self.memory = np.zeros(tuple(int(n) for n in shape), np.uint8)
+        self.found: list[Instance] = []
+        self.steps: list[Step] = []
+
+    def run(self, starts: Starts) -> str:
+        """Take all that ``starts`` offers; returns why it ended."""
+        ended, lead = IMAGE_END, np.zeros(3)
+        while (centre := starts.next(self.memory, self._reached())) is not None:
+            meant = starts.meant
+            hidden = self._before(meant, centre + lead) if starts.may_hide and meant is not None else None
+            seen = hidden or self.settle(centre + lead, meant)
+            if meant is not None and hidden is None and seen is not None and self._is_of(meant, seen):
+                starts.settled()
+            ended = self.along(seen, starts, starts.follows) or ended
+            if ended in (FULL, COLD):
+                return ended
+            if hidden is not None:
+                continue
+            if seen is not None and not starts.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
+                lead = seen.middle - centre  # bodies lie in front of the middle of their vertebrae, each much alike
+        if isinstance(starts, Corner):
+            return IMAGE_END
+        if self.found and not starts.follows:
+            seen, ended = self.follow(self._last())
+            ended = self.along(seen, starts, True) or ended
+        return ended
+
+    def along(self, seen: Instance | None, starts: Starts, onwards: bool) -> str:
+        """Keep what is seen and, where asked, all that follows on it; returns why it ended, if it did."""
+        ended = ""
+        while seen is not None:
+            if isinstance(starts, Heat) and starts.is_cold(seen.box, seen.mask):
+                self._decide(COLD)
+                return COLD
+            self.keep(seen)
+            if len(self.found) >= self.rules.most_vertebrae:
+                return FULL
+            seen, ended = self.follow(seen) if onwards else (None, "")
+        return ended
+
+    def _before(self, meant: Point, centre: Point) -> Instance | None:
+        """A vertebra that comes before the one that is meant, from the same place on; None where there is none."""
+        seen = self.settle(centre)
+        if seen is None:
+            return None
+        is_before = self.sign * float((meant - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
+        if is_before and not _lies_in(meant, seen):
+            return seen
+        self._decide(UNMARKED)
+        return None
+
+    def _is_of(self, meant: Point, seen: Instance) -> bool:
+        """Whether a mask is of the vertebra that is meant, whose centroid need not lie in it where it is a ring."""
+        return _lies_in(meant, seen) or not any(_lies_in(other, seen) for other in self.known)
+
+    def follow(self, last: Instance) -> tuple[Instance | None, str]:
+        """The next vertebra from ``last`` on, half a patch at a time; or None, and why."""
+        half = max(int(self.patch[2]) // 2, 1)
+        for step in range(self.rules.follow_steps + 1):
+            centre = last.middle + np.array((0, 0, self.sign * half * step))
+            if not -0.5 <= centre[2] <= self.memory.shape[2] - 0.5:
+                return None, IMAGE_END
+            if (seen := self.settle(centre)) is not None:
+                return seen, IMAGE_END
+        return None, LOST
+
+    def settle(self, centre: Point, meant: Point | None = None) -> Instance | None:
+        """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
+
+        meant: the centroid of the vertebra looked for, where it is known.
+        A patch that would not move at all rests: looking again would show the same.
+        """
+        been: list[Point] = []
+        for _ in range(self.rules.most_steps):
+            corner = self._corner(centre)
+            at = corner + (self.patch - 1) / 2
+            if any((at == other).all() for other in been):
+                break
+            been.append(at)
+            if (seen := self.look(corner, meant)) is None:
+                return None
+            if self._rests([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
+                return self._judged(seen)
+            centre = seen.middle
+        seen = self.look(self._corner((been[-1] + centre) / 2), meant)
+        return None if seen is None else self._judged(seen)
+
+    def _rests(self, centres: Sequence[Point]) -> bool:
+        """Whether the last centres of a patch, the one it would move to among them, agree."""
+        last = centres[-self.rules.agreeing_centres :]
+        return len(last) == self.rules.agreeing_centres and bool(
+            np.ptp(last, axis=0).max() <= self.rules.converged_voxels
+        )
+
+    def look(self, corner: NDArray[np.int_], meant: Point | None = None) -> Instance | None:
+        """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""
+        image, inner = self._overlap(corner)
+        memory = np.zeros(tuple(self.patch), np.uint8)
+        memory[inner] = self.memory[image]
+        x, y, z = (int(n) for n in corner)
+        sight = self.see((x, y, z), memory, meant)
+        mask = np.zeros(tuple(self.patch), bool)
+        mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
+        count = int(mask.sum())
+        held = int((mask & (memory > 0)).sum())
+        places, own = np.asarray(self.known - corner, float), None if meant is None else meant - corner
+        piece = of_one_body(largest_piece(mask & (memory == 0)), places, own, self.spacing_mm, self.sign)
+        volume = float(piece.sum() * np.prod(self.spacing_mm))
+        decision = MOVED
+        if count and held > self.rules.largest_overlap * count:
+            decision = "in memory"
+        elif volume < self.rules.smallest_fragment_mm3 or volume == 0:
+            decision = "too little" if count else "nothing"
+        elif volume > self.rules.largest_mm3:
+            decision = "too much"
+        self.steps.append(Step(_three(corner + (self.patch - 1) / 2), volume, decision))
+        if decision != MOVED:
+            return None
+        box = ndimage.find_objects(piece.astype(np.uint8))[0]
+        start = corner + [axis.start for axis in box]
+        first = (int(start[0]), int(start[1]), int(start[2]))
+        wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
+        shares = np.pad(np.asarray(sight.mask, np.float16), 1)[wider]
+        return Instance(first, piece[box], sight.complete, sight.level, shares)
+
+    def keep(self, seen: Instance) -> None:
+        """Write a vertebra into the memory, where it was predicted."""
+        self.memory[seen.box][seen.mask] = 1
+        self.found.append(seen)
+
+    def _judged(self, seen: Instance) -> Instance | None:
+        """What the patch rests on, or None where it is a rest of a vertebra found before; the last step says so."""
+        away = [np.linalg.norm((seen.mean - other.mean) * self.spacing_mm) for other in self.found]
+        new = not away or min(away) >= self.rules.nearest_mm
+        self._decide(FOUND if new else "too near")
+        return seen if new else None
+
+    def _decide(self, decision: str) -> None:
+        """Put another decision to the last step."""
+        self.steps[-1] = replace(self.steps[-1], decision=decision)
+
+    def _last(self) -> Instance:
+        """The vertebra farthest along the direction of traversal."""
+        return max(self.found, key=lambda one: self.sign * float(one.middle[2]))
+
+    def _reached(self) -> float | None:
+        """How far vertebrae found reach along the third axis, in the direction of traversal."""
+        if not self.found:
+            return None
+        edges = [one.box[2].stop - 1 if self.sign > 0 else one.box[2].start for one in self.found]
+        return float(max(edges) if self.sign > 0 else min(edges))
+
+    def _corner(self, centre: Point) -> NDArray[np.int_]:
+        return np.rint(centre - (self.patch - 1) / 2).astype(int)
+
+    def _overlap(self, corner: NDArray[np.int_]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """The part of the image that a patch shows, as slices of the image and of the patch."""
+        low = np.clip(corner, 0, self.memory.shape)
+        high = np.maximum(np.clip(corner + self.patch, 0, self.memory.shape), low)
+        image = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        inner = tuple(slice(int(a), int(b)) for a, b in zip(low - corner, high - corner, strict=True))
+        return image, inner
+
+
+def _lies_in(point: Point, one: Instance) -> bool:
+    """Whether a voxel of a mask lies at a point of the image, or beside it."""
+    return bool(np.abs(np.argwhere(one.mask) + one.start - np.rint(point)).max(axis=1).min() <= 1)
+
+
+def _three(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in values)
+    return x, y, z

@@ -1,0 +1,86 @@
+"""Which vertebra each voxel belongs to where several claim it, and where borders lie on the scan's own voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.inference.class_probabilities import SLAB_VOXELS, TIE, Shares
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS
+from utility_functions.geometry.boxes import box_around, common, part_of, seen_from, slabs, widened
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
+
+HALF = 0.5
+INSIDE, BESIDE = np.float16(0.51), np.float16(0.49)
+"""A voxel of a mask is at least as likely its vertebra's as INSIDE, one beside it at most as BESIDE."""
+
+
+class Claims:
+    """One label and its probability per voxel of ``grid``: that of the likeliest of those who claimed the voxel.
+
+    Masks are claimed with the voxels beside them, which are less likely: between the two lies the border, wherever the
+    scan's own voxels are.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._whose = np.zeros(grid.shape, np.uint8)
+        self._shares: Shares = np.zeros(grid.shape, np.float16)
+
+    def claim(self, number: int, first: NDArray[np.int_], mask: NDArray[np.bool_], shares: Shares) -> None:
+        """Claim a mask for a label, where it is likelier than who claimed before.
+
+        first: voxel of the grid at which ``mask`` and ``shares``, of one shape, begin; they may reach beyond the grid.
+        """
+        own = np.where(mask, np.maximum(shares, INSIDE), np.minimum(shares, BESIDE))
+        own[~ndimage.binary_dilation(mask)] = 0
+        low = np.clip(first, 0, self.grid.shape)
+        high = np.clip(np.add(first, own.shape), low, self.grid.shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        shown = own[tuple(slice(int(a), int(b)) for a, b in zip(low - first, high - first, strict=True))]
+        likelier = shown > self._shares[box]
+        self._whose[box][likelier], self._shares[box][likelier] = number, shown[likelier]
+
+    def labels(self) -> NDArray[np.uint8]:
+        """Whose each voxel of the grid is (x, y, z); 0 where nobody is likely."""
+        return np.where(self._shares > HALF, self._whose, 0).astype(np.uint8)
+
+    def keep_only(self, kept: NDArray[np.bool_]) -> None:
+        """Give up the voxels of masks that are not ``kept``."""
+        self._shares[(self._shares > HALF) & ~kept] = 0
+
+    def add_sacrum(self, findings: Findings) -> None:
+        """Claim the sacral levels found before, on the same grid, where no vertebra is."""
+        if findings.instances is None:
+            return
+        before = findings.instances.voxels
+        sacral = np.isin(before, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS]) & (self._shares <= HALF)
+        self._whose[sacral], self._shares[sacral] = before[sacral], 1
+
+    def on(self, target: Grid) -> LabelMap:
+        """Labels at each voxel of ``target``, from the probabilities in between, linearly.
+
+        A voxel belongs to somebody where all together are likelier than none, and then to the likeliest.
+        """
+        found = np.zeros(target.shape, np.uint8)
+        boxes = {n: widened(box, 1) for n, box in enumerate(ndimage.find_objects(self._whose), start=1) if box}
+        for whole in ndimage.find_objects((self._whose > 0).astype(np.uint8)):
+            for slab in slabs(box_around(part_of(self.grid, widened(whole, 1)), target), SLAB_VOXELS):
+                best, total = (np.zeros(found[slab].shape, np.float32) for _ in range(2))
+                for number, box in boxes.items():
+                    there = common(box_around(part_of(self.grid, box), target), slab)
+                    if not found[there].size:
+                        continue
+                    share = np.where(self._whose[box] == number, self._shares[box], 0).astype(np.float32)
+                    part = self.grid.window([axis.start for axis in box], share.shape)
+                    seen = resample(Volume(share, part), part_of(target, there), fill=0.0).voxels
+                    inside = seen_from(there, slab)
+                    total[inside] += seen
+                    likelier = seen > best[inside] + TIE
+                    best[inside][likelier], found[there][likelier] = seen[likelier], number
+                found[slab][total <= HALF + TIE] = 0
+        return LabelMap(found, target)

@@ -1,0 +1,94 @@
+"""From a heatmap network to named landmarks: maxima inside the spine, named in order, those at the border minded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
+from learning_functions.inference.truncation import telling_of_cut
+from learning_functions.task import Running, Settings
+from utility_functions.anatomy.heatmap_evidence import detections_of
+from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.default_statistics import scan_statistics
+from utility_functions.anatomy.naming.published_graph import published_names
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+
+NEAR_SPINE_MM = 30.0
+"""Maxima are looked for so far beyond the spine found before."""
+BORDER_MM = 10.0
+"""A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""
+MOST_PEAKS = 400
+"""Maxima that are looked at, the highest ones, where a network has learnt too little to tell few."""
+WHY = f"within {BORDER_MM:g} mm of the upper or lower end of the scan"
+NOTHING = "No vertebra was found."
+
+
+def named_landmarks(
+    network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
+    """The findings with ``landmarks``: those of the levels that the network knows, or that its naming tells.
+
+    image: normalised, on an upright grid, on which the findings lie; air: what stands beyond it.
+    running.naming: "published" is the best path of the published graph; else the decoder names, and fills missed
+    levels in. running.partial: "keep", "flag" or "drop" landmarks near the upper or lower border.
+    running.save_intermediate: also ``vertebra_heat`` and ``candidates``.
+    """
+    spec = settings.spec
+    margin = [size // 4 for size in spec.patch]
+    stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
+    box = spine_box(findings, image, NEAR_SPINE_MM)
+    largest = np.zeros(image.grid.shape, np.float16) if running.save_intermediate else None
+    peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air, largest=largest)
+    peaks = peaks.hottest(MOST_PEAKS)
+    if largest is not None:
+        findings = findings.having(vertebra_heat=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels))
+    statistics = running.statistics or scan_statistics()
+    if running.naming == "published":
+        found, record = published_names(peaks, spec.labels, statistics), None
+    else:
+        detections = detections_of(peaks, spec.labels)
+        naming = decode(detections, statistics, ALTERNATIVES)
+        found, record = naming.landmarks, NamingRecord.of(naming, detections.points_mm)
+    found = found.only(spec.labels)
+    cut = near_the_end(found, image, air)
+    findings = telling_of_cut(findings, cut, running.partial, WHY)
+    if running.partial == "drop":
+        found = found.only(set(found.names) - set(cut))
+    findings = findings.having(landmarks=found).named(still_told(record, found))
+    return findings if len(found) else findings.noting(NOTHING)
+
+
+def still_told(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
+    """The record less what is not among the landmarks told."""
+    if record is None:
+        return None
+    posterior = {name: share for name, share in record.posterior.items() if name in found}
+    return replace(record, posterior=posterior, filled=tuple(name for name in record.filled if name in found))
+
+
+def near_the_end(landmarks: Landmarks, image: Volume, air: float) -> tuple[str, ...]:
+    """Names of landmarks within 10 mm of where the scan ends above or below them."""
+    cut = []
+    for name, point in landmarks:
+        index = image.grid.to_index(point)
+        low, high = scanned_heights(image, index, air)
+        away = min(index[2] - (low - 0.5), high + 0.5 - index[2]) * image.grid.spacing_mm[2]
+        if away < BORDER_MM:
+            cut.append(name)
+    return tuple(cut)
+
+
+def scanned_heights(image: Volume, index: Sequence[float] | NDArray[np.float64], air: float) -> tuple[int, int]:
+    """The lowest and the highest slice of an upright image that show more than air near an index (3,); in a tilted scan
+    they differ from place to place. All slices where nothing but air is near."""
+    x, y = (slice(max(round(float(i)) - 1, 0), max(round(float(i)) + 2, 1)) for i in index[:2])
+    shown = np.flatnonzero((image.voxels[x, y] != np.float32(air)).any(axis=(0, 1)))
+    return (int(shown[0]), int(shown[-1])) if len(shown) else (0, image.grid.shape[2] - 1)

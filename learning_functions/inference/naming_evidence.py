@@ -1,0 +1,136 @@
+"""What a naming network tells of keypoints, as evidence for the exact decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from learning_functions.task import Settings
+from utility_functions.anatomy.labels import LEVELS, anatomical_order
+from utility_functions.anatomy.naming.decoder import Naming, decode
+from utility_functions.anatomy.naming.detections import Detections
+from utility_functions.anatomy.naming.filling import all_levels
+from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
+from utility_functions.anatomy.naming.pedicle_places import read_places
+from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.naming.undetected_bodies import beyond_the_ends
+from utility_functions.files.keypoints import Keypoints
+from utility_functions.geometry.landmarks import Landmarks
+
+if TYPE_CHECKING:
+    import keras
+
+LEAST = 1e-7
+Array = NDArray[np.float64]
+
+
+def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints]) -> list[Array]:
+    """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
+    network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
+    """
+    places = read_places(settings.options.get("places"))
+    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm), places) for scan in scans]
+    room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])
+    inputs = np.zeros((len(told), 1, room, CHANNELS), np.float32)
+    for row, (nodes, _) in zip(inputs, told, strict=True):
+        row[0, : len(nodes)] = nodes / UNITS
+    answers = np.asarray(network(inputs, training=False), np.float64).mean(axis=3)[:, 0] if len(told) else []
+    found = []
+    for answer, (nodes, order) in zip(answers, told, strict=True):
+        given = np.empty((len(nodes), answer.shape[1]))
+        given[order] = answer[: len(nodes)]
+        found.append(given)
+    return found
+
+
+def evidence_of(
+    told: Array, statistics: Statistics, sharpness: float = 1.0, shares_before: ArrayLike | None = None
+) -> tuple[Array, Array]:
+    """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from shares (N, levels + 1).
+
+    What is known beforehand is taken off, since the decoder adds it: of false detections what the statistics hold, of
+    levels ``shares_before`` (levels,), their shares among what the network learnt from (none: nothing is taken off).
+    It is taken off relative to what the network tells, so that levels as a whole stay as likely against being false.
+    sharpness: an exponent.
+    """
+    false = np.clip(told[:, -1], 1e-4, 1 - 1e-4)
+    levels = told[:, :-1] / (1 - false)[:, None]
+    evidence = np.log(np.maximum(levels, LEAST))
+    if shares_before is not None:
+        before = np.log(np.asarray(shares_before, float))
+        evidence += (levels @ before)[:, None] - before
+    beforehand = np.log(statistics.false_rate) - np.log1p(-statistics.false_rate)
+    return sharpness * evidence, np.log(false) - np.log1p(-false) - beforehand
+
+
+def evidence(network: keras.Model, settings: Settings, detections: Keypoints) -> tuple[Array, Array]:
+    """What the network tells of N detected bodies, in the order given: log-likelihoods (N, levels) of LEVELS, and the
+    log-odds (N,) that each is no vertebra of its own; both as `Detections` takes them.
+
+    settings: a naming model's, with what its card has learnt.
+    """
+    return evidence_told(shares(network, settings, [detections])[0], settings)
+
+
+def evidence_told(told: Array, settings: Settings) -> tuple[Array, Array]:
+    """The same from the shares that the network told (N, levels + 1)."""
+    options = settings.options
+    return evidence_of(told, statistics_of(settings), options.get("sharpness", 1.0), options.get("shares_before"))
+
+
+def decoded(network: keras.Model, settings: Settings, detections: Keypoints, alternatives: int = 0) -> Naming:
+    """The names of detected bodies by the exact decoder, by what the network tells of them; `completed`."""
+    naming = named(shares(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives)
+    return completed(naming, detections, settings)
+
+
+def completed(naming: Naming, detections: Keypoints, settings: Settings) -> Naming:
+    """The naming with levels filled in at its ends, where both pedicles of a body that was not detected were."""
+    at = [i for i, name in enumerate(naming.names) if name]
+    at.sort(key=lambda i: anatomical_order(naming.names[i]))
+    found = Landmarks(tuple(naming.names[i] for i in at), detections.bodies_mm[at])
+    pedicles = detections.left_mm, detections.right_mm
+    more = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.get("places")))
+    return replace(naming, filled=all_levels(naming.filled, more)) if len(more) else naming
+
+
+def named(told: Array, points_mm: Array, settings: Settings, alternatives: int = 0) -> Naming:
+    """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the shares (N, levels + 1) that a network told.
+
+    Their doubt, and the shifts with it, is that which the card has learnt to tell (``doubting``), where it has: the
+    decoder's own knows nothing of a network that hesitates over the whole spine.
+    """
+    levels, false = evidence_told(told, settings)
+    given = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
+    naming = decode(given, statistics_of(settings), alternatives)
+    weights = settings.options.get("doubting")
+    if weights is None or not len(naming.found):
+        return naming
+    odds = weights[0] + doubt_features(naming, told) @ np.asarray(weights[1:], float)
+    doubt = float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
+    up, down = (share * doubt / max(naming.doubt, 1e-12) for share in naming.shifted)  # a shift is part of the doubt
+    return replace(naming, doubt=doubt, shifted=(min(up, doubt), min(down, doubt)))
+
+
+def doubt_features(naming: Naming, told: Array) -> Array:
+    """What tells whether a name may be wrong (2,): the log-odds of the decoder's doubt, and the logarithm of the mean
+    entropy of the network's shares (N, levels + 1)."""
+    doubt = float(np.clip(naming.doubt, 1e-6, 1 - 1e-6))
+    entropy = -(told * np.log(np.maximum(told, LEAST))).sum(axis=1).mean()
+    return np.array([np.log(doubt) - np.log1p(-doubt), np.log(entropy + 0.01)])
+
+
+def statistics_of(settings: Settings) -> Statistics:
+    """The statistics that a naming model's card holds; the literature's where it holds none."""
+    text = settings.options.get("statistics")
+    return Statistics() if text is None else _read(text)
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> Statistics:
+    return Statistics.from_json(text)

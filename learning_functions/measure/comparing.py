@@ -1,0 +1,66 @@
+"""Several plans over the same scans: each measured into a folder of its own, then compared in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from learning_functions.measure.measuring import Show, measure_plan, require_alike_before, require_place
+from learning_functions.measure.plan import Plan
+from learning_functions.predict.trained_model import TrainedModel
+from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
+from utility_functions.files.cases import Case
+from utility_functions.files.provenance import require_results_free
+from utility_functions.records.comparison import Comparison
+from utility_functions.reporting.comparison_tables import comparison_table, write_comparison
+from utility_functions.reporting.results import ScanRow
+
+
+def measure_plans(
+    plans: Sequence[Plan],
+    cases: Sequence[Case],
+    folder: Path,
+    show: Show,
+    command: Sequence[str] = (),
+    skip_existing: bool = False,
+) -> list[ScanRow]:
+    """Measure all cases by each plan; those of pipelines go to ``folder/NAME``, and their comparison to ``folder``.
+
+    The rows of all plans, one after another. All models are loaded before the first scan, each file once, so that what
+    is wrong with the last is told before the first has run for hours. Otherwise as ``measure_plan``.
+    """
+    if len(plans) == 1 and plans[0].file is None:
+        return measure_plan(plans[0], cases, folder, show, command, skip_existing)
+    require_results_free(folder)
+    for plan in plans:
+        require_place(plan, cases, folder / plan.name)
+    loaded: dict[Path, TrainedModel] = {}
+    chosen = [_chosen(plan, cases, loaded) for plan in plans]
+    for plan, models in zip(plans, chosen, strict=True) if skip_existing else ():
+        require_alike_before(plan, cases, folder / plan.name, models)
+    runs = []
+    for plan, models in zip(plans, chosen, strict=True):
+        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models)}\n")
+        runs.append(measure_plan(plan, cases, folder / plan.name, show, command, skip_existing, models))
+    kept = measured_by_all(runs)
+    rows = tuple(
+        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models], run, kept)
+        for plan, models, run in zip(plans, chosen, runs, strict=True)
+    )
+    comparison = Comparison(rows, tuple(case.case_id for case in cases if case.case_id not in kept))
+    show(comparison_table(comparison))
+    write_comparison(folder, comparison, {plan.name: plan.asked for plan in plans}, command)
+    return [_told(row, plan) for plan, run in zip(plans, runs, strict=True) for row in run]
+
+
+def _chosen(plan: Plan, cases: Sequence[Case], loaded: dict[Path, TrainedModel]) -> list[TrainedModel]:
+    """The models of a plan that run, those not yet ``loaded`` loaded."""
+    for path in plan.model_paths:
+        if path.resolve() not in loaded:
+            loaded[path.resolve()] = TrainedModel.load(path)
+    return plan.chosen([loaded[path.resolve()] for path in plan.model_paths], cases)
+
+
+def _told(row: ScanRow, plan: Plan) -> ScanRow:
+    """The row under a name that tells the pipeline too."""
+    return ScanRow(f"{plan.name}/{row.case_id}", row.findings, problem=row.problem)

@@ -1,0 +1,149 @@
+"""A run of measure.py over landmark files without images: each named, scored where there is a truth, written out.
+
+Needs no TensorFlow, unless a naming model is given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from learning_functions.measure.summary import scan_text, sum_up
+from losses_and_metrics.identification_rate import score_scan
+from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
+from utility_functions.anatomy.naming.keypoint_naming import named_keypoints, notes_of
+from utility_functions.command_line import one_line
+from utility_functions.files.annotations import read_landmarks, write_landmarks_json, write_markups
+from utility_functions.files.keypoint_files import KeypointFile, find_keypoint_files, read_detected
+from utility_functions.files.keypoints import Keypoints
+from utility_functions.files.provenance import (
+    GENERATOR,
+    require_not_written_over,
+    require_picture_free,
+    require_results_free,
+)
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+from utility_functions.reporting.pictures import scan_picture
+from utility_functions.reporting.results import ModelRecord, ScanRow
+
+OUTPUTS = ("_centroids.json", "_centroids.mrk.json", ".png")
+MOST_PICTURES = 100
+"""Runs over more files draw none: a picture takes longer than all else."""
+AROUND_MM, SPACING_MM = 50.0, 4.0
+AIR_HU = -1024
+GOES_WITH = {
+    **{"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered", "save_intermediate": False},
+    **{"pipeline": None, "stop_after": None, "landmarks": None, "from_results": None},
+    **{"lowest": None, "partial": "flag", "windows": "tiles", "lying": "found"},
+}
+"""Options that must stand as they are when nobody gives them."""
+NO_NAME = "No vertebra could be named."
+
+Namer = Callable[[Keypoints], tuple[Naming, float]]
+"""From keypoints to their naming, and the doubt from which on a scan is warned of."""
+
+
+def measure_keypoints(
+    source: Path,
+    model_paths: Sequence[Path],
+    folder: Path,
+    settings: Mapping[str, Any],
+    show: Callable[[str], None],
+    command: Sequence[str] = (),
+) -> list[ScanRow]:
+    """Name all files of a source (`find_keypoint_files`) and write their results to ``folder``.
+
+    model_paths: one naming model, or none: then regions, names, distances and bends decide.
+    settings, command: how the run was asked for, kept in results.json.
+    A file that cannot be read has a row that tells why. Raises: ValueError for options that do not go with it.
+    """
+    for name, usual in GOES_WITH.items():
+        if (told := settings.get(name, usual)) != usual:
+            words = ", ".join(map(str, told)) if isinstance(told, list) else told
+            raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {words}.")
+    files = find_keypoint_files(source)
+    require_results_free(folder)
+    for file in files:
+        for ending in OUTPUTS[:2]:
+            require_not_written_over(folder / f"{file.case_id}{ending}")
+        require_picture_free(folder / f"{file.case_id}{OUTPUTS[2]}", file.case_id)
+    namer, records = _namer(model_paths)
+    drawn = len(files) <= MOST_PICTURES
+    rows: list[ScanRow] = []
+    try:
+        for file in tqdm(files, unit="scan", disable=len(files) < 2):
+            try:
+                row = measure_file(file, namer, folder, drawn)
+            except (ValueError, OSError, MemoryError) as error:
+                row = ScanRow(file.case_id, problem=one_line(error))
+            rows.append(row)
+            with tqdm.external_write_mode():
+                show(scan_text(row) + "\n")
+    finally:
+        if any(row.findings is not None for row in rows):
+            sum_up(rows, records, folder, settings, show, command)
+    return rows
+
+
+def measure_file(file: KeypointFile, namer: Namer, folder: Path, drawn: bool) -> ScanRow:
+    """One landmark file: named, scored, written and drawn."""
+    started = time.perf_counter()
+    seen = read_detected(file.path)
+    truth = None if file.truth_path is None else read_landmarks(file.truth_path, None)
+    naming, warn_from = namer(seen)
+    record = NamingRecord.of(naming, seen.bodies_mm, warn_from)
+    grid = _grid_round(seen.bodies_mm if truth is None else np.vstack([seen.bodies_mm, truth.points_mm]))
+    findings = Findings(file.case_id, grid, landmarks=naming.landmarks).named(record)
+    for note in (*notes_of(seen.names, seen.probabilities), *([] if len(naming.landmarks) else [NO_NAME])):
+        findings = findings.noting(note)
+    score = None
+    if truth is not None:
+        score = score_scan(file.case_id, naming.landmarks, truth, filled=findings.filled)
+    centroids, markups, picture = (folder / f"{file.case_id}{ending}" for ending in OUTPUTS)
+    centroids.unlink(missing_ok=True)
+    if len(naming.landmarks):  # an empty list could bear no mark of ours
+        write_landmarks_json(naming.landmarks, centroids, GENERATOR, findings.filled)
+    write_markups(naming.landmarks, markups, GENERATOR, findings.filled)
+    if drawn:
+        blank = Volume(np.full(grid.shape, AIR_HU, np.int16), grid)
+        scan_picture(blank, naming.landmarks, picture, None, truth, file.case_id, record)
+    findings = findings.timed("naming", time.perf_counter() - started)
+    return ScanRow(file.case_id, findings, truth, score, picture if drawn else None, has_image=False)
+
+
+def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
+    """The naming model given, else the decoder alone. Raises: ValueError for any other model, and for several."""
+    if not model_paths:
+        return (lambda seen: (named_keypoints(seen.bodies_mm, seen.names, seen.probabilities), WARNING_FROM)), []
+    from learning_functions.runtime.tensorflow_setup import start_tensorflow
+
+    start_tensorflow()
+    from learning_functions.inference.naming_evidence import decoded
+    from learning_functions.predict.trained_model import TrainedModel
+
+    models = [TrainedModel.load(path) for path in model_paths]
+    if [model.task_name for model in models] != ["naming"]:
+        told = ", ".join(f"{model.path} ({model.task_name})" for model in models)
+        raise ValueError(f"Landmark files are named by one naming model, or by none. Received: {told}.")
+    (model,) = models
+    warn_from = float(model.settings.options.get("warn_from", WARNING_FROM))
+    return (lambda seen: (decoded(model.network, model.settings, seen, ALTERNATIVES), warn_from)), [
+        ModelRecord.of(model.path, model.card)
+    ]
+
+
+def _grid_round(points_mm: np.ndarray) -> Grid:
+    """A lattice round the points, for their picture."""
+    points = points_mm if len(points_mm) else np.zeros((1, 3))
+    low, high = points.min(axis=0) - AROUND_MM, points.max(axis=0) + AROUND_MM
+    spacing = max(SPACING_MM, float((high - low).max()) / 500)
+    shape = np.ceil((high - low) / spacing).astype(int) + 1
+    return Grid.from_spacing(tuple(int(n) for n in shape), spacing, tuple(low))

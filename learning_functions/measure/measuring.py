@@ -1,0 +1,182 @@
+"""A run of measure.py: every scan through the models, scored where there is a truth, written out and summed up."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from learning_functions.measure.outputs import (
+    forget,
+    require_outputs_free,
+    title_of,
+    write_findings,
+    written_of,
+)
+from learning_functions.measure.plan import Plan
+from learning_functions.measure.resuming import STRUCTURES_DRAWN, conditions_of, finished_row, write_record
+from learning_functions.measure.structure_scoring import score_classes
+from learning_functions.measure.summary import scan_text, sum_up
+from learning_functions.predict.pipeline import loaded, run_stages
+from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.task import Running
+from losses_and_metrics.identification_rate import score_scan
+from losses_and_metrics.instance_scores import score_instances
+from utility_functions.anatomy.centroids import UnknownLevels
+from utility_functions.command_line import one_line
+from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
+from utility_functions.files.provenance import require_results_free
+from utility_functions.geometry.quarter_turns import turned
+from utility_functions.records.findings import Findings
+from utility_functions.records.mask_scores import SegmentationScore
+from utility_functions.reporting.results import ModelRecord, ScanRow
+from utility_functions.reporting.structure_picture import structure_picture
+
+Show = Callable[[str], None]
+"""Is given the tables as they come."""
+
+
+def measure_cases(
+    cases: Sequence[Case],
+    model_paths: Sequence[Path],
+    folder: Path,
+    running: Running,
+    settings: Mapping[str, Any],
+    show: Show,
+    command: Sequence[str] = (),
+    skip_existing: bool = False,
+) -> list[ScanRow]:
+    """Measure all cases with the models at ``model_paths`` (none: those shipped), as ``measure_plan`` does.
+
+    settings: how the run was asked for, kept in results.json.
+    """
+    plan = Plan(tuple(model_paths), running, asked=settings)
+    return measure_plan(plan, cases, folder, show, command, skip_existing)
+
+
+def measure_plan(
+    plan: Plan,
+    cases: Sequence[Case],
+    folder: Path,
+    show: Show,
+    command: Sequence[str] = (),
+    skip_existing: bool = False,
+    models: Sequence[TrainedModel] | None = None,
+) -> list[ScanRow]:
+    """Measure all cases and write their results to ``folder``.
+
+    command: how the run was asked for, kept in results.json.
+    skip_existing: scans that a run before has finished are not measured again, only told of with the others.
+    models: those of the plan that run, where they are loaded already.
+    A scan that cannot be measured has a row that tells why; what was found in the others is written all the same,
+    also when the run is interrupted. Where none can, nothing is written: the results of an earlier run stay.
+    """
+    require_place(plan, cases, folder)
+    models = plan.chosen(loaded(plan.model_paths), cases) if models is None else models
+    records = [ModelRecord.of(model.path, model.card) for model in models]
+    conditions = conditions_of(records, plan.running, plan.given)
+    given = {case: plan.given.files(case) for case in cases}
+    before = {case: finished_row(case, conditions, folder, given[case]) for case in cases} if skip_existing else {}
+    rows: list[ScanRow] = []
+    try:
+        for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
+            bar.set_description(case.case_id)
+            if (finished := before.get(case)) is not None:
+                rows.append(finished)
+                continue
+            try:
+                row = measure_case(case, models, folder, plan)
+                write_record(row, case, conditions, written_of(case, folder), folder, given[case])
+            except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
+                row = ScanRow(case.case_id, problem=one_line(error))
+            rows.append(row)
+            with tqdm.external_write_mode():
+                show(scan_text(row) + "\n")
+    finally:
+        rows += [finished for case in cases[len(rows) :] if (finished := before.get(case)) is not None]  # interrupted
+        if any(row.findings is not None for row in rows):
+            sum_up(rows, records, folder, plan.asked, show, command)
+    return rows
+
+
+def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
+    """Raises: ValueError where a case has no image, and where a file of others' would be written over."""
+    if bare := [case.case_id for case in cases if not case.has_image]:
+        raise ValueError(f"Landmark files without images are named by --keypoints. Received: {bare[0]}.")
+    require_results_free(folder)
+    for case in cases:
+        require_outputs_free(case, folder, plan.given)
+
+
+def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]) -> None:
+    """Raises: ValueError where a run before has finished a scan otherwise than it would be measured now."""
+    records = [ModelRecord.of(model.path, model.card) for model in models]
+    conditions = conditions_of(records, plan.running, plan.given)
+    for case in cases:
+        finished_row(case, conditions, folder, plan.given.files(case))
+
+
+def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan: Plan) -> ScanRow:
+    """One scan: found, scored, written and drawn."""
+    started = time.perf_counter()
+    scan = load_scan(case, tissues=any(tells_structures(model) for model in models))
+    start = plan.given.start(case, scan.volume.grid, [model.task_name for model in models])
+    require_as_told(start.findings, plan.running)
+    reading = time.perf_counter() - started
+    every = plan.running.save_intermediate
+    stages = deque(run_stages(models, scan.volume, start, plan.running), maxlen=None if every else 1)
+    findings = stages[-1].findings.timed("reading", reading)
+    truth = score = None
+    try:
+        truth = true_landmarks(scan)
+    except UnknownLevels as error:
+        findings = findings.noting(f"Not scored: {one_line(error)}")
+    if truth is not None and findings.landmarks is not None:
+        score = score_scan(case.case_id, findings.landmarks, truth, filled=findings.filled)
+    findings, masks = score_masks(findings, scan)
+    findings, classes, true = score_classes(findings, scan)
+    started = time.perf_counter()
+    forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
+    picture = write_findings(findings, scan, truth, folder, stages if every else ())
+    if findings.numbered is not None:
+        drawn = folder / f"{case.case_id}{STRUCTURES_DRAWN}"
+        volume, found = turned(scan.volume, findings.quarters), turned(findings.numbered, findings.quarters)
+        known = None if true is None else turned(true, findings.quarters)
+        structure_picture(volume, found, known, drawn, title_of(findings))
+    findings = findings.timed("writing", time.perf_counter() - started)
+    return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
+
+
+def require_as_told(found: Findings, running: Running) -> None:
+    """Raises: ValueError where the header is to be believed, and what a run goes on from was found in a turned scan."""
+    if running.lying == "header" and found.quarters:
+        raise ValueError(
+            "What was found before was found in the scan turned as the patient lies, which --lying header forbids; run "
+            f"detection again with it. Received: {found.case_id}, turned by {90 * found.quarters} degrees."
+        )
+
+
+def tells_structures(model: TrainedModel) -> bool:
+    """Whether the model finds discs and canal, or counts vertebrae: what is held against a phantom's tissues."""
+    return "structures" in model.task.GIVES or bool(model.settings.options.get("counted"))
+
+
+def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:
+    """The masks of whole vertebrae against those of the truth; None where either has none, or where codes are unclear.
+
+    Bodies and tubes are not held against whole vertebrae: such a Dice would tell of the task, not of the model.
+    """
+    if findings.instances is None or not findings.whole or scan.label_map is None:
+        return findings, None
+    started = time.perf_counter()
+    try:
+        score = score_instances(
+            findings.case_id, findings.instances, scan.label_map, scan.case.label_code, findings.completeness
+        )
+    except UnknownLevels as error:
+        return findings.noting(f"Masks not scored: {one_line(error)}"), None
+    return findings.timed("scoring", time.perf_counter() - started), score

@@ -1,0 +1,111 @@
+"""The files of one scan in a folder of results: which there can be, written, forgotten, and none of others' touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from learning_functions.measure.resuming import RECORD_ENDING, STRUCTURES_DRAWN, TRAIL_DRAWN
+from learning_functions.predict.initial_findings import NOTHING, GivenFindings
+from learning_functions.predict.intermediate_results import MAP_ENDINGS, Stage, replaced_maps, write_stages
+from utility_functions.anatomy.parts import column_of
+from utility_functions.files.annotations import write_markups, write_verse_json
+from utility_functions.files.atomic_write import write_text
+from utility_functions.files.cases import Case, Scan
+from utility_functions.files.images import write_image
+from utility_functions.files.json_records import to_plain
+from utility_functions.files.provenance import (
+    DESCRIPTION,
+    GENERATOR,
+    MARKED_ENDINGS,
+    require_not_written_over,
+    require_picture_free,
+)
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.quarter_turns import turned
+from utility_functions.records.findings import Findings
+from utility_functions.records.turned_findings import turned_findings, turned_landmarks
+from utility_functions.reporting.pictures import scan_picture
+from utility_functions.reporting.trail_picture import trail_picture
+
+OUTPUTS = (*MARKED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
+"""What the files of one scan end in, after its id: maps, centroids twice, trail, stages, record, views."""
+
+
+def write_findings(
+    findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path, stages: Sequence[Stage] = ()
+) -> Path:
+    """Write what was found in one scan; returns the picture's path.
+
+    VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
+    the trail of a traversal, to read and to look at. What models gave one another only where ``stages`` are given.
+    Pictures show the scan as the patient lies, where that is otherwise than the header says.
+    """
+
+    def at(ending: str) -> Path:
+        return folder / f"{findings.case_id}{ending}"
+
+    between = {"heatmap", "vertebra_heat", *(["detection"] if findings.instances is not None else [])}
+    for field, each in findings.maps.items():
+        if stages or field not in between:
+            write_image(each, at(MAP_ENDINGS[field]), DESCRIPTION)
+    if stages:
+        write_stages(stages, folder)
+    if stages and findings.vertebra_heat is not None:
+        told = {"generator": GENERATOR, "candidates": to_plain(findings.candidates)}
+        write_text(at("_candidates.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
+    if findings.landmarks is not None:
+        write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.filled)
+        write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.filled)
+    if findings.trail is not None:
+        told = {"generator": GENERATOR, **findings.trail.to_json()}
+        write_text(at("_trail.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
+    shown, volume = turned_findings(findings, findings.quarters), turned(scan.volume, findings.quarters)
+    true = None if truth is None else turned_landmarks(truth, findings.quarters)
+    drawn = shown.instances if shown.instances is not None else shown.detection
+    if drawn is shown.detection and drawn is not None and shown.parts:
+        drawn = column_of(drawn)
+    title = title_of(findings)
+    scan_picture(volume, shown.landmarks, at(".png"), drawn, true, title, shown.naming)
+    if shown.trail is not None:
+        trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title)
+    return at(".png")
+
+
+def title_of(findings: Findings) -> str:
+    """What stands above a picture of the scan, which shows it as the patient lies."""
+    return f"{findings.case_id}, turned as the patient lies" if findings.quarters else findings.case_id
+
+
+def written_of(case: Case, folder: Path) -> list[Path]:
+    """The files of a scan that lie in ``folder``."""
+    places = [*(folder / f"{case.case_id}{ending}" for ending in OUTPUTS), *replaced_maps(case.case_id, folder)]
+    return [path for path in places if path.is_file()]
+
+
+def forget(case: Case, folder: Path) -> None:
+    """Take the mark, and whatever else was found of a scan before, away before its files are written anew."""
+    for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
+        (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
+    for path in replaced_maps(case.case_id, folder):
+        path.unlink(missing_ok=True)
+
+
+def require_outputs_free(case: Case, folder: Path, given: GivenFindings = NOTHING) -> None:
+    """Raise a ValueError where the outputs of a scan would be written over its own files, or over others' work.
+
+    given: what it starts with, which is not written over either.
+    """
+    if given.earlier is not None and given.earlier.resolve() == folder.resolve():
+        raise ValueError(f"{folder} holds the results to go on from; choose another output folder. Received: {folder}.")
+    known = (case.image_path, case.landmarks_path, case.label_map_path, *given.files(case))
+    inputs = {path.resolve() for path in known if path}
+    for output in (folder / f"{case.case_id}{ending}" for ending in OUTPUTS):
+        if output.resolve() in inputs:
+            raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
+    marked = [folder / f"{case.case_id}{ending}" for ending in MARKED_ENDINGS]
+    for path in (*marked, *replaced_maps(case.case_id, folder)):
+        require_not_written_over(path)
+    for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN):
+        require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)

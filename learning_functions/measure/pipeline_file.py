@@ -1,0 +1,80 @@
+"""What measure.py is asked to do as plans: one in options, or one for each TOML of a pipeline. Needs no Keras."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from learning_functions.measure.plan import Plan
+from learning_functions.option_table import PATHS, WAYS
+from learning_functions.predict.initial_findings import GivenFindings
+from learning_functions.task import Running, task_names
+from utility_functions.files.broken_file import BrokenFile
+
+TITLE, MODELS = "title", "models"
+
+
+def plans_of(asked: Mapping[str, Any]) -> list[Plan]:
+    """The plans that measure.py is asked for: one per ``pipeline``, else that of the ``models`` and options.
+
+    asked: all options by name; those of a pipeline's own TOML go before them.
+    Raises: ValueError in one sentence for what cannot be used; nothing is loaded.
+    """
+    if not asked["pipeline"]:
+        return [_plan(asked, tuple(asked["models"]))]
+    if asked["models"]:
+        models = ", ".join(map(str, asked["models"]))
+        raise ValueError(f"With --pipeline its TOML names the models, and none stands beside. Received: {models}.")
+    plans = [read_plan(path, asked) for path in asked["pipeline"]]
+    names = [plan.name for plan in plans]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        paths = ", ".join(str(plan.file) for plan in plans if plan.name == twice[0])
+        raise ValueError(f"Results lie in folders named after the TOMLs, so names must differ. Received: {paths}.")
+    return plans
+
+
+def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
+    """The plan of a TOML: ``models``, a list of files, and where wanted ``title`` and any of WAYS.
+
+    Paths are absolute or relative to the TOML. asked: options that hold where it tells none.
+    Raises: BrokenFile.
+    """
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BrokenFile(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise BrokenFile(f"{path}: is no TOML ({error}).") from error
+    if unknown := sorted(set(told) - {TITLE, MODELS, *WAYS}):
+        known = ", ".join((MODELS, TITLE, *WAYS))
+        raise BrokenFile(f"{path}: knows no key {', '.join(unknown)}; a pipeline has {known}.")
+    models = told.get(MODELS)
+    if not isinstance(models, list) or not models or not all(isinstance(name, str) and name for name in models):
+        raise BrokenFile(f"{path}: {MODELS} is a list of model files, in the order in which they run.")
+    for name in (TITLE, *WAYS):
+        if name in told and (not isinstance(told[name], str) or not told[name]):
+            raise BrokenFile(f"{path}: {name} is a text in quotes, but it is {told[name]!r}.")
+    paths = tuple(path.parent / name for name in models)
+    if missing := [str(model) for model in paths if not model.is_file()]:
+        raise BrokenFile(f"{path}: there is no model file {', '.join(missing)}.")
+    own = {name: path.parent / told[name] if name in PATHS else told[name] for name in WAYS if name in told}
+    try:
+        return _plan({**asked, **own}, paths, path, told.get(TITLE, ""))
+    except ValueError as error:
+        raise BrokenFile(f"{path}: {error}") from error
+
+
+def _plan(asked: Mapping[str, Any], models: tuple[Path, ...], file: Path | None = None, title: str = "") -> Plan:
+    stage = asked["stop_after"]
+    if stage is not None and stage not in task_names():
+        raise ValueError(f"A stage to stop after is a task, one of {', '.join(task_names())}. Received: {stage!r}.")
+    running = Running(
+        memory_gb=asked["memory_gb"],
+        save_intermediate=asked["save_intermediate"],
+        **{name: asked[name] for name in ("windows", "votes", "naming", "partial", "lowest", "lying")},
+    )
+    given = GivenFindings(asked["landmarks"], asked["from_results"])
+    settings = {**asked, MODELS: list(models), "pipeline": file}
+    return Plan(models, running, given, stage, file, title or ("" if file is None else file.stem), settings)

@@ -1,0 +1,83 @@
+"""One way of measuring scans: which models run, how, and what each scan starts with. Needs no Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from learning_functions.model_files.pretrained import shipped
+from learning_functions.predict.initial_findings import NOTHING, GivenFindings
+from learning_functions.predict.stage_order import Model, in_running_order, outlines, refuse_finders, until
+from learning_functions.task import Running
+from utility_functions.files.cases import Case
+
+
+@dataclass(frozen=True)
+class Plan:
+    """models: files, none for those shipped. stop_after: the task after whose model no other runs.
+
+    file: the TOML that it was read from, whose models run in the order written there; None for a plan in words.
+    title: what tables and reports call it. asked: how it was asked for, kept in results.json.
+    """
+
+    models: tuple[Path, ...]
+    running: Running
+    given: GivenFindings = NOTHING
+    stop_after: str | None = None
+    file: Path | None = None
+    title: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.given and not self.models:
+            raise ValueError("Models that go on from landmarks or earlier results must be named. Received: none.")
+        if self.given.landmarks is not None and self.running.lowest is not None:
+            raise ValueError(
+                f"Landmarks are given, so vertebrae are not named by the lowest. Received: {self.running.lowest}."
+            )
+
+    @property
+    def name(self) -> str:
+        """What the folder of its results is called among those of other plans."""
+        return "" if self.file is None else self.file.stem
+
+    @property
+    def model_paths(self) -> list[Path]:
+        """The model files, those shipped where none is named."""
+        return list(self.models) or shipped()
+
+    def require_sound(self, cases: Sequence[Case]) -> None:
+        """Raise a ValueError for what can be told to be wrong before a model is loaded, or TensorFlow."""
+        with self._named():
+            self.given.require_there(cases)
+        if not (self.given or self.stop_after or self.file):
+            return  # what is wrong with models alone, loading tells best
+        with self._named():
+            known = outlines(self.model_paths)
+        if known is not None:
+            self.chosen(known, cases)
+
+    def chosen(self, models: Sequence[Model], cases: Sequence[Case]) -> list[Model]:
+        """Those of the plan's models that run, in running order. Raises: ValueError where they do not go together."""
+        with self._named():
+            if self.given.landmarks is not None:
+                refuse_finders(models)
+            known = self.given.fields(cases, [model.task_name for model in models])
+            ordered = in_running_order(models, known)
+            if self.file is not None and [model.path for model in ordered] != [model.path for model in models]:
+                tasks, right = (", ".join(model.task_name for model in some) for some in (models, ordered))
+                raise ValueError(f"Models are named in the order in which they can run, {right}. Received: {tasks}.")
+            return ordered if self.stop_after is None else until(ordered, self.stop_after)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors within name the plan's file."""
+        try:
+            yield
+        except ValueError as error:
+            if self.file is None:
+                raise
+            raise ValueError(f"{self.file}: {error}") from error

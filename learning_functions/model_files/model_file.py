@@ -1,0 +1,225 @@
+"""The model file: one HDF5 file that Keras itself loads, with a card in JSON that says what the network is for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from learning_functions.io_signature import Form
+from learning_functions.samples.store.sample_store import MARK as SAMPLES_MARK
+from learning_functions.spec import Spec
+from learning_functions.task import Settings, load_task, settings_from_card, task_names
+from utility_functions.command_line import one_line
+from utility_functions.files.atomic_write import written_whole
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.reporting.versions import PACKAGE, versions
+
+if TYPE_CHECKING:
+    import keras
+
+CARD = "spine_card"
+"""Root attribute that holds the card: a string of variable length, which HDF5 does not limit to 64 KiB."""
+CARD_FORMAT = 1
+SUFFIXES = (".h5", ".hdf5")
+_LOADING_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, ArithmeticError)
+
+
+def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
+    """Writes network, weights and card to ``path``, beside first and then renamed; on failure ``path`` is as it was.
+
+    card: "task" and "spec" (of Spec.to_json) must be there and fit the network; "format", "settings", "training",
+    "versions" and "created_by" are filled in where they are not. Raises ValueError for a network that ``load_model``
+    would refuse: .h5 keeps layers, not Lambda layers or operations of keras.ops.
+    """
+    from learning_functions.model_files.safe_loading import refuse_code
+
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"A model file ends in .h5. Received: {path.name}.")
+    card = {
+        "format": CARD_FORMAT,
+        "settings": {},
+        "training": {},
+        "versions": versions(),
+        "created_by": f"{PACKAGE} {versions().get(PACKAGE, '(not installed)')}",
+        **card,
+    }
+    text = json.dumps(_plain(card), allow_nan=False)
+    check_fit(model, checked_card(json.loads(text), path.name), path.name)
+    with written_whole(path) as beside:
+        with _without_format_advice():
+            model.save(beside, include_optimizer=False)
+        with h5py.File(beside, "r+") as file:
+            refuse_code(_json(file.attrs["model_config"], "The network"), path.name)
+            file.attrs[CARD] = text
+
+
+def read_card(path: Path) -> dict[str, Any] | None:
+    """The card of a model file, or None when it has none; needs no Keras. Raises BrokenFile for any other file."""
+    path = Path(path)
+    with _opened(path) as file:
+        return _card(file, path.name)
+
+
+def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
+    """The network, not compiled, and its card; files of Keras 1 and 2 without a card get the ancestor's.
+
+    Raises BrokenFile, before anything is built, for a file that asks to run code.
+    """
+    from learning_functions.model_files.keras_1 import in_todays_terms
+    from learning_functions.model_files.legacy import assumed_card, called_plainly
+    from learning_functions.model_files.safe_loading import refuse_code
+
+    path = Path(path)
+    with _opened(path) as file:
+        card = _card(file, path.name)
+        config = _json(file.attrs["model_config"], f"The network of {path.name}")
+        keras_version = _text(file.attrs.get("keras_version", "1"))
+    if path.suffix not in SUFFIXES:
+        raise BrokenFile(f"A model file ends in .h5. Received: {path.name}.")
+    import keras
+
+    from keras_models import custom_layers  # noqa: F401 - files may hold these once they are registered
+
+    first_keras = keras_version.startswith("1")
+    if first_keras:
+        config = in_todays_terms(config)
+    refuse_code(config, path.name)
+    try:
+        if first_keras:
+            model = keras.Model.from_config(config["config"])
+            model.load_weights(path)
+        else:
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except _LOADING_ERRORS as error:
+        reason = _text((str(error).strip() or type(error).__name__).splitlines()[0][:200])
+        raise BrokenFile(f"{path.name} (saved by Keras {keras_version}) cannot be built again: {reason}") from error
+    if card is None:
+        return called_plainly(model), assumed_card(model, path.name, keras_version)
+    check_fit(model, card, path.name)
+    return model, card
+
+
+def checked_card(card: Any, file_name: str) -> dict[str, Any]:
+    """The card if it is one; raises BrokenFile otherwise."""
+    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
+        found = card.get("format") if isinstance(card, dict) else card
+        raise BrokenFile(f"The card of {file_name} is not of format {CARD_FORMAT}. Received: {str(found)[:80]}.")
+    if not isinstance(card.get("task"), str) or not card["task"]:
+        raise BrokenFile(f"The card of {file_name} names no task. Received: {card.get('task')!r}.")
+    for part in ("settings", "training", "versions"):
+        if not isinstance(card.get(part), dict):
+            raise BrokenFile(f"The card of {file_name} has no {part}. Received: {str(card.get(part))[:80]}.")
+    try:
+        Spec.from_json(card["spec"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenFile(f"The card of {file_name} has no usable spec: {error}") from error
+    return card
+
+
+def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
+    """Raises BrokenFile unless the network is of the form that its task has with the card's settings.
+
+    Nothing is held against a network whose task is not known here.
+    """
+    if card["task"] not in task_names():
+        return
+    settings, form = settings_and_form(card, file_name)
+    if wrong := form.misfit(model, settings.spec):
+        raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
+
+
+def settings_and_form(card: dict[str, Any], file_name: str) -> tuple[Settings, Form]:
+    """What the card of a known task tells: its settings, with its spec, and the form of their network; else BrokenFile.
+
+    Whether the settings tell another spec is asked where the model is to run.
+    """
+    task, told = load_task(card["task"]), card["settings"]
+    try:
+        if "spec" in told:
+            told = {**told, "spec": card["spec"]}
+        settings = settings_from_card(task, {**card, "settings": told})
+        return settings, task.form(settings)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise BrokenFile(f"The card of {file_name} cannot be used: {one_line(error)}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """The file if it is a model that Keras saved whole; otherwise BrokenFile says what it is instead."""
+    if not path.exists():
+        raise BrokenFile(f"There is no model file {path}.")
+    if path.is_dir():
+        raise BrokenFile(f"A model is one .h5 file, not a folder. Received: {path}.")
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(4)
+    except OSError as error:
+        raise BrokenFile(f"{path} cannot be read: {error.strerror or error}.") from error
+    if start == b"PK\x03\x04":
+        raise BrokenFile(f"{path.name} is a .keras archive (a checkpoint), not an .h5 model file.")
+    if not h5py.is_hdf5(path):
+        raise BrokenFile(f"{path.name} is not an HDF5 file, so not a model.")
+    try:
+        with h5py.File(path, "r") as file:
+            found = set(file.attrs)
+            if SAMPLES_MARK in found:
+                raise BrokenFile(f"{path.name} is a samples file, not a model.")
+            if "model_config" not in found:
+                weights = "layer_names" in found or "layers" in file
+                what = "holds weights without their network" if weights else "is an HDF5 file, but not a model"
+                raise BrokenFile(f"{path.name} {what}; save models whole, with model.save.")
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        raise BrokenFile(f"{path.name} is cut short or damaged: {error}.") from error
+
+
+def _card(file: h5py.File, file_name: str) -> dict[str, Any] | None:
+    if CARD not in file.attrs:
+        return None
+    return checked_card(_json(file.attrs[CARD], f"The card of {file_name}"), file_name)
+
+
+def _json(value: Any, what: str) -> Any:
+    try:
+        return json.loads(_text(value))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BrokenFile(f"{what} cannot be read: {error}.") from error
+
+
+def _text(value: Any) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.encode("utf-8", "replace").decode("utf-8")  # h5py keeps stray bytes as what cannot be printed
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: arrays as lists, numpy's numbers as Python's, nan and infinity as null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def _without_format_advice() -> Iterator[None]:
+    """Keeps Keras from advising the .keras format at every save."""
+    logger = logging.getLogger("absl")
+
+    def other(record: logging.LogRecord) -> bool:
+        return "as an HDF5 file" not in record.getMessage()
+
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)

@@ -1,0 +1,116 @@
+"""What a scan starts with before any model runs: landmarks that are given, and what an earlier run found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from learning_functions.predict.intermediate_results import RECORD, KeptStage, Stage, read_maps, stage_before
+from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.cases import Case
+from utility_functions.files.provenance import is_prediction
+from utility_functions.files.supplied_landmarks import difference, given_files, given_landmarks
+from utility_functions.geometry.grid import Grid
+from utility_functions.records.findings import Findings
+
+
+@dataclass(frozen=True)
+class GivenFindings:
+    """landmarks: a folder of landmark files by the scans' ids or, of one scan, its file.
+
+    earlier: the results of an earlier run that kept its stages; a scan goes on from the last one before any of the
+    tasks that are to run. Landmarks given replace those found there.
+    """
+
+    landmarks: Path | None = None
+    earlier: Path | None = None
+
+    def __bool__(self) -> bool:
+        return self.landmarks is not None or self.earlier is not None
+
+    def require_there(self, cases: Sequence[Case]) -> None:
+        """Raise a ValueError where the folders do not hold a file for any of the cases."""
+        if self.landmarks is not None:
+            if not self.landmarks.exists():
+                raise BrokenFile(f"{self.landmarks}: there is no such file or folder of landmarks.")
+            if self.landmarks.is_file() and len(cases) > 1:
+                raise ValueError(
+                    f"Landmarks of several scans lie in a folder, a file for each. Received: {self.landmarks} for "
+                    f"{len(cases)} scans."
+                )
+            if not any(given_files(self.landmarks, case.case_id) for case in cases):
+                raise BrokenFile(
+                    f"{self.landmarks}: holds no landmark file of any of the scans, such as {cases[0].case_id}.json."
+                )
+        if self.earlier is not None:
+            if not self.earlier.is_dir():
+                raise BrokenFile(f"{self.earlier}: there is no such folder of results.")
+            if not any((self.earlier / f"{case.case_id}{RECORD}").is_file() for case in cases):
+                raise BrokenFile(
+                    f"{self.earlier}: holds no stages of any of the scans, such as {cases[0].case_id}{RECORD}; "
+                    "an earlier run keeps them with --save-intermediate."
+                )
+
+    def fields(self, cases: Sequence[Case], tasks: Collection[str]) -> set[str]:
+        """The findings that all cases start with when models of these ``tasks`` are to run.
+
+        Cases whose files are missing or cannot be used are left aside: they are told of when their turn comes.
+        Raises: ValueError where none can be used.
+        """
+        found = {"landmarks"} if self.landmarks is not None else set()
+        if self.earlier is None:
+            return found
+        known: list[set[str]] = []
+        problem: ValueError | None = None
+        for case in cases:
+            try:
+                known.append(stage_before(self.earlier, case.case_id, tasks).fields)
+            except ValueError as error:
+                problem = problem or error
+        if not known and problem is not None:
+            raise problem
+        return found | (set.intersection(*known) if known else set())
+
+    def files(self, case: Case) -> list[Path]:
+        """The files that tell of a case, by which it is known whether they changed."""
+        record = [] if self.earlier is None else [self.earlier / f"{case.case_id}{RECORD}"]
+        given = [] if self.landmarks is None else given_files(self.landmarks, case.case_id)
+        return [*given, *(path for path in record if path.is_file())]
+
+    def start(self, case: Case, grid: Grid, tasks: Collection[str]) -> Stage:
+        """What a scan on ``grid`` starts with when models of these ``tasks`` are to run.
+
+        Raises: ValueError where files are missing, of another scan or grid, or were changed by hand.
+        """
+        stage = Stage((), Findings(case.case_id, grid))
+        if self.earlier is not None:
+            kept = stage_before(self.earlier, case.case_id, tasks)
+            kept.findings.grid.require_same(grid, f"What {self.earlier} keeps and the scan {case.case_id}")
+            if self.landmarks is None:
+                self._require_unchanged(kept, grid)
+            found = kept.findings.having(grid=grid, seconds={}, **read_maps(kept, grid))
+            known = ", ".join(kept.tasks) or "what it was given"
+            stage = Stage(kept.tasks, found.noting(f"Read from {self.earlier}, found before: {known}."))
+        if self.landmarks is not None:
+            landmarks, path = given_landmarks(self.landmarks, case.case_id, grid)
+            found = stage.findings.named(None).having(landmarks=landmarks)
+            stage = Stage(stage.tasks, found.noting(f"Landmarks were given, not found: {path.name}."))
+        return stage
+
+    def _require_unchanged(self, kept: KeptStage, grid: Grid) -> None:
+        """Raise a ValueError where landmarks are gone on from, and the run's centroid files tell others by now."""
+        if self.earlier is None or kept.findings.landmarks is None or kept.written is None:
+            return
+        for path in given_files(self.earlier, kept.findings.case_id):
+            if not len(kept.written) and is_prediction(path):
+                continue
+            if unlike := difference(read_landmarks(path, grid), kept.written):
+                raise ValueError(
+                    f"{path} was changed since it was written ({unlike}); give changed landmarks by --landmarks. "
+                    f"Received: {self.earlier} alone."
+                )
+
+
+NOTHING = GivenFindings()

@@ -1,0 +1,113 @@
+"""The order in which models run: each after those whose findings it needs or uses. Needs no Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from learning_functions.model_files.model_file import read_card
+from learning_functions.task import Task, load_task, task_names
+
+
+class Runnable(Protocol):
+    """What is known of a model, loaded or not."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def task_name(self) -> str: ...
+
+    @property
+    def task(self) -> Task: ...
+
+
+Model = TypeVar("Model", bound=Runnable)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A model file of which only the card was read."""
+
+    path: Path
+    task_name: str
+    task: Task
+
+
+def outlines(paths: Sequence[Path]) -> list[Outline] | None:
+    """What the cards of model files tell; None where one has no card, or a card of no task: loading it tells more.
+
+    Raises: BrokenFile for what is no model file.
+    """
+    cards = [(path, read_card(path)) for path in paths]
+    known = [(path, str(card["task"])) for path, card in cards if card is not None and card["task"] in task_names()]
+    if len(known) < len(cards):
+        return None
+    return [Outline(Path(path), name, load_task(name)) for path, name in known]
+
+
+def in_running_order(models: Sequence[Model], known: Collection[str] = ()) -> list[Model]:
+    """The models so ordered that each finds what it needs, and where it can what it uses besides.
+
+    Those that tell how the patient lies run as early as they can, so that all others are shown the scan so.
+    known: findings that are there before any model runs. Where two give the same finding, that of the later one stays.
+    Raises: ValueError where none gives what is needed.
+    """
+    for model in models:
+        same = [str(other.path) for other in models if other.task_name == model.task_name]
+        if len(same) > 1:
+            raise ValueError(
+                f"One model per task can run, and {len(same)} are for {model.task_name}. Received: {', '.join(same)}."
+            )
+    waiting, ordered = sorted(models, key=lambda model: not getattr(model.task, "TELLS_LYING", False)), []
+    given = set(known)
+    while waiting:
+        able = [model for model in waiting if given.issuperset(model.task.NEEDS)]
+        ready = next((model for model in able if not _others_give(waiting, model)), able[0] if able else None)
+        if ready is None:
+            lacking = sorted({need for model in waiting for need in model.task.NEEDS} - given)
+            raise ValueError(
+                f"No model given finds {', '.join(lacking)}, which another needs. Received: {in_words(models)}."
+            )
+        waiting.remove(ready)
+        ordered.append(ready)
+        given.update(ready.task.GIVES)
+    return ordered
+
+
+def until(models: Sequence[Model], stage: str) -> list[Model]:
+    """The models in running order up to that of the task ``stage``. Raises: ValueError where none is of that task."""
+    tasks = [model.task_name for model in models]
+    if stage not in tasks:
+        raise ValueError(f"The stage to stop after is one of the models' tasks, {', '.join(tasks)}. Received: {stage}.")
+    return list(models[: tasks.index(stage) + 1])
+
+
+def refuse_finders(models: Sequence[Runnable]) -> None:
+    """Raise a ValueError where a model would find landmarks itself in place of those given.
+
+    A model that starts from landmarks and draws masks (instances) is no such model, though it tells centroids too.
+    """
+    finders = []
+    for model in models:
+        starts_from = {*model.task.NEEDS, *getattr(model.task, "USES", ())}
+        if "landmarks" in model.task.GIVES and not ("landmarks" in starts_from and len(model.task.GIVES) > 1):
+            finders.append(model)
+    if finders:
+        raise ValueError(
+            f"Landmarks are given, so models that find or name them themselves cannot run beside. "
+            f"Received: {in_words(finders)}."
+        )
+
+
+def in_words(models: Sequence[Runnable]) -> str:
+    """Models as "a.h5 (detection), b.h5 (naming)"."""
+    return ", ".join(f"{model.path} ({model.task_name})" for model in models)
+
+
+def _others_give(waiting: Sequence[Runnable], model: Runnable) -> bool:
+    """Whether a model yet to run gives something that this one uses."""
+    uses = set(getattr(model.task, "USES", ()))
+    return any(uses.intersection(other.task.GIVES) for other in waiting if other is not model)

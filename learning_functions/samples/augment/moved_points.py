@@ -1,0 +1,68 @@
+"""Points of one sample (n, axes), in voxels, moved as its voxels are moved; a point that is not there is NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from learning_functions.samples.augment import warping
+
+STEPS = 15
+"""Rounds in which the way of a point is found; each leaves the share of an error that the field is steep."""
+
+
+def flipped(points: tf.Tensor, axis: int, size: int) -> tf.Tensor:
+    """The points of a sample turned back to front along an axis of ``size`` voxels."""
+    chosen = np.arange(points.shape[1]) == axis
+    return tf.where(chosen, size - 1 - points, points)
+
+
+def warped(
+    points: tf.Tensor,
+    shape: Sequence[int],
+    spacing_mm: Sequence[float],
+    matrix: tf.Tensor,
+    displacement: tf.Tensor | None,
+) -> tf.Tensor:
+    """Where a sample shows its points when every voxel is taken from ``warping.sources`` of ``matrix``, displaced.
+
+    displacement: (*shape, axes) in voxels, added to where each voxel is taken from. The way back is found step by step,
+    which leads there wherever neighbouring voxels stay in order. Points beyond the border are lost: where they would
+    come in, nothing but air is shown.
+    """
+    middle = (np.array(shape, np.float32) - 1) / 2
+    step = np.array(spacing_mm, np.float32)
+    there = tf.reduce_all((points >= -0.5) & (points < middle * 2 + 0.5), axis=1, keepdims=True)
+    known = tf.where(there, points, middle)
+    back = tf.linalg.inv(matrix)
+
+    def unturned(places: tf.Tensor) -> tf.Tensor:
+        return middle + tf.matmul((places - middle) * step, back, transpose_b=True) / step
+
+    found = unturned(known)
+    if displacement is not None:
+
+        def closer(done: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return done + 1, unturned(known - warping.at_points(displacement, places))
+
+        _, found = tf.while_loop(lambda done, _: done < STEPS, closer, (0, found))
+    return tf.where(there, found, np.nan)
+
+
+def ended(points: tf.Tensor, first: tf.Tensor, last: tf.Tensor, size: int) -> tf.Tensor:
+    """The points of a sample that shows voxels ``first`` to ``last`` of ``size`` along its last axis.
+
+    Points beyond an end that is not cut, which belong to what the sample shows of its surroundings, stay.
+    """
+    place = points[:, -1:]
+    kept = ((place >= first - 0.5) | (first <= 0)) & ((place < last + 0.5) | (last >= size - 1))
+    return tf.where(kept, points, np.nan)
+
+
+def goes_to(shape: Sequence[int], spacing_mm: Sequence[float], matrix: tf.Tensor, push: tf.Tensor) -> list[tf.Tensor]:
+    """Where every voxel goes along each axis: the way back of ``warping.sources``, shifted by ``push``."""
+    back, step = tf.linalg.inv(matrix), np.array(spacing_mm, np.float32)
+    ahead = tf.unstack(tf.linalg.matvec(back, push * step) / step)
+    return [place - part for place, part in zip(warping.sources(shape, spacing_mm, back), ahead, strict=True)]

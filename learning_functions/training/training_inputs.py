@@ -1,0 +1,111 @@
+"""What must hold before a network is trained: samples of one kind that are not for testing, and a place to write to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from learning_functions.model_files.model_file import read_card
+from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
+from learning_functions.task import Settings, load_task
+from learning_functions.training.warm_start.initial_model import SEEN_AS, GivenModel
+from utility_functions.files.atomic_write import require_writable
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.data_split import Fold
+
+AUGMENTATIONS = ("none", "standard", "synth")
+"""What is done to samples: nothing, changes of shape and brightness, or appearances drawn from tissues."""
+
+
+def check_inputs(
+    training_path: Path,
+    validation: Path | Fold,
+    model_path: Path,
+    augment: str | None = None,
+    given: Sequence[GivenModel | None] = (),
+) -> tuple[SampleStore, SampleStore]:
+    """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
+
+    validation: the second file, or the fold of the first one's patients that is held out.
+    augment: one of AUGMENTATIONS, None for the preset's. given: models to begin or to learn from, which must fit.
+    """
+    store = open_store(training_path)
+    stores = _parted(store, validation) if isinstance(validation, Fold) else (store, open_store(validation))
+    check_same_task(*stores)
+    check_same_choices(*stores)
+    kind = augmentation_kind(Settings.from_json(stores[0].settings), augment)
+    if kind == "synth" and not stores[0].has_tissues:
+        raise ValueError(
+            "Appearances are drawn from the tissues of phantoms, and these samples have none: use --augment standard "
+            f"or cut them from phantoms. Received: {training_path}."
+        )
+    for store in stores:
+        if store.split == "testing":
+            raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
+    require_place(model_path)
+    for model in given:
+        if model is not None:
+            model.require_fit(stores[0], model_path)
+    return stores
+
+
+def _parted(store: SampleStore, fold: Fold) -> tuple[SampleStore, SampleStore]:
+    """The samples of all other folds' patients, and those of the fold's."""
+    if store.split == "validation":
+        raise ValueError(f"Only training samples are parted in folds. Received: {store.split} samples in {store.path}.")
+    held_out = fold.held_out(store.patients)
+    return store.of_patients(set(store.patients) - held_out), store.of_patients(held_out)
+
+
+def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
+    """Raises ValueError where the two were cut by another choice of what their task offers (CHOICES), or seen else."""
+    differences = []
+    for name in (*getattr(load_task(training.task), "CHOICES", {}), *SEEN_AS):
+        mine, theirs = (store.settings.get("options", {}).get(name) for store in (training, validation))
+        if mine != theirs:
+            differences.append(f"{name} {mine} and {theirs}")
+    if differences:
+        raise ValueError(
+            f"Samples to learn from and to validate on must be cut alike; these differ in {'; '.join(differences)}. "
+            f"Received: {training.path} and {validation.path}."
+        )
+
+
+def augmentation_kind(settings: Settings, augment: str | None) -> str:
+    """The augmentation asked for, or the preset's; one of AUGMENTATIONS."""
+    kind = augment or str(settings.options.get("augment", "none"))
+    if kind not in AUGMENTATIONS:
+        raise ValueError(f"Samples are augmented by {', '.join(AUGMENTATIONS)}. Received: {kind!r}.")
+    return kind
+
+
+def require_place(model_path: Path) -> None:
+    """Raise unless a model and what its training leaves can be written there without harm to another file."""
+    if model_path.suffix != ".h5":
+        raise ValueError(f"A model is saved as .h5. Received: {model_path}.")
+    if model_path.exists():
+        try:
+            read_card(model_path)
+        except BrokenFile as error:
+            raise ValueError(f"What is there is no model and is not written over: {error}") from error
+    require_writable(model_path.parent)
+    require_writable(training_folder(model_path))
+
+
+def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> Settings:
+    """The settings with other class weights, if there are any; ValueError for a task whose loss has none."""
+    if weights is None:
+        return settings
+    if "weights" not in settings.options:
+        raise ValueError(f"The loss of this task has no class weights. Received: {list(weights)}.")
+    if len(weights) != len(settings.spec.labels):
+        labels = ", ".join(settings.spec.labels)
+        raise ValueError(
+            f"Class weights are of background and vertebra; these samples tell {labels}. Received: {weights}."
+        )
+    return settings.changed(options={**settings.options, "weights": tuple(weights)})
+
+
+def training_folder(model_path: Path) -> Path:
+    """The folder beside a model that holds what its training leaves."""
+    return model_path.with_suffix(".training")

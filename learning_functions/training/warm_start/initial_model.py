@@ -1,0 +1,121 @@
+"""A model trained before that a new training makes use of, and whether it fits the samples at all."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from learning_functions.io_signature import Form
+from learning_functions.model_files.model_file import read_card, settings_and_form
+from learning_functions.samples.store.sample_store import SampleStore
+from learning_functions.spec import Spec
+from learning_functions.task import Settings, Task, load_task
+
+SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
+"""Of a spec, what an image looks like to a network."""
+SEEN_AS = ("resized", "cropped")
+"""Of options, what part of a scan a sample shows, and at what size."""
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """A model file (.h5) with a card, that the network to be trained begins from or learns from."""
+
+    ROLE: ClassVar[str] = "given model"
+
+    path: Path
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the file, as it was when first asked for."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be gone on with: the file's contents, wherever it lies."""
+        return {"sha256": self.sha256}
+
+    def to_card(self) -> dict[str, Any]:
+        """What the new model's card says of it."""
+        return {"file": self.path.name, **self.identity()}
+
+    def require_fit(self, store: SampleStore, model_path: Path) -> None:
+        """Raise ValueError, naming all differences, unless it sees and answers what the new network will.
+
+        Task, spec, the choices that samples were cut by, and the form of the network must be the same; filters, levels
+        and weights need not be.
+        """
+        if self.path.resolve() == model_path.resolve():
+            raise ValueError(f"The new model would be written over the {self.ROLE}. Received: {self.path}.")
+        card = read_card(self.path)
+        if card is None:
+            raise ValueError(f"A {self.ROLE} is a model that train.py saved, with a card. Received: {self.path}.")
+        self._require_alike(card, store)
+
+    def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
+        if card["task"] != store.task:
+            raise ValueError(
+                f"The {self.ROLE} is of the task {card['task']}, the samples of {store.task}. Received: {self.path}."
+            )
+        task = load_task(store.task)
+        own = Settings.from_json(store.settings)
+        its, form = settings_and_form(card, self.path.name)
+        if differences := self._differences(task, its, form, own):
+            presets = [name for name, each in task.PRESETS.items() if not self._differences(task, its, form, each)]
+            cure = f"; samples of --preset {' or '.join(presets)} would fit" if presets else ""
+            raise ValueError(
+                f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
+                f"{'; '.join(differences)}{cure}. Received: {self.path}."
+            )
+
+    def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
+        """In what a model of settings ``its`` and of a form does not fit the new network's settings."""
+        found = its.spec.differences(own.spec)
+        found += [
+            f"{name} {its.options.get(name)} and {own.options.get(name)}"
+            for name in (*getattr(task, "CHOICES", {}), *SEEN_AS)
+            if its.options.get(name) != own.options.get(name)
+        ]
+        new = task.form(own)
+        mine, theirs = asdict(self._shown(form, new)), asdict(new)
+        return found + [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+
+    def _shown(self, form: Form, own: Form) -> Form:
+        """The form of the given network, as far as it must be that of the new one."""
+        return form
+
+
+@dataclass(frozen=True)
+class Start(GivenModel):
+    """A model whose weights the network begins with, in place of random ones.
+
+    Of the same task it has the same graph, or one that the new network can begin as (BEGINS_AS), and may be shown less
+    beside the image, as without marks. Of another task it lends the layers that both networks have; it must then see
+    images as the new network does.
+    """
+
+    ROLE: ClassVar[str] = "model to start from"
+
+    def _shown(self, form: Form, own: Form) -> Form:
+        return replace(form, memory=max(form.memory, own.memory)) if form.memory else form
+
+    def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
+        found = super()._differences(task, its, form, own)
+        given, new = (each.options.get("graph") for each in (its, own))
+        if None in (given, new) or given in (new, getattr(task, "BEGINS_AS", {}).get(new)):
+            return found
+        return [*found, f"graph {given} and {new}"]
+
+    def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
+        if card["task"] == store.task:
+            super()._require_alike(card, store)
+            return
+        its, own = (asdict(Spec.from_json(spec)) for spec in (card["spec"], store.settings["spec"]))
+        if differences := [f"{name} {its[name]} and {own[name]}" for name in SIGHT if its[name] != own[name]]:
+            raise ValueError(
+                f"The {self.ROLE} must see images as the new network does; it and the samples differ in "
+                f"{'; '.join(differences)}. Received: {self.path}."
+            )

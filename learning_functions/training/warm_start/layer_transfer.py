@@ -1,0 +1,77 @@
+"""A network that begins with the weights of a trained one, of its own task or of another."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import keras
+
+from learning_functions.model_files.model_file import load_model
+from learning_functions.training.warm_start.initial_model import Start
+from learning_functions.training.warm_start.net2wider import widened_weights
+from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, as_pair, fitted, is_pair, name_in_pair
+
+log = logging.getLogger(__name__)
+
+
+def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
+    """Give the network, which is for the task ``task_name``, the weights of a trained one.
+
+    Of the same task, all of them, repeated where the network has more filters so that it answers alike; of another,
+    those of layers with the same name and shape. A first convolution begins with zeros for channels that the trained
+    one did not see, such as memory or a mark, and for all but the image where that was of another task, whose further
+    channels mean something else. A pair begins with both halves as the one network given.
+    Raises: ValueError where a model of the same task has other layers, or one of another task none that fit.
+    """
+    given, card = load_model(start.path)
+    if card["task"] == task_name:
+        _take_all(network, as_pair(given, card) if is_pair(network) and not is_pair(given) else given, start)
+        return
+    every = {layer.name: layer.get_weights() for layer in given.layers if layer.get_weights()}
+    image = {name: list(weights) for name, weights in every.items()}
+    first = next(iter(image.values()))
+    if first[0].ndim > 2:  # a kernel: (*size, channels, filters)
+        first[0] = first[0][..., : card["spec"]["channels"], :]
+    theirs = {name: (weights, False) for name, weights in image.items()}
+    if is_pair(network):
+        draws = card["task"] == DRAWS
+        drawn = (every if draws else image).items()
+        theirs |= {name_in_pair(name, DRAWN): (weights, draws) for name, weights in drawn}
+    taken = 0
+    for layer in network.layers:
+        own, (weights, marked) = layer.get_weights(), theirs.get(layer.name, ((), False))
+        fitting = [fitted(a, b, marked) for a, b in zip(weights, own, strict=False)]
+        if own and len(weights) == len(own) and all(each is not None for each in fitting):
+            layer.set_weights(fitting)
+            taken += sum(each.size for each in own)
+    if not taken:
+        raise ValueError(
+            f"The model to start from has no layer of the name and shape of one of the network's: its task is "
+            f"{card['task']}. Received: {start.path}."
+        )
+    log.info("%d of %d weights are those of %s.", taken, network.count_params(), start.path)
+
+
+def _take_all(network: keras.Model, given: keras.Model, start: Start) -> None:
+    weights = given.get_weights()
+    theirs, own = [each.shape for each in weights], [each.shape for each in network.get_weights()]
+    if theirs == own:
+        network.set_weights(weights)
+        return
+    if len(own) == len(theirs) and theirs[1:] == own[1:]:
+        first = fitted(weights[0], network.get_weights()[0])
+        if first is not None:
+            network.set_weights([first, *weights[1:]])
+            return
+    counts = [sum(math.prod(shape) for shape in shapes) for shapes in (theirs, own)]
+    try:
+        wider = widened_weights(given, network)
+    except ValueError as error:
+        raise ValueError(
+            f"The model to start from has other layers than the network, as with other --filters: {counts[0]} weights, "
+            f"not {counts[1]}; only more of each can be begun with, but {error}. Received: {start.path}."
+        ) from error
+    for name, values in wider.items():
+        network.get_layer(name).set_weights(values)
+    log.info("The %d weights of %s have been widened to %d.", counts[0], start.path, counts[1])

@@ -1,0 +1,169 @@
+"""The loss and training metrics of landmark heatmaps, in keras.ops: targets are made here from points, never stored.
+
+True values are (batch, landmarks, 4): a point in voxels of the patch, and what is known of it (PRESENT, ABSENT or
+UNKNOWN); predicted are heatmaps (batch, x, y, z, landmarks).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from losses_and_metrics.dense_losses import Ratio
+from losses_and_metrics.divergences import SquaredDifference
+from losses_and_metrics.gaussian_profiles import profiles
+
+PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
+"""A landmark lies in the patch; none does, and its heatmap is to be empty; or nothing is known, and nothing judged."""
+SMALLEST_SIGMA = 0.5
+"""Learnt widths never count as less, in voxels."""
+
+
+def gaussians(points: Any, sigmas: Any, shape: Sequence[Any]) -> Any:
+    """exp(-d^2 / 2 sigma^2) at every voxel: (batch, *shape, landmarks).
+
+    points (batch, landmarks, 3) and sigmas (landmarks,) in voxels.
+    """
+    x, y, z = (ops.transpose(line, (0, 2, 1)) for line in profiles(points, shape, sigmas))  # (batch, size, landmarks)
+    plane = x[:, :, None] * y[:, None]  # (batch, x, y, landmarks)
+    return plane[:, :, :, None] * z[:, None, None]
+
+
+@keras.saving.register_keras_serializable("spine")
+class HeatmapLoss(keras.losses.Loss):
+    """1/2 sum (h - g)^2 + penalty 1/2 sum sigma_i^2 over the landmarks judged, the mean over the batch.
+
+    g = height exp(-d^2 / 2 sigma_i^2) (Payer et al. 2020). Landmarks of unknown place are left out; those absent are
+    held against nothing, and have no sigma to be judged.
+    sigma: in voxels; where the network has a ``LandmarkSigmas`` layer and ``bind`` was given it, that layer's.
+    scale: 0 for Gaussians of height 1; else their height is scale / (sigma sqrt(2 pi))^3, as where sigmas are learnt:
+        narrow targets are then high, and cannot be made cheaper by narrowing them alone (1000: height 1 at sigma 4).
+    form: "sums" as published; "mean" is (h - g)^2 in parts of the sum of g^2, without a penalty, so that its size
+        depends on neither patch nor sigma nor how many landmarks there are: 1 where nothing is answered.
+    """
+
+    divergence = SquaredDifference
+
+    def __init__(
+        self,
+        sigma: float = 4.0,
+        penalty: float = 100.0,
+        scale: float = 0.0,
+        form: str = "sums",
+        name: str = "heatmap_loss",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if not (0 < sigma < math.inf and 0 <= penalty < math.inf and 0 <= scale < math.inf):
+            raise ValueError(
+                "A heatmap has a sigma above 0, and a penalty and a scale not below. "
+                f"Received: {sigma}, {penalty} and {scale}."
+            )
+        if form not in ("sums", "mean"):
+            raise ValueError(f'The form of the loss is "sums" or "mean". Received: {form!r}.')
+        self.sigma, self.penalty, self.scale, self.form = float(sigma), float(penalty), float(scale), form
+        self._learnt: Any = None
+
+    def bind(self, network: Any) -> None:
+        """Take sigmas from the network's layer that learns them, if it has one."""
+        self._learnt = next((layer.sigmas for layer in _layers(network) if hasattr(layer, "sigmas")), None)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        heat = ops.cast(y_pred, "float32")
+        points, known = y_true[..., :3], y_true[..., 3]  # (batch, landmarks, 3) and (batch, landmarks)
+        sigmas = self._sigmas(heat.shape[-1])
+        height = self._height(sigmas)
+        here, judged = (ops.cast(mask, "float32") for mask in (known == PRESENT, known != UNKNOWN))
+        target = gaussians(points, sigmas, ops.shape(heat)[1:4]) * (height * here)[:, None, None, None]
+        squared = ops.sum(ops.square(heat - target), axis=(1, 2, 3)) * judged  # (batch, landmarks)
+        if self.form == "mean":
+            energies = self._energies(heat.shape[-1])
+            whole = ops.maximum(ops.sum(here * energies, axis=1), ops.mean(energies))
+            return ops.sum(squared, axis=1) / whole
+        widths = ops.sum(here * ops.square(sigmas), axis=1)
+        return 0.5 * ops.sum(squared, axis=1) + 0.5 * self.penalty * widths
+
+    def place_weights(self, y_true: Any, y_pred: Any) -> Any:
+        """(batch, 1, 1, 1, landmarks): so that the mean of squares is their sum, or that in parts of the Gaussians'."""
+        voxels = math.prod(y_pred.shape[1:])
+        judged, here = (ops.cast(mask, "float32") for mask in (y_true[..., 3] != UNKNOWN, y_true[..., 3] == PRESENT))
+        counted = 0.5 * voxels * judged
+        if self.form == "mean":
+            energies = self._energies(y_pred.shape[-1])
+            counted = 2 * counted / ops.maximum(ops.sum(here * energies, axis=1, keepdims=True), ops.mean(energies))
+        return counted[:, None, None, None]
+
+    def _height(self, sigmas: Any) -> Any:
+        return self.scale / (sigmas * math.sqrt(2 * math.pi)) ** 3 if self.scale else ops.ones_like(sigmas)
+
+    def _energies(self, landmarks: int) -> Any:
+        """(landmarks,): the sum of the squares of each Gaussian."""
+        sigmas = self._sigmas(landmarks)
+        return ops.square(self._height(sigmas)) * (math.sqrt(math.pi) * sigmas) ** 3
+
+    def _sigmas(self, landmarks: int) -> Any:
+        if self._learnt is None:
+            return ops.full((landmarks,), self.sigma, dtype="float32")
+        return ops.maximum(ops.cast(ops.convert_to_tensor(self._learnt), "float32"), SMALLEST_SIGMA)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"sigma": self.sigma, "penalty": self.penalty, "scale": self.scale, "form": self.form}
+        return {**super().get_config(), **own}
+
+
+class _OfMaxima(Ratio):
+    """Of how far the maximum of each heatmap lies from its landmark, in mm, over the landmarks that are present."""
+
+    def __init__(self, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.spacing_mm = tuple(float(step) for step in spacing_mm)
+
+    def _away_mm(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """(batch, landmarks) distances, and 1.0 where the landmark is present."""
+        _, x, y, z, landmarks = ops.shape(y_pred)
+        place = ops.argmax(ops.reshape(y_pred, (-1, x * y * z, landmarks)), axis=1)
+        index = ops.stack([place // (y * z), place // z % y, place % z], axis=-1)
+        away = (ops.cast(index, "float32") - y_true[..., :3]) * ops.convert_to_tensor(self.spacing_mm, "float32")
+        return ops.sqrt(ops.sum(ops.square(away), axis=-1)), ops.cast(y_true[..., 3] == PRESENT, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "spacing_mm": self.spacing_mm}
+
+
+@keras.saving.register_keras_serializable("spine")
+class LandmarkDistance(_OfMaxima):
+    """Mean distance, in mm, of a landmark and the maximum of its heatmap, over all that are present."""
+
+    def __init__(self, name: str = "distance_mm", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        away, here = self._away_mm(y_true, y_pred)
+        self._add(ops.sum(away * here), ops.sum(here))
+
+
+@keras.saving.register_keras_serializable("spine")
+class LandmarksFound(_OfMaxima):
+    """Share of landmarks present that lie within ``limit_mm`` of the maximum of their heatmap."""
+
+    def __init__(self, limit_mm: float = 10.0, name: str = "found", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.limit_mm = float(limit_mm)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        away, here = self._away_mm(y_true, y_pred)
+        self._add(ops.sum(ops.cast(away <= self.limit_mm, "float32") * here), ops.sum(here))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "limit_mm": self.limit_mm}
+
+
+def _layers(network: Any) -> Iterator[Any]:
+    """All layers of a network, those of networks within it among them."""
+    for layer in getattr(network, "layers", ()):
+        yield layer
+        yield from _layers(layer)

@@ -1,0 +1,89 @@
+"""Dataclasses to JSON and back, equal again, whatever they hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from losses_and_metrics.identification_rate import score_scan
+from utility_functions.files.json_records import from_plain, to_plain
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.findings import Findings
+from utility_functions.records.trail import Step, Trail
+from utility_functions.reporting.results import ScanRow, plain
+
+
+@dataclass(frozen=True)
+class Inner:
+    name: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Outer:
+    inners: tuple[Inner, ...] = ()
+    by_name: Mapping[str, float] = field(default_factory=dict)
+    pair: tuple[int, str] = (1, "a")
+    several: list[Inner] = field(default_factory=list)
+    place: Path | None = None
+    either: bool = False
+    anything: Any = None
+
+
+def through(value: Any) -> Any:
+    return from_plain(type(value), json.loads(json.dumps(to_plain(value), allow_nan=False)))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Outer(),
+        Outer((Inner("a", 0.1), Inner("b")), {"x": 1.5}, (7, "z"), [Inner("c")], Path("here"), True, {"k": [1, None]}),
+        Outer(by_name={"a": np.float32(0.5), "b": math.inf, "c": -math.inf}),
+    ],
+)
+def test_a_record_is_equal_again(record: Outer) -> None:
+    assert through(record) == record
+
+
+def test_what_is_no_number_stays_so() -> None:
+    assert math.isnan(through(Outer(by_name={"a": math.nan})).by_name["a"])
+
+
+def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
+    grid = Grid.from_spacing((4, 5, 6), (1, 2, 3), axcodes="PIR")
+    truth = Landmarks(("L1", "L2"), [(0.1, 1 / 3, 0), (0, 0, -34)])
+    found = Landmarks(("L1", ""), [(0, 3, 4), (1, 1, 1)], [0.9, 0.2])
+    label_map = LabelMap(np.zeros(grid.shape, np.uint8), grid)
+    trail = Trail("down", "corner", (Step((1.0, 2.0, 3.0), 1000.0, "found"),), "end of the image")
+    findings = Findings("a", grid, label_map, found, label_map, {"L1": 0.4}, {"dice": math.nan}, {"reading": 0.1})
+    findings = findings.noting("a note").having(trail=trail, parts=True)
+    row = ScanRow("a", findings, truth, score_scan("a", found, truth), Path("a.png"))
+    again = through(row)
+    assert plain(to_plain(again)) == plain(to_plain(row)) and again.score == row.score
+    assert again.findings.trail == trail and again.findings.grid.same_as(grid) and again.findings.instances is None
+    assert (again.findings.landmarks.points_mm == found.points_mm).all() and again.landmarks.names == found.names
+    empty = through(replace(row, findings=findings.having(landmarks=Landmarks.empty(), trail=None)))
+    assert len(empty.landmarks) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], {"name": 3}, {"name": "a", "share": "much"}, {"name": "a", "new": 1}, {}, None, {"name": None}]
+)
+def test_what_does_not_fit_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError):
+        from_plain(Inner, wrong)
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Received: object"):
+        to_plain(Outer(anything=object()))

@@ -1,0 +1,121 @@
+"""A second look at a finer spacing: nearer to the truth, on the scan's own grid, and given up where it misleads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from learning_functions.inference.iterative.finer_masks import refined
+from learning_functions.inference.iterative.iterative_segmenter import walk
+from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.spec import Spec
+from learning_functions.task import Running, Settings
+from learning_functions.tasks.instances import refine
+from tests.inference.iterative.spine_truth import spine
+from tests.inference.iterative.test_iterative_segmenter import AIR, TOP, Reader
+from tests.model_files.test_card_threshold import Faint
+from utility_functions.anatomy.labels import CSI_LEVELS, USUAL_VERTEBRAE, VERSE_IDS
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
+
+LEVEL_OF = {VERSE_IDS[name]: CSI_LEVELS[name] for name in USUAL_VERTEBRAE}
+
+
+def truth_of(axcodes: str) -> LabelMap:
+    """Four vertebrae at 2 mm, in VerSe's ids."""
+    labels = ndimage.zoom(spine(4), 2, order=0)
+    ids = np.array([0, *(VERSE_IDS[USUAL_VERTEBRAE[TOP - 1 + i]] for i in range(4))], np.uint8)
+    return LabelMap(ids[labels], Grid.from_spacing(labels.shape, 2.0, (-40, -30, 500))).reoriented(axcodes)
+
+
+def settings(direction: str, patch: tuple[int, int, int]) -> Settings:
+    spec = Spec((4.0, 4.0, 4.0), "RAS", patch, 1, ("vertebra",))
+    return Settings(
+        "small", spec, 1, 2, 2, 0.9, 1, 1, 1e-3, options={"direction": direction, "refine_mm": (2.0, 2.0, 2.0)}
+    )
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize(("patch", "axcodes"), [((48, 48, 32), "RAS"), ((20, 20, 16), "PIR")])
+def test_masks_come_nearer_to_the_truth(patch: tuple[int, int, int], axcodes: str, direction: str) -> None:
+    truth = truth_of(axcodes)
+    coarse = resample(truth, truth.grid.upright(4.0).padded((0, 1, 0), (1, 0, 0)))
+    restored = resample(coarse, truth.grid)
+
+    def image_at(grid: Grid) -> Volume:
+        ids = resample(truth, grid).voxels
+        levels = np.vectorize(lambda number: LEVEL_OF.get(number, 0))(ids) if ids.any() else ids
+        return Volume((levels / 100).astype(np.float32), grid)
+
+    network = Reader(image_at(coarse.grid), direction)
+    findings = Findings("scan", truth.grid, instances=restored)
+    found = refined(network, settings(direction, patch), image_at, coarse, findings, AIR)
+    assert found.instances is not None and found.instances.grid is truth.grid
+    wrong = (found.instances.voxels != truth.voxels).sum()
+    assert wrong <= 0.2 * (restored.voxels != truth.voxels).sum() + 20 and not found.notes
+    assert {shape[1:4] for shape in network.batches} == {patch}
+
+
+@pytest.mark.parametrize(("threshold", "drawn_anew"), [(0.5, False), (0.4, True)])
+def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: float, drawn_anew: bool) -> None:
+    truth = truth_of("RAS")
+    coarse = resample(truth, truth.grid.upright(4.0))
+    findings = Findings("scan", truth.grid, instances=resample(coarse, truth.grid))
+    chosen = settings("down", (48, 48, 32))
+    chosen = chosen.changed(options={**chosen.options, "threshold": threshold})
+
+    def image_at(grid: Grid) -> Volume:
+        levels = np.vectorize(lambda number: LEVEL_OF.get(number, 0))(resample(truth, grid).voxels)
+        return Volume((levels / 100).astype(np.float32), grid)
+
+    found = refined(Faint(image_at(coarse.grid)), chosen, image_at, coarse, findings, AIR)
+    assert found.notes == (() if drawn_anew else ("Masks left as coarse as they were found: T12, L1, L2, L3.",))
+
+
+def test_where_the_network_is_lost_the_coarse_masks_stay() -> None:
+    truth = truth_of("RAS")
+    coarse = resample(truth, truth.grid.upright(4.0))
+    findings = Findings("scan", truth.grid, instances=resample(coarse, truth.grid))
+    blank = Reader(truth)
+    found = refined(
+        blank,
+        settings("down", (20, 20, 16)),
+        lambda grid: Volume(np.zeros(grid.shape, np.float32), grid),
+        coarse,
+        findings,
+        AIR,
+    )
+    assert found.instances is not None and findings.instances is not None
+    assert (found.instances.voxels == findings.instances.voxels).all()
+    assert found.notes == ("Masks left as coarse as they were found: T12, L1, L2, L3.",)
+
+
+def test_a_model_whose_card_asks_for_it_looks_twice() -> None:
+    """Walked, restored and refined as measure.py runs it, on a scan stored in another orientation."""
+    labels = spine(4)
+    levels = np.where(labels > 0, labels.astype(int) + TOP - 1, 0)
+    spec = settings("down", (20, 20, 16)).spec
+    (low, high), grid = spec.window, Grid.from_spacing(labels.shape, 4.0, (-40, -30, 500))
+    scan = Volume((levels / 100 * (high - low) / 2 + (low + high) / 2).astype(np.float32), grid).reoriented("PIR")
+    task: Any = SimpleNamespace(NEEDS=(), GIVES=("instances", "landmarks"), predict=walk, refine=refine)
+    found, asked = [], []
+    for options in ({}, {"refine_mm": 4.0}):
+        network: Any = Reader(scan)
+        model = TrainedModel(Path("m.h5"), "instances", task, settings("down", spec.patch), network, {})
+        model = replace(model, settings=model.settings.changed(options={"direction": "down", **options}))
+        found.append(model.run(scan, Findings("scan", scan.grid), Running()))
+        asked.append(len(network.batches))
+    assert asked[1] > asked[0] and found[1].notes == ()
+    ids = np.array([0, *(VERSE_IDS[USUAL_VERTEBRAE[TOP - 1 + i]] for i in range(4))], np.uint8)
+    truth = LabelMap(ids[labels], grid).reoriented("PIR")
+    for each in found:
+        assert each.instances is not None and (each.instances.voxels == truth.voxels).all()
+        assert each.trail is not None and each.landmarks is not None and len(each.landmarks) == 4

@@ -1,0 +1,284 @@
+"""The vertebra that is meant, where its centroid is known: shown to networks that learnt marks, and to no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from learning_functions.inference.iterative import iterative_segmenter as instance_walk
+from learning_functions.inference.iterative.finer_masks import refined
+from learning_functions.inference.iterative.iterative_segmenter import hidden_before, seeing, walk
+from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.seeds import Centroids, Corner
+from learning_functions.inference.iterative.traversal import UNMARKED, Rules, traverse
+from learning_functions.task import Running, Settings
+from tests.inference.iterative.spine_truth import SPACING_MM, Oracle, centres, check_true, order_of, spine, window
+from tests.inference.iterative.test_iterative_segmenter import AIR, PATCH, TOP, Reader, scan_of, settings
+from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+
+
+def marking(own: Settings, **options: Any) -> Settings:
+    more = {"marked_share": 0.5, "mark_sigma_mm": 3.0, **options}
+    return own.changed(options={**own.options, **more})
+
+
+@dataclass
+class Told:
+    """Shows the vertebra in which the mark lies, whatever memory holds; nothing without a mark."""
+
+    marks: list[float] = field(default_factory=list)
+
+    def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        assert batch.shape == (1, *PATCH, 3)
+        levels, mark = np.rint(batch[0, ..., 0] * 100).astype(int), batch[0, ..., 2]
+        self.marks.append(float(mark.max()))
+        level = levels[np.unravel_index(int(mark.argmax()), mark.shape)] if mark.any() else 0
+        own = (levels == level) & (levels > 0)
+        return Reader.answer(own, float(level > 0), float(level))
+
+
+def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
+    image, truth = scan_of(5)
+    network = Told()
+    findings = Findings("scan", image.grid, landmarks=body_centroids(truth))
+    found = walk(network, marking(settings()), image, findings, AIR, Running())
+    assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
+    assert found.landmarks is not None and found.landmarks.names == body_centroids(truth).names
+    assert min(mark for mark in network.marks if mark) > 150
+    assert 0 in network.marks, "beyond the last one the trail is followed, and nothing is meant"
+
+
+def test_without_landmarks_nothing_is_marked() -> None:
+    image, _ = scan_of(3)
+    network = Told()
+    walk(network, marking(settings()), image, Findings("scan", image.grid), AIR, Running())
+    assert set(network.marks) == {0.0}
+
+
+def test_only_centroids_that_are_meant_are_told() -> None:
+    labels = spine(4)
+
+    class Listening(Oracle):
+        def __call__(
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+        ) -> Sight:
+            told.append(meant)
+            return super().__call__(corner, memory, meant)
+
+    places = centres(labels)
+    for starts, expected in (
+        (Centroids(places.values(), "down", hides=[False] * 4), list(places.values())),
+        (Centroids(places.values(), "down"), []),
+        (Corner(labels.shape, (20, 20, 16), "down"), []),
+    ):
+        told: list[Point | None] = []
+        done = traverse(Listening(labels, "down"), labels.shape, (20, 20, 16), SPACING_MM, "down", [starts])
+        check_true(done, labels, "down")
+        assert {tuple(at) for at in told if at is not None} == {tuple(at) for at in expected}
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_network_that_did_not_learn_marks_is_shown_none(is_marked: bool) -> None:
+    image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), SPACING_MM, (1.0, 2.0, 3.0)))
+    own = marking(settings()) if is_marked else settings()
+    shown: list[NDArray[np.float32]] = []
+
+    class Seeing:
+        def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+            shown.append(batch)
+            return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
+
+    meant = np.array((12.0, 11.0, 9.0))
+    seeing(Seeing(), own, image, AIR)((5, 4, 3), np.zeros(PATCH, np.uint8), meant)
+    [batch] = shown
+    assert batch.shape == (1, *PATCH, 3 if is_marked else 2)
+    if is_marked:
+        assert batch[0, 7, 7, 6, 2] == 255 and batch[0, ..., 2].argmax() == np.ravel_multi_index((7, 7, 6), PATCH)
+
+
+def test_a_second_look_means_the_vertebra_too() -> None:
+    image, truth = scan_of(3, top=TOP)
+    network = Told()
+    own = marking(settings(), refine_mm=SPACING_MM)
+    findings = Findings("scan", image.grid, landmarks=body_centroids(truth), instances=truth)
+
+    def image_at(grid: Grid) -> Volume:
+        first = np.rint(image.grid.to_index(grid.to_mm((0, 0, 0)))).astype(int)
+        return replace(image.window(first, grid.shape, fill=0.0), grid=grid)
+
+    found = refined(network, own, image_at, truth, findings, AIR)
+    assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels) and not found.notes
+    assert max(network.marks) > 150
+
+
+def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as_it_learnt() -> None:
+    image, truth = scan_of(3, top=TOP)
+    network = Told()
+    own = marking(settings(), refine_mm=SPACING_MM, redrawn=True)
+    findings = Findings("scan", image.grid, landmarks=body_centroids(truth), instances=truth)
+    refined(network, own, lambda grid: image.window((0, 0, 0), grid.shape, fill=0.0), truth, findings, AIR)
+    assert set(network.marks) == {0.0}
+
+
+@pytest.mark.parametrize(("away_mm", "half"), [(0.0, "drawer"), (6.0, "drawer"), (7.0, "finder"), (400.0, "finder")])
+def test_a_mark_that_the_patch_hardly_shows_is_none(monkeypatch: Any, away_mm: float, half: str) -> None:
+    image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), (2.0, 2.0, 2.0)))
+    asked: list[str] = []
+
+    class Half:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+            asked.append(self.name)
+            return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
+
+    monkeypatch.setattr(instance_walk, "halves", lambda network: (Half("finder"), Half("drawer")))
+    first_voxel = np.array((5.0, 10.0, 10.0))
+    seeing(None, marking(settings()), image, AIR)(
+        (5, 4, 3), np.zeros(PATCH, np.uint8), first_voxel - (away_mm / 2.0, 0.0, 0.0)
+    )
+    assert asked == [half]
+
+
+class Both(Oracle):
+    """Shows the vertebra that is meant; without one, as traversals know it, the first that memory does not hold."""
+
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+        if meant is None:
+            return super().__call__(corner, memory)
+        number = int(self.labels[tuple(np.rint(meant).astype(int))])
+        own = window(self.labels, corner, self.patch) == number
+        self.calls += 1
+        return Sight(own.astype(np.float16), float(own.any()), float(number))
+
+
+def order_before(number: int, direction: str) -> int:
+    return number - 1 if direction == "down" else number + 1
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("unknown", [(1,), (7,), (4,), (3,), (1, 4), (1, 7), (2, 4, 6), (1, 3, 5, 7), (2, 3, 5, 6), ()])
+def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
+    unknown: tuple[int, ...], direction: str
+) -> None:
+    labels = spine(7)
+    numbers = [number for number in centres(labels) if number not in unknown]
+    known = [centres(labels)[number] for number in numbers]
+    hides = [
+        number != order_of(labels, direction)[0] and order_before(number, direction) in unknown for number in numbers
+    ]
+    starts = Centroids(known, direction, labels > 0, SPACING_MM, hides=hides)
+    see = Both(labels, direction)
+    done = traverse(see, labels.shape, (20, 20, 16), SPACING_MM, direction, [starts], Rules())
+    check_true(done, labels, direction)
+    assert done.trail.looks <= Rules().most_looks(starts.most)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_meant(direction: str) -> None:
+    """A network that without a mark always shows the vertebra behind."""
+    labels = spine(4)
+
+    class Hasty(Both):
+        def __call__(
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+        ) -> Sight:
+            behind = memory if meant is not None else (order_of(labels, direction)[0] == labels).astype(np.uint8)
+            shown = behind if meant is not None else window(behind, corner, self.patch) | memory
+            return super().__call__(corner, shown, meant)
+
+    starts = Centroids(centres(labels).values(), direction, labels > 0, SPACING_MM, hides=[True] * 4)
+    done = traverse(Hasty(labels, direction), labels.shape, (20, 20, 16), SPACING_MM, direction, [starts])
+    check_true(done, labels, direction)
+    assert UNMARKED in [step.decision for step in done.trail.steps]
+
+
+def ring_and_dens() -> tuple[NDArray[np.uint8], list[Point]]:
+    """A ring (1) round the dens of the next (2), and a third one; centroids as C1, C2 and C3 have them."""
+    labels = np.zeros((40, 40, 44), np.uint8)
+    x, y, z = np.indices(labels.shape) - np.array((20, 20, 0))[:, None, None, None]
+    away = np.hypot(x, y)
+    labels[(away < 7) & (z >= 6) & (z < 16)] = 3
+    labels[(away < 7) & (z >= 18) & (z < 28)] = 2
+    labels[(away < 3) & (z >= 28) & (z < 38)] = 2
+    labels[(away > 5) & (away < 9) & (z >= 31) & (z < 37)] = 1
+    return labels, [np.array((20.0, 20.0, height)) for height in (33.5, 22.5, 10.5)]
+
+
+def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
+    """The centroid of C1 lies in no mask of its own: it is not taken for missed, nor the bone there for passed."""
+    labels, places = ring_and_dens()
+    patch = (24, 24, 24)
+
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        seen = window(labels, corner, patch)
+        numbers = order_of(seen, "down")
+        if meant is not None:
+            numbers = [1 + int(np.argmin([np.linalg.norm(meant - place) for place in places]))]
+        for number in numbers:
+            own = seen == number
+            if own.sum() > 60 and memory[own].mean() <= 0.5:
+                return Sight(own.astype(np.float16), 1.0, float(number))
+        return Sight(np.zeros(patch, np.float16), 0.0, 0.0)
+
+    starts = Centroids(places, "down", labels > 0, SPACING_MM, hides=[False, False, False])
+    done = traverse(see, labels.shape, patch, SPACING_MM, "down", [starts], known=np.array(places[1:]))
+    assert [round(one.level) for one in done.found] == [1, 2, 3]
+    for one in done.found:
+        own = np.zeros(labels.shape, bool)
+        own[one.box] = one.mask
+        assert np.array_equal(own, labels == one.level)
+
+
+def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
+    labels = spine(4)
+    places = centres(labels)
+
+    class Joining(Oracle):
+        """Shows the vertebra that is meant and the one above it, in one piece."""
+
+        def __call__(
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+        ) -> Sight:
+            seen = window(self.labels, corner, self.patch)
+            number = 0 if meant is None else int(self.labels[tuple(np.rint(meant).astype(int))])
+            heights = np.flatnonzero(np.isin(seen, (number - 1, number)).any(axis=(0, 1)))
+            shown = np.zeros(self.patch, bool)
+            if number and len(heights):
+                across = (seen == number).any(axis=2)
+                shown[:, :, heights[0] : heights[-1] + 1] = across[:, :, None]
+            return Sight(shown.astype(np.float16), 1.0, float(number))
+
+    meant = {2: places[2]}  # the first one was missed
+    starts = Centroids(meant.values(), "down", labels > 0, SPACING_MM, hides=[False])
+    known = np.array(list(places.values()))
+    done = traverse(Joining(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [starts], known=known)
+    [one] = done.found
+    assert one.mask[tuple(np.rint(places[2]).astype(int) - one.start)]
+    assert not (np.rint(places[1]).astype(int)[2] < one.box[2].stop), "the body above is given up"
+
+
+@pytest.mark.parametrize(
+    ("names", "direction", "expected"),
+    [
+        (("C1", "C2", "C4"), "down", [False, False, True]),
+        (("C3", "C4"), "down", [True, False]),
+        (("T11", "L1"), "down", [True, False]),  # a spine may lack T12
+        (("T10", "L1"), "down", [True, True]),
+        (("L4", "L5"), "up", [False, True]),
+        (("L1", "L3", "L5"), "up", [True, True, True]),
+    ],
+)
+def test_a_vertebra_may_hide_where_names_are_missing(
+    names: tuple[str, ...], direction: str, expected: list[bool]
+) -> None:
+    assert hidden_before(names, names, direction) == expected
+    assert hidden_before(("L5",), ("L5", "S1"), "up") == [False]

@@ -1,0 +1,96 @@
+"""Vertebrae of a traversal counted from the bottom, as SPIDER counts them, with discs and canal found before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.inference.iterative.iterative_segmenter import starts_of, walk
+from learning_functions.inference.iterative.mr_numbering import counted_centres, with_counted
+from learning_functions.inference.iterative.patch_prediction import Instance
+from learning_functions.inference.iterative.seeds import Centroids
+from learning_functions.task import Running, load_task, settings_of
+from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from tests.made_spines import spine
+from utility_functions.anatomy.structures import structures_of
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
+
+
+def instance(labels: NDArray[np.integer], number: int, complete: float = 1.0) -> Instance:
+    """A labelled vertebra as a traversal keeps it."""
+    where = np.argwhere(labels == number)
+    low, high = where.min(axis=0), where.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    return Instance((int(low[0]), int(low[1]), int(low[2])), labels[box] == number, complete, np.nan)
+
+
+def counted(true: LabelMap, structures: LabelMap | None = None, complete: Any = None, **running: Any) -> Findings:
+    complete = complete or {}
+    found = [instance(true.voxels, number, complete.get(number, 1.0)) for number in (3, 1, 2)]
+    findings = Findings("scan", true.grid, structures=structures)
+    return with_counted(findings, found, true.grid, Running(**running))
+
+
+def test_masks_discs_and_canal_make_a_map_in_spider_s_code() -> None:
+    true = spine(3)
+    findings = counted(true, structures_of(true, "spider"))
+    assert findings.numbered is not None and np.array_equal(findings.numbered.voxels, true.voxels)
+    assert findings.completeness == {"1": 1.0, "2": 1.0, "3": 1.0}
+    assert findings.instances is None and findings.landmarks is None, "nobody declared a level"
+
+
+def test_without_a_model_of_discs_vertebrae_alone_are_counted() -> None:
+    true = spine(3)
+    findings = counted(true)
+    assert findings.numbered is not None
+    assert np.array_equal(findings.numbered.voxels, np.where(true.voxels < 100, true.voxels, 0))
+
+
+def test_an_end_that_is_not_wholly_seen_bears_the_mark_of_a_part() -> None:
+    true = spine(3)
+    findings = counted(true, complete={3: 0.1, 2: 0.1})
+    assert findings.numbered is not None and set(np.unique(findings.numbered.voxels)) == {0, 1, 2, 103}
+    assert any("vertebra 3: cut" in note for note in findings.notes)
+
+
+def test_dropped_ends_change_no_other_number_or_name() -> None:
+    """The declared lowest vertebra is the lowest one seen, also where it is cut: else all names would shift by one."""
+    true = spine(3)
+    findings = counted(true, complete={1: 0.0}, partial="drop", lowest="L5")
+    assert findings.numbered is not None and set(np.unique(findings.numbered.voxels)) == {0, 2, 3}
+    assert np.array_equal(findings.numbered.voxels == 2, true.voxels == 2)
+    assert findings.landmarks is not None and findings.landmarks.names == ("L3", "L4")
+    assert any("vertebra 1: cut" in note and "left out" in note for note in findings.notes)
+
+
+def test_counted_vertebrae_are_named_where_the_lowest_is_declared() -> None:
+    findings = counted(spine(3), lowest="L5")
+    assert findings.landmarks is not None and findings.landmarks.names == ("L3", "L4", "L5")
+    assert findings.instances is not None and set(np.unique(findings.instances.voxels)) == {0, 22, 23, 24}
+
+
+def test_vertebrae_counted_before_are_where_a_traversal_starts() -> None:
+    true = spine(3)
+    image = Volume(np.zeros(true.voxels.shape, np.float32), true.grid)
+    first = starts_of(Findings("scan", true.grid, numbered=true), image, (8, 8, 8), "up")[0]
+    assert isinstance(first, Centroids)
+    centres = counted_centres(true)
+    assert len(centres) == 3 and [round(centre[2]) for centre in centres] == sorted(round(c[2]) for c in centres)
+
+
+def test_a_whole_scan_is_walked_upwards_and_counted() -> None:
+    image, truth = scan_of(4)
+    options = settings("up").changed(options={"direction": "up", "counted": True})
+    found = walk(Reader(image, "up"), options, image, Findings("scan", image.grid), AIR, Running())
+    assert found.numbered is not None and found.landmarks is None and found.trail is not None
+    names = np.unique(truth.voxels)[1:][::-1]  # from the bottom
+    for number, name in enumerate(names, start=1):
+        assert np.array_equal(found.numbered.voxels % 100 == number, truth.voxels == name)
+
+
+def test_spider_s_preset_counts_and_no_other_does() -> None:
+    task = load_task("instances")
+    assert {name for name in task.PRESETS if settings_of(task, name).options["counted"]} == {"spider"}

@@ -1,0 +1,139 @@
+"""Other chains are tried where one does not go with what was found before; that which agrees best with it stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from learning_functions.inference.iterative.iterative_segmenter import walk
+from learning_functions.inference.iterative.patch_prediction import Instance
+from learning_functions.inference.iterative.threshold_search import agreement, is_doubtful, kept_chain
+from learning_functions.inference.iterative.traversal import Traversal
+from learning_functions.task import Running
+from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.anatomy.parts import BODY
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.findings import Findings
+from utility_functions.records.trail import Step, Trail
+
+GRID = Grid.from_spacing((8, 8, 20), 2.0)
+BONE = np.zeros(GRID.shape, bool)
+BONE[2:6, 2:6, 2:6] = BONE[2:6, 2:6, 10:14] = True
+LOW, HIGH = (Instance((2, 2, z), np.ones((4, 4, 4), bool), 1.0, 20.0) for z in (2, 10))
+
+
+def chain(*found: Instance) -> Traversal:
+    steps = tuple(Step((0.0, 0.0, 0.0), 1.0, "found") for _ in range(1 + len(found)))
+    return Traversal(found, np.zeros(GRID.shape, np.uint8), Trail("down", "centroids", steps, ""))
+
+
+def named(**heights: float) -> Findings:
+    points = np.array([GRID.to_mm((3.5, 3.5, z)) for z in heights.values()]).reshape(-1, 3)
+    return Findings("scan", GRID).having(landmarks=Landmarks(tuple(heights), points))
+
+
+@pytest.mark.parametrize(
+    ("heights", "doubtful"),
+    [
+        ({"L1": 12.0, "L2": 4.0}, False),
+        ({"L1": 14.0, "L2": 4.0}, False),  # one voxel above the mask
+        ({"L1": 15.0, "L2": 4.0}, True),
+        ({"L1": 12.0, "L2": 7.4}, True),
+        ({"L1": 13.0, "L2": 10.0}, True),  # two in one mask
+        ({"C1": 17.0, "C2": 12.0}, False),  # a centroid in the ring
+        ({"L1": 12.0, "S1": 17.0}, False),  # no vertebra that the traversal finds
+        ({"L1": 30.0}, False),  # outside the image
+        ({}, False),
+    ],
+)
+def test_a_centroid_in_no_mask_or_two_in_one_are_doubtful(heights: dict[str, float], doubtful: bool) -> None:
+    assert is_doubtful((HIGH, LOW), named(**heights), BONE, GRID) is doubtful
+
+
+def test_masks_that_agree_little_with_bone_are_doubtful() -> None:
+    more = BONE.copy()
+    more[:2, :, 4:12] = True
+    assert is_doubtful((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID)
+
+
+def test_a_centroid_between_two_masks_is_in_either() -> None:
+    above = Instance((2, 2, 6), np.ones((4, 4, 4), bool), 1.0, 20.0)
+    bone = BONE.copy()
+    bone[above.box] = True
+    assert not is_doubtful((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID)
+
+
+def test_nothing_named_is_nothing_doubtful() -> None:
+    assert not is_doubtful((), Findings("scan", GRID), BONE, GRID)
+
+
+def test_masks_agree_with_bone_by_what_they_share() -> None:
+    assert agreement((HIGH, LOW), BONE) == 1.0
+    assert agreement((HIGH,), BONE) == pytest.approx(2 / 3)
+    assert agreement((HIGH, HIGH), BONE) == pytest.approx(2 / 3)
+    assert agreement((), BONE) == agreement((), ~BONE & BONE) == 0.0
+
+
+def asked_for(chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, others: tuple[float, ...]) -> list[float]:
+    """The thresholds asked for, and last that of the chain kept."""
+    asked = []
+
+    def chain_at(threshold: float) -> Traversal:
+        asked.append(threshold)
+        return chains[threshold]
+
+    kept = kept_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID)
+    told = sum(chains[threshold].trail.looks for threshold in asked)
+    assert kept.trail.looks == told, "looks of chains that were not kept count, too"
+    return [*asked, next(threshold for threshold, one in chains.items() if one.found == kept.found)]
+
+
+def test_of_several_chains_the_one_that_agrees_best_is_kept() -> None:
+    chains = {0.4: chain(HIGH), 0.5: chain(), 0.3: chain(HIGH, LOW)}
+    assert asked_for(chains, BONE, (0.5, 0.3)) == [0.4, 0.5, 0.3, 0.3]
+    assert asked_for(chains, BONE, (0.5,)) == [0.4, 0.5, 0.4]
+    assert asked_for({0.4: chain(HIGH), 0.5: chain(LOW)}, BONE, (0.5,)) == [0.4, 0.5, 0.4], "the first of equals"
+    bone = np.pad(BONE, 12)  # so that a voxel more or less is next to nothing
+    bone[:12] = True
+    larger = Instance((2, 2, 2), np.ones((4, 4, 5), bool), 1.0, 20.0)
+    assert agreement((HIGH, larger), bone) > agreement((HIGH,), bone)
+    assert asked_for({0.4: chain(HIGH), 0.5: chain(larger)}, bone, (0.5,)) == [0.4, 0.5, 0.4], "or as good as"
+
+
+def test_no_other_chain_is_tried_without_need_or_without_a_detection() -> None:
+    chains = {0.4: chain(HIGH, LOW), 0.5: chain()}
+    assert asked_for(chains, BONE, (0.5,)) == [0.4, 0.4]
+    chains = {0.4: chain(HIGH), 0.3: chain(HIGH, LOW)}
+    assert asked_for(chains, None, (0.3,)) == [0.4, 0.4]
+    assert asked_for(chains, BONE, ()) == [0.4, 0.4]
+
+
+@dataclass
+class Doubtful(Reader):
+    """Says of the voxels of one level that they are likely by 0.35, of the others' that they are by 0.9."""
+
+    doubted: int = 0
+
+    def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        answer = super().predict_on_batch(batch)
+        likely = 0.35 if round(float(answer["level"][0, 0])) == self.doubted else 0.9
+        return {**answer, "mask": answer["mask"] * np.float32(likely)}
+
+
+@pytest.mark.parametrize(("others", "parts", "found"), [((), True, 4), ((0.3,), True, 5), ((0.3,), False, 4)])
+def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], parts: bool, found: int) -> None:
+    image, truth = scan_of(5)
+    landmarks = body_centroids(truth)
+    bone = LabelMap((truth.voxels > 0).astype(np.uint8) * np.uint8(BODY), truth.grid)
+    before = Findings("scan", image.grid).having(landmarks=landmarks, detection=bone, parts=parts)
+    chosen = settings().changed(options={**settings().options, "threshold": 0.4, "other_thresholds": others})
+    middle = round(float(np.unique(image.voxels[image.voxels > 0])[2]) * 100)
+    walked = walk(Doubtful(image, doubted=middle), chosen, image, before, AIR, Running(naming="published"))
+    assert walked.instances is not None
+    assert len(np.unique(walked.instances.voxels)) - 1 == found

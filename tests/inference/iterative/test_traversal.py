@@ -1,0 +1,231 @@
+"""Traversal, with oracles that answer from ground truth and networks that mislead it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.inference.iterative.patch_prediction import Point, See, Sight
+from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
+from learning_functions.inference.iterative.traversal import COLD, FULL, IMAGE_END, LOST, Rules, Traversal, traverse
+from tests.inference.iterative.spine_truth import (
+    PATCH,
+    RULES,
+    SPACING_MM,
+    VOXEL_MM3,
+    Oracle,
+    centres,
+    check_kept_apart,
+    check_true,
+    order_of,
+    spine,
+)
+from utility_functions.phantom.scanner import make_phantom
+
+KINDS = ("corner", "centroids", "heat")
+DIRECTIONS = ("up", "down")
+rarely = settings(max_examples=15, deadline=None)
+
+
+def heat_of(labels: NDArray[np.integer], sigma: float = 6.0) -> NDArray[np.float32]:
+    heat = np.zeros(labels.shape, np.float32)
+    for at in centres(labels).values():
+        heat[tuple(np.rint(at).astype(int))] = 1
+    heat = ndimage.gaussian_filter(heat, sigma)
+    return heat / max(float(heat.max()), 1e-9)
+
+
+def starts_of(kind: str, labels: NDArray[np.integer], direction: str) -> list[Starts]:
+    corner = Corner(labels.shape, PATCH, direction)
+    if kind == "centroids":
+        return [Centroids(centres(labels).values(), direction), corner]
+    return [Heat(heat_of(labels), PATCH, direction), corner] if kind == "heat" else [corner]
+
+
+def run(labels: NDArray[np.integer], direction: str, kind: str, see: See | None = None) -> Traversal:
+    starts = starts_of(kind, labels, direction)
+    see = see or Oracle(labels, direction)
+    done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
+    assert done.trail.looks <= RULES.most_looks(sum(start.most for start in starts))
+    check_kept_apart(done)
+    return done
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("count", [1, 2, 7, 28])
+def test_every_vertebra_is_found_once(count: int, direction: str, kind: str) -> None:
+    labels = spine(count)
+    done = run(labels, direction, kind)
+    check_true(done, labels, direction)
+    assert all(one.complete == 1 for one in done.found) and done.trail.start == kind
+    assert done.trail.ended == IMAGE_END or kind != "corner"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_cut_vertebrae_at_both_ends_are_found_as_incomplete(direction: str, kind: str) -> None:
+    labels = spine(6, cut=True)
+    done = run(labels, direction, kind)
+    check_true(done, labels, direction)
+    assert [one.complete for one in done.found] == [0, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("missing", [(3,), (3, 4), (2, 3, 4, 5, 6, 7), (2, 5, 6, 9)])
+def test_gaps_do_not_end_it(missing: tuple[int, ...], direction: str, kind: str) -> None:
+    labels = spine(10, missing)
+    check_true(run(labels, direction, kind), labels, direction)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(5, 4, 3), (1, 1, 1), (30, 30, 60)])
+def test_an_empty_image_has_no_vertebra(shape: tuple[int, int, int], kind: str) -> None:
+    done = run(np.zeros(shape, np.uint8), "down", kind)
+    assert not done.found and not done.memory.any() and done.trail.ended == IMAGE_END
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_an_image_smaller_than_the_patch_is_padded(direction: str, kind: str) -> None:
+    labels = spine(2, shape_across=(13, 12), bend=0.0, cut=True)
+    assert (np.array(labels.shape) < PATCH).all()
+    check_true(run(labels, direction, kind), labels, direction)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_mask_is_written_where_it_was_predicted(direction: str) -> None:
+    """Centres of boxes at half voxels: a mask written at the moved centre would be off by one or two."""
+    labels = spine(9, solid="box")
+    check_true(run(labels, direction, "corner"), labels, direction)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_phantom_is_traversed_as_it_is(direction: str) -> None:
+    label_map = make_phantom(np.random.default_rng(4), "p", "lumbar", 4.0, "RAS").label_map
+    labels = np.where(label_map.voxels <= 25, label_map.voxels, 0)
+    for number in np.unique(labels[labels > 0]):  # of each the largest piece, where it is no sliver
+        pieces, _ = ndimage.label(labels == number)
+        sizes = np.bincount(pieces.ravel())[1:]
+        kept = (pieces == 1 + sizes.argmax()) & (sizes.max() * VOXEL_MM3 >= 2000)
+        labels[(labels == number) & ~kept] = 0
+    patch = (32, 32, 24)
+    for starts in ([Corner(labels.shape, patch, direction)], [Centroids(centres(labels).values(), direction)]):
+        oracle = Oracle(labels, direction, patch=patch)
+        done = traverse(oracle, labels.shape, patch, SPACING_MM, direction, starts)
+        assert [round(one.level) for one in done.found] == order_of(labels, direction)
+        assert (done.memory > 0)[labels > 0].mean() > 0.98 and not done.memory[labels == 0].any()
+
+
+@rarely
+@given(
+    count=st.integers(1, 12),
+    seed=st.integers(0, 10_000),
+    direction=st.sampled_from(DIRECTIONS),
+    kind=st.sampled_from(KINDS),
+)
+def test_imperfect_masks_still_give_every_vertebra_once(count: int, seed: int, direction: str, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+
+    def rough(mask: NDArray[np.bool_]) -> NDArray[np.float16]:
+        border = ndimage.binary_dilation(mask) & ~ndimage.binary_erosion(mask)
+        noisy = mask ^ (border & (rng.random(mask.shape) < 0.2))
+        noisy |= rng.random(mask.shape) < 0.002
+        return np.where(noisy, 0.7, 0.3).astype(np.float16)
+
+    labels = spine(count)
+    done = run(labels, direction, kind, Oracle(labels, direction, blurred=rough))
+    assert [round(one.level) for one in done.found] == order_of(labels, direction)
+
+
+def full(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    return Sight(np.ones(memory.shape), 1.0, 9.0)
+
+
+def nothing(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    return Sight(np.zeros(memory.shape), 0.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_network_that_sees_all_or_nothing_ends_and_says_so(direction: str, kind: str) -> None:
+    labels = spine(6)
+    for see in (full, nothing):
+        done = run(labels, direction, kind, see)
+        decisions = {step.decision for step in done.trail.steps}
+        assert not done.found and decisions <= {"nothing", "too much", "moved"}
+        assert done.trail.ended == IMAGE_END
+
+
+def test_pieces_without_end_stop_at_the_most_vertebrae() -> None:
+    rules = replace(RULES, largest_mm3=1e9, most_vertebrae=3, largest_overlap=1.0, nearest_mm=0.0)
+    starts = [Corner((40, 40, 200), PATCH, "down")]
+    done = traverse(full, (40, 40, 200), PATCH, SPACING_MM, "down", starts, rules)
+    assert len(done.found) == 3 and done.trail.ended == FULL
+    check_kept_apart(done)
+
+
+def test_the_trail_that_turns_cold_ends() -> None:
+    labels = spine(8)
+    heat = heat_of(labels)
+    heat[:, :, :28] = 0
+    starts = [Heat(heat, PATCH, "down", 0.3)]
+    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
+    assert [round(one.level) for one in done.found] == [1, 2, 3, 4, 5] and done.trail.ended == COLD
+
+
+def test_a_trail_lost_before_the_image_ends_is_told() -> None:
+    labels = spine(14, missing=range(5, 15))
+    starts = [Centroids([centres(labels)[1]], "down")]
+    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
+    assert len(done.found) == 4 and done.trail.ended == LOST
+
+
+@rarely
+@given(seed=st.integers(0, 10_000), share=st.floats(0.0, 1.0), kind=st.sampled_from(KINDS))
+def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    labels = spine(5)
+
+    def random(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        low = rng.integers(0, np.array(PATCH) - 4)
+        high = low + rng.integers(4, 14, 3)
+        mask = rng.random(PATCH) < 0.05
+        mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = rng.random() < share
+        return Sight(mask, rng.random(), rng.normal(10, 10))
+
+    assert len(run(labels, "up", kind, random).found) <= RULES.most_vertebrae
+
+
+def test_a_patch_that_runs_in_a_circle_rests_in_its_middle() -> None:
+    """Shows the box always four voxels above the patch's middle when below a height, and below it when above."""
+
+    def swaying(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        mask = np.zeros(PATCH)
+        if not memory.any():
+            middle = 8 + (4 if corner[2] < 22 else -4)
+            mask[5:15, 5:15, middle - 3 : middle + 3] = 1
+        return Sight(mask, 1.0, 5.0)
+
+    starts = [Centroids([np.array([20.0, 20.0, 28.0])], "down")]
+    done = traverse(swaying, (40, 40, 60), PATCH, SPACING_MM, "down", starts)
+    decisions = [step.decision for step in done.trail.steps]
+    assert decisions[:4] == ["moved", "moved", "found", "nothing"] and len(done.found) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": -1.0}, {"most_steps": 0}, {"nearest_mm": np.nan}])
+def test_rules_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"is a number above zero\. Received: "):
+        Rules(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_direction_is_up_or_down() -> None:
+    with pytest.raises(ValueError, match=r'"up" or "down"\. Received: \'left\''):
+        traverse(nothing, (9, 9, 9), PATCH, SPACING_MM, "left", [])

@@ -1,0 +1,183 @@
+"""A mask at each landmark: batched, largest pieces, likeliest vertebra, borders as asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
+from learning_functions.task import Running, Settings
+from tests.inference.iterative.spine_truth import centres, spine
+from tests.inference.landmarks.landmark_oracles import AIR, MaskOracle, numbered
+from tests.tiny import tiny_settings
+from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.findings import Findings
+
+NAMES = ("L1", "L2", "L3", "L4")
+LABELS = spine(len(NAMES))
+GRID = Grid.from_spacing(LABELS.shape, 4.0)
+EXPECTED = np.zeros(LABELS.shape, np.uint8)
+for place, level in enumerate(NAMES):
+    EXPECTED[np.equal(LABELS, place + 1)] = VERSE_IDS[level]
+
+
+def settings() -> Settings:
+    made = tiny_settings("vertebra_masks")
+    return made.changed(spec=replace(made.spec, patch=(24, 24, 16)), options={**made.options, "flip": 0.0})
+
+
+def landmarks(labels: np.ndarray = LABELS) -> Landmarks:
+    points = GRID.to_mm([centre for _, centre in sorted(centres(labels).items())])
+    return Landmarks(NAMES[: len(points)], points)
+
+
+def found_by(network: Any, findings: Findings, partial: str = "flag") -> Findings:
+    return masks_at_landmarks(network, settings(), numbered(GRID), findings, AIR, Running(partial=partial))
+
+
+def test_each_landmark_gets_the_mask_of_its_vertebra_and_they_come_in_batches() -> None:
+    network = MaskOracle(GRID.shape, labels=LABELS)
+    given = Findings("scan", GRID, landmarks=landmarks())
+    found = found_by(network, given)
+    assert found.instances is not None and found.whole
+    np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
+    assert found.landmarks is given.landmarks and found.notes == ()
+    assert network.calls == [(4, 24, 24, 16, 2)]
+
+
+class Lopsided(MaskOracle):
+    """Answers for what lies in the first half of the patch alone."""
+
+    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        answer = np.zeros(window.shape, np.float32)
+        answer[window.shape[0] // 2 - 4 : window.shape[0] // 2, 8:16, 4:12] = 0.96
+        return answer
+
+
+def test_what_has_learnt_from_mirror_images_is_asked_about_them_too() -> None:
+    network = Lopsided(GRID.shape, labels=LABELS)
+    one = landmarks().only({"L2"})
+    findings = Findings("scan", GRID, landmarks=one)
+    for flip, lopsided in ((0.0, True), (0.5, False)):
+        made = settings().changed(options={**settings().options, "flip": flip})
+        found = masks_at_landmarks(network, made, numbered(GRID), findings, AIR, Running())
+        assert found.instances is not None
+        assert found.instances.voxels.any() == lopsided, "0.48 from one side and nothing from the other are no mask"
+
+
+def test_borders_on_a_finer_scan_lie_between_the_voxels_of_the_network() -> None:
+    fine = Grid.from_spacing([2 * n - 1 for n in GRID.shape], 2.0)
+    findings = Findings("scan", GRID, landmarks=landmarks())
+    sure, doubtful = (
+        masks_at_landmarks(
+            MaskOracle(GRID.shape, labels=LABELS, sure=share),
+            settings(),
+            numbered(GRID),
+            findings,
+            AIR,
+            Running(scan=fine),
+        ).instances
+        for share in (0.95, 0.55)
+    )
+    assert sure is not None and doubtful is not None and sure.grid is fine
+    np.testing.assert_array_equal(sure.voxels[::2, ::2, ::2], EXPECTED)
+    assert set(np.unique(doubtful.voxels)) == set(np.unique(EXPECTED))
+
+
+class Claiming(MaskOracle):
+    """Answers more than is true: everything within the patch, the surer the nearer to the mark."""
+
+    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        return np.where(window == AIR, 0.0, 0.51 + 0.4 * mark / 255).astype(np.float32)
+
+
+def test_a_voxel_that_several_claim_goes_to_the_likeliest() -> None:
+    found = found_by(Claiming(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
+    assert found.instances is not None
+    for name, point in landmarks():
+        voxel = np.rint(GRID.to_index(point)).astype(int)
+        assert found.instances.voxels[tuple(voxel)] == VERSE_IDS[name]
+
+
+class Crumbling(MaskOracle):
+    """Adds a crumb far from the vertebra."""
+
+    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        answer = super()._one(window, mark)
+        answer[0:2, 0:2, 0] = 0.95
+        return answer
+
+
+def test_the_largest_piece_alone_is_kept() -> None:
+    found = found_by(Crumbling(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
+    assert found.instances is not None
+    np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
+
+
+class Hollow(MaskOracle):
+    """Misses the middle of the vertebra."""
+
+    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        answer = super()._one(window, mark)
+        middle = np.rint(np.argwhere(answer > 0.5).mean(axis=0)).astype(int)
+        answer[tuple(middle)] = 0.2
+        return answer
+
+
+def test_holes_are_filled() -> None:
+    found = found_by(Hollow(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
+    assert found.instances is not None
+    np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
+
+
+def test_a_landmark_without_a_mask_is_told_of() -> None:
+    doubtful = MaskOracle(GRID.shape, labels=LABELS, sure=0.4)
+    found = found_by(doubtful, Findings("scan", GRID, landmarks=landmarks()))
+    assert found.instances is not None and not found.instances.voxels.any()
+    assert found.notes == ("No mask was found of L1, L2, L3, L4.",)
+    beyond = Landmarks(("L1",), [[9999.0, 0.0, 0.0]])
+    found = found_by(MaskOracle(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=beyond))
+    assert found.notes == ("No mask was found of L1.",)
+
+
+@pytest.mark.parametrize("given", [Landmarks.empty(), Landmarks(("", "S1"), [[0.0, 0, 0], [1.0, 1, 1]])])
+def test_without_a_named_vertebra_there_is_no_mask(given: Landmarks) -> None:
+    found = found_by(MaskOracle(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=given))
+    assert found.instances is not None and not found.instances.voxels.any() and found.landmarks is given
+    assert found.notes == ("No landmark of a vertebra was found, so no mask.",)
+
+
+@pytest.mark.parametrize(
+    ("partial", "kept", "told"), [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:3], True)]
+)
+def test_vertebrae_cut_by_the_border_are_kept_flagged_or_dropped(
+    partial: str, kept: tuple[str, ...], told: bool
+) -> None:
+    labels = spine(len(NAMES), cut=True)
+    grid = Grid.from_spacing(labels.shape, 4.0)
+    points = grid.to_mm([centre for _, centre in sorted(centres(labels).items())])
+    findings = Findings("scan", grid, landmarks=Landmarks(NAMES, points))
+    running = Running(partial=partial)
+    network = MaskOracle(grid.shape, labels=labels)
+    found = masks_at_landmarks(network, settings(), numbered(grid), findings, AIR, running)
+    assert found.instances is not None and found.landmarks is not None
+    assert set(np.unique(found.instances.voxels)) == {0, *(VERSE_IDS[name] for name in kept)}
+    assert found.landmarks.names == kept
+    assert any("L1, L4: cut by the border" in note for note in found.notes) == told
+
+
+def test_the_sacrum_found_before_stays() -> None:
+    before = np.zeros(LABELS.shape, np.uint8)
+    before[:4, :4, :4] = VERSE_IDS["S1"]
+    before[20:, 20:, 10:] = VERSE_IDS["L5"]
+    findings = Findings("scan", GRID, landmarks=landmarks(), instances=LabelMap(before, GRID))
+    found = found_by(MaskOracle(GRID.shape, labels=LABELS), findings)
+    assert found.instances is not None
+    assert (found.instances.voxels[:4, :4, :4] == VERSE_IDS["S1"]).all()
+    assert VERSE_IDS["L5"] not in found.instances.voxels

@@ -1,0 +1,170 @@
+"""Heatmaps of a whole scan become named landmarks: in tiles, inside the spine found before, at borders as asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from learning_functions.inference.landmarks.landmark_naming import (
+    NEAR_SPINE_MM,
+    named_landmarks,
+    near_the_end,
+    scanned_heights,
+)
+from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
+from learning_functions.task import Running, Settings
+from tests.inference.landmarks.landmark_oracles import AIR, HeatOracle, numbered
+from tests.naming.heat_spines import spine_mm
+from tests.tiny import tiny_settings
+from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
+
+GRID = Grid.from_spacing((36, 40, 90), (4.0, 4.0, 4.0), (-72.0, -80.0, -300.0))
+NAMES = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4")
+
+
+def settings() -> Settings:
+    return tiny_settings("vertebra_heatmaps")
+
+
+def truth() -> dict[str, np.ndarray]:
+    return {name: point + np.array([0.7, 5.3, 30.0]) for name, point in spine_mm(NAMES).items()}
+
+
+def oracle() -> HeatOracle:
+    points = {VERTEBRAE.index(name): GRID.to_index(point) for name, point in truth().items()}
+    return HeatOracle(GRID.shape, points=points)
+
+
+@pytest.mark.parametrize(
+    "running", [Running(), Running(naming="published"), Running(memory_gb=0.5)], ids=["decoder", "published", "tiles"]
+)
+def test_every_landmark_is_named_where_it_is(running: Running) -> None:
+    network = oracle()
+    found = named_landmarks(network, settings(), numbered(GRID), Findings("scan", GRID), AIR, running)
+    assert found.landmarks is not None and found.landmarks.names == NAMES
+    for name, point in found.landmarks:
+        np.testing.assert_allclose(point, truth()[name], atol=0.2)
+    assert (found.naming is None) == (running.naming == "published")
+    assert all(size % 8 == 0 for shape in network.calls for size in shape)
+    assert (len(network.calls) > 1) == (running.memory_gb < 1)
+
+
+@pytest.mark.parametrize("detected", [False, True])
+def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -> None:
+    before = Findings("scan", GRID)
+    inside = np.ones(GRID.shape, bool)
+    if detected:  # landmarks are looked for round it alone
+        voxels = np.zeros(GRID.shape, np.uint8)
+        voxels[10:26, 14:30, 40:60] = 1
+        before = before.having(detection=LabelMap(voxels, GRID))
+        first, shape = spine_box(before, numbered(GRID), NEAR_SPINE_MM)
+        inside[:] = False
+        inside[tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))] = True
+    heats = np.zeros(GRID.shape)
+    for point in truth().values():
+        away = np.indices(GRID.shape) - GRID.to_index(point)[:, None, None, None]
+        heats = np.maximum(heats, np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)))
+    for memory_gb in (4.0, 0.5):
+        running = Running(save_intermediate=True, memory_gb=memory_gb)
+        found = named_landmarks(oracle(), settings(), numbered(GRID), before, AIR, running)
+        assert found.vertebra_heat is not None
+        np.testing.assert_allclose(found.vertebra_heat.voxels, np.where(inside, heats, 0), atol=1e-3)
+        inner = {name for name, point in truth().items() if inside[tuple(np.rint(GRID.to_index(point)).astype(int))]}
+        assert {each.level for each in found.candidates} == inner and (inner < set(NAMES)) == detected
+        for each in found.candidates:
+            np.testing.assert_allclose(each.point_mm, truth()[each.level], atol=0.2)
+    plain = named_landmarks(oracle(), settings(), numbered(GRID), before, AIR, Running())
+    assert plain.vertebra_heat is None and plain.candidates == ()
+
+
+def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
+    network = oracle()
+    whole = find_peaks(network, numbered(GRID), ((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, AIR)
+    parts = find_peaks(network, numbered(GRID), ((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, AIR)
+    assert len(whole.heats) == len(parts.heats) == len(NAMES)
+    order, other = (np.argsort(each.landmarks) for each in (whole, parts))
+    np.testing.assert_allclose(whole.places[order], parts.places[other], atol=1e-4)
+
+
+def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
+    detection = np.zeros(GRID.shape, np.uint8)
+    middle = np.rint(GRID.to_index(truth()["L2"])).astype(int)
+    detection[tuple(middle)] = 1
+    findings = Findings("scan", GRID, detection=LabelMap(detection, GRID))
+    first, shape = spine_box(findings, numbered(GRID), 30.0)
+    np.testing.assert_array_equal(first, middle - 8)
+    np.testing.assert_array_equal(shape, (17, 17, 17))
+    found = named_landmarks(oracle(), settings(), numbered(GRID), findings, AIR, Running())
+    inside = GRID.window(first, shape)
+    expected = tuple(name for name, point in truth().items() if inside.contains(point))
+    assert found.landmarks is not None and found.landmarks.names == expected
+    assert "L2" in expected and len(expected) < 4
+
+
+def test_without_findings_all_of_the_scan_is_looked_at() -> None:
+    nothing = Findings("scan", GRID, detection=LabelMap(np.zeros(GRID.shape, np.uint8), GRID))
+    for findings in (Findings("scan", GRID), nothing):
+        assert spine_box(findings, numbered(GRID), 30.0) == ((0, 0, 0), GRID.shape)
+
+
+@pytest.mark.parametrize(
+    ("partial", "names", "told"),
+    [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:], True)],
+)
+def test_landmarks_at_the_upper_end_are_kept_flagged_or_dropped(
+    partial: str, names: tuple[str, ...], told: bool
+) -> None:
+    image = numbered(GRID)
+    top = int(GRID.to_index(truth()["T9"])[2] + 1.5)
+    ended = image.voxels.copy()
+    ended[:, :, top + 1 :] = AIR
+    findings = Findings("scan", GRID)
+    running = Running(partial=partial)
+    found = named_landmarks(oracle(), settings(), image.with_voxels(ended), findings, AIR, running)
+    assert found.landmarks is not None and found.landmarks.names == names
+    assert any("T9: within 10 mm" in note for note in found.notes) == told
+
+
+def test_where_a_tilted_scan_ends_is_told_column_by_column() -> None:
+    y, z = np.meshgrid(np.arange(20), np.arange(30), indexing="ij")
+    shown = (z > y / 2) & (z < 20 + y / 2)
+    image = Volume(
+        np.where(shown, 1.0, AIR).astype(np.float32)[None].repeat(9, axis=0), Grid.from_spacing((9, 20, 30), 4.0)
+    )
+    assert scanned_heights(image, (4, 0.2, 10), AIR) == (1, 20)
+    assert scanned_heights(image, (4, 19, 10), AIR) == (10, 29)
+    assert scanned_heights(image.with_voxels(np.full((9, 20, 30), AIR)), (4, 4, 4), AIR) == (0, 29)
+    points = image.grid.to_mm([(4, 2, 12), (4, 2, 20), (4, 17, 20)])
+    assert near_the_end(Landmarks(("L1", "L2", "L3"), points), image, AIR) == ("L2",)
+
+
+def test_a_missed_level_is_filled_in_and_told_of() -> None:
+    network = oracle()
+    network.points = {place: point for place, point in network.points.items() if VERTEBRAE[place] != "L1"}
+    found = named_landmarks(network, settings(), numbered(GRID), Findings("scan", GRID), AIR, Running())
+    assert found.landmarks is not None and found.naming is not None
+    assert found.landmarks.names == NAMES and found.naming.filled == ("L1",)
+    assert "L1" not in found.naming.posterior and set(found.naming.posterior) == set(NAMES) - {"L1"}
+    np.testing.assert_allclose(found.landmarks.point("L1"), truth()["L1"], atol=8.0)
+
+
+def test_a_scan_of_nothing_gives_no_landmark_and_says_so() -> None:
+    air = Volume(np.full((5, 6, 7), AIR, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
+    found = named_landmarks(oracle(), settings(), air, Findings("scan", air.grid), AIR, Running())
+    assert found.landmarks is not None and len(found.landmarks) == 0
+    assert found.notes == ("No vertebra was found.",)
+
+
+def test_only_levels_that_the_network_knows_are_told() -> None:
+    known = settings()
+    known = known.changed(spec=replace(known.spec, labels=("L1", "L2", "L3")))
+    points = {place: GRID.to_index(truth()[name]) for place, name in enumerate(known.spec.labels)}
+    network = HeatOracle(GRID.shape, points=points, landmarks=3)
+    found = named_landmarks(network, known, numbered(GRID), Findings("scan", GRID), AIR, Running())
+    assert found.landmarks is not None and found.landmarks.names == known.spec.labels

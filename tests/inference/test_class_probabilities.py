@@ -1,0 +1,129 @@
+"""Classes on a scan's own voxels, from shares on the coarser ones that a network sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from learning_functions.inference import class_probabilities as running
+from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+from learning_functions.inference.sliding_window import run_tiles
+from learning_functions.task import Running
+from learning_functions.tasks.detection import PRESETS
+from tests.geometry.any_grids import ALL_ORIENTATIONS
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+
+COARSE = Grid.from_spacing((16, 16, 16), (4.0, 4.0, 4.0), (2.0, 2.0, 2.0))
+FINE = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5))
+
+
+def ball(grid: Grid) -> NDArray[np.float64]:
+    """How far each voxel lies inside a ball, in mm."""
+    places = grid.to_mm(np.stack(np.indices(grid.shape), axis=-1))
+    return 19.0 - np.linalg.norm(places - [33.0, 31.0, 30.0], axis=-1)
+
+
+def shares_of(grid: Grid) -> NDArray[np.float16]:
+    """Two classes, less sure near the border of the ball."""
+    inside = 1 / (1 + np.exp(-ball(grid) / 4))
+    return np.stack([1 - inside, inside], axis=-1).astype(np.float16)
+
+
+def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
+
+
+def test_borders_are_finer_than_the_network_s_voxels() -> None:
+    true = ball(FINE) > 0
+    shares = shares_of(COARSE)
+    stepped = resample(LabelMap(shares.argmax(axis=-1).astype(np.uint8), COARSE), FINE)
+    smooth = likeliest_on(shares, COARSE, FINE)
+    assert smooth.grid is FINE and smooth.voxels.dtype == np.uint8
+    assert dice(smooth.voxels == 1, true) > 0.985 > dice(stepped.voxels == 1, true)
+
+
+def test_on_its_own_grid_the_likeliest_class_stays() -> None:
+    shares = np.random.default_rng(1).dirichlet((1, 1, 1), size=(5, 6, 7)).astype(np.float16)
+    grid = Grid.from_spacing((5, 6, 7), (2.0, 3.0, 4.0))
+    assert np.array_equal(likeliest_on(shares, grid, grid).voxels, shares.argmax(axis=-1))
+
+
+@pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS[::9])
+def test_the_storage_of_the_scan_changes_nothing(axcodes: str) -> None:
+    shares = shares_of(COARSE)
+    plain = likeliest_on(shares, COARSE, FINE)
+    turned = likeliest_on(shares, COARSE, FINE.reoriented(axcodes)).reoriented("RAS")
+    assert (turned.voxels != plain.voxels).mean() < 1e-4, "but for voxels on the border itself"
+
+
+def test_classes_as_likely_as_each_other_are_the_first_of_them_however_the_scan_is_stored() -> None:
+    """Between two voxels that are sure of different classes rounding must not decide."""
+    shares = np.zeros((16, 16, 16, 3), np.float16)
+    shares[..., 0], shares[4:10, 4:10, 4:12, 0] = 1, 0
+    shares[4:10, 4:10, 4:8, 1] = shares[4:10, 4:10, 8:12, 2] = 1
+    between = Grid.from_spacing((31, 31, 31), (2.0, 2.0, 2.0), (2.0, 2.0, 2.0))
+    plain = likeliest_on(shares, COARSE, between)
+    assert plain.voxels[12, 12, 15] == 1
+    assert plain.voxels[7, 12, 12] == 0
+    for axcodes in ALL_ORIENTATIONS:
+        turned = likeliest_on(shares, COARSE, between.reoriented(axcodes)).reoriented("RAS")
+        assert np.array_equal(turned.voxels, plain.voxels)
+
+
+def test_background_alone_and_a_scan_elsewhere_give_nothing() -> None:
+    nothing = np.zeros((16, 16, 16, 3), np.float16)
+    nothing[..., 0] = 1
+    assert not likeliest_on(nothing, COARSE, FINE).voxels.any()
+    away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
+    assert not likeliest_on(shares_of(COARSE), COARSE, away).voxels.any()
+
+
+@pytest.mark.parametrize("preset", ["small", "shipped", "paper"])
+def test_left_and_right_are_seen_alike_by_what_has_learnt_from_both(preset: str) -> None:
+    """A network that tells what lies to the left from what lies to the right is heard from both sides."""
+    inputs = keras.Input((None, None, None, 1))
+    x = keras.layers.Conv3D(2, (3, 1, 1), padding="same", activation="softmax")(inputs)
+    network = keras.Model(inputs, x)
+    kernel = np.array([[0, -1], [0, 0], [0, 1]], np.float32).reshape(3, 1, 1, 1, 2)
+    network.set_weights([kernel, np.array([0, 2], np.float32)])  # background nowhere
+    image = Volume(np.random.default_rng(2).random((8, 8, 8), np.float32), Grid.from_spacing((8, 8, 8), (1, 1, 1)))
+    mirrored = image.with_voxels(np.ascontiguousarray(image.voxels[::-1]))
+    one, other = (class_shares(network, each, PRESETS[preset], Running(), 0.0) for each in (image, mirrored))
+    assert np.allclose(one, other[::-1], atol=1e-3) == (preset != "paper")
+    np.testing.assert_allclose(one.astype(float).sum(axis=-1), 1, atol=2e-3)
+
+
+def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs = keras.Input((None, None, None, 1))
+    x = keras.layers.Conv3D(2, 1, activation="softmax", use_bias=False)(inputs)
+    network = keras.Model(inputs, x)
+    network.set_weights([np.array([[[[[-9.0, 9.0]]]]], np.float32)])
+    voxels = np.full((64, 64, 128), -1, np.float32)
+    voxels[30:38, 20:30, 90:110] = 1
+    seen = []
+
+    def noted(network: keras.Model, image: NDArray[np.float32], *rest: Any) -> NDArray[np.generic]:
+        seen.append(image.shape[:3])
+        return run_tiles(network, image, *rest)
+
+    monkeypatch.setattr(running, "run_tiles", noted)
+    image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
+    found = class_shares(network, image, PRESETS["shipped"], Running(), -1.0)
+    assert seen == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
+    assert np.array_equal(found.argmax(axis=-1), voxels > 0)
+
+
+def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = FINE.reoriented("PIR")
+    whole = likeliest_on(shares_of(COARSE), COARSE, fine)
+    monkeypatch.setattr(running, "SLAB_VOXELS", 20_000)
+    parted = likeliest_on(shares_of(COARSE), COARSE, fine)
+    assert whole.voxels.any() and (whole.voxels != parted.voxels).mean() < 1e-5

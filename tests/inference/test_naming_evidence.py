@@ -1,0 +1,137 @@
+"""What the naming network tells: in the order given, whatever the padding, as the decoder takes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from learning_functions.inference.naming_evidence import (
+    decoded,
+    doubt_features,
+    evidence,
+    evidence_of,
+    named,
+    shares,
+    statistics_of,
+)
+from learning_functions.inference.sliding_window import flexible
+from learning_functions.task import Running, Settings, load_task, settings_of
+from tests.naming.brute_force import spine
+from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.files.cases import NO_IMAGE
+from utility_functions.files.keypoints import Keypoints
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.findings import Findings
+
+TASK = load_task("naming")
+SMALL = settings_of(TASK, "small")
+SETTINGS = SMALL.changed(
+    spec=replace(SMALL.spec, patch=(1, 1, 12)), filters=4, levels=2, options={**SMALL.options, "members": 2}
+)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return flexible(TASK.network(SETTINGS))  # as a loaded model's
+
+
+def keypoints(first: str, last: str, order: list[int] | None = None) -> Keypoints:
+    points = np.array(list(spine(first, last).values()))
+    points = points if order is None else points[order]
+    told = np.tile([0.02, 0.1, 0.9], (len(points), 1))
+    return Keypoints(
+        points, ("",) * len(points), told, points + np.array([-14, -20, 2]), points + np.array([14, -20, 2])
+    )
+
+
+def test_evidence_stands_in_the_order_given(network) -> None:
+    order = [3, 0, 4, 1, 2]
+    levels, false = evidence(network, SETTINGS, keypoints("L1", "L5"))
+    mixed, its = evidence(network, SETTINGS, keypoints("L1", "L5", order))
+    assert levels.shape == (5, len(LEVELS)) and false.shape == (5,)
+    assert np.isfinite(levels).all() and np.isfinite(false).all()
+    np.testing.assert_allclose(mixed, levels[order], atol=1e-3)
+    np.testing.assert_allclose(its, false[order], atol=1e-3)
+
+
+def test_what_is_told_of_a_scan_hangs_neither_on_padding_nor_on_other_scans(network) -> None:
+    alone = shares(network, SETTINGS, [keypoints("L1", "L5")])[0]
+    together = shares(network, SETTINGS, [keypoints("C1", "L5"), keypoints("L1", "L5")])  # longer than the patch
+    assert together[0].shape == (24, len(LEVELS) + 1)
+    np.testing.assert_allclose(together[1], alone, atol=1e-5)
+    np.testing.assert_allclose(alone.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_place_of_the_whole_spine_is_not_told(network) -> None:
+    here = keypoints("T9", "L3")
+    away = np.array([120.0, -60.0, 900.0])
+    there = Keypoints(here.bodies_mm + away, here.names, here.probabilities, here.left_mm + away, here.right_mm + away)
+    first, second = shares(network, SETTINGS, [here, there])
+    np.testing.assert_allclose(first, second, atol=1e-3)
+
+
+def test_evidence_is_that_of_the_shares_less_what_is_known_beforehand() -> None:
+    told = np.full((1, len(LEVELS) + 1), 0.5 / (len(LEVELS) - 1))
+    told[0, 22], told[0, -1] = 0.4, 0.1
+    levels, false = evidence_of(told, Statistics(false_rate=0.1), sharpness=0.5)
+    assert levels[0, 22] == pytest.approx(0.5 * np.log(0.4 / 0.9))
+    assert levels[0, 0] == pytest.approx(0.5 * np.log(0.5 / (len(LEVELS) - 1) / 0.9))
+    assert false[0] == pytest.approx(0.0)
+
+
+def test_what_levels_are_beforehand_is_taken_off_between_them_alone() -> None:
+    told = np.full((1, len(LEVELS) + 1), 1e-9)
+    told[0, 25], told[0, 26] = 0.2, 0.8
+    before = np.full(len(LEVELS), 0.5 / (len(LEVELS) - 2))
+    before[25], before[26] = 0.1, 0.4
+    levels, _ = evidence_of(told, Statistics(), 1.0, before)
+    assert levels[0, 26] - levels[0, 25] == pytest.approx(np.log(0.8 / 0.2) - np.log(0.4 / 0.1), abs=1e-3)
+    assert told[0, 25:27] @ levels[0, 25:27] == pytest.approx(0.2 * np.log(0.2) + 0.8 * np.log(0.8), abs=1e-3)
+
+
+def test_nothing_detected_has_no_names(network) -> None:
+    none = np.zeros((0, 3))
+    nothing = Keypoints(none, (), none, none, none)
+    levels, false = evidence(network, SETTINGS, nothing)
+    assert levels.shape == (0, len(LEVELS)) and not len(false)
+    assert decoded(network, SETTINGS, nothing).names == ()
+
+
+def test_statistics_come_from_the_card_where_it_holds_some() -> None:
+    fitted = Statistics(false_rate=0.2)
+    assert statistics_of(SETTINGS) == Statistics()
+    assert statistics_of(with_options(statistics=fitted.to_json())) == fitted
+
+
+def with_options(**more: object) -> Settings:
+    return SETTINGS.changed(options={**SETTINGS.options, **more})
+
+
+def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:
+    levels = spine("T11", "L4")
+    given = Landmarks(tuple(levels), np.array(list(levels.values())))
+    findings = Findings("scan", NO_IMAGE.grid, landmarks=given)
+    found = TASK.predict(network, with_options(warn_from=0.0), NO_IMAGE, findings, 0.0, Running())
+    assert found.landmarks is not None and len(found.landmarks) >= 1
+    assert any("wrong" in note or "shifted" in note for note in found.notes)
+    nothing = TASK.predict(network, SETTINGS, NO_IMAGE, findings.having(landmarks=None), 0.0, Running())
+    assert nothing.landmarks is not None and not len(nothing.landmarks) and nothing.notes
+
+
+def test_doubt_is_that_which_the_card_has_learnt_to_tell() -> None:
+    points = np.array(list(spine("T10", "L4").values()))
+    told = np.full((len(points), len(LEVELS) + 1), 1e-3)
+    told[np.arange(len(points)), LEVELS.index("T10") + np.array([0, 1, 2, 4, 5, 6, 7])] = 1 - 1e-3 * len(LEVELS)
+    plain = named(told, points, SETTINGS)
+    features = doubt_features(plain, told)
+    learnt = named(told, points, with_options(doubting=(-1.0, 0.5, 2.0)))
+    assert learnt.doubt == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * features[0] - 2.0 * features[1])))
+    assert learnt.names == plain.names and learnt.margin == plain.margin
+    np.testing.assert_array_equal(learnt.posterior, plain.posterior)
+    assert sum(learnt.shifted) <= learnt.doubt
+    less = named(np.full_like(told, 1 / told.shape[1]), points, with_options(doubting=(-1.0, 0.0, 2.0)))
+    assert less.doubt > learnt.doubt, "a network that hesitates is doubted more"
+    assert named(told[:0], points[:0], with_options(doubting=(1.0, 1.0, 1.0))).doubt == 0.0

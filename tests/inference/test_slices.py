@@ -1,0 +1,55 @@
+"""Levels per voxel from slices: networks that answer a number, and networks that answer shares of levels."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from learning_functions.inference.slices import levels_of_slices
+from learning_functions.task import Running, load_task, settings_of
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import LabelMap, Volume
+
+SETTINGS = settings_of(load_task("identification"), "small")
+GRID = Grid.from_spacing((9, 40, 60), SETTINGS.spec.spacing_mm)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Rounded(layers.Layer):
+    """One-hot shares of the number that the middle slice holds."""
+
+    def call(self, x):  # type: ignore[no-untyped-def]
+        return ops.one_hot(ops.cast(ops.round(x[..., 0]), "int32") - 1, 26)
+
+
+def network(shares: bool) -> keras.Model:
+    """Answers each pixel of the middle slice with its own value, as a number or as the share of that level."""
+    inputs = keras.Input((None, None, SETTINGS.spec.channels))
+    middle = layers.Conv2D(1, 1, use_bias=False)
+    answer = layers.Activation("relu")(middle(inputs))
+    model = keras.Model(inputs, Rounded()(answer) if shares else answer)
+    kernel = np.zeros((1, 1, SETTINGS.spec.channels, 1), np.float32)
+    kernel[0, 0, SETTINGS.spec.channels // 2] = 1
+    middle.set_weights([kernel])
+    return model
+
+
+@pytest.mark.parametrize("windows", ["tiles", "published"])
+@pytest.mark.parametrize("shares", [False, True])
+def test_every_detected_voxel_is_told_its_own_level(windows: str, shares: bool) -> None:
+    rng = np.random.default_rng(3)
+    image = Volume(rng.integers(1, 27, GRID.shape).astype(np.float32), GRID)
+    found = np.zeros(GRID.shape, np.uint8)
+    found[2:6, 10:30, 20:50] = rng.integers(0, 2, (4, 20, 30))
+    found[8, 39, 59] = 1
+    levels, told = levels_of_slices(
+        network(shares), SETTINGS, image, LabelMap(found, GRID), 0.0, Running(windows=windows)
+    )
+    where = found > 0
+    np.testing.assert_array_equal(levels[where], image.voxels[where])
+    assert (told is None) is not shares
+    if told is not None:
+        assert told.shape == (where.sum(), 26)
+        np.testing.assert_array_equal(told.argmax(axis=1) + 1, image.voxels[where])

@@ -1,0 +1,84 @@
+"""Losses and metrics of the spine heatmap, by tables of numbers worked out by hand."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from losses_and_metrics.spine_heatmap_loss import HeatDistance, HeatDivergence, HeatError, HotDice
+
+LN2 = float(np.log(2))
+
+
+def truth(heat: list[float], judged: list[float] | None = None) -> np.ndarray:
+    return np.stack([heat, [1.0] * len(heat) if judged is None else judged], axis=-1).astype(np.float32)[None]
+
+
+def told(values: list[float]) -> np.ndarray:
+    return np.array(values, np.float32)[None, :, None]
+
+
+@pytest.mark.parametrize(
+    ("heat", "judged", "predicted", "expected"),
+    [
+        ([0, 0.5, 1], None, [0, 0.5, 1], 0),
+        ([0, 1], None, [1, 0], 1),
+        ([0, 1, 1], [1, 1, 0], [0.5, 1, 0], 0.125),
+        ([0, 1], [0, 0], [1, 0], 0),
+        ([0, 0], None, [-0.5, 0.5], 0.25),
+    ],
+)
+def test_squared_errors(heat: list[float], judged: list[float] | None, predicted: list[float], expected: float) -> None:
+    assert float(HeatError()(truth(heat, judged), told(predicted))) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("heat", "judged", "predicted", "expected"),
+    [
+        ([0, 1], None, [0, 1], 0),
+        ([1, 0], None, [0.5, 0.5], LN2 + 1 - (2 * 0.5 + 1) / (1 + 1 + 1)),
+        ([1, 0, 1], [1, 1, 0], [0.5, 0.5, 0], LN2 + 1 - (2 * 0.5 + 1) / (1 + 1 + 1)),
+        ([1, 0], [0, 0], [0, 1], 0),
+        ([0.5], None, [0.5], 1 - (2 * 0.25 + 1) / (0.5 + 0.5 + 1)),
+    ],
+)
+def test_divergence_with_dice(
+    heat: list[float], judged: list[float] | None, predicted: list[float], expected: float
+) -> None:
+    assert float(HeatDivergence()(truth(heat, judged), told(predicted))) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", [HeatError(), HeatDivergence()])
+def test_the_worst_answer_costs_much_and_never_without_end(loss: keras.losses.Loss) -> None:
+    value = float(loss(truth([0, 1]), told([1, 0])))
+    assert np.isfinite(value) and value >= 1
+
+
+@pytest.mark.parametrize("loss", [HeatError(), HeatDivergence()])
+def test_a_batch_costs_the_mean_of_its_samples(loss: keras.losses.Loss) -> None:
+    true = [truth([0, 1, 0.5], [1, 1, 0]), truth([1, 1, 0])]
+    found = [told([0.2, 0.7, 0.5]), told([0.9, 0.4, 0.1])]
+    both = float(loss(np.concatenate(true), np.concatenate(found)))
+    assert both == pytest.approx(np.mean([float(loss(t, p)) for t, p in zip(true, found, strict=True)]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("heat", "judged", "predicted", "dice", "error"),
+    [
+        ([0, 0.6, 1], None, [0, 0.7, 0.9], 1, 0.2 / 3),
+        ([0, 0.6, 1], None, [0.9, 0.7, 0.1], 0.5, 1.9 / 3),
+        ([0, 1], [1, 0], [0.2, 0], float("nan"), 0.2),
+    ],
+)
+def test_metrics(
+    heat: list[float], judged: list[float] | None, predicted: list[float], dice: float, error: float
+) -> None:
+    for metric, expected in ((HotDice(), dice), (HeatDistance(), error)):
+        metric.update_state(truth(heat, judged), told(predicted))
+        assert float(metric.result()) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("part", [HeatError(), HeatDivergence(), HotDice(0.3), HeatDistance()])
+def test_they_are_made_again_from_their_configuration(part: keras.losses.Loss | keras.metrics.Metric) -> None:
+    assert type(part).from_config(part.get_config()).get_config() == part.get_config()

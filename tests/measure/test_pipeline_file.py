@@ -1,0 +1,189 @@
+"""Pipelines in TOML become plans, and what cannot be used is told in one sentence before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from learning_functions.measure.pipeline_file import plans_of, read_plan
+from learning_functions.measure.plan import Plan
+from learning_functions.option_table import WAYS
+from learning_functions.predict.initial_findings import GivenFindings
+from learning_functions.predict.stage_order import Outline, outlines, refuse_finders, until
+from learning_functions.task import Running, load_task
+from tests.oracle import oracle_models
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.cases import Case
+
+CASES = [Case("scan", Path("scan.nii.gz"))]
+ASKED: dict[str, Any] = {
+    **{name: way.usual for name, way in WAYS.items()},
+    **{"pipeline": None, "models": [], "memory_gb": 4.0, "save_intermediate": False},
+}
+
+
+def outlined(*tasks: str) -> list[Outline]:
+    """Models of which only the tasks count."""
+    return [Outline(Path(f"{task}.h5"), task, load_task(task)) for task in tasks]
+
+
+def toml(folder: Path, text: str, name: str = "way.toml") -> Path:
+    """A TOML beside two files that may be models."""
+    for model in ("detection.h5", "identification.h5"):
+        (folder / model).touch()
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+BOTH = 'models = ["detection.h5", "identification.h5"]\n'
+
+
+def test_a_pipeline_s_own_options_go_before_those_of_the_command(tmp_path: Path) -> None:
+    own = ('title = "Two stages"', 'naming = "chain"', 'stop_after = "detection"', 'landmarks = "by hand"')
+    path = toml(tmp_path, BOTH + "\n".join(own))
+    plan = read_plan(path, {**ASKED, "naming": "published", "votes": "published", "memory_gb": 2.0})
+    assert plan.models == (tmp_path / "detection.h5", tmp_path / "identification.h5")
+    assert (plan.name, plan.title, plan.stop_after) == ("way", "Two stages", "detection")
+    assert plan.running == Running(memory_gb=2.0, naming="chain", votes="published")
+    assert plan.given == GivenFindings(landmarks=tmp_path / "by hand")
+    assert plan.asked["naming"] == "chain" and plan.asked["pipeline"] == path and plan.asked["models"] == [*plan.models]
+    assert read_plan(toml(tmp_path, BOTH, "plain.toml"), ASKED).title == "plain"
+
+
+def test_without_a_pipeline_the_options_are_the_plan() -> None:
+    (plan,) = plans_of({**ASKED, "models": [Path("a.h5")], "partial": "drop", "stop_after": "detection"})
+    assert (plan.models, plan.running, plan.stop_after) == ((Path("a.h5"),), Running(partial="drop"), "detection")
+    assert plan.name == "" and not plan.given
+
+
+WRONG = [
+    ("models = [", "is no TOML"),
+    ('models = "detection.h5"', "models is a list of model files"),
+    ("models = []", "models is a list of model files"),
+    ("models = [3]", "models is a list of model files"),
+    ('title = "none"', "models is a list of model files"),
+    ('models = ["nowhere.h5"]', "there is no model file"),
+    ('models = ["."]', "there is no model file"),
+    (BOTH + 'colour = "red"', "knows no key colour; a pipeline has models, title, windows"),
+    (BOTH + "title = 3", "title is a text in quotes, but it is 3"),
+    (BOTH + 'naming = "guess"', "Naming is one of decoder, chain, published. Received: 'guess'"),
+    (BOTH + 'windows = "round"', "Windows are one of"),
+    (BOTH + 'votes = "none"', "Votes are one of"),
+    (BOTH + 'partial = "some"', "Partial vertebrae are one of"),
+    (BOTH + 'lowest = "S1"', "lowest vertebra is one of"),
+    (BOTH + 'stop_after = "lunch"', "A stage to stop after is a task"),
+    (BOTH + 'landmarks = ""', "landmarks is a text in quotes"),
+    (BOTH + "memory_gb = 3", "knows no key memory_gb"),
+    (BOTH + 'landmarks = "x"\nlowest = "L5"', "are not named by the lowest"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG)
+def test_a_toml_that_cannot_be_used_is_told_with_its_name(text: str, words: str, tmp_path: Path) -> None:
+    path = toml(tmp_path, text)
+    with pytest.raises(BrokenFile) as told:
+        read_plan(path, ASKED)
+    assert str(told.value).startswith(f"{path}: ") and words in str(told.value)
+
+
+def test_what_is_no_toml_at_all_is_told(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\xff")
+    with pytest.raises(BrokenFile, match=r"model.h5: is no TOML"):
+        read_plan(tmp_path / "model.h5", ASKED)
+    with pytest.raises(BrokenFile, match=r"nowhere.toml: cannot be read \(No such file"):
+        read_plan(tmp_path / "nowhere.toml", ASKED)
+    with pytest.raises(BrokenFile, match="cannot be read"):
+        read_plan(tmp_path, ASKED)
+
+
+def test_pipelines_of_one_name_and_models_beside_them_are_refused(tmp_path: Path) -> None:
+    path = toml(tmp_path, BOTH)
+    (tmp_path / "other").mkdir()
+    same = toml(tmp_path / "other", BOTH)
+    with pytest.raises(ValueError, match=r"names must differ. Received: .*way.toml, .*other/way.toml"):
+        plans_of({**ASKED, "pipeline": [path, same]})
+    with pytest.raises(ValueError, match=r"none stands beside\. Received: a\.h5"):
+        plans_of({**ASKED, "pipeline": [path], "models": [Path("a.h5")]})
+
+
+def plan_of(file: Path | None = None, **changes: Any) -> Plan:
+    return replace(Plan((Path("a.h5"),), Running(), file=file), **changes)
+
+
+def test_the_models_of_a_toml_run_in_the_order_written_there() -> None:
+    plan = plan_of(Path("way.toml"))
+    models = outlined("detection", "vertebra_heatmaps", "identification", "vertebra_masks")
+    assert plan.chosen(models, CASES) == models
+    swapped = outlined("detection", "identification", "vertebra_heatmaps", "vertebra_masks")
+    assert plan.chosen(swapped, CASES) == swapped
+    wrong = outlined("identification", "detection")
+    with pytest.raises(ValueError, match=r"^way.toml: Models are named in the order in which they can run, dete"):
+        plan.chosen(wrong, CASES)
+    assert plan_of().chosen(wrong, CASES) == wrong[::-1]
+
+
+def test_nothing_runs_after_the_last_stage() -> None:
+    models = outlined("vertebra_masks", "vertebra_heatmaps", "spine_heatmap")
+    for stage, count in (("spine_heatmap", 1), ("vertebra_heatmaps", 2), ("vertebra_masks", 3)):
+        run = plan_of(stop_after=stage).chosen(models, CASES)
+        assert run == models[::-1][:count]
+    with pytest.raises(ValueError, match=r"one of the models' tasks, spine_heatmap. Received: naming"):
+        until(models[2:], "naming")
+
+
+@pytest.mark.parametrize("task", ["identification", "vertebra_heatmaps", "naming"])
+def test_models_that_find_or_name_landmarks_do_not_run_beside_given_ones(task: str) -> None:
+    with pytest.raises(ValueError, match=rf"Landmarks are given.*Received: {task}.h5 \({task}\)"):
+        refuse_finders(outlined("detection", task))
+
+
+def test_models_that_start_from_landmarks_run_beside_given_ones(tmp_path: Path) -> None:
+    plan = plan_of(given=GivenFindings(landmarks=tmp_path))
+    models = outlined("vertebra_masks", "instances")
+    assert [model.task_name for model in plan.chosen(models, CASES)] == ["instances", "vertebra_masks"]
+    with pytest.raises(ValueError, match="No model given finds landmarks"):
+        plan_of().chosen(outlined("vertebra_masks"), CASES)
+
+
+def test_findings_to_go_on_from_need_models() -> None:
+    for given in (GivenFindings(landmarks=Path("x")), GivenFindings(earlier=Path("x"))):
+        with pytest.raises(ValueError, match="must be named"):
+            Plan((), Running(), given)
+
+
+def test_cards_tell_what_models_do_without_loading_them(tmp_path: Path) -> None:
+    paths = oracle_models(tmp_path)
+    assert [each.task_name for each in outlines(paths) or []] == ["detection", "identification"]
+    old = Path(__file__).parents[1] / "fixtures" / "old_keras" / "detection_keras_2_15_0.h5"
+    assert outlines([old]) is None, "what has no card is known when it is loaded"
+    with pytest.raises(BrokenFile, match="There is no model file"):
+        outlines([tmp_path / "nowhere.h5"])
+
+
+def test_given_files_are_looked_for_before_any_model_is_loaded(tmp_path: Path) -> None:
+    for given, words in (
+        (GivenFindings(landmarks=tmp_path / "nowhere"), "no such file or folder of landmarks"),
+        (GivenFindings(landmarks=tmp_path), "no landmark file of any of the scans, such as scan.json"),
+        (GivenFindings(earlier=tmp_path / "nowhere"), "no such folder of results"),
+        (GivenFindings(earlier=tmp_path), "--save-intermediate"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            plan_of(given=given).require_sound(CASES)
+    (tmp_path / "scan.csv").touch()
+    with pytest.raises(ValueError, match="for 2 scans"):
+        plan_of(given=GivenFindings(landmarks=tmp_path / "scan.csv")).require_sound([*CASES, Case("b", Path("b.nii"))])
+
+
+def test_a_toml_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    model = tmp_path / "a.h5"
+    model.write_bytes(b"")
+    path = toml(tmp_path, "")
+    path.write_text('models = ["a.h5"]\n', encoding="utf-8-sig")
+    assert (
+        read_plan(path, ASKED).model_paths
+        == read_plan(toml(tmp_path, 'models = ["a.h5"]', "b.toml"), ASKED).model_paths
+    )

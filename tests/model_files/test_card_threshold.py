@@ -1,0 +1,39 @@
+"""From which probability on a voxel belongs to a mask: the card says it, and nothing else of the rules changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from learning_functions.inference.iterative.iterative_segmenter import TOP_DOWN, rules_of, walk
+from learning_functions.inference.iterative.traversal import Rules
+from learning_functions.task import Running
+from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from utility_functions.records.findings import Findings
+
+
+class Faint(Reader):
+    """Says of every voxel it shows that it is likely by 0.45."""
+
+    @staticmethod
+    def answer(mask: NDArray, complete: float, level: float) -> dict[str, NDArray[np.float32]]:
+        return Reader.answer(0.45 * mask, complete, level)
+
+
+@pytest.mark.parametrize(("options", "seen"), [({}, 0), ({"threshold": 0.5}, 0), ({"threshold": 0.4}, 3)])
+def test_the_card_says_from_which_probability_on_a_voxel_is_taken(options: dict[str, float], seen: int) -> None:
+    image, truth = scan_of(3)
+    chosen = settings().changed(options={**settings().options, **options})
+    found = walk(Faint(image), chosen, image, Findings("scan", image.grid), AIR, Running())
+    assert len(found.landmarks or ()) == seen
+    if seen:
+        assert found.instances is not None and (found.instances.voxels == truth.voxels).all()
+
+
+@pytest.mark.parametrize("rules", [Rules(), TOP_DOWN])
+def test_nothing_else_of_the_rules_changes(rules: Rules) -> None:
+    card = settings().changed(options={"threshold": 0.4})
+    assert rules_of(settings(), rules) == rules
+    found = rules_of(card, rules)
+    assert (found.threshold, found.agreeing_centres) == (0.4, rules.agreeing_centres)

@@ -1,0 +1,146 @@
+"""The order in which models run, and what is said where they cannot."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learning_functions.model_files import pretrained as shipped_models
+from learning_functions.predict.pipeline import in_running_order, load_models, run_models
+from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.runtime.plain_errors import in_plain_words
+from learning_functions.task import Running, load_task
+from tests.oracle import oracle_landmarks, oracle_models, oracle_scan
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.records.findings import Findings
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[TrainedModel]:
+    return load_models(oracle_models(tmp_path_factory.mktemp("models")))
+
+
+def test_each_model_runs_after_those_it_needs(models: list[TrainedModel]) -> None:
+    for given in (models, models[::-1]):
+        assert [model.task_name for model in in_running_order(given)] == ["detection", "identification"]
+    assert in_running_order(models[:1]) == models[:1]
+
+
+def test_what_no_model_finds_is_named(models: list[TrainedModel]) -> None:
+    with pytest.raises(ValueError, match=r"finds detection, which another needs.*identification\.h5"):
+        in_running_order(models[1:])
+
+
+COARSE_TO_FINE = ["spine_heatmap", "vertebra_heatmaps", "vertebra_masks"]
+
+
+@pytest.mark.parametrize("names", list(permutations(COARSE_TO_FINE)), ids="-".join)
+def test_heatmaps_then_landmarks_then_masks(names: tuple[str, ...]) -> None:
+    given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
+    assert [model.task_name for model in in_running_order(given)] == COARSE_TO_FINE
+
+
+def test_masks_wait_for_all_who_tell_landmarks() -> None:
+    names = ["vertebra_masks", "vertebra_heatmaps", "detection", "identification"]
+    given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
+    assert in_running_order(given)[-1].task_name == "vertebra_masks"
+
+
+def test_how_the_patient_lies_is_told_before_any_other_model_looks() -> None:
+    names = ["multiclass_mr", "spine_heatmap", "detection", "identification"]
+    given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
+    order = [model.task_name for model in in_running_order(given)]
+    assert order == ["detection", "multiclass_mr", "spine_heatmap", "identification"]
+
+
+def test_two_models_of_one_task_are_refused(models: list[TrainedModel]) -> None:
+    with pytest.raises(ValueError, match="One model per task can run, and 2 are for identification"):
+        in_running_order([*models, models[1]])
+
+
+def test_without_models_those_shipped_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shipped_models, "SHIPPED", tmp_path)
+    with pytest.raises(BrokenFile, match=r"There is no model file .*detection\.h5"):
+        load_models([])
+    oracle_models(tmp_path)
+    assert [model.path.parent for model in load_models([])] == [tmp_path, tmp_path]
+
+
+def test_all_that_is_found_lies_on_one_grid_with_its_seconds(models: list[TrainedModel]) -> None:
+    scan = oracle_scan().reoriented("PIR")
+    found = run_models(models, scan, "scan", Running())
+    assert found.case_id == "scan" and set(found.seconds) == {"detection", "identification"}
+    assert found.landmarks is not None and found.landmarks.names == oracle_landmarks().names
+    for label_map in (found.detection, found.instances):
+        assert label_map is not None and label_map.grid is scan.grid
+
+
+def test_tubes_in_the_place_of_whole_vertebrae_are_not_called_whole(models: list[TrainedModel]) -> None:
+    scan = oracle_scan()
+    found = run_models(models[:1], scan, "scan", Running()).having(whole=True)
+    assert not models[1].run(scan, found, Running()).whole
+
+
+def test_a_model_alone_asks_for_what_it_needs(models: list[TrainedModel]) -> None:
+    scan = oracle_scan()
+    with pytest.raises(ValueError, match="The identification model needs detection first"):
+        models[1].run(scan, Findings("scan", scan.grid), Running())
+
+
+@pytest.mark.parametrize("memory_gb", [0, -1, np.nan, np.inf])
+def test_the_memory_to_use_is_above_zero(memory_gb: float) -> None:
+    with pytest.raises(ValueError, match="GB above 0"):
+        Running(memory_gb=memory_gb)
+
+
+def test_memory_that_runs_out_is_told_with_what_to_do() -> None:
+    with pytest.raises(MemoryError, match="Memory ran out; use less"), in_plain_words("use less"):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
+def test_samples_damaged_within_the_pipeline_are_told_in_one_line() -> None:
+    def read(step: np.ndarray) -> np.ndarray:
+        raise OSError("filter returned failure")
+
+    batches = tf.data.Dataset.range(1).map(lambda step: tf.numpy_function(read, [step], [tf.int64]))
+    with pytest.raises(OSError, match=r"a file is damaged: filter returned failure\.$"), in_plain_words(""):
+        list(batches)
+
+
+def test_an_error_of_the_program_itself_is_not_hidden() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError), in_plain_words(""):
+        raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+
+class Named:
+    """A model of which only the task counts."""
+
+    def __init__(self, name: str, needs: tuple[str, ...], gives: tuple[str, ...], uses: tuple[str, ...] = ()) -> None:
+        self.task_name, self.path = name, Path(f"{name}.h5")
+        self.task = type("Task", (), {"NEEDS": needs, "GIVES": gives, "USES": uses})
+
+
+def test_a_model_runs_after_those_whose_findings_it_uses() -> None:
+    detection = Named("detection", (), ("detection",))
+    naming = Named("identification", ("detection",), ("landmarks", "instances"))
+    walking = Named("instances", (), ("instances", "landmarks"), ("detection", "landmarks"))
+    for given in permutations([detection, naming, walking]):
+        assert in_running_order(given) == [detection, naming, walking]
+    assert in_running_order([walking, detection]) == [detection, walking]
+    assert in_running_order([walking]) == [walking]
+
+
+def test_models_that_use_one_another_s_findings_run_as_given() -> None:
+    first, second = Named("a", (), ("x",), ("y",)), Named("b", (), ("y",), ("x",))
+    assert in_running_order([second, first]) == [second, first]
+
+
+def test_a_device_without_float16_is_told_in_a_sentence() -> None:
+    said = "No OpKernel was registered to support Op 'MaxPool3D' with attrs [T=DT_HALF]"
+    with pytest.raises(ValueError, match="leave --mixed-precision out"), in_plain_words(""):
+        raise tf.errors.InvalidArgumentError(None, None, said)

@@ -1,0 +1,64 @@
+"""What TensorFlow says of a run is passed on, but for what says nothing; and it convolves by the faster library."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+
+import pytest
+
+from learning_functions.runtime.tensorflow_setup import is_news, start_tensorflow, use_onednn
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+
+
+@pytest.fixture
+def unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has said whether oneDNN is wanted; what was said before the test comes back after it."""
+    monkeypatch.setenv(ONEDNN, "")
+    monkeypatch.delenv(ONEDNN)
+
+
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [
+        (
+            "5 out of the last 8 calls to <function one_step> triggered tf.function retracing.",
+            False,
+        ),
+        ("Could not allocate 3 GiB.", True),
+    ],
+)
+def test_lines_about_scans_of_several_sizes_are_left_out(said: str, passed: bool) -> None:
+    record = logging.LogRecord("tensorflow", logging.WARNING, __file__, 1, said, (), None)
+    assert is_news(record) == passed
+
+
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize(
+    ("machine", "given", "left"),
+    [
+        ("x86_64", None, "1"),
+        ("AMD64", None, "1"),
+        ("x86_64", "0", "0"),
+        ("aarch64", None, None),
+        ("arm64", "1", "1"),
+    ],
+)
+def test_onednn_is_asked_for_where_it_is_faster_and_nobody_said_otherwise(
+    machine: str, given: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    if given is not None:
+        monkeypatch.setenv(ONEDNN, given)
+    use_onednn()
+    assert os.environ.get(ONEDNN) == left
+
+
+@pytest.mark.usefixtures("unsaid")
+def test_every_start_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # which starts TensorFlow with all that it says
+    start_tensorflow()
+    assert os.environ[ONEDNN] == "1"

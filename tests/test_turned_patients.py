@@ -1,0 +1,107 @@
+"""The shipped models on patients who lie on a side or face down against what the header says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import measure
+from learning_functions.measure.pipeline_file import read_plan
+from learning_functions.model_files.pretrained import SHIPPED
+from learning_functions.predict.pipeline import load_models, run_models
+from learning_functions.predict.trained_model import TrainedModel
+from tests.tiny import phantom
+from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.images import read_grid, read_label_map, write_image
+from utility_functions.geometry.quarter_turns import turned, turned_points
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+
+PLAN = read_plan(SHIPPED / "masks_at_landmarks.toml", vars(measure.parser().parse_args(["scan.nii.gz"])))
+
+
+@pytest.fixture(scope="module")
+def volume() -> Volume:
+    made = phantom(3)  # stored SRA, voxels of 4 mm
+    return made.volume.window(
+        made.volume.grid.to_index(made.landmarks.point("L3")).astype(int) - (18, 11, 22), (36, 22, 30)
+    )
+
+
+@pytest.fixture(scope="module")
+def models() -> list[TrainedModel]:
+    return load_models(PLAN.models)
+
+
+@pytest.fixture(scope="module")
+def as_told(models: list[TrainedModel], volume: Volume) -> Findings:
+    return run_models(models, volume)
+
+
+@pytest.mark.parametrize(("quarters", "axcodes"), [(1, "PIR"), (2, "RAS"), (3, "LPS")])
+def test_the_same_is_detected_however_a_patient_was_laid(
+    models: list[TrainedModel], volume: Volume, as_told: Findings, quarters: int, axcodes: str
+) -> None:
+    found = run_models(models[:1], turned(volume, quarters).reoriented(axcodes))
+    assert as_told.quarters == 0 and found.quarters == -quarters % 4
+    assert found.detection is not None and as_told.detection is not None
+    same = turned(as_told.detection, quarters).reoriented(axcodes)
+    np.testing.assert_array_equal(found.detection.voxels, same.voxels)
+    found.detection.grid.require_same(same.grid, "both")
+
+
+def test_all_that_is_found_is_the_same_and_lies_where_the_header_puts_it(
+    models: list[TrainedModel], volume: Volume, as_told: Findings
+) -> None:
+    quarters, axcodes = 1, "PIR"
+    laid = turned(volume, quarters).reoriented(axcodes)
+    found = run_models(models, laid)
+    assert found.landmarks is not None and as_told.landmarks is not None and len(found.landmarks)
+    assert found.landmarks.names == as_told.landmarks.names
+    expected = turned_points(as_told.landmarks.points_mm, quarters)
+    np.testing.assert_allclose(found.landmarks.points_mm, expected, atol=1e-6)
+    for name, each in as_told.maps.items():
+        same = turned(each, quarters).reoriented(axcodes)
+        assert getattr(found, name).grid.same_as(laid.grid)
+        np.testing.assert_array_equal(getattr(found, name).voxels, same.voxels)
+    assert [note for note in found.notes if "does not lie as the header says" in note]
+    assert set(as_told.notes) < set(found.notes)
+
+
+def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(
+    volume: Volume, as_told: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = tmp_path / "laid.nii.gz"
+    write_image(turned(volume, 2), scan)
+    detection, identification, masks = (str(path) for path in PLAN.models)
+    first, second = tmp_path / "first", tmp_path / "second"
+    begun = [str(scan), detection, identification, "--save-intermediate", "--output", str(first)]
+    assert measure.main(begun) == 0
+    assert measure.main([str(scan), masks, "--from-results", str(first), "--output", str(second)]) == 0
+    (row,) = json.loads((second / "results.json").read_text())["scans"]
+    assert [note for note in row["notes"] if "what it calls left is right" in note] and row["quarters"] == 2
+    assert as_told.instances is not None and as_told.landmarks is not None
+    instances = read_label_map(second / "laid_vertebrae.nii.gz")
+    np.testing.assert_array_equal(
+        instances.reoriented("RAS").voxels, turned(as_told.instances, 2).reoriented("RAS").voxels
+    )
+    found = read_landmarks(second / "laid_centroids.json", read_grid(scan))
+    places = dict(zip(as_told.landmarks.names, turned_points(as_told.landmarks.points_mm, 2), strict=True))
+    assert len(found)
+    for name, point in found:
+        assert np.linalg.norm(point - places[name]) < 0.2
+    believed = [str(scan), masks, "--from-results", str(first), "--lying", "header", "--output", str(tmp_path / "no")]
+    assert measure.main(believed) == 2
+    assert "which --lying header forbids; run detection again" in capsys.readouterr().out
+
+
+def test_a_header_that_is_to_be_believed_is(volume: Volume, tmp_path: Path) -> None:
+    scan = tmp_path / "laid.nii.gz"
+    write_image(turned(volume, 1), scan)
+    out = tmp_path / "out"
+    assert measure.main([str(scan), *map(str, PLAN.models[:1]), "--lying", "header", "--output", str(out)]) == 0
+    (row,) = json.loads((out / "results.json").read_text())["scans"]
+    assert not [note for note in row["notes"] if "lie" in note]

@@ -1,0 +1,181 @@
+"""Training that begins with the weights of a trained model."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import train as script
+from learning_functions.model_files.model_file import load_model, read_card, save_model
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.task import Settings, load_task
+from learning_functions.training import fit as fitting
+from learning_functions.training.fit import Training, train
+from learning_functions.training.warm_start.initial_model import SIGHT, Start
+from learning_functions.training.warm_start.layer_transfer import take_weights
+from tests.tiny import tiny_settings, write_samples
+
+NAME = "identification"
+
+
+def save(path: Path, settings: Settings) -> Path:
+    keras.utils.set_random_seed(5)
+    network = load_task(NAME).network(settings)
+    save_model(network, path, {"task": NAME, "spec": settings.spec.to_json(), "settings": settings.to_json()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_samples(NAME, tmp_path_factory.mktemp("samples"), tiny_settings(NAME, epochs=2))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(tmp_path_factory.mktemp("trained") / "trained.h5", tiny_settings(NAME))
+
+
+def test_the_first_step_begins_where_the_trained_model_ended(samples: tuple[Path, Path], trained: Path) -> None:
+    task, settings, store = load_task(NAME), tiny_settings(NAME), open_store(samples[0])
+    given = load_model(trained)[0].get_weights()
+    for mixed in (False, True):
+        how = Training(start=Start(trained), mixed_precision=mixed)
+        network = fitting.new_network(task, settings, task.objective(settings), how, store)
+        assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), given, strict=True))
+
+
+def test_the_card_names_what_was_started_from_and_resume_asks_for_the_same(
+    samples: tuple[Path, Path], trained: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.h5"
+    train(*samples, model, lambda told: told, Training(start=Start(trained)))
+    card = read_card(model)
+    assert card is not None
+    sha256 = hashlib.sha256(trained.read_bytes()).hexdigest()
+    assert card["started_from"] == {"file": "trained.h5", "sha256": sha256}
+    assert "teacher" not in card
+    with pytest.raises(ValueError, match=r"Received other: started_from\."):
+        train(*samples, model, lambda told: told, Training(resume=True))
+
+
+def test_weights_of_other_layers_are_refused(samples: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tiny_settings(NAME)
+    wider = save(tmp_path / "wider.h5", settings.changed(filters=2 * settings.filters))
+    with pytest.raises(ValueError, match=r"other layers than the network, as with other --filters: \d+ weights, not"):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(wider)))
+    assert not (tmp_path / "model.h5").exists()
+
+
+def test_the_script_refuses_in_one_line_what_cannot_be_started_from(
+    samples: tuple[Path, Path], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, told in (
+        (tmp_path / "none.h5", "no model file"),
+        (samples[0], "is a samples file, not a model"),
+        (tmp_path / "model.h5", "There is no model file"),
+    ):
+        assert script.main([*map(str, samples), str(tmp_path / "new.h5"), "--start-from", str(given)]) == 2
+        assert told in capsys.readouterr().err
+    assert script.main([*map(str, samples), str(trained), "--start-from", str(trained)]) == 2
+    assert "would be written over the model to start from" in capsys.readouterr().err
+
+
+OUTLINES = ("vertebra_masks", "instances")
+
+
+def detector(path: Path, settings: Settings) -> Path:
+    """A model of detection that sees images as ``settings`` do."""
+    own = tiny_settings("detection", filters=settings.filters, levels=settings.levels)
+    seen = {name: getattr(settings.spec, name) for name in SIGHT}
+    own = own.changed(spec=replace(own.spec, **seen))
+    keras.utils.set_random_seed(6)
+    card = {"task": "detection", "spec": own.spec.to_json(), "settings": own.to_json()}
+    save_model(load_task("detection").network(own), path, card)
+    return path
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: str, tmp_path: Path) -> None:
+    settings = tiny_settings(name)
+    settings = settings.changed(options={**settings.options, "graph": "unet"})
+    given = detector(tmp_path / "detection.h5", settings)
+    theirs, network = load_model(given)[0], load_task(name).network(settings)
+    take_weights(network, Start(given), name)
+    for layer in theirs.layers:
+        if layer.name == "class_scores" or not layer.get_weights():
+            continue
+        own = network.get_layer(layer.name).get_weights()
+        if layer.name == "down0_a_conv":
+            assert np.array_equal(own[0][..., :1, :], layer.get_weights()[0])
+            assert not own[0][..., 1:, :].any(), "memory tells nothing yet"
+        else:
+            assert all(np.array_equal(a, b) for a, b in zip(own, layer.get_weights(), strict=True)), layer.name
+
+
+@pytest.mark.parametrize(("name", "other"), [OUTLINES, OUTLINES[::-1]])
+def test_a_mark_is_not_taken_for_memory_nor_memory_for_a_mark(name: str, other: str, tmp_path: Path) -> None:
+    settings, unlike = tiny_settings(name), tiny_settings(other)
+    settings = settings.changed(options={**settings.options, "graph": "unet"})
+    unlike = unlike.changed(options={**unlike.options, "graph": "unet"}, spec=settings.spec)
+    keras.utils.set_random_seed(6)
+    card = {"task": other, "spec": unlike.spec.to_json(), "settings": unlike.to_json()}
+    save_model(load_task(other).network(unlike), tmp_path / "other.h5", card)
+    network = load_task(name).network(settings)
+    take_weights(network, Start(tmp_path / "other.h5"), name)
+    own = network.get_layer("down0_a_conv").get_weights()[0]
+    theirs = load_model(tmp_path / "other.h5")[0].get_layer("down0_a_conv").get_weights()[0]
+    assert own.shape == theirs.shape
+    np.testing.assert_array_equal(own[..., :1, :], theirs[..., :1, :])
+    assert theirs[..., 1:, :].any() and not own[..., 1:, :].any()
+
+
+def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_path: Path) -> None:
+    name = "vertebra_masks"
+    settings = tiny_settings(name)
+    samples = write_samples(name, tmp_path, settings)
+    unlike = detector(tmp_path / "detection.h5", settings.changed(spec=replace(settings.spec, window=(-500.0, 500.0))))
+    with pytest.raises(ValueError, match=r"must see images as the new network does.*window"):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(unlike)))
+    averaging = settings.changed(options={**settings.options, "graph": "averaging"})
+    alike = detector(tmp_path / "alike.h5", settings)
+    with pytest.raises(ValueError, match=r"no layer of the name and shape"):
+        take_weights(load_task(name).network(averaging), Start(alike), name)
+
+
+def marked(share: float) -> Settings:
+    own = tiny_settings("instances")
+    return own.changed(options={**own.options, "marked_share": share})
+
+
+def saved(settings: Settings, path: Path) -> Path:
+    keras.utils.set_random_seed(8)
+    card = {"task": "instances", "spec": settings.spec.to_json(), "settings": settings.to_json()}
+    save_model(load_task("instances").network(settings), path, card)
+    return path
+
+
+def test_a_network_that_sees_marks_begins_as_one_of_its_task_without(tmp_path: Path) -> None:
+    given = saved(marked(0.0), tmp_path / "unmarked.h5")
+    network = load_task("instances").network(marked(0.5))
+    take_weights(network, Start(given), "instances")
+    rng = np.random.default_rng(1)
+    image, mark = rng.random((2, 16, 16, 16, 2), np.float32), 255 * rng.random((2, 16, 16, 16, 1), np.float32)
+    theirs = load_model(given)[0].predict_on_batch(image)
+    own = network.predict_on_batch(np.concatenate([image, mark], axis=-1))
+    for name, answer in theirs.items():
+        np.testing.assert_allclose(own[name], answer, rtol=1e-5, atol=1e-6, err_msg="the mark tells nothing yet")
+    model = tmp_path / "model.h5"
+    train(*write_samples("instances", tmp_path, marked(0.5)), model, lambda told: told, Training(start=Start(given)))
+    assert load_model(model)[0].input_shape[-1] == 3
+
+
+def test_one_that_sees_none_does_not_begin_as_one_that_does(tmp_path: Path) -> None:
+    given = saved(marked(0.5), tmp_path / "marked.h5")
+    samples = write_samples("instances", tmp_path, marked(0.0))
+    with pytest.raises(ValueError, match="memory 2 and 1"):
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(given)))

@@ -1,0 +1,142 @@
+"""A pair of a finder and a drawer as a network to train: what it begins with, what it learns, and from whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import train as script
+from learning_functions.model_files.model_file import load_model, save_model
+from learning_functions.model_files.pretrained import SHIPPED
+from learning_functions.samples.store.sample_store import SampleStore, open_store
+from learning_functions.task import Settings, load_task, settings_of
+from learning_functions.training.teacher import Teacher
+from learning_functions.training.warm_start.initial_model import SIGHT, Start
+from learning_functions.training.warm_start.layer_transfer import take_weights
+from learning_functions.training.warm_start.two_branch import DRAWS, FINDS
+from tests.tiny import tiny_settings, write_samples
+from tests.training.test_merging import batch, saved, tiny
+from tests.training.test_net2wider import trained as as_trained
+
+
+def pair_of(filters: int = 2) -> tuple[Settings, keras.Model]:
+    settings = tiny_settings(FINDS, "pair", filters=filters)
+    return settings, load_task(FINDS).network(settings)
+
+
+def trained(task: str, path: Path, preset: str = "shipped") -> keras.Model:
+    """A model with weights as training leaves them, saved at the path."""
+    saved(task, tiny_settings(task, preset), path, 4)
+    network, card = load_model(path)
+    save_model(as_trained(network), path, card)
+    return network
+
+
+def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> None:
+    assert np.ptp(given["mask"]) > 1e-3, "masks that are all alike would tell nothing"
+    for name in ("mask", "complete", "level"):
+        np.testing.assert_allclose(pair[name], given[name], rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("filters", [2, 5])
+def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(filters: int, tmp_path: Path) -> None:
+    finder = trained(FINDS, tmp_path / "finder.h5")
+    _, pair = pair_of(filters)
+    take_weights(pair, Start(tmp_path / "finder.h5"), FINDS)
+    for marked in (False, True):
+        seen = batch(marked)
+        require_same(pair.predict_on_batch(seen), finder.predict_on_batch(seen[..., :2]))
+
+
+@pytest.mark.parametrize("filters", [2, 4])
+def test_a_pair_goes_on_from_a_pair_and_with_more_filters(filters: int, tmp_path: Path) -> None:
+    given = trained(FINDS, tmp_path / "given.h5", "pair")
+    _, pair = pair_of(filters)
+    take_weights(pair, Start(tmp_path / "given.h5"), FINDS)
+    for marked in (False, True):
+        require_same(*(each.predict_on_batch(batch(marked)) for each in (pair, given)))
+
+
+def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
+    drawer = trained(DRAWS, tmp_path / "drawer.h5")
+    _, pair = pair_of()
+    take_weights(pair, Start(tmp_path / "drawer.h5"), FINDS)
+    seen = batch(marked=True)
+    own, theirs = pair.predict_on_batch(seen)["mask"], drawer.predict_on_batch(seen[..., [0, 2]])
+    assert np.ptp(theirs) > 1e-3
+    np.testing.assert_allclose(own, theirs, atol=1e-6)
+
+
+def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path) -> None:
+    settings, pair = pair_of()
+    own = tiny_settings("detection")
+    seen = {name: getattr(settings.spec, name) for name in SIGHT}
+    saved("detection", own.changed(spec=replace(own.spec, **seen)), tmp_path / "detection.h5", 6)
+    take_weights(pair, Start(tmp_path / "detection.h5"), FINDS)
+    body = [layer for layer in load_model(tmp_path / "detection.h5")[0].layers if layer.get_weights()]
+    for half in ("", "drawn_"):
+        for layer in body[:-1]:
+            theirs, mine = layer.get_weights(), pair.get_layer(half + layer.name).get_weights()
+            channels = theirs[0].shape[-2] if layer.name == "down0_a_conv" else None
+            np.testing.assert_array_equal(mine[0][..., :channels, :] if channels else mine[0], theirs[0])
+            assert not channels or not mine[0][..., channels:, :].any(), "neither memory nor mark tells anything yet"
+
+
+@pytest.mark.parametrize("graph", ["fcn", "pair"])
+def test_a_network_of_another_graph_is_refused_before_training(graph: str, tmp_path: Path) -> None:
+    """Layers of both have the same names, and may have the same shapes."""
+    given = saved(FINDS, tiny(FINDS, graph=graph, marked_share=0.5), tmp_path / "given.h5", 1)
+    chosen = tiny(FINDS, graph="unet", marked_share=0.5) if graph == "pair" else tiny_settings(FINDS, "pair")
+    store = open_store(write_samples(FINDS, tmp_path, chosen)[0])
+    with pytest.raises(ValueError, match=rf"graph {graph} and {chosen.options['graph']}"):
+        Start(given).require_fit(store, tmp_path / "model.h5")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleStore]:
+    """Samples of two presets as they are, but for their number."""
+    found = {}
+    for preset in ("shipped", "pair"):
+        folder = tmp_path_factory.mktemp(preset)
+        settings = settings_of(load_task(FINDS), preset).changed(samples_per_scan=1)
+        found[preset] = open_store(write_samples(FINDS, folder, settings)[0])
+    return found
+
+
+@pytest.mark.parametrize("role", [Start, Teacher])
+def test_what_the_shipped_pair_needs_is_told(
+    role: type[Start] | type[Teacher], stores: dict[str, SampleStore], tmp_path: Path
+) -> None:
+    given, model = role(SHIPPED / "instances.h5"), tmp_path / "model.h5"
+    given.require_fit(stores["pair"], model)
+    with pytest.raises(ValueError, match=r"memory 2 and 1.*; samples of --preset pair would fit\. Received: .*\.h5\."):
+        given.require_fit(stores["shipped"], model)
+    told = script.main([*[str(stores["shipped"].path)] * 2, str(model), "--start-from", str(given.path)])
+    assert told == 2 and not model.exists()
+
+
+def test_presets_that_do_not_fit_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
+    other = tiny_settings(FINDS, "pair")  # in patches that no preset has
+    with pytest.raises(ValueError) as told:
+        Teacher(saved(FINDS, other, tmp_path / "t.h5", 1)).require_fit(stores["shipped"], tmp_path / "model.h5")
+    assert "patch" in str(told.value) and "--preset" not in str(told.value)
+
+
+def test_one_step_teaches_both_halves_of_a_pair() -> None:
+    task, (settings, pair) = load_task(FINDS), pair_of()
+    as_trained(pair)
+    before = {layer.name: layer.get_weights() for layer in pair.layers if layer.trainable_weights}
+    seen = np.concatenate([batch(marked=False), batch(marked=True)])
+    target = np.random.default_rng(1).integers(0, 2, seen.shape[:-1])
+    numbers = np.tile(np.float32([[1.0, 1.0, 20.0]]), (len(seen), 1))
+    truth, _ = task.arrange(target, 255 * target, numbers, settings)
+    pair.compile(keras.optimizers.SGD(0.01), loss=task.objective(settings).loss, jit_compile=False)
+    assert np.isfinite(pair.train_on_batch(seen, truth)).all()
+    assert {"found", "drawn", "complete", "drawn_floor_a_conv"} <= set(before)
+    for name, weights in before.items():
+        kernel = pair.get_layer(name).get_weights()[0]
+        assert np.isfinite(kernel).all() and not np.array_equal(kernel, weights[0]), name

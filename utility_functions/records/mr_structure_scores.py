@@ -1,0 +1,86 @@
+"""What scoring vertebrae, discs and canal of MR leaves behind: per class, per single structure, and over scans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from utility_functions.anatomy.structures import SPIDER_CANAL, SPIDER_DISCS
+from utility_functions.records.mask_scores import Figure, MaskScore
+
+
+@dataclass(frozen=True)
+class InstanceScore:
+    """One true vertebra, disc or canal.
+
+    label: its number in SPIDER's code, without the mark of those seen in part. match: the number of what lies on it, of
+    the same class; None where it is missed. mask: the scores of that pair.
+    """
+
+    structure: str
+    label: int
+    match: int | None
+    mask: MaskScore
+
+    @property
+    def found(self) -> bool:
+        return self.match is not None
+
+    @property
+    def number_right(self) -> bool | None:
+        """Whether it bears the same number as in the truth; None where it is missed."""
+        return self.match == self.label if self.found else None
+
+
+@dataclass(frozen=True)
+class StructureScore:
+    """One scan against its ground truth: whole classes by name, single structures, and numbers that lie on none."""
+
+    case_id: str
+    classes: dict[str, MaskScore]
+    instances: tuple[InstanceScore, ...] = ()
+    false: tuple[int, ...] = ()
+
+    def of(self, structure: str) -> tuple[InstanceScore, ...]:
+        """The single structures of one class."""
+        return tuple(each for each in self.instances if each.structure == structure)
+
+
+@dataclass(frozen=True)
+class MaskFigures:
+    """Means of masks' scores; a missed one counts as Dice and IoU 0 and has no part in distances."""
+
+    dice: Figure
+    iou: Figure
+    hd95_mm: Figure
+    assd_mm: Figure
+
+
+@dataclass(frozen=True)
+class StructureRow:
+    """One class over all scans: ``whole``, a mask per scan, and its ``single`` structures.
+
+    true, found, right, false: how many there are, are found, bear the right number, and lie on none.
+    """
+
+    structure: str
+    whole: MaskFigures
+    single: MaskFigures
+    true: int
+    found: int
+    right: int
+    false: int
+
+
+@dataclass(frozen=True)
+class StructureSummary:
+    """All classes over the scans that have a truth."""
+
+    scans: int
+    rows: tuple[StructureRow, ...]
+
+
+def structure_of_number(number: int) -> str:
+    """The class of a number in SPIDER's code."""
+    if number == SPIDER_CANAL:
+        return "canal"
+    return "disc" if number > SPIDER_DISCS else "vertebra"
