@@ -28,7 +28,7 @@ def seconds_of(onednn: str) -> tuple[float, float]:
     from learning_functions.task import load_task
 
     task = load_task(TASK)
-    network = task.network(task.PRESETS[PRESET])
+    network = task.network(task.presets[PRESET])
     network.compile("adam", "mse", jit_compile=False)
     seen = np.random.default_rng(1).random((BATCH, *network.input_shape[1:]), np.float32)
     answer = network.predict_on_batch(seen)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import numpy as np
 
-from learning_functions.runtime.tensorflow_setup import start_tensorflow
+from learning_functions.runtime.tensorflow_setup import use_onednn
 
 FLOOR = 3
 SHAPE = (120, 160, 320)  # 1 mm, RAS
@@ -14,7 +15,8 @@ SPINE = (slice(42, 78), slice(50, 90), slice(20, 300))
 
 
 def main() -> None:
-    start_tensorflow()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    use_onednn()
     import keras
 
     from learning_functions.inference.slices import levels_of_slices
@@ -23,7 +25,7 @@ def main() -> None:
     from utility_functions.geometry.volume import LabelMap, Volume
 
     task = load_task("identification")
-    settings = task.PRESETS["paper"].changed(filters=8)
+    settings = task.presets["paper"].changed(filters=8)
     keras.utils.set_random_seed(1)
     network = task.network(settings)
     grid = Grid.from_spacing(SHAPE, 1.0)

@@ -89,9 +89,8 @@ def judged(path: Path, samples: tuple[Path, Path], settings: Settings) -> Row:
     task = load_task(held_out.task)
     objective, network = task.objective(settings), load_model(path)[0]
     network.compile(loss=objective.loss, metrics=objective.metrics)
-    arrange = getattr(task, "arrange", None)
-    arranged = None if arrange is None else partial(arrange, settings=settings)
-    batches = epoch_batches(held_out, epoch=0, batch=settings.batch, seed=0, shuffle=False, arrange=arranged)
+    arrange = partial(task.arrange, settings=settings)
+    batches = epoch_batches(held_out, epoch=0, batch=settings.batch, seed=0, shuffle=False, arrange=arrange)
     figures = network.evaluate(batches, verbose=0, return_dict=True)
     return Row("teacher", None, network.count_params(), {f"val_{name}": figures[name] for name in sorted(figures)})
 

@@ -35,7 +35,7 @@ def trained_on(cases: Sequence[Case], folder: Path, name: str) -> TrainedModel:
     if not path.exists():
         settings = settings_of(load_task("naming"), "shipped")
         seen_and_true = [(read_keypoints(case.image_path), read_keypoints(case.landmarks_path)) for case in cases]
-        settings = settings.changed(options={**settings.options, "places": learnt(seen_and_true).to_json()})
+        settings = settings.with_options(places=learnt(seen_and_true).to_json())
         parts = zip(("training", "validation"), split_by_patient(cases, INNER, seed=1), strict=True)
         files = []
         for part, its in parts:

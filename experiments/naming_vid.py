@@ -196,7 +196,7 @@ def by_network(
     for scan, its in zip(own, told, strict=True):
         naming = named(its, scan.points_mm, model.settings)
         results.append(judged(scan, completed(naming, naming_network.keypoints_of(scan), model.settings)))
-    return results, model.settings.options["warn_from"]
+    return results, model.settings.options.warn_from
 
 
 def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:

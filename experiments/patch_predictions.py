@@ -47,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_tensorflow()
     from learning_functions.predict.trained_model import TrainedModel
     from learning_functions.samples.cut.labelled_segments import labelled_stretches
-    from learning_functions.samples.cut.next_vertebra import is_marked
     from utility_functions.files.cases import load_scan
     from utility_functions.files.manifest import find_cases
 
@@ -65,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(one_line(error), file=sys.stderr)
         return 2
-    kinds = (*KINDS, *([MARKED] if is_marked(model.settings) else []))
+    kinds = (*KINDS, *([MARKED] if model.settings.options.sees_marks else []))
     rows = [
         (row, str(len(of[KINDS[0]])), *(f"{np.mean(of[kind]):.3f}" for kind in kinds)) for row, of in scores.items()
     ]
@@ -77,14 +76,13 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
     """Of each vertebra and memory: the row of the table, the kind of memory, and the Dice."""
     from learning_functions.inference.iterative.iterative_segmenter import seeing
     from learning_functions.samples.cut.labelled_segments import memory_of
-    from learning_functions.samples.cut.next_vertebra import is_marked
 
-    spec, direction = model.settings.spec, model.settings.options["direction"]
+    spec, direction = model.settings.spec, model.settings.options.direction
     offset, scale = spec.offset_and_scale(stretch.image.voxels)
     image = stretch.image.with_voxels(spec.normalise(stretch.image.voxels, offset, scale))
     air = float(spec.normalise(np.array(stretch.air), offset, scale))
     see = seeing(model.network, model.settings, image, air)
-    offset_mm = np.asarray(model.settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0)))
+    offset_mm = np.asarray(model.settings.options.second_pass_offset_mm)
     places = range(1, len(stretch.vertebrae) + 1)
     for place in places:
         voxels = stretch.voxels_of(place)
@@ -96,7 +94,7 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
         row = FIRST if is_first else region_of(stretch.vertebrae[place - 1].name) or "other"
         for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True):
             yield row, kind, _dice(see((x, y, z), memory, None), order == place)
-        if is_marked(model.settings):
+        if model.settings.options.sees_marks:
             at_mm = stretch.landmark_mm(place, landmarks)
             if offset_mm.any():  # as it is cut where the vertebra is drawn
                 x, y, z = (int(n) for n in centred_first(at_mm, image.grid, spec.patch, offset_mm))

@@ -52,7 +52,7 @@ def measure(case: Case, models: Sequence[TrainedModel], folder: Path | None, run
     ids = LABEL_CODES[case.label_code]
     dice = None
     if findings.detection is not None and scan.label_map is not None and ids is not None:
-        labels = next(model.settings.spec.labels for model in models if "detection" in model.task.GIVES)
+        labels = next(model.settings.spec.labels for model in models if "detection" in model.task.gives)
         classes = mask_classes(labels, case.case_id in BODIES_ALONE)
         dice = dice_in_range(findings.detection, scan.label_map, truth, classes, ids)
     result = score(case.case_id, findings.landmarks or Landmarks.empty(), truth, dice, seconds)

@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from learning_functions.predict.trained_model import TrainedModel
 
         model = TrainedModel.load(arguments.model)
-        if "structures" not in model.task.GIVES:
+        if "structures" not in model.task.gives:
             raise ValueError(f"A multiclass_mr model is wanted. Received: {model.task_name}.")
         rows = [measured(given, folder, model, arguments.output) for given in GIVEN if (folder / given.image).exists()]
     except (ValueError, OSError) as error:

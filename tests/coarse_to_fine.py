@@ -30,9 +30,9 @@ BRIGHT = normalised((AIR + BASE) / 2)
 
 def saved(name: str, network: keras.Model, path: Path, **options: object) -> Path:
     """The network as a model file of a task, at 2 mm."""
-    settings = load_task(name).PRESETS["small"]
+    settings = load_task(name).presets["small"]
     spec = replace(settings.spec, spacing_mm=(2.0, 2.0, 2.0), patch=PATCH, window=(AIR, HIGHEST))
-    settings: Settings = settings.changed(spec=spec, options={**settings.options, **options})
+    settings: Settings = settings.changed(spec=spec).with_options(**options)
     save_model(network, path, {"task": name, "spec": spec.to_json(), "settings": settings.to_json(), "training": {}})
     return path
 
@@ -57,7 +57,7 @@ def spine_heatmap(path: Path) -> Path:
 
 def vertebra_heatmaps(path: Path) -> Path:
     """Heat of 1 where the intensity is a level's own, falling to 0 half a step away: a triangle of three ramps."""
-    levels = load_task("vertebra_heatmaps").PRESETS["small"].spec.labels
+    levels = load_task("vertebra_heatmaps").presets["small"].spec.labels
     half = (normalised(STEP) - normalised(0.0)) / 2
     ramps, sharp = [], 1 / half
     for name in levels:

@@ -44,7 +44,7 @@ def oracle_models(folder: Path) -> list[Path]:
 
 
 def _settings(name: str, channels: int) -> Settings:
-    settings = load_task(name).PRESETS["small"]
+    settings = load_task(name).presets["small"]
     spec = {**settings.spec.to_json(), "spacing_mm": (2.0, 2.0, 2.0), "window": (AIR, 1000.0)}
     spec |= {"patch": (16, 16, 16) if channels == 1 else (channels, 16, 16), "intensity": "window"}
     return settings.changed(spec=type(settings.spec).from_json(spec))

@@ -34,7 +34,7 @@ def test_heatmaps_are_of_26_landmarks_at_2_mm(heatmaps: keras.Model) -> None:
     assert (settings.filters, settings.levels, settings.batch, settings.learning_rate) == (96, 4, 1, 1e-4)
     loss = load_task("vertebra_heatmaps").objective(settings).loss
     assert (loss.sigma, loss.penalty, loss.form) == (4.0, 100.0, "sums")
-    assert settings.options["learn_sigma"] and settings.options["absent"] == "unknown"
+    assert settings.options.learn_sigma and settings.options.absent == "unknown"
 
 
 def test_both_parts_of_the_network_are_the_published_ones(heatmaps: keras.Model) -> None:
@@ -71,12 +71,13 @@ def test_masks_are_of_one_vertebra_at_1_mm() -> None:
     assert network.layers[-1].activation.__name__ == "sigmoid"
     loss = load_task("vertebra_masks").objective(settings).loss
     assert (loss.dice, loss.crossentropy, loss.focal) == (0.5, 0.5, 0.0)
-    assert settings.options["sigma_mm"] == 3.0 and settings.options["offset_mm"] == (0.0, 0.0, 0.0)
+    assert settings.options.sigma_mm == 3.0 and settings.options.offset_mm == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", ["small", "shipped"])
 @pytest.mark.parametrize("task", ["vertebra_heatmaps", "vertebra_masks"])
 def test_patches_of_other_presets_fit_the_networks_poolings(task: str, name: str) -> None:
     settings = preset(task, name)
-    stride = settings.options.get("coarser", 1) * 2 ** (settings.levels - 1)
+    coarser = settings.options.coarser if task == "vertebra_heatmaps" else 1
+    stride = coarser * 2 ** (settings.levels - 1)
     assert all(size % stride == 0 for size in settings.spec.patch)

@@ -12,6 +12,7 @@ import pytest
 
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.samples.store.sample_store import SampleReader, open_store
+from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import Running, Settings, load_task, task_names
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.fit import Training, train
@@ -38,7 +39,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp(name)
     settings = tiny_settings(name, preset)
     training, validation = write_samples(name, folder, settings)
-    augment = "none" if settings.options["augment"] == "synth" else None  # files of .lml centroids tell no tissues
+    augment = "none" if settings.options.augment == "synth" else None  # files of .lml centroids tell no tissues
     train(training, validation, folder / "model.h5", lambda told: told, Training(augment=augment))
     return Trained(settings, training, TrainedModel.load(folder / "model.h5"))
 
@@ -47,7 +48,7 @@ def test_samples_fit_the_spec(trained: Trained) -> None:
     store = open_store(trained.samples)
     spec = trained.settings.spec
     assert (store.task, store.spec, store.count) == (trained.model.task_name, spec, trained.settings.samples_per_scan)
-    assert Settings.from_json(store.settings) == trained.settings
+    assert settings_from_samples(trained.model.task, store.settings) == trained.settings
     assert store.input_shape[-1] == spec.channels
     assert store.input_shape[:-1] in (spec.patch, spec.patch[1:])
     assert store.target_shape[: len(store.input_shape) - 1] == store.input_shape[:-1]
@@ -72,7 +73,8 @@ def test_the_saved_network_answers_as_the_trained_one(trained: Trained) -> None:
 
 def test_the_card_tells_what_the_network_needs(trained: Trained) -> None:
     card = trained.model.card
-    assert card["task"] == trained.model.task_name and Settings.from_json(card["settings"]) == trained.settings
+    assert card["task"] == trained.model.task_name == trained.model.task.name
+    assert Settings.from_json(card["settings"], trained.model.task.options_type) == trained.settings
     assert card["training"]["epochs"] == card["training"]["best_epoch"] == 1
     assert {"python", "keras", "tensorflow", "numpy"} <= set(card["versions"])
 
@@ -90,15 +92,15 @@ def test_findings_lie_on_the_scan_s_own_grid(trained: Trained, axcodes: str, win
         "landmarks": made.landmarks.at(np.flatnonzero(grid.contains(made.landmarks.points_mm))),
     }
     task = trained.model.task
-    findings = Findings("scan", grid).having(**{need: known[need] for need in task.NEEDS})
+    findings = Findings("scan", grid).having(**{need: known[need] for need in task.needs})
     found = trained.model.run(volume, findings, Running(windows=windows))
     assert found.grid is grid and found.seconds[trained.model.task_name] > 0
-    for name in task.GIVES:
+    for name in task.gives:
         assert getattr(found, name) is not None
     for name, found_map in found.maps.items():
         found_map.grid.require_same(grid, name)
         assert found_map.voxels.shape == volume.voxels.shape
-    for need in task.NEEDS:
+    for need in task.needs:
         assert getattr(found, need) is known[need], "what was given is handed on untouched"
     if found.landmarks is not None:
         assert np.isfinite(found.landmarks.points_mm).all()
@@ -142,18 +144,18 @@ def test_a_task_imports_no_keras_before_it_is_needed(name: str) -> None:
 
 @pytest.mark.parametrize("name", task_names())
 def test_presets_are_named_after_themselves(name: str) -> None:
-    presets = load_task(name).PRESETS
+    presets = load_task(name).presets
     assert {"paper", "small", "shipped"} <= set(presets)
     for preset, settings in presets.items():
         assert settings.preset == preset
-        assert Settings.from_json(settings.to_json()) == settings
+        assert Settings.from_json(settings.to_json(), load_task(name).options_type) == settings
 
 
 @pytest.mark.parametrize(
-    ("name", "preset"), [(name, preset) for name in task_names() for preset in load_task(name).PRESETS]
+    ("name", "preset"), [(name, preset) for name in task_names() for preset in load_task(name).presets]
 )
 def test_every_preset_s_network_is_of_the_form_its_task_tells(name: str, preset: str) -> None:
-    task, settings = load_task(name), load_task(name).PRESETS[preset].changed(filters=2)
+    task, settings = load_task(name), load_task(name).presets[preset].changed(filters=2)
     assert task.form(settings).misfit(task.network(settings), settings.spec) is None
 
 

@@ -52,8 +52,8 @@ def test_settings_are_the_published_ones(name: str) -> None:
 
 def test_detection_weighs_classes_and_empty_samples_as_published() -> None:
     settings = paper("detection")
-    assert settings.options["weights"] == (0.1, 0.9)
-    assert settings.options["empty_share"] * settings.samples_per_scan == 1, "at most one of five without a vertebra"
+    assert settings.options.weights == (0.1, 0.9)
+    assert settings.options.empty_share * settings.samples_per_scan == 1, "at most one of five without a vertebra"
     objective = load_task("detection").objective(settings)
     assert objective.loss.weights == (0.1, 0.9)
     assert {metric.name for metric in objective.metrics} == {"dice", "recall_vertebra", "recall_background"}
@@ -61,8 +61,8 @@ def test_detection_weighs_classes_and_empty_samples_as_published() -> None:
 
 def test_identification_is_bent_as_published_and_adds_nothing_of_its_own() -> None:
     options = paper("identification").options
-    assert options["elastic_mm"] == 7.0 and not options["balanced"]
-    assert (options["start_level"], options["level_scale"], options["answer"]) == (0.0, 1.0, "number")
+    assert options.elastic_mm == 7.0 and not options.balanced
+    assert (options.start_level, options.level_scale, options.answer) == (0.0, 1.0, "number")
 
 
 def layers_of(network: keras.Model, kind: str) -> list[Any]:

@@ -65,6 +65,6 @@ def test_a_spacing_of_nan_passed_as_above_zero() -> None:
 
 def test_settings_read_from_a_card_were_never_equal_to_the_preset() -> None:
     """JSON gives tuples back as lists."""
-    settings = load_task("detection").PRESETS["paper"]
-    as_read = {**settings.to_json(), "options": dict(settings.options, weights=[0.1, 0.9])}
-    assert Settings.from_json(as_read) == settings
+    settings = load_task("detection").presets["paper"]
+    as_read = {**settings.to_json(), "options": dict(settings.options.to_json(), weights=[0.1, 0.9])}
+    assert Settings.from_json(as_read, type(settings.options)) == settings

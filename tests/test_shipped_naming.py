@@ -31,7 +31,7 @@ def test_the_card_tells_whose_data_they_were_and_what_was_learnt(model: TrainedM
     assert model.task_name == "naming" and model.settings.preset == "shipped"
     assert "ImFusion" in model.card["training"]["about"] and "CC BY-SA 4.0" in model.card["training"]["about"]
     assert statistics_of(model.settings) != Statistics()
-    assert 0 < model.settings.options["warn_from"] < 1
+    assert 0 < model.settings.options.warn_from < 1
     assert (SHIPPED / "naming.h5").stat().st_size < 3_000_000
 
 

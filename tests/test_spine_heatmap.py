@@ -27,15 +27,15 @@ TASK = load_task("spine_heatmap")
 def settings_at(preset: str, patch: tuple[int, int, int], spacing_mm: float = 8.0, **options: object) -> Settings:
     settings = settings_of(TASK, preset)
     spec = replace(settings.spec, patch=patch, spacing_mm=(spacing_mm,) * 3)
-    return settings.changed(spec=spec, options={**settings.options, **options}, samples_per_scan=6)
+    return settings.changed(spec=spec, samples_per_scan=6).with_options(**options)
 
 
 def test_presets_hold_the_published_numbers() -> None:
     paper, topdown = settings_of(TASK, "paper"), settings_of(TASK, "topdown")
     assert paper.spec.spacing_mm == (8.0, 8.0, 8.0) and paper.spec.patch == topdown.spec.patch == (64, 64, 128)
     assert (paper.filters, paper.batch, paper.learning_rate) == (64, 2, 1e-4)
-    assert paper.options["sigma_voxels"] == 4.0 and paper.options["loss"] == "squares" and not paper.options["resized"]
-    assert topdown.options["sigma_voxels"] == 10.0 and topdown.options["resized"]
+    assert paper.options.sigma_voxels == 4.0 and paper.options.loss == "squares" and not paper.options.resized
+    assert topdown.options.sigma_voxels == 10.0 and topdown.options.resized
     assert topdown.spec.window == (-1024.0, 3071.0) and topdown.spec.intensity == "window"
     assert type(TASK.objective(topdown).loss).__name__ == "HeatDivergence"
     assert type(TASK.objective(paper).loss).__name__ == "HeatError"

@@ -26,7 +26,7 @@ def settings_at(name: str, preset: str, patch: tuple[int, int, int], **options: 
     """A preset at the oracle's spacing."""
     settings = settings_of(load_task(name), preset)
     spec = replace(settings.spec, spacing_mm=(SPACING_MM,) * 3, patch=patch)
-    return settings.changed(spec=spec, options={**settings.options, **options})
+    return settings.changed(spec=spec).with_options(**options)
 
 
 def oracle(volume: Volume | None = None, landmarks: Landmarks | None = None) -> Scan:
@@ -55,7 +55,7 @@ def test_few_detection_samples_hold_no_vertebra(preset: str, seed: int) -> None:
     settings = settings_at("detection", preset, (16, 16, 16))
     samples = drawn("detection", scan_of(phantom(2)), settings, seed)
     empty = sum(not sample.targets.any() for sample in samples)
-    assert empty <= settings.options["empty_share"] * len(samples)
+    assert empty <= settings.options.empty_share * len(samples)
     assert {tuple(np.unique(sample.targets)) for sample in samples} <= {(0,), (1,), (0, 1)}
 
 

@@ -40,7 +40,7 @@ def cropping_asked(task_name: str, paths: Sequence[Path]) -> Cropping | None:
     """
     if not paths:
         return None
-    wanted: tuple[str, ...] = getattr(load_task(task_name), "CROPPED_BY", ())
+    wanted = load_task(task_name).cropped_by
     if not wanted:
         raise ValueError(f"Samples of {task_name} are cropped by no model. Received: --crop-by {paths[0]}.")
     told, tasks = [], {}
@@ -60,17 +60,17 @@ def cropping_asked(task_name: str, paths: Sequence[Path]) -> Cropping | None:
 def _require_use(task_name: str, wanted: Sequence[str], tasks: dict[str, Task]) -> None:
     """Raises ValueError unless each task finds something to crop by, or something that one of these makes use of."""
     needed, used = set(wanted), set[str]()
-    while more := {name for name, task in tasks.items() if needed.intersection(task.GIVES)} - used:
+    while more := {name for name, task in tasks.items() if needed.intersection(task.gives)} - used:
         used |= more
-        needed |= {need for name in more for need in (*tasks[name].NEEDS, *getattr(tasks[name], "USES", ()))}
+        needed |= {need for name in more for need in (*tasks[name].needs, *tasks[name].uses)}
     if idle := [name for name in tasks if name not in used]:
         raise ValueError(
             f"Samples of {task_name} are cropped by a model that finds {' or '.join(wanted)}. "
             f"Received: one of {idle[0]}."
         )
-    given = {finding for task in tasks.values() for finding in task.GIVES}
+    given = {finding for task in tasks.values() for finding in task.gives}
     for name, task in tasks.items():
-        if lacking := [need for need in task.NEEDS if need not in given]:
+        if lacking := [need for need in task.needs if need not in given]:
             raise ValueError(
                 f"A model of {name} needs what another finds; name that one by --crop-by, too. "
                 f"Received: none that finds {', '.join(lacking)}."

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -114,7 +113,8 @@ def generate(
     ordered = sorted(cases, key=lambda case: case.case_id)
     splits = {case.split for case in ordered}
     problems: dict[str, str] = {}
-    with_tissues = getattr(load_task(task_name), "SEES_IMAGES", True) and all(case.has_tissues for case in ordered)
+    task = load_task(task_name)
+    with_tissues = task.sees_images and all(case.has_tissues for case in ordered)
     with SampleWriter(
         path,
         task=task_name,
@@ -124,7 +124,7 @@ def generate(
         split=splits.pop() if len(splits) == 1 else "",
         compression=compression,
         tissue_names=TISSUES if with_tissues else (),
-        numbers_names=getattr(load_task(task_name), "NUMBERS", ()),
+        numbers_names=task.numbers,
         cropped_by=() if cropping is None else cropping.told,
     ) as writer:
         models = () if cropping is None else cropping.paths
@@ -201,7 +201,7 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tupl
     contents is told, one with the models raised.
     """
     rng = np.random.default_rng([seed, crc32(case.case_id.encode())])
-    task: Any = load_task(task_name)
+    task = load_task(task_name)
     croppers = cropping_models(models) if models else []
     try:
         spec = settings.spec

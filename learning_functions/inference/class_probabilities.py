@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from learning_functions.inference.sliding_window import run_published, run_tiles
 from learning_functions.task import Running, Settings
+from learning_functions.task_options import MirroredOptions
 from utility_functions.geometry.boxes import box_around, part_of, seen_from, slabs, widened
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
@@ -23,18 +24,20 @@ SMALLEST = 1e-4
 """Shares below this count as none: numpy takes ten times as long for what is too small for a whole float16."""
 
 
-def class_shares(network: keras.Model, image: Volume, settings: Settings, running: Running, air: float) -> Shares:
+def class_shares(
+    network: keras.Model, image: Volume, settings: Settings[MirroredOptions], running: Running, air: float
+) -> Shares:
     """Probabilities (x, y, z, classes), in tiles with a margin of a quarter patch or in the published windows.
 
-    Round what is no background, the mean over the image and its mirror image, left for right, where networks of these
-    settings learn from both (the presets but `paper`), and not in the published windows.
+    Round what is no background, the mean over the image and its mirror image, left for right, where the settings say so
+    (``mirrored_inference``), and not in the published windows.
     """
     voxels, patch = image.voxels[..., None], settings.spec.patch
     if running.windows == "published":
         return run_published(network, voxels, patch, _halved, air).astype(np.float16)
     margin = [size // 4 for size in patch]
     shares = run_tiles(network, voxels, margin, running.memory_gb, _halved, air).astype(np.float16, copy=False)
-    if settings.options.get("augment", "none") == "none":
+    if not settings.options.mirrored_inference:
         return shares
     for box in ndimage.find_objects(_near(shares).astype(np.uint8)):
         outer = widened(box, *margin)

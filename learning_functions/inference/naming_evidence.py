@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from learning_functions.naming_options import NamingOptions
 from learning_functions.task import Settings
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
@@ -29,11 +30,11 @@ LEAST = 1e-7
 Array = NDArray[np.float64]
 
 
-def shares(network: keras.Model, settings: Settings, scans: Sequence[Keypoints]) -> list[Array]:
+def shares(network: keras.Model, settings: Settings[NamingOptions], scans: Sequence[Keypoints]) -> list[Array]:
     """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
     network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
     """
-    places = read_places(settings.options.get("places"))
+    places = read_places(settings.options.places)
     told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm), places) for scan in scans]
     room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])
     inputs = np.zeros((len(told), 1, room, CHANNELS), np.float32)
@@ -68,7 +69,7 @@ def evidence_of(
     return sharpness * evidence, np.log(false) - np.log1p(-false) - beforehand
 
 
-def evidence(network: keras.Model, settings: Settings, detections: Keypoints) -> tuple[Array, Array]:
+def evidence(network: keras.Model, settings: Settings[NamingOptions], detections: Keypoints) -> tuple[Array, Array]:
     """What the network tells of N detected bodies, in the order given: log-likelihoods (N, levels) of LEVELS, and the
     log-odds (N,) that each is no vertebra of its own; both as `Detections` takes them.
 
@@ -77,29 +78,31 @@ def evidence(network: keras.Model, settings: Settings, detections: Keypoints) ->
     return evidence_told(shares(network, settings, [detections])[0], settings)
 
 
-def evidence_told(told: Array, settings: Settings) -> tuple[Array, Array]:
+def evidence_told(told: Array, settings: Settings[NamingOptions]) -> tuple[Array, Array]:
     """The same from the shares that the network told (N, levels + 1)."""
     options = settings.options
-    return evidence_of(told, statistics_of(settings), options.get("sharpness", 1.0), options.get("shares_before"))
+    return evidence_of(told, statistics_of(settings), options.sharpness, options.shares_before)
 
 
-def decoded(network: keras.Model, settings: Settings, detections: Keypoints, alternatives: int = 0) -> Naming:
+def decoded(
+    network: keras.Model, settings: Settings[NamingOptions], detections: Keypoints, alternatives: int = 0
+) -> Naming:
     """The names of detected bodies by the exact decoder, by what the network tells of them; `completed`."""
     naming = named(shares(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives)
     return completed(naming, detections, settings)
 
 
-def completed(naming: Naming, detections: Keypoints, settings: Settings) -> Naming:
+def completed(naming: Naming, detections: Keypoints, settings: Settings[NamingOptions]) -> Naming:
     """The naming with levels filled in at its ends, where both pedicles of a body that was not detected were."""
     at = [i for i, name in enumerate(naming.names) if name]
     at.sort(key=lambda i: anatomical_order(naming.names[i]))
     found = Landmarks(tuple(naming.names[i] for i in at), detections.bodies_mm[at])
     pedicles = detections.left_mm, detections.right_mm
-    more = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.get("places")))
+    more = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.places))
     return replace(naming, filled=all_levels(naming.filled, more)) if len(more) else naming
 
 
-def named(told: Array, points_mm: Array, settings: Settings, alternatives: int = 0) -> Naming:
+def named(told: Array, points_mm: Array, settings: Settings[NamingOptions], alternatives: int = 0) -> Naming:
     """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the shares (N, levels + 1) that a network told.
 
     Their doubt, and the shifts with it, is that which the card has learnt to tell (``doubting``), where it has: the
@@ -108,7 +111,7 @@ def named(told: Array, points_mm: Array, settings: Settings, alternatives: int =
     levels, false = evidence_told(told, settings)
     given = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
     naming = decode(given, statistics_of(settings), alternatives)
-    weights = settings.options.get("doubting")
+    weights = settings.options.doubting
     if weights is None or not len(naming.found):
         return naming
     odds = weights[0] + doubt_features(naming, told) @ np.asarray(weights[1:], float)
@@ -125,9 +128,9 @@ def doubt_features(naming: Naming, told: Array) -> Array:
     return np.array([np.log(doubt) - np.log1p(-doubt), np.log(entropy + 0.01)])
 
 
-def statistics_of(settings: Settings) -> Statistics:
+def statistics_of(settings: Settings[NamingOptions]) -> Statistics:
     """The statistics that a naming model's card holds; the literature's where it holds none."""
-    text = settings.options.get("statistics")
+    text = settings.options.statistics
     return Statistics() if text is None else _read(text)
 
 

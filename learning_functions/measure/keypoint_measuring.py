@@ -134,7 +134,7 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
         told = ", ".join(f"{model.path} ({model.task_name})" for model in models)
         raise ValueError(f"Landmark files are named by one naming model, or by none. Received: {told}.")
     (model,) = models
-    warn_from = float(model.settings.options.get("warn_from", WARNING_FROM))
+    warn_from = model.settings.options.warn_from
     return (lambda seen: (decoded(model.network, model.settings, seen, ALTERNATIVES), warn_from)), [
         ModelRecord.of(model.path, model.card)
     ]

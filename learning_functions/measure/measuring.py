@@ -162,7 +162,7 @@ def require_as_told(found: Findings, running: Running) -> None:
 
 def tells_structures(model: TrainedModel) -> bool:
     """Whether the model finds discs and canal, or counts vertebrae: what is held against a phantom's tissues."""
-    return "structures" in model.task.GIVES or bool(model.settings.options.get("counted"))
+    return "structures" in model.task.gives or model.settings.options.counted
 
 
 def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:

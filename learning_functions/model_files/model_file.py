@@ -15,7 +15,8 @@ import h5py
 from learning_functions.io_signature import Form
 from learning_functions.samples.store.sample_store import MARK as SAMPLES_MARK
 from learning_functions.spec import Spec
-from learning_functions.task import Settings, load_task, settings_from_card, task_names
+from learning_functions.stored_settings import settings_from_card
+from learning_functions.task import Settings, load_task, task_names
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.files.broken_file import BrokenFile

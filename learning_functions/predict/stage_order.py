@@ -61,19 +61,19 @@ def in_running_order(models: Sequence[Model], known: Collection[str] = ()) -> li
             raise ValueError(
                 f"One model per task can run, and {len(same)} are for {model.task_name}. Received: {', '.join(same)}."
             )
-    waiting, ordered = sorted(models, key=lambda model: not getattr(model.task, "TELLS_LYING", False)), []
+    waiting, ordered = sorted(models, key=lambda model: not model.task.tells_orientation), []
     given = set(known)
     while waiting:
-        able = [model for model in waiting if given.issuperset(model.task.NEEDS)]
+        able = [model for model in waiting if given.issuperset(model.task.needs)]
         ready = next((model for model in able if not _others_give(waiting, model)), able[0] if able else None)
         if ready is None:
-            lacking = sorted({need for model in waiting for need in model.task.NEEDS} - given)
+            lacking = sorted({need for model in waiting for need in model.task.needs} - given)
             raise ValueError(
                 f"No model given finds {', '.join(lacking)}, which another needs. Received: {in_words(models)}."
             )
         waiting.remove(ready)
         ordered.append(ready)
-        given.update(ready.task.GIVES)
+        given.update(ready.task.gives)
     return ordered
 
 
@@ -92,8 +92,8 @@ def refuse_finders(models: Sequence[Runnable]) -> None:
     """
     finders = []
     for model in models:
-        starts_from = {*model.task.NEEDS, *getattr(model.task, "USES", ())}
-        if "landmarks" in model.task.GIVES and not ("landmarks" in starts_from and len(model.task.GIVES) > 1):
+        starts_from = {*model.task.needs, *model.task.uses}
+        if "landmarks" in model.task.gives and not ("landmarks" in starts_from and len(model.task.gives) > 1):
             finders.append(model)
     if finders:
         raise ValueError(
@@ -109,5 +109,5 @@ def in_words(models: Sequence[Runnable]) -> str:
 
 def _others_give(waiting: Sequence[Runnable], model: Runnable) -> bool:
     """Whether a model yet to run gives something that this one uses."""
-    uses = set(getattr(model.task, "USES", ()))
-    return any(uses.intersection(other.task.GIVES) for other in waiting if other is not model)
+    uses = set(model.task.uses)
+    return any(uses.intersection(other.task.gives) for other in waiting if other is not model)

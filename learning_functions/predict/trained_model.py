@@ -17,7 +17,8 @@ from learning_functions.inference.sliding_window import flexible
 from learning_functions.model_files.model_file import load_model
 from learning_functions.samples.cut.sources import seen_part, storable
 from learning_functions.spec import Spec, air_of
-from learning_functions.task import Running, Settings, Task, load_task, settings_from_card
+from learning_functions.stored_settings import settings_from_card
+from learning_functions.task import Running, Settings, Task, load_task
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.geometry.grid import Grid
@@ -57,7 +58,7 @@ class TrainedModel:
 
     def run(self, volume: Volume, findings: Findings, running: Running) -> Findings:
         """The findings with this model's added, on the grid of ``volume``."""
-        missing = [need for need in self.task.NEEDS if getattr(findings, need) is None]
+        missing = [need for need in self.task.needs if getattr(findings, need) is None]
         if missing:
             raise ValueError(f"The {self.task_name} model needs {', '.join(missing)} first. Received: {self.path}.")
         started = time.perf_counter()
@@ -79,18 +80,16 @@ class TrainedModel:
         placed = _onto(findings, grid)
         found = self.task.predict(self.network, self.settings, image, placed, float(beyond), running)
         restored = _onto(found, volume.grid)
-        refine = getattr(self.task, "refine", None)
-        if refine is not None:
 
-            def image_at(finer: Grid) -> Volume:
-                seen = resample(stored, finer, fill=air)
-                return seen.with_voxels(spec.normalise(seen.voxels, offset, scale))
+        def image_at(finer: Grid) -> Volume:
+            seen = resample(stored, finer, fill=air)
+            return seen.with_voxels(spec.normalise(seen.voxels, offset, scale))
 
-            restored = refine(self.network, self.settings, image_at, found, restored, float(beyond))
+        restored = self.task.refine(self.network, self.settings, image_at, found, restored, float(beyond))
         maps = {**findings.maps, **restored.maps}
         new = {name for name, each in found.maps.items() if each is not placed.maps.get(name)}
-        may = new.intersection(getattr(self.task, "MAY_GIVE", ()))
-        kept = {name: getattr(findings, name) for name in maps if name not in (*self.task.GIVES, *may)}
+        may = new.intersection(self.task.may_give)
+        kept = {name: getattr(findings, name) for name in maps if name not in (*self.task.gives, *may)}
         return restored.having(**kept)
 
 

@@ -7,6 +7,7 @@ their parts can be told apart instead (anatomy/parts.py), so that outlines are f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task_options import MirroredOptions
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
@@ -32,14 +34,27 @@ if TYPE_CHECKING:
 
     from learning_functions.samples.augment.augmentation import Augmentation
 
-NEEDS: tuple[str, ...] = ()
-GIVES = ("detection",)
-TELLS_LYING = True
-
 EMPTY_HU = -950.0
 """No disc is so dark, unless it lies beyond what was scanned."""
+
+
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"tubes": ("background", "vertebra"), "parts": PARTS})
 """What there is to learn, by name: the classes that tell the targets apart."""
+
+
+@dataclass(frozen=True)
+class DetectionOptions(MirroredOptions):
+    """Defaults as published by McCouat & Glocker 2019.
+
+    weights: of the classes in the loss, where tubes are learnt; where parts are, the loss is another.
+    empty_share: share of a scan's samples that may show no vertebra.
+    present_only: whether a class of which a batch holds nothing has no Dice there (parts).
+    """
+
+    weights: tuple[float, ...] = (0.1, 0.9)
+    empty_share: float = 0.2
+    present_only: bool = False
+
 
 _PAPER = Settings(
     preset="paper",
@@ -59,7 +74,7 @@ _PAPER = Settings(
     batch=16,
     epochs=50,
     learning_rate=1e-3,
-    options={"weights": (0.1, 0.9), "empty_share": 0.2, "augment": "none"},
+    options=DetectionOptions(),
 )
 _SMALL = Settings(
     preset="small",
@@ -80,7 +95,7 @@ _SMALL = Settings(
     epochs=5,
     learning_rate=3e-3,
     schedule="cosine",
-    options={"weights": (0.1, 0.9), "empty_share": 0.35, "augment": "standard"},
+    options=DetectionOptions(empty_share=0.35, augment="standard", mirrored_inference=True),
 )
 _SHIPPED = Settings(
     preset="shipped",
@@ -101,42 +116,11 @@ _SHIPPED = Settings(
     epochs=2,
     learning_rate=2e-3,
     schedule="cosine",
-    options={"weights": (0.1, 0.9), "empty_share": 0.2, "present_only": True, "augment": "synth"},
+    options=DetectionOptions(present_only=True, augment="synth", mirrored_inference=True),
 )
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
 
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """Patches at random places of one scan; at most ``empty_share`` of them hold no vertebra.
-
-    Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes, or the code of the part.
-    """
-    image, landmarks = place_scan(scan, settings.spec)
-    tissues = place_tissues(scan, image.grid)
-    target = LabelMap(_target(scan, landmarks, image, settings), image.grid)
-    if not target.voxels.any():
-        raise ValueError("No vertebra lies inside the image.")
-    most_empty = int(settings.options["empty_share"] * settings.samples_per_scan)
-    where = np.argwhere(target.voxels)
-    drawn: list[Sample] = []
-    empty = 0
-    while len(drawn) < settings.samples_per_scan:
-        window = random_window(image.grid.shape, settings.spec.patch, rng)
-        patch = target.window(window, settings.spec.patch)
-        if not patch.voxels.any():
-            if empty >= most_empty:  # then one that holds a vertebra's voxel drawn at random
-                voxel = where[rng.integers(len(where))]
-                window = voxel - rng.integers(0, settings.spec.patch)
-                patch = target.window(window, settings.spec.patch)
-            else:
-                empty += 1
-        inputs = image.window(window, settings.spec.patch, fill=air_of(image.voxels))
-        seen = None if tissues is None else tissues.window(window, settings.spec.patch, OUTSIDE).voxels[..., None]
-        drawn.append(Sample(inputs.voxels[..., None], patch.voxels, tissues=seen))
-    return drawn
-
-
-def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings) -> NDArray[np.uint8]:
+def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings[DetectionOptions]) -> NDArray[np.uint8]:
     if settings.spec.labels != PARTS:
         return (dense_levels(landmarks, image.grid) > 0).astype(np.uint8)
     ids = LABEL_CODES[scan.case.label_code]
@@ -150,62 +134,106 @@ def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings)
     return parts
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.unet import detection_unet
+class DetectionTask(Task[DetectionOptions]):
+    """Which voxels are vertebra, or which part of one."""
 
-    return detection_unet(
-        settings.spec.patch, settings.filters, settings.levels, len(settings.spec.labels), settings.momentum
-    )
+    name = "detection"
+    options_type = DetectionOptions
+    gives = ("detection",)
+    tells_orientation = True
+    targets = TARGETS
+    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
+    def samples(self, scan: Scan, settings: Settings[DetectionOptions], rng: np.random.Generator) -> list[Sample]:
+        """Patches at random places of one scan; at most ``empty_share`` of them hold no vertebra.
 
-def form(settings: Settings) -> Form:
-    return Form({"": (5, len(settings.spec.labels))})
+        Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes, or the code of the part.
+        """
+        image, landmarks = place_scan(scan, settings.spec)
+        tissues = place_tissues(scan, image.grid)
+        target = LabelMap(_target(scan, landmarks, image, settings), image.grid)
+        if not target.voxels.any():
+            raise ValueError("No vertebra lies inside the image.")
+        most_empty = int(settings.options.empty_share * settings.samples_per_scan)
+        where = np.argwhere(target.voxels)
+        drawn: list[Sample] = []
+        empty = 0
+        while len(drawn) < settings.samples_per_scan:
+            window = random_window(image.grid.shape, settings.spec.patch, rng)
+            patch = target.window(window, settings.spec.patch)
+            if not patch.voxels.any():
+                if empty >= most_empty:  # then one that holds a vertebra's voxel drawn at random
+                    voxel = where[rng.integers(len(where))]
+                    window = voxel - rng.integers(0, settings.spec.patch)
+                    patch = target.window(window, settings.spec.patch)
+                else:
+                    empty += 1
+            inputs = image.window(window, settings.spec.patch, fill=air_of(image.voxels))
+            seen = None if tissues is None else tissues.window(window, settings.spec.patch, OUTSIDE).voxels[..., None]
+            drawn.append(Sample(inputs.voxels[..., None], patch.voxels, tissues=seen))
+        return drawn
 
+    def network(self, settings: Settings[DetectionOptions]) -> keras.Model:
+        from keras_models.unet import detection_unet
 
-def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense_losses import ClassDice, ClassRecall, DiceCrossentropy, WeightedCrossentropy
+        return detection_unet(
+            settings.spec.patch, settings.filters, settings.levels, len(settings.spec.labels), settings.momentum
+        )
 
-    if settings.spec.labels == PARTS:
+    def form(self, settings: Settings[DetectionOptions]) -> Form:
+        return Form({"": (5, len(settings.spec.labels))})
+
+    def objective(self, settings: Settings[DetectionOptions]) -> Objective:
+        from losses_and_metrics.dense_losses import ClassDice, ClassRecall, DiceCrossentropy, WeightedCrossentropy
+
+        if settings.spec.labels == PARTS:
+            return Objective(
+                loss=DiceCrossentropy(present_only=settings.options.present_only),
+                metrics=[ClassDice(label, f"dice_{part}") for label, part in enumerate(PARTS) if label],
+                watched="val_loss",
+                highest_is_best=False,
+            )
         return Objective(
-            loss=DiceCrossentropy(present_only=settings.options.get("present_only", False)),
-            metrics=[ClassDice(label, f"dice_{part}") for label, part in enumerate(PARTS) if label],
+            loss=WeightedCrossentropy(settings.options.weights),
+            metrics=[ClassDice(1), ClassRecall(1, name="recall_vertebra"), ClassRecall(0, name="recall_background")],
             watched="val_loss",
             highest_is_best=False,
         )
-    return Objective(
-        loss=WeightedCrossentropy(settings.options["weights"]),
-        metrics=[ClassDice(1), ClassRecall(1, name="recall_vertebra"), ClassRecall(0, name="recall_background")],
-        watched="val_loss",
-        highest_is_best=False,
-    )
+
+    def augmentation(self, settings: Settings[DetectionOptions]) -> Augmentation:
+        from learning_functions.samples.augment.augmentation import Augmentation
+
+        return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[DetectionOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """Adds ``detection``: the likeliest class per voxel, on the scan's own grid where that is known.
+
+        Where parts are told apart, also by how many ``quarters`` the patient lies otherwise than the header says.
+        """
+        from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+        from learning_functions.inference.patient_orientation import as_the_patient_lies, note_of
+
+        def look(shown: Volume) -> NDArray[np.float16]:
+            return class_shares(network, shown, settings, running, air)
+
+        parts, grid, quarters = settings.spec.labels == PARTS, running.scan or image.grid, 0
+        if parts and running.lying == "found" and running.windows == "tiles":
+            shares, image, quarters = as_the_patient_lies(look, image, air)
+        else:
+            shares = look(image)
+        found = turned(likeliest_on(shares, image.grid, turned_grid(grid, quarters)), -quarters)
+        findings = findings.moved(detection=found).having(parts=parts, quarters=(findings.quarters + quarters) % 4)
+        if quarters:
+            findings = findings.noting(note_of(findings.quarters))
+        return findings if found.voxels.any() else findings.noting("No vertebra was found.")
 
 
-def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augment.augmentation import Augmentation
-
-    return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """Adds ``detection``: the likeliest class per voxel, on the scan's own grid where that is known.
-
-    Where parts are told apart, also by how many ``quarters`` the patient lies otherwise than the header says.
-    """
-    from learning_functions.inference.class_probabilities import class_shares, likeliest_on
-    from learning_functions.inference.patient_orientation import as_the_patient_lies, note_of
-
-    def look(shown: Volume) -> NDArray[np.float16]:
-        return class_shares(network, shown, settings, running, air)
-
-    parts, grid, quarters = settings.spec.labels == PARTS, running.scan or image.grid, 0
-    if parts and running.lying == "found" and running.windows == "tiles":
-        shares, image, quarters = as_the_patient_lies(look, image, air)
-    else:
-        shares = look(image)
-    found = turned(likeliest_on(shares, image.grid, turned_grid(grid, quarters)), -quarters)
-    findings = findings.moved(detection=found).having(parts=parts, quarters=(findings.quarters + quarters) % 4)
-    if quarters:
-        findings = findings.noting(note_of(findings.quarters))
-    return findings if found.voxels.any() else findings.noting("No vertebra was found.")
+TASK = DetectionTask()

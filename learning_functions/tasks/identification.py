@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sources import elastic_in_plane, place_scan, place_tissues
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task_options import TaskOptions
 from utility_functions.anatomy.decoded_votes import decoded
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS, dense_levels
 from utility_functions.anatomy.labels import LEVELS
@@ -29,15 +31,30 @@ if TYPE_CHECKING:
 
     from learning_functions.samples.augment.augmentation import Augmentation
 
-NEEDS = ("detection",)
-GIVES = ("landmarks", "instances")
-
 BESIDE_MM = 15.0
 """Slices are drawn this far to either side of the outermost centroids."""
 LABELLED_MM2 = 500.0
 """A crop shows at least this much of labelled area, if the slice has it."""
 TRIES = 20
 NO_NAME = "No vertebra could be named."
+
+
+@dataclass(frozen=True)
+class IdentificationOptions(TaskOptions):
+    """Defaults as published by McCouat & Glocker 2019.
+
+    elastic_mm: deviation of the control points by which slices are bent.
+    balanced: whether crops lie round each level of a slice as often as round any other.
+    answer: what the network tells of each pixel, its level as a number, or the share of each level.
+    start_level, level_scale: of a number, where it starts, and what the last layer is multiplied with.
+    """
+
+    elastic_mm: float = 7.0
+    balanced: bool = False
+    answer: Literal["number", "classes"] = "number"
+    start_level: float = 0.0
+    level_scale: float = 1.0
+
 
 _PAPER = Settings(
     preset="paper",
@@ -57,14 +74,7 @@ _PAPER = Settings(
     batch=32,
     epochs=35,
     learning_rate=1e-3,
-    options={
-        "elastic_mm": 7.0,
-        "start_level": 0.0,
-        "level_scale": 1.0,
-        "balanced": False,
-        "augment": "none",
-        "answer": "number",
-    },
+    options=IdentificationOptions(),
 )
 _SMALL = Settings(
     preset="small",
@@ -85,14 +95,7 @@ _SMALL = Settings(
     epochs=16,
     learning_rate=3e-3,
     schedule="cosine",
-    options={
-        "elastic_mm": 7.0,
-        "start_level": 13.0,
-        "level_scale": 7.0,
-        "balanced": True,
-        "augment": "standard",
-        "answer": "number",
-    },
+    options=IdentificationOptions(start_level=13.0, level_scale=7.0, balanced=True, augment="standard"),
 )
 _SHIPPED = _SMALL.changed(
     preset="shipped",
@@ -100,35 +103,8 @@ _SHIPPED = _SMALL.changed(
     filters=12,
     epochs=4,
     learning_rate=2e-3,
-    options={**_SMALL.options, "augment": "synth", "answer": "classes"},
+    options=replace(_SMALL.options, augment="synth", answer="classes"),
 )
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
-
-
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """Stacks of neighbouring sagittal slices, bent in-plane at random, cropped round the labelled pixels.
-
-    Inputs (anterior, superior, slices); targets (anterior, superior): the level of each pixel of slice
-    ``channels // 2``, 0 where there is none.
-    """
-    spec = settings.spec
-    image, landmarks = place_scan(scan, spec)
-    tissues = place_tissues(scan, image.grid)
-    air = air_of(image.voxels)
-    levels = dense_levels(landmarks, image.grid)
-    inside = landmarks.only(LEVELS).at(np.flatnonzero(image.grid.contains(landmarks.only(LEVELS).points_mm)))
-    if not len(inside) or not levels.any():
-        raise ValueError("No vertebra lies inside the image.")
-    beside = BESIDE_MM / spec.spacing_mm[0]
-    across = image.grid.to_index(inside.points_mm)[:, 0]
-    low = max(int(np.floor(across.min() - beside)), 0)
-    high = min(int(np.ceil(across.max() + beside)), image.grid.shape[0] - 1)
-    several = [x for x in range(low, high + 1) if np.unique(levels[x]).size > 2]
-    choice = several or [x for x in range(low, high + 1) if levels[x].any()]
-    return [
-        _stack(image, tissues, levels, int(choice[rng.integers(len(choice))]), air, settings, rng)
-        for _ in range(settings.samples_per_scan)
-    ]
 
 
 def _stack(
@@ -137,7 +113,7 @@ def _stack(
     levels: NDArray[np.uint8],
     x: int,
     air: float,
-    settings: Settings,
+    settings: Settings[IdentificationOptions],
     rng: np.random.Generator,
 ) -> Sample:
     spec = settings.spec
@@ -149,7 +125,7 @@ def _stack(
     enough = LABELLED_MM2 / (spec.spacing_mm[1] * spec.spacing_mm[2])
     labelled = np.argwhere(target)
     middle = labelled
-    if settings.options["balanced"]:  # small levels as often as large ones
+    if settings.options.balanced:  # small levels as often as large ones
         shown_levels = np.unique(target[target > 0])
         middle = np.argwhere(target == shown_levels[rng.integers(len(shown_levels))])
     best: tuple[int, NDArray[np.int_]] | None = None
@@ -161,79 +137,118 @@ def _stack(
         if shown > enough:
             break
     offset = best[1] if best else np.zeros(2, int)
-    amplitude = np.divide(settings.options["elastic_mm"], spec.spacing_mm[1:])
+    amplitude = np.divide(settings.options.elastic_mm, spec.spacing_mm[1:])
     inputs, targets, seen = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, air, rng, seen)
     return Sample(np.moveaxis(inputs, 0, -1), targets, tissues=None if seen is None else np.moveaxis(seen, 0, -1))
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.unet import identification_unet
-
-    floor = [max(size // 2 ** (settings.levels - 1), 1) for size in settings.spec.patch[1:]]
-    return identification_unet(
-        settings.spec.patch[1:],
-        settings.spec.channels,
-        settings.filters,
-        settings.levels,
-        settings.momentum,
-        floor,
-        settings.options["start_level"],
-        settings.options["level_scale"],
-        NUMBER_OF_LEVELS if _tells_classes(settings) else 0,
-    )
-
-
-def form(settings: Settings) -> Form:
-    return Form({"": (4, NUMBER_OF_LEVELS if _tells_classes(settings) else 1)})
-
-
-def _tells_classes(settings: Settings) -> bool:
+def _tells_classes(settings: Settings[IdentificationOptions]) -> bool:
     """Whether the network tells a share of each level, and not one number; the first cards have no such entry."""
-    return bool(settings.options.get("answer", "number") == "classes")
+    return bool(settings.options.answer == "classes")
 
 
-def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense_losses import LabelledCrossentropy, LabelledError, LevelAccuracy
+class IdentificationTask(Task[IdentificationOptions]):
+    """The level of each detected voxel, and by these the landmarks."""
 
-    return Objective(
-        loss=LabelledCrossentropy() if _tells_classes(settings) else LabelledError(),
-        metrics=[LevelAccuracy()],
-        watched="val_loss",
-        highest_is_best=False,
-    )
+    name = "identification"
+    options_type = IdentificationOptions
+    needs = ("detection",)
+    gives = ("landmarks", "instances")
+    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+
+    def samples(self, scan: Scan, settings: Settings[IdentificationOptions], rng: np.random.Generator) -> list[Sample]:
+        """Stacks of neighbouring sagittal slices, bent in-plane at random, cropped round the labelled pixels.
+
+        Inputs (anterior, superior, slices); targets (anterior, superior): the level of each pixel of slice
+        ``channels // 2``, 0 where there is none.
+        """
+        spec = settings.spec
+        image, landmarks = place_scan(scan, spec)
+        tissues = place_tissues(scan, image.grid)
+        air = air_of(image.voxels)
+        levels = dense_levels(landmarks, image.grid)
+        inside = landmarks.only(LEVELS).at(np.flatnonzero(image.grid.contains(landmarks.only(LEVELS).points_mm)))
+        if not len(inside) or not levels.any():
+            raise ValueError("No vertebra lies inside the image.")
+        beside = BESIDE_MM / spec.spacing_mm[0]
+        across = image.grid.to_index(inside.points_mm)[:, 0]
+        low = max(int(np.floor(across.min() - beside)), 0)
+        high = min(int(np.ceil(across.max() + beside)), image.grid.shape[0] - 1)
+        several = [x for x in range(low, high + 1) if np.unique(levels[x]).size > 2]
+        choice = several or [x for x in range(low, high + 1) if levels[x].any()]
+        return [
+            _stack(image, tissues, levels, int(choice[rng.integers(len(choice))]), air, settings, rng)
+            for _ in range(settings.samples_per_scan)
+        ]
+
+    def network(self, settings: Settings[IdentificationOptions]) -> keras.Model:
+        from keras_models.unet import identification_unet
+
+        floor = [max(size // 2 ** (settings.levels - 1), 1) for size in settings.spec.patch[1:]]
+        return identification_unet(
+            settings.spec.patch[1:],
+            settings.spec.channels,
+            settings.filters,
+            settings.levels,
+            settings.momentum,
+            floor,
+            settings.options.start_level,
+            settings.options.level_scale,
+            NUMBER_OF_LEVELS if _tells_classes(settings) else 0,
+        )
+
+    def form(self, settings: Settings[IdentificationOptions]) -> Form:
+        return Form({"": (4, NUMBER_OF_LEVELS if _tells_classes(settings) else 1)})
+
+    def objective(self, settings: Settings[IdentificationOptions]) -> Objective:
+        from losses_and_metrics.dense_losses import LabelledCrossentropy, LabelledError, LevelAccuracy
+
+        return Objective(
+            loss=LabelledCrossentropy() if _tells_classes(settings) else LabelledError(),
+            metrics=[LevelAccuracy()],
+            watched="val_loss",
+            highest_is_best=False,
+        )
+
+    def augmentation(self, settings: Settings[IdentificationOptions]) -> Augmentation:
+        from learning_functions.samples.augment.augmentation import Augmentation
+
+        return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[IdentificationOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """Adds ``landmarks`` and ``instances``, from the level told for each detected voxel."""
+        from learning_functions.inference.slices import levels_of_slices
+
+        parts = findings.detection
+        detection = None if parts is None else column_of(parts)
+        if parts is None or detection is None or not detection.voxels.any():
+            empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
+            return findings.having(landmarks=Landmarks.empty(), instances=empty, whole=False)
+        levels, shares = levels_of_slices(network, settings, image, detection, air, running)
+        by_decoder, record = running.naming == "decoder", None
+        if "published" in (running.votes, running.naming):
+            named = published_votes(levels, detection)
+        elif findings.parts:
+            named = part_votes(levels, parts, shares, variants=by_decoder)
+        else:
+            named = ordered_votes(levels, detection, shares, variants=by_decoder)
+        if by_decoder and named.bodies is not None:
+            named, record = decoded(named, running.statistics or scan_statistics())
+        findings = findings.having(landmarks=named.landmarks, instances=named.instances, whole=False).named(record)
+        if named.strays:
+            findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
+        if len(named.landmarks):
+            return findings
+        cut = named.instances.voxels.any()
+        return findings.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
 
 
-def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augment.augmentation import Augmentation
-
-    return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """Adds ``landmarks`` and ``instances``, from the level told for each detected voxel."""
-    from learning_functions.inference.slices import levels_of_slices
-
-    parts = findings.detection
-    detection = None if parts is None else column_of(parts)
-    if parts is None or detection is None or not detection.voxels.any():
-        empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
-        return findings.having(landmarks=Landmarks.empty(), instances=empty, whole=False)
-    levels, shares = levels_of_slices(network, settings, image, detection, air, running)
-    by_decoder, record = running.naming == "decoder", None
-    if "published" in (running.votes, running.naming):
-        named = published_votes(levels, detection)
-    elif findings.parts:
-        named = part_votes(levels, parts, shares, variants=by_decoder)
-    else:
-        named = ordered_votes(levels, detection, shares, variants=by_decoder)
-    if by_decoder and named.bodies is not None:
-        named, record = decoded(named, running.statistics or scan_statistics())
-    findings = findings.having(landmarks=named.landmarks, instances=named.instances, whole=False).named(record)
-    if named.strays:
-        findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
-    if len(named.landmarks):
-        return findings
-    cut = named.instances.voxels.any()
-    return findings.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
+TASK = IdentificationTask()

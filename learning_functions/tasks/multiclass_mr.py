@@ -7,9 +7,9 @@ learn any contrast from phantoms (`--augment synth`). Single structures come by 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sources import place_image, place_tissues, random_window, seen_part
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task_options import USUAL_CHANGES, Changes, MirroredOptions
 from utility_functions.anatomy.components import numbered_spine
 from utility_functions.anatomy.structures import (
     STRUCTURES,
@@ -35,9 +36,24 @@ if TYPE_CHECKING:
 
     from learning_functions.samples.augment.augmentation import Augmentation
 
-NEEDS: tuple[str, ...] = ()
-GIVES = ("structures", "numbered")
-MAY_GIVE = ("instances", "landmarks")
+
+@dataclass(frozen=True)
+class StructureOptions(MirroredOptions):
+    """Defaults as published by van der Graaf et al. 2024.
+
+    cropped: whether scans are cropped to the body first; resized: and then resized to the patch, whatever their
+    spacing. random_share: share of samples that lie anywhere; of the others each class is shown as often. flat_levels:
+    levels of the network that leave the slices' axis as it is. loss: cross-entropy, or with soft Dice beside it.
+    changes: how samples are changed.
+    """
+
+    cropped: bool = True
+    resized: bool = True
+    random_share: float = 0.0
+    flat_levels: int = 1
+    loss: Literal["crossentropy", "dice"] = "crossentropy"
+    changes: Changes = USUAL_CHANGES
+
 
 _PAPER = Settings(
     preset="paper",
@@ -58,21 +74,15 @@ _PAPER = Settings(
     epochs=100,
     learning_rate=1e-3,
     weight_decay=1e-4,
-    options={
-        "cropped": True,
-        "resized": True,
-        "random_share": 0.0,
-        "flat_levels": 1,
-        "loss": "crossentropy",
-        "changes": {},
-        "augment": "none",
-    },
+    options=StructureOptions(),
 )
 _SPACED = _PAPER.changed(
     preset="spaced",
     spec=replace(_PAPER.spec, spacing_mm=(2.0, 0.6, 0.6), patch=(32, 192, 192)),
     samples_per_scan=8,
-    options={**_PAPER.options, "resized": False, "random_share": 0.1, "flat_levels": 2, "augment": "standard"},
+    options=replace(
+        _PAPER.options, resized=False, random_share=0.1, flat_levels=2, augment="standard", mirrored_inference=True
+    ),
 )
 _SMALL = _SPACED.changed(
     preset="small",
@@ -84,50 +94,13 @@ _SMALL = _SPACED.changed(
     epochs=4,
     learning_rate=3e-3,
     schedule="cosine",
-    options={
-        **_SPACED.options,
-        "cropped": False,
-        "flat_levels": 1,
-        "loss": "dice",
-        "changes": {"turn": 0.3, "elastic": 0.3, "crop": 0.2},
-    },
+    options=replace(
+        _SPACED.options, cropped=False, flat_levels=1, loss="dice", changes=Changes(turn=0.3, elastic=0.3, crop=0.2)
+    ),
 )
 _SHIPPED = _SMALL.changed(
-    preset="shipped", filters=12, epochs=6, options={**_SMALL.options, "augment": "synth", "changes": {"crop": 0.2}}
+    preset="shipped", filters=12, epochs=6, options=replace(_SMALL.options, augment="synth", changes=Changes(crop=0.2))
 )
-PRESETS = MappingProxyType({"paper": _PAPER, "spaced": _SPACED, "small": _SMALL, "shipped": _SHIPPED})
-
-
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """Patches round random voxels of vertebra, disc or canal, each class as often; ``resized``, the whole scan in each.
-
-    Inputs (*patch, 1) intensities; targets (*patch) codes of STRUCTURES. A share ``random_share`` lies anywhere.
-    Raises: ValueError where there are no masks of these classes, or a series of SPIDER has a defect.
-    """
-    if scan.label_map is None:
-        raise ValueError("Vertebrae, discs and canal are learnt from label maps. Received: no label map.")
-    require_sound(scan)
-    classes = structures_of(scan.label_map, scan.case.label_code, scan.tissues, TISSUES)
-    shown = seen_part(scan.volume, settings)
-    grid = settings.grid_of(shown.grid)
-    image, tissues, patch = place_image(scan, settings.spec, grid), place_tissues(scan, grid), settings.spec.patch
-    target = resample(classes, grid)
-    places = [np.argwhere(target.voxels == code) for code in range(1, len(STRUCTURES))]
-    places = [where for where in places if len(where)]
-    if not places:
-        raise ValueError("No vertebra, disc or canal lies inside the image.")
-    drawn = []
-    for number in range(settings.samples_per_scan):
-        first = np.zeros(3, int)
-        if not settings.options.get("resized"):
-            first = random_window(grid.shape, patch, rng)
-            if rng.random() >= settings.options["random_share"]:
-                where = places[number % len(places)]
-                first = _round(where[rng.integers(len(where))], grid.shape, patch, rng)
-        seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
-        inputs = image.window(first, patch, fill=air_of(scan.volume.voxels)).voxels[..., None]
-        drawn.append(Sample(inputs, target.window(first, patch).voxels.astype(np.uint8), tissues=seen))
-    return drawn
 
 
 def _round(
@@ -140,61 +113,104 @@ def _round(
     return np.asarray(np.clip(first, np.minimum(last, 0) - beyond, np.maximum(last, 0) + beyond))
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.unet import sliced_unet
+class StructureTask(Task[StructureOptions]):
+    """Vertebrae, discs and canal, and single ones of these by components."""
 
-    return sliced_unet(
-        settings.spec.patch,
-        settings.spec.channels,
-        settings.filters,
-        settings.levels,
-        len(settings.spec.labels),
-        settings.momentum,
-        settings.options["flat_levels"],
-    )
+    name = "multiclass_mr"
+    options_type = StructureOptions
+    gives = ("structures", "numbered")
+    may_give = ("instances", "landmarks")
+    presets = MappingProxyType({"paper": _PAPER, "spaced": _SPACED, "small": _SMALL, "shipped": _SHIPPED})
+
+    def samples(self, scan: Scan, settings: Settings[StructureOptions], rng: np.random.Generator) -> list[Sample]:
+        """Patches round random voxels of vertebra, disc or canal, each class as often; ``resized``, the whole scan in
+        each.
+
+        Inputs (*patch, 1) intensities; targets (*patch) codes of STRUCTURES. A share ``random_share`` lies anywhere.
+        Raises: ValueError where there are no masks of these classes, or a series of SPIDER has a defect.
+        """
+        if scan.label_map is None:
+            raise ValueError("Vertebrae, discs and canal are learnt from label maps. Received: no label map.")
+        require_sound(scan)
+        classes = structures_of(scan.label_map, scan.case.label_code, scan.tissues, TISSUES)
+        shown = seen_part(scan.volume, settings)
+        grid = settings.grid_of(shown.grid)
+        image, tissues, patch = place_image(scan, settings.spec, grid), place_tissues(scan, grid), settings.spec.patch
+        target = resample(classes, grid)
+        places = [np.argwhere(target.voxels == code) for code in range(1, len(STRUCTURES))]
+        places = [where for where in places if len(where)]
+        if not places:
+            raise ValueError("No vertebra, disc or canal lies inside the image.")
+        drawn = []
+        for number in range(settings.samples_per_scan):
+            first = np.zeros(3, int)
+            if not settings.options.resized:
+                first = random_window(grid.shape, patch, rng)
+                if rng.random() >= settings.options.random_share:
+                    where = places[number % len(places)]
+                    first = _round(where[rng.integers(len(where))], grid.shape, patch, rng)
+            seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
+            inputs = image.window(first, patch, fill=air_of(scan.volume.voxels)).voxels[..., None]
+            drawn.append(Sample(inputs, target.window(first, patch).voxels.astype(np.uint8), tissues=seen))
+        return drawn
+
+    def network(self, settings: Settings[StructureOptions]) -> keras.Model:
+        from keras_models.unet import sliced_unet
+
+        return sliced_unet(
+            settings.spec.patch,
+            settings.spec.channels,
+            settings.filters,
+            settings.levels,
+            len(settings.spec.labels),
+            settings.momentum,
+            settings.options.flat_levels,
+        )
+
+    def form(self, settings: Settings[StructureOptions]) -> Form:
+        return Form({"": (5, len(settings.spec.labels))})
+
+    def objective(self, settings: Settings[StructureOptions]) -> Objective:
+        """Cross-entropy (``loss`` "crossentropy"), or with soft Dice beside it ("dice"); F1 of voxels is their Dice."""
+        from losses_and_metrics.dense_losses import ClassDice, DiceCrossentropy, VoxelAccuracy, WeightedCrossentropy
+
+        crossentropy = settings.options.loss == "crossentropy"
+        return Objective(
+            loss=WeightedCrossentropy((1.0,) * len(STRUCTURES)) if crossentropy else DiceCrossentropy(),
+            metrics=[VoxelAccuracy(), *(ClassDice(code, f"f1_{name}") for code, name in enumerate(STRUCTURES) if code)],
+            watched="val_loss",
+            highest_is_best=False,
+        )
+
+    def augmentation(self, settings: Settings[StructureOptions]) -> Augmentation:
+        from learning_functions.samples.augment.augmentation import Augmentation
+
+        return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, **asdict(settings.options.changes))
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[StructureOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """Adds ``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
+
+        Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name.
+        All of it lies on the scan's own grid, where that is known (``running.scan``).
+        """
+        from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+        from learning_functions.inference.iterative.mr_numbering import named_from
+
+        shares = class_shares(network, image, settings, running, air)
+        structures = likeliest_on(shares, image.grid, running.scan or image.grid)
+        numbered = numbered_spine(structures)
+        findings = findings.moved(structures=structures, numbered=numbered)
+        if not structures.voxels.any():
+            return findings.noting("No vertebra, disc or canal was found.")
+        return findings if running.lowest is None else named_from(findings, numbered, running.lowest)
 
 
-def form(settings: Settings) -> Form:
-    return Form({"": (5, len(settings.spec.labels))})
-
-
-def objective(settings: Settings) -> Objective:
-    """Cross-entropy (``loss`` "crossentropy"), or with soft Dice beside it ("dice"); F1 of voxels is their Dice."""
-    from losses_and_metrics.dense_losses import ClassDice, DiceCrossentropy, VoxelAccuracy, WeightedCrossentropy
-
-    known = {"crossentropy": lambda: WeightedCrossentropy((1.0,) * len(STRUCTURES)), "dice": DiceCrossentropy}
-    loss = settings.options["loss"]
-    if loss not in known:
-        raise ValueError(f"The loss is one of {', '.join(known)}. Received: {loss!r}.")
-    return Objective(
-        loss=known[loss](),
-        metrics=[VoxelAccuracy(), *(ClassDice(code, f"f1_{name}") for code, name in enumerate(STRUCTURES) if code)],
-        watched="val_loss",
-        highest_is_best=False,
-    )
-
-
-def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augment.augmentation import Augmentation
-
-    return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, **dict(settings.options["changes"]))
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """Adds ``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
-
-    Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name. All of
-    it lies on the scan's own grid, where that is known (``running.scan``).
-    """
-    from learning_functions.inference.class_probabilities import class_shares, likeliest_on
-    from learning_functions.inference.iterative.mr_numbering import named_from
-
-    shares = class_shares(network, image, settings, running, air)
-    structures = likeliest_on(shares, image.grid, running.scan or image.grid)
-    numbered = numbered_spine(structures)
-    findings = findings.moved(structures=structures, numbered=numbered)
-    if not structures.voxels.any():
-        return findings.noting("No vertebra, disc or canal was found.")
-    return findings if running.lowest is None else named_from(findings, numbered, running.lowest)
+TASK = StructureTask()

@@ -9,17 +9,17 @@ preset, and the exact decoder (anatomy/naming) makes names of what they tell. `p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from learning_functions.io_signature import Form
+from learning_functions.naming_options import NamingOptions
 from learning_functions.spec import Spec
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
-from utility_functions.anatomy.naming.decoder import WARNING_FROM
 from utility_functions.anatomy.naming.evidence import ROWS
 from utility_functions.anatomy.naming.matching import true_names
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
@@ -37,12 +37,6 @@ if TYPE_CHECKING:
     from learning_functions.samples.augment.node_changes import NodeChanges
     from learning_functions.samples.store.sample_store import SampleStore
 
-NEEDS: tuple[str, ...] = ()
-USES = ("landmarks",)
-GIVES = ("landmarks",)
-SEES_IMAGES = False
-NUMBERS = tuple(f"has_{level}" for level in LEVELS)
-"""Of each sample: whether the scan's truth holds the level, also where nothing was detected."""
 FALSE = ROWS.index("false") + 1
 """The target of what is no vertebra; levels are 1 to 28 in anatomical order, 0 is no node."""
 AS_SURE_AS = 0.9
@@ -67,34 +61,10 @@ _SMALL = Settings(
     epochs=20,
     learning_rate=2e-3,
     schedule="cosine",
-    options={"augment": "standard", "members": 1, "dropout": 0.2, "decay": 1e-4},
+    options=NamingOptions(members=1, dropout=0.2),
 )
-_SHIPPED = _SMALL.changed(preset="shipped", epochs=30, filters=96, options={**_SMALL.options, "members": 3})
-_PAPER = _SMALL.changed(preset="paper", filters=128, options={**_SMALL.options, "members": 3, "dropout": 0.3})
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
-
-
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """The nodes of one scan (1, nodes, channels) with the row of ROWS of each, counted from 1 (1, nodes).
-
-    Nodes are a detector's keypoints where there are such, else the true bodies. Every sample of a scan is alike, since
-    each is changed anew in training; of more bodies than there is room for, a stretch at random is taken.
-    """
-    true = true_landmarks(scan)
-    if true is None or not len(true.only(VERTEBRAE)):
-        raise ValueError("There is no named vertebra among the annotations.")
-    seen = scan.keypoints
-    if seen is None:
-        found = true.only(VERTEBRAE)
-        seen = Keypoints(found.points_mm, found.names, np.zeros((len(found), 3)), np.zeros((0, 3)), np.zeros((0, 3)))
-    if not len(seen.bodies_mm):
-        raise ValueError("No body was detected.")
-    places = read_places(settings.options.get("places"))
-    nodes, order = nodes_of(seen.bodies_mm, seen.probabilities, (seen.left_mm, seen.right_mm), places)
-    names = true_names(seen.bodies_mm, true)
-    targets = np.array([ROWS.index(names[i] or "false") + 1 for i in order], np.uint8)
-    numbers = np.array([level in true for level in LEVELS], np.float32)
-    return [_sample(nodes, targets, numbers, settings.spec, rng) for _ in range(settings.samples_per_scan)]
+_SHIPPED = _SMALL.changed(preset="shipped", epochs=30, filters=96, options=replace(_SMALL.options, members=3))
+_PAPER = _SMALL.changed(preset="paper", filters=128, options=NamingOptions())
 
 
 def _sample(
@@ -110,72 +80,6 @@ def _sample(
     return Sample(inputs, target, numbers=numbers)
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.naming_network import naming_network
-
-    options = settings.options
-    return naming_network(
-        settings.spec.patch[2],
-        settings.spec.channels,
-        settings.filters,
-        settings.levels,
-        len(ROWS),
-        options["members"],
-        options["dropout"],
-        options["decay"],
-    )
-
-
-def form(settings: Settings) -> Form:
-    return Form({"": (5, len(ROWS))})
-
-
-def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.dense_losses import LabelledCrossentropy, LevelAccuracy
-
-    return Objective(LabelledCrossentropy(), [LevelAccuracy()], watched="val_loss", highest_is_best=False)
-
-
-def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]:
-    """The targets once for each member of the network (batch, 1, nodes, members)."""
-    from keras import ops
-
-    return ops.repeat(ops.expand_dims(y, -1), settings.options["members"], axis=-1), w
-
-
-def augmentation(settings: Settings) -> NodeChanges:
-    from learning_functions.samples.augment.node_changes import NodeChanges
-
-    row = {name: place + 1 for place, name in enumerate(ROWS)}
-    return NodeChanges(FALSE, removed=(row["T12"], row["L5"]), added=((row["T12"], row["T13"]), (row["L5"], row["L6"])))
-
-
-def learnt(
-    network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore
-) -> Mapping[str, Any]:
-    """Statistics of the samples learnt from, and what makes decoding with this network surest on the others."""
-    from learning_functions.training.naming_choice import chosen
-
-    changes = None if settings.options["augment"] == "none" else augmentation(settings)
-    return chosen(network, settings, training, validation, changes)
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """The landmarks found so far, named anew; what is false is left out, and missed levels are filled in (score 0)."""
-    from learning_functions.inference.naming_evidence import decoded
-
-    given = findings.landmarks
-    if given is not None:  # what was filled in before is no detection
-        given = given.only(name for name in given.names if name not in findings.filled)
-    if given is None or not len(given):
-        return findings.having(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
-    naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)
-    record = NamingRecord.of(naming, given.points_mm, float(settings.options.get("warn_from", WARNING_FROM)))
-    return findings.having(landmarks=naming.landmarks).named(record)
-
-
 def _keypoints_of(landmarks: Landmarks) -> Keypoints:
     """Landmarks as a detector's bodies, which tells of each the region that its name lies in."""
     told = np.zeros((len(landmarks), 3))
@@ -186,3 +90,110 @@ def _keypoints_of(landmarks: Landmarks) -> Keypoints:
             told[row, ("Cervical", "Thoracic", "Lumbar").index(region)] = AS_SURE_AS
     none = np.zeros((0, 3))
     return Keypoints(landmarks.points_mm, ("",) * len(landmarks), told, none, none)
+
+
+class NamingTask(Task[NamingOptions]):
+    """The level of each landmark found, by a network over keypoints."""
+
+    name = "naming"
+    options_type = NamingOptions
+    uses = ("landmarks",)
+    gives = ("landmarks",)
+    sees_images = False
+    numbers = tuple(f"has_{level}" for level in LEVELS)
+    """Of each sample: whether the scan's truth holds the level, also where nothing was detected."""
+    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+
+    def samples(self, scan: Scan, settings: Settings[NamingOptions], rng: np.random.Generator) -> list[Sample]:
+        """The nodes of one scan (1, nodes, channels) with the row of ROWS of each, counted from 1 (1, nodes).
+
+        Nodes are a detector's keypoints where there are such, else the true bodies. Every sample of a scan is alike,
+        since each is changed anew in training; of more bodies than there is room for, a stretch at random is taken.
+        """
+        true = true_landmarks(scan)
+        if true is None or not len(true.only(VERTEBRAE)):
+            raise ValueError("There is no named vertebra among the annotations.")
+        seen = scan.keypoints
+        if seen is None:
+            found = true.only(VERTEBRAE)
+            seen = Keypoints(
+                found.points_mm, found.names, np.zeros((len(found), 3)), np.zeros((0, 3)), np.zeros((0, 3))
+            )
+        if not len(seen.bodies_mm):
+            raise ValueError("No body was detected.")
+        places = read_places(settings.options.places)
+        nodes, order = nodes_of(seen.bodies_mm, seen.probabilities, (seen.left_mm, seen.right_mm), places)
+        names = true_names(seen.bodies_mm, true)
+        targets = np.array([ROWS.index(names[i] or "false") + 1 for i in order], np.uint8)
+        numbers = np.array([level in true for level in LEVELS], np.float32)
+        return [_sample(nodes, targets, numbers, settings.spec, rng) for _ in range(settings.samples_per_scan)]
+
+    def network(self, settings: Settings[NamingOptions]) -> keras.Model:
+        from keras_models.naming_network import naming_network
+
+        options = settings.options
+        return naming_network(
+            settings.spec.patch[2],
+            settings.spec.channels,
+            settings.filters,
+            settings.levels,
+            len(ROWS),
+            options.members,
+            options.dropout,
+            options.decay,
+        )
+
+    def form(self, settings: Settings[NamingOptions]) -> Form:
+        return Form({"": (5, len(ROWS))})
+
+    def objective(self, settings: Settings[NamingOptions]) -> Objective:
+        from losses_and_metrics.dense_losses import LabelledCrossentropy, LevelAccuracy
+
+        return Objective(LabelledCrossentropy(), [LevelAccuracy()], watched="val_loss", highest_is_best=False)
+
+    def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[NamingOptions]) -> tuple[Any, Any]:
+        """The targets once for each member of the network (batch, 1, nodes, members)."""
+        from keras import ops
+
+        return ops.repeat(ops.expand_dims(y, -1), settings.options.members, axis=-1), w
+
+    def augmentation(self, settings: Settings[NamingOptions]) -> NodeChanges:
+        from learning_functions.samples.augment.node_changes import NodeChanges
+
+        row = {name: place + 1 for place, name in enumerate(ROWS)}
+        return NodeChanges(
+            FALSE, removed=(row["T12"], row["L5"]), added=((row["T12"], row["T13"]), (row["L5"], row["L6"]))
+        )
+
+    def learnt(
+        self, network: keras.Model, settings: Settings[NamingOptions], training: SampleStore, validation: SampleStore
+    ) -> NamingOptions:
+        """Statistics of the samples learnt from, and what makes decoding with this network surest on the others."""
+        from learning_functions.training.naming_choice import chosen
+
+        changes = None if settings.options.augment == "none" else self.augmentation(settings)
+        return chosen(network, settings, training, validation, changes)
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[NamingOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """The landmarks found so far, named anew; what is false is left out, and missed levels are filled in."""
+        from learning_functions.inference.naming_evidence import decoded
+
+        given = findings.landmarks
+        if given is not None:  # what was filled in before is no detection
+            given = given.only(name for name in given.names if name not in findings.filled)
+        if given is None or not len(given):
+            return findings.having(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
+        naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)
+        record = NamingRecord.of(naming, given.points_mm, settings.options.warn_from)
+        return findings.having(landmarks=naming.landmarks).named(record)
+
+
+TASK = NamingTask()

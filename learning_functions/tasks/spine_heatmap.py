@@ -6,9 +6,9 @@ stage one (preset `paper`); Serrador et al. 2024, whose first step resizes the w
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_slices, point_numbers
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task_options import USUAL_CHANGES, Augment, Changes, TaskOptions
 from utility_functions.anatomy.heatmaps import LEAST_HEAT
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -28,9 +29,29 @@ if TYPE_CHECKING:
 
     from learning_functions.samples.augment.augmentation import Augmentation
 
-NEEDS: tuple[str, ...] = ()
-GIVES = ("heatmap",)
-NUMBERS = POINT_NUMBERS
+
+@dataclass(frozen=True)
+class SpineHeatmapOptions(TaskOptions):
+    """Defaults as published by Payer et al. 2020.
+
+    sigma_voxels: deviation of the heat round each centroid.
+    resized: whether each scan is resized to the patch, whatever its spacing.
+    empty_share: share of the samples, at most about, that show no centroid.
+    widening: whether filters double from level to level; norm, answer: of the network's layers, and of its last one.
+    loss: squared error, or divergence with Dice.
+    changes: how samples are changed.
+    """
+
+    sigma_voxels: float = 4.0
+    resized: bool = False
+    empty_share: float = 0.1
+    widening: bool = False
+    norm: Literal["none", "batch"] = "none"
+    answer: Literal["linear", "sigmoid"] = "linear"
+    loss: Literal["squares", "divergence"] = "squares"
+    changes: Changes = USUAL_CHANGES
+    augment: Augment = "standard"
+
 
 _PAPER = Settings(
     preset="paper",
@@ -50,32 +71,22 @@ _PAPER = Settings(
     batch=2,
     epochs=50,
     learning_rate=1e-4,
-    options={
-        "sigma_voxels": 4.0,
-        "resized": False,
-        "empty_share": 0.1,
-        "widening": False,
-        "norm": "none",
-        "answer": "linear",
-        "loss": "squares",
-        "changes": {},
-        "augment": "standard",
-    },
+    options=SpineHeatmapOptions(),
 )
 _TOPDOWN = _PAPER.changed(
     preset="topdown",
     filters=16,
     learning_rate=1e-3,
-    options={
-        **_PAPER.options,
-        "sigma_voxels": 10.0,
-        "resized": True,
-        "widening": True,
-        "norm": "batch",
-        "answer": "sigmoid",
-        "loss": "divergence",
-        "changes": {"elastic": 0.0, "contrast": 0.25, "brightness": 0.25, "blur": 0.5, "shift": 0.5},
-    },
+    options=replace(
+        _PAPER.options,
+        sigma_voxels=10.0,
+        resized=True,
+        widening=True,
+        norm="batch",
+        answer="sigmoid",
+        loss="divergence",
+        changes=Changes(elastic=0.0, contrast=0.25, brightness=0.25, blur=0.5, shift=0.5),
+    ),
 )
 _SMALL = _PAPER.changed(
     preset="small",
@@ -88,121 +99,130 @@ _SMALL = _PAPER.changed(
     epochs=6,
     learning_rate=3e-3,
     schedule="cosine",
-    options={
-        **_PAPER.options,
-        "widening": True,
-        "norm": "batch",
-        "answer": "sigmoid",
-        "loss": "divergence",
-        "changes": {"crop": 0.3},
-    },
+    options=replace(
+        _PAPER.options, widening=True, norm="batch", answer="sigmoid", loss="divergence", changes=Changes(crop=0.3)
+    ),
 )
-_SHIPPED = _SMALL.changed(preset="shipped", filters=12, options={**_SMALL.options, "augment": "synth"})
-PRESETS = MappingProxyType({"paper": _PAPER, "topdown": _TOPDOWN, "small": _SMALL, "shipped": _SHIPPED})
+_SHIPPED = _SMALL.changed(preset="shipped", filters=12, options=replace(_SMALL.options, augment="synth"))
 
 JUDGED = 1
 """What the stored target holds where heat is judged; the heat itself is drawn from the points, batch by batch."""
 
 
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """Patches at random places or, ``resized``, the whole image in each.
-
-    Inputs (*patch, 1) intensities; targets (*patch) JUDGED but where a vertebra may have no label; numbers as NUMBERS.
-    ``empty_share`` of the patches, at most about, show no centroid.
-    """
-    grid = settings.grid_of(scan.volume.grid)
-    image, landmarks = place_scan(scan, settings.spec, grid)
-    tissues, patch = place_tissues(scan, grid), settings.spec.patch
-    centres = point_numbers(landmarks, grid, (0, 0, 0)).reshape(-1, 3)
-    centres = centres[np.isfinite(centres).all(axis=1)]
-    if not len(centres):
-        raise ValueError("No vertebra lies inside the image.")
-    judged = LabelMap(np.broadcast_to(judged_slices(landmarks, grid), grid.shape).astype(np.uint8), grid)
-    drawn = []
-    for _ in range(settings.samples_per_scan):
-        first = np.zeros(3, int) if settings.options["resized"] else _window(grid.shape, centres, settings, rng)
-        inputs = image.window(first, patch, fill=air_of(image.voxels)).voxels[..., None]
-        seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
-        target = judged.window(first, patch, fill=JUDGED).voxels
-        drawn.append(Sample(inputs, target, tissues=seen, numbers=point_numbers(landmarks, grid, first)))
-    return drawn
-
-
 def _window(
-    shape: tuple[int, ...], centres: NDArray[np.float32], settings: Settings, rng: np.random.Generator
+    shape: tuple[int, ...],
+    centres: NDArray[np.float32],
+    settings: Settings[SpineHeatmapOptions],
+    rng: np.random.Generator,
 ) -> NDArray[np.int_]:
     """The first voxel of a patch at a random place; one that shows no centroid is mostly drawn anew round one."""
     patch = settings.spec.patch
     first = random_window(shape, patch, rng)
     shows = ((centres >= first) & (centres < first + np.asarray(patch))).all(axis=1).any()
-    if shows or rng.random() < settings.options["empty_share"]:
+    if shows or rng.random() < settings.options.empty_share:
         return first
     return np.rint(centres[rng.integers(len(centres))]).astype(int) - rng.integers(0, patch)
 
 
-def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, Any]:
-    """Targets (b, *patch, 2): the heat, drawn from the points, and whether it is judged."""
-    from keras import ops
+class SpineHeatmapTask(Task[SpineHeatmapOptions]):
+    """How near every voxel lies to the spine."""
 
-    from learning_functions.samples.augment.heatmap_targets import spine_heats
+    name = "spine_heatmap"
+    options_type = SpineHeatmapOptions
+    gives = ("heatmap",)
+    numbers = POINT_NUMBERS
+    presets = MappingProxyType({"paper": _PAPER, "topdown": _TOPDOWN, "small": _SMALL, "shipped": _SHIPPED})
 
-    patch = settings.spec.patch
-    points = ops.reshape(ops.convert_to_tensor(numbers), (-1, len(NUMBERS) // 3, 3))
-    heat = spine_heats(points, patch, settings.options["sigma_voxels"])
-    return ops.stack([heat, ops.cast(ops.equal(y, JUDGED), "float32")], axis=-1), None
+    def samples(self, scan: Scan, settings: Settings[SpineHeatmapOptions], rng: np.random.Generator) -> list[Sample]:
+        """Patches at random places or, ``resized``, the whole image in each.
+
+        Inputs (*patch, 1) intensities; targets (*patch) JUDGED but where a vertebra may have no label; numbers as
+        ``numbers``. ``empty_share`` of the patches, at most about, show no centroid.
+        """
+        grid = settings.grid_of(scan.volume.grid)
+        image, landmarks = place_scan(scan, settings.spec, grid)
+        tissues, patch = place_tissues(scan, grid), settings.spec.patch
+        centres = point_numbers(landmarks, grid, (0, 0, 0)).reshape(-1, 3)
+        centres = centres[np.isfinite(centres).all(axis=1)]
+        if not len(centres):
+            raise ValueError("No vertebra lies inside the image.")
+        judged = LabelMap(np.broadcast_to(judged_slices(landmarks, grid), grid.shape).astype(np.uint8), grid)
+        drawn = []
+        for _ in range(settings.samples_per_scan):
+            first = np.zeros(3, int) if settings.options.resized else _window(grid.shape, centres, settings, rng)
+            inputs = image.window(first, patch, fill=air_of(image.voxels)).voxels[..., None]
+            seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
+            target = judged.window(first, patch, fill=JUDGED).voxels
+            drawn.append(Sample(inputs, target, tissues=seen, numbers=point_numbers(landmarks, grid, first)))
+        return drawn
+
+    def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[SpineHeatmapOptions]) -> tuple[Any, Any]:
+        """Targets (b, *patch, 2): the heat, drawn from the points, and whether it is judged."""
+        from keras import ops
+
+        from learning_functions.samples.augment.heatmap_targets import spine_heats
+
+        patch = settings.spec.patch
+        points = ops.reshape(ops.convert_to_tensor(numbers), (-1, len(POINT_NUMBERS) // 3, 3))
+        heat = spine_heats(points, patch, settings.options.sigma_voxels)
+        return ops.stack([heat, ops.cast(ops.equal(y, JUDGED), "float32")], axis=-1), None
+
+    def network(self, settings: Settings[SpineHeatmapOptions]) -> keras.Model:
+        from keras_models.heatmap_unet import heatmap_unet
+
+        options = settings.options
+        return heatmap_unet(
+            settings.spec.patch,
+            settings.filters,
+            settings.levels,
+            options.widening,
+            options.norm,
+            settings.momentum,
+            options.answer,
+        )
+
+    def form(self, settings: Settings[SpineHeatmapOptions]) -> Form:
+        return Form({"": (5, 1)})
+
+    def objective(self, settings: Settings[SpineHeatmapOptions]) -> Objective:
+        """The published losses: squared error (``loss`` "squares"), or divergence with Dice ("divergence")."""
+        from losses_and_metrics.spine_heatmap_loss import HeatDistance, HeatDivergence, HeatError, HotDice
+
+        return Objective(
+            loss=HeatError() if settings.options.loss == "squares" else HeatDivergence(),
+            metrics=[HotDice(), HeatDistance()],
+            watched="val_loss",
+            highest_is_best=False,
+        )
+
+    def augmentation(self, settings: Settings[SpineHeatmapOptions]) -> Augmentation:
+        from learning_functions.samples.augment.augmentation import Augmentation
+
+        changes = asdict(settings.options.changes)
+        return Augmentation(settings.spec.spacing_mm, flip_axis=0, ignore=JUDGED, points_from=0, **changes)
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[SpineHeatmapOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """Adds ``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
+        from learning_functions.inference.sliding_window import run_tiles
+
+        patch = settings.spec.patch
+        size = np.maximum(image.grid.shape, patch)
+        before = (size - image.grid.shape) // 2
+        seen = image.window(-before, size, fill=air).voxels[..., None]
+        margin = [length // 4 for length in patch]
+        heat = run_tiles(network, seen, margin, running.memory_gb, lambda out: out[..., 0], air)
+        inner = tuple(slice(a, a + n) for a, n in zip(before, image.grid.shape, strict=True))
+        found = Volume(np.clip(heat[inner], 0, 1).astype(np.float16), image.grid)
+        findings = findings.having(heatmap=found)
+        return findings if found.voxels.max() >= LEAST_HEAT else findings.noting("No spine was found.")
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.heatmap_unet import heatmap_unet
-
-    options = settings.options
-    return heatmap_unet(
-        settings.spec.patch,
-        settings.filters,
-        settings.levels,
-        options["widening"],
-        options["norm"],
-        settings.momentum,
-        options["answer"],
-    )
-
-
-def form(settings: Settings) -> Form:
-    return Form({"": (5, 1)})
-
-
-def objective(settings: Settings) -> Objective:
-    """The published losses: squared error (``loss`` "squares"), or divergence with Dice ("divergence")."""
-    from losses_and_metrics.spine_heatmap_loss import HeatDistance, HeatDivergence, HeatError, HotDice
-
-    return Objective(
-        loss=HeatError() if settings.options["loss"] == "squares" else HeatDivergence(),
-        metrics=[HotDice(), HeatDistance()],
-        watched="val_loss",
-        highest_is_best=False,
-    )
-
-
-def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augment.augmentation import Augmentation
-
-    changes = dict(settings.options["changes"])
-    return Augmentation(settings.spec.spacing_mm, flip_axis=0, ignore=JUDGED, points_from=0, **changes)
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """Adds ``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
-    from learning_functions.inference.sliding_window import run_tiles
-
-    patch = settings.spec.patch
-    size = np.maximum(image.grid.shape, patch)
-    before = (size - image.grid.shape) // 2
-    seen = image.window(-before, size, fill=air).voxels[..., None]
-    margin = [length // 4 for length in patch]
-    heat = run_tiles(network, seen, margin, running.memory_gb, lambda out: out[..., 0], air)
-    inner = tuple(slice(a, a + n) for a, n in zip(before, image.grid.shape, strict=True))
-    found = Volume(np.clip(heat[inner], 0, 1).astype(np.float16), image.grid)
-    findings = findings.having(heatmap=found)
-    return findings if found.voxels.max() >= LEAST_HEAT else findings.noting("No spine was found.")
+TASK = SpineHeatmapTask()

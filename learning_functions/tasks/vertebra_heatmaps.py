@@ -7,19 +7,19 @@ published graph `--naming` chooses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from learning_functions.heatmap_options import VertebraHeatmapOptions
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.earlier_stages import found_spine
 from learning_functions.samples.cut.labelled_points import LabelledPoints, labelled_points
 from learning_functions.samples.cut.sources import random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import Volume
@@ -30,16 +30,6 @@ if TYPE_CHECKING:
 
     from learning_functions.samples.augment.augmentation import Augmentation
     from learning_functions.samples.store.sample_store import SampleStore
-
-NEEDS: tuple[str, ...] = ()
-USES = ("heatmap", "detection")
-CROPPED_BY = ("heatmap", "detection")
-GIVES = ("landmarks",)
-MAY_GIVE = ("vertebra_heat", "candidates")
-TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
-"""The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
-NUMBERS = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))
-"""Whether a level is judged (1 or 0), and its place in voxels of the patch (NaN: none)."""
 MARGIN_SIGMAS = 3.0
 """A landmark this near beyond a patch's border would reach into it, and is not judged there."""
 
@@ -61,22 +51,7 @@ _PAPER = Settings(
     batch=1,
     epochs=50,
     learning_rate=1e-4,
-    options={
-        "sigma": 4.0,
-        "learn_sigma": True,
-        "scale": 1000.0,
-        "penalty": 100.0,
-        "loss": "sums",
-        "absent": "unknown",
-        "coarser": 4,
-        "dropout": 0.25,
-        "norm": "none",
-        "head_deviation": 1e-4,
-        "spatial_start": 0.0,
-        "gradient_norm": 1e5,
-        "flip": 0.0,
-        "augment": "standard",
-    },
+    options=VertebraHeatmapOptions(),
 )
 _SMALL = _PAPER.changed(
     preset="small",
@@ -89,56 +64,31 @@ _SMALL = _PAPER.changed(
     epochs=6,
     learning_rate=2e-3,
     schedule="cosine",
-    options={
-        **_PAPER.options,
-        "sigma": 2.0,
-        "learn_sigma": False,
-        "scale": 0.0,
-        "loss": "mean",
-        "absent": "empty",
-        "dropout": 0.0,
-        "norm": "batch",
-        "head_deviation": 1e-2,
-        "spatial_start": 1.0,
-        "gradient_norm": 1.0,
-        "flip": 0.5,
-    },
+    options=replace(
+        _PAPER.options,
+        sigma=2.0,
+        learn_sigma=False,
+        scale=0.0,
+        loss="mean",
+        absent="empty",
+        dropout=0.0,
+        norm="batch",
+        head_deviation=1e-2,
+        spatial_start=1.0,
+        gradient_norm=1.0,
+        flip=0.5,
+    ),
 )
 _SHIPPED = _SMALL.changed(
     preset="shipped",
     spec=replace(_SMALL.spec, spacing_mm=(3.0, 3.0, 3.0), patch=(32, 48, 80)),
     filters=24,
     epochs=10,
-    options={**_SMALL.options, "sigma": 2.5, "augment": "synth"},
+    options=replace(_SMALL.options, sigma=2.5, augment="synth"),
 )
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
 
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """Patches round random landmarks, off their middle by up to a quarter across and a half along the spine.
-
-    Inputs (*patch, 1) intensities; targets (*patch) 1 where the scan is; numbers as NUMBERS.
-    """
-    labelled, places = _labelled(scan, settings)
-    patch, drawn = np.asarray(settings.spec.patch), []
-    for _ in range(settings.samples_per_scan):
-        place = places[rng.integers(len(places))]
-        away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
-        drawn.append(_sample(labelled, np.rint(place + away - (patch - 1) / 2).astype(int), settings))
-    return drawn
-
-
-def cropped_samples(scan: Scan, settings: Settings, rng: np.random.Generator, found: Findings) -> list[Sample]:
-    """The same of patches at random places in the box in which ``predict`` looks for landmarks; up to a quarter of one
-    may reach beyond it. No true landmark tells where they lie, so where the spine found is none, they may show none.
-    """
-    labelled, _ = _labelled(scan, settings)
-    low, shape = found_spine(found, labelled, settings.grid_of(scan.volume.grid))
-    places = [np.add(low, random_window(shape, settings.spec.patch, rng)) for _ in range(settings.samples_per_scan)]
-    return [_sample(labelled, first, settings) for first in places]
-
-
-def _labelled(scan: Scan, settings: Settings) -> tuple[LabelledPoints, np.ndarray]:
+def _labelled(scan: Scan, settings: Settings[VertebraHeatmapOptions]) -> tuple[LabelledPoints, np.ndarray]:
     """The scan's points, and the places (n, 3) of those to be found. Raises: ValueError where there is none."""
     labelled = labelled_points(scan, settings.spec)
     places = labelled.points[[LEVELS.index(level) for level in settings.spec.labels]]
@@ -148,7 +98,7 @@ def _labelled(scan: Scan, settings: Settings) -> tuple[LabelledPoints, np.ndarra
     return labelled, places
 
 
-def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings) -> Sample:
+def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings[VertebraHeatmapOptions]) -> Sample:
     """The patch whose first voxel is ``first``."""
     patch = np.asarray(settings.spec.patch)
     image = labelled.image.window(first, patch, fill=air_of(labelled.image.voxels))
@@ -156,97 +106,147 @@ def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings) -> 
     scanned[tuple(slice(max(-f, 0), max(n - f, 0)) for f, n in zip(first, labelled.image.grid.shape, strict=True))] = 1
     points = labelled.points - first
     beyond = np.maximum(np.maximum(-0.5 - points, points - patch + 0.5), 0).max(axis=1)
-    reaching = (beyond > 0) & (beyond < MARGIN_SIGMAS * settings.options["sigma"])
+    reaching = (beyond > 0) & (beyond < MARGIN_SIGMAS * settings.options.sigma)
     known = labelled.known & ~reaching
     seen = None if labelled.tissues is None else labelled.tissues.window(first, patch, OUTSIDE).voxels[..., None]
     numbers = np.concatenate([known, points.ravel()]).astype(np.float32)
     return Sample(image.voxels[..., None], scanned, tissues=seen, numbers=numbers)
 
 
-def arrange(y: Any, w: Any, numbers: Any, settings: Settings) -> tuple[Any, None]:
-    """(batch, landmarks, 4): the point in voxels of the patch, then what is known of it (losses_and_metrics/heatmaps).
+class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
+    """A named landmark per vertebra."""
 
-    With ``absent`` "unknown", as published, landmarks that the patch does not show are not judged; with "empty" those
-    that are known not to be in it are held against nothing.
-    """
-    from keras import ops
+    name = "vertebra_heatmaps"
+    options_type = VertebraHeatmapOptions
+    uses = ("heatmap", "detection")
+    cropped_by = ("heatmap", "detection")
+    gives = ("landmarks",)
+    may_give = ("vertebra_heat", "candidates")
+    targets = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
+    """The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
+    numbers = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))
+    """Whether a level is judged (1 or 0), and its place in voxels of the patch (NaN: none)."""
+    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
-    from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN
+    def samples(self, scan: Scan, settings: Settings[VertebraHeatmapOptions], rng: np.random.Generator) -> list[Sample]:
+        """Patches round random landmarks, off their middle by up to a quarter across and a half along the spine.
 
-    wanted = [LEVELS.index(level) for level in settings.spec.labels]
-    known = ops.take(numbers[:, : len(LEVELS)], wanted, axis=1) > 0
-    points = ops.reshape(numbers[:, len(LEVELS) :], (-1, len(LEVELS), 3))
-    points = ops.take(points, wanted, axis=1)
-    patch = ops.convert_to_tensor(settings.spec.patch, "float32")
-    told = ops.logical_and(points >= -0.5, points < patch - 0.5)  # False where NaN
-    present = ops.logical_and(known, ops.all(told, axis=-1))
-    absent = ABSENT if settings.options["absent"] == "empty" else UNKNOWN
-    state = ops.where(present, PRESENT, ops.where(known, absent, UNKNOWN))
-    points = ops.where(present[..., None], points, ops.zeros_like(points))
-    return ops.concatenate([points, ops.cast(state, "float32")[..., None]], axis=-1), None
+        Inputs (*patch, 1) intensities; targets (*patch) 1 where the scan is; numbers as ``numbers``.
+        """
+        labelled, places = _labelled(scan, settings)
+        patch, drawn = np.asarray(settings.spec.patch), []
+        for _ in range(settings.samples_per_scan):
+            place = places[rng.integers(len(places))]
+            away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
+            drawn.append(_sample(labelled, np.rint(place + away - (patch - 1) / 2).astype(int), settings))
+        return drawn
+
+    def cropped_samples(
+        self, scan: Scan, settings: Settings[VertebraHeatmapOptions], rng: np.random.Generator, found: Findings
+    ) -> list[Sample]:
+        """The same of patches at random places in the box in which ``predict`` looks for landmarks; up to a quarter of
+        one may reach beyond it. No true landmark tells where they lie, so where the spine found is none, they may show
+        none.
+        """
+        labelled, _ = _labelled(scan, settings)
+        low, shape = found_spine(found, labelled, settings.grid_of(scan.volume.grid))
+        places = [np.add(low, random_window(shape, settings.spec.patch, rng)) for _ in range(settings.samples_per_scan)]
+        return [_sample(labelled, first, settings) for first in places]
+
+    def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[VertebraHeatmapOptions]) -> tuple[Any, None]:
+        """(batch, landmarks, 4): the point in voxels of the patch, then what is known of it
+        (losses_and_metrics/heatmaps).
+
+        With ``absent`` "unknown", as published, landmarks that the patch does not show are not judged; with "empty"
+        those that are known not to be in it are held against nothing.
+        """
+        from keras import ops
+
+        from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN
+
+        wanted = [LEVELS.index(level) for level in settings.spec.labels]
+        known = ops.take(numbers[:, : len(LEVELS)], wanted, axis=1) > 0
+        points = ops.reshape(numbers[:, len(LEVELS) :], (-1, len(LEVELS), 3))
+        points = ops.take(points, wanted, axis=1)
+        patch = ops.convert_to_tensor(settings.spec.patch, "float32")
+        told = ops.logical_and(points >= -0.5, points < patch - 0.5)  # False where NaN
+        present = ops.logical_and(known, ops.all(told, axis=-1))
+        absent = ABSENT if settings.options.absent == "empty" else UNKNOWN
+        state = ops.where(present, PRESENT, ops.where(known, absent, UNKNOWN))
+        points = ops.where(present[..., None], points, ops.zeros_like(points))
+        return ops.concatenate([points, ops.cast(state, "float32")[..., None]], axis=-1), None
+
+    def network(self, settings: Settings[VertebraHeatmapOptions]) -> keras.Model:
+        from keras_models.spatial_configuration_net import spatial_configuration_net
+
+        options = settings.options
+        return spatial_configuration_net(
+            settings.spec.patch,
+            len(settings.spec.labels),
+            settings.filters,
+            settings.levels,
+            options.dropout,
+            options.norm,
+            settings.momentum,
+            options.coarser,
+            options.head_deviation,
+            options.spatial_start,
+            options.sigma if options.learn_sigma else None,
+        )
+
+    def form(self, settings: Settings[VertebraHeatmapOptions]) -> Form:
+        return Form({"": (5, len(settings.spec.labels))})
+
+    def objective(self, settings: Settings[VertebraHeatmapOptions]) -> Objective:
+        """The published loss, or (``loss`` "mean") the same squared errors in parts of the Gaussians' own squares.
+
+        Where sigmas are learnt, losses of two epochs are not alike, and the best epoch is that of the least distance.
+        """
+        from losses_and_metrics.landmark_heatmap_loss import HeatmapLoss, LandmarkDistance, LandmarksFound
+
+        options, spacing_mm = settings.options, settings.spec.spacing_mm
+        return Objective(
+            loss=HeatmapLoss(options.sigma, options.penalty, options.scale, options.loss),
+            metrics=[LandmarkDistance(spacing_mm=spacing_mm), LandmarksFound(spacing_mm=spacing_mm)],
+            watched="val_distance_mm" if options.learn_sigma else "val_loss",
+            highest_is_best=False,
+        )
+
+    def augmentation(self, settings: Settings[VertebraHeatmapOptions]) -> Augmentation:
+        from learning_functions.samples.augment.augmentation import Augmentation
+
+        return Augmentation(
+            spacing_mm=settings.spec.spacing_mm,
+            points_from=len(LEVELS),
+            flip_axis=0,
+            flip=settings.options.flip,
+        )
+
+    def learnt(
+        self,
+        network: keras.Model,
+        settings: Settings[VertebraHeatmapOptions],
+        training: SampleStore,
+        validation: SampleStore,
+    ) -> VertebraHeatmapOptions:
+        """The distances and directions of the landmarks learnt from, by which those found are named."""
+        from learning_functions.samples.cut.spine_statistics import spine_statistics
+
+        return settings.options.changed(statistics=spine_statistics(training, len(LEVELS)).to_json())
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[VertebraHeatmapOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """Adds ``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
+        from learning_functions.inference.landmarks.landmark_naming import named_landmarks
+
+        return named_landmarks(network, settings, image, findings, air, running)
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.spatial_configuration_net import spatial_configuration_net
-
-    options = settings.options
-    return spatial_configuration_net(
-        settings.spec.patch,
-        len(settings.spec.labels),
-        settings.filters,
-        settings.levels,
-        options["dropout"],
-        options["norm"],
-        settings.momentum,
-        options["coarser"],
-        options["head_deviation"],
-        options["spatial_start"],
-        options["sigma"] if options["learn_sigma"] else None,
-    )
-
-
-def form(settings: Settings) -> Form:
-    return Form({"": (5, len(settings.spec.labels))})
-
-
-def objective(settings: Settings) -> Objective:
-    """The published loss, or (``loss`` "mean") the same squared errors in parts of the Gaussians' own squares.
-
-    Where sigmas are learnt, losses of two epochs are not alike, and the best epoch is that of the least distance.
-    """
-    from losses_and_metrics.landmark_heatmap_loss import HeatmapLoss, LandmarkDistance, LandmarksFound
-
-    options, spacing_mm = settings.options, settings.spec.spacing_mm
-    return Objective(
-        loss=HeatmapLoss(options["sigma"], options["penalty"], options["scale"], options["loss"]),
-        metrics=[LandmarkDistance(spacing_mm=spacing_mm), LandmarksFound(spacing_mm=spacing_mm)],
-        watched="val_distance_mm" if options["learn_sigma"] else "val_loss",
-        highest_is_best=False,
-    )
-
-
-def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augment.augmentation import Augmentation
-
-    return Augmentation(
-        spacing_mm=settings.spec.spacing_mm,
-        points_from=len(LEVELS),
-        flip_axis=0,
-        flip=settings.options["flip"],
-    )
-
-
-def learnt(network: keras.Model, settings: Settings, training: SampleStore, validation: SampleStore) -> dict[str, Any]:
-    """The distances and directions of the landmarks learnt from, by which those found are named."""
-    from learning_functions.samples.cut.spine_statistics import spine_statistics
-
-    return {"statistics": spine_statistics(training, len(LEVELS)).to_json()}
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """Adds ``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
-    from learning_functions.inference.landmarks.landmark_naming import named_landmarks
-
-    return named_landmarks(network, settings, image, findings, air, running)
+TASK = VertebraHeatmapTask()

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import Form
+from learning_functions.mask_options import MaskOptions
 from learning_functions.samples.cut.earlier_stages import nearest_found
 from learning_functions.samples.cut.labelled_segments import Stretch, labelled_stretches
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
-from learning_functions.task import Objective, Running, Sample, Settings
+from learning_functions.task import Objective, Running, Sample, Settings, Task
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     import keras
 
     from learning_functions.samples.augment.augmentation import Augmentation
-
-NEEDS = ("landmarks",)
-USES = ("landmarks",)  # of whichever model tells them last
-CROPPED_BY = ("landmarks",)
-GIVES = ("instances",)
-
 _PAPER = Settings(
     preset="paper",
     spec=Spec(
@@ -52,19 +47,7 @@ _PAPER = Settings(
     batch=1,
     epochs=50,
     learning_rate=1e-4,
-    options={
-        "sigma_mm": 3.0,
-        "offset_mm": (0.0, 0.0, 0.0),
-        "jitter_mm": 0.0,
-        "dropout": 0.25,
-        "graph": "averaging",
-        "norm": "none",
-        "dice": 0.5,
-        "crossentropy": 0.5,
-        "focal": 0.0,
-        "flip": 0.0,
-        "augment": "standard",
-    },
+    options=MaskOptions(),
 )
 _SMALL = _PAPER.changed(
     preset="small",
@@ -77,37 +60,20 @@ _SMALL = _PAPER.changed(
     epochs=4,
     learning_rate=2e-3,
     schedule="cosine",
-    options={
-        **_PAPER.options,
-        "offset_mm": (0.0, -16.0, 0.0),
-        "jitter_mm": 2.0,
-        "dropout": 0.0,
-        "graph": "unet",
-        "flip": 0.5,
-    },
+    options=replace(
+        _PAPER.options,
+        offset_mm=(0.0, -16.0, 0.0),
+        jitter_mm=2.0,
+        dropout=0.0,
+        graph="unet",
+        flip=0.5,
+        mirrored_inference=True,
+    ),
 )
-_SHIPPED = _SMALL.changed(preset="shipped", epochs=6, options={**_SMALL.options, "augment": "synth"})
-PRESETS = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+_SHIPPED = _SMALL.changed(preset="shipped", epochs=6, options=replace(_SMALL.options, augment="synth"))
 
 
-def samples(scan: Scan, settings: Settings, rng: np.random.Generator) -> list[Sample]:
-    """Patches round the landmarks of vertebrae, each vertebra as often as any other, up to one.
-
-    Inputs (*patch, 1) intensities; memory (*patch) the mark of the landmark, moved by N(0, ``jitter_mm``) along each
-    axis as errors of those found will be; targets (*patch) 1 in the vertebra. Beyond a stretch of labelled vertebrae
-    nothing is shown, and of a cut vertebra what is there is taught.
-    """
-    return _drawn(scan, settings, rng, Landmarks.empty())
-
-
-def cropped_samples(scan: Scan, settings: Settings, rng: np.random.Generator, found: Findings) -> list[Sample]:
-    """The same round the landmarks that were found, as they are and whatever their names; a vertebra at which none was
-    found keeps its own landmark, moved.
-    """
-    return _drawn(scan, settings, rng, found.landmarks or Landmarks.empty())
-
-
-def _drawn(scan: Scan, settings: Settings, rng: np.random.Generator, found: Landmarks) -> list[Sample]:
+def _drawn(scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator, found: Landmarks) -> list[Sample]:
     stretches = labelled_stretches(scan, settings.spec)
     all_of_them = [(stretch, place + 1) for stretch in stretches for place in range(len(stretch.vertebrae))]
     rounds = -(-settings.samples_per_scan // len(all_of_them))
@@ -117,67 +83,101 @@ def _drawn(scan: Scan, settings: Settings, rng: np.random.Generator, found: Land
         own = nearest_found([each[0].landmark_mm(each[1], scan.landmarks) for each in all_of_them], found.points_mm)
     drawn = []
     for stretch, place, nearest in ((*all_of_them[i], own[i]) for i in chosen):
-        at_mm = stretch.landmark_mm(place, scan.landmarks) + rng.normal(0.0, settings.options["jitter_mm"], 3)
+        at_mm = stretch.landmark_mm(place, scan.landmarks) + rng.normal(0.0, settings.options.jitter_mm, 3)
         drawn.append(_sample(stretch, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
     return drawn
 
 
-def _sample(stretch: Stretch, place: int, at_mm: NDArray[np.float64], settings: Settings) -> Sample:
+def _sample(stretch: Stretch, place: int, at_mm: NDArray[np.float64], settings: Settings[MaskOptions]) -> Sample:
     spec, options = settings.spec, settings.options
-    first = centred_first(at_mm, stretch.image.grid, spec.patch, options["offset_mm"])
+    first = centred_first(at_mm, stretch.image.grid, spec.patch, options.offset_mm)
     box = stretch.image.grid.window(first, spec.patch)
     seen = None if stretch.tissues is None else stretch.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]
     return Sample(
         stretch.image.window(first, spec.patch, fill=stretch.air).voxels[..., None],
         (stretch.order.window(first, spec.patch).voxels == place).astype(np.uint8),
         tissues=seen,
-        memory=landmark_mark(at_mm, box, options["sigma_mm"]),
+        memory=landmark_mark(at_mm, box, options.sigma_mm),
     )
 
 
-def network(settings: Settings) -> keras.Model:
-    from keras_models.averaging_unet import mask_unet
-    from keras_models.outline_unet import outline_unet
+class MaskTask(Task[MaskOptions]):
+    """The whole vertebra at each landmark."""
 
-    options = settings.options
-    if options.get("graph", "averaging") == "unet":
-        return outline_unet(settings.spec.patch, settings.filters, settings.levels, settings.momentum)
-    return mask_unet(
-        settings.spec.patch,
-        settings.filters,
-        settings.levels,
-        options["dropout"],
-        options["norm"],
-        settings.momentum,
-    )
+    name = "vertebra_masks"
+    options_type = MaskOptions
+    needs = ("landmarks",)
+    uses = ("landmarks",)
+    """Of whichever model tells them last."""
+    cropped_by = ("landmarks",)
+    gives = ("instances",)
+    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+
+    def samples(self, scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator) -> list[Sample]:
+        """Patches round the landmarks of vertebrae, each vertebra as often as any other, up to one.
+
+        Inputs (*patch, 1) intensities; memory (*patch) the mark of the landmark, moved by N(0, ``jitter_mm``) along
+        each axis as errors of those found will be; targets (*patch) 1 in the vertebra. Beyond a stretch of labelled
+        vertebrae nothing is shown, and of a cut vertebra what is there is taught.
+        """
+        return _drawn(scan, settings, rng, Landmarks.empty())
+
+    def cropped_samples(
+        self, scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator, found: Findings
+    ) -> list[Sample]:
+        """The same round the landmarks that were found, as they are and whatever their names; a vertebra at which none
+        was found keeps its own landmark, moved.
+        """
+        return _drawn(scan, settings, rng, found.landmarks or Landmarks.empty())
+
+    def network(self, settings: Settings[MaskOptions]) -> keras.Model:
+        from keras_models.averaging_unet import mask_unet
+        from keras_models.outline_unet import outline_unet
+
+        options = settings.options
+        if options.graph == "unet":
+            return outline_unet(settings.spec.patch, settings.filters, settings.levels, settings.momentum)
+        return mask_unet(
+            settings.spec.patch,
+            settings.filters,
+            settings.levels,
+            options.dropout,
+            options.norm,
+            settings.momentum,
+        )
+
+    def form(self, settings: Settings[MaskOptions]) -> Form:
+        return Form({"": (5, 1)}, memory=1)
+
+    def objective(self, settings: Settings[MaskOptions]) -> Objective:
+        from losses_and_metrics.mask_loss import BinaryDice, MaskLoss
+
+        options = settings.options
+        return Objective(
+            loss=MaskLoss(options.dice, options.crossentropy, options.focal),
+            metrics=[BinaryDice()],
+            watched="val_loss",
+            highest_is_best=False,
+        )
+
+    def augmentation(self, settings: Settings[MaskOptions]) -> Augmentation:
+        from learning_functions.samples.augment.augmentation import Augmentation
+
+        return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, flip=settings.options.flip)
+
+    def predict(
+        self,
+        network: keras.Model,
+        settings: Settings[MaskOptions],
+        image: Volume,
+        findings: Findings,
+        air: float,
+        running: Running,
+    ) -> Findings:
+        """Adds ``instances``, masks of whole vertebrae, one at each named landmark."""
+        from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
+
+        return masks_at_landmarks(network, settings, image, findings, air, running)
 
 
-def form(settings: Settings) -> Form:
-    return Form({"": (5, 1)}, memory=1)
-
-
-def objective(settings: Settings) -> Objective:
-    from losses_and_metrics.mask_loss import BinaryDice, MaskLoss
-
-    options = settings.options
-    return Objective(
-        loss=MaskLoss(options["dice"], options["crossentropy"], options["focal"]),
-        metrics=[BinaryDice()],
-        watched="val_loss",
-        highest_is_best=False,
-    )
-
-
-def augmentation(settings: Settings) -> Augmentation:
-    from learning_functions.samples.augment.augmentation import Augmentation
-
-    return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, flip=settings.options["flip"])
-
-
-def predict(
-    network: keras.Model, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """Adds ``instances``, masks of whole vertebrae, one at each named landmark."""
-    from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
-
-    return masks_at_landmarks(network, settings, image, findings, air, running)
+TASK = MaskTask()

@@ -22,6 +22,7 @@ from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.samples.augment.augmentation import Augmentation
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_store import SampleStore
+from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.distillation import taught, teacher_network
@@ -82,7 +83,7 @@ def train(
     store, validation = check_inputs(training_path, validate_on, model_path, training.augment, given)
     fold = validate_on if isinstance(validate_on, Fold) else None
     task = load_task(store.task)
-    settings = change(Settings.from_json(store.settings))
+    settings = change(settings_from_samples(task, store.settings))
     objective = task.objective(settings)
     checkpoints = Checkpoints(model_path)
     run = run_identity(settings, training, store, validation, fold)
@@ -118,8 +119,9 @@ def train(
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
     card = card_of(store, settings, training, progress, validation, fold)
-    if hasattr(task, "learnt"):
-        card["learnt"] = dict(task.learnt(finished, settings, store, validation))
+    learnt, before = task.learnt(finished, settings, store, validation).to_json(), settings.options.to_json()
+    if more := {name: value for name, value in learnt.items() if value != before[name]}:
+        card["learnt"] = more
     save_model(finished, model_path, card)
     return progress
 
@@ -141,7 +143,7 @@ def new_network(
             settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
         )
     network.compile(
-        optimizer=optimiser(rate, settings.weight_decay, settings.options.get("gradient_norm")),
+        optimizer=optimiser(rate, settings.weight_decay, settings.options.gradient_norm),
         loss=objective.loss,
         metrics=_metrics(objective),
         jit_compile=False,  # XLA is 11 times slower on the processor
@@ -203,9 +205,8 @@ def _fit(
     callbacks: list[keras.callbacks.Callback] = []
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(training.tensorboard)))
-    arrange = getattr(task, "arrange", None)
-    feed = partial(epoch_batches, batch=settings.batch, seed=training.seed)
-    feed = feed if arrange is None else partial(feed, arrange=partial(arrange, settings=settings))
+    arrange = partial(task.arrange, settings=settings)
+    feed = partial(epoch_batches, batch=settings.batch, seed=training.seed, arrange=arrange)
     held_out = feed(stores[1], epoch=0, shuffle=False)
     for epoch in range(progress.epochs, settings.epochs):
         started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.inference.naming_evidence import doubt_features, evidence_of
+from learning_functions.naming_options import NamingOptions
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_store import SampleReader, SampleStore
 from learning_functions.task import Settings
@@ -56,16 +57,16 @@ class Chosen:
 
 def chosen(
     network: keras.Model,
-    settings: Settings,
+    settings: Settings[NamingOptions],
     training: SampleStore,
     validation: SampleStore,
     changes: Any = None,
-) -> Mapping[str, Any]:
-    """Options of a naming model: its ``statistics`` in JSON, of the samples learnt from, and ``shares_before``, of the
-    levels in them as ``changes`` (`NodeChanges`, None: as they are) made them, since variants put in by these are no
-    news to the network; the ``sharpness`` of its evidence, ``doubting``, how the doubt that is told follows from the
-    decoder's and the network's (`naming_doubt`), and ``warn_from``, the doubt from which a scan is warned of, chosen on
-    those for validation.
+) -> NamingOptions:
+    """The options of a naming model with what is learnt: its ``statistics`` in JSON, of the samples learnt from, and
+    ``shares_before``, of the levels in them as ``changes`` (`NodeChanges`, None: as they are) made them, since variants
+    put in by these are no news to the network; the ``sharpness`` of its evidence, ``doubting``, how the doubt that is
+    told follows from the decoder's and the network's (`naming_doubt`), and ``warn_from``, the doubt from which a scan
+    is warned of, chosen on those for validation.
     """
     learnt_from = [scan for scan, _ in _scans(training, settings)]
     fitted = fit(scan.example() for scan in learnt_from).loosened(*LOOSER)
@@ -89,13 +90,13 @@ def chosen(
     weights = doubting(features, wrong)
     odds = features[:, 0] if weights is None else weights[0] + features @ np.array(weights[1:])
     doubts = 1 / (1 + np.exp(-odds[~wrong]))
-    return {
-        "statistics": replace(fitted, sureness=sureness).to_json(),
-        "shares_before": before.tolist(),
-        "sharpness": sharpness,
-        "doubting": weights,
-        "warn_from": float(np.quantile(doubts, QUIET)) if len(doubts) else WARNING_FROM,
-    }
+    return settings.options.changed(
+        statistics=replace(fitted, sureness=sureness).to_json(),
+        shares_before=tuple(before.tolist()),
+        sharpness=sharpness,
+        doubting=weights,
+        warn_from=float(np.quantile(doubts, QUIET)) if len(doubts) else WARNING_FROM,
+    )
 
 
 def _shares_seen(store: SampleStore, changes: Any) -> NDArray[np.float64]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from learning_functions.model_files.model_file import read_card
 from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
+from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, load_task
-from learning_functions.training.warm_start.initial_model import SEEN_AS, GivenModel
+from learning_functions.task_options import Augment
+from learning_functions.training.warm_start.initial_model import GivenModel
 from utility_functions.files.atomic_write import require_writable
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.data_split import Fold
 
-AUGMENTATIONS = ("none", "standard", "synth")
-"""What is done to samples: nothing, changes of shape and brightness, or appearances drawn from tissues."""
+AUGMENTATIONS = get_args(Augment)
 
 
 def check_inputs(
@@ -33,7 +35,7 @@ def check_inputs(
     stores = _parted(store, validation) if isinstance(validation, Fold) else (store, open_store(validation))
     check_same_task(*stores)
     check_same_choices(*stores)
-    kind = augmentation_kind(Settings.from_json(stores[0].settings), augment)
+    kind = augmentation_kind(settings_from_samples(load_task(store.task), store.settings), augment)
     if kind == "synth" and not stores[0].has_tissues:
         raise ValueError(
             "Appearances are drawn from the tissues of phantoms, and these samples have none: use --augment standard "
@@ -58,13 +60,10 @@ def _parted(store: SampleStore, fold: Fold) -> tuple[SampleStore, SampleStore]:
 
 
 def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
-    """Raises ValueError where the two were cut by another choice of what their task offers (CHOICES), or seen else."""
-    differences = []
-    for name in (*getattr(load_task(training.task), "CHOICES", {}), *SEEN_AS):
-        mine, theirs = (store.settings.get("options", {}).get(name) for store in (training, validation))
-        if mine != theirs:
-            differences.append(f"{name} {mine} and {theirs}")
-    if differences:
+    """Raises ValueError where the two were cut by another choice of what their task offers, or seen else."""
+    task = load_task(training.task)
+    mine, theirs = (settings_from_samples(task, store.settings) for store in (training, validation))
+    if differences := [f"{name} {one} and {other}" for name, (one, other) in cut_otherwise(task, mine, theirs).items()]:
         raise ValueError(
             f"Samples to learn from and to validate on must be cut alike; these differ in {'; '.join(differences)}. "
             f"Received: {training.path} and {validation.path}."
@@ -73,7 +72,7 @@ def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
 
 def augmentation_kind(settings: Settings, augment: str | None) -> str:
     """The augmentation asked for, or the preset's; one of AUGMENTATIONS."""
-    kind = augment or str(settings.options.get("augment", "none"))
+    kind = augment or settings.options.augment
     if kind not in AUGMENTATIONS:
         raise ValueError(f"Samples are augmented by {', '.join(AUGMENTATIONS)}. Received: {kind!r}.")
     return kind
@@ -96,14 +95,14 @@ def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> S
     """The settings with other class weights, if there are any; ValueError for a task whose loss has none."""
     if weights is None:
         return settings
-    if "weights" not in settings.options:
+    if settings.options.weights is None:
         raise ValueError(f"The loss of this task has no class weights. Received: {list(weights)}.")
     if len(weights) != len(settings.spec.labels):
         labels = ", ".join(settings.spec.labels)
         raise ValueError(
             f"Class weights are of background and vertebra; these samples tell {labels}. Received: {weights}."
         )
-    return settings.changed(options={**settings.options, "weights": tuple(weights)})
+    return settings.with_options(weights=tuple(weights))
 
 
 def training_folder(model_path: Path) -> Path:

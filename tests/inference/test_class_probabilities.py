@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from learning_functions.inference import class_probabilities as running
 from learning_functions.inference.class_probabilities import class_shares, likeliest_on
 from learning_functions.inference.sliding_window import run_tiles
-from learning_functions.task import Running
-from learning_functions.tasks.detection import PRESETS
+from learning_functions.task import Running, load_task
 from tests.geometry.any_grids import ALL_ORIENTATIONS
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
 
+DETECTION = load_task("detection")
 COARSE = Grid.from_spacing((16, 16, 16), (4.0, 4.0, 4.0), (2.0, 2.0, 2.0))
 FINE = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5))
 
@@ -94,7 +94,7 @@ def test_left_and_right_are_seen_alike_by_what_has_learnt_from_both(preset: str)
     network.set_weights([kernel, np.array([0, 2], np.float32)])  # background nowhere
     image = Volume(np.random.default_rng(2).random((8, 8, 8), np.float32), Grid.from_spacing((8, 8, 8), (1, 1, 1)))
     mirrored = image.with_voxels(np.ascontiguousarray(image.voxels[::-1]))
-    one, other = (class_shares(network, each, PRESETS[preset], Running(), 0.0) for each in (image, mirrored))
+    one, other = (class_shares(network, each, DETECTION.presets[preset], Running(), 0.0) for each in (image, mirrored))
     assert np.allclose(one, other[::-1], atol=1e-3) == (preset != "paper")
     np.testing.assert_allclose(one.astype(float).sum(axis=-1), 1, atol=2e-3)
 
@@ -116,7 +116,7 @@ def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
 
     monkeypatch.setattr(running, "run_tiles", noted)
     image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
-    found = class_shares(network, image, PRESETS["shipped"], Running(), -1.0)
+    found = class_shares(network, image, DETECTION.presets["shipped"], Running(), -1.0)
     assert seen == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
     assert np.array_equal(found.argmax(axis=-1), voxels > 0)
 

@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import seeing
-from learning_functions.instance_presets import learnt_both_sides
-from learning_functions.task import load_task, settings_from_card, settings_of
+from learning_functions.task import load_task, settings_of
 from tests.inference.iterative.spine_truth import SPACING_MM
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -46,19 +45,7 @@ def test_both_sides_are_looked_at_and_what_is_seen_is_put_back_where_it_lies() -
 
 
 @pytest.mark.parametrize(("preset", "expected"), [("paper", False), ("topdown", False), ("small", True)])
-def test_only_networks_that_learnt_from_mirror_images_are_asked_about_both_sides(preset: str, expected: bool) -> None:
+def test_the_published_networks_are_not_asked_about_both_sides(preset: str, expected: bool) -> None:
     own = settings_of(load_task("instances"), preset)
-    assert learnt_both_sides(own) is expected
-    assert not learnt_both_sides(own.changed(options={**own.options, "augment": "none"}))
-
-
-@pytest.mark.parametrize(
-    ("training", "expected"), [({"augment": "none"}, False), ({"augment": "synth"}, True), ({}, True)]
-)
-def test_it_counts_how_a_network_was_trained_and_not_what_its_preset_says(
-    training: dict[str, str], expected: bool
-) -> None:
-    task = load_task("instances")
-    own = settings_of(task, "small")
-    card = {"task": "instances", "settings": own.to_json(), "spec": own.spec.to_json(), "training": training}
-    assert learnt_both_sides(settings_from_card(task, card)) is expected
+    assert own.options.mirrored_inference is expected
+    assert own.with_options(augment="none").options.mirrored_inference is expected, "it is a choice of its own"

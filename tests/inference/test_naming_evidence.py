@@ -28,9 +28,7 @@ from utility_functions.records.findings import Findings
 
 TASK = load_task("naming")
 SMALL = settings_of(TASK, "small")
-SETTINGS = SMALL.changed(
-    spec=replace(SMALL.spec, patch=(1, 1, 12)), filters=4, levels=2, options={**SMALL.options, "members": 2}
-)
+SETTINGS = SMALL.changed(spec=replace(SMALL.spec, patch=(1, 1, 12)), filters=4, levels=2).with_options(members=2)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +105,7 @@ def test_statistics_come_from_the_card_where_it_holds_some() -> None:
 
 
 def with_options(**more: object) -> Settings:
-    return SETTINGS.changed(options={**SETTINGS.options, **more})
+    return SETTINGS.with_options(**more)
 
 
 def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:

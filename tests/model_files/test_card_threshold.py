@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.iterative_segmenter import TOP_DOWN, rules_of, walk
-from learning_functions.inference.iterative.traversal import Rules
+from learning_functions.inference.iterative.iterative_segmenter import walk
 from learning_functions.task import Running
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
 from utility_functions.records.findings import Findings
@@ -24,16 +23,8 @@ class Faint(Reader):
 @pytest.mark.parametrize(("options", "seen"), [({}, 0), ({"threshold": 0.5}, 0), ({"threshold": 0.4}, 3)])
 def test_the_card_says_from_which_probability_on_a_voxel_is_taken(options: dict[str, float], seen: int) -> None:
     image, truth = scan_of(3)
-    chosen = settings().changed(options={**settings().options, **options})
+    chosen = settings().with_options(**options)
     found = walk(Faint(image), chosen, image, Findings("scan", image.grid), AIR, Running())
     assert len(found.landmarks or ()) == seen
     if seen:
         assert found.instances is not None and (found.instances.voxels == truth.voxels).all()
-
-
-@pytest.mark.parametrize("rules", [Rules(), TOP_DOWN])
-def test_nothing_else_of_the_rules_changes(rules: Rules) -> None:
-    card = settings().changed(options={"threshold": 0.4})
-    assert rules_of(settings(), rules) == rules
-    found = rules_of(card, rules)
-    assert (found.threshold, found.agreeing_centres) == (0.4, rules.agreeing_centres)

@@ -20,7 +20,7 @@ print(network.name, card["task"], network.get_layer("landmark_sigmas").sigmas.sh
 
 def test_a_network_of_ours_is_loaded_by_a_program_that_never_made_one(tmp_path: Path) -> None:
     settings = tiny_settings("vertebra_heatmaps")
-    settings = settings.changed(options={**settings.options, "learn_sigma": True})
+    settings = settings.with_options(learn_sigma=True)
     path = tmp_path / "model.h5"
     card = {"task": "vertebra_heatmaps", "spec": settings.spec.to_json(), "settings": settings.to_json()}
     save_model(load_task("vertebra_heatmaps").network(settings), path, card)

@@ -122,7 +122,7 @@ class Named:
 
     def __init__(self, name: str, needs: tuple[str, ...], gives: tuple[str, ...], uses: tuple[str, ...] = ()) -> None:
         self.task_name, self.path = name, Path(f"{name}.h5")
-        self.task = type("Task", (), {"NEEDS": needs, "GIVES": gives, "USES": uses})
+        self.task = SimpleNamespace(needs=needs, gives=gives, uses=uses, tells_orientation=False)
 
 
 def test_a_model_runs_after_those_whose_findings_it_uses() -> None:

@@ -37,9 +37,13 @@ def model_that(
 ) -> TrainedModel:
     """A model of a task that needs nothing and predicts so; its network is never asked."""
     task: Any = SimpleNamespace(
-        NEEDS=(), GIVES=gives, MAY_GIVE=may_give, predict=lambda _, __, image, found, *___: predict(image, found)
+        needs=(),
+        gives=gives,
+        may_give=may_give,
+        predict=lambda _, __, image, found, *___: predict(image, found),
+        refine=lambda _, __, ___, ____, restored, *_____: restored,
     )
-    settings = load_task("detection").PRESETS["small"]
+    settings = load_task("detection").presets["small"]
     return TrainedModel(Path("model.h5"), "new", task, settings, keras.Sequential(), {})
 
 
@@ -91,7 +95,7 @@ def test_no_map_lies_on_another_grid_than_the_scan(name: str) -> None:
 
 @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "LAS", "RPS"])
 def test_left_right_first_and_upwards_third_can_be_run(axcodes: str) -> None:
-    require_upright_slices(replace(load_task("detection").PRESETS["small"].spec, axcodes=axcodes))
+    require_upright_slices(replace(load_task("detection").presets["small"].spec, axcodes=axcodes))
 
 
 @pytest.mark.parametrize("axcodes", ["PIR", "RAI", "ARS", "SAR", "RSA"])

@@ -13,13 +13,6 @@ from learning_functions.runtime.tensorflow_setup import is_news, start_tensorflo
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
-@pytest.fixture
-def unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has said whether oneDNN is wanted; what was said before the test comes back after it."""
-    monkeypatch.setenv(ONEDNN, "")
-    monkeypatch.delenv(ONEDNN)
-
-
 @pytest.mark.parametrize(
     ("said", "passed"),
     [
@@ -35,7 +28,6 @@ def test_lines_about_scans_of_several_sizes_are_left_out(said: str, passed: bool
     assert is_news(record) == passed
 
 
-@pytest.mark.usefixtures("unsaid")
 @pytest.mark.parametrize(
     ("machine", "given", "left"),
     [
@@ -50,15 +42,18 @@ def test_onednn_is_asked_for_where_it_is_faster_and_nobody_said_otherwise(
     machine: str, given: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back
+    monkeypatch.delenv(ONEDNN)
     if given is not None:
         monkeypatch.setenv(ONEDNN, given)
     use_onednn()
     assert os.environ.get(ONEDNN) == left
 
 
-@pytest.mark.usefixtures("unsaid")
 def test_every_start_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # which starts TensorFlow with all that it says
+    monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back
+    monkeypatch.delenv(ONEDNN)
     start_tensorflow()
     assert os.environ[ONEDNN] == "1"

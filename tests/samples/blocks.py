@@ -52,4 +52,4 @@ def settings(count: int = 20, patch: tuple[int, int, int] = (16, 16, 24), **opti
         "empty_at_end": 0.0,
         "first_share": 0.0,
     }
-    return small.changed(spec=spec, samples_per_scan=count, options={**small.options, **plain, **options})
+    return small.changed(spec=spec, samples_per_scan=count).with_options(**(plain | options))

@@ -138,8 +138,8 @@ def middle_of(sample: Sample) -> np.ndarray:
 
 def settings_of_masks() -> Settings:
     settings = tiny_settings("vertebra_masks", samples_per_scan=14)
-    options = {**settings.options, "jitter_mm": 0.0, "offset_mm": (0.0, 0.0, 0.0), "sigma_mm": 8.0}
-    return settings.changed(spec=replace(settings.spec, patch=(28, 32, 24)), options=options)
+    settings = settings.changed(spec=replace(settings.spec, patch=(28, 32, 24)))
+    return settings.with_options(jitter_mm=0.0, offset_mm=(0.0, 0.0, 0.0), sigma_mm=8.0)
 
 
 def test_masks_are_learnt_round_landmarks_as_found_whatever_their_names() -> None:

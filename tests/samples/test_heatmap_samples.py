@@ -25,7 +25,7 @@ TASK = load_task("vertebra_heatmaps")
 
 def settings_with(**options: object) -> Settings:
     settings = tiny_settings("vertebra_heatmaps", samples_per_scan=6)
-    return settings.changed(options={**settings.options, **options})
+    return settings.with_options(**options)
 
 
 def bright_at_landmarks(names: tuple[str, ...]) -> Scan:

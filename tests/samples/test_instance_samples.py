@@ -51,7 +51,7 @@ def test_a_third_direction_is_refused() -> None:
     with pytest.raises(ValueError, match="not to be chosen"):
         settings().choosing(load_task("detection"), direction="up")
     assert settings().choosing(TASK, direction=None) == settings()
-    assert settings().choosing(TASK, direction="up").options["direction"] == "up"
+    assert settings().choosing(TASK, direction="up").options.direction == "up"
 
 
 @pytest.mark.parametrize("count", [5, 20, 25])
@@ -170,6 +170,6 @@ def test_samples_are_cut_from_every_form_of_data_set(form: str, levels: set[int]
     assert len(cases) == 2
     made = generate("instances", cases, tmp_path / "s.h5", settings(6), workers=1)
     store = open_store(tmp_path / "s.h5")
-    assert (made.scans, store.count, store.numbers_names) == (2, 12, TASK.NUMBERS)
+    assert (made.scans, store.count, store.numbers_names) == (2, 12, TASK.numbers)
     told = {sample.numbers[2] for sample in drawn(load_scan(cases[0]), settings(12))}
     assert told == ({regressed_level(name) for name in ("L3", "L4", "L5")} if levels != {0} else {0})

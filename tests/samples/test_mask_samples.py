@@ -21,7 +21,7 @@ PATCH = (28, 32, 24)
 
 def settings(**options: object) -> Settings:
     made = tiny_settings("vertebra_masks", samples_per_scan=12)
-    return made.changed(spec=replace(made.spec, patch=PATCH), options={**made.options, "jitter_mm": 0.0, **options})
+    return made.changed(spec=replace(made.spec, patch=PATCH)).with_options(**{"jitter_mm": 0.0, **options})
 
 
 def drawn(scan: Scan, told: Settings, seed: int = 1) -> list[Sample]:

@@ -67,7 +67,7 @@ def test_tissues_are_cut_where_the_image_is(task: str) -> None:
     scan = replace(scan, tissues=made.tissues)
     settings = tiny_settings(task)
     spec = replace(settings.spec, spacing_mm=made.volume.grid.reoriented("RAS").spacing_mm)
-    settings = settings.changed(spec=spec, options={**settings.options, "elastic_mm": 0.0})
+    settings = settings.changed(spec=spec).with_options(**({"elastic_mm": 0.0} if task == "identification" else {}))
     for sample in load_task(task).samples(scan, settings, np.random.default_rng(1)):
         assert sample.tissues is not None and sample.tissues.shape == sample.inputs.shape
         inside = sample.tissues != OUTSIDE

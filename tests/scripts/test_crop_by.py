@@ -19,7 +19,7 @@ FEW = ("--preset", "small", "--samples-per-scan", 2, "--spacing", 8, "--seed", 3
 
 
 def saved(name: str, network: keras.Model, path: Path, patch: tuple[int, int, int] = (16, 16, 16)) -> Path:
-    settings = load_task(name).PRESETS["small"].changed(filters=2, levels=2)
+    settings = load_task(name).presets["small"].changed(filters=2, levels=2)
     spec = replace(settings.spec, spacing_mm=(8.0, 8.0, 8.0), patch=patch, window=(-1000.0, 1000.0))
     settings = settings.changed(spec=spec)
     save_model(network, path, {"task": name, "spec": spec.to_json(), "settings": settings.to_json(), "training": {}})
@@ -28,7 +28,7 @@ def saved(name: str, network: keras.Model, path: Path, patch: tuple[int, int, in
 
 def untrained(name: str, path: Path) -> Path:
     keras.utils.set_random_seed(1)
-    settings = load_task(name).PRESETS["small"].changed(filters=2, levels=2)
+    settings = load_task(name).presets["small"].changed(filters=2, levels=2)
     settings = settings.changed(spec=replace(settings.spec, patch=(16, 16, 16)))
     return saved(name, load_task(name).network(settings), path)
 

@@ -86,7 +86,7 @@ def test_a_teacher_that_is_all_of_the_loss_pulls_its_student_towards_it(samples:
     task, settings = load_task(NAME), tiny_settings(NAME)
     store, objective = open_store(samples[0]), task.objective(settings)
     network = fitting.new_network(task, settings.changed(learning_rate=0.05), objective, Training(), store)
-    teacher = task.network(settings.changed(options={**settings.options, "start_level": 20.0}))  # not 13, as told there
+    teacher = task.network(settings.with_options(start_level=20.0))  # not 13, as told there
     learner = taught(network, teacher, objective, Teacher(Path("t.h5"), alpha=1.0))
     batch = next(iter(epoch_batches(store, 6, epoch=0, seed=1, shuffle=False)))
     before_weights = teacher.get_weights()
@@ -190,7 +190,7 @@ def other_spec(settings: Settings, **values: Any) -> Settings:
         (NAME, lambda told: other_spec(told, spacing_mm=(4, 4, 2)), "differ in spacing_mm"),
         (NAME, lambda told: other_spec(told, patch=(8, 16, 32)), "differ in patch"),
         (NAME, lambda told: other_spec(told, window=(-100.0, 100.0)), "differ in window"),
-        (NAME, lambda told: told.changed(options={**told.options, "answer": "classes"}), "differ in outputs"),
+        (NAME, lambda told: told.with_options(answer="classes"), "differ in outputs"),
     ],
 )
 def test_a_teacher_of_another_kind_is_refused(
@@ -267,7 +267,7 @@ def test_masks_of_instances_are_learnt_from_a_teacher_as_probabilities(preset: s
 
 def test_a_loss_that_learns_with_the_network_learns_with_the_student() -> None:
     settings = tiny_settings("vertebra_heatmaps")
-    settings = settings.changed(options={**settings.options, "learn_sigma": True})
+    settings = settings.with_options(learn_sigma=True)
     task = load_task("vertebra_heatmaps")
     objective, network = task.objective(settings), task.network(settings)
     network.compile("adam", loss=objective.loss)
@@ -280,16 +280,16 @@ def test_a_loss_that_learns_with_the_network_learns_with_the_student() -> None:
 
 def test_a_teacher_of_other_shapes_is_refused() -> None:
     settings = tiny_settings("naming")
-    task, other = load_task("naming"), {**settings.options, "members": settings.options["members"] + 1}
+    task, other = load_task("naming"), settings.with_options(members=settings.options.members + 1)
     network, objective = task.network(settings), task.objective(settings)
     network.compile("adam", loss=objective.loss)
     with pytest.raises(ValueError, match=r"answers in its student's shapes\. Received: "):
-        taught(network, task.network(settings.changed(options=other)), objective, Teacher(Path("t.h5")))
+        taught(network, task.network(other), objective, Teacher(Path("t.h5")))
 
 
 def test_a_loss_that_changes_over_the_epochs_does_so_beside_a_teacher() -> None:
     settings = tiny_settings("instances")
-    settings = settings.changed(options={**settings.options, "false_positive_weight": (0.1, 1.0)})
+    settings = settings.with_options(false_positive_weight=(0.1, 1.0))
     task = load_task("instances")
     objective, network = task.objective(settings), task.network(settings)
     network.compile("adam", loss=objective.loss)

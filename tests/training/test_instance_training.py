@@ -22,7 +22,7 @@ EPOCHS = 3
 
 def topdown() -> Settings:
     settings = tiny_settings("instances", learning_rate=0.01, epochs=EPOCHS)
-    return settings.changed(options={**settings.options, "false_positive_weight": (0.1, 1.0)})
+    return settings.with_options(false_positive_weight=(0.1, 1.0))
 
 
 @pytest.fixture(scope="module")

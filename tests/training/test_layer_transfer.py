@@ -102,7 +102,7 @@ def detector(path: Path, settings: Settings) -> Path:
 @pytest.mark.parametrize("name", OUTLINES)
 def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: str, tmp_path: Path) -> None:
     settings = tiny_settings(name)
-    settings = settings.changed(options={**settings.options, "graph": "unet"})
+    settings = settings.with_options(graph="unet")
     given = detector(tmp_path / "detection.h5", settings)
     theirs, network = load_model(given)[0], load_task(name).network(settings)
     take_weights(network, Start(given), name)
@@ -120,8 +120,8 @@ def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: s
 @pytest.mark.parametrize(("name", "other"), [OUTLINES, OUTLINES[::-1]])
 def test_a_mark_is_not_taken_for_memory_nor_memory_for_a_mark(name: str, other: str, tmp_path: Path) -> None:
     settings, unlike = tiny_settings(name), tiny_settings(other)
-    settings = settings.changed(options={**settings.options, "graph": "unet"})
-    unlike = unlike.changed(options={**unlike.options, "graph": "unet"}, spec=settings.spec)
+    settings = settings.with_options(graph="unet")
+    unlike = unlike.changed(spec=settings.spec).with_options(graph="unet")
     keras.utils.set_random_seed(6)
     card = {"task": other, "spec": unlike.spec.to_json(), "settings": unlike.to_json()}
     save_model(load_task(other).network(unlike), tmp_path / "other.h5", card)
@@ -141,7 +141,7 @@ def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_pat
     unlike = detector(tmp_path / "detection.h5", settings.changed(spec=replace(settings.spec, window=(-500.0, 500.0))))
     with pytest.raises(ValueError, match=r"must see images as the new network does.*window"):
         train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(unlike)))
-    averaging = settings.changed(options={**settings.options, "graph": "averaging"})
+    averaging = settings.with_options(graph="averaging")
     alike = detector(tmp_path / "alike.h5", settings)
     with pytest.raises(ValueError, match=r"no layer of the name and shape"):
         take_weights(load_task(name).network(averaging), Start(alike), name)
@@ -149,7 +149,7 @@ def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_pat
 
 def marked(share: float) -> Settings:
     own = tiny_settings("instances")
-    return own.changed(options={**own.options, "marked_share": share})
+    return own.with_options(marked_share=share)
 
 
 def saved(settings: Settings, path: Path) -> Path:

@@ -22,7 +22,7 @@ EPOCHS = 2
 def learning_sigmas() -> Settings:
     settings = tiny_settings("vertebra_heatmaps", epochs=EPOCHS, learning_rate=0.01, batch=2)
     published = {"learn_sigma": True, "scale": 20.0, "loss": "sums", "dropout": 0.25, "absent": "unknown"}
-    return settings.changed(options={**settings.options, **published})
+    return settings.with_options(**published)
 
 
 @pytest.fixture(scope="module")

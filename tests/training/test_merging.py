@@ -21,7 +21,7 @@ from tests.tiny import tiny_settings
 
 def tiny(task: str, **options: Any) -> Settings:
     own = tiny_settings(task)
-    return own.changed(options={**own.options, "graph": "unet", **options})
+    return own.with_options(graph="unet", **options)
 
 
 def saved(task: str, settings: Settings, path: Path, seed: int, **training: Any) -> Path:
@@ -83,10 +83,10 @@ def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
 def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) -> None:
     model = TrainedModel.load(models[2])
     options = model.settings.options
-    assert model.task_name == FINDS and options["redrawn"]
-    assert model.settings.preset == options["graph"] == "pair"
-    assert (options["threshold"], options["mark_sigma_mm"]) == (0.4, 4.0)
-    assert options["mark_offset_mm"] == tiny(DRAWS).options["offset_mm"]
+    assert model.task_name == FINDS and options.redrawn
+    assert model.settings.preset == options.graph == "pair"
+    assert (options.threshold, options.mark_sigma_mm) == (0.4, 4.0)
+    assert options.mark_offset_mm == tiny(DRAWS).options.offset_mm
     assert {name: each["file"] for name, each in model.card["joined_from"].items()} == {
         "finder": "finder.h5",
         "drawer": "drawer.h5",
@@ -145,9 +145,8 @@ def test_neither_of_the_two_is_written_over(models: tuple[Path, Path, Path], tmp
     ("options", "told"),
     [
         ({"counted": True}, r"A finder that counts, or refines its masks, is not joined\. Received: counted True\."),
-        ({"refine_mm": 1.0}, r"is not joined\. Received: refine_mm 1\.0\."),
-        ({"changes": {"flip": 0.0}}, "Received: mirror images not learnt and mirror images learnt"),
-        ({"augment": "none"}, "Received: mirror images not learnt and mirror images learnt"),
+        ({"refine_mm": (1.0, 1.0, 1.0)}, r"is not joined\. Received: refine_mm \(1\.0, 1\.0, 1\.0\)\."),
+        ({"mirrored_inference": False}, "Received: mirrored_inference False and True"),
     ],
 )
 def test_finders_that_do_not_go_with_a_drawer_are_refused(
@@ -159,19 +158,12 @@ def test_finders_that_do_not_go_with_a_drawer_are_refused(
     assert not (tmp_path / "new.h5").exists()
 
 
-@pytest.mark.parametrize("told", [{"flip": 0.0}, {"augment": "none"}])
-def test_a_drawer_that_knows_no_mirror_images_goes_with_a_finder_that_knows_none(
-    models: tuple[Path, Path, Path], tmp_path: Path, told: dict[str, Any]
+def test_a_drawer_that_is_not_asked_about_mirror_images_goes_with_such_a_finder(
+    models: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
-    drawer = saved(DRAWS, tiny(DRAWS, **told), tmp_path / "drawer.h5", 2)
-    with pytest.raises(ValueError, match="Received: mirror images learnt and mirror images not learnt"):
+    drawer = saved(DRAWS, tiny(DRAWS, mirrored_inference=False), tmp_path / "drawer.h5", 2)
+    with pytest.raises(ValueError, match="Received: mirrored_inference True and False"):
         join(models[0], drawer, tmp_path / "new.h5")
-    finder = saved(FINDS, tiny(FINDS, augment="none"), tmp_path / "finder.h5", 1)
+    finder = saved(FINDS, tiny(FINDS, mirrored_inference=False), tmp_path / "finder.h5", 1)
     join(finder, drawer, tmp_path / "new.h5")
     assert (tmp_path / "new.h5").exists()
-
-
-def test_how_a_drawer_was_augmented_is_told_by_its_training(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    drawer = saved(DRAWS, tiny(DRAWS), tmp_path / "drawer.h5", 2, augment="none")
-    with pytest.raises(ValueError, match="mirror images learnt and mirror images not learnt"):
-        join(models[0], drawer, tmp_path / "new.h5")

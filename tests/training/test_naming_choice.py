@@ -13,7 +13,8 @@ import pytest
 from learning_functions.generate.generation import generate
 from learning_functions.samples.augment.node_changes import NodeChanges
 from learning_functions.samples.store.sample_store import open_store
-from learning_functions.task import load_task, settings_from_card, settings_of
+from learning_functions.stored_settings import settings_from_card
+from learning_functions.task import load_task, settings_of
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.naming_choice import chosen
 from tests.keypoint_files import write
@@ -59,7 +60,7 @@ def knowing(samples: Path, share: float) -> Any:
 def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
     store = open_store(samples)
     learnt = chosen(knowing(samples, 0.9), SETTINGS, store, store)
-    found = Statistics.from_json(learnt["statistics"])
+    found = Statistics.from_json(learnt.statistics)
     spines = [{name: point * size for name, point in spine(a, b).items()} for a, b, size in SPINES]
     points = [np.array(list(each.values())) for each in spines]
     expected = fit(
@@ -69,9 +70,9 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
         assert found.steps_mm[step][0] == pytest.approx(expected.steps_mm[step][0], abs=0.1)
     assert found.starts == pytest.approx(expected.starts) and found.missed == pytest.approx(expected.missed)
     assert found.regions is None, "the network tells the regions"
-    assert learnt["sharpness"] > 0 and 0 <= learnt["warn_from"] <= 1
-    assert learnt["doubting"] is None, "there are too few wrong names to learn from"
-    assert sum(learnt["shares_before"]) == pytest.approx(1) and len(learnt["shares_before"]) == len(LEVELS)
+    assert learnt.sharpness > 0 and 0 <= learnt.warn_from <= 1
+    assert learnt.doubting is None, "there are too few wrong names to learn from"
+    assert sum(learnt.shares_before) == pytest.approx(1) and len(learnt.shares_before) == len(LEVELS)
 
 
 def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(samples: Path) -> None:
@@ -79,7 +80,7 @@ def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(
     extra = LEVELS.index("L6")
     added = ((LEVELS.index("L5") + 1, extra + 1),)
     usual, changed = (
-        np.array(chosen(knowing(samples, 0.9), SETTINGS, store, store, changes)["shares_before"])
+        np.array(chosen(knowing(samples, 0.9), SETTINGS, store, store, changes).shares_before)
         for changes in (None, NodeChanges(len(ROWS), added=added, variant=1.0, cut=0.0))
     )
     assert changed[extra] > 3 * usual[extra] and changed.sum() == pytest.approx(1)
@@ -88,15 +89,15 @@ def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(
 def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
     store = open_store(samples)
     sure, wrong = (chosen(knowing(samples, share), SETTINGS, store, store) for share in (0.999, 0.3))
-    assert wrong["sharpness"] < sure["sharpness"] or (
-        Statistics.from_json(wrong["statistics"]).sureness < Statistics.from_json(sure["statistics"]).sureness
+    assert wrong.sharpness < sure.sharpness or (
+        Statistics.from_json(wrong.statistics).sureness < Statistics.from_json(sure.statistics).sureness
     )
 
 
 def test_what_was_learnt_is_among_the_options_of_a_loaded_card() -> None:
     card = {"settings": SETTINGS.to_json(), "spec": SETTINGS.spec.to_json(), "learnt": {"warn_from": 0.2}}
     settings = settings_from_card(load_task("naming"), card)
-    assert settings.options["warn_from"] == 0.2 and settings.options["members"] == SETTINGS.options["members"]
+    assert settings.options.warn_from == 0.2 and settings.options.members == SETTINGS.options.members
     assert settings_from_card(load_task("naming"), {**card, "learnt": {}}) == SETTINGS
 
 

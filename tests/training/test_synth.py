@@ -50,7 +50,7 @@ def test_samples_without_tissues_are_refused_in_one_sentence(tmp_path: Path, cap
 
 def test_the_preset_says_what_is_done_unless_asked_otherwise(tmp_path: Path) -> None:
     settings = tiny_settings("detection")
-    drawing = settings.changed(options={**settings.options, "augment": "synth"})
+    drawing = settings.with_options(augment="synth")
     assert [augmentation_kind(drawing, asked) for asked in (None, "none", "standard")] == ["synth", "none", "standard"]
     paths = write_samples("detection", tmp_path, drawing)
     with pytest.raises(ValueError, match="have none"):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store
-from learning_functions.task import Settings, load_task
+from learning_functions.stored_settings import settings_from_samples
+from learning_functions.task import load_task
 from learning_functions.training.training_inputs import check_inputs, check_same_choices
 from tests.tiny import tiny_settings
 
@@ -26,7 +27,7 @@ SAMPLE: dict[str, Any] = {
 def write(path: Path, direction: str, task: str = "instances") -> SampleStore:
     """One sample of a patient named after the file."""
     settings = tiny_settings("instances")
-    settings = settings.changed(options={**settings.options, "direction": direction})
+    settings = settings.with_options(direction=direction)
     names = ("share_seen", "whole", "level")
     with SampleWriter(path, task=task, spec=settings.spec, settings=settings.to_json(), numbers_names=names) as writer:
         writer.append(**SAMPLE, normalisation=(0, 1), case_id=path.stem)
@@ -45,18 +46,17 @@ def test_samples_cut_along_other_ways_do_not_belong_together(tmp_path: Path) -> 
         ValueError, match=r"cut alike; these differ in direction up and down\. Received: .*0\.h5 and .*2"
     ):
         check_inputs(up.path, down.path, tmp_path / "model.h5")
-    with pytest.raises(ValueError, match="direction down and None"):
+    with pytest.raises(ValueError, match="direction down and up"):
         check_same_choices(down, without_choice(again))
     check_same_choices(without_choice(up), without_choice(down))  # of a time before there was a choice
 
 
 def test_any_choice_that_a_task_offers_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = [write(tmp_path / f"{n}.h5", "up") for n in range(2)]
-    settings = Settings.from_json(stores[1].settings)
-    other = settings.changed(options={**settings.options, "norm": "group"}).to_json()
-    stores[1] = replace(stores[1], settings=other)
+    settings = settings_from_samples(load_task("instances"), stores[1].settings)
+    stores[1] = replace(stores[1], settings=settings.with_options(norm="group").to_json())
     check_same_choices(*stores)
-    monkeypatch.setattr(load_task("instances"), "CHOICES", {"norm": ("batch", "group"), "direction": ("up", "down")})
+    monkeypatch.setattr(load_task("instances"), "choices", {"norm": ("batch", "group"), "direction": ("up", "down")})
     with pytest.raises(ValueError, match="norm batch and group"):
         check_same_choices(*stores)
 
@@ -68,16 +68,18 @@ def test_samples_of_a_task_that_is_not_known_are_refused(tmp_path: Path) -> None
 
 
 def test_scans_resized_and_scans_in_mm_do_not_belong_together(tmp_path: Path) -> None:
-    stores = [write(tmp_path / f"{n}.h5", "up") for n in range(2)]
-    settings = Settings.from_json(stores[1].settings)
-    other = settings.changed(options={**settings.options, "resized": True}).to_json()
-    with pytest.raises(ValueError, match="resized None and True"):
-        check_same_choices(stores[0], replace(stores[1], settings=other))
+    settings = tiny_settings("spine_heatmap")
+    stores = [
+        replace(write(tmp_path / f"{n}.h5", "up", task="spine_heatmap"), settings=each.to_json())
+        for n, each in enumerate((settings, settings.with_options(resized=True)))
+    ]
+    with pytest.raises(ValueError, match="resized False and True"):
+        check_same_choices(*stores)
 
 
 @pytest.mark.parametrize("task", ["spine_heatmap", "multiclass_mr"])
 def test_what_is_resized_has_no_spacing_to_choose(task: str) -> None:
-    resized = [each for each in load_task(task).PRESETS.values() if each.options.get("resized")]
+    resized = [each for each in load_task(task).presets.values() if each.options.resized]
     assert resized
     with pytest.raises(ValueError, match=r"no spacing to choose\. Received: \[3\.0\]"):
         resized[0].at_spacing([3.0])

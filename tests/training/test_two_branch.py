@@ -92,7 +92,7 @@ def test_a_network_of_another_graph_is_refused_before_training(graph: str, tmp_p
     given = saved(FINDS, tiny(FINDS, graph=graph, marked_share=0.5), tmp_path / "given.h5", 1)
     chosen = tiny(FINDS, graph="unet", marked_share=0.5) if graph == "pair" else tiny_settings(FINDS, "pair")
     store = open_store(write_samples(FINDS, tmp_path, chosen)[0])
-    with pytest.raises(ValueError, match=rf"graph {graph} and {chosen.options['graph']}"):
+    with pytest.raises(ValueError, match=rf"graph {graph} and {chosen.options.graph}"):
         Start(given).require_fit(store, tmp_path / "model.h5")
 
 

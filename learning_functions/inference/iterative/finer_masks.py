@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from learning_functions.inference.iterative.iterative_segmenter import rules_of, seeing
+from learning_functions.inference.iterative.iterative_segmenter import seeing
 from learning_functions.inference.iterative.patch_prediction import largest_piece
-from learning_functions.inference.iterative.seeds import DOWN, UP, lattice
-from learning_functions.inference.iterative.traversal import Rules
+from learning_functions.inference.iterative.seeds import UP, lattice
+from learning_functions.instance_options import InstanceOptions
 from learning_functions.task import ImageAt, Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, name_of_verse_id
 from utility_functions.geometry.boxes import box_around, part_of
@@ -27,24 +27,30 @@ LEAST_SHARE, MOST_SHARE = 0.5, 1.5
 
 
 def refined(
-    network: Any, settings: Settings, image_at: ImageAt, coarse: LabelMap, findings: Findings, air: float
+    network: Any,
+    settings: Settings[InstanceOptions],
+    image_at: ImageAt,
+    coarse: LabelMap,
+    findings: Findings,
+    air: float,
 ) -> Findings:
-    """The findings with ``instances`` drawn anew at options["refine_mm"] (one number or three), where that succeeds.
+    """The findings with ``instances`` drawn anew at the option ``refine_mm``, where that succeeds.
 
     coarse: VerSe ids as the traversal found them, on its own grid. findings: those restored to the scan's grid.
     Each vertebra, in the direction of traversal, is seen in patches over its box, with all before it as memory; masks
     are only ever brought from grid to grid by nearest neighbour. A network that drew them by marks placed as it learnt
-    (options["redrawn"]) is shown none here, where patches lie otherwise.
+    (option ``redrawn``) is shown none here, where patches lie otherwise.
     """
-    if findings.instances is None:
+    spacing_mm = settings.options.refine_mm
+    if findings.instances is None or spacing_mm is None:
         return findings
     ids = [VERSE_IDS[name] for name in VERTEBRAE if (coarse.voxels == VERSE_IDS[name]).any()]
     voxels = findings.instances.voxels.copy()
     given_up = []
     before: list[int] = []
-    landmarks = None if settings.options.get("redrawn") else findings.landmarks
-    for number in ids if str(settings.options.get("direction", DOWN)) != UP else ids[::-1]:
-        finer = _finer(network, settings, image_at, coarse, number, before, air, landmarks)
+    landmarks = None if settings.options.redrawn else findings.landmarks
+    for number in ids if settings.options.direction != UP else ids[::-1]:
+        finer = _finer(network, settings, spacing_mm, image_at, coarse, number, before, air, landmarks)
         before.append(number)
         if finer is None:
             given_up.append(number)
@@ -61,7 +67,8 @@ def refined(
 
 def _finer(
     network: Any,
-    settings: Settings,
+    settings: Settings[InstanceOptions],
+    spacing_mm: tuple[float, float, float],
     image_at: ImageAt,
     coarse: LabelMap,
     number: int,
@@ -78,7 +85,7 @@ def _finer(
     first = np.array([axis.start for axis in box]) - MARGIN_VOXELS
     shape = np.array([axis.stop - axis.start for axis in box]) + 2 * MARGIN_VOXELS
     window = coarse.window(first, shape)
-    grid = window.grid.resampled(settings.options["refine_mm"])
+    grid = window.grid.resampled(spacing_mm)
     edge = patch // 2 + 1  # patches reach no farther beyond the box
     around = grid.padded(edge, edge)
     held = resample(coarse.with_voxels(np.isin(coarse.voxels, before).astype(np.uint8)), around)
@@ -98,6 +105,6 @@ def _finer(
         looks[inside] += 1
     inner = tuple(slice(int(a), int(a) + n) for a, n in zip(edge, grid.shape, strict=True))
     free = (held.voxels[inner] == 0) & allowed
-    found = largest_piece((total >= rules_of(settings, Rules()).threshold * np.maximum(looks, 1)) & free)
+    found = largest_piece((total >= settings.options.threshold * np.maximum(looks, 1)) & free)
     share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
     return LabelMap(found.astype(np.uint8), grid) if LEAST_SHARE <= share <= MOST_SHARE else None

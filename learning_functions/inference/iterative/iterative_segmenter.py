@@ -18,8 +18,7 @@ from learning_functions.inference.iterative.seeds import DOWN, Centroids, Corner
 from learning_functions.inference.iterative.segmented_chain import with_instances
 from learning_functions.inference.iterative.threshold_search import kept_chain
 from learning_functions.inference.iterative.traversal import FULL, Rules, Traversal, traverse
-from learning_functions.instance_presets import learnt_both_sides
-from learning_functions.samples.cut.next_vertebra import is_marked
+from learning_functions.instance_options import InstanceOptions
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import HIGHEST, landmark_mark
@@ -42,7 +41,9 @@ NOTHING = "No vertebra was found."
 NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 
 
-def walk(network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running) -> Findings:
+def walk(
+    network: Any, settings: Settings[InstanceOptions], image: Volume, findings: Findings, air: float, running: Running
+) -> Findings:
     """The findings with ``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
 
     network: sees (1, *patch, 2), image and memory, or (1, *patch, 3), with a mark of the vertebra that is meant, and
@@ -51,42 +52,40 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
         findings lie; air: what stands beyond it.
 
     It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
-    from a spine heatmap (``heatmap``), or from a corner; options["direction"] of the settings says where to. With
-    options["counted"] vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
+    from a spine heatmap (``heatmap``), or from a corner; the option ``direction`` says where to. With
+    the option ``counted`` vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
     Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
-    together, others at options["other_thresholds"] are tried, and the trail is that of the one kept (`kept_chain`).
-    A network that learnt marks is shown them on the way or, with options["redrawn"], once all are found (`redrawn`).
+    together, others at ``other_thresholds`` are tried, and the trail is that of the one kept (`kept_chain`).
+    A network that learnt marks is shown them on the way or, with the option ``redrawn``, once all are found.
     """
-    spec, direction = settings.spec, str(settings.options.get("direction", DOWN))
+    spec, options = settings.spec, settings.options
+    direction = options.direction
     see = seeing(network, settings, image, air)
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
-        starts = starts_of(
-            findings, image, spec.patch, direction, is_marked(settings) and not settings.options.get("redrawn")
-        )
+        starts = starts_of(findings, image, spec.patch, direction, options.sees_marks and not options.redrawn)
         rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
         return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
 
     bone = bone_of(findings) if findings.parts else None
-    others = tuple(settings.options.get("other_thresholds", ()))
-    done = kept_chain(chain_at, rules_of(settings, Rules()).threshold, others, findings, bone, image.grid)
+    done = kept_chain(chain_at, options.threshold, options.other_thresholds, findings, bone, image.grid)
     trail = done.trail.placed(image.grid)
-    if settings.options.get("counted"):
+    if options.counted:
         found = with_counted(findings, done.found, image.grid, running) if done.found else findings.noting(NOTHING)
         return found.having(trail=trail)
     chain = done.found
-    if is_marked(settings) and settings.options.get("redrawn"):
+    if options.sees_marks and options.redrawn:
         points = np.zeros((0, 3))
         if findings.landmarks is not None:
             points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
         bodies = findings.detection.voxels == BODY if findings.detection is not None and findings.parts else None
-        offset_mm = settings.options.get("mark_offset_mm", (0.0, 0.0, 0.0))
+        offset_mm = options.second_pass_offset_mm
         anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
         chain, trail = anew.found, replace(trail, drawn_looks=anew.looks)
     if not chain and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return findings.having(trail=trail).noting(NO_MASK)
-    target = None if settings.options.get("refine_mm") else running.scan  # what is drawn anew begins with the coarse
+    target = None if options.refine_mm else running.scan  # what is drawn anew begins with the coarse
     found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
     if not chain:
         return found.noting(NOTHING)
@@ -95,28 +94,24 @@ def walk(network: Any, settings: Settings, image: Volume, findings: Findings, ai
     return found
 
 
-def rules_of(settings: Settings, rules: Rules) -> Rules:
-    """The rules with options["threshold"] of the settings, where they have it."""
-    return replace(rules, threshold=float(settings.options.get("threshold", rules.threshold)))
-
-
-def seeing(network: Any, settings: Settings, image: Volume, air: float) -> See:
+def seeing(network: Any, settings: Settings[InstanceOptions], image: Volume, air: float) -> See:
     """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
 
-    A network that learnt both sides answers with the mean of what it sees there and in the mirror image; one that
-    learnt marks is shown one at the centroid that is meant.
+    With the option ``mirrored_inference`` it is the mean of what the network sees there and in the mirror image. One
+    that learnt marks is shown one at the centroid that is meant.
     """
-    patch, both_sides = settings.spec.patch, learnt_both_sides(settings)
+    patch, options = settings.spec.patch, settings.options
+    both_sides = options.mirrored_inference
 
     def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
         window = image.window(corner, patch, fill=air)
         if (window.voxels == np.float32(air)).all():
             return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
         channels, told = [window.voxels, memory], False
-        if is_marked(settings):
+        if options.sees_marks:
             mark = np.zeros(patch, np.uint8)
             if meant is not None:
-                mark = landmark_mark(image.grid.to_mm(meant), window.grid, float(settings.options["mark_sigma_mm"]))
+                mark = landmark_mark(image.grid.to_mm(meant), window.grid, options.mark_sigma_mm)
             channels.append(mark)
             told = float(mark.max()) >= TOLD_FROM * HIGHEST
         shown = np.stack(channels, axis=-1)[None].astype(np.float32)

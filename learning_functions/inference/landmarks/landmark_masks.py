@@ -14,6 +14,7 @@ from learning_functions.inference.label_fusion import Claims
 from learning_functions.inference.landmarks.landmark_naming import scanned_heights, still_told
 from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.inference.truncation import telling_of_cut
+from learning_functions.mask_options import MaskOptions
 from learning_functions.task import Running, Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
@@ -28,7 +29,7 @@ NOTHING = "No landmark of a vertebra was found, so no mask."
 
 
 def masks_at_landmarks(
-    network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+    network: Any, settings: Settings[MaskOptions], image: Volume, findings: Findings, air: float, running: Running
 ) -> Findings:
     """The findings with ``instances`` of the vertebrae that have a landmark; VerSe ids.
 
@@ -72,7 +73,7 @@ def masks_at_landmarks(
 
 
 def _answers(
-    network: Any, settings: Settings, image: Volume, named: Landmarks, air: float, memory_gb: float
+    network: Any, settings: Settings[MaskOptions], image: Volume, named: Landmarks, air: float, memory_gb: float
 ) -> Iterator[tuple[str, NDArray[np.int_], NDArray[np.float16]]]:
     """Of each landmark its name, the first voxel of its patch, and the probabilities there."""
     patch, options = settings.spec.patch, settings.options
@@ -80,14 +81,14 @@ def _answers(
     at_once = int(np.clip(room / (bytes_per_voxel(network) * np.prod(patch, dtype=float)), 1, MOST_AT_ONCE))
     for start in range(0, len(named), at_once):
         part = named.at(range(start, min(start + at_once, len(named))))
-        firsts = [centred_first(point, image.grid, patch, options["offset_mm"]) for point in part.points_mm]
+        firsts = [centred_first(point, image.grid, patch, options.offset_mm) for point in part.points_mm]
         seen = np.empty((len(part), *patch, 2), np.float32)
         for place, (first, point) in enumerate(zip(firsts, part.points_mm, strict=True)):
             window = image.window(first, patch, fill=air)
             seen[place, ..., 0] = window.voxels
-            seen[place, ..., 1] = landmark_mark(point, window.grid, options["sigma_mm"])
+            seen[place, ..., 1] = landmark_mark(point, window.grid, options.sigma_mm)
         answers = np.asarray(network.predict_on_batch(seen))[..., 0]
-        if options["flip"]:  # then it has learnt from mirror images as well
+        if options.mirrored_inference:
             mirrored = np.asarray(network.predict_on_batch(np.ascontiguousarray(seen[:, ::-1])))[:, ::-1, :, :, 0]
             answers = (answers + mirrored) / 2
         answers = answers.astype(np.float16)

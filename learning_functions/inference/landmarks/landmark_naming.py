@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.heatmap_options import VertebraHeatmapOptions
 from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
 from learning_functions.inference.truncation import telling_of_cut
 from learning_functions.task import Running, Settings
@@ -32,7 +33,12 @@ NOTHING = "No vertebra was found."
 
 
 def named_landmarks(
-    network: Any, settings: Settings, image: Volume, findings: Findings, air: float, running: Running
+    network: Any,
+    settings: Settings[VertebraHeatmapOptions],
+    image: Volume,
+    findings: Findings,
+    air: float,
+    running: Running,
 ) -> Findings:
     """The findings with ``landmarks``: those of the levels that the network knows, or that its naming tells.
 
@@ -43,7 +49,7 @@ def named_landmarks(
     """
     spec = settings.spec
     margin = [size // 4 for size in spec.patch]
-    stride = int(settings.options["coarser"]) * 2 ** (settings.levels - 1)
+    stride = settings.options.coarser * 2 ** (settings.levels - 1)
     box = spine_box(findings, image, NEAR_SPINE_MM)
     largest = np.zeros(image.grid.shape, np.float16) if running.save_intermediate else None
     peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air, largest=largest)

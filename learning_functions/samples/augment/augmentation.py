@@ -12,6 +12,7 @@ import tensorflow as tf
 from learning_functions.samples.augment import moved_points, warping
 from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.spec import OUTSIDE
+from learning_functions.task_options import Changes
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,25 @@ class Augmentation:
     spacing_mm: tuple[float, ...]
     flip_axis: int | None = None
     middle_channel: int | None = None
-    flip: float = 0.5
-    turn: float = 0.5
-    elastic: float = 0.5
-    intensity: float = 0.5
-    noise: float = 0.3
-    blur: float = 0.2
+    flip: float = Changes.flip
+    turn: float = Changes.turn
+    elastic: float = Changes.elastic
+    intensity: float = Changes.intensity
+    noise: float = Changes.noise
+    blur: float = Changes.blur
     turn_degrees: float = 10.0
     zoom: float = 0.1
     elastic_mm: float = 2.0
     control_mm: float = 32.0
-    contrast: float = 0.2
-    brightness: float = 0.1
+    contrast: float = Changes.contrast
+    brightness: float = Changes.brightness
     noise_deviation: float = 0.1
     blur_mm: float = 1.0
     ignore: int = 0
-    crop: float = 0.0
+    crop: float = Changes.crop
     crop_share: float = 0.5
     share_number: int | None = None
-    shift: float = 0.0
+    shift: float = Changes.shift
     shift_mm: float = 20.0
     points_from: int | None = None
     appearance: Appearance | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.instance_options import InstanceOptions
 from learning_functions.samples.cut.labelled_segments import Stretch, memory_of
 from learning_functions.samples.cut.memory_roughness import worn_memory
 from learning_functions.samples.cut.memory_slips import slipped_memory
@@ -15,16 +16,11 @@ from utility_functions.anatomy.landmark_prompt import centred_first, landmark_ma
 from utility_functions.geometry.landmarks import Landmarks
 
 
-def is_marked(settings: Settings) -> bool:
-    """Whether a network of the task instances sees, behind memory, a mark of the vertebra that is meant."""
-    return float(settings.options.get("marked_share", 0.0)) > 0
-
-
 def next_vertebra_sample(
     stretch: Stretch,
     place: int,
     empty: bool,
-    settings: Settings,
+    settings: Settings[InstanceOptions],
     rng: np.random.Generator,
     landmarks: Landmarks | None = None,
 ) -> Sample:
@@ -34,14 +30,14 @@ def next_vertebra_sample(
     """
     patch, options = settings.spec.patch, settings.options
     voxels = stretch.voxels_of(place)
-    offset_mm = options.get("mark_offset_mm")
+    offset_mm = options.mark_offset_mm
     at_mm = None if offset_mm is None or empty else _marked_mm(stretch, place, settings, rng, landmarks)
     if at_mm is None or offset_mm is None:
         first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
     else:
         first = centred_first(at_mm, stretch.order.grid, patch, offset_mm)
-    forgetful = rng.random() < options["memory_drop"]
-    worn = rng.random() < options.get("memory_wear", 0.0)
+    forgetful = rng.random() < options.memory_drop
+    worn = rng.random() < options.memory_wear
     order = stretch.order.window(first, patch).voxels
     tissues = None if stretch.tissues is None else stretch.tissues.window(first, patch, OUTSIDE).voxels[..., None]
     target, weights = np.zeros(patch, np.uint8), np.zeros(patch, np.uint8)
@@ -53,19 +49,19 @@ def next_vertebra_sample(
         weights = near.window(first - offset, patch).voxels
         share = float(target.sum()) / len(voxels)
         whole, level = float(vertebra.whole), float(regressed_level(vertebra.name) or 0)
-    memory = memory_of(order, None if empty else place, options["direction"], forgetful)
-    slips = options.get("memory_slips", 0.0)
+    memory = memory_of(order, None if empty else place, options.direction, forgetful)
+    slips = options.memory_slips
     if slips and rng.random() < slips:
-        last = place if empty else place + (1 if options["direction"] == "up" else -1)
+        last = place if empty else place + (1 if options.direction == "up" else -1)
         memory = slipped_memory(memory, (order > 0) & (order == last), target > 0, stretch.order.grid.spacing_mm, rng)
     memory = worn_memory(memory, rng) if worn else memory
-    if is_marked(settings):
+    if options.sees_marks:
         mark = np.zeros(patch, np.uint8)
         if offset_mm is None:
             at_mm = _marked_mm(stretch, place, settings, rng, landmarks)
         if at_mm is not None:
-            mark = landmark_mark(at_mm, stretch.order.grid.window(first, patch), options["mark_sigma_mm"])
-            if not empty and rng.random() < options.get("marked_alone", 0.0):
+            mark = landmark_mark(at_mm, stretch.order.grid.window(first, patch), options.mark_sigma_mm)
+            if not empty and rng.random() < options.marked_alone:
                 memory = np.zeros_like(memory)
         memory = np.stack([memory, mark], axis=-1)
     return Sample(
@@ -79,9 +75,13 @@ def next_vertebra_sample(
 
 
 def _marked_mm(
-    stretch: Stretch, place: int, settings: Settings, rng: np.random.Generator, landmarks: Landmarks | None
+    stretch: Stretch,
+    place: int,
+    settings: Settings[InstanceOptions],
+    rng: np.random.Generator,
+    landmarks: Landmarks | None,
 ) -> NDArray[np.float64] | None:
     """Where a vertebra is marked, RAS+ mm (3,): near its landmark; None for the share of samples that have no mark."""
-    if rng.random() >= float(settings.options.get("marked_share", 0.0)):
+    if rng.random() >= settings.options.marked_share:
         return None
-    return stretch.landmark_mm(place, landmarks) + rng.normal(0.0, settings.options["mark_jitter_mm"], 3)
+    return stretch.landmark_mm(place, landmarks) + rng.normal(0.0, settings.options.mark_jitter_mm, 3)

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Settings
+from learning_functions.task_options import TaskOptions
 from utility_functions.anatomy.body_box import cropped_to_body
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.geometry.grid import Grid
@@ -38,9 +39,9 @@ def storable(volume: Volume, spec: Spec) -> Volume:
     return volume.with_voxels(volume.voxels.astype(np.float32) * np.float32(FULL_RANGE / reach))
 
 
-def seen_part(volume: Volume, settings: Settings) -> Volume:
+def seen_part(volume: Volume, settings: Settings[TaskOptions]) -> Volume:
     """What of a scan is looked at: all of it or, with the option ``cropped``, the box round the body."""
-    return cropped_to_body(volume) if settings.options.get("cropped") else volume
+    return cropped_to_body(volume) if settings.options.cropped else volume
 
 
 def place_scan(scan: Scan, spec: Spec, grid: Grid | None = None) -> tuple[Volume, Landmarks]:

@@ -12,12 +12,11 @@ from learning_functions.io_signature import Form
 from learning_functions.model_files.model_file import read_card, settings_and_form
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.spec import Spec
+from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, Task, load_task
 
 SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
 """Of a spec, what an image looks like to a network."""
-SEEN_AS = ("resized", "cropped")
-"""Of options, what part of a scan a sample shows, and at what size."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,10 @@ class GivenModel:
                 f"The {self.ROLE} is of the task {card['task']}, the samples of {store.task}. Received: {self.path}."
             )
         task = load_task(store.task)
-        own = Settings.from_json(store.settings)
+        own = settings_from_samples(task, store.settings)
         its, form = settings_and_form(card, self.path.name)
         if differences := self._differences(task, its, form, own):
-            presets = [name for name, each in task.PRESETS.items() if not self._differences(task, its, form, each)]
+            presets = [name for name, each in task.presets.items() if not self._differences(task, its, form, each)]
             cure = f"; samples of --preset {' or '.join(presets)} would fit" if presets else ""
             raise ValueError(
                 f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
@@ -74,11 +73,7 @@ class GivenModel:
     def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
         """In what a model of settings ``its`` and of a form does not fit the new network's settings."""
         found = its.spec.differences(own.spec)
-        found += [
-            f"{name} {its.options.get(name)} and {own.options.get(name)}"
-            for name in (*getattr(task, "CHOICES", {}), *SEEN_AS)
-            if its.options.get(name) != own.options.get(name)
-        ]
+        found += [f"{name} {mine} and {theirs}" for name, (mine, theirs) in cut_otherwise(task, its, own).items()]
         new = task.form(own)
         mine, theirs = asdict(self._shown(form, new)), asdict(new)
         return found + [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
@@ -92,9 +87,9 @@ class GivenModel:
 class Start(GivenModel):
     """A model whose weights the network begins with, in place of random ones.
 
-    Of the same task it has the same graph, or one that the new network can begin as (BEGINS_AS), and may be shown less
-    beside the image, as without marks. Of another task it lends the layers that both networks have; it must then see
-    images as the new network does.
+    Of the same task it has the same graph, or one that the new network can begin as (``begins_as``), and may be shown
+    less beside the image, as without marks. Of another task it lends the layers that both networks have; it must then
+    see images as the new network does.
     """
 
     ROLE: ClassVar[str] = "model to start from"
@@ -104,8 +99,8 @@ class Start(GivenModel):
 
     def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
         found = super()._differences(task, its, form, own)
-        given, new = (each.options.get("graph") for each in (its, own))
-        if None in (given, new) or given in (new, getattr(task, "BEGINS_AS", {}).get(new)):
+        given, new = its.options.graph, own.options.graph
+        if given in (new, task.begins_as.get(new)):
             return found
         return [*found, f"graph {given} and {new}"]
 

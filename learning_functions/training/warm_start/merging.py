@@ -16,16 +16,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from learning_functions.instance_presets import PAIR, learnt_both_sides
+from learning_functions.instance_options import InstanceOptions
+from learning_functions.instance_presets import PAIR, PRESETS
+from learning_functions.mask_options import MaskOptions
 from learning_functions.spec import Spec
-from learning_functions.task import Settings, load_task, settings_from_card
+from learning_functions.stored_settings import settings_from_card
+from learning_functions.task import Settings, load_task
 from learning_functions.training.warm_start.initial_model import Start
 from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, FINDS, FOUND, give
 from utility_functions.command_line import one_line
 
 ALIKE = ("filters", "levels")
-NOT_JOINED = ("counted", "refine_mm")
-"""Options of a finder that is not to be drawn after: what it counts has no landmarks, what it refines is drawn anew."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +63,7 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
     for path, task in ((finder, FINDS), (drawer, DRAWS)):
         network, card = load_model(path)
         graphs = ("unet", PAIR) if task == FINDS else ("unet",)
-        if card["task"] != task or settings_from_card(load_task(task), card).options.get("graph") not in graphs:
+        if card["task"] != task or settings_from_card(load_task(task), card).options.graph not in graphs:
             raise ValueError(f"A model of {task} is needed, with the graph {' or '.join(graphs)}. Received: {path}.")
         models[task] = network, card
     settings = paired_settings(models[FINDS][1], models[DRAWS][1])
@@ -76,36 +77,38 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
     save_model(network, out, {**card, "settings": settings.to_json(), "training": training, "joined_from": told})
 
 
-def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Settings:
+def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Settings[InstanceOptions]:
     """The finder's settings as those of a pair, with what the drawer's card tells of marks.
 
-    Raises: ValueError where they do not fit, and where one of the two learnt from mirror images and one did not: both
-    are asked about both sides, or neither is.
+    Raises: ValueError where they do not fit, and where only one is to be asked about mirror images.
     """
-    own = settings_from_card(load_task(FINDS), finds)
-    other = settings_from_card(load_task(DRAWS), draws)
+    own: Settings[InstanceOptions] = settings_from_card(load_task(FINDS), finds)
+    other: Settings[MaskOptions] = settings_from_card(load_task(DRAWS), draws)
     differences = own.spec.differences(Spec.from_json(draws["spec"]))
     differences += [
         f"{name} {getattr(own, name)} and {getattr(other, name)}"
         for name in ALIKE
         if getattr(own, name) != getattr(other, name)
     ]
-    mirrored = learnt_both_sides(own), _flipped(other)
+    mirrored = own.options.mirrored_inference, other.options.mirrored_inference
     if mirrored[0] != mirrored[1]:
-        differences.append(" and ".join(f"mirror images {'learnt' if each else 'not learnt'}" for each in mirrored))
+        differences.append(f"mirrored_inference {mirrored[0]} and {mirrored[1]}")
     if differences:
         raise ValueError(f"Both models must see and be built alike. Received: {'; '.join(differences)}.")
-    if others := [f"{name} {own.options[name]}" for name in NOT_JOINED if own.options.get(name)]:
+    counted, refine_mm = own.options.counted, own.options.refine_mm
+    if others := [f"{name} {told}" for name, told in (("counted", counted), ("refine_mm", refine_mm)) if told]:
         raise ValueError(f"A finder that counts, or refines its masks, is not joined. Received: {', '.join(others)}.")
-    pair = load_task(FINDS).PRESETS[PAIR]
-    marks = {"mark_sigma_mm": other.options["sigma_mm"], "mark_offset_mm": other.options["offset_mm"]}
-    taken = ("graph", "marked_share", "marked_alone", "mark_jitter_mm", "redrawn")
-    options = {**own.options, **{name: pair.options[name] for name in taken}, **marks}
-    return own.changed(preset=pair.preset, options=options)
-
-
-def _flipped(draws: Settings) -> bool:
-    return bool(draws.options.get("flip", 0.0) > 0 and draws.options["augment"] != "none")
+    pair = PRESETS[PAIR]
+    joined = own.with_options(
+        graph=pair.options.graph,
+        marked_share=pair.options.marked_share,
+        marked_alone=pair.options.marked_alone,
+        mark_jitter_mm=pair.options.mark_jitter_mm,
+        redrawn=pair.options.redrawn,
+        mark_sigma_mm=other.options.sigma_mm,
+        mark_offset_mm=other.options.offset_mm,
+    )
+    return joined.changed(preset=pair.preset)
 
 
 if __name__ == "__main__":

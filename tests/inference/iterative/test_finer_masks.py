@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ import pytest
 from scipy import ndimage
 
 from learning_functions.inference.iterative.finer_masks import refined
-from learning_functions.inference.iterative.iterative_segmenter import walk
+from learning_functions.instance_options import InstanceOptions
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.spec import Spec
-from learning_functions.task import Running, Settings
-from learning_functions.tasks.instances import refine
+from learning_functions.task import Running, Settings, load_task
 from tests.inference.iterative.spine_truth import spine
 from tests.inference.iterative.test_iterative_segmenter import AIR, TOP, Reader
 from tests.model_files.test_card_threshold import Faint
@@ -39,7 +37,7 @@ def truth_of(axcodes: str) -> LabelMap:
 def settings(direction: str, patch: tuple[int, int, int]) -> Settings:
     spec = Spec((4.0, 4.0, 4.0), "RAS", patch, 1, ("vertebra",))
     return Settings(
-        "small", spec, 1, 2, 2, 0.9, 1, 1, 1e-3, options={"direction": direction, "refine_mm": (2.0, 2.0, 2.0)}
+        "small", spec, 1, 2, 2, 0.9, 1, 1, 1e-3, options=InstanceOptions(direction=direction, refine_mm=(2.0, 2.0, 2.0))
     )
 
 
@@ -70,7 +68,7 @@ def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: flo
     coarse = resample(truth, truth.grid.upright(4.0))
     findings = Findings("scan", truth.grid, instances=resample(coarse, truth.grid))
     chosen = settings("down", (48, 48, 32))
-    chosen = chosen.changed(options={**chosen.options, "threshold": threshold})
+    chosen = chosen.with_options(threshold=threshold)
 
     def image_at(grid: Grid) -> Volume:
         levels = np.vectorize(lambda number: LEVEL_OF.get(number, 0))(resample(truth, grid).voxels)
@@ -105,12 +103,12 @@ def test_a_model_whose_card_asks_for_it_looks_twice() -> None:
     spec = settings("down", (20, 20, 16)).spec
     (low, high), grid = spec.window, Grid.from_spacing(labels.shape, 4.0, (-40, -30, 500))
     scan = Volume((levels / 100 * (high - low) / 2 + (low + high) / 2).astype(np.float32), grid).reoriented("PIR")
-    task: Any = SimpleNamespace(NEEDS=(), GIVES=("instances", "landmarks"), predict=walk, refine=refine)
+    task = load_task("instances")
     found, asked = [], []
-    for options in ({}, {"refine_mm": 4.0}):
+    for refine_mm in (None, (4.0, 4.0, 4.0)):
         network: Any = Reader(scan)
         model = TrainedModel(Path("m.h5"), "instances", task, settings("down", spec.patch), network, {})
-        model = replace(model, settings=model.settings.changed(options={"direction": "down", **options}))
+        model = replace(model, settings=model.settings.with_options(refine_mm=refine_mm))
         found.append(model.run(scan, Findings("scan", scan.grid), Running()))
         asked.append(len(network.batches))
     assert asked[1] > asked[0] and found[1].notes == ()

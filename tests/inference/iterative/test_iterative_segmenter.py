@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import NO_MASK, NOTHING, detected_pieces, walk
 from learning_functions.inference.sliding_window import flexible
+from learning_functions.instance_options import InstanceOptions
 from learning_functions.spec import Spec
 from learning_functions.task import Running, Settings
 from tests.inference.iterative.spine_truth import SPACING_MM, spine
@@ -35,7 +36,7 @@ BODY_DEPTH = 4
 
 def settings(direction: str = "down", patch: tuple[int, int, int] = PATCH) -> Settings:
     spec = Spec(SPACING_MM, "RAS", patch, 1, ("vertebra",))
-    return Settings("small", spec, 1, 2, 2, 0.9, 1, 1, 1e-3, options={"direction": direction})
+    return Settings("small", spec, 1, 2, 2, 0.9, 1, 1, 1e-3, options=InstanceOptions(direction=direction))
 
 
 def scan_of(count: int, top: int = TOP, **how: Any) -> tuple[Volume, LabelMap]:

@@ -26,7 +26,7 @@ from utility_functions.records.findings import Findings
 
 def marking(own: Settings, **options: Any) -> Settings:
     more = {"marked_share": 0.5, "mark_sigma_mm": 3.0, **options}
-    return own.changed(options={**own.options, **more})
+    return own.with_options(**more)
 
 
 @dataclass

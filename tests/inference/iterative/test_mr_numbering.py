@@ -83,7 +83,7 @@ def test_vertebrae_counted_before_are_where_a_traversal_starts() -> None:
 
 def test_a_whole_scan_is_walked_upwards_and_counted() -> None:
     image, truth = scan_of(4)
-    options = settings("up").changed(options={"direction": "up", "counted": True})
+    options = settings("up").with_options(counted=True)
     found = walk(Reader(image, "up"), options, image, Findings("scan", image.grid), AIR, Running())
     assert found.numbered is not None and found.landmarks is None and found.trail is not None
     names = np.unique(truth.voxels)[1:][::-1]  # from the bottom
@@ -93,4 +93,4 @@ def test_a_whole_scan_is_walked_upwards_and_counted() -> None:
 
 def test_spider_s_preset_counts_and_no_other_does() -> None:
     task = load_task("instances")
-    assert {name for name in task.PRESETS if settings_of(task, name).options["counted"]} == {"spider"}
+    assert {name for name in task.presets if settings_of(task, name).options.counted} == {"spider"}

@@ -132,7 +132,7 @@ def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], par
     landmarks = body_centroids(truth)
     bone = LabelMap((truth.voxels > 0).astype(np.uint8) * np.uint8(BODY), truth.grid)
     before = Findings("scan", image.grid).having(landmarks=landmarks, detection=bone, parts=parts)
-    chosen = settings().changed(options={**settings().options, "threshold": 0.4, "other_thresholds": others})
+    chosen = settings().with_options(threshold=0.4, other_thresholds=others)
     middle = round(float(np.unique(image.voxels[image.voxels > 0])[2]) * 100)
     walked = walk(Doubtful(image, doubted=middle), chosen, image, before, AIR, Running(naming="published"))
     assert walked.instances is not None

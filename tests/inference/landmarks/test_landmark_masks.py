@@ -29,7 +29,7 @@ for place, level in enumerate(NAMES):
 
 def settings() -> Settings:
     made = tiny_settings("vertebra_masks")
-    return made.changed(spec=replace(made.spec, patch=(24, 24, 16)), options={**made.options, "flip": 0.0})
+    return made.changed(spec=replace(made.spec, patch=(24, 24, 16))).with_options(mirrored_inference=False)
 
 
 def landmarks(labels: np.ndarray = LABELS) -> Landmarks:
@@ -60,12 +60,12 @@ class Lopsided(MaskOracle):
         return answer
 
 
-def test_what_has_learnt_from_mirror_images_is_asked_about_them_too() -> None:
+def test_a_network_is_asked_about_mirror_images_where_its_card_says_so() -> None:
     network = Lopsided(GRID.shape, labels=LABELS)
     one = landmarks().only({"L2"})
     findings = Findings("scan", GRID, landmarks=one)
-    for flip, lopsided in ((0.0, True), (0.5, False)):
-        made = settings().changed(options={**settings().options, "flip": flip})
+    for mirrored, lopsided in ((False, True), (True, False)):
+        made = settings().with_options(mirrored_inference=mirrored)
         found = masks_at_landmarks(network, made, numbered(GRID), findings, AIR, Running())
         assert found.instances is not None
         assert found.instances.voxels.any() == lopsided, "0.48 from one side and nothing from the other are no mask"

@@ -1,0 +1,83 @@
+"""The options of the task instances: how samples are cut, which network learns from them, how it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from learning_functions.task_options import Augment, Changes, MirroredOptions, Norm
+
+PUBLISHED_CHANGES = Changes(flip=0.0, turn=0.0, elastic=0.5, intensity=0.0, noise=0.5, blur=0.5, crop=0.5)
+
+
+@dataclass(frozen=True)
+class InstanceOptions(MirroredOptions):
+    """Defaults as published by Lessmann et al. 2019, but for what they do not have, which is off.
+
+    Samples (``InstanceTask.samples`` tells more)
+    direction: the way along the spine in which vertebrae are found.
+    empty_share: share of samples that have every vertebra in memory and an empty target; empty_at_end: share of these
+        that lie at the vertebra passed last.
+    first_share: share of samples, beside those by chance, that show the vertebra that a traversal comes to first.
+    balanced: whether each vertebra of a scan is taken as often as any other, up to one.
+    memory_drop, memory_wear, memory_slips: share of samples that remember the neighbour alone; whose memory is as rough
+        as a network's masks; whose memory lacks a part of the vertebra passed last, or holds a part of the target.
+    marked_share: share of samples with a mark at the landmark of the vertebra, above 0 for a network that sees marks;
+        marked_alone: share of these, but for empty ones, that remember nothing.
+    mark_sigma_mm: width of a mark; mark_jitter_mm: deviation of its place along each axis.
+    mark_offset_mm: how far from its mark the middle of a patch lies, in marked samples and in the second pass; None:
+        samples are cut at random voxels, marked or not, and the second pass has the mark in the middle.
+
+    Network and training
+    graph: the published one, a U-Net, or two of which one finds and one draws.
+    widening: whether filters double from level to level; norm: of the published graph.
+    start_level, level_scale: where the regressed level starts, and what its last layer is multiplied with.
+    loss: of masks, sums as published or means with soft Dice; false_positive_weight: of its false positives, in the
+        first and in the last epoch; level_weight: of the level's error.
+    changes: how samples are changed.
+
+    Running
+    counted: whether vertebrae are counted and not named.
+    threshold: probability from which a voxel belongs to a mask; other_thresholds: tried where the chain is doubtful.
+    redrawn: whether vertebrae are drawn once more, by their marks, when all are found.
+    refine_mm: spacing at which masks are drawn anew; None: they stay.
+    """
+
+    direction: Literal["up", "down"] = "up"
+    empty_share: float = 0.2
+    empty_at_end: float = 0.0
+    first_share: float = 0.0
+    balanced: bool = False
+    memory_drop: float = 0.0
+    memory_wear: float = 0.0
+    memory_slips: float = 0.0
+    marked_share: float = 0.0
+    marked_alone: float = 0.0
+    mark_sigma_mm: float = 3.0
+    mark_jitter_mm: float = 2.0
+    mark_offset_mm: tuple[float, float, float] | None = None
+    graph: Literal["fcn", "unet", "pair"] = "fcn"
+    widening: bool = False
+    norm: Norm = "batch"
+    start_level: float = 0.0
+    level_scale: float = 1.0
+    loss: Literal["sums", "dice"] = "sums"
+    false_positive_weight: tuple[float, float] = (0.1, 0.1)
+    level_weight: float = 1.0
+    changes: Changes = PUBLISHED_CHANGES
+    augment: Augment = "standard"
+    counted: bool = False
+    threshold: float = 0.5
+    other_thresholds: tuple[float, ...] = ()
+    redrawn: bool = False
+    refine_mm: tuple[float, float, float] | None = None
+
+    @property
+    def sees_marks(self) -> bool:
+        """Whether the network sees, behind memory, a mark of the vertebra that is meant."""
+        return self.marked_share > 0
+
+    @property
+    def second_pass_offset_mm(self) -> tuple[float, float, float]:
+        """How far from its mark the middle of a patch lies in the second pass."""
+        return self.mark_offset_mm or (0.0, 0.0, 0.0)
