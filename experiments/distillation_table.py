@@ -1,4 +1,6 @@
-"""Students with and without a teacher, on samples of phantoms: python -m benchmarks distillation --task detection.
+"""Students with and without a teacher, on samples of phantoms.
+
+python -m experiments distillation_table --task detection
 
 A student has half the filters of its teacher, so about a quarter of its weights. For each seed a teacher, a student
 alone and a student of that teacher are trained on the same samples, in the same order, for as many steps; --teacher
@@ -116,7 +118,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> list[Row]:
 
 
 def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(prog="python -m benchmarks distillation", description=__doc__)
+    options = argparse.ArgumentParser(prog="python -m experiments distillation_table", description=__doc__)
     options.add_argument("--task", choices=task_names(), default="detection")
     options.add_argument("--preset", default="small", help="default: small")
     options.add_argument("--phantoms", type=int, default=80, help="to learn from (default: 80); a quarter judge")

@@ -1,4 +1,6 @@
-"""What more phantoms, filters or room bring a task: python -m benchmarks learning_curves TASK [--phantoms 60 240 960].
+"""What more phantoms, filters or room bring a task.
+
+python -m experiments learning_curves TASK [--phantoms 60 240 960]
 
 Every training takes the same number of steps and is judged on the same phantoms, which none was trained on; only one
 thing differs from the fullest: fewer phantoms (each then seen more often), other filters, or another spacing, by which
@@ -64,7 +66,7 @@ def can_be_equal(steps: int, samples: int, batch: int) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks learning_curves", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments learning_curves", description=__doc__)
     parser.add_argument("task", choices=task_names())
     parser.add_argument("--preset", default="shipped")
     parser.add_argument("--phantoms", type=int, nargs="+", default=[60, 240, 960])

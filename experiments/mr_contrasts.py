@@ -1,4 +1,6 @@
-"""One network for CT, T1 and T2 against one network for each: python -m benchmarks contrasts [--folder contrasts].
+"""One network for CT, T1 and T2 against one network for each.
+
+python -m experiments mr_contrasts [--folder contrasts]
 
 All learn vertebrae, discs and canal (multiclass_mr) from as many phantoms, in as many steps. Those of one contrast
 learn from phantoms of that kind, in standard augmentation; the contrast-free one from CT, T1 and T2 by turns, half of
@@ -28,7 +30,7 @@ HEADER = ("network for", "scans", *(f"{name} Dice" for name in CLASSES), "verteb
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks contrasts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments mr_contrasts", description=__doc__)
     parser.add_argument("--preset", default="small")
     parser.add_argument("--phantoms", type=int, default=200, help="to learn from (default: 200)")
     parser.add_argument("--validation", type=int, default=40, help="to choose the best epoch by (default: 40)")

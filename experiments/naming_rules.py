@@ -1,4 +1,6 @@
-"""Names by three rules from the same networks' outputs: python -m benchmarks naming_rules [SCANS] [--models A.h5 B.h5].
+"""Names by three rules from the same networks' outputs.
+
+python -m experiments naming_rules [SCANS] [--models A.h5 B.h5]
 
 decoder: the exact decoder; chain: the cheapest chain of votes names itself; published: votes per voxel (McCouat &
 Glocker 2019). SCANS: as measure.py takes them, with a truth (default: phantom:30:seed=900).
@@ -28,7 +30,7 @@ RULES = ("published", "chain", "decoder")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks naming_rules", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments naming_rules", description=__doc__)
     parser.add_argument("scans", type=Path, nargs="?", default=Path("phantom:30:seed=900"), help="scans with a truth")
     parser.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
     arguments = parser.parse_args(argv)
@@ -49,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[str, ...]]:
     """A row per rule; the models before the last, which names, run once per scan."""
+    from learning_functions.options import InferenceOptions
     from learning_functions.predict.pipeline import load_models, run_models
-    from learning_functions.task import Running
     from losses_and_metrics.identification_rate import score_scan
     from losses_and_metrics.naming_summary import NamedScan
     from utility_functions.files.cases import load_scan, true_landmarks
@@ -63,9 +65,9 @@ def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[s
         truth = true_landmarks(scan)
         if truth is None:
             raise ValueError(f"Rules are compared on scans with a truth. Received: {case.case_id}.")
-        before = run_models(first, scan.volume, case.case_id, Running())
+        before = run_models(first, scan.volume, case.case_id)
         for rule in RULES:
-            found = last.run(scan.volume, before, Running(naming=rule))
+            found = run_models([last], scan.volume, options=InferenceOptions(naming=rule), before=before)
             landmarks = found.landmarks or Landmarks.empty()
             score = score_scan(case.case_id, landmarks, truth, filled=found.filled)
             named[rule].append(NamedScan(landmarks, truth, score, found.naming))

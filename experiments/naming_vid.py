@@ -1,4 +1,4 @@
-"""Real detections named in five folds: python -m benchmarks naming_vid [--every N] [--network [FOLDER]].
+"""Real detections named in five folds: python -m experiments naming_vid [--every N] [--network [FOLDER]].
 
 The data are VID's (CC BY-SA 4.0): keypoints of 1,947 CTs, detected and true. Their file names tell no patient, so scans
 whose bodies are spaced alike to 2 mm count as one patient's and stay in one fold. Statistics are fitted on the other
@@ -224,7 +224,7 @@ def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks naming_vid", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments naming_vid", description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only every so manieth scan")
     parser.add_argument("--tuning", type=int, default=150, help="scans per fold on which is chosen")
     parser.add_argument("--pedicles", action="store_true", help="with what pedicles tell")

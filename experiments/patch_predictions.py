@@ -1,4 +1,6 @@
-"""How well a network of the task instances draws one vertebra at a look: python -m benchmarks looks [MODEL.h5].
+"""How well a network of the task instances draws one vertebra at a look.
+
+python -m experiments patch_predictions [MODEL.h5]
 
 Each vertebra of phantoms is looked at once, the patch centred on it, with the true memory of all passed before it, of
 the neighbour alone, and with none: what a traversal could reach whose own masks were right, and what its first look is
@@ -35,7 +37,7 @@ FIRST = "first"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks looks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments patch_predictions", description=__doc__)
     parser.add_argument("model", type=Path, nargs="?", help="of instances (default: the one shipped)")
     parser.add_argument("--phantoms", type=int, default=6)
     parser.add_argument("--seed", type=int, default=950)

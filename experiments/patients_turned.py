@@ -1,4 +1,6 @@
-"""Patients laid otherwise than the header says, and whether detection notices: python -m benchmarks lying [SCANS].
+"""Patients laid otherwise than the header says, and whether detection notices.
+
+python -m experiments patients_turned [SCANS]
 
 Each scan is shown as its header has it and turned by one, two and three quarters about the vertical axis. left: whether
 the scan that lies as the patient does was left so; turned back: how many of the other three are shown to later models
@@ -24,7 +26,7 @@ HEADER = ("scan", "lies", "left", "turned back", "wrong", "seconds", "others")
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks lying", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m experiments patients_turned", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("scans", type=Path, nargs="?", default=Path("phantom:12:seed=980"))
     parser.add_argument("--model", type=Path, help="of detection, of parts (default: the one shipped)")
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 started = time.perf_counter()
                 found = run_models([model], turned(volume, quarters), case.case_id)
                 took.append(time.perf_counter() - started)
-                lies.append((quarters + found.quarters) % 4)
+                lies.append((quarters + found.quarter_turns) % 4)
             true = Counter(lies).most_common(1)[0][0]
             apart = [quarters for quarters in range(4) if quarters != true]
             turned_back = sum(lies[quarters] == true for quarters in apart)

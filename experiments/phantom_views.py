@@ -4,7 +4,7 @@ One PNG per region and window. Of each scan: sagittal views through the middle a
 coronal one, all bent along the spine; then axial slices through bodies. Anterior is on the left of sagittal views, the
 patient's right on the left of the others, anterior above in axial ones. Those in docs/:
 
-    python -m benchmarks phantom_views docs --together --phantoms 1 --seed 12 --pixel-mm 1.2 --real REAL \\
+    python -m experiments phantom_views docs --together --phantoms 1 --seed 12 --pixel-mm 1.2 --real REAL \\
         --only verse014 example_ct
 """
 
@@ -168,7 +168,7 @@ def real_scans(folder: Path, levels: tuple[str, ...], only: Sequence[str] = ()) 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks phantom_views", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments phantom_views", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the sheets REGION_WINDOW.png; made where it is missing")
     parser.add_argument("--real", type=Path, help="folder of the real scans; phantoms alone when not given")
     parser.add_argument("--only", nargs="+", default=[], metavar="SCAN", help="only these real scans, by name")

@@ -1,4 +1,4 @@
-"""Real scans that no model was trained on, measured: python -m benchmarks real_scans [--models A.h5 B.h5].
+"""Real scans that no model was trained on, measured: python -m experiments real_scans [--models A.h5 B.h5].
 
 found 10, found 20: labelled vertebrae with a prediction within so many mm, whatever its name; named: identified by
 VerSe's rule; same name mm, nearest mm: mean distance to the prediction of the same name, and to the nearest; false:
@@ -30,8 +30,8 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.reporting.tables import MISSING, aligned, millimetres, percent
 
 if TYPE_CHECKING:
+    from learning_functions.options import InferenceOptions
     from learning_functions.predict.trained_model import TrainedModel
-    from learning_functions.task import Running
 
 HEADER = (
     *("scan", "labelled", "found 10", "found 20", "named", "rate", "same name mm", "nearest mm"),
@@ -40,14 +40,14 @@ HEADER = (
 FLOOR_RATE, FLOOR_MM, FLOOR_DICE, MOST_FALSE = 0.8, 6.0, 0.8, 1
 
 
-def measure(case: Case, models: Sequence[TrainedModel], folder: Path | None, running: Running) -> RealScore:
+def measure(case: Case, models: Sequence[TrainedModel], folder: Path | None, options: InferenceOptions) -> RealScore:
     """One scan through the models and scored; its picture goes to ``folder``."""
     from learning_functions.predict.pipeline import run_models
 
     scan = load_scan(case)
     truth = true_centres(scan)
     started = time.perf_counter()
-    findings = run_models(models, scan.volume, case.case_id, running)
+    findings = run_models(models, scan.volume, case.case_id, options)
     seconds = time.perf_counter() - started
     ids = LABEL_CODES[case.label_code]
     dice = None
@@ -120,7 +120,7 @@ def as_csv(results: Sequence[RealScore]) -> str:
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
-        prog="python -m benchmarks real_scans", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m experiments real_scans", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     options.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
     options.add_argument(
@@ -158,12 +158,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
+    from learning_functions.options import InferenceOptions
     from learning_functions.predict.pipeline import load_models
-    from learning_functions.task import Running
 
     try:
-        models, running = load_models(arguments.models), Running(memory_gb=arguments.memory_gb)
-        results = [measure(case, models, arguments.output, running) for case in wanted]
+        models, options = load_models(arguments.models), InferenceOptions(memory_gb=arguments.memory_gb)
+        results = [measure(case, models, arguments.output, options) for case in wanted]
     except (ValueError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2

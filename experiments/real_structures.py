@@ -1,4 +1,4 @@
-"""Vertebrae, discs and canal of real scans: python -m benchmarks real_structures MODEL.h5 [--output DIR].
+"""Vertebrae, discs and canal of real scans: python -m experiments real_structures MODEL.h5 [--output DIR].
 
 MODEL is a multiclass_mr model; one trained on any contrast is put on CT and MR alike. Dice of each class that the
 scan's masks hold, inside the labelled range; counted: single vertebrae found of those labelled. Only tptbox_mr has
@@ -62,7 +62,7 @@ GIVEN = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks real_structures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments real_structures", description=__doc__)
     parser.add_argument("model", type=Path, help="a trained multiclass_mr model (.h5)")
     parser.add_argument("--real", type=Path, help=f"folder of the real scans (default: {VARIABLE})")
     parser.add_argument("--output", type=Path, help="folder for the pictures; none when not given")
@@ -90,7 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measured(given: Given, folder: Path, model: TrainedModel, pictures: Path | None) -> tuple[str, ...]:
     """The cells of one scan under HEADER; its picture goes to ``pictures``."""
     from learning_functions.predict.pipeline import run_models
-    from learning_functions.task import Running
 
     case = Case(given.case_id, folder / given.image, label_map_path=folder / given.vertebrae, label_code=given.code)
     scan = load_scan(case)
@@ -98,7 +97,7 @@ def measured(given: Given, folder: Path, model: TrainedModel, pictures: Path | N
         raise ValueError(f"A scan without labels cannot be scored. Received: {given.case_id}.")
     canal = read_label_map(folder / given.canal) if given.canal else None
     classes, true = true_maps(scan.label_map, given.code, canal)
-    findings = run_models([model], scan.volume, case.case_id, Running())
+    findings = run_models([model], scan.volume, case.case_id)
     if findings.structures is None or findings.numbered is None:
         raise ValueError(f"The model told no structures. Received: {model.path}.")
     if pictures is not None:

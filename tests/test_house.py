@@ -17,7 +17,10 @@ MOST_LINES_OF_A_SCRIPT = 100
 
 scripts = [ROOT / name for name in SCRIPTS if (ROOT / name).is_file()]
 package_files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-other_files = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+OTHERS = ("tests", "benchmarks", "experiments")
+other_files = [path for folder in OTHERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    path for folder in ("tests", "benchmarks", "experiments") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 
 
 def told(path: Path) -> str:
