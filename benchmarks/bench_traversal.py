@@ -98,7 +98,6 @@ def with_the_real_network() -> None:
 
     start_tensorflow()
     from learning_functions.predict.pipeline import SHIPPED, SHIPPED_MODELS, load_models, run_models
-    from learning_functions.task import Running
     from utility_functions.phantom.scanner import make_phantom
 
     by_way = {"centroids": load_models([*(SHIPPED / name for name in SHIPPED_MODELS), MODEL])}
@@ -107,7 +106,7 @@ def with_the_real_network() -> None:
         scan = make_phantom(np.random.default_rng(900), "phantom", region, 2.0).volume
         looks, found, drawn = {}, {}, {}
         for way, models in by_way.items():
-            findings = run_models(models, scan, "phantom", Running())
+            findings = run_models(models, scan, "phantom")
             looks[way] = 0 if findings.trail is None else findings.trail.looks
             drawn[way] = 0 if findings.trail is None else findings.trail.drawn_looks
             found[way] = 0 if findings.landmarks is None else len(findings.landmarks.only(VERTEBRAE))

@@ -1,56 +1,206 @@
-"""How trained models are run, whatever their tasks: what measure.py is asked for, checked."""
+"""Inference options: each one field with its help, default, choices and check.
+
+The options of measure.py, the keys of a pipeline's TOML, the record of a run and the reference page are made from the
+fields of ``InferenceOptions``. Needs no TensorFlow.
+"""
 
 from __future__ import annotations
 
+import argparse
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from learning_functions.option_table import LYING, NAMING, PARTIAL, VOTES, WINDOWS
 from utility_functions.anatomy.labels import VERTEBRAE
-from utility_functions.geometry.grid import Grid
-
-if TYPE_CHECKING:
-    from utility_functions.anatomy.naming.statistics import Statistics
 
 
 @dataclass(frozen=True)
-class Running:
-    """How models are run: memory to use at most, and the published forms kept for comparison.
+class OptionHelp:
+    """What is known of one option beside its type and default.
 
-    windows: "tiles" (as large as memory allows) or "published" (the ancestor's windows, one by one).
-    votes: "ordered" (components and the order of levels drop stray votes) or "published".
-    lowest: the level of the lowest vertebra, by which counted vertebrae are named; None where nobody declared it.
-    partial: vertebrae that the image's border cuts: "keep" them in silence, "flag" them in a note, or "drop" them.
-    save_intermediate: what one model finds for another, such as the heatmap, is written too.
-    lying: one of LYING: whether quarter turns of the scan are looked at where a detection of parts hesitates.
-    naming: one of NAMING; published votes, which find no bodies, name themselves.
-    statistics: what the decoder holds usual; None: what is shipped.
-    scan: the grid of the scan that an upright image was made of, which tells where its borders are; set for each scan.
+    text: what it does, as --help tells it. choices: the values there are; none: any of its type.
+    metavar: the placeholder in --help. check: what is wrong with a value, as a sentence; None where nothing is.
+    changes_results: whether another value may give other results, so that a resumed run must have the same.
     """
 
-    memory_gb: float = 4.0
-    windows: str = "tiles"
-    votes: str = "ordered"
-    partial: str = "flag"
-    lying: str = "found"
-    save_intermediate: bool = False
-    lowest: str | None = None
-    naming: str = "decoder"
-    statistics: Statistics | None = None
-    scan: Grid | None = None
+    text: str
+    choices: Sequence[str] = ()
+    metavar: str | None = None
+    check: Callable[[Any], str | None] | None = None
+    changes_results: bool = True
+
+
+def _told(text: str, **known: Any) -> Mapping[str, OptionHelp]:
+    return {"option": OptionHelp(text, **known)}
+
+
+def _memory_problem(value: float) -> str | None:
+    return None if 0 < value < math.inf else "The memory to use is a number of GB above 0."
+
+
+def _level_problem(value: str) -> str | None:
+    return None if value in VERTEBRAE else f"The lowest vertebra is one of {', '.join(VERTEBRAE)}."
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """How trained models are run, whatever their tasks. Raises ValueError for a value that no option has.
+
+    It holds no scan and nothing that was found: the same options serve all scans of a run.
+    """
+
+    memory_gb: float = field(
+        default=4.0, metadata=_told("memory to use at most, about", check=_memory_problem, changes_results=False)
+    )
+    windows: str = field(
+        default="tiles",
+        metadata=_told(
+            "how images are seen: in tiles as large as memory allows, or in the published small windows, one by one",
+            choices=("tiles", "published"),
+        ),
+    )
+    votes: str = field(
+        default="ordered",
+        metadata=_told(
+            "whether components and the order of levels drop stray votes, or the published rule keeps them",
+            choices=("ordered", "published"),
+        ),
+    )
+    naming: str = field(
+        default="decoder",
+        metadata=_told(
+            "who names: the exact decoder, the cheapest chain of votes, or the published rules",
+            choices=("decoder", "chain", "published"),
+        ),
+    )
+    truncated: str = field(
+        default="flag",
+        metadata=_told(
+            "what is done with vertebrae of masks and heatmaps that the field of view truncates",
+            choices=("keep", "flag", "drop"),
+        ),
+    )
+    orientation: str = field(
+        default="auto",
+        metadata=_told(
+            "how the patient lies: quarter turns are tried where a detection of parts hesitates, or as the header says",
+            choices=("auto", "header"),
+        ),
+    )
+    lowest: str | None = field(
+        default=None,
+        metadata=_told(
+            "of MR: name counted vertebrae, the lowest being e.g. L5", metavar="LEVEL", check=_level_problem
+        ),
+    )
+    save_intermediate: bool = field(
+        default=False, metadata=_told("also write what models give one another, to look at and for --from-results")
+    )
+    stop_after: str | None = field(
+        default=None,
+        metadata=_told("task of the last model to run; later ones do not", metavar="TASK", changes_results=False),
+    )
+    landmarks: Path | None = field(
+        default=None,
+        metadata=_told(
+            "landmark files by the scans' names (of one scan, its file), in place of landmarks found; models that find "
+            "or name them (identification, vertebra_heatmaps, naming) are refused, instances starts from them",
+            metavar="FOLDER",
+        ),
+    )
+    from_results: Path | None = field(
+        default=None,
+        metadata=_told(
+            "go on from what an earlier run with --save-intermediate found before the models named here",
+            metavar="FOLDER",
+        ),
+    )
 
     def __post_init__(self) -> None:
-        if self.lowest is not None and self.lowest not in VERTEBRAE:
-            raise ValueError(f"The lowest vertebra is one of {', '.join(VERTEBRAE)}. Received: {self.lowest!r}.")
-        for what, value, known in (
-            ("Windows are", self.windows, WINDOWS),
-            ("Votes are", self.votes, VOTES),
-            ("Naming is", self.naming, NAMING),
-            ("Partial vertebrae are", self.partial, PARTIAL),
-            ("How patients lie is", self.lying, LYING),
-        ):
-            if value not in known:
-                raise ValueError(f"{what} one of {', '.join(known)}. Received: {value!r}.")
-        if not 0 < self.memory_gb < math.inf:
-            raise ValueError(f"The memory to use is a number of GB above 0. Received: {self.memory_gb}.")
+        for each in fields(self):
+            option, value = option_help(each), getattr(self, each.name)
+            if value is None and each.default is None:
+                continue
+            kind = option_type(each.name)
+            if kind is float and isinstance(value, int) and not isinstance(value, bool):
+                value = float(value)
+            if kind is Path and isinstance(value, str):
+                value = Path(value)
+            object.__setattr__(self, each.name, value)
+            if not isinstance(value, kind):
+                raise ValueError(f"The option {each.name} is {_KINDS[kind]}. Received: {value!r}.")
+            if option.choices and value not in option.choices:
+                raise ValueError(f"The option {each.name} is one of {', '.join(option.choices)}. Received: {value!r}.")
+            problem = None if option.check is None else option.check(value)
+            if problem is not None:
+                raise ValueError(f"{problem} Received: {value!r}.")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> InferenceOptions:
+        """The options among ``values``; those that are not there have their defaults, and other names are passed
+        over."""
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
+
+    @classmethod
+    def from_keywords(cls, values: Mapping[str, Any]) -> InferenceOptions:
+        """The options of those names. Raises: ValueError for a name that is none, telling which there are."""
+        if unknown := sorted(set(values) - set(OPTION_NAMES)):
+            known = ", ".join(OPTION_NAMES)
+            raise ValueError(f"There is no option {', '.join(unknown)}; the options are {known}.")
+        return cls(**values)
+
+    def that_change_results(self) -> dict[str, Any]:
+        """The values, as JSON holds them, of the options that may change results; of folders whether one is given."""
+        found = {each.name: getattr(self, each.name) for each in fields(self) if option_help(each).changes_results}
+        return {name: True if isinstance(value, Path) else value for name, value in found.items()}
+
+
+_KINDS: Mapping[type, str] = {float: "a number", bool: "true or false", str: "a text", Path: "a path"}
+OPTION_NAMES: tuple[str, ...] = tuple(each.name for each in fields(InferenceOptions))
+
+
+def option_help(of: Field[Any]) -> OptionHelp:
+    """What is known of the option that a field of InferenceOptions holds."""
+    found: OptionHelp = of.metadata["option"]
+    return found
+
+
+def option_type(name: str) -> type:
+    """The type of an option's values, None aside."""
+    hint = get_type_hints(InferenceOptions)[name]
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(each for each in get_args(hint) if each is not type(None))
+    found: type = hint
+    return found
+
+
+def usual_value(name: str) -> Any:
+    """The value that an option has when nobody gives it."""
+    [each] = [each for each in fields(InferenceOptions) if each.name == name]
+    return None if each.default is MISSING else each.default
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Offer every inference option on the command line, its underscores written as hyphens."""
+    for each in fields(InferenceOptions):
+        option, kind = option_help(each), option_type(each.name)
+        flag = f"--{each.name.replace('_', '-')}"
+        if kind is bool:
+            parser.add_argument(flag, action="store_true", help=option.text)
+            continue
+        usual = "" if each.default is None else f" (default: {_in_words(each.default)})"
+        parser.add_argument(
+            flag,
+            choices=option.choices or None,
+            default=each.default,
+            metavar=option.metavar,
+            type=kind,
+            help=option.text + usual,
+        )
+
+
+def _in_words(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

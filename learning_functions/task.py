@@ -20,17 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import Form
-from learning_functions.options import Running as Running
 from learning_functions.spec import Spec
 from learning_functions.task_options import TaskOptions
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
-from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import Findings, StageFindings
+from utility_functions.records.map_kinds import ClassProbabilities
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.store.sample_store import SampleStore
 
 
@@ -153,8 +153,6 @@ class Sample:
     numbers: NDArray[np.float32] | None = None
 
 
-ImageAt = Callable[[Grid], Volume]
-"""The normalised image on any upright grid."""
 Arrange = Callable[[Any, Any, Any], tuple[Any, Any]]
 """Targets, weights (or None) and numbers (or None) of a batch -> what Keras is given as y and as sample weights."""
 
@@ -198,7 +196,7 @@ class Task(ABC, Generic[Options]):
     sees_images: ClassVar[bool] = True
     """False where samples are landmarks alone, which have no tissues."""
     tells_orientation: ClassVar[bool] = False
-    """Whether ``predict`` may tell how the patient lies (``quarters``), so that it runs as early as it can."""
+    """Whether its models may tell how the patient lies, so that they run as early as they can."""
     targets: ClassVar[Mapping[str, tuple[str, ...]]] = NOTHING_TO_CHOOSE
     """What there is to learn by name, each the classes of its spec (``Settings.aiming_at``)."""
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = NOTHING_TO_CHOOSE
@@ -249,37 +247,18 @@ class Task(ABC, Generic[Options]):
         return settings.options
 
     @abstractmethod
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[Options],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """The findings with this task's added.
+    def predict(self, network: keras.Model, settings: Settings[Options], view: ScanView) -> StageFindings:
+        """What this task finds in a scan, and nothing that was known before; maps lie on any grid."""
 
-        ``image`` is normalised, on an upright grid of the spec's spacing and orientation (left and right along the
-        first axis, upwards along the third); findings lie on that grid.
-        ``air`` is what stands in the image where the scan ends, normalised too.
-        """
+    def class_probabilities(
+        self, network: keras.Model, settings: Settings[Options], view: ScanView
+    ) -> ClassProbabilities:
+        """How likely each part is at each voxel of the image; only of a task that ``tells_orientation``."""
+        raise ValueError(f"A model of {self.name} tells no parts of vertebrae.")
 
-    def refine(
-        self,
-        network: keras.Model,
-        settings: Settings[Options],
-        image_at: ImageAt,
-        found: Findings,
-        restored: Findings,
-        air: float,
-    ) -> Findings:
-        """A second look once findings are ``restored`` to the scan's own grid: those, made better.
-
-        ``found`` are the same as ``predict`` gave them, on the grid of the spec; ``image_at`` gives the normalised
-        image on any other grid.
-        """
-        return restored
+    def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
+        """What ``predict`` finds where the network told these probabilities; likewise."""
+        raise ValueError(f"A model of {self.name} tells no parts of vertebrae. Received: {probabilities.grid.shape}.")
 
 
 def task_names() -> tuple[str, ...]:

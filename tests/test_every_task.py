@@ -10,15 +10,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from learning_functions.options import InferenceOptions
+from learning_functions.predict.pipeline import run_models
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.samples.store.sample_store import SampleReader, open_store
 from learning_functions.stored_settings import settings_from_samples
-from learning_functions.task import Running, Settings, load_task, task_names
+from learning_functions.task import Settings, load_task, task_names
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.fit import Training, train
 from tests.tiny import phantom, tiny_settings, write_samples
-from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import TubeMap, VertebraMap
 
 
 class Trained(NamedTuple):
@@ -87,13 +89,13 @@ def test_findings_lie_on_the_scan_s_own_grid(trained: Trained, axcodes: str, win
     volume, labels = made.volume.window(*middle), made.label_map.window(*middle)
     grid = volume.grid
     known = {
-        "detection": LabelMap((labels.voxels > 0).astype(np.uint8), grid),
-        "instances": labels,
+        "detection": TubeMap((labels.voxels > 0).astype(np.uint8), grid),
+        "instances": VertebraMap(labels.voxels, grid),
         "landmarks": made.landmarks.at(np.flatnonzero(grid.contains(made.landmarks.points_mm))),
     }
     task = trained.model.task
     findings = Findings("scan", grid).having(**{need: known[need] for need in task.needs})
-    found = trained.model.run(volume, findings, Running(windows=windows))
+    found = run_models([trained.model], volume, options=InferenceOptions(windows=windows), before=findings)
     assert found.grid is grid and found.seconds[trained.model.task_name] > 0
     for name in task.gives:
         assert getattr(found, name) is not None

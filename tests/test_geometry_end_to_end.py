@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import load_models, run_models
-from learning_functions.task import Running
 from tests.oracle import oracle_landmarks, oracle_models, oracle_scan
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.annotations import read_landmarks
@@ -19,7 +19,7 @@ from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
 
-RUNNING = Running(memory_gb=4.0)
+RUNNING = InferenceOptions(memory_gb=4.0)
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,19 @@ import pytest
 from keras_models.unet import sliced_unet
 from learning_functions.inference.sliding_window import run_tiles, strides_of, tile_plan
 from learning_functions.measure.structure_scoring import true_structures
-from learning_functions.task import Running, Settings, load_task, settings_of
+from learning_functions.options import InferenceOptions
+from learning_functions.task import Settings, load_task, settings_of
 from learning_functions.training.fit import optimiser
 from losses_and_metrics.dense_losses import VoxelAccuracy, WeightedCrossentropy
 from tests.made_spines import spine
 from tests.tiny import tiny_settings
+from tests.views import known_after, view_of
 from utility_functions.anatomy.structures import STRUCTURES, structures_of
 from utility_functions.files.cases import Case, Scan, load_scan
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import VertebraMap
 
 TASK = load_task("multiclass_mr")
 
@@ -126,9 +129,8 @@ def predicted(lowest: str | None) -> Findings:
     inputs = keras.Input((None, None, None, 1))
     network = keras.Model(inputs, keras.layers.Identity()(inputs))
     object.__setattr__(network, "predict_on_batch", answers)
-    return TASK.predict(
-        network, settings_of(TASK, "small"), image, Findings("scan", true.grid), 0.0, Running(lowest=lowest)
-    )
+    view = view_of(image, lowest=lowest)
+    return known_after(TASK.predict(network, settings_of(TASK, "small"), view), view)
 
 
 def test_vertebrae_are_counted_and_named_only_where_the_lowest_is_declared() -> None:
@@ -139,12 +141,12 @@ def test_vertebrae_are_counted_and_named_only_where_the_lowest_is_declared() -> 
     assert named.landmarks is not None and named.landmarks.names == ("L2", "L3", "L4", "L5")
     assert isinstance(named.instances, LabelMap) and set(np.unique(named.instances.voxels)) == {0, 21, 22, 23, 24}
     assert {*named.maps, "landmarks"} <= {*TASK.gives, *TASK.may_give}, "else no file would tell names"  # type: ignore
-    assert named.whole and any("declared" in note for note in named.notes)
+    assert isinstance(named.instances, VertebraMap) and any("declared" in note for note in named.notes)
 
 
 def test_another_lowest_is_refused() -> None:
     with pytest.raises(ValueError, match=r"lowest vertebra is one of.*'S1'"):
-        Running(lowest="S1")
+        InferenceOptions(lowest="S1")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from learning_functions.measure.measuring import measure_cases
+from learning_functions.options import InferenceOptions
 from learning_functions.runtime.devices import precision
 from learning_functions.spec import Spec
-from learning_functions.task import Running, Settings, load_task
+from learning_functions.task import Settings, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from tests.oracle import oracle_models, oracle_scan
 from utility_functions.files.cases import Case
@@ -42,9 +43,9 @@ def test_a_run_in_which_every_scan_is_broken_wrote_over_earlier_results(tmp_path
     out = tmp_path / "out"
     write_image(oracle_scan(), tmp_path / "scan.nii.gz")
     sound, broken = Case("scan", tmp_path / "scan.nii.gz"), Case("scan", tmp_path / "gone.nii.gz")
-    measure_cases([sound], models, out, Running(), {}, lambda text: None)
+    measure_cases([sound], models, out, InferenceOptions(), {}, lambda text: None)
     before = {path: path.read_bytes() for path in out.iterdir()}
-    [row] = measure_cases([broken], models, out, Running(), {}, lambda text: None)
+    [row] = measure_cases([broken], models, out, InferenceOptions(), {}, lambda text: None)
     assert "no such file" in row.problem
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
@@ -55,7 +56,7 @@ def test_results_were_written_over_the_scan_s_own_centroids(tmp_path: Path) -> N
     truth.write_text('[{"name": "L1", "x": 0, "y": 0, "z": 0}]')
     case = Case("scan", tmp_path / "scan.nii.gz", landmarks_path=truth)
     with pytest.raises(ValueError, match="choose another output folder"):
-        measure_cases([case], oracle_models(tmp_path / "models"), tmp_path, Running(), {}, lambda text: None)
+        measure_cases([case], oracle_models(tmp_path / "models"), tmp_path, InferenceOptions(), {}, lambda text: None)
 
 
 def test_a_spacing_of_nan_passed_as_above_zero() -> None:

@@ -19,6 +19,7 @@ from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.cases import Scan, load_scan
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.resampling import resample
+from utility_functions.records.map_kinds import VertebraMap
 
 MODELS = ("spine_heatmap.h5", "vertebra_heatmaps.h5", "vertebra_masks.h5", "instances.h5")
 PIPELINES = ("coarse_to_fine", "masks_at_landmarks", "one_after_another")
@@ -46,9 +47,9 @@ def test_each_is_a_small_file_of_weights_whose_card_tells_its_training(name: str
 def test_each_pipeline_outlines_and_names_the_vertebrae_of_a_sound_spine(scan: Scan, name: str) -> None:
     assert scan.label_map is not None and scan.landmarks is not None
     plan = read_plan(SHIPPED / f"{name}.toml", vars(parser().parse_args(["scan.nii.gz"])))
-    found = run_models(load_models(plan.models), scan.volume, running=plan.running)
+    found = run_models(load_models(plan.models), scan.volume, options=plan.options)
     assert found.instances is not None and found.instances.grid is scan.volume.grid
-    assert found.whole
+    assert isinstance(found.instances, VertebraMap)
     true = resample(scan.label_map, scan.volume.grid).voxels
     within = scan.volume.grid.contains(scan.landmarks.points_mm, -15.0)
     scores = []

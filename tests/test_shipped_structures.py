@@ -9,12 +9,11 @@ import pytest
 
 from learning_functions.measure.structure_scoring import true_structures
 from learning_functions.model_files.pretrained import SHIPPED
+from learning_functions.predict.pipeline import run_models
 from learning_functions.predict.trained_model import TrainedModel
-from learning_functions.task import Running
 from utility_functions.anatomy.structures import structures_of
 from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases
-from utility_functions.records.findings import Findings
 
 MODEL = SHIPPED / "multiclass_mr.h5"
 
@@ -33,7 +32,7 @@ def test_it_is_small_and_its_card_tells_how_it_learnt(model: TrainedModel) -> No
 def test_it_sees_bodies_in_any_contrast(model: TrainedModel, kind: str) -> None:
     (case,) = find_cases(Path(f"phantom:1:usual:seed=71:{kind}"))
     scan = load_scan(case, tissues=True, spacing_mm=(4.0, 2.0, 2.0), axcodes="RAS")
-    found = model.run(scan.volume, Findings(case.case_id, scan.volume.grid), Running())
+    found = run_models([model], scan.volume, case.case_id)
     assert found.structures is not None and found.structures.grid is scan.volume.grid
     true = structures_of(true_structures(scan), "spider").voxels
     for code in (1, 2, 3):

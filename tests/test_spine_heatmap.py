@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from learning_functions.samples.cut.sample_points import POINT_NUMBERS
-from learning_functions.task import Running, Settings, load_task, settings_of
+from learning_functions.task import Settings, load_task, settings_of
 from learning_functions.tasks.spine_heatmap import JUDGED
 from tests.tiny import phantom, scan_of
+from tests.views import view_of
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.volume import Volume
 from utility_functions.phantom.scanner import make_phantom
-from utility_functions.records.findings import Findings
 
 TASK = load_task("spine_heatmap")
 
@@ -138,7 +138,7 @@ def test_scans_of_any_size_are_seen_at_least_a_patch_at_a_time(
     rng = np.random.default_rng(1)
     image = Volume(rng.uniform(-0.5, 1.5, shape).astype(np.float32), Grid.from_spacing(shape, 8.0))
     network = Bright()
-    found = TASK.predict(network, settings, image, Findings("s", image.grid), -1.0, Running())  # type: ignore[arg-type]
+    found = TASK.predict(network, settings, view_of(image, padding=-1.0))  # type: ignore[arg-type]
     assert found.heatmap is not None and not found.notes
     np.testing.assert_allclose(found.heatmap.voxels, np.clip(image.voxels, 0, 1), atol=1e-3)
     assert all(n >= p for n, p in zip(network.asked[0][1:4], (16, 16, 24), strict=True))
@@ -150,5 +150,5 @@ def test_a_cold_scan_says_that_there_is_no_spine(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sliding_window, "flexible", lambda network: network)
     image = Volume(np.full((5, 6, 7), -1.0, np.float32), Grid.from_spacing((5, 6, 7), 8.0))
     settings = settings_at("small", (8, 8, 8))
-    found = TASK.predict(Bright(), settings, image, Findings("s", image.grid), -1.0, Running())  # type: ignore[arg-type]
+    found = TASK.predict(Bright(), settings, view_of(image, padding=-1.0))  # type: ignore[arg-type]
     assert found.notes == ("No spine was found.",)

@@ -46,7 +46,7 @@ def test_the_same_is_detected_however_a_patient_was_laid(
     models: list[TrainedModel], volume: Volume, as_told: Findings, quarters: int, axcodes: str
 ) -> None:
     found = run_models(models[:1], turned(volume, quarters).reoriented(axcodes))
-    assert as_told.quarters == 0 and found.quarters == -quarters % 4
+    assert as_told.quarter_turns == 0 and found.quarter_turns == -quarters % 4
     assert found.detection is not None and as_told.detection is not None
     same = turned(as_told.detection, quarters).reoriented(axcodes)
     np.testing.assert_array_equal(found.detection.voxels, same.voxels)
@@ -93,15 +93,24 @@ def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(
     assert len(found)
     for name, point in found:
         assert np.linalg.norm(point - places[name]) < 0.2
-    believed = [str(scan), masks, "--from-results", str(first), "--lying", "header", "--output", str(tmp_path / "no")]
+    believed = [
+        str(scan),
+        masks,
+        "--from-results",
+        str(first),
+        "--orientation",
+        "header",
+        "--output",
+        str(tmp_path / "no"),
+    ]
     assert measure.main(believed) == 2
-    assert "which --lying header forbids; run detection again" in capsys.readouterr().out
+    assert "which --orientation header forbids; run detection again" in capsys.readouterr().out
 
 
 def test_a_header_that_is_to_be_believed_is(volume: Volume, tmp_path: Path) -> None:
     scan = tmp_path / "laid.nii.gz"
     write_image(turned(volume, 1), scan)
     out = tmp_path / "out"
-    assert measure.main([str(scan), *map(str, PLAN.models[:1]), "--lying", "header", "--output", str(out)]) == 0
+    assert measure.main([str(scan), *map(str, PLAN.models[:1]), "--orientation", "header", "--output", str(out)]) == 0
     (row,) = json.loads((out / "results.json").read_text())["scans"]
     assert not [note for note in row["notes"] if "lie" in note]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from learning_functions.model_files.model_file import read_card, settings_and_form
-from learning_functions.task import Running, Task, load_task
+from learning_functions.options import InferenceOptions
+from learning_functions.task import Task, load_task
 from utility_functions.reporting.results import ModelRecord
 
 if TYPE_CHECKING:
@@ -93,4 +94,5 @@ def found_by(models: Sequence[TrainedModel], volume: Volume, case_id: str) -> Fi
     """What the models find in a scan, on its own grid."""
     from learning_functions.predict.pipeline import run_models
 
-    return run_models(models, volume, case_id, Running(memory_gb=MEMORY_GB, lying="header"))  # as samples are cut
+    options = InferenceOptions(memory_gb=MEMORY_GB, orientation="header")  # as samples are cut
+    return run_models(models, volume, case_id, options)

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from learning_functions.generate.cropping import Cropping, cropping_models, found_by
-from learning_functions.samples.cut.sources import storable
+from learning_functions.preprocessing import storable
 from learning_functions.samples.store.sample_store import SampleWriter, open_store
 from learning_functions.spec import air_of
 from learning_functions.task import Sample, Settings, load_task

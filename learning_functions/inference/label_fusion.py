@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.class_probabilities import SLAB_VOXELS, TIE, Shares
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS
 from utility_functions.geometry.boxes import box_around, common, part_of, seen_from, slabs, widened
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import SLAB_VOXELS, TIE, VertebraMap
 
 HALF = 0.5
 INSIDE, BESIDE = np.float16(0.51), np.float16(0.49)
@@ -29,9 +29,9 @@ class Claims:
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self._whose = np.zeros(grid.shape, np.uint8)
-        self._shares: Shares = np.zeros(grid.shape, np.float16)
+        self._shares: NDArray[np.float16] = np.zeros(grid.shape, np.float16)
 
-    def claim(self, number: int, first: NDArray[np.int_], mask: NDArray[np.bool_], shares: Shares) -> None:
+    def claim(self, number: int, first: NDArray[np.int_], mask: NDArray[np.bool_], shares: NDArray[np.float16]) -> None:
         """Claim a mask for a label, where it is likelier than who claimed before.
 
         first: voxel of the grid at which ``mask`` and ``shares``, of one shape, begin; they may reach beyond the grid.
@@ -61,7 +61,7 @@ class Claims:
         sacral = np.isin(before, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS]) & (self._shares <= HALF)
         self._whose[sacral], self._shares[sacral] = before[sacral], 1
 
-    def on(self, target: Grid) -> LabelMap:
+    def on(self, target: Grid) -> VertebraMap:
         """Labels at each voxel of ``target``, from the probabilities in between, linearly.
 
         A voxel belongs to somebody where all together are likelier than none, and then to the likeliest.
@@ -83,4 +83,4 @@ class Claims:
                     likelier = seen > best[inside] + TIE
                     best[inside][likelier], found[there][likelier] = seen[likelier], number
                 found[slab][total <= HALF + TIE] = 0
-        return LabelMap(found, target)
+        return VertebraMap(found, target)

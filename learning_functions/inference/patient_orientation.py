@@ -12,14 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from learning_functions.inference.class_probabilities import Shares
 from utility_functions.anatomy.parts import ARCH
 from utility_functions.geometry.boxes import common, part_of, widened
 from utility_functions.geometry.quarter_turns import side_shown, turned
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
-from utility_functions.records.turned_findings import turned_findings
+from utility_functions.records.map_kinds import ClassProbabilities
 
 HESITANT = 0.86
 """Turns are looked at below this mean share of the voxels of arch: as patients lie it is 0.85 to 0.93, else to 0.83."""
@@ -33,53 +31,41 @@ CRUMB_SHARE = 0.02
 """Pieces of less than this share of the largest one do not count there."""
 
 
-class Seen(NamedTuple):
-    """Shares (x, y, z, classes) of an image, and the quarters of a turn by which it lies as the patient does."""
+class SettledOrientation(NamedTuple):
+    """What a network of parts tells of a scan, and the quarter turns by which that is shown as the patient lies."""
 
-    shares: Shares
-    image: Volume
-    quarters: int
+    probabilities: ClassProbabilities
+    quarter_turns: int
 
 
-def as_the_patient_lies(look: Callable[[Volume], Shares], image: Volume, air: float) -> Seen:
-    """What a network of parts sees of an image, turned by quarters where it hesitates and a turn shows far more.
+def settled_orientation(
+    probabilities_of: Callable[[Volume], ClassProbabilities], image: Volume, padding_value: float
+) -> SettledOrientation:
+    """What a network of parts tells of an image, turned by quarters where it hesitates and a turn shows far more.
 
-    look: the shares of each part (anatomy/parts.py) at each voxel of an image on an upright grid.
+    probabilities_of: of each part (anatomy/parts.py) at each voxel of an image on an upright grid.
     """
-    shares = look(image)
-    first = _arch_of(shares, image)
+    told = probabilities_of(image)
+    first = _arch_of(told)
     if first.mean_share >= HESITANT:
-        return Seen(shares, image, 0)
-    part = _part_round(shares, image)
+        return SettledOrientation(told, 0)
+    part = _part_round(told, image)
     if part is None:
-        return Seen(shares, image, 0)
+        return SettledOrientation(told, 0)
 
     def placed(shown: Volume, quarters: int) -> Volume:
         upright = turned(shown, quarters).reoriented(image.grid.axcodes)
         if upright.grid.spacing_mm == image.grid.spacing_mm:
             return upright
-        return resample(upright, upright.grid.upright(image.grid.spacing_mm, image.grid.axcodes), fill=air)
+        grid = upright.grid.upright(image.grid.spacing_mm, image.grid.axcodes)
+        return resample(upright, grid, fill=padding_value)
 
-    arches = {}
-    for quarters in (1, 2, 3):
-        shown = placed(part, quarters)
-        arches[quarters] = _arch_of(look(shown), shown)
+    arches = {quarters: _arch_of(probabilities_of(placed(part, quarters))) for quarters in (1, 2, 3)}
     best = max(arches, key=lambda quarters: arches[quarters].certain_mm3)
     believed = arches[best].mean_share >= BELIEVED and arches[best].certain_mm3 >= LEAST_MM3
     if not believed or arches[best].certain_mm3 < BETTER * first.certain_mm3:
-        return Seen(shares, image, 0)
-    whole = placed(image, best)
-    return Seen(look(whole), whole, best)
-
-
-def in_the_patients_frame(run: Callable[[Volume, Findings], Findings], volume: Volume, findings: Findings) -> Findings:
-    """What ``run`` finds in a scan that is shown to it as the patient lies; told where the header puts it."""
-    if not findings.quarters:
-        return run(volume, findings)
-    shown = turned_findings(findings, findings.quarters)
-    found = run(turned(volume, findings.quarters), shown)
-    handed_on = {name: getattr(findings, name) for name, each in found.maps.items() if each is getattr(shown, name)}
-    return turned_findings(found, -findings.quarters).having(grid=volume.grid, **handed_on)
+        return SettledOrientation(told, 0)
+    return SettledOrientation(probabilities_of(placed(image, best)), best)
 
 
 def note_of(quarters: int) -> str:
@@ -98,14 +84,15 @@ class _Arch(NamedTuple):
     certain_mm3: float
 
 
-def _arch_of(shares: Shares, image: Volume) -> _Arch:
-    seen = shares[..., ARCH][shares.argmax(axis=-1) == ARCH].astype(np.float32)
-    return _Arch(float(seen.mean()) if seen.size else 0.0, float((seen >= SURE).sum()) * image.grid.voxel_volume_mm3)
+def _arch_of(told: ClassProbabilities) -> _Arch:
+    voxels = told.voxels
+    seen = voxels[..., ARCH][voxels.argmax(axis=-1) == ARCH].astype(np.float32)
+    return _Arch(float(seen.mean()) if seen.size else 0.0, float((seen >= SURE).sum()) * told.grid.voxel_volume_mm3)
 
 
-def _part_round(shares: Shares, image: Volume) -> Volume | None:
-    """The box of the image round what is some part of a vertebra, but for crumbs; None where nothing is."""
-    pieces, _ = ndimage.label(shares.argmax(axis=-1) > 0)
+def _part_round(told: ClassProbabilities, image: Volume) -> Volume | None:
+    """The box of the image round what is some part of a vertebra, but for small pieces; None where nothing is."""
+    pieces, _ = ndimage.label(told.voxels.argmax(axis=-1) > 0)
     sizes = np.bincount(pieces.ravel())[1:]
     if not sizes.size:
         return None

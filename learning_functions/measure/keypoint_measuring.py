@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from learning_functions.measure.summary import scan_text, sum_up
+from learning_functions.options import OPTION_NAMES, usual_value
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
 from utility_functions.anatomy.naming.keypoint_naming import named_keypoints, notes_of
@@ -39,12 +40,9 @@ MOST_PICTURES = 100
 """Runs over more files draw none: a picture takes longer than all else."""
 AROUND_MM, SPACING_MM = 50.0, 4.0
 AIR_HU = -1024
-GOES_WITH = {
-    **{"split": None, "skip_existing": False, "naming": "decoder", "votes": "ordered", "save_intermediate": False},
-    **{"pipeline": None, "stop_after": None, "landmarks": None, "from_results": None},
-    **{"lowest": None, "partial": "flag", "windows": "tiles", "lying": "found"},
-}
-"""Options that must stand as they are when nobody gives them."""
+OTHERS: dict[str, Any] = {"split": None, "skip_existing": False, "pipeline": None}
+MUST_BE_USUAL = {**OTHERS, **{name: usual_value(name) for name in OPTION_NAMES if name != "memory_gb"}}
+"""Options of scans with images, which must stand as they are when nobody gives them."""
 NO_NAME = "No vertebra could be named."
 
 Namer = Callable[[Keypoints], tuple[Naming, float]]
@@ -65,7 +63,7 @@ def measure_keypoints(
     settings, command: how the run was asked for, kept in results.json.
     A file that cannot be read has a row that tells why. Raises: ValueError for options that do not go with it.
     """
-    for name, usual in GOES_WITH.items():
+    for name, usual in MUST_BE_USUAL.items():
         if (told := settings.get(name, usual)) != usual:
             words = ", ".join(map(str, told)) if isinstance(told, list) else told
             raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {words}.")

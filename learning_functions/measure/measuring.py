@@ -21,9 +21,9 @@ from learning_functions.measure.plan import Plan
 from learning_functions.measure.resuming import STRUCTURES_DRAWN, conditions_of, finished_row, write_record
 from learning_functions.measure.structure_scoring import score_classes
 from learning_functions.measure.summary import scan_text, sum_up
+from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import loaded, run_stages
 from learning_functions.predict.trained_model import TrainedModel
-from learning_functions.task import Running
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
 from utility_functions.anatomy.centroids import UnknownLevels
@@ -32,6 +32,7 @@ from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.provenance import require_results_free
 from utility_functions.geometry.quarter_turns import turned
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.mask_scores import SegmentationScore
 from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.structure_picture import structure_picture
@@ -44,7 +45,7 @@ def measure_cases(
     cases: Sequence[Case],
     model_paths: Sequence[Path],
     folder: Path,
-    running: Running,
+    options: InferenceOptions,
     settings: Mapping[str, Any],
     show: Show,
     command: Sequence[str] = (),
@@ -54,7 +55,7 @@ def measure_cases(
 
     settings: how the run was asked for, kept in results.json.
     """
-    plan = Plan(tuple(model_paths), running, asked=settings)
+    plan = Plan(tuple(model_paths), options, asked=settings)
     return measure_plan(plan, cases, folder, show, command, skip_existing)
 
 
@@ -78,7 +79,7 @@ def measure_plan(
     require_place(plan, cases, folder)
     models = plan.chosen(loaded(plan.model_paths), cases) if models is None else models
     records = [ModelRecord.of(model.path, model.card) for model in models]
-    conditions = conditions_of(records, plan.running, plan.given)
+    conditions = conditions_of(records, plan.options)
     given = {case: plan.given.files(case) for case in cases}
     before = {case: finished_row(case, conditions, folder, given[case]) for case in cases} if skip_existing else {}
     rows: list[ScanRow] = []
@@ -115,7 +116,7 @@ def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
 def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]) -> None:
     """Raises: ValueError where a run before has finished a scan otherwise than it would be measured now."""
     records = [ModelRecord.of(model.path, model.card) for model in models]
-    conditions = conditions_of(records, plan.running, plan.given)
+    conditions = conditions_of(records, plan.options)
     for case in cases:
         finished_row(case, conditions, folder, plan.given.files(case))
 
@@ -125,11 +126,13 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     started = time.perf_counter()
     scan = load_scan(case, tissues=any(tells_structures(model) for model in models))
     start = plan.given.start(case, scan.volume.grid, [model.task_name for model in models])
-    require_as_told(start.findings, plan.running)
+    require_as_told(start.findings, plan.options)
     reading = time.perf_counter() - started
-    every = plan.running.save_intermediate
-    stages = deque(run_stages(models, scan.volume, start, plan.running), maxlen=None if every else 1)
-    findings = stages[-1].findings.timed("reading", reading)
+    every = plan.options.save_intermediate
+    stages = deque(run_stages(models, scan.volume, start, plan.options), maxlen=None if every else 1)
+    started = time.perf_counter()
+    findings = stages[-1].findings.placed_on(scan.volume.grid)
+    findings = findings.timed("reading", reading).timed("resampling", time.perf_counter() - started)
     truth = score = None
     try:
         truth = true_landmarks(scan)
@@ -144,19 +147,20 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     picture = write_findings(findings, scan, truth, folder, stages if every else ())
     if findings.numbered is not None:
         drawn = folder / f"{case.case_id}{STRUCTURES_DRAWN}"
-        volume, found = turned(scan.volume, findings.quarters), turned(findings.numbered, findings.quarters)
-        known = None if true is None else turned(true, findings.quarters)
+        volume, found = turned(scan.volume, findings.quarter_turns), turned(findings.numbered, findings.quarter_turns)
+        known = None if true is None else turned(true, findings.quarter_turns)
         structure_picture(volume, found, known, drawn, title_of(findings))
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
 
 
-def require_as_told(found: Findings, running: Running) -> None:
+def require_as_told(found: Findings, options: InferenceOptions) -> None:
     """Raises: ValueError where the header is to be believed, and what a run goes on from was found in a turned scan."""
-    if running.lying == "header" and found.quarters:
+    if options.orientation == "header" and found.quarter_turns:
         raise ValueError(
-            "What was found before was found in the scan turned as the patient lies, which --lying header forbids; run "
-            f"detection again with it. Received: {found.case_id}, turned by {90 * found.quarters} degrees."
+            "What was found before was found in the scan turned as the patient lies, which --orientation "
+            f"header forbids; run detection again with it. Received: {found.case_id}, turned by "
+            f"{90 * found.quarter_turns} degrees."
         )
 
 
@@ -170,7 +174,7 @@ def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationS
 
     Bodies and tubes are not held against whole vertebrae: such a Dice would tell of the task, not of the model.
     """
-    if findings.instances is None or not findings.whole or scan.label_map is None:
+    if not isinstance(findings.instances, VertebraMap) or scan.label_map is None:
         return findings, None
     started = time.perf_counter()
     try:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from learning_functions.measure.resuming import RECORD_ENDING, STRUCTURES_DRAWN, TRAIL_DRAWN
-from learning_functions.predict.initial_findings import NOTHING, GivenFindings
-from learning_functions.predict.intermediate_results import MAP_ENDINGS, Stage, replaced_maps, write_stages
+from learning_functions.predict.initial_findings import NOTHING, InitialFindings
+from learning_functions.predict.intermediate_results import stage_maps, write_stages
+from learning_functions.predict.stage import Stage
 from utility_functions.anatomy.parts import column_of
 from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.atomic_write import write_text
@@ -24,7 +25,9 @@ from utility_functions.files.provenance import (
 )
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turned
-from utility_functions.records.findings import Findings
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import MAP_ENDINGS, Findings
+from utility_functions.records.map_kinds import PartMap
 from utility_functions.records.turned_findings import turned_findings, turned_landmarks
 from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.trail_picture import trail_picture
@@ -46,13 +49,14 @@ def write_findings(
     def at(ending: str) -> Path:
         return folder / f"{findings.case_id}{ending}"
 
-    between = {"heatmap", "vertebra_heat", *(["detection"] if findings.instances is not None else [])}
-    for field, each in findings.maps.items():
-        if stages or field not in between:
-            write_image(each, at(MAP_ENDINGS[field]), DESCRIPTION)
+    between = {"heatmap", "landmark_heatmap", *(["detection"] if findings.instances is not None else [])}
+    placed = findings.placed_on(scan.volume.grid)
+    for name, each in placed.maps.items():
+        if isinstance(each, Volume) and (stages or name not in between):
+            write_image(each, at(MAP_ENDINGS[name]), DESCRIPTION)
     if stages:
         write_stages(stages, folder)
-    if stages and findings.vertebra_heat is not None:
+    if stages and findings.landmark_heatmap is not None:
         told = {"generator": GENERATOR, "candidates": to_plain(findings.candidates)}
         write_text(at("_candidates.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
     if findings.landmarks is not None:
@@ -61,11 +65,12 @@ def write_findings(
     if findings.trail is not None:
         told = {"generator": GENERATOR, **findings.trail.to_json()}
         write_text(at("_trail.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
-    shown, volume = turned_findings(findings, findings.quarters), turned(scan.volume, findings.quarters)
-    true = None if truth is None else turned_landmarks(truth, findings.quarters)
-    drawn = shown.instances if shown.instances is not None else shown.detection
-    if drawn is shown.detection and drawn is not None and shown.parts:
-        drawn = column_of(drawn)
+    turns = findings.quarter_turns
+    shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
+    true = None if truth is None else turned_landmarks(truth, turns)
+    drawn: LabelMap | None = shown.instances
+    if drawn is None and isinstance(shown.detection, LabelMap):
+        drawn = column_of(shown.detection) if isinstance(shown.detection, PartMap) else shown.detection
     title = title_of(findings)
     scan_picture(volume, shown.landmarks, at(".png"), drawn, true, title, shown.naming)
     if shown.trail is not None:
@@ -75,12 +80,12 @@ def write_findings(
 
 def title_of(findings: Findings) -> str:
     """What stands above a picture of the scan, which shows it as the patient lies."""
-    return f"{findings.case_id}, turned as the patient lies" if findings.quarters else findings.case_id
+    return f"{findings.case_id}, turned as the patient lies" if findings.quarter_turns else findings.case_id
 
 
 def written_of(case: Case, folder: Path) -> list[Path]:
     """The files of a scan that lie in ``folder``."""
-    places = [*(folder / f"{case.case_id}{ending}" for ending in OUTPUTS), *replaced_maps(case.case_id, folder)]
+    places = [*(folder / f"{case.case_id}{ending}" for ending in OUTPUTS), *stage_maps(case.case_id, folder)]
     return [path for path in places if path.is_file()]
 
 
@@ -88,11 +93,11 @@ def forget(case: Case, folder: Path) -> None:
     """Take the mark, and whatever else was found of a scan before, away before its files are written anew."""
     for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
-    for path in replaced_maps(case.case_id, folder):
+    for path in stage_maps(case.case_id, folder):
         path.unlink(missing_ok=True)
 
 
-def require_outputs_free(case: Case, folder: Path, given: GivenFindings = NOTHING) -> None:
+def require_outputs_free(case: Case, folder: Path, given: InitialFindings = NOTHING) -> None:
     """Raise a ValueError where the outputs of a scan would be written over its own files, or over others' work.
 
     given: what it starts with, which is not written over either.
@@ -105,7 +110,7 @@ def require_outputs_free(case: Case, folder: Path, given: GivenFindings = NOTHIN
         if output.resolve() in inputs:
             raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
     marked = [folder / f"{case.case_id}{ending}" for ending in MARKED_ENDINGS]
-    for path in (*marked, *replaced_maps(case.case_id, folder)):
+    for path in (*marked, *stage_maps(case.case_id, folder)):
         require_not_written_over(path)
     for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN):
         require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from learning_functions.measure.plan import Plan
-from learning_functions.option_table import PATHS, WAYS
-from learning_functions.predict.initial_findings import GivenFindings
-from learning_functions.task import Running, task_names
+from learning_functions.options import OPTION_NAMES, InferenceOptions, option_type
 from utility_functions.files.broken_file import BrokenFile
 
 TITLE, MODELS = "title", "models"
@@ -36,7 +34,7 @@ def plans_of(asked: Mapping[str, Any]) -> list[Plan]:
 
 
 def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
-    """The plan of a TOML: ``models``, a list of files, and where wanted ``title`` and any of WAYS.
+    """The plan of a TOML: ``models``, a list of files, and where wanted ``title`` and any inference option.
 
     Paths are absolute or relative to the TOML. asked: options that hold where it tells none.
     Raises: BrokenFile.
@@ -47,19 +45,20 @@ def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
         raise BrokenFile(f"{path}: cannot be read ({error.strerror or error}).") from error
     except ValueError as error:
         raise BrokenFile(f"{path}: is no TOML ({error}).") from error
-    if unknown := sorted(set(told) - {TITLE, MODELS, *WAYS}):
-        known = ", ".join((MODELS, TITLE, *WAYS))
+    if unknown := sorted(set(told) - {TITLE, MODELS, *OPTION_NAMES}):
+        known = ", ".join((MODELS, TITLE, *OPTION_NAMES))
         raise BrokenFile(f"{path}: knows no key {', '.join(unknown)}; a pipeline has {known}.")
     models = told.get(MODELS)
     if not isinstance(models, list) or not models or not all(isinstance(name, str) and name for name in models):
         raise BrokenFile(f"{path}: {MODELS} is a list of model files, in the order in which they run.")
-    for name in (TITLE, *WAYS):
+    for name in (TITLE, *(each for each in OPTION_NAMES if option_type(each) in (str, Path))):
         if name in told and (not isinstance(told[name], str) or not told[name]):
             raise BrokenFile(f"{path}: {name} is a text in quotes, but it is {told[name]!r}.")
     paths = tuple(path.parent / name for name in models)
     if missing := [str(model) for model in paths if not model.is_file()]:
         raise BrokenFile(f"{path}: there is no model file {', '.join(missing)}.")
-    own = {name: path.parent / told[name] if name in PATHS else told[name] for name in WAYS if name in told}
+    own = {name: told[name] for name in OPTION_NAMES if name in told}
+    own = {name: path.parent / value if option_type(name) is Path else value for name, value in own.items()}
     try:
         return _plan({**asked, **own}, paths, path, told.get(TITLE, ""))
     except ValueError as error:
@@ -67,14 +66,6 @@ def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
 
 
 def _plan(asked: Mapping[str, Any], models: tuple[Path, ...], file: Path | None = None, title: str = "") -> Plan:
-    stage = asked["stop_after"]
-    if stage is not None and stage not in task_names():
-        raise ValueError(f"A stage to stop after is a task, one of {', '.join(task_names())}. Received: {stage!r}.")
-    running = Running(
-        memory_gb=asked["memory_gb"],
-        save_intermediate=asked["save_intermediate"],
-        **{name: asked[name] for name in ("windows", "votes", "naming", "partial", "lowest", "lying")},
-    )
-    given = GivenFindings(asked["landmarks"], asked["from_results"])
     settings = {**asked, MODELS: list(models), "pipeline": file}
-    return Plan(models, running, given, stage, file, title or ("" if file is None else file.stem), settings)
+    options = InferenceOptions.from_mapping(asked)
+    return Plan(models, options, file, title or ("" if file is None else file.stem), settings)

@@ -9,35 +9,42 @@ from pathlib import Path
 from typing import Any
 
 from learning_functions.model_files.pretrained import shipped
-from learning_functions.predict.initial_findings import NOTHING, GivenFindings
+from learning_functions.options import InferenceOptions
+from learning_functions.predict.initial_findings import InitialFindings
 from learning_functions.predict.stage_order import Model, in_running_order, outlines, refuse_finders, until
-from learning_functions.task import Running
+from learning_functions.task import task_names
 from utility_functions.files.cases import Case
 
 
 @dataclass(frozen=True)
 class Plan:
-    """models: files, none for those shipped. stop_after: the task after whose model no other runs.
+    """models: files, none for those shipped. options: how they run, and what each scan starts with.
 
     file: the TOML that it was read from, whose models run in the order written there; None for a plan in words.
     title: what tables and reports call it. asked: how it was asked for, kept in results.json.
     """
 
     models: tuple[Path, ...]
-    running: Running
-    given: GivenFindings = NOTHING
-    stop_after: str | None = None
+    options: InferenceOptions
     file: Path | None = None
     title: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        stage = self.options.stop_after
+        if stage is not None and stage not in task_names():
+            raise ValueError(f"A stage to stop after is a task, one of {', '.join(task_names())}. Received: {stage!r}.")
         if self.given and not self.models:
             raise ValueError("Models that go on from landmarks or earlier results must be named. Received: none.")
-        if self.given.landmarks is not None and self.running.lowest is not None:
+        if self.given.landmarks is not None and self.options.lowest is not None:
             raise ValueError(
-                f"Landmarks are given, so vertebrae are not named by the lowest. Received: {self.running.lowest}."
+                f"Landmarks are given, so vertebrae are not named by the lowest. Received: {self.options.lowest}."
             )
+
+    @property
+    def given(self) -> InitialFindings:
+        """What each scan starts with."""
+        return InitialFindings(self.options.landmarks, self.options.from_results)
 
     @property
     def name(self) -> str:
@@ -53,7 +60,7 @@ class Plan:
         """Raise a ValueError for what can be told to be wrong before a model is loaded, or TensorFlow."""
         with self._named():
             self.given.require_there(cases)
-        if not (self.given or self.stop_after or self.file):
+        if not (self.given or self.options.stop_after or self.file):
             return  # what is wrong with models alone, loading tells best
         with self._named():
             known = outlines(self.model_paths)
@@ -70,7 +77,7 @@ class Plan:
             if self.file is not None and [model.path for model in ordered] != [model.path for model in models]:
                 tasks, right = (", ".join(model.task_name for model in some) for some in (models, ordered))
                 raise ValueError(f"Models are named in the order in which they can run, {right}. Received: {tasks}.")
-            return ordered if self.stop_after is None else until(ordered, self.stop_after)
+            return ordered if self.options.stop_after is None else until(ordered, self.options.stop_after)
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from learning_functions.predict.initial_findings import NOTHING, GivenFindings
-from learning_functions.task import Running
+from learning_functions.options import InferenceOptions
 from utility_functions.files.atomic_write import write_text
 from utility_functions.files.cases import Case
 from utility_functions.files.json_records import from_plain, to_plain
@@ -28,26 +27,14 @@ FORMAT = 1
 Conditions = dict[str, Any]
 
 
-def conditions_of(models: Sequence[ModelRecord], running: Running, given: GivenFindings = NOTHING) -> Conditions:
-    """What decides on results: the models by their hash, how they are run, but for the memory used, what scans start
-    with, and the program."""
-    asked: dict[str, Any] = {"save_intermediate": True} if running.save_intermediate else {}
-    asked |= {"lowest": running.lowest} if running.lowest is not None else {}
-    asked |= {"landmarks": True} if given.landmarks is not None else {}
-    asked |= {"from_results": True} if given.earlier is not None else {}
+def conditions_of(models: Sequence[ModelRecord], options: InferenceOptions) -> Conditions:
+    """What decides on results: the models by their hash, the options that may change results, and the program."""
     by_hash = {model.sha256: str(model.path) for model in models}
+    program = versions().get(PACKAGE, "(not installed)")
     return {
         "models": dict(sorted(by_hash.items())),
         "order": [str(model.card.get("task")) for model in models],
-        "options": {
-            "windows": running.windows,
-            "votes": running.votes,
-            "partial": running.partial,
-            "naming": running.naming,
-            "lying": running.lying,
-            "program": versions().get(PACKAGE, "(not installed)"),
-            **asked,
-        },
+        "options": {**options.that_change_results(), "program": program},
     }
 
 

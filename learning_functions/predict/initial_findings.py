@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning_functions.predict.intermediate_results import RECORD, KeptStage, Stage, read_maps, stage_before
+from learning_functions.predict.intermediate_results import RECORD, KeptStage, read_maps, stage_before
+from learning_functions.predict.stage import Stage, starting_stage
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
@@ -17,7 +18,7 @@ from utility_functions.records.findings import Findings
 
 
 @dataclass(frozen=True)
-class GivenFindings:
+class InitialFindings:
     """landmarks: a folder of landmark files by the scans' ids or, of one scan, its file.
 
     earlier: the results of an earlier run that kept its stages; a scan goes on from the last one before any of the
@@ -84,20 +85,22 @@ class GivenFindings:
 
         Raises: ValueError where files are missing, of another scan or grid, or were changed by hand.
         """
-        stage = Stage((), Findings(case.case_id, grid))
+        tasks_before: tuple[str, ...] = ()
+        findings = Findings(case.case_id, grid)
         if self.earlier is not None:
             kept = stage_before(self.earlier, case.case_id, tasks)
             kept.findings.grid.require_same(grid, f"What {self.earlier} keeps and the scan {case.case_id}")
             if self.landmarks is None:
                 self._require_unchanged(kept, grid)
-            found = kept.findings.having(grid=grid, seconds={}, **read_maps(kept, grid))
+            tasks_before = kept.tasks
+            findings = kept.findings.having(grid=grid, **read_maps(kept))
             known = ", ".join(kept.tasks) or "what it was given"
-            stage = Stage(kept.tasks, found.noting(f"Read from {self.earlier}, found before: {known}."))
+            findings = findings.noting(f"Read from {self.earlier}, found before: {known}.")
         if self.landmarks is not None:
             landmarks, path = given_landmarks(self.landmarks, case.case_id, grid)
-            found = stage.findings.named(None).having(landmarks=landmarks)
-            stage = Stage(stage.tasks, found.noting(f"Landmarks were given, not found: {path.name}."))
-        return stage
+            findings = findings.named(None).having(landmarks=landmarks)
+            findings = findings.noting(f"Landmarks were given, not found: {path.name}.")
+        return starting_stage(findings, tasks_before)
 
     def _require_unchanged(self, kept: KeptStage, grid: Grid) -> None:
         """Raise a ValueError where landmarks are gone on from, and the run's centroid files tell others by now."""
@@ -113,4 +116,4 @@ class GivenFindings:
                 )
 
 
-NOTHING = GivenFindings()
+NOTHING = InitialFindings()

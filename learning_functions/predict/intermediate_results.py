@@ -1,66 +1,66 @@
 """What each model of a run found, kept beside the results so that a later run can go on from any of them.
 
-``NAME_stages.json`` tells, after each stage, all findings but the maps and which file holds each map. A map that a
-later stage replaced lies in ``stages/TASK/``, named as the last one is in the folder itself.
+``NAME_stages.json`` tells, stage by stage, what was found but for the maps, and which file holds each map. Maps lie in
+``stages/TASK/`` on the grids they were found on, so that a run that goes on gives what one run would have given.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from learning_functions.predict.stage import Stage
 from learning_functions.task import task_names
 from utility_functions.files.atomic_write import write_text
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import read_image, read_label_map, write_image
 from utility_functions.files.json_records import from_plain, to_plain
+from utility_functions.files.probability_files import read_probabilities, write_probabilities
 from utility_functions.files.provenance import DESCRIPTION, GENERATOR, is_prediction
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.records.findings import Findings
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import MAP_ENDINGS, Findings, StageFindings
+from utility_functions.records.map_kinds import KINDS, ClassProbabilities
 
 RECORD = "_stages.json"
 FOLDER = "stages"
-FORMAT = 1
+FORMAT = 2
 START = "start"
-"""The folder of maps that a run was given and that its first models replaced."""
-MAP_ENDINGS = {
-    "detection": "_detection.nii.gz",
-    "instances": "_vertebrae.nii.gz",
-    "heatmap": "_heatmap.nii.gz",
-    "vertebra_heat": "_vertebra_heat.nii.gz",
-    "structures": "_structures.nii.gz",
-    "numbered": "_numbered.nii.gz",
-}
-"""What the file of each map of findings ends in, after the scan's id."""
-HEAT = ("heatmap", "vertebra_heat")
-"""Maps that are no labels."""
+"""The folder of maps that a run was given."""
+PROBABILITIES_ENDING = "_probabilities.npz"
+IMAGE, PROBABILITIES = "image", "probabilities"
+"""Kinds of maps that are no labels; those that are bear the name of their type."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """tasks: of the model that ran, or of all whose findings a run started from. findings: all that was known then."""
+class StoredMap:
+    """Where a map lies on disk and in the world, and what it is: IMAGE, PROBABILITIES or the name of a type of KINDS.
 
-    tasks: tuple[str, ...]
-    findings: Findings
+    affine: of the grid it was found on; files of images round theirs.
+    """
+
+    path: Path
+    kind: str
+    affine: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
 class KeptStage:
-    """A stage read back: its findings without maps, and the file of each map by field.
+    """A scan as it was known after some stage, read back without its maps.
 
-    tasks: all that ran up to it. written: the landmarks of the run's last stage, which its centroid files tell.
+    tasks: all that ran up to it. maps: the files of those that were known then. written: the landmarks of the run's
+    last stage, which its centroid files tell.
     """
 
     tasks: tuple[str, ...]
     findings: Findings
-    maps: dict[str, Path]
+    maps: dict[str, StoredMap]
     written: Landmarks | None
 
     @property
@@ -70,29 +70,28 @@ class KeptStage:
 
 
 def write_stages(stages: Sequence[Stage], folder: Path) -> None:
-    """Write the record of a scan's stages, and the maps that later ones replaced; the last maps are there already."""
-    case_id, last = stages[-1].findings.case_id, stages[-1].findings.maps
+    """Write the record of a scan's stages, and the maps that each of them found."""
+    case_id = stages[-1].findings.case_id
     told: list[dict[str, Any]] = []
-    files: dict[int, Path] = {}  # by the map's identity: models hand on what they do not replace
-    for stage in stages:
-        for field, found in stage.findings.maps.items():
-            if id(found) in files:
-                continue
-            place = folder if last.get(field) is found else folder / FOLDER / (stage.tasks[-1] if told else START)
-            files[id(found)] = place / f"{case_id}{MAP_ENDINGS[field]}"
-            if place != folder:
-                write_image(found, files[id(found)], DESCRIPTION)
-        maps = {field: files[id(found)].relative_to(folder).as_posix() for field, found in stage.findings.maps.items()}
-        bare = stage.findings.having(**dict.fromkeys(maps))
-        told.append({"tasks": stage.tasks, "maps": maps, "findings": to_plain(bare)})
-    record = {"generator": GENERATOR, "format": FORMAT, "stages": told}
+    for place, stage in enumerate(stages):
+        kept = folder / FOLDER / (stage.tasks[-1] if place else START)
+        maps = {name: _write_map(found, kept / case_id, name) for name, found in _maps_of(stage.found).items()}
+        bare = stage.found.having(**dict.fromkeys(maps))
+        files = {
+            name: {"file": at.path.relative_to(folder).as_posix(), "kind": at.kind, "affine": at.affine}
+            for name, at in maps.items()
+        }
+        told.append({"tasks": stage.tasks, "maps": files, "found": to_plain(bare)})
+    grid = {"shape": stages[-1].findings.grid.shape, "affine": stages[-1].findings.grid.affine}
+    record = {"generator": GENERATOR, "format": FORMAT, "case_id": case_id, "grid": to_plain(grid), "stages": told}
     write_text(folder / f"{case_id}{RECORD}", json.dumps(record, allow_nan=False) + "\n")
 
 
-def replaced_maps(case_id: str, folder: Path) -> list[Path]:
-    """Where maps of a scan that later stages replaced can lie."""
+def stage_maps(case_id: str, folder: Path) -> list[Path]:
+    """Where the maps of a scan's stages can lie."""
     places = [folder / FOLDER / name for name in (START, *task_names())]
-    return [place / f"{case_id}{ending}" for place in places for ending in MAP_ENDINGS.values()]
+    endings = [*MAP_ENDINGS.values(), *(_probabilities_ending(ending) for ending in MAP_ENDINGS.values())]
+    return [place / f"{case_id}{ending}" for place in places for ending in endings]
 
 
 def stage_before(folder: Path, case_id: str, tasks: Collection[str]) -> KeptStage:
@@ -116,37 +115,78 @@ def stage_before(folder: Path, case_id: str, tasks: Collection[str]) -> KeptStag
     return before[-1]
 
 
-def read_maps(stage: KeptStage, grid: Grid) -> dict[str, Volume]:
-    """The maps of a stage, on the scan's ``grid``. Raises: BrokenFile, ValueError for a map of another grid."""
-    found: dict[str, Volume] = {}
-    for field, path in stage.maps.items():
-        if not path.is_file():
-            raise BrokenFile(f"{path}: is not there, though the record of the scan's stages names it.")
-        if not is_prediction(path):
-            raise BrokenFile(f"{path}: does not bear this program's mark, so it is not what the earlier run found.")
-        read = read_image(path) if field in HEAT else read_label_map(path)
-        read.grid.require_same(grid, f"{path} and the scan {stage.findings.case_id}")
-        kind = Volume if field in HEAT else LabelMap
-        found[field] = kind(read.voxels.astype(np.float16) if field in HEAT else read.voxels, grid)
-    return found
+def read_maps(stage: KeptStage) -> dict[str, Volume | ClassProbabilities]:
+    """The maps of a stage, on the grids they were found on. Raises: BrokenFile where one is missing or another's."""
+    return {name: _read_map(stored) for name, stored in stage.maps.items()}
+
+
+def _maps_of(found: StageFindings) -> dict[str, Volume | ClassProbabilities]:
+    maps = {name: getattr(found, name) for name in MAP_ENDINGS}
+    return {name: value for name, value in maps.items() if value is not None}
+
+
+def _probabilities_ending(ending: str) -> str:
+    return ending.removesuffix(".nii.gz") + PROBABILITIES_ENDING
+
+
+def _write_map(found: Volume | ClassProbabilities, start: Path, name: str) -> StoredMap:
+    """Write a map; ``start`` is its path without an ending."""
+    ending, affine = MAP_ENDINGS[name], tuple(tuple(row) for row in found.grid.affine.tolist())
+    if isinstance(found, ClassProbabilities):
+        path = start.with_name(start.name + _probabilities_ending(ending))
+        write_probabilities(found, path, GENERATOR)
+        return StoredMap(path, PROBABILITIES, affine)
+    path = start.with_name(start.name + ending)
+    write_image(found, path, DESCRIPTION)
+    return StoredMap(path, type(found).__name__ if type(found).__name__ in KINDS else IMAGE, affine)
+
+
+def _read_map(stored: StoredMap) -> Volume | ClassProbabilities:
+    path = stored.path
+    if not path.is_file():
+        raise BrokenFile(f"{path}: is not there, though the record of the scan's stages names it.")
+    if not is_prediction(path):
+        raise BrokenFile(f"{path}: does not bear this program's mark, so it is not what the earlier run found.")
+    if stored.kind == PROBABILITIES:
+        return read_probabilities(path)
+    read = read_image(path) if stored.kind == IMAGE else read_label_map(path)
+    grid = Grid(read.grid.shape, np.array(stored.affine, float))
+    read.grid.require_same(grid, f"{path} and the record of the scan's stages")
+    if stored.kind == IMAGE:
+        return Volume(read.voxels.astype(np.float16), grid)
+    return KINDS[stored.kind](read.voxels, grid)
 
 
 def _read(path: Path, folder: Path, case_id: str) -> list[KeptStage]:
-    stages: list[KeptStage] = []
+    """The stages of a record, each with everything known after it."""
+    kept: list[KeptStage] = []
     tasks: tuple[str, ...] = ()
+    maps: dict[str, StoredMap] = {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["generator"] != GENERATOR or record["format"] != FORMAT:
             raise ValueError(f"made by {record['generator']}, format {record['format']}")
+        if record["case_id"] != case_id:
+            raise ValueError(f"it is of {record['case_id']}")
         if not record["stages"]:
             raise ValueError("it has no stage")
+        x, y, z = (int(size) for size in record["grid"]["shape"])
+        grid = Grid((x, y, z), np.array(record["grid"]["affine"], float))
+        findings = Findings(case_id, grid)
         for told in record["stages"]:
-            findings = from_plain(Findings, told["findings"])
-            if findings.case_id != case_id:
-                raise ValueError(f"it is of {findings.case_id}")
-            maps = {field: folder / name for field, name in told["maps"].items() if field in MAP_ENDINGS}
+            findings = findings.merged(from_plain(StageFindings, told["found"]))
+            maps = {**maps, **{name: _stored(folder, at) for name, at in told["maps"].items() if name in MAP_ENDINGS}}
             tasks = (*tasks, *map(str, told["tasks"]))
-            stages.append(KeptStage(tasks, findings, maps, None))
+            kept.append(KeptStage(tasks, findings, maps, None))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(f"{path}: is no record of a scan's stages that can be used ({error}).") from error
-    return [replace(stage, written=stages[-1].findings.landmarks) for stage in stages]
+    written = kept[-1].findings.landmarks
+    return [KeptStage(stage.tasks, stage.findings, stage.maps, written) for stage in kept]
+
+
+def _stored(folder: Path, told: dict[str, Any]) -> StoredMap:
+    kind = str(told["kind"])
+    if kind not in (IMAGE, PROBABILITIES, *KINDS):
+        raise ValueError(f"it holds a map of an unknown kind {kind!r}")
+    affine = tuple(tuple(float(value) for value in row) for row in told["affine"])
+    return StoredMap(folder / str(told["file"]), kind, affine)

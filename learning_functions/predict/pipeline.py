@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from learning_functions.model_files.pretrained import SHIPPED as SHIPPED
-from learning_functions.model_files.pretrained import SHIPPED_MODELS as SHIPPED_MODELS
 from learning_functions.model_files.pretrained import shipped
-from learning_functions.predict.intermediate_results import Stage
+from learning_functions.options import InferenceOptions
+from learning_functions.predict.orientation_stage import in_patient_orientation, tells_orientation
+from learning_functions.predict.prepared_scan import PreparedScan
+from learning_functions.predict.stage import Stage, starting_stage
 from learning_functions.predict.stage_order import in_running_order
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.plain_errors import in_plain_words
-from learning_functions.task import Running
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.turned_findings import turned_findings, turned_stage
 
 
 def load_models(paths: Sequence[str | Path] = ()) -> list[TrainedModel]:
@@ -29,19 +31,42 @@ def loaded(paths: Sequence[Path]) -> list[TrainedModel]:
 
 
 def run_models(
-    models: Sequence[TrainedModel], volume: Volume, case_id: str = "scan", running: Running | None = None
+    models: Sequence[TrainedModel],
+    volume: Volume,
+    case_id: str = "scan",
+    options: InferenceOptions | None = None,
+    before: Findings | None = None,
 ) -> Findings:
-    """All that the models find in one scan, on its own grid; ``case_id`` stands in messages and files."""
-    running = running or Running()
-    start = Stage((), Findings(case_id, volume.grid))
-    return deque(run_stages(models, volume, start, running), maxlen=1).pop().findings
+    """All that the models find in one scan, on its own grid; ``case_id`` stands in messages and files.
+
+    before: what is known of the scan already.
+    """
+    start = starting_stage(Findings(case_id, volume.grid) if before is None else before)
+    last = deque(run_stages(models, volume, start, options or InferenceOptions()), maxlen=1).pop()
+    return last.findings.placed_on(volume.grid)
 
 
-def run_stages(models: Sequence[TrainedModel], volume: Volume, start: Stage, running: Running) -> Iterator[Stage]:
-    """The start, and then what is known of one scan after each model, on its own grid."""
+def run_stages(
+    models: Sequence[TrainedModel], volume: Volume, start: Stage, options: InferenceOptions
+) -> Iterator[Stage]:
+    """The start, and then what is known of one scan after each model; maps lie on the grids they were found on.
+
+    The scan is made ready once for all models. Where the patient lies otherwise than the header says, it is turned
+    when the first model has told so; all that is yielded lies where the header puts it.
+    """
     yield start
     findings = start.findings
+    turns = findings.quarter_turns
+    prepared = PreparedScan(volume).turned(turns)
     for model in models:
-        with in_plain_words(f"allow less than the {running.memory_gb:g} GB of --memory-gb"):
-            findings = model.run(volume, findings, running)
-        yield Stage((model.task_name,), findings)
+        started = time.perf_counter()
+        shown = turned_findings(findings, turns)
+        with in_plain_words(f"allow less than the {options.memory_gb:g} GB of --memory-gb"):
+            if tells_orientation(model, options):
+                prepared, found, more = in_patient_orientation(model, prepared, shown, options)
+                turns = (turns + more) % 4
+            else:
+                found = model.run(prepared, shown, options)
+        found = turned_stage(found, -turns).having(quarter_turns=turns)
+        findings = findings.merged(found).timed(model.task_name, time.perf_counter() - started)
+        yield Stage((model.task_name,), found, findings)

@@ -17,21 +17,22 @@ from numpy.typing import NDArray
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import MirroredOptions
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.quarter_turns import turned, turned_grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import ClassProbabilities, PartMap, TubeMap
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
 
 EMPTY_HU = -950.0
@@ -205,35 +206,22 @@ class DetectionTask(Task[DetectionOptions]):
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[DetectionOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``detection``: the likeliest class per voxel, on the scan's own grid where that is known.
+    def predict(self, network: keras.Model, settings: Settings[DetectionOptions], view: ScanView) -> StageFindings:
+        """``detection``: how likely each class is per voxel, on the network's grid."""
+        return self.found_in(self.class_probabilities(network, settings, view))
 
-        Where parts are told apart, also by how many ``quarters`` the patient lies otherwise than the header says.
-        """
-        from learning_functions.inference.class_probabilities import class_shares, likeliest_on
-        from learning_functions.inference.patient_orientation import as_the_patient_lies, note_of
+    def class_probabilities(
+        self, network: keras.Model, settings: Settings[DetectionOptions], view: ScanView
+    ) -> ClassProbabilities:
+        from learning_functions.inference.class_probabilities import class_probabilities
 
-        def look(shown: Volume) -> NDArray[np.float16]:
-            return class_shares(network, shown, settings, running, air)
+        kind = PartMap if settings.spec.labels == PARTS else TubeMap
+        return class_probabilities(network, settings, view, kind)
 
-        parts, grid, quarters = settings.spec.labels == PARTS, running.scan or image.grid, 0
-        if parts and running.lying == "found" and running.windows == "tiles":
-            shares, image, quarters = as_the_patient_lies(look, image, air)
-        else:
-            shares = look(image)
-        found = turned(likeliest_on(shares, image.grid, turned_grid(grid, quarters)), -quarters)
-        findings = findings.moved(detection=found).having(parts=parts, quarters=(findings.quarters + quarters) % 4)
-        if quarters:
-            findings = findings.noting(note_of(findings.quarters))
-        return findings if found.voxels.any() else findings.noting("No vertebra was found.")
+    def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
+        found = StageFindings(detection=probabilities)
+        nothing = not (probabilities.voxels.argmax(axis=-1) > 0).any()
+        return found.noting("No vertebra was found." if nothing else "")
 
 
 TASK = DetectionTask()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sources import elastic_in_plane, place_scan, place_tissues
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import TaskOptions
 from utility_functions.anatomy.decoded_votes import decoded
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS, dense_levels
@@ -24,11 +24,13 @@ from utility_functions.anatomy.votes import ordered_votes, published_votes
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import BodyMap, PartMap
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
 
 BESIDE_MM = 15.0
@@ -215,40 +217,35 @@ class IdentificationTask(Task[IdentificationOptions]):
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[IdentificationOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``landmarks`` and ``instances``, from the level told for each detected voxel."""
+    def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
+        """``landmarks`` and ``instances``, from the level told for each detected voxel."""
         from learning_functions.inference.slices import levels_of_slices
 
-        parts = findings.detection
-        detection = None if parts is None else column_of(parts)
-        if parts is None or detection is None or not detection.voxels.any():
-            empty = detection.with_voxels(np.zeros(image.grid.shape, np.uint8)) if detection is not None else None
-            return findings.having(landmarks=Landmarks.empty(), instances=empty, whole=False)
-        levels, shares = levels_of_slices(network, settings, image, detection, air, running)
-        by_decoder, record = running.naming == "decoder", None
-        if "published" in (running.votes, running.naming):
+        found, options = view.findings.detection, view.options
+        if not isinstance(found, LabelMap):
+            return StageFindings(landmarks=Landmarks.empty())
+        detection = column_of(found)
+        if not detection.voxels.any():
+            empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
+            return StageFindings(landmarks=Landmarks.empty(), instances=empty)
+        levels, shares = levels_of_slices(network, settings, view, detection)
+        by_decoder, record = options.naming == "decoder", None
+        if "published" in (options.votes, options.naming):
             named = published_votes(levels, detection)
-        elif findings.parts:
-            named = part_votes(levels, parts, shares, variants=by_decoder)
+        elif isinstance(found, PartMap):
+            named = part_votes(levels, found, shares, variants=by_decoder)
         else:
             named = ordered_votes(levels, detection, shares, variants=by_decoder)
         if by_decoder and named.bodies is not None:
-            named, record = decoded(named, running.statistics or scan_statistics())
-        findings = findings.having(landmarks=named.landmarks, instances=named.instances, whole=False).named(record)
+            named, record = decoded(named, view.statistics or scan_statistics())
+        bodies = BodyMap(named.instances.voxels, named.instances.grid)
+        told = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
         if named.strays:
-            findings = findings.noting(f"{named.strays} stray pieces of detection were left out.")
+            told = told.noting(f"{named.strays} stray pieces of detection were left out.")
         if len(named.landmarks):
-            return findings
+            return told
         cut = named.instances.voxels.any()
-        return findings.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
+        return told.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
 
 
 TASK = IdentificationTask()

@@ -17,14 +17,14 @@ from learning_functions.instance_presets import PAIR, PRESETS
 from learning_functions.io_signature import Form
 from learning_functions.samples.cut.labelled_segments import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_stretches
 from learning_functions.samples.cut.next_vertebra import next_vertebra_sample
-from learning_functions.task import ImageAt, Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.files.cases import Scan
-from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
 
 COMPLETE_SHARE = 0.98
@@ -168,39 +168,17 @@ class InstanceTask(Task[InstanceOptions]):
             spacing_mm=settings.spec.spacing_mm, share_number=0, flip_axis=0, **asdict(settings.options.changes)
         )
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[InstanceOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``instances`` and ``landmarks``, in place of those of an earlier model, vertebra by vertebra.
+    def predict(self, network: keras.Model, settings: Settings[InstanceOptions], view: ScanView) -> StageFindings:
+        """``instances`` and ``landmarks``, in place of those of an earlier model, vertebra by vertebra.
 
         With the option ``counted``, as SPIDER has it, ``numbered`` instead, with the discs and canal that a model of MR
-        found.
+        found. With the option ``refine_mm`` masks are drawn anew at that spacing.
         """
-        from learning_functions.inference.iterative.iterative_segmenter import walk
-
-        return walk(network, settings, image, findings, air, running)
-
-    def refine(
-        self,
-        network: keras.Model,
-        settings: Settings[InstanceOptions],
-        image_at: ImageAt,
-        found: Findings,
-        restored: Findings,
-        air: float,
-    ) -> Findings:
-        """The masks drawn anew at the option ``refine_mm``, where the model's card has it."""
-        if found.instances is None or not settings.options.refine_mm:
-            return restored
         from learning_functions.inference.iterative.finer_masks import refined
+        from learning_functions.inference.iterative.iterative_segmenter import segmented
 
-        return refined(network, settings, image_at, found.instances, restored, air)
+        found = segmented(network, settings, view)
+        return refined(network, settings, view, found) if settings.options.refine_mm else found
 
 
 TASK = InstanceTask()

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import Form
-from learning_functions.samples.cut.sources import place_image, place_tissues, random_window, seen_part
+from learning_functions.preprocessing import seen_part
+from learning_functions.samples.cut.sources import place_image, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import USUAL_CHANGES, Changes, MirroredOptions
 from utility_functions.anatomy.components import numbered_spine
 from utility_functions.anatomy.structures import (
@@ -27,13 +28,14 @@ from utility_functions.anatomy.structures import (
 from utility_functions.files.cases import Scan
 from utility_functions.files.spider_folder import require_sound
 from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import Volume
 from utility_functions.phantom.tissue import TISSUES
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import SpiderMap, StructureMap
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
 
 
@@ -187,30 +189,22 @@ class StructureTask(Task[StructureOptions]):
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, **asdict(settings.options.changes))
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[StructureOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
+    def predict(self, network: keras.Model, settings: Settings[StructureOptions], view: ScanView) -> StageFindings:
+        """``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
 
-        Where the lowest vertebra's level is told (``running.lowest``), also ``instances`` and ``landmarks`` by name.
-        All of it lies on the scan's own grid, where that is known (``running.scan``).
+        Where the lowest vertebra's level is told (option ``lowest``), also ``instances`` and ``landmarks`` by name. All
+        of it lies on the scan's own grid.
         """
-        from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+        from learning_functions.inference.class_probabilities import class_probabilities
         from learning_functions.inference.iterative.mr_numbering import named_from
 
-        shares = class_shares(network, image, settings, running, air)
-        structures = likeliest_on(shares, image.grid, running.scan or image.grid)
-        numbered = numbered_spine(structures)
-        findings = findings.moved(structures=structures, numbered=numbered)
+        structures = class_probabilities(network, settings, view, StructureMap).on(view.target_grid)
+        numbered = SpiderMap(numbered_spine(structures).voxels, structures.grid)
+        found = StageFindings(structures=StructureMap(structures.voxels, structures.grid), numbered=numbered)
         if not structures.voxels.any():
-            return findings.noting("No vertebra, disc or canal was found.")
-        return findings if running.lowest is None else named_from(findings, numbered, running.lowest)
+            return found.noting("No vertebra, disc or canal was found.")
+        lowest = view.options.lowest
+        return found if lowest is None else named_from(found, numbered, lowest)
 
 
 TASK = StructureTask()

@@ -18,7 +18,7 @@ import numpy as np
 from learning_functions.io_signature import Form
 from learning_functions.naming_options import NamingOptions
 from learning_functions.spec import Spec
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
 from utility_functions.anatomy.naming.evidence import ROWS
 from utility_functions.anatomy.naming.matching import true_names
@@ -27,13 +27,13 @@ from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.files.keypoints import Keypoints
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.node_changes import NodeChanges
     from learning_functions.samples.store.sample_store import SampleStore
 
@@ -174,26 +174,18 @@ class NamingTask(Task[NamingOptions]):
         changes = None if settings.options.augment == "none" else self.augmentation(settings)
         return chosen(network, settings, training, validation, changes)
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[NamingOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
+    def predict(self, network: keras.Model, settings: Settings[NamingOptions], view: ScanView) -> StageFindings:
         """The landmarks found so far, named anew; what is false is left out, and missed levels are filled in."""
         from learning_functions.inference.naming_evidence import decoded
 
-        given = findings.landmarks
+        given = view.findings.landmarks
         if given is not None:  # what was filled in before is no detection
-            given = given.only(name for name in given.names if name not in findings.filled)
+            given = given.only(name for name in given.names if name not in view.findings.filled)
         if given is None or not len(given):
-            return findings.having(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
+            return StageFindings(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
         naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)
         record = NamingRecord.of(naming, given.points_mm, settings.options.warn_from)
-        return findings.having(landmarks=naming.landmarks).named(record)
+        return StageFindings(landmarks=naming.landmarks, naming=record)
 
 
 TASK = NamingTask()

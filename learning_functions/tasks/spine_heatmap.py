@@ -17,16 +17,17 @@ from learning_functions.io_signature import Form
 from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_slices, point_numbers
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import USUAL_CHANGES, Augment, Changes, TaskOptions
 from utility_functions.anatomy.heatmaps import LEAST_HEAT
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
 
 
@@ -201,28 +202,19 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         changes = asdict(settings.options.changes)
         return Augmentation(settings.spec.spacing_mm, flip_axis=0, ignore=JUDGED, points_from=0, **changes)
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[SpineHeatmapOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
+    def predict(self, network: keras.Model, settings: Settings[SpineHeatmapOptions], view: ScanView) -> StageFindings:
+        """``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
         from learning_functions.inference.sliding_window import run_tiles
 
-        patch = settings.spec.patch
+        image, patch = view.image, settings.spec.patch
         size = np.maximum(image.grid.shape, patch)
         before = (size - image.grid.shape) // 2
-        seen = image.window(-before, size, fill=air).voxels[..., None]
+        seen = image.window(-before, size, fill=view.padding_value).voxels[..., None]
         margin = [length // 4 for length in patch]
-        heat = run_tiles(network, seen, margin, running.memory_gb, lambda out: out[..., 0], air)
+        heat = run_tiles(network, seen, margin, view.options.memory_gb, lambda out: out[..., 0], view.padding_value)
         inner = tuple(slice(a, a + n) for a, n in zip(before, image.grid.shape, strict=True))
         found = Volume(np.clip(heat[inner], 0, 1).astype(np.float16), image.grid)
-        findings = findings.having(heatmap=found)
-        return findings if found.voxels.max() >= LEAST_HEAT else findings.noting("No spine was found.")
+        return StageFindings(heatmap=found).noting("" if found.voxels.max() >= LEAST_HEAT else "No spine was found.")
 
 
 TASK = SpineHeatmapTask()

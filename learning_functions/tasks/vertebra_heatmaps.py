@@ -19,15 +19,15 @@ from learning_functions.samples.cut.earlier_stages import found_spine
 from learning_functions.samples.cut.labelled_points import LabelledPoints, labelled_points
 from learning_functions.samples.cut.sources import random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.files.cases import Scan
-from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import Findings, StageFindings
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
     from learning_functions.samples.store.sample_store import SampleStore
 MARGIN_SIGMAS = 3.0
@@ -121,7 +121,7 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
     uses = ("heatmap", "detection")
     cropped_by = ("heatmap", "detection")
     gives = ("landmarks",)
-    may_give = ("vertebra_heat", "candidates")
+    may_give = ("landmark_heatmap", "candidates")
     targets = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
     """The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
     numbers = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))
@@ -235,18 +235,12 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
         return settings.options.changed(statistics=spine_statistics(training, len(LEVELS)).to_json())
 
     def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[VertebraHeatmapOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
+        self, network: keras.Model, settings: Settings[VertebraHeatmapOptions], view: ScanView
+    ) -> StageFindings:
+        """``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
         from learning_functions.inference.landmarks.landmark_naming import named_landmarks
 
-        return named_landmarks(network, settings, image, findings, air, running)
+        return named_landmarks(network, settings, view)
 
 
 TASK = VertebraHeatmapTask()

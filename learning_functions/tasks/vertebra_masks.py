@@ -18,16 +18,16 @@ from learning_functions.mask_options import MaskOptions
 from learning_functions.samples.cut.earlier_stages import nearest_found
 from learning_functions.samples.cut.labelled_segments import Stretch, labelled_stretches
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
-from learning_functions.task import Objective, Running, Sample, Settings, Task
+from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import Findings, StageFindings
 
 if TYPE_CHECKING:
     import keras
 
+    from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
 _PAPER = Settings(
     preset="paper",
@@ -165,19 +165,11 @@ class MaskTask(Task[MaskOptions]):
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, flip=settings.options.flip)
 
-    def predict(
-        self,
-        network: keras.Model,
-        settings: Settings[MaskOptions],
-        image: Volume,
-        findings: Findings,
-        air: float,
-        running: Running,
-    ) -> Findings:
-        """Adds ``instances``, masks of whole vertebrae, one at each named landmark."""
+    def predict(self, network: keras.Model, settings: Settings[MaskOptions], view: ScanView) -> StageFindings:
+        """``instances``, masks of whole vertebrae, one at each named landmark."""
         from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
 
-        return masks_at_landmarks(network, settings, image, findings, air, running)
+        return masks_at_landmarks(network, settings, view)
 
 
 TASK = MaskTask()

@@ -65,8 +65,9 @@ def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
     found = Landmarks(("L1", ""), [(0, 3, 4), (1, 1, 1)], [0.9, 0.2])
     label_map = LabelMap(np.zeros(grid.shape, np.uint8), grid)
     trail = Trail("down", "corner", (Step((1.0, 2.0, 3.0), 1000.0, "found"),), "end of the image")
-    findings = Findings("a", grid, label_map, found, label_map, {"L1": 0.4}, {"dice": math.nan}, {"reading": 0.1})
-    findings = findings.noting("a note").having(trail=trail, parts=True)
+    findings = Findings("a", grid, detection=label_map, landmarks=found, instances=label_map)
+    findings = findings.having(completeness={"L1": 0.4}, scores={"dice": math.nan}, seconds={"reading": 0.1})
+    findings = findings.noting("a note").having(trail=trail, quarter_turns=1)
     row = ScanRow("a", findings, truth, score_scan("a", found, truth), Path("a.png"))
     again = through(row)
     assert plain(to_plain(again)) == plain(to_plain(row)) and again.score == row.score

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference import class_probabilities as running
-from learning_functions.inference.class_probabilities import class_shares, likeliest_on
+from learning_functions.inference import class_probabilities as module
+from learning_functions.inference.class_probabilities import class_probabilities
 from learning_functions.inference.sliding_window import run_tiles
-from learning_functions.task import Running, load_task
+from learning_functions.task import load_task
 from tests.geometry.any_grids import ALL_ORIENTATIONS
+from tests.views import view_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records import map_kinds
+from utility_functions.records.map_kinds import ClassProbabilities, PartMap
 
 DETECTION = load_task("detection")
 COARSE = Grid.from_spacing((16, 16, 16), (4.0, 4.0, 4.0), (2.0, 2.0, 2.0))
@@ -33,6 +36,10 @@ def shares_of(grid: Grid) -> NDArray[np.float16]:
     """Two classes, less sure near the border of the ball."""
     inside = 1 / (1 + np.exp(-ball(grid) / 4))
     return np.stack([1 - inside, inside], axis=-1).astype(np.float16)
+
+
+def likeliest_on(shares: NDArray[np.float16], grid: Grid, target: Grid) -> LabelMap:
+    return ClassProbabilities(shares, grid, PartMap).on(target)
 
 
 def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -94,7 +101,8 @@ def test_left_and_right_are_seen_alike_by_what_has_learnt_from_both(preset: str)
     network.set_weights([kernel, np.array([0, 2], np.float32)])  # background nowhere
     image = Volume(np.random.default_rng(2).random((8, 8, 8), np.float32), Grid.from_spacing((8, 8, 8), (1, 1, 1)))
     mirrored = image.with_voxels(np.ascontiguousarray(image.voxels[::-1]))
-    one, other = (class_shares(network, each, DETECTION.presets[preset], Running(), 0.0) for each in (image, mirrored))
+    settings = DETECTION.presets[preset]
+    one, other = (class_probabilities(network, settings, view_of(each), PartMap).voxels for each in (image, mirrored))
     assert np.allclose(one, other[::-1], atol=1e-3) == (preset != "paper")
     np.testing.assert_allclose(one.astype(float).sum(axis=-1), 1, atol=2e-3)
 
@@ -114,16 +122,16 @@ def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
         seen.append(image.shape[:3])
         return run_tiles(network, image, *rest)
 
-    monkeypatch.setattr(running, "run_tiles", noted)
+    monkeypatch.setattr(module, "run_tiles", noted)
     image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
-    found = class_shares(network, image, DETECTION.presets["shipped"], Running(), -1.0)
+    told = class_probabilities(network, DETECTION.presets["shipped"], view_of(image, padding=-1.0), PartMap)
     assert seen == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
-    assert np.array_equal(found.argmax(axis=-1), voxels > 0)
+    assert np.array_equal(told.voxels.argmax(axis=-1), voxels > 0)
 
 
 def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = FINE.reoriented("PIR")
     whole = likeliest_on(shares_of(COARSE), COARSE, fine)
-    monkeypatch.setattr(running, "SLAB_VOXELS", 20_000)
+    monkeypatch.setattr(map_kinds, "SLAB_VOXELS", 20_000)
     parted = likeliest_on(shares_of(COARSE), COARSE, fine)
     assert whole.voxels.any() and (whole.voxels != parted.voxels).mean() < 1e-5

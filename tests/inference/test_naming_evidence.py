@@ -17,8 +17,9 @@ from learning_functions.inference.naming_evidence import (
     statistics_of,
 )
 from learning_functions.inference.sliding_window import flexible
-from learning_functions.task import Running, Settings, load_task, settings_of
+from learning_functions.task import Settings, load_task, settings_of
 from tests.naming.brute_force import spine
+from tests.views import view_of
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.files.cases import NO_IMAGE
@@ -112,10 +113,11 @@ def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:
     levels = spine("T11", "L4")
     given = Landmarks(tuple(levels), np.array(list(levels.values())))
     findings = Findings("scan", NO_IMAGE.grid, landmarks=given)
-    found = TASK.predict(network, with_options(warn_from=0.0), NO_IMAGE, findings, 0.0, Running())
+    found = TASK.predict(network, with_options(warn_from=0.0), view_of(NO_IMAGE, findings))
     assert found.landmarks is not None and len(found.landmarks) >= 1
-    assert any("wrong" in note or "shifted" in note for note in found.notes)
-    nothing = TASK.predict(network, SETTINGS, NO_IMAGE, findings.having(landmarks=None), 0.0, Running())
+    assert found.naming is not None
+    assert any("wrong" in note or "shifted" in note for note in found.naming.notes)
+    nothing = TASK.predict(network, SETTINGS, view_of(NO_IMAGE, findings.having(landmarks=None)))
     assert nothing.landmarks is not None and not len(nothing.landmarks) and nothing.notes
 
 

@@ -6,16 +6,16 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from learning_functions.inference.patient_orientation import as_the_patient_lies, in_the_patients_frame, note_of
+from learning_functions.inference.patient_orientation import note_of, settled_orientation
 from utility_functions.anatomy.parts import ARCH, BODY, PARTS
 from utility_functions.anatomy.peaks import Candidate
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turned, turned_points
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import ClassProbabilities, PartMap
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.records.trail import Step, Trail
 from utility_functions.records.turned_findings import turned_findings
@@ -40,7 +40,7 @@ class Looker:
         self.lying, self.otherwise = lying, otherwise
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, image: Volume) -> NDArray[np.float16]:
+    def __call__(self, image: Volume) -> ClassProbabilities:
         self.shapes.append(image.voxels.shape)
         bodies, arches = np.argwhere(image.voxels == BODY_HU), np.argwhere(image.voxels == ARCH_HU)
         behind = len(arches) > 0 and arches[:, 1].max() < bodies[:, 1].min()
@@ -48,23 +48,23 @@ class Looker:
         shares[..., BODY] = np.where(image.voxels == BODY_HU, 0.95, 0)
         shares[..., ARCH] = np.where(image.voxels == ARCH_HU, self.lying if behind else self.otherwise, 0)
         shares[..., 0] = 1 - shares.sum(axis=-1)
-        return shares.astype(np.float16)
+        return ClassProbabilities(shares.astype(np.float16), image.grid, PartMap)
 
 
 @pytest.mark.parametrize("quarters", range(4))
 def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarters: int) -> None:
     laid = turned(patient(), -quarters).reoriented("RAS")
-    seen = as_the_patient_lies(Looker(), laid, AIR_HU)
-    assert seen.quarters == quarters
-    assert seen.shares.shape[:3] == seen.image.voxels.shape
-    np.testing.assert_array_equal(seen.image.voxels, patient().voxels)
-    assert seen.image.grid.same_as(patient().grid)
+    settled = settled_orientation(Looker(), laid, AIR_HU)
+    assert settled.quarter_turns == quarters
+    told = Looker()(patient())
+    np.testing.assert_array_equal(settled.probabilities.voxels, told.voxels)
+    assert settled.probabilities.grid.same_as(patient().grid)
 
 
 def test_who_lies_as_the_header_says_is_looked_at_once() -> None:
     looker = Looker()
     image = patient()
-    assert as_the_patient_lies(looker, image, AIR_HU).image is image
+    assert settled_orientation(looker, image, AIR_HU).probabilities.grid is image.grid
     assert looker.shapes == [SHAPE]
 
 
@@ -73,7 +73,7 @@ def test_turns_are_looked_at_round_what_was_found_alone() -> None:
     grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
     image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
     image.voxels[40:60, 30:54, 5:21] = patient().voxels
-    assert as_the_patient_lies(looker, image, AIR_HU).quarters == 0
+    assert settled_orientation(looker, image, AIR_HU).quarter_turns == 0
     beside = 20
     box = (4 + 2 * beside, 12 + 2 * beside, 30)
     assert looker.shapes == [grid.shape, (box[1], box[0], 30), box, (box[1], box[0], 30)]
@@ -86,24 +86,24 @@ def test_turns_are_looked_at_round_what_was_found_alone() -> None:
 )
 def test_a_turn_that_shows_little_more_is_not_believed(lying: float, otherwise: float) -> None:
     laid = turned(patient(), 1).reoriented("RAS")
-    assert as_the_patient_lies(Looker(lying, otherwise), laid, AIR_HU).quarters == 0
+    assert settled_orientation(Looker(lying, otherwise), laid, AIR_HU).quarter_turns == 0
 
 
 def test_a_few_voxels_of_arch_are_no_reason_to_turn() -> None:
     laid = turned(patient((0.8, 0.8, 0.8)), 2).reoriented("RAS")
-    assert as_the_patient_lies(Looker(), laid, AIR_HU).quarters == 0
+    assert settled_orientation(Looker(), laid, AIR_HU).quarter_turns == 0
 
 
 def test_where_nothing_is_found_no_turn_is_looked_at() -> None:
     looker = Looker()
     empty = patient().with_voxels(np.full(SHAPE, AIR_HU, np.float32))
-    assert as_the_patient_lies(looker, empty, AIR_HU).quarters == 0
+    assert settled_orientation(looker, empty, AIR_HU).quarter_turns == 0
     assert looker.shapes == [SHAPE]
 
 
 def test_bodies_without_arches_stay_as_they_lie() -> None:
     looker = Looker()
-    assert as_the_patient_lies(looker, patient(arches=False), AIR_HU).quarters == 0
+    assert settled_orientation(looker, patient(arches=False), AIR_HU).quarter_turns == 0
     assert len(looker.shapes) == 4
 
 
@@ -113,7 +113,7 @@ def test_crumbs_far_away_do_not_widen_what_is_looked_at() -> None:
     image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
     image.voxels[40:60, 30:54, 5:21] = patient().voxels
     image.voxels[2:4, 77:79, 10] = BODY_HU
-    as_the_patient_lies(looker, image, AIR_HU)
+    settled_orientation(looker, image, AIR_HU)
     assert looker.shapes[2] == (44, 52, 30)
 
 
@@ -124,28 +124,27 @@ def test_a_network_of_unequal_spacing_sees_turned_scans_at_its_own() -> None:
     spacings = []
     looker = Looker()
 
-    def look(image: Volume) -> NDArray[np.float16]:
+    def look(image: Volume) -> ClassProbabilities:
         spacings.append(image.grid.spacing_mm)
         return looker(image)
 
-    seen = as_the_patient_lies(look, network, AIR_HU)
-    assert seen.quarters == 3
+    assert settled_orientation(look, network, AIR_HU).quarter_turns == 3
     assert set(spacings) == {laid.grid.spacing_mm}
 
 
 FULL = Findings(
     "scan",
     Grid.from_spacing((2, 3, 4), (1, 2, 3), (5, 6, 7), "PIR"),
-    detection=LabelMap(np.arange(24).reshape(2, 3, 4), Grid.from_spacing((2, 3, 4), (1, 2, 3), (5, 6, 7), "PIR")),
+    detection=PartMap(np.arange(24).reshape(2, 3, 4), Grid.from_spacing((2, 3, 4), (1, 2, 3), (5, 6, 7), "PIR")),
     landmarks=Landmarks(("L1", "L2"), np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([0.5, 0.25])),
     trail=Trail("down", "corner", (Step((1.0, 2.0, 3.0), 5.0, "found"),)),
     naming=NamingRecord({"L1": 1.0}, false_mm=((7.0, 8.0, 9.0),)),
     candidates=(Candidate("L1", (1.0, 2.0, 3.0), 0.5),),
-    quarters=1,
+    quarter_turns=1,
 )
-PLACED = {"grid", "detection", "instances", "heatmap", "structures", "numbered", "vertebra_heat"}
+PLACED = {"grid", "detection", "instances", "heatmap", "structures", "numbered", "landmark_heatmap"}
 PLACED |= {"landmarks", "trail", "naming", "candidates"}
-ELSEWHERE = {"case_id", "completeness", "scores", "seconds", "notes", "parts", "whole", "quarters"}
+ELSEWHERE = {"case_id", "completeness", "scores", "seconds", "notes", "quarter_turns"}
 
 
 def test_every_place_in_findings_turns() -> None:
@@ -162,23 +161,6 @@ def test_every_place_in_findings_turns() -> None:
     np.testing.assert_array_equal(back.landmarks.points_mm, FULL.landmarks.points_mm)
     np.testing.assert_array_equal(back.grid.affine, FULL.grid.affine)
     assert (back.trail, back.naming, back.candidates) == (FULL.trail, FULL.naming, FULL.candidates)
-
-
-def test_later_models_see_the_scan_as_the_patient_lies_and_hand_on_maps_as_they_are() -> None:
-    volume = Volume(np.zeros((2, 3, 4)), FULL.grid)
-
-    def run(shown: Volume, findings: Findings) -> Findings:
-        np.testing.assert_array_equal(shown.grid.affine, turned(volume, 1).grid.affine)
-        assert findings.detection.grid.same_as(shown.grid)
-        np.testing.assert_array_equal(findings.landmarks.points_mm[0], [-2, 1, 3])
-        instances = LabelMap(np.ones((2, 3, 4), int), shown.grid)
-        return findings.having(instances=instances, landmarks=Landmarks(("L1",), np.array([[-2.0, 1, 3]])))
-
-    found = in_the_patients_frame(run, volume, FULL)
-    assert found.detection is FULL.detection, "stages are written by what each model replaced"
-    assert found.grid is volume.grid
-    assert found.instances.grid.same_as(volume.grid)
-    assert found.landmarks.points_mm.tolist() == [[1, 2, 3]]
 
 
 def test_the_note_tells_which_side_is_which() -> None:

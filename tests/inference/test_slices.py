@@ -8,7 +8,8 @@ import pytest
 from keras import layers, ops
 
 from learning_functions.inference.slices import levels_of_slices
-from learning_functions.task import Running, load_task, settings_of
+from learning_functions.task import load_task, settings_of
+from tests.views import view_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 
@@ -44,9 +45,7 @@ def test_every_detected_voxel_is_told_its_own_level(windows: str, shares: bool) 
     found = np.zeros(GRID.shape, np.uint8)
     found[2:6, 10:30, 20:50] = rng.integers(0, 2, (4, 20, 30))
     found[8, 39, 59] = 1
-    levels, told = levels_of_slices(
-        network(shares), SETTINGS, image, LabelMap(found, GRID), 0.0, Running(windows=windows)
-    )
+    levels, told = levels_of_slices(network(shares), SETTINGS, view_of(image, windows=windows), LabelMap(found, GRID))
     where = found > 0
     np.testing.assert_array_equal(levels[where], image.voxels[where])
     assert (told is None) is not shares

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from learning_functions.inference.iterative.patch_prediction import Instance, cut_ones, touches_border
-from learning_functions.inference.iterative.segmented_chain import with_instances
-from learning_functions.task import Running
+from learning_functions.inference.iterative.segmented_chain import found_instances
+from tests.views import view_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
 
 IMAGE = Grid.from_spacing((40, 40, 40), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+BLANK = Volume(np.zeros(IMAGE.shape, np.float32), IMAGE)
 
 
 def block(x: int, z: int, complete: float = 0.0) -> Instance:
@@ -61,12 +63,12 @@ def test_the_process_left_of_a_cut_end_counts_as_the_next_one(complete: float, e
     chain = [replace(block(18, 30, complete), start=(18, 7, 30)), *bodies]  # 46 mm behind
     landmarks = Landmarks(("T12", "L1"), IMAGE.to_mm(np.array([one.mean for one in bodies])))
     findings = Findings("scan", IMAGE, landmarks=landmarks)
-    found = with_instances(findings, chain, IMAGE, Running(partial="keep", scan=IMAGE))
+    found = found_instances(view_of(BLANK, findings, scan=IMAGE, truncated="keep"), chain)
     assert found.landmarks is not None and found.landmarks.names == expected
 
 
 def test_two_cut_ones_are_counted_as_neighbours_too() -> None:
     chain = [replace(block(18, 20), start=(18, 7, 20)), replace(block(18, 7), start=(18, 30, 7))]
     landmarks = Landmarks(("T12",), IMAGE.to_mm(chain[1].mean[None]))
-    found = with_instances(Findings("scan", IMAGE, landmarks=landmarks), chain, IMAGE, Running(scan=IMAGE))
+    found = found_instances(view_of(BLANK, Findings("scan", IMAGE, landmarks=landmarks), scan=IMAGE), chain)
     assert found.landmarks is not None and found.landmarks.names == ("T11", "T12")

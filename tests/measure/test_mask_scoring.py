@@ -12,27 +12,28 @@ import pytest
 
 from learning_functions.measure import measuring
 from learning_functions.measure.measuring import measure_cases, score_masks
-from learning_functions.predict.intermediate_results import Stage
-from learning_functions.task import Running
+from learning_functions.options import InferenceOptions
+from learning_functions.predict.stage import starting_stage
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_grid, write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import BodyMap, VertebraMap
 
 GRID = Grid.from_spacing((16, 14, 40), (2, 2, 2))
 
 
-def masks(first: int = 20, second: int = 21) -> LabelMap:
+def masks(first: int = 20, second: int = 21) -> VertebraMap:
     voxels = np.zeros(GRID.shape, np.uint8)
     voxels[4:12, 3:11, 22:30], voxels[4:12, 3:11, 12:20] = first, second
-    return LabelMap(voxels, GRID)
+    return VertebraMap(voxels, GRID)
 
 
 def findings(**changes: Any) -> Findings:
     landmarks = Landmarks(("L1", "L2"), GRID.to_mm([(7.5, 6.5, 25.5), (7.5, 6.5, 15.5)]))
-    found = Findings("a", GRID, landmarks=landmarks, instances=masks(), completeness={"L1": 0.9, "L2": 0.8}, whole=True)
+    found = Findings("a", GRID, landmarks=landmarks, instances=masks(), completeness={"L1": 0.9, "L2": 0.8})
     return found.having(**changes)
 
 
@@ -42,7 +43,7 @@ def scan(truth: LabelMap | None, code: str = "verse") -> Scan:
 
 def test_only_masks_of_whole_vertebrae_are_held_against_masks() -> None:
     truth = scan(masks())
-    assert score_masks(findings(whole=False), truth)[1] is None
+    assert score_masks(findings(instances=BodyMap(masks().voxels, GRID)), truth)[1] is None
     assert score_masks(findings(instances=None), truth)[1] is None
     assert score_masks(findings(), scan(None))[1] is None
     told, score = score_masks(findings(), truth)
@@ -65,11 +66,11 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     write_image(Volume(np.arange(np.prod(GRID.shape), dtype=np.int16).reshape(GRID.shape), GRID), case.image_path)
     write_image(masks(), tmp_path / "a_mask.nii.gz")
     monkeypatch.setattr(measuring, "loaded", lambda paths: [])
-    stage = Stage(("instances",), findings(grid=read_grid(case.image_path)))
-    monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, running: [start, stage])
+    stage = starting_stage(findings(grid=read_grid(case.image_path)), ["instances"])
+    monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, options: [start, stage])
     said: list[str] = []
     out = tmp_path / "out"
-    (row,) = measure_cases([case], [], out, Running(), {}, said.append)
+    (row,) = measure_cases([case], [], out, InferenceOptions(), {}, said.append)
     assert row.segmentation is not None and row.findings is not None and row.findings.instances is None
     told = json.loads((out / "results.json").read_text())
     assert told["scans"][0]["segmentation"]["dice"] == 1

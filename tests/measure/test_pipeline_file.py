@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,18 @@ import pytest
 
 from learning_functions.measure.pipeline_file import plans_of, read_plan
 from learning_functions.measure.plan import Plan
-from learning_functions.option_table import WAYS
-from learning_functions.predict.initial_findings import GivenFindings
+from learning_functions.options import OPTION_NAMES, InferenceOptions, usual_value
+from learning_functions.predict.initial_findings import InitialFindings
 from learning_functions.predict.stage_order import Outline, outlines, refuse_finders, until
-from learning_functions.task import Running, load_task
+from learning_functions.task import load_task
 from tests.oracle import oracle_models
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 
 CASES = [Case("scan", Path("scan.nii.gz"))]
 ASKED: dict[str, Any] = {
-    **{name: way.usual for name, way in WAYS.items()},
-    **{"pipeline": None, "models": [], "memory_gb": 4.0, "save_intermediate": False},
+    **{name: usual_value(name) for name in OPTION_NAMES},
+    **{"pipeline": None, "models": []},
 }
 
 
@@ -47,16 +46,19 @@ def test_a_pipeline_s_own_options_go_before_those_of_the_command(tmp_path: Path)
     path = toml(tmp_path, BOTH + "\n".join(own))
     plan = read_plan(path, {**ASKED, "naming": "published", "votes": "published", "memory_gb": 2.0})
     assert plan.models == (tmp_path / "detection.h5", tmp_path / "identification.h5")
-    assert (plan.name, plan.title, plan.stop_after) == ("way", "Two stages", "detection")
-    assert plan.running == Running(memory_gb=2.0, naming="chain", votes="published")
-    assert plan.given == GivenFindings(landmarks=tmp_path / "by hand")
+    assert (plan.name, plan.title) == ("way", "Two stages")
+    assert plan.options == InferenceOptions(
+        memory_gb=2.0, naming="chain", votes="published", stop_after="detection", landmarks=tmp_path / "by hand"
+    )
+    assert plan.given == InitialFindings(landmarks=tmp_path / "by hand")
     assert plan.asked["naming"] == "chain" and plan.asked["pipeline"] == path and plan.asked["models"] == [*plan.models]
     assert read_plan(toml(tmp_path, BOTH, "plain.toml"), ASKED).title == "plain"
 
 
 def test_without_a_pipeline_the_options_are_the_plan() -> None:
-    (plan,) = plans_of({**ASKED, "models": [Path("a.h5")], "partial": "drop", "stop_after": "detection"})
-    assert (plan.models, plan.running, plan.stop_after) == ((Path("a.h5"),), Running(partial="drop"), "detection")
+    (plan,) = plans_of({**ASKED, "models": [Path("a.h5")], "truncated": "drop", "stop_after": "detection"})
+    assert plan.models == (Path("a.h5"),)
+    assert plan.options == InferenceOptions(truncated="drop", stop_after="detection")
     assert plan.name == "" and not plan.given
 
 
@@ -68,16 +70,18 @@ WRONG = [
     ('title = "none"', "models is a list of model files"),
     ('models = ["nowhere.h5"]', "there is no model file"),
     ('models = ["."]', "there is no model file"),
-    (BOTH + 'colour = "red"', "knows no key colour; a pipeline has models, title, windows"),
+    (BOTH + 'colour = "red"', "knows no key colour; a pipeline has models, title, memory_gb, windows"),
     (BOTH + "title = 3", "title is a text in quotes, but it is 3"),
-    (BOTH + 'naming = "guess"', "Naming is one of decoder, chain, published. Received: 'guess'"),
-    (BOTH + 'windows = "round"', "Windows are one of"),
-    (BOTH + 'votes = "none"', "Votes are one of"),
-    (BOTH + 'partial = "some"', "Partial vertebrae are one of"),
+    (BOTH + 'naming = "guess"', "naming is one of decoder, chain, published. Received: 'guess'"),
+    (BOTH + 'windows = "round"', "windows is one of tiles, published"),
+    (BOTH + 'votes = "none"', "votes is one of ordered, published"),
+    (BOTH + 'truncated = "some"', "truncated is one of keep, flag, drop"),
     (BOTH + 'lowest = "S1"', "lowest vertebra is one of"),
     (BOTH + 'stop_after = "lunch"', "A stage to stop after is a task"),
     (BOTH + 'landmarks = ""', "landmarks is a text in quotes"),
-    (BOTH + "memory_gb = 3", "knows no key memory_gb"),
+    (BOTH + "memory_gb = 0", "number of GB above 0"),
+    (BOTH + 'memory_gb = "much"', "memory_gb is a number"),
+    (BOTH + "save_intermediate = 1", "save_intermediate is true or false"),
     (BOTH + 'landmarks = "x"\nlowest = "L5"', "are not named by the lowest"),
 ]
 
@@ -110,8 +114,8 @@ def test_pipelines_of_one_name_and_models_beside_them_are_refused(tmp_path: Path
         plans_of({**ASKED, "pipeline": [path], "models": [Path("a.h5")]})
 
 
-def plan_of(file: Path | None = None, **changes: Any) -> Plan:
-    return replace(Plan((Path("a.h5"),), Running(), file=file), **changes)
+def plan_of(file: Path | None = None, **options: Any) -> Plan:
+    return Plan((Path("a.h5"),), InferenceOptions(**options), file=file)
 
 
 def test_the_models_of_a_toml_run_in_the_order_written_there() -> None:
@@ -142,7 +146,7 @@ def test_models_that_find_or_name_landmarks_do_not_run_beside_given_ones(task: s
 
 
 def test_models_that_start_from_landmarks_run_beside_given_ones(tmp_path: Path) -> None:
-    plan = plan_of(given=GivenFindings(landmarks=tmp_path))
+    plan = plan_of(landmarks=tmp_path)
     models = outlined("vertebra_masks", "instances")
     assert [model.task_name for model in plan.chosen(models, CASES)] == ["instances", "vertebra_masks"]
     with pytest.raises(ValueError, match="No model given finds landmarks"):
@@ -150,9 +154,9 @@ def test_models_that_start_from_landmarks_run_beside_given_ones(tmp_path: Path) 
 
 
 def test_findings_to_go_on_from_need_models() -> None:
-    for given in (GivenFindings(landmarks=Path("x")), GivenFindings(earlier=Path("x"))):
+    for option in ("landmarks", "from_results"):
         with pytest.raises(ValueError, match="must be named"):
-            Plan((), Running(), given)
+            Plan((), InferenceOptions(**{option: Path("x")}))
 
 
 def test_cards_tell_what_models_do_without_loading_them(tmp_path: Path) -> None:
@@ -166,16 +170,16 @@ def test_cards_tell_what_models_do_without_loading_them(tmp_path: Path) -> None:
 
 def test_given_files_are_looked_for_before_any_model_is_loaded(tmp_path: Path) -> None:
     for given, words in (
-        (GivenFindings(landmarks=tmp_path / "nowhere"), "no such file or folder of landmarks"),
-        (GivenFindings(landmarks=tmp_path), "no landmark file of any of the scans, such as scan.json"),
-        (GivenFindings(earlier=tmp_path / "nowhere"), "no such folder of results"),
-        (GivenFindings(earlier=tmp_path), "--save-intermediate"),
+        ({"landmarks": tmp_path / "nowhere"}, "no such file or folder of landmarks"),
+        ({"landmarks": tmp_path}, "no landmark file of any of the scans, such as scan.json"),
+        ({"from_results": tmp_path / "nowhere"}, "no such folder of results"),
+        ({"from_results": tmp_path}, "--save-intermediate"),
     ):
         with pytest.raises(ValueError, match=words):
-            plan_of(given=given).require_sound(CASES)
+            plan_of(**given).require_sound(CASES)
     (tmp_path / "scan.csv").touch()
     with pytest.raises(ValueError, match="for 2 scans"):
-        plan_of(given=GivenFindings(landmarks=tmp_path / "scan.csv")).require_sound([*CASES, Case("b", Path("b.nii"))])
+        plan_of(landmarks=tmp_path / "scan.csv").require_sound([*CASES, Case("b", Path("b.nii"))])
 
 
 def test_a_toml_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:

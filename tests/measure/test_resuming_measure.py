@@ -9,7 +9,7 @@ import pytest
 
 from learning_functions.measure import resuming as finished_scans
 from learning_functions.measure.resuming import _inputs
-from learning_functions.task import Running
+from learning_functions.options import InferenceOptions
 from utility_functions.files.cases import Case
 
 
@@ -26,4 +26,4 @@ def test_voxels_beside_a_header_count_as_part_of_it(tmp_path: Path, header: str,
 
 def test_a_program_that_is_not_installed_measures_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finished_scans, "versions", dict)
-    assert finished_scans.conditions_of([], Running())["options"]["program"] == "(not installed)"
+    assert finished_scans.conditions_of([], InferenceOptions())["options"]["program"] == "(not installed)"

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 
-from learning_functions.predict.initial_findings import GivenFindings
+from learning_functions.predict.initial_findings import InitialFindings
 from learning_functions.predict.intermediate_results import (
     FOLDER,
-    HEAT,
-    MAP_ENDINGS,
     RECORD,
     START,
-    Stage,
     read_maps,
-    replaced_maps,
     stage_before,
+    stage_maps,
     write_stages,
 )
+from learning_functions.predict.stage import Stage, starting_stage
 from utility_functions.anatomy.peaks import Candidate
 from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.broken_file import BrokenFile
@@ -30,46 +30,56 @@ from utility_functions.files.provenance import DESCRIPTION, GENERATOR, MARKED_EN
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import MAP_ENDINGS, Findings, StageFindings
+from utility_functions.records.map_kinds import BodyMap, ClassProbabilities, PartMap, VertebraMap
 from utility_functions.records.naming_record import NamingRecord
 
 GRID = Grid.from_spacing((6, 7, 20), (2.0, 2.0, 3.0), axcodes="PIR")
+AnyLabels = TypeVar("AnyLabels", bound=LabelMap)
 CASE = Case("scan", Path("scan.nii.gz"))
 FIRST = Landmarks(("L1", "L2"), GRID.to_mm([(3, 3, 5), (3, 3, 15)]), [0.9, 0.5])
 SECOND = Landmarks(("L1", "L2"), FIRST.points_mm + 1)
 
 
-def labels(value: int) -> LabelMap:
-    voxels = np.zeros(GRID.shape, np.uint8)
-    voxels[2:4, 2:5, 3:9] = value
-    return LabelMap(voxels, GRID)
+COARSE = GRID.upright(4.0)
+"""The grid of a network, on which it tells what it finds."""
+
+
+def labels(value: int, kind: type[AnyLabels], grid: Grid = GRID) -> AnyLabels:
+    voxels = np.zeros(grid.shape, np.uint8)
+    voxels[1:3, 1:4, 2:9] = value
+    return kind(voxels, grid)
 
 
 def stages() -> list[Stage]:
-    """Heat and detection, names with their tubes, then masks in place of these; a later stage hands on the others."""
-    start = Findings("scan", GRID)
+    """Heat and probabilities, names with their tubes, then masks in place of these."""
     rng = np.random.default_rng(1)
-    heat = Volume(rng.random(GRID.shape).astype(np.float16), GRID)
-    found = start.having(heatmap=heat, detection=labels(1), parts=True)
-    record = NamingRecord({"L1": 0.9}, filled=("L2",), margin=float("inf"))
+    shares = rng.dirichlet((1, 1, 1), size=COARSE.shape).astype(np.float16)
     candidates = (Candidate("L1", (1.0, 2.0, 3.0), 0.7),)
-    named = found.having(landmarks=FIRST, instances=labels(20), candidates=candidates).named(record)
-    masks = named.having(landmarks=SECOND, instances=labels(21), whole=True, completeness={"L1": 0.8})
-    masks = masks.noting("L2: cut.").timed("instances", 3.0)
-    return [
-        Stage((), start),
-        Stage(("detection",), found),
-        Stage(("identification",), named),
-        Stage(("instances",), masks),
+    found = [
+        StageFindings(
+            heatmap=Volume(rng.random(COARSE.shape).astype(np.float16), COARSE),
+            detection=ClassProbabilities(shares, COARSE, PartMap),
+        ),
+        StageFindings(
+            landmarks=FIRST,
+            instances=labels(20, BodyMap, COARSE),
+            candidates=candidates,
+            naming=NamingRecord({"L1": 0.9}, filled=("L2",), margin=float("inf")),
+        ),
+        StageFindings(
+            landmarks=SECOND, instances=labels(21, VertebraMap), completeness={"L1": 0.8}, notes=("L2: cut.",)
+        ),
     ]
+    made = [starting_stage(Findings("scan", GRID))]
+    for task, each in zip(("detection", "identification", "instances"), found, strict=True):
+        made.append(Stage((task,), each, made[-1].findings.merged(each).timed(task, 3.0)))
+    return made
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
-    made = stages()
-    for field, found in made[-1].findings.maps.items():
-        write_image(found, tmp_path / f"scan{MAP_ENDINGS[field]}", DESCRIPTION)
-    write_stages(made, tmp_path)
+    write_stages(stages(), tmp_path)
     write_verse_json(SECOND, tmp_path / "scan_centroids.json", GRID, GENERATOR)
     write_markups(SECOND, tmp_path / "scan_centroids.mrk.json", GENERATOR)
     return tmp_path
@@ -77,17 +87,14 @@ def kept(tmp_path: Path) -> Path:
 
 def same(one: Findings, other: Findings) -> None:
     """Equal, but for seconds and what a reader is told besides."""
-    assert (one.naming, one.candidates, one.parts, one.whole) == (
-        other.naming,
-        other.candidates,
-        other.parts,
-        other.whole,
-    )
-    assert one.completeness == other.completeness and set(one.maps) == set(other.maps)
+    assert (one.naming, one.candidates, one.completeness) == (other.naming, other.candidates, other.completeness)
+    assert set(one.maps) == set(other.maps)
     for field, found in one.maps.items():
         again = other.maps[field]
-        assert type(found) is type(again) and found.voxels.dtype == again.voxels.dtype and found.grid is GRID
+        assert type(found) is type(again) and found.voxels.dtype == again.voxels.dtype
+        np.testing.assert_array_equal(found.grid.affine, again.grid.affine)
         np.testing.assert_array_equal(found.voxels, again.voxels)
+        assert getattr(found, "kind", None) is getattr(again, "kind", None)
     if one.landmarks is None or other.landmarks is None:
         assert one.landmarks is other.landmarks
     else:
@@ -108,27 +115,31 @@ AGAIN = {
 @pytest.mark.parametrize("tasks", AGAIN, ids="-".join)
 def test_a_run_goes_on_from_before_the_first_stage_that_is_to_run_again(tasks: tuple[str, ...], kept: Path) -> None:
     expected = stages()[AGAIN[tasks]].findings
-    start = GivenFindings(earlier=kept).start(CASE, GRID, tasks)
+    start = InitialFindings(earlier=kept).start(CASE, GRID, tasks)
     assert start.tasks == ("detection", "identification", "instances")[: AGAIN[tasks]]
     same(start.findings, expected)
     assert start.findings.seconds == {}
     assert start.findings.notes == (*expected.notes, f"Read from {kept}, found before: {', '.join(start.tasks)}.")
 
 
-def test_only_maps_that_were_replaced_are_written_again(kept: Path) -> None:
-    replaced = [path for path in replaced_maps("scan", kept) if path.exists()]
-    assert replaced == [kept / FOLDER / "identification" / "scan_vertebrae.nii.gz"]
+def test_each_stage_keeps_what_it_found_and_nothing_else(kept: Path) -> None:
+    there = {path.relative_to(kept / FOLDER).as_posix() for path in stage_maps("scan", kept) if path.exists()}
+    assert there == {
+        "detection/scan_heatmap.nii.gz",
+        "detection/scan_detection_probabilities.npz",
+        "identification/scan_vertebrae.nii.gz",
+        "instances/scan_vertebrae.nii.gz",
+    }
 
 
 def test_what_a_run_went_on_from_is_its_start(kept: Path, tmp_path: Path) -> None:
-    start = GivenFindings(earlier=kept).start(CASE, GRID, ["instances"])
+    start = InitialFindings(earlier=kept).start(CASE, GRID, ["instances"])
     out = tmp_path / "out"
-    write_stages([start, Stage(("instances",), start.findings.having(instances=labels(22)))], out)
+    more = StageFindings(instances=labels(22, VertebraMap))
+    write_stages([start, Stage(("instances",), more, start.findings.merged(more))], out)
     assert (out / FOLDER / START / "scan_vertebrae.nii.gz").is_file()
-    for field in ("heatmap", "detection"):
-        write_image(start.findings.maps[field], out / f"scan{MAP_ENDINGS[field]}", DESCRIPTION)
     again = stage_before(out, "scan", ["instances"])
-    same(start.findings, again.findings.having(grid=GRID, **read_maps(again, GRID)))
+    same(start.findings, again.findings.having(grid=GRID, **read_maps(again)))
     with pytest.raises(ValueError, match="nothing of scan that was found before identification"):
         stage_before(out, "scan", ["identification"])
 
@@ -136,14 +147,14 @@ def test_what_a_run_went_on_from_is_its_start(kept: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("tasks", [("detection",), ("detection", "vertebra_masks")], ids="-".join)
 def test_a_run_in_which_everything_is_to_run_again_is_refused(tasks: tuple[str, ...], kept: Path) -> None:
     with pytest.raises(ValueError, match="keeps nothing of scan that was found before detection"):
-        GivenFindings(earlier=kept).start(CASE, GRID, tasks)
+        InitialFindings(earlier=kept).start(CASE, GRID, tasks)
 
 
 def test_landmarks_given_go_before_those_of_the_earlier_run(kept: Path, tmp_path: Path) -> None:
     given = Landmarks(("L3",), GRID.to_mm([(3, 3, 10)]))
     write_markups(given, tmp_path / "by_hand" / "scan.mrk.json")
     (kept / "scan_centroids.json").write_text("[]")  # of no account where landmarks are given
-    start = GivenFindings(tmp_path / "by_hand", kept).start(CASE, GRID, ["vertebra_masks"]).findings
+    start = InitialFindings(tmp_path / "by_hand", kept).start(CASE, GRID, ["vertebra_masks"]).findings
     assert start.landmarks is not None and start.landmarks.names == ("L3",) and start.naming is None
     assert start.instances is not None and start.notes[-1] == "Landmarks were given, not found: scan.mrk.json."
     assert not any("filled in" in note for note in start.notes)
@@ -153,14 +164,14 @@ def test_centroids_changed_by_hand_are_not_passed_over(kept: Path) -> None:
     write_markups(FIRST, kept / "scan_centroids.mrk.json")
     for tasks in (["vertebra_masks"], ["instances"]):
         with pytest.raises(ValueError, match=r"mrk.json was changed .*L1 by 1.7 mm.*--landmarks"):
-            GivenFindings(earlier=kept).start(CASE, GRID, tasks)
-    GivenFindings(earlier=kept).start(CASE, GRID, ["identification"])  # which starts from no landmarks
+            InitialFindings(earlier=kept).start(CASE, GRID, tasks)
+    InitialFindings(earlier=kept).start(CASE, GRID, ["identification"])  # which starts from no landmarks
 
 
 def test_a_scan_of_another_grid_or_name_is_refused(kept: Path) -> None:
     other = Grid.from_spacing(GRID.shape, (2.0, 2.0, 2.0), axcodes="PIR")
     with pytest.raises(ValueError, match="must lie on one grid"):
-        GivenFindings(earlier=kept).start(CASE, other, ["vertebra_masks"])
+        InitialFindings(earlier=kept).start(CASE, other, ["vertebra_masks"])
     (kept / f"scan{RECORD}").rename(kept / f"other{RECORD}")
     with pytest.raises(BrokenFile, match="it is of scan"):
         stage_before(kept, "other", ["vertebra_masks"])
@@ -169,17 +180,25 @@ def test_a_scan_of_another_grid_or_name_is_refused(kept: Path) -> None:
 
 
 def test_maps_of_others_moved_or_missing_are_refused(kept: Path) -> None:
-    given = GivenFindings(earlier=kept)
-    heat = kept / "scan_heatmap.nii.gz"
-    write_image(Volume(np.zeros(GRID.shape, np.float32), GRID), heat)
+    given = InitialFindings(earlier=kept)
+    heat = kept / FOLDER / "detection" / "scan_heatmap.nii.gz"
+    write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), heat)
     with pytest.raises(BrokenFile, match="does not bear this program's mark"):
         given.start(CASE, GRID, ["vertebra_masks"])
-    moved = GRID.window((1, 0, 0), GRID.shape)
-    write_image(Volume(np.zeros(GRID.shape, np.float32), moved), heat, DESCRIPTION)
+    moved = COARSE.window((1, 0, 0), COARSE.shape)
+    write_image(Volume(np.zeros(COARSE.shape, np.float32), moved), heat, DESCRIPTION)
     with pytest.raises(ValueError, match="must lie on one grid"):
         given.start(CASE, GRID, ["vertebra_masks"])
-    heat.unlink()
-    with pytest.raises(BrokenFile, match=r"scan_heatmap.nii.gz: is not there"):
+    write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), heat, DESCRIPTION)
+    shares = kept / FOLDER / "detection" / "scan_detection_probabilities.npz"
+    np.savez(shares, generator=GENERATOR, kind="PartMap")
+    with pytest.raises(BrokenFile, match="holds no class probabilities"):
+        given.start(CASE, GRID, ["vertebra_masks"])
+    np.savez(shares, kind="PartMap")
+    with pytest.raises(BrokenFile, match="does not bear this program's mark"):
+        given.start(CASE, GRID, ["vertebra_masks"])
+    shares.unlink()
+    with pytest.raises(BrokenFile, match=r"scan_detection_probabilities.npz: is not there"):
         given.start(CASE, GRID, ["vertebra_masks"])
 
 
@@ -190,7 +209,8 @@ def test_maps_of_others_moved_or_missing_are_refused(kept: Path) -> None:
         lambda record: record.update(generator="other"),
         lambda record: record.update(stages=[]),
         lambda record: record["stages"][1].pop("tasks"),
-        lambda record: record["stages"][1]["findings"].update(mood=3),
+        lambda record: record["stages"][1]["found"].update(mood=3),
+        lambda record: record["stages"][1]["maps"]["heatmap"].update(kind="mood"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_told(change, kept: Path) -> None:
@@ -204,8 +224,8 @@ def test_a_record_that_cannot_be_used_is_told(change, kept: Path) -> None:
 
 def test_every_map_of_findings_has_a_marked_file() -> None:
     assert set(MAP_ENDINGS.values()) <= set(MARKED_ENDINGS)
-    volumes = {"heatmap": Volume(np.zeros(GRID.shape), GRID)}
-    every = Findings("scan", GRID).having(**{field: volumes.get(field, labels(1)) for field in MAP_ENDINGS})
-    assert set(every.maps) == set(MAP_ENDINGS) and set(HEAT) <= set(MAP_ENDINGS)
-    hints = Findings.__dataclass_fields__.items()
-    assert {name for name, field in hints if str(field.type).startswith(("LabelMap", "Volume"))} == set(MAP_ENDINGS)
+    every = {each.name: each for each in fields(Findings)}
+    assert set(MAP_ENDINGS) < set(every) and {each.name for each in fields(StageFindings)} <= set(every)
+    assert all(
+        str(each.type) == str(every[each.name].type) for each in fields(StageFindings) if each.name in MAP_ENDINGS
+    )

@@ -5,19 +5,28 @@ from __future__ import annotations
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from learning_functions.inference.scan_view import ScanView
 from learning_functions.model_files import pretrained as shipped_models
+from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import in_running_order, load_models, run_models
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.plain_errors import in_plain_words
-from learning_functions.task import Running, load_task
+from learning_functions.task import load_task
 from tests.oracle import oracle_landmarks, oracle_models, oracle_scan
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.records.findings import Findings
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.quarter_turns import turned_grid
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings, StageFindings
+from utility_functions.records.map_kinds import BodyMap, PartMap, VertebraMap
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +82,7 @@ def test_without_models_those_shipped_run(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_all_that_is_found_lies_on_one_grid_with_its_seconds(models: list[TrainedModel]) -> None:
     scan = oracle_scan().reoriented("PIR")
-    found = run_models(models, scan, "scan", Running())
+    found = run_models(models, scan, "scan")
     assert found.case_id == "scan" and set(found.seconds) == {"detection", "identification"}
     assert found.landmarks is not None and found.landmarks.names == oracle_landmarks().names
     for label_map in (found.detection, found.instances):
@@ -82,20 +91,47 @@ def test_all_that_is_found_lies_on_one_grid_with_its_seconds(models: list[Traine
 
 def test_tubes_in_the_place_of_whole_vertebrae_are_not_called_whole(models: list[TrainedModel]) -> None:
     scan = oracle_scan()
-    found = run_models(models[:1], scan, "scan", Running()).having(whole=True)
-    assert not models[1].run(scan, found, Running()).whole
+    masks = VertebraMap(np.ones(scan.grid.shape, np.uint8), scan.grid)
+    found = run_models(models, scan, before=Findings("scan", scan.grid, instances=masks))
+    assert isinstance(found.instances, BodyMap) and not isinstance(found.instances, VertebraMap)
+
+
+def test_what_was_found_in_a_turned_scan_is_shown_turned_and_told_where_the_header_puts_it() -> None:
+    """A model that runs after a quarter turn is settled sees image, maps and landmarks so, and nothing is lost."""
+    grid = Grid.from_spacing((6, 8, 10), (2.0, 2.0, 2.0), (5.0, 6.0, 7.0))
+    volume = Volume(np.zeros(grid.shape, np.int16), grid)
+    landmarks = Landmarks(("L1",), np.array([[10.0, 12.0, 14.0]]))
+    known = PartMap(np.ones(grid.shape, np.uint8), grid)
+    seen: list[Any] = []
+
+    def predict(network: Any, settings: Any, view: ScanView) -> StageFindings:
+        seen.append(view)
+        return StageFindings(landmarks=Landmarks(("L2",), view.findings.landmarks.points_mm))
+
+    task: Any = SimpleNamespace(
+        needs=(), gives=("landmarks",), may_give=(), uses=("detection",), tells_orientation=False, predict=predict
+    )
+    model = TrainedModel(Path("m.h5"), "new", task, load_task("detection").presets["small"], keras.Sequential(), {})
+    before = Findings("scan", grid, detection=known, landmarks=landmarks, quarter_turns=1)
+    found = run_models([model], volume, before=before)
+    [view] = seen
+    np.testing.assert_allclose(view.findings.landmarks.points_mm, [[-12.0, 10.0, 14.0]])
+    assert view.scan_grid.same_as(turned_grid(grid, 1)) and view.findings.detection.grid is view.image.grid
+    np.testing.assert_allclose(found.landmarks.points_mm, landmarks.points_mm)
+    assert found.landmarks.names == ("L2",) and found.quarter_turns == 1
+    assert found.detection.grid.same_as(grid) and found.detection.voxels.all()
 
 
 def test_a_model_alone_asks_for_what_it_needs(models: list[TrainedModel]) -> None:
     scan = oracle_scan()
     with pytest.raises(ValueError, match="The identification model needs detection first"):
-        models[1].run(scan, Findings("scan", scan.grid), Running())
+        run_models(models[1:], scan)
 
 
 @pytest.mark.parametrize("memory_gb", [0, -1, np.nan, np.inf])
 def test_the_memory_to_use_is_above_zero(memory_gb: float) -> None:
     with pytest.raises(ValueError, match="GB above 0"):
-        Running(memory_gb=memory_gb)
+        InferenceOptions(memory_gb=memory_gb)
 
 
 def test_memory_that_runs_out_is_told_with_what_to_do() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from learning_functions.preprocessing import storable
 from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.samples.augment.augmentation import Augmentation
-from learning_functions.samples.cut.sources import storable
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.keras_sequence import SampleSequence
 from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store

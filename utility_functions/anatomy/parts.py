@@ -69,4 +69,4 @@ def _drawn_out(landmarks: Landmarks, labelled: set[str]) -> Landmarks:
 
 def column_of(detection: LabelMap) -> LabelMap:
     """1 where a detection, of two classes or of parts, says body or disc."""
-    return detection.with_voxels(np.isin(detection.voxels, COLUMN).astype(np.uint8))
+    return LabelMap(np.isin(detection.voxels, COLUMN).astype(np.uint8), detection.grid)

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from utility_functions.files import nifti
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.probability_files import generator_of
+from utility_functions.records.findings import MAP_ENDINGS
 
 GENERATOR = "spine-levels"
 """What a centroid file of ours names as its generator; every reader passes over that key."""
 DESCRIPTION = f"{GENERATOR} prediction"
 """What the header of a label map of ours holds as its description."""
 MARKED_ENDINGS = (
-    *("_vertebrae.nii.gz", "_detection.nii.gz", "_heatmap.nii.gz", "_vertebra_heat.nii.gz"),
-    *("_structures.nii.gz", "_numbered.nii.gz"),
+    *MAP_ENDINGS.values(),
     *("_centroids.json", "_centroids.mrk.json", "_candidates.json", "_trail.json", "_stages.json", "_findings.json"),
+    "_probabilities.npz",
 )
 """What the names of marked outputs end in; no other file is looked into."""
 
@@ -41,6 +43,8 @@ def is_prediction(path: Path) -> bool:
     try:
         if name.endswith(".nii.gz"):
             return nifti.read_description(path) == DESCRIPTION
+        if name.endswith(".npz"):
+            return generator_of(path) == GENERATOR
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (BrokenFile, OSError, ValueError, RecursionError):
         return False

@@ -1,84 +1,150 @@
-"""What the models found in one scan, always on the scan's own grid."""
+"""What the models found in one scan: everything known so far, and what one stage adds to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from utility_functions.anatomy.peaks import Candidate
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.map_kinds import (
+    BodyMap,
+    ClassProbabilities,
+    PartMap,
+    SpiderMap,
+    StructureMap,
+    TubeMap,
+    VertebraMap,
+    placed,
+)
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.records.trail import Trail
 
 
+def _file(ending: str) -> Mapping[str, str]:
+    """Of a field that holds a map: ``ending`` follows the scan's id in the name of its file."""
+    return {"ending": ending}
+
+
+@dataclass(frozen=True)
+class StageFindings:
+    """What one stage found, and nothing else; None: it tells nothing of that, so what was known before stands.
+
+    Maps may lie on any grid. ``landmarks`` come with the ``naming`` that tells how sure their names are, or with None
+    where nobody tells it. Fields as in Findings.
+    """
+
+    detection: TubeMap | PartMap | ClassProbabilities | None = field(default=None, metadata=_file("_detection.nii.gz"))
+    instances: BodyMap | VertebraMap | None = field(default=None, metadata=_file("_vertebrae.nii.gz"))
+    heatmap: Volume | None = field(default=None, metadata=_file("_heatmap.nii.gz"))
+    landmark_heatmap: Volume | None = field(default=None, metadata=_file("_landmark_heatmap.nii.gz"))
+    structures: StructureMap | None = field(default=None, metadata=_file("_structures.nii.gz"))
+    numbered: SpiderMap | None = field(default=None, metadata=_file("_numbered.nii.gz"))
+    landmarks: Landmarks | None = None
+    naming: NamingRecord | None = None
+    completeness: Mapping[str, float] | None = None
+    trail: Trail | None = None
+    candidates: tuple[Candidate, ...] | None = None
+    quarter_turns: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def having(self, **found: Any) -> StageFindings:
+        """These with some replaced or added."""
+        return replace(self, **found)
+
+    def only(self, names: Collection[str]) -> StageFindings:
+        """These without maps and landmarks of other fields than ``names``."""
+        others: dict[str, Any] = dict.fromkeys({*MAP_ENDINGS, "landmarks"} - set(names))
+        return replace(self, **others)
+
+    def noting(self, *notes: str) -> StageFindings:
+        """These with more notes; empty ones are left out."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+
+MAP_FIELDS: tuple[Field[Any], ...] = tuple(each for each in fields(StageFindings) if "ending" in each.metadata)
+MAP_ENDINGS: dict[str, str] = {each.name: each.metadata["ending"] for each in MAP_FIELDS}
+"""What the file of each map of findings ends in, after the scan's id."""
+
+
 @dataclass(frozen=True)
 class Findings:
-    """Grows as models run one after another.
+    """Everything known of one scan; grows as models run one after another.
 
-    detection: 1 where any vertebra is; or the part per voxel (anatomy/parts.py), where ``parts`` is true.
-    landmarks: named centroids in RAS+ mm.
-    instances: a VerSe id per voxel; masks of whole vertebrae where ``whole`` is true, else bodies or tubes.
-    structures: 1 vertebra, 2 disc, 3 canal per voxel (anatomy/structures.py).
-    numbered: single structures in SPIDER's code: vertebrae from the bottom, canal, discs.
-    completeness: how likely the scan shows all of a named vertebra, where a model tells it.
-    scores: figures against ground truth, where there is one.
-    seconds: wall time per stage.
+    grid: the scan's own, on which results are written.
+    detection: where vertebrae or their parts are: a map, or probabilities on the network's grid.
+    instances: a VerSe id per voxel, of whole vertebrae or of bodies.
     heatmap: how near each voxel lies to the spine, 0 to 1 (anatomy/heatmaps.py).
-    vertebra_heat: the largest of the landmarks' heatmaps in each voxel, where what is between is asked for.
-    candidates: maxima of these heatmaps, the hottest first, of which landmarks were chosen; likewise.
-    trail: the looks of a traversal, in RAS+ mm, where one ran.
-    notes: what a reader must know, in plain words ("no vertebra was found").
+    landmark_heatmap: the largest of the landmarks' heatmaps in each voxel, where intermediate results are asked for.
+    structures, numbered: vertebrae, discs and canal of MR, by class and one by one.
+    landmarks: named centroids in RAS+ mm.
     naming: how sure the names are, where the decoder gave them; landmarks that it filled in are told there.
-    quarters: by how many quarters of a turn about the vertical axis (counter-clockwise seen from above) the scan is
-        shown to models, since the patient lies otherwise than its header says (geometry/quarter_turns.py). All else is
-        told where the header puts it.
+    completeness: how likely the scan shows all of a named vertebra, where a model tells it.
+    trail: the patches of a traversal, in RAS+ mm, where one ran.
+    candidates: maxima of the landmarks' heatmaps, the highest first, of which landmarks were chosen.
+    scores: figures against ground truth, where there is one. seconds: wall time per stage.
+    notes: what a reader must know, in plain words ("no vertebra was found").
+    quarter_turns: by how many quarters of a turn about the vertical axis (counter-clockwise seen from above) the scan
+        is shown to models, since the patient lies otherwise than the header says. All else is told where the header
+        puts it.
     """
 
     case_id: str
     grid: Grid
-    detection: LabelMap | None = None
+    detection: TubeMap | PartMap | ClassProbabilities | None = None
+    instances: BodyMap | VertebraMap | None = None
+    heatmap: Volume | None = None
+    landmark_heatmap: Volume | None = None
+    structures: StructureMap | None = None
+    numbered: SpiderMap | None = None
     landmarks: Landmarks | None = None
-    instances: LabelMap | None = None
+    naming: NamingRecord | None = None
     completeness: Mapping[str, float] = field(default_factory=dict)
+    trail: Trail | None = None
+    candidates: tuple[Candidate, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    parts: bool = False
-    whole: bool = False
-    trail: Trail | None = None
-    heatmap: Volume | None = None
-    structures: LabelMap | None = None
-    numbered: LabelMap | None = None
-    naming: NamingRecord | None = None
-    vertebra_heat: Volume | None = None
-    candidates: tuple[Candidate, ...] = ()
-    quarters: int = 0
-
-    def __post_init__(self) -> None:
-        for what, found in self.maps.items():
-            found.grid.require_same(self.grid, f"The {what} and the scan {self.case_id}")
+    quarter_turns: int = 0
 
     @property
-    def maps(self) -> dict[str, Volume]:
-        """Whatever was found voxel by voxel, by the name of its field."""
-        found = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in found.items() if isinstance(value, Volume)}
+    def maps(self) -> dict[str, Volume | ClassProbabilities]:
+        """Whatever was found voxel by voxel, by the name of its field; each lies on a grid of its own."""
+        found = {name: getattr(self, name) for name in MAP_ENDINGS}
+        return {name: value for name, value in found.items() if value is not None}
 
     def having(self, **found: Any) -> Findings:
         """These findings with some replaced or added."""
         return replace(self, **found)
 
-    def moved(self, **found: Volume) -> Findings:
-        """These findings on the grid of the maps given; those that lay on the former grid are left out."""
-        changes: dict[str, Any] = {**dict.fromkeys(self.maps), **found}
-        return replace(self, **changes, grid=next(iter(found.values())).grid)
+    def merged(self, found: StageFindings) -> Findings:
+        """These findings with those of one more stage; the one place where a stage changes what is known."""
+        told = {each.name: getattr(found, each.name) for each in fields(found) if each.name not in ("notes", "naming")}
+        merged = replace(self, **{name: value for name, value in told.items() if value is not None})
+        if found.landmarks is not None or found.naming is not None:
+            merged = merged.named(found.naming)
+        return merged.noting(*found.notes)
 
-    def noting(self, note: str) -> Findings:
-        """These findings with one more note."""
-        return replace(self, notes=(*self.notes, note))
+    def as_stage(self) -> StageFindings:
+        """All that is known, as what a stage before the first model found."""
+        told = {each.name: getattr(self, each.name) for each in fields(StageFindings)}
+        return StageFindings(**told)
+
+    def placed_on(self, grid: Grid, names: Collection[str] | None = None) -> Findings:
+        """The findings with their maps on ``grid``: all of them, or those of the fields ``names`` and no others."""
+        kept = self.maps if names is None else {name: each for name, each in self.maps.items() if name in names}
+        moved: dict[str, Any] = {
+            **dict.fromkeys(self.maps),
+            **{name: placed(each, grid) for name, each in kept.items()},
+        }
+        return replace(self, **moved, grid=grid)
+
+    def noting(self, *notes: str) -> Findings:
+        """These findings with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def named(self, naming: NamingRecord | None) -> Findings:
         """These findings with what a decoder tells of their names, in place of what an earlier one told."""

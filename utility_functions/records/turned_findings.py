@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+from utility_functions.anatomy.peaks import Candidate
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turned, turned_grid, turned_points
-from utility_functions.records.findings import Findings
-
-Point = tuple[float, float, float]
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import MAP_ENDINGS, Findings, StageFindings
+from utility_functions.records.map_kinds import ClassProbabilities
+from utility_functions.records.naming_record import NamingRecord
+from utility_functions.records.trail import Trail
 
 
 def turned_landmarks(landmarks: Landmarks, quarters: int) -> Landmarks:
@@ -18,21 +23,36 @@ def turned_landmarks(landmarks: Landmarks, quarters: int) -> Landmarks:
 
 def turned_findings(findings: Findings, quarters: int) -> Findings:
     """The same findings turned about the world's origin: every place in mm and every grid, the voxels as they are."""
+    if quarters % 4 == 0:
+        return findings
+    return findings.having(grid=turned_grid(findings.grid, quarters), **_turned(findings, quarters))
 
-    def moved(point: Point) -> Point:
-        x, y, z = turned_points(point, quarters).tolist()
+
+def turned_stage(found: StageFindings, quarters: int) -> StageFindings:
+    """What one stage found, turned likewise."""
+    return found if quarters % 4 == 0 else found.having(**_turned(found, quarters))
+
+
+def _turned(findings: Findings | StageFindings, quarters: int) -> Mapping[str, Any]:
+    """Each field that tells a place and holds something, turned."""
+    places = {name: getattr(findings, name) for name in (*MAP_ENDINGS, "landmarks", "naming", "trail", "candidates")}
+    return {name: _turned_value(value, quarters) for name, value in places.items() if value is not None}
+
+
+def _turned_value(value: Any, quarters: int) -> Any:
+    def point(place: tuple[float, float, float]) -> tuple[float, float, float]:
+        x, y, z = turned_points(place, quarters).tolist()
         return x, y, z
 
-    naming, trail = findings.naming, findings.trail
-    if naming is not None:
-        naming = replace(naming, false_mm=tuple(moved(point) for point in naming.false_mm))
-    if trail is not None:
-        trail = replace(trail, steps=tuple(replace(step, position=moved(step.position)) for step in trail.steps))
-    return findings.having(
-        grid=turned_grid(findings.grid, quarters),
-        landmarks=None if findings.landmarks is None else turned_landmarks(findings.landmarks, quarters),
-        naming=naming,
-        trail=trail,
-        candidates=tuple(replace(each, point_mm=moved(each.point_mm)) for each in findings.candidates),
-        **{name: turned(found, quarters) for name, found in findings.maps.items()},
-    )
+    if isinstance(value, Volume):
+        return turned(value, quarters)
+    if isinstance(value, ClassProbabilities):
+        return value.with_grid(turned_grid(value.grid, quarters))
+    if isinstance(value, Landmarks):
+        return turned_landmarks(value, quarters)
+    if isinstance(value, NamingRecord):
+        return replace(value, false_mm=tuple(point(place) for place in value.false_mm))
+    if isinstance(value, Trail):
+        return replace(value, steps=tuple(replace(step, position=point(step.position)) for step in value.steps))
+    candidates: tuple[Candidate, ...] = value
+    return tuple(replace(each, point_mm=point(each.point_mm)) for each in candidates)

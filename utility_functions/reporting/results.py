@@ -180,7 +180,7 @@ def _scan(row: ScanRow) -> dict[str, Any]:
         known |= {
             **(of_image if row.has_image else {}),
             "notes": row.notes,
-            "quarters": row.findings.quarters,
+            "quarters": row.findings.quarter_turns,
             "seconds": row.findings.seconds,
             "centroids": _points(row.landmarks, row.findings.filled),
             "naming": _naming(row.findings.naming),

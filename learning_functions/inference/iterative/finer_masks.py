@@ -11,14 +11,16 @@ from scipy import ndimage
 from learning_functions.inference.iterative.iterative_segmenter import seeing
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.iterative.seeds import UP, lattice
+from learning_functions.inference.scan_view import ImageAt, ScanView
 from learning_functions.instance_options import InstanceOptions
-from learning_functions.task import ImageAt, Settings
+from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, name_of_verse_id
 from utility_functions.geometry.boxes import box_around, part_of
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import VertebraMap
 
 MARGIN_VOXELS = 2
 """A finer mask reaches at most this many coarse voxels beyond the coarse one."""
@@ -29,40 +31,42 @@ LEAST_SHARE, MOST_SHARE = 0.5, 1.5
 def refined(
     network: Any,
     settings: Settings[InstanceOptions],
-    image_at: ImageAt,
-    coarse: LabelMap,
-    findings: Findings,
-    air: float,
-) -> Findings:
-    """The findings with ``instances`` drawn anew at the option ``refine_mm``, where that succeeds.
+    view: ScanView,
+    found: StageFindings,
+) -> StageFindings:
+    """What was found with ``instances`` drawn anew at ``refine_mm``, on the scan's grid, where that succeeds.
 
-    coarse: VerSe ids as the traversal found them, on its own grid. findings: those restored to the scan's grid.
+    found: with ``instances`` as the traversal found them, on its own grid.
     Each vertebra, in the direction of traversal, is seen in patches over its box, with all before it as memory; masks
     are only ever brought from grid to grid by nearest neighbour. A network that drew them by marks placed as it learnt
     (option ``redrawn``) is shown none here, where patches lie otherwise.
     """
     spacing_mm = settings.options.refine_mm
-    if findings.instances is None or spacing_mm is None:
-        return findings
+    coarse = found.instances
+    if coarse is None or spacing_mm is None or view.image_at is None:
+        return found
+    target = view.target_grid
     ids = [VERSE_IDS[name] for name in VERTEBRAE if (coarse.voxels == VERSE_IDS[name]).any()]
-    voxels = findings.instances.voxels.copy()
+    voxels = resample(coarse, target).voxels.copy()
     given_up = []
     before: list[int] = []
-    landmarks = None if settings.options.redrawn else findings.landmarks
+    landmarks = None if settings.options.redrawn else found.landmarks
     for number in ids if settings.options.direction != UP else ids[::-1]:
-        finer = _finer(network, settings, spacing_mm, image_at, coarse, number, before, air, landmarks)
+        finer = _finer(
+            network, settings, spacing_mm, view.image_at, coarse, number, before, view.padding_value, landmarks
+        )
         before.append(number)
         if finer is None:
             given_up.append(number)
             continue
-        box = box_around(finer.grid, findings.grid)
-        part = resample(finer, part_of(findings.grid, box)).voxels > 0
+        box = box_around(finer.grid, target)
+        part = resample(finer, part_of(target, box)).voxels > 0
         voxels[voxels == number] = 0
         voxels[box][part & (voxels[box] == 0)] = number
     if given_up:
         names = [name for name in VERTEBRAE if VERSE_IDS[name] in given_up]
-        findings = findings.noting(f"Masks left as coarse as they were found: {', '.join(names)}.")
-    return findings.having(instances=LabelMap(voxels, findings.grid))
+        found = found.noting(f"Masks left as coarse as they were found: {', '.join(names)}.")
+    return found.having(instances=VertebraMap(voxels, target))
 
 
 def _finer(

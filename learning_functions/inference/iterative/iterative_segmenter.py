@@ -11,22 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.mr_numbering import counted_centres, with_counted
+from learning_functions.inference.iterative.mr_numbering import counted_centres, found_counted
 from learning_functions.inference.iterative.patch_prediction import Point, See, Sight
 from learning_functions.inference.iterative.second_pass import redrawn
 from learning_functions.inference.iterative.seeds import DOWN, Centroids, Corner, Heat, Starts
-from learning_functions.inference.iterative.segmented_chain import with_instances
+from learning_functions.inference.iterative.segmented_chain import found_instances
 from learning_functions.inference.iterative.threshold_search import kept_chain
 from learning_functions.inference.iterative.traversal import FULL, Rules, Traversal, traverse
+from learning_functions.inference.scan_view import ScanView
 from learning_functions.instance_options import InstanceOptions
-from learning_functions.task import Running, Settings
+from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import HIGHEST, landmark_mark
 from utility_functions.anatomy.naming.routes import above, below
 from utility_functions.anatomy.parts import ARCH, BODY, column_of
 from utility_functions.geometry.grid import Grid
-from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings, StageFindings
+from utility_functions.records.map_kinds import PartMap
 
 USUAL_STEP_MM = 25.0
 """Detected voxels without gaps between vertebrae are parted into pieces of about this height, for places to look at."""
@@ -41,15 +43,11 @@ NOTHING = "No vertebra was found."
 NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 
 
-def walk(
-    network: Any, settings: Settings[InstanceOptions], image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """The findings with ``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
+def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView) -> StageFindings:
+    """``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
 
     network: sees (1, *patch, 2), image and memory, or (1, *patch, 3), with a mark of the vertebra that is meant, and
         answers {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is asked through ``predict_on_batch``.
-    image: normalised, on an upright grid (left and right along the first axis, upwards along the third), on which the
-        findings lie; air: what stands beyond it.
 
     It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
     from a spine heatmap (``heatmap``), or from a corner; the option ``direction`` says where to. With
@@ -59,8 +57,8 @@ def walk(
     A network that learnt marks is shown them on the way or, with the option ``redrawn``, once all are found.
     """
     spec, options = settings.spec, settings.options
-    direction = options.direction
-    see = seeing(network, settings, image, air)
+    image, findings, direction = view.image, view.findings, options.direction
+    see = seeing(network, settings, image, view.padding_value)
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
@@ -68,25 +66,26 @@ def walk(
         rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
         return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
 
-    bone = bone_of(findings) if findings.parts else None
+    parts = findings.detection if isinstance(findings.detection, PartMap) else None
+    bone = None if parts is None else bone_of(findings)
     done = kept_chain(chain_at, options.threshold, options.other_thresholds, findings, bone, image.grid)
     trail = done.trail.placed(image.grid)
     if options.counted:
-        found = with_counted(findings, done.found, image.grid, running) if done.found else findings.noting(NOTHING)
-        return found.having(trail=trail)
+        counted = found_counted(view, done.found) if done.found else StageFindings().noting(NOTHING)
+        return counted.having(trail=trail)
     chain = done.found
     if options.sees_marks and options.redrawn:
         points = np.zeros((0, 3))
         if findings.landmarks is not None:
             points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
-        bodies = findings.detection.voxels == BODY if findings.detection is not None and findings.parts else None
+        bodies = None if parts is None else parts.voxels == BODY
         offset_mm = options.second_pass_offset_mm
         anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
         chain, trail = anew.found, replace(trail, drawn_looks=anew.looks)
     if not chain and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
-        return findings.having(trail=trail).noting(NO_MASK)
-    target = None if options.refine_mm else running.scan  # what is drawn anew begins with the coarse
-    found = with_instances(findings, chain, image.grid, running, target).having(trail=trail)
+        return StageFindings(trail=trail).noting(NO_MASK)
+    target = None if options.refine_mm else view.target_grid  # what is drawn anew begins with the coarse
+    found = found_instances(view, chain, target).having(trail=trail)
     if not chain:
         return found.noting(NOTHING)
     if done.trail.ended == FULL:
@@ -97,7 +96,7 @@ def walk(
 def seeing(network: Any, settings: Settings[InstanceOptions], image: Volume, air: float) -> See:
     """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
 
-    With the option ``mirrored_inference`` it is the mean of what the network sees there and in the mirror image. One
+    With the option ``mirrored_inference`` the answer is the mean of what it sees there and in the mirror image. One
     that learnt marks is shown one at the centroid that is meant.
     """
     patch, options = settings.spec.patch, settings.options
@@ -182,18 +181,18 @@ def known_bodies(findings: Findings, grid: Grid) -> NDArray[np.float64]:
 
 def bone_of(findings: Findings) -> NDArray[np.bool_] | None:
     """Where the detection shows vertebrae (x, y, z): bodies and arches, or tubes round them."""
-    if findings.detection is None:
+    detection = findings.detection
+    if not isinstance(detection, LabelMap):
         return None
-    voxels = findings.detection.voxels
-    return np.isin(voxels, (BODY, ARCH)) if findings.parts else voxels > 0
+    return np.isin(detection.voxels, (BODY, ARCH)) if isinstance(detection, PartMap) else detection.voxels > 0
 
 
 def detected_pieces(findings: Findings) -> list[Point]:
     """Middles (voxels) of the bodies that the detection shows; tubes without gaps are cut into usual heights."""
-    if findings.detection is None:
-        return []
     detection = findings.detection
-    bodies = detection.voxels == BODY if findings.parts else column_of(detection).voxels > 0
+    if not isinstance(detection, LabelMap):
+        return []
+    bodies = detection.voxels == BODY if isinstance(detection, PartMap) else column_of(detection).voxels > 0
     pieces, _ = ndimage.label(bodies)
     spacing = detection.grid.spacing_mm
     found = []

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.patch_prediction import Instance, cut_ones
-from learning_functions.inference.truncation import telling_of_cut
-from learning_functions.task import Running
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.inference.truncation import truncation_note
 from utility_functions.anatomy.centroids import body_centre, body_centroids
 from utility_functions.anatomy.structures import (
     SPIDER_CANAL,
@@ -20,48 +20,50 @@ from utility_functions.anatomy.structures import (
 )
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import SpiderMap, VertebraMap
 
 
-def with_counted(findings: Findings, found: Sequence[Instance], grid: Grid, running: Running) -> Findings:
-    """The findings with ``numbered`` and ``completeness`` of the masks found on an upright ``grid``.
+def found_counted(view: ScanView, found: Sequence[Instance]) -> StageFindings:
+    """``numbered`` and ``completeness`` of the masks found on the grid of the view's image.
 
     Discs and canal are those of ``structures``, where an earlier model told them. Vertebrae that are not wholly seen
-    and end the chain or touch the border bear SPIDER's mark of those seen in part; with ``running.partial`` "drop" they
-    are left out, but counted, so that no other changes its number or its name. Where ``running.lowest`` is declared,
-    also names.
+    and end the chain or touch the border bear SPIDER's mark of those seen in part; with the option
+    ``truncated`` "drop" they are left out, but counted, so that no other changes its number or its name. Where
+    ``lowest`` is declared, also names.
     """
+    grid, options = view.image.grid, view.options
     chain = sorted(found, key=lambda one: _height_mm(one, grid))
-    cut = cut_ones(chain, grid, running.scan)
+    cut = cut_ones(chain, grid, view.scan_grid)
     told = [f"vertebra {place}" for place, is_cut in enumerate(cut, start=1) if is_cut]
-    findings = telling_of_cut(findings, told, running.partial)
+    notes = [truncation_note(told, options.truncated)]
     if len(chain) > SPIDER_MOST:
-        findings = findings.noting(f"Only {SPIDER_MOST} vertebrae can be numbered; those above are left out.")
+        notes.append(f"Only {SPIDER_MOST} vertebrae can be numbered; those above are left out.")
     counted, completeness = np.zeros(grid.shape, np.uint8), {}
-    kept = [running.partial != "drop" or not is_cut for is_cut in cut]
+    kept = [options.truncated != "drop" or not is_cut for is_cut in cut]
     for number, one in enumerate(chain[:SPIDER_MOST], start=1):
         if not kept[number - 1]:
             continue
         counted[one.box][one.mask & (counted[one.box] == 0)] = number
         completeness[str(number)] = float(one.complete)
-    classes = findings.structures or LabelMap(np.zeros(grid.shape, np.uint8), grid)
+    classes = view.findings.structures or LabelMap(np.zeros(grid.shape, np.uint8), grid)
     marks = np.arange(256, dtype=np.uint8)
     for number, is_cut in enumerate(cut[:SPIDER_MOST], start=1):
         marks[number] += SPIDER_PARTIAL * is_cut
-    numbered = LabelMap(marks[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
-    findings = findings.having(numbered=numbered, completeness=completeness)
-    return findings if running.lowest is None else named_from(findings, numbered, running.lowest)
+    numbered = SpiderMap(marks[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
+    found_here = StageFindings(numbered=numbered, completeness=completeness).noting(*notes)
+    return found_here if options.lowest is None else named_from(found_here, numbered, options.lowest)
 
 
-def named_from(findings: Findings, numbered: LabelMap, lowest: str) -> Findings:
-    """The findings with numbered vertebrae under their names, the lowest being ``lowest``."""
+def named_from(found: StageFindings, numbered: LabelMap, lowest: str) -> StageFindings:
+    """What was found, with numbered vertebrae under their names, the lowest being ``lowest``."""
     ids = levels_of_numbers(lowest)
     table = np.zeros(256, np.uint8)
     for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
         table[[number, SPIDER_PARTIAL + number]] = verse_id
-    named = LabelMap(table[numbered.voxels], numbered.grid)
+    named = VertebraMap(table[numbered.voxels], numbered.grid)
     note = f"Names are counted from {lowest}, which was declared to be the lowest vertebra."
-    return findings.having(instances=named, landmarks=body_centroids(named), whole=True).noting(note)
+    return found.having(instances=named, landmarks=body_centroids(named)).noting(note)
 
 
 def counted_centres(numbered: LabelMap) -> list[NDArray[np.float64]]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.patch_prediction import COMPLETE, Instance, cut_ones
 from learning_functions.inference.label_fusion import Claims
-from learning_functions.inference.truncation import telling_of_cut
-from learning_functions.task import Running
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.inference.truncation import truncation_note
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.iterative_naming import chain_names, names_by
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order, regressed_level
@@ -20,9 +20,10 @@ from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.naming.filling import all_levels
 from utility_functions.anatomy.naming.regressed import names_given, regressed_detections
+from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 NEAR_MM = 15.0
@@ -36,29 +37,27 @@ KNOWN_NATS = 4.0
 EMPTY = Landmarks.empty()
 
 
-def with_instances(
-    findings: Findings, found: Sequence[Instance], grid: Grid, running: Running, target: Grid | None = None
-) -> Findings:
-    """The findings with ``instances``, ``landmarks`` and ``completeness`` of the masks found on ``grid``.
+def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | None = None) -> StageFindings:
+    """``instances``, ``landmarks`` and ``completeness`` of the masks found on the grid of the view's image.
 
-    target: what the map is to lie on; None: on ``grid``.
+    target: what the map is to lie on; None: on that grid.
     Names that landmarks found before give win where they agree with one another; else the levels along the chain
     decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
-    running.partial: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
-    running.naming: "decoder", or else the published rule (`chain_names`); the decoder also fills missed levels in.
+    Option truncated: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
+    Option naming: "decoder", or else the published rule (`chain_names`); the decoder also fills missed levels in.
     """
-    partial = running.partial
+    findings, grid, truncated = view.findings, view.image.grid, view.options.truncated
     centres = [grid.to_mm(np.asarray(one.start) + body_centre(one.mask, grid.spacing_mm)) for one in found]
     order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
     chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
     means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
-    names, scores, note, agreed, record, filled, false = _names(chain, points, means, findings, grid, running)
-    findings = (findings.noting(note) if note else findings).named(record)
+    names, scores, note, agreed, record, filled, false = _names(view, chain, points, means)
+    notes = [note]
     if unnamed := sum(not name for name in names) - false:
-        findings = findings.noting(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
-    cut = [name for name, is_cut in zip(names, cut_ones(chain, grid, running.scan), strict=True) if name and is_cut]
-    findings = telling_of_cut(findings, cut, partial)
-    dropped = {"", *(cut if partial == "drop" else ())}
+        notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
+    cut = [name for name, is_cut in zip(names, cut_ones(chain, grid, view.scan_grid), strict=True) if name and is_cut]
+    notes.append(truncation_note(cut, truncated))
+    dropped = {"", *(cut if truncated == "drop" else ())}
     claims, completeness, kept = Claims(grid), {}, []
     for place, (name, one) in enumerate(zip(names, chain, strict=True)):
         if name in dropped:
@@ -75,9 +74,10 @@ def with_instances(
     landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
     landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
     if unseen:
-        findings = findings.noting(f"No mask was found of {', '.join(unseen)}, named before.")
-    findings = findings.moved(instances=claims.on(target or grid))
-    return findings.having(landmarks=landmarks, completeness=completeness, whole=True)
+        notes.append(f"No mask was found of {', '.join(unseen)}, named before.")
+    instances = claims.on(target or grid)
+    found_here = StageFindings(instances=instances, landmarks=landmarks, naming=record, completeness=completeness)
+    return found_here.noting(*notes)
 
 
 def _above_each_other(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,13 +111,9 @@ class _Names(NamedTuple):
 
 
 def _names(
-    chain: Sequence[Instance],
-    points_mm: NDArray[np.float64],
-    means_mm: NDArray[np.float64],
-    findings: Findings,
-    grid: Grid,
-    running: Running,
+    view: ScanView, chain: Sequence[Instance], points_mm: NDArray[np.float64], means_mm: NDArray[np.float64]
 ) -> _Names:
+    findings, grid = view.findings, view.image.grid
     levels = np.array([one.level for one in chain], float)
     along_mm = _above_each_other(chain, means_mm)
     known = _known(chain, points_mm, findings.landmarks, grid)
@@ -131,8 +127,9 @@ def _names(
             return _Names(names, np.ones(len(chain)), said, True, _still_true(findings.naming, names))
     whole = [one.complete >= COMPLETE for one in chain]
     unlike = "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
-    if running.naming == "decoder":
-        return _decoded(levels, whole, along_mm, means_mm, known, running)._replace(note=unlike)
+    if view.options.naming == "decoder":
+        statistics = view.statistics or scan_statistics()
+        return _decoded(levels, whole, along_mm, means_mm, known, statistics)._replace(note=unlike)
     named = chain_names(levels, whole, along_mm)
     scores = np.array([_agreement(name, level) for name, level in zip(named.names, levels, strict=True)])
     notes = [unlike] if unlike else []
@@ -147,7 +144,7 @@ def _decoded(
     along_mm: NDArray[np.float64],
     means_mm: NDArray[np.float64],
     known: Sequence[str],
-    running: Running,
+    statistics: Statistics,
 ) -> _Names:
     """Names by the exact decoder, from the levels regressed and, as far as there are any, names given before.
 
@@ -155,7 +152,7 @@ def _decoded(
     """
     detections = regressed_detections(levels, whole, along_mm)
     detections = replace(detections, evidence=detections.evidence + names_given(known, KNOWN_NATS))
-    naming = decode(detections, running.statistics or scan_statistics(), ALTERNATIVES)
+    naming = decode(detections, statistics, ALTERNATIVES)
     names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
     scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
     record = NamingRecord.of(naming, means_mm)

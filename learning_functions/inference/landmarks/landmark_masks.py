@@ -12,15 +12,16 @@ from scipy import ndimage
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.label_fusion import Claims
 from learning_functions.inference.landmarks.landmark_naming import scanned_heights, still_told
+from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
-from learning_functions.inference.truncation import telling_of_cut
+from learning_functions.inference.truncation import truncation_note
 from learning_functions.mask_options import MaskOptions
-from learning_functions.task import Running, Settings
+from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
 
 THRESHOLD = 0.5
 MOST_AT_ONCE = 8
@@ -28,21 +29,20 @@ MOST_AT_ONCE = 8
 NOTHING = "No landmark of a vertebra was found, so no mask."
 
 
-def masks_at_landmarks(
-    network: Any, settings: Settings[MaskOptions], image: Volume, findings: Findings, air: float, running: Running
-) -> Findings:
-    """The findings with ``instances`` of the vertebrae that have a landmark; VerSe ids.
+def masks_at_landmarks(network: Any, settings: Settings[MaskOptions], view: ScanView) -> StageFindings:
+    """``instances`` of the vertebrae that have a landmark; VerSe ids, on the scan's own grid.
 
-    network: sees (n, *patch, 2), image and mark, and answers (n, *patch, 1); asked through ``predict_on_batch``.
-    They lie on the scan's own grid where that is known (``running.scan``), borders between the network's voxels.
-    Of each answer the largest piece above 0.5 is kept, its holes filled; a voxel that several claim goes to the highest
-    probability, and of what is left of each again the largest piece. Sacrum found before stays where no vertebra is.
-    running.partial: "keep", "flag" or "drop" vertebrae whose masks reach the upper or lower end of the scan; dropped
+    network: sees (n, *patch, 2), image and landmark prompt, and answers (n, *patch, 1); asked through
+    ``predict_on_batch``. Of each answer the largest piece above 0.5 is kept, its holes filled; a voxel that several
+    claim goes to the highest probability, and of what is left of each again the largest piece. Sacrum found before
+    stays where no vertebra is.
+    Option truncated: "keep", "flag" or "drop" vertebrae whose masks reach the upper or lower end of the scan; dropped
     ones lose their landmarks too.
     """
+    image, findings, truncated = view.image, view.findings, view.options.truncated
     named = (findings.landmarks or Landmarks.empty()).only(set(VERTEBRAE) & set(VERSE_IDS))
     claims = Claims(image.grid)
-    for name, first, answer in _answers(network, settings, image, named, air, running.memory_gb):
+    for name, first, answer in _answers(network, settings, view, named):
         low, high = np.clip(first, 0, image.grid.shape), np.clip(first + answer.shape, 0, image.grid.shape)
         shown = answer[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
         if shown.size:
@@ -57,34 +57,36 @@ def masks_at_landmarks(
         mask = voxels[box] == number
         kept = largest_piece(mask)
         voxels[box][mask & ~kept] = 0
-        if _reaches_the_end(np.argwhere(kept) + [axis.start for axis in box], image, air):
+        if _reaches_the_end(np.argwhere(kept) + [axis.start for axis in box], image, view.padding_value):
             cut.append(name)
-    if lacking := [name for name in named.names if name not in found]:
-        findings = findings.noting(f"No mask was found of {', '.join(lacking)}.")
-    findings = telling_of_cut(findings, cut, running.partial)
-    if cut and running.partial == "drop" and findings.landmarks is not None:
+    lacking = [name for name in named.names if name not in found]
+    told = StageFindings().noting(
+        f"No mask was found of {', '.join(lacking)}." if lacking else "",
+        truncation_note(cut, truncated),
+        "" if len(named) else NOTHING,
+    )
+    if cut and truncated == "drop" and findings.landmarks is not None:
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
         left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
-        findings = findings.having(landmarks=left).named(still_told(findings.naming, left))
+        told = told.having(landmarks=left, naming=still_told(findings.naming, left))
     claims.keep_only(voxels > 0)
     claims.add_sacrum(findings)
-    findings = findings.moved(instances=claims.on(running.scan or image.grid)).having(whole=True)
-    return findings if len(named) else findings.noting(NOTHING)
+    return told.having(instances=claims.on(view.target_grid))
 
 
 def _answers(
-    network: Any, settings: Settings[MaskOptions], image: Volume, named: Landmarks, air: float, memory_gb: float
+    network: Any, settings: Settings[MaskOptions], view: ScanView, named: Landmarks
 ) -> Iterator[tuple[str, NDArray[np.int_], NDArray[np.float16]]]:
     """Of each landmark its name, the first voxel of its patch, and the probabilities there."""
-    patch, options = settings.spec.patch, settings.options
-    room = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9
+    patch, options, image = settings.spec.patch, settings.options, view.image
+    room = max(min(view.options.memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9
     at_once = int(np.clip(room / (bytes_per_voxel(network) * np.prod(patch, dtype=float)), 1, MOST_AT_ONCE))
     for start in range(0, len(named), at_once):
         part = named.at(range(start, min(start + at_once, len(named))))
         firsts = [centred_first(point, image.grid, patch, options.offset_mm) for point in part.points_mm]
         seen = np.empty((len(part), *patch, 2), np.float32)
         for place, (first, point) in enumerate(zip(firsts, part.points_mm, strict=True)):
-            window = image.window(first, patch, fill=air)
+            window = image.window(first, patch, fill=view.padding_value)
             seen[place, ..., 0] = window.voxels
             seen[place, ..., 1] = landmark_mark(point, window.grid, options.sigma_mm)
         answers = np.asarray(network.predict_on_batch(seen))[..., 0]

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from learning_functions.heatmap_options import VertebraHeatmapOptions
 from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
-from learning_functions.inference.truncation import telling_of_cut
-from learning_functions.task import Running, Settings
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.inference.truncation import truncation_note
+from learning_functions.task import Settings
 from utility_functions.anatomy.heatmap_evidence import detections_of
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.naming.published_graph import published_names
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 NEAR_SPINE_MM = 30.0
@@ -32,44 +33,36 @@ WHY = f"within {BORDER_MM:g} mm of the upper or lower end of the scan"
 NOTHING = "No vertebra was found."
 
 
-def named_landmarks(
-    network: Any,
-    settings: Settings[VertebraHeatmapOptions],
-    image: Volume,
-    findings: Findings,
-    air: float,
-    running: Running,
-) -> Findings:
-    """The findings with ``landmarks``: those of the levels that the network knows, or that its naming tells.
+def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], view: ScanView) -> StageFindings:
+    """``landmarks`` of the levels that the network knows, or that its naming tells.
 
-    image: normalised, on an upright grid, on which the findings lie; air: what stands beyond it.
-    running.naming: "published" is the best path of the published graph; else the decoder names, and fills missed
-    levels in. running.partial: "keep", "flag" or "drop" landmarks near the upper or lower border.
-    running.save_intermediate: also ``vertebra_heat`` and ``candidates``.
+    Option naming: "published" is the best path of the published graph; else the decoder names, and fills missed levels
+    in. Option truncated: "keep", "flag" or "drop" landmarks near the upper or lower border. Option save_intermediate:
+    also ``landmark_heatmap`` and ``candidates``.
     """
-    spec = settings.spec
+    spec, image, options, padding = settings.spec, view.image, view.options, view.padding_value
     margin = [size // 4 for size in spec.patch]
     stride = settings.options.coarser * 2 ** (settings.levels - 1)
-    box = spine_box(findings, image, NEAR_SPINE_MM)
-    largest = np.zeros(image.grid.shape, np.float16) if running.save_intermediate else None
-    peaks = find_peaks(network, image, box, margin, stride, running.memory_gb, air, largest=largest)
+    box = spine_box(view.findings, image, NEAR_SPINE_MM)
+    largest = np.zeros(image.grid.shape, np.float16) if options.save_intermediate else None
+    peaks = find_peaks(network, image, box, margin, stride, options.memory_gb, padding, largest=largest)
     peaks = peaks.hottest(MOST_PEAKS)
+    more = StageFindings()
     if largest is not None:
-        findings = findings.having(vertebra_heat=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels))
-    statistics = running.statistics or scan_statistics()
-    if running.naming == "published":
+        more = more.having(landmark_heatmap=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels))
+    statistics = view.statistics or scan_statistics()
+    if options.naming == "published":
         found, record = published_names(peaks, spec.labels, statistics), None
     else:
         detections = detections_of(peaks, spec.labels)
         naming = decode(detections, statistics, ALTERNATIVES)
         found, record = naming.landmarks, NamingRecord.of(naming, detections.points_mm)
     found = found.only(spec.labels)
-    cut = near_the_end(found, image, air)
-    findings = telling_of_cut(findings, cut, running.partial, WHY)
-    if running.partial == "drop":
+    cut = near_the_end(found, image, padding)
+    if options.truncated == "drop":
         found = found.only(set(found.names) - set(cut))
-    findings = findings.having(landmarks=found).named(still_told(record, found))
-    return findings if len(found) else findings.noting(NOTHING)
+    told = more.having(landmarks=found, naming=still_told(record, found))
+    return told.noting(truncation_note(cut, options.truncated, WHY), "" if len(found) else NOTHING)
 
 
 def still_told(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:

@@ -12,26 +12,29 @@ from scipy import ndimage
 
 from learning_functions.inference.iterative.finer_masks import refined
 from learning_functions.instance_options import InstanceOptions
+from learning_functions.predict.pipeline import run_models
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.spec import Spec
-from learning_functions.task import Running, Settings, load_task
+from learning_functions.task import Settings, load_task
 from tests.inference.iterative.spine_truth import spine
 from tests.inference.iterative.test_iterative_segmenter import AIR, TOP, Reader
 from tests.model_files.test_card_threshold import Faint
+from tests.views import view_of
 from utility_functions.anatomy.labels import CSI_LEVELS, USUAL_VERTEBRAE, VERSE_IDS
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import VertebraMap
 
 LEVEL_OF = {VERSE_IDS[name]: CSI_LEVELS[name] for name in USUAL_VERTEBRAE}
 
 
-def truth_of(axcodes: str) -> LabelMap:
+def truth_of(axcodes: str) -> VertebraMap:
     """Four vertebrae at 2 mm, in VerSe's ids."""
     labels = ndimage.zoom(spine(4), 2, order=0)
     ids = np.array([0, *(VERSE_IDS[USUAL_VERTEBRAE[TOP - 1 + i]] for i in range(4))], np.uint8)
-    return LabelMap(ids[labels], Grid.from_spacing(labels.shape, 2.0, (-40, -30, 500))).reoriented(axcodes)
+    return VertebraMap(ids[labels], Grid.from_spacing(labels.shape, 2.0, (-40, -30, 500))).reoriented(axcodes)
 
 
 def settings(direction: str, patch: tuple[int, int, int]) -> Settings:
@@ -54,8 +57,8 @@ def test_masks_come_nearer_to_the_truth(patch: tuple[int, int, int], axcodes: st
         return Volume((levels / 100).astype(np.float32), grid)
 
     network = Reader(image_at(coarse.grid), direction)
-    findings = Findings("scan", truth.grid, instances=restored)
-    found = refined(network, settings(direction, patch), image_at, coarse, findings, AIR)
+    view = view_of(image_at(coarse.grid), padding=AIR, scan=truth.grid).having(image_at=image_at)
+    found = refined(network, settings(direction, patch), view, StageFindings(instances=coarse))
     assert found.instances is not None and found.instances.grid is truth.grid
     wrong = (found.instances.voxels != truth.voxels).sum()
     assert wrong <= 0.2 * (restored.voxels != truth.voxels).sum() + 20 and not found.notes
@@ -66,7 +69,6 @@ def test_masks_come_nearer_to_the_truth(patch: tuple[int, int, int], axcodes: st
 def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: float, drawn_anew: bool) -> None:
     truth = truth_of("RAS")
     coarse = resample(truth, truth.grid.upright(4.0))
-    findings = Findings("scan", truth.grid, instances=resample(coarse, truth.grid))
     chosen = settings("down", (48, 48, 32))
     chosen = chosen.with_options(threshold=threshold)
 
@@ -74,25 +76,22 @@ def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: flo
         levels = np.vectorize(lambda number: LEVEL_OF.get(number, 0))(resample(truth, grid).voxels)
         return Volume((levels / 100).astype(np.float32), grid)
 
-    found = refined(Faint(image_at(coarse.grid)), chosen, image_at, coarse, findings, AIR)
+    view = view_of(image_at(coarse.grid), padding=AIR, scan=truth.grid).having(image_at=image_at)
+    found = refined(Faint(image_at(coarse.grid)), chosen, view, StageFindings(instances=coarse))
     assert found.notes == (() if drawn_anew else ("Masks left as coarse as they were found: T12, L1, L2, L3.",))
 
 
 def test_where_the_network_is_lost_the_coarse_masks_stay() -> None:
     truth = truth_of("RAS")
     coarse = resample(truth, truth.grid.upright(4.0))
-    findings = Findings("scan", truth.grid, instances=resample(coarse, truth.grid))
-    blank = Reader(truth)
-    found = refined(
-        blank,
-        settings("down", (20, 20, 16)),
-        lambda grid: Volume(np.zeros(grid.shape, np.float32), grid),
-        coarse,
-        findings,
-        AIR,
-    )
-    assert found.instances is not None and findings.instances is not None
-    assert (found.instances.voxels == findings.instances.voxels).all()
+
+    def image_at(grid: Grid) -> Volume:
+        return Volume(np.zeros(grid.shape, np.float32), grid)
+
+    view = view_of(image_at(coarse.grid), padding=AIR, scan=truth.grid).having(image_at=image_at)
+    found = refined(Reader(truth), settings("down", (20, 20, 16)), view, StageFindings(instances=coarse))
+    assert found.instances is not None
+    assert (found.instances.voxels == resample(coarse, truth.grid).voxels).all()
     assert found.notes == ("Masks left as coarse as they were found: T12, L1, L2, L3.",)
 
 
@@ -109,7 +108,7 @@ def test_a_model_whose_card_asks_for_it_looks_twice() -> None:
         network: Any = Reader(scan)
         model = TrainedModel(Path("m.h5"), "instances", task, settings("down", spec.patch), network, {})
         model = replace(model, settings=model.settings.with_options(refine_mm=refine_mm))
-        found.append(model.run(scan, Findings("scan", scan.grid), Running()))
+        found.append(run_models([model], scan))
         asked.append(len(network.batches))
     assert asked[1] > asked[0] and found[1].notes == ()
     ids = np.array([0, *(VERSE_IDS[USUAL_VERTEBRAE[TOP - 1 + i]] for i in range(4))], np.uint8)

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.iterative_segmenter import NO_MASK, NOTHING, detected_pieces, walk
+from learning_functions.inference.iterative.iterative_segmenter import NO_MASK, NOTHING, detected_pieces, segmented
 from learning_functions.inference.sliding_window import flexible
 from learning_functions.instance_options import InstanceOptions
+from learning_functions.options import InferenceOptions
 from learning_functions.spec import Spec
-from learning_functions.task import Running, Settings
+from learning_functions.task import Settings
 from tests.inference.iterative.spine_truth import SPACING_MM, spine
+from tests.views import known_after, view_of
 from utility_functions.anatomy.centroids import body_centroids, label_names
 from utility_functions.anatomy.labels import CSI_LEVELS, USUAL_VERTEBRAE, VERSE_IDS
 from utility_functions.anatomy.spine_sizes import STEP_MM
@@ -25,6 +27,7 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import BodyMap, PartMap, TubeMap
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.records.trail import FOUND
 
@@ -86,12 +89,12 @@ def walked(
     image: Volume,
     network: Any,
     findings: Findings | None = None,
-    partial: str = "flag",
+    truncated: str = "flag",
     direction: str = "down",
     naming: str = "published",
 ) -> Findings:
-    findings = findings or Findings("scan", image.grid)
-    return walk(network, settings(direction), image, findings, AIR, Running(partial=partial, naming=naming))
+    view = view_of(image, findings, AIR, truncated=truncated, naming=naming)
+    return known_after(segmented(network, settings(direction), view), view)
 
 
 @pytest.mark.parametrize("naming", ["decoder", "published"])
@@ -116,23 +119,23 @@ def test_the_trail_is_told_in_millimetres() -> None:
     assert len(kept) == 3 and np.abs(np.array(kept) - body_centroids(truth).points_mm).max() < 12
 
 
-@pytest.mark.parametrize("partial", ["keep", "flag", "drop"])
-def test_cut_vertebrae_are_kept_flagged_or_dropped(partial: str) -> None:
+@pytest.mark.parametrize("truncated", ["keep", "flag", "drop"])
+def test_cut_vertebrae_are_kept_flagged_or_dropped(truncated: str) -> None:
     image, _ = scan_of(4, cut=True)
-    found = walked(image, Reader(image, incomplete=(TOP, TOP + 3)), partial=partial)
+    found = walked(image, Reader(image, incomplete=(TOP, TOP + 3)), truncated=truncated)
     assert found.instances is not None and found.landmarks is not None
-    dropped = partial == "drop"
+    dropped = truncated == "drop"
     assert label_names(found.instances) == (("L1", "L2") if dropped else ("T12", "L1", "L2", "L3"))
     assert found.landmarks.names == label_names(found.instances) == tuple(found.completeness)
     said = {"keep": (), "flag": ("T12, L3: cut by the border of the scan.",)}
-    assert found.notes == said.get(partial, ("T12, L3: cut by the border of the scan, and left out.",))
+    assert found.notes == said.get(truncated, ("T12, L3: cut by the border of the scan, and left out.",))
     if not dropped:
         assert found.completeness == {"T12": 0.0, "L1": 1.0, "L2": 1.0, "L3": 0.0}
 
 
 def test_an_incomplete_vertebra_amid_the_spine_is_never_dropped() -> None:
     image, _ = scan_of(5)
-    found = walked(image, Reader(image, incomplete=(TOP + 2,)), partial="drop")
+    found = walked(image, Reader(image, incomplete=(TOP + 2,)), truncated="drop")
     assert found.landmarks is not None and "L2" in found.landmarks.names and found.completeness["L2"] == 0
 
 
@@ -215,7 +218,7 @@ def test_the_sacrum_found_before_stays() -> None:
     image, truth = scan_of(3)
     before = np.where(truth.voxels == VERSE_IDS["L2"], VERSE_IDS["S1"], truth.voxels)
     before[:2, :2, :2] = VERSE_IDS["S1"]
-    found = walked(image, Reader(image), Findings("scan", image.grid, instances=LabelMap(before, image.grid)))
+    found = walked(image, Reader(image), Findings("scan", image.grid, instances=BodyMap(before, image.grid)))
     assert found.instances is not None
     assert set(np.unique(found.instances.voxels)) == {0, *np.unique(truth.voxels), VERSE_IDS["S1"]}
     assert (found.instances.voxels == VERSE_IDS["S1"]).sum() == 8
@@ -227,7 +230,7 @@ def test_detected_bodies_are_where_it_starts(parts: bool) -> None:
     voxels = (truth.voxels > 0).astype(np.uint8)
     if not parts:  # a tube without gaps
         voxels[13:17, 13:22] = voxels.any(axis=(0, 1))
-    findings = Findings("scan", image.grid, LabelMap(voxels, image.grid), parts=parts)
+    findings = Findings("scan", image.grid, (PartMap if parts else TubeMap)(voxels, image.grid))
     assert len(detected_pieces(findings)) in (5, 6)
     found = walked(image, Reader(image), findings)
     assert found.trail is not None and found.trail.start == "centroids"
@@ -271,14 +274,9 @@ def keras_network() -> keras.Model:
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -> None:
     image, _ = scan_of(2)
-    found = walk(
-        keras_network,
-        replace(settings(direction), spec=replace(settings().spec, patch=(8, 8, 8))),
-        image,
-        Findings("scan", image.grid),
-        AIR,
-        Running(),
-    )
+    chosen = replace(settings(direction), spec=replace(settings().spec, patch=(8, 8, 8)))
+    view = view_of(image, padding=AIR)
+    found = known_after(segmented(keras_network, chosen, view), view)
     assert found.trail is not None and found.trail.looks and found.landmarks is not None
     assert found.instances is not None
     assert set(label_names(found.instances)) == set(found.landmarks.names) - set(found.filled)
@@ -286,13 +284,14 @@ def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -
 
 def test_what_to_do_with_partial_vertebrae_is_one_of_three() -> None:
     with pytest.raises(ValueError, match=r"one of keep, flag, drop\. Received: 'hide'"):
-        Running(partial="hide")
+        InferenceOptions(truncated="hide")
 
 
 def test_where_no_mask_is_found_what_was_named_before_stands() -> None:
     image, truth = scan_of(4)
     blank = image.with_voxels(image.voxels * 0)
     before = Findings("scan", image.grid, instances=truth, landmarks=body_centroids(truth))
-    found = walk(Reader(blank), settings(), blank, before, AIR, Running())
-    assert found.landmarks is before.landmarks and found.instances is truth and not found.whole
+    view = view_of(blank, before, AIR)
+    found = known_after(segmented(Reader(blank), settings(), view), view)
+    assert found.landmarks is before.landmarks and found.instances is truth
     assert NO_MASK in found.notes and found.trail is not None

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative import iterative_segmenter as instance_walk
 from learning_functions.inference.iterative.finer_masks import refined
-from learning_functions.inference.iterative.iterative_segmenter import hidden_before, seeing, walk
+from learning_functions.inference.iterative.iterative_segmenter import hidden_before, seeing, segmented
 from learning_functions.inference.iterative.patch_prediction import Point, Sight
 from learning_functions.inference.iterative.seeds import Centroids, Corner
 from learning_functions.inference.iterative.traversal import UNMARKED, Rules, traverse
-from learning_functions.task import Running, Settings
+from learning_functions.task import Settings
 from tests.inference.iterative.spine_truth import SPACING_MM, Oracle, centres, check_true, order_of, spine, window
 from tests.inference.iterative.test_iterative_segmenter import AIR, PATCH, TOP, Reader, scan_of, settings
+from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
-from utility_functions.records.findings import Findings
+from utility_functions.records.findings import Findings, StageFindings
 
 
 def marking(own: Settings, **options: Any) -> Settings:
@@ -48,7 +49,7 @@ def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
     image, truth = scan_of(5)
     network = Told()
     findings = Findings("scan", image.grid, landmarks=body_centroids(truth))
-    found = walk(network, marking(settings()), image, findings, AIR, Running())
+    found = segmented(network, marking(settings()), view_of(image, findings, AIR))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert found.landmarks is not None and found.landmarks.names == body_centroids(truth).names
     assert min(mark for mark in network.marks if mark) > 150
@@ -58,7 +59,7 @@ def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
 def test_without_landmarks_nothing_is_marked() -> None:
     image, _ = scan_of(3)
     network = Told()
-    walk(network, marking(settings()), image, Findings("scan", image.grid), AIR, Running())
+    segmented(network, marking(settings()), view_of(image, padding=AIR))
     assert set(network.marks) == {0.0}
 
 
@@ -107,13 +108,13 @@ def test_a_second_look_means_the_vertebra_too() -> None:
     image, truth = scan_of(3, top=TOP)
     network = Told()
     own = marking(settings(), refine_mm=SPACING_MM)
-    findings = Findings("scan", image.grid, landmarks=body_centroids(truth), instances=truth)
 
     def image_at(grid: Grid) -> Volume:
         first = np.rint(image.grid.to_index(grid.to_mm((0, 0, 0)))).astype(int)
         return replace(image.window(first, grid.shape, fill=0.0), grid=grid)
 
-    found = refined(network, own, image_at, truth, findings, AIR)
+    view = view_of(image, padding=AIR).having(image_at=image_at)
+    found = refined(network, own, view, StageFindings(landmarks=body_centroids(truth), instances=truth))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels) and not found.notes
     assert max(network.marks) > 150
 
@@ -122,8 +123,12 @@ def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as
     image, truth = scan_of(3, top=TOP)
     network = Told()
     own = marking(settings(), refine_mm=SPACING_MM, redrawn=True)
-    findings = Findings("scan", image.grid, landmarks=body_centroids(truth), instances=truth)
-    refined(network, own, lambda grid: image.window((0, 0, 0), grid.shape, fill=0.0), truth, findings, AIR)
+
+    def image_at(grid: Grid) -> Volume:
+        return image.window((0, 0, 0), grid.shape, fill=0.0)
+
+    view = view_of(image, padding=AIR).having(image_at=image_at)
+    refined(network, own, view, StageFindings(landmarks=body_centroids(truth), instances=truth))
     assert set(network.marks) == {0.0}
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.iterative_segmenter import starts_of, walk
-from learning_functions.inference.iterative.mr_numbering import counted_centres, with_counted
+from learning_functions.inference.iterative.iterative_segmenter import segmented, starts_of
+from learning_functions.inference.iterative.mr_numbering import counted_centres, found_counted
 from learning_functions.inference.iterative.patch_prediction import Instance
 from learning_functions.inference.iterative.seeds import Centroids
-from learning_functions.task import Running, load_task, settings_of
+from learning_functions.task import load_task, settings_of
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
 from tests.made_spines import spine
+from tests.views import known_after, view_of
 from utility_functions.anatomy.structures import structures_of
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
@@ -27,11 +28,12 @@ def instance(labels: NDArray[np.integer], number: int, complete: float = 1.0) ->
     return Instance((int(low[0]), int(low[1]), int(low[2])), labels[box] == number, complete, np.nan)
 
 
-def counted(true: LabelMap, structures: LabelMap | None = None, complete: Any = None, **running: Any) -> Findings:
+def counted(true: LabelMap, structures: LabelMap | None = None, complete: Any = None, **options: Any) -> Findings:
     complete = complete or {}
     found = [instance(true.voxels, number, complete.get(number, 1.0)) for number in (3, 1, 2)]
     findings = Findings("scan", true.grid, structures=structures)
-    return with_counted(findings, found, true.grid, Running(**running))
+    view = view_of(Volume(np.zeros(true.grid.shape, np.float32), true.grid), findings, **options)
+    return known_after(found_counted(view, found), view)
 
 
 def test_masks_discs_and_canal_make_a_map_in_spider_s_code() -> None:
@@ -59,7 +61,7 @@ def test_an_end_that_is_not_wholly_seen_bears_the_mark_of_a_part() -> None:
 def test_dropped_ends_change_no_other_number_or_name() -> None:
     """The declared lowest vertebra is the lowest one seen, also where it is cut: else all names would shift by one."""
     true = spine(3)
-    findings = counted(true, complete={1: 0.0}, partial="drop", lowest="L5")
+    findings = counted(true, complete={1: 0.0}, truncated="drop", lowest="L5")
     assert findings.numbered is not None and set(np.unique(findings.numbered.voxels)) == {0, 2, 3}
     assert np.array_equal(findings.numbered.voxels == 2, true.voxels == 2)
     assert findings.landmarks is not None and findings.landmarks.names == ("L3", "L4")
@@ -84,7 +86,7 @@ def test_vertebrae_counted_before_are_where_a_traversal_starts() -> None:
 def test_a_whole_scan_is_walked_upwards_and_counted() -> None:
     image, truth = scan_of(4)
     options = settings("up").with_options(counted=True)
-    found = walk(Reader(image, "up"), options, image, Findings("scan", image.grid), AIR, Running())
+    found = segmented(Reader(image, "up"), options, view_of(image, padding=AIR))
     assert found.numbered is not None and found.landmarks is None and found.trail is not None
     names = np.unique(truth.voxels)[1:][::-1]  # from the bottom
     for number, name in enumerate(names, start=1):

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.iterative_segmenter import walk
+from learning_functions.inference.iterative.iterative_segmenter import segmented
 from learning_functions.inference.iterative.overlap_resolution import centre_of
 from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, Sight
 from learning_functions.inference.iterative.second_pass import Redrawn, redrawn
-from learning_functions.task import Running
 from tests.inference.iterative.spine_truth import SPACING_MM, centres, spine, window
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
 from tests.inference.iterative.test_landmark_prompts import Told, marking
+from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import VertebraMap
 
 PATCH = (20, 20, 16)
 
@@ -263,7 +264,7 @@ def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: 
     network = Finding()
     landmarks = body_centroids(truth) if told else None
     findings = Findings("scan", image.grid, landmarks=landmarks)
-    found = walk(network, marking(settings(), redrawn=True), image, findings, AIR, Running())
+    found = segmented(network, marking(settings(), redrawn=True), view_of(image, findings, AIR))
     assert sum(mark > 0 for mark in network.marks) == 4 and not any(network.marks[:-4]), "marked once all are found"
     assert found.instances is not None and found.trail is not None
     assert np.array_equal(found.instances.voxels, truth.voxels)
@@ -275,7 +276,11 @@ def test_where_the_way_shows_nothing_what_was_named_before_is_drawn(bodies: bool
     image, truth = scan_of(4)
     landmarks = body_centroids(truth)
     findings = Findings("scan", image.grid, landmarks=landmarks, instances=truth if bodies else None)
-    found = walk(Told(), marking(settings(), redrawn=True), image, findings, AIR, Running())
+    found = segmented(Told(), marking(settings(), redrawn=True), view_of(image, findings, AIR))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
-    assert found.landmarks is not None and found.landmarks.names == landmarks.names and found.whole
+    assert (
+        found.landmarks is not None
+        and found.landmarks.names == landmarks.names
+        and isinstance(found.instances, VertebraMap)
+    )
     assert not any("No " in note for note in found.notes)

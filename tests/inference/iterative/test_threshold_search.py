@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.iterative_segmenter import walk
+from learning_functions.inference.iterative.iterative_segmenter import segmented
 from learning_functions.inference.iterative.patch_prediction import Instance
 from learning_functions.inference.iterative.threshold_search import agreement, is_doubtful, kept_chain
 from learning_functions.inference.iterative.traversal import Traversal
-from learning_functions.task import Running
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.parts import BODY
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import PartMap, TubeMap
 from utility_functions.records.trail import Step, Trail
 
 GRID = Grid.from_spacing((8, 8, 20), 2.0)
@@ -130,10 +130,11 @@ class Doubtful(Reader):
 def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], parts: bool, found: int) -> None:
     image, truth = scan_of(5)
     landmarks = body_centroids(truth)
-    bone = LabelMap((truth.voxels > 0).astype(np.uint8) * np.uint8(BODY), truth.grid)
-    before = Findings("scan", image.grid).having(landmarks=landmarks, detection=bone, parts=parts)
+    bone = (PartMap if parts else TubeMap)((truth.voxels > 0).astype(np.uint8) * np.uint8(BODY), truth.grid)
+    before = Findings("scan", image.grid, landmarks=landmarks, detection=bone)
     chosen = settings().with_options(threshold=0.4, other_thresholds=others)
     middle = round(float(np.unique(image.voxels[image.voxels > 0])[2]) * 100)
-    walked = walk(Doubtful(image, doubted=middle), chosen, image, before, AIR, Running(naming="published"))
+    view = view_of(image, before, AIR, naming="published")
+    walked = segmented(Doubtful(image, doubted=middle), chosen, view)
     assert walked.instances is not None
     assert len(np.unique(walked.instances.voxels)) - 1 == found

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
-from learning_functions.task import Running, Settings
+from learning_functions.task import Settings
 from tests.inference.iterative.spine_truth import centres, spine
 from tests.inference.landmarks.landmark_oracles import AIR, MaskOracle, numbered
 from tests.tiny import tiny_settings
+from tests.views import known_after, view_of
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import BodyMap, VertebraMap
 
 NAMES = ("L1", "L2", "L3", "L4")
 LABELS = spine(len(NAMES))
@@ -37,15 +39,16 @@ def landmarks(labels: np.ndarray = LABELS) -> Landmarks:
     return Landmarks(NAMES[: len(points)], points)
 
 
-def found_by(network: Any, findings: Findings, partial: str = "flag") -> Findings:
-    return masks_at_landmarks(network, settings(), numbered(GRID), findings, AIR, Running(partial=partial))
+def found_by(network: Any, findings: Findings, image: Volume | None = None, **options: Any) -> Findings:
+    view = view_of(numbered(GRID) if image is None else image, findings, AIR, **options)
+    return known_after(masks_at_landmarks(network, settings(), view), view)
 
 
 def test_each_landmark_gets_the_mask_of_its_vertebra_and_they_come_in_batches() -> None:
     network = MaskOracle(GRID.shape, labels=LABELS)
     given = Findings("scan", GRID, landmarks=landmarks())
     found = found_by(network, given)
-    assert found.instances is not None and found.whole
+    assert isinstance(found.instances, VertebraMap)
     np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
     assert found.landmarks is given.landmarks and found.notes == ()
     assert network.calls == [(4, 24, 24, 16, 2)]
@@ -66,7 +69,7 @@ def test_a_network_is_asked_about_mirror_images_where_its_card_says_so() -> None
     findings = Findings("scan", GRID, landmarks=one)
     for mirrored, lopsided in ((False, True), (True, False)):
         made = settings().with_options(mirrored_inference=mirrored)
-        found = masks_at_landmarks(network, made, numbered(GRID), findings, AIR, Running())
+        found = masks_at_landmarks(network, made, view_of(numbered(GRID), findings, AIR))
         assert found.instances is not None
         assert found.instances.voxels.any() == lopsided, "0.48 from one side and nothing from the other are no mask"
 
@@ -78,10 +81,7 @@ def test_borders_on_a_finer_scan_lie_between_the_voxels_of_the_network() -> None
         masks_at_landmarks(
             MaskOracle(GRID.shape, labels=LABELS, sure=share),
             settings(),
-            numbered(GRID),
-            findings,
-            AIR,
-            Running(scan=fine),
+            view_of(numbered(GRID), findings, AIR, fine),
         ).instances
         for share in (0.95, 0.55)
     )
@@ -154,18 +154,17 @@ def test_without_a_named_vertebra_there_is_no_mask(given: Landmarks) -> None:
 
 
 @pytest.mark.parametrize(
-    ("partial", "kept", "told"), [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:3], True)]
+    ("truncated", "kept", "told"), [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:3], True)]
 )
 def test_vertebrae_cut_by_the_border_are_kept_flagged_or_dropped(
-    partial: str, kept: tuple[str, ...], told: bool
+    truncated: str, kept: tuple[str, ...], told: bool
 ) -> None:
     labels = spine(len(NAMES), cut=True)
     grid = Grid.from_spacing(labels.shape, 4.0)
     points = grid.to_mm([centre for _, centre in sorted(centres(labels).items())])
     findings = Findings("scan", grid, landmarks=Landmarks(NAMES, points))
-    running = Running(partial=partial)
     network = MaskOracle(grid.shape, labels=labels)
-    found = masks_at_landmarks(network, settings(), numbered(grid), findings, AIR, running)
+    found = found_by(network, findings, numbered(grid), truncated=truncated)
     assert found.instances is not None and found.landmarks is not None
     assert set(np.unique(found.instances.voxels)) == {0, *(VERSE_IDS[name] for name in kept)}
     assert found.landmarks.names == kept
@@ -176,7 +175,7 @@ def test_the_sacrum_found_before_stays() -> None:
     before = np.zeros(LABELS.shape, np.uint8)
     before[:4, :4, :4] = VERSE_IDS["S1"]
     before[20:, 20:, 10:] = VERSE_IDS["L5"]
-    findings = Findings("scan", GRID, landmarks=landmarks(), instances=LabelMap(before, GRID))
+    findings = Findings("scan", GRID, landmarks=landmarks(), instances=BodyMap(before, GRID))
     found = found_by(MaskOracle(GRID.shape, labels=LABELS), findings)
     assert found.instances is not None
     assert (found.instances.voxels[:4, :4, :4] == VERSE_IDS["S1"]).all()

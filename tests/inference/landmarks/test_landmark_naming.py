@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +15,17 @@ from learning_functions.inference.landmarks.landmark_naming import (
     scanned_heights,
 )
 from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
-from learning_functions.task import Running, Settings
+from learning_functions.task import Settings
 from tests.inference.landmarks.landmark_oracles import AIR, HeatOracle, numbered
 from tests.naming.heat_spines import spine_mm
 from tests.tiny import tiny_settings
+from tests.views import view_of
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import TubeMap
 
 GRID = Grid.from_spacing((36, 40, 90), (4.0, 4.0, 4.0), (-72.0, -80.0, -300.0))
 NAMES = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4")
@@ -42,17 +45,17 @@ def oracle() -> HeatOracle:
 
 
 @pytest.mark.parametrize(
-    "running", [Running(), Running(naming="published"), Running(memory_gb=0.5)], ids=["decoder", "published", "tiles"]
+    "options", [{}, {"naming": "published"}, {"memory_gb": 0.5}], ids=["decoder", "published", "tiles"]
 )
-def test_every_landmark_is_named_where_it_is(running: Running) -> None:
+def test_every_landmark_is_named_where_it_is(options: dict[str, Any]) -> None:
     network = oracle()
-    found = named_landmarks(network, settings(), numbered(GRID), Findings("scan", GRID), AIR, running)
+    found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=AIR, **options))
     assert found.landmarks is not None and found.landmarks.names == NAMES
     for name, point in found.landmarks:
         np.testing.assert_allclose(point, truth()[name], atol=0.2)
-    assert (found.naming is None) == (running.naming == "published")
+    assert (found.naming is None) == (options.get("naming") == "published")
     assert all(size % 8 == 0 for shape in network.calls for size in shape)
-    assert (len(network.calls) > 1) == (running.memory_gb < 1)
+    assert (len(network.calls) > 1) == ("memory_gb" in options)
 
 
 @pytest.mark.parametrize("detected", [False, True])
@@ -62,7 +65,7 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
     if detected:  # landmarks are looked for round it alone
         voxels = np.zeros(GRID.shape, np.uint8)
         voxels[10:26, 14:30, 40:60] = 1
-        before = before.having(detection=LabelMap(voxels, GRID))
+        before = before.having(detection=TubeMap(voxels, GRID))
         first, shape = spine_box(before, numbered(GRID), NEAR_SPINE_MM)
         inside[:] = False
         inside[tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))] = True
@@ -71,16 +74,16 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
         away = np.indices(GRID.shape) - GRID.to_index(point)[:, None, None, None]
         heats = np.maximum(heats, np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)))
     for memory_gb in (4.0, 0.5):
-        running = Running(save_intermediate=True, memory_gb=memory_gb)
-        found = named_landmarks(oracle(), settings(), numbered(GRID), before, AIR, running)
-        assert found.vertebra_heat is not None
-        np.testing.assert_allclose(found.vertebra_heat.voxels, np.where(inside, heats, 0), atol=1e-3)
+        view = view_of(numbered(GRID), before, AIR, save_intermediate=True, memory_gb=memory_gb)
+        found = named_landmarks(oracle(), settings(), view)
+        assert found.landmark_heatmap is not None
+        np.testing.assert_allclose(found.landmark_heatmap.voxels, np.where(inside, heats, 0), atol=1e-3)
         inner = {name for name, point in truth().items() if inside[tuple(np.rint(GRID.to_index(point)).astype(int))]}
-        assert {each.level for each in found.candidates} == inner and (inner < set(NAMES)) == detected
-        for each in found.candidates:
+        assert {each.level for each in found.candidates or ()} == inner and (inner < set(NAMES)) == detected
+        for each in found.candidates or ():
             np.testing.assert_allclose(each.point_mm, truth()[each.level], atol=0.2)
-    plain = named_landmarks(oracle(), settings(), numbered(GRID), before, AIR, Running())
-    assert plain.vertebra_heat is None and plain.candidates == ()
+    plain = named_landmarks(oracle(), settings(), view_of(numbered(GRID), before, AIR))
+    assert plain.landmark_heatmap is None and plain.candidates is None
 
 
 def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
@@ -96,11 +99,11 @@ def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
     detection = np.zeros(GRID.shape, np.uint8)
     middle = np.rint(GRID.to_index(truth()["L2"])).astype(int)
     detection[tuple(middle)] = 1
-    findings = Findings("scan", GRID, detection=LabelMap(detection, GRID))
+    findings = Findings("scan", GRID, detection=TubeMap(detection, GRID))
     first, shape = spine_box(findings, numbered(GRID), 30.0)
     np.testing.assert_array_equal(first, middle - 8)
     np.testing.assert_array_equal(shape, (17, 17, 17))
-    found = named_landmarks(oracle(), settings(), numbered(GRID), findings, AIR, Running())
+    found = named_landmarks(oracle(), settings(), view_of(numbered(GRID), findings, AIR))
     inside = GRID.window(first, shape)
     expected = tuple(name for name, point in truth().items() if inside.contains(point))
     assert found.landmarks is not None and found.landmarks.names == expected
@@ -108,25 +111,23 @@ def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
 
 
 def test_without_findings_all_of_the_scan_is_looked_at() -> None:
-    nothing = Findings("scan", GRID, detection=LabelMap(np.zeros(GRID.shape, np.uint8), GRID))
+    nothing = Findings("scan", GRID, detection=TubeMap(np.zeros(GRID.shape, np.uint8), GRID))
     for findings in (Findings("scan", GRID), nothing):
         assert spine_box(findings, numbered(GRID), 30.0) == ((0, 0, 0), GRID.shape)
 
 
 @pytest.mark.parametrize(
-    ("partial", "names", "told"),
+    ("truncated", "names", "told"),
     [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:], True)],
 )
 def test_landmarks_at_the_upper_end_are_kept_flagged_or_dropped(
-    partial: str, names: tuple[str, ...], told: bool
+    truncated: str, names: tuple[str, ...], told: bool
 ) -> None:
     image = numbered(GRID)
     top = int(GRID.to_index(truth()["T9"])[2] + 1.5)
     ended = image.voxels.copy()
     ended[:, :, top + 1 :] = AIR
-    findings = Findings("scan", GRID)
-    running = Running(partial=partial)
-    found = named_landmarks(oracle(), settings(), image.with_voxels(ended), findings, AIR, running)
+    found = named_landmarks(oracle(), settings(), view_of(image.with_voxels(ended), padding=AIR, truncated=truncated))
     assert found.landmarks is not None and found.landmarks.names == names
     assert any("T9: within 10 mm" in note for note in found.notes) == told
 
@@ -147,7 +148,7 @@ def test_where_a_tilted_scan_ends_is_told_column_by_column() -> None:
 def test_a_missed_level_is_filled_in_and_told_of() -> None:
     network = oracle()
     network.points = {place: point for place, point in network.points.items() if VERTEBRAE[place] != "L1"}
-    found = named_landmarks(network, settings(), numbered(GRID), Findings("scan", GRID), AIR, Running())
+    found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=AIR))
     assert found.landmarks is not None and found.naming is not None
     assert found.landmarks.names == NAMES and found.naming.filled == ("L1",)
     assert "L1" not in found.naming.posterior and set(found.naming.posterior) == set(NAMES) - {"L1"}
@@ -156,7 +157,7 @@ def test_a_missed_level_is_filled_in_and_told_of() -> None:
 
 def test_a_scan_of_nothing_gives_no_landmark_and_says_so() -> None:
     air = Volume(np.full((5, 6, 7), AIR, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
-    found = named_landmarks(oracle(), settings(), air, Findings("scan", air.grid), AIR, Running())
+    found = named_landmarks(oracle(), settings(), view_of(air, padding=AIR))
     assert found.landmarks is not None and len(found.landmarks) == 0
     assert found.notes == ("No vertebra was found.",)
 
@@ -166,5 +167,5 @@ def test_only_levels_that_the_network_knows_are_told() -> None:
     known = known.changed(spec=replace(known.spec, labels=("L1", "L2", "L3")))
     points = {place: GRID.to_index(truth()[name]) for place, name in enumerate(known.spec.labels)}
     network = HeatOracle(GRID.shape, points=points, landmarks=3)
-    found = named_landmarks(network, known, numbered(GRID), Findings("scan", GRID), AIR, Running())
+    found = named_landmarks(network, known, view_of(numbered(GRID), padding=AIR))
     assert found.landmarks is not None and found.landmarks.names == known.spec.labels

@@ -1,0 +1,37 @@
+"""The one stage that settles how the patient lies, before any other model is shown the scan."""
+
+from __future__ import annotations
+
+from learning_functions.inference.patient_orientation import note_of, settled_orientation
+from learning_functions.options import InferenceOptions
+from learning_functions.predict.prepared_scan import PreparedScan
+from learning_functions.predict.trained_model import TrainedModel
+from utility_functions.anatomy.parts import PARTS
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings, StageFindings
+from utility_functions.records.map_kinds import ClassProbabilities
+
+
+def tells_orientation(model: TrainedModel, options: InferenceOptions) -> bool:
+    """Whether a model can tell how the patient lies, and is asked to."""
+    asked = options.orientation == "auto" and options.windows == "tiles"
+    return asked and model.task.tells_orientation and model.settings.spec.labels == PARTS
+
+
+def in_patient_orientation(
+    model: TrainedModel, prepared: PreparedScan, findings: Findings, options: InferenceOptions
+) -> tuple[PreparedScan, StageFindings, int]:
+    """The scan as the patient lies, what the model finds in it, and the quarter turns that led there.
+
+    findings: everything known, as ``prepared`` lies. What is found lies as the scan returned.
+    """
+    view = model.view(prepared, findings, options)
+
+    def probabilities(image: Volume) -> ClassProbabilities:
+        return model.task.class_probabilities(model.network, model.settings, view.having(image=image))
+
+    settled = settled_orientation(probabilities, view.image, view.padding_value)
+    found = model.task.found_in(settled.probabilities)
+    if settled.quarter_turns:
+        found = found.noting(note_of((findings.quarter_turns + settled.quarter_turns) % 4))
+    return prepared.turned(settled.quarter_turns), found, settled.quarter_turns

@@ -1,0 +1,112 @@
+"""A scan made ready once for all models: stored intensities, padding value, figures and resampled images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.options import InferenceOptions
+from learning_functions.preprocessing import seen_part, storable
+from learning_functions.spec import Spec, air_of
+from learning_functions.task import Settings
+from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.quarter_turns import turned
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+
+MOST_KEPT = 3
+"""Resampled images that are kept: networks of one spacing share theirs, and memory stays bounded."""
+
+
+class PreparedScan:
+    """One scan, and what models ask of it, each worked out once.
+
+    Statistics of intensities are those of what was scanned, not of the padding round it.
+    """
+
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
+        self._stored: dict[bool, Volume] = {}
+        self._padding: dict[bool, float] = {}
+        self._figures: dict[tuple[str, tuple[float, float]], tuple[float, float]] = {}
+        self._resampled: list[tuple[bool, Volume]] = []
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the scan, as it lies here."""
+        return self.volume.grid
+
+    def turned(self, quarters: int) -> PreparedScan:
+        """The same scan turned about the vertical axis; what depends on intensities alone is handed on."""
+        if quarters % 4 == 0:
+            return self
+        other = PreparedScan(turned(self.volume, quarters))
+        other._stored = {key: turned(stored, quarters) for key, stored in self._stored.items()}
+        other._padding, other._figures = self._padding, self._figures
+        return other
+
+    def view(
+        self,
+        settings: Settings,
+        findings: Findings,
+        options: InferenceOptions,
+        statistics: Statistics | None = None,
+    ) -> ScanView:
+        """The scan and what was found in it before, as a network of these settings is shown them."""
+        grid = settings.grid_of(seen_part(self.volume, settings).grid)
+        return ScanView(
+            image=self.image(settings.spec, grid),
+            padding_value=self.normalised_padding(settings.spec),
+            findings=findings,
+            options=options,
+            scan_grid=self.grid,
+            statistics=statistics,
+            image_at=lambda finer: self.image(settings.spec, finer, keep=False),
+        )
+
+    def image(self, spec: Spec, grid: Grid, keep: bool = True) -> Volume:
+        """The image on ``grid``, normalised as the spec says, float32."""
+        image = self._on(spec, grid, keep)
+        return image.with_voxels(spec.normalise(image.voxels, *self.figures(spec)))
+
+    def figures(self, spec: Spec) -> tuple[float, float]:
+        """Offset and scale that normalise the scan's intensities as the spec says."""
+        key = (spec.intensity, spec.window)
+        if key not in self._figures:
+            self._figures[key] = spec.offset_and_scale(self.stored(spec).voxels)
+        return self._figures[key]
+
+    def normalised_padding(self, spec: Spec) -> float:
+        """What stands in a normalised image where the scan ends."""
+        return float(spec.normalise(np.array(self.padding_value(spec)), *self.figures(spec)))
+
+    def padding_value(self, spec: Spec) -> float:
+        """The intensity to put where the scan ends, before normalising."""
+        key = _by_window(spec)
+        if key not in self._padding:
+            self._padding[key] = air_of(self.stored(spec).voxels)
+        return self._padding[key]
+
+    def stored(self, spec: Spec) -> Volume:
+        """The scan with intensities as samples hold them."""
+        key = _by_window(spec)
+        if key not in self._stored:
+            self._stored[key] = storable(self.volume, spec)
+        return self._stored[key]
+
+    def _on(self, spec: Spec, grid: Grid, keep: bool) -> Volume:
+        key = _by_window(spec)
+        for known, image in self._resampled:
+            if known == key and image.grid.shape == grid.shape and image.grid.same_as(grid, tolerance_voxels=1e-6):
+                return image
+        image = resample(self.stored(spec), grid, fill=self.padding_value(spec))
+        if keep:
+            self._resampled = [*self._resampled, (key, image)][-MOST_KEPT:]
+        return image
+
+
+def _by_window(spec: Spec) -> bool:
+    """Whether a fixed window normalises, for which intensities are stored as they came."""
+    return spec.intensity == "window"

@@ -1,0 +1,36 @@
+"""What is done to a scan before it is resampled for a network: storable intensities, and the part looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from learning_functions.spec import AIR_HU, Spec, air_of
+from learning_functions.task import Settings
+from learning_functions.task_options import TaskOptions
+from utility_functions.anatomy.body_box import cropped_to_body
+from utility_functions.geometry.volume import Volume
+
+FULL_RANGE = 8000.0
+LEAST_RANGE, MOST_RANGE = 1000.0, 32000.0
+"""Intensities that span less, or reach farther, are multiplied to about FULL_RANGE before they are rounded."""
+
+
+def storable(volume: Volume, spec: Spec) -> Volume:
+    """The volume with intensities that whole numbers of 16 bits hold well.
+
+    MR has no scale: numbers from 0 to 1, or up to 100,000, are multiplied, which no normalisation by the scan's own
+    statistics sees. What is normalised by a fixed window, and CT, stay as they are.
+    """
+    if spec.intensity == "window" or air_of(volume.voxels) == AIR_HU:
+        return volume
+    low, high = (float(value) for value in np.percentile(volume.voxels, (0.1, 99.9)))
+    reach = max(abs(low), abs(high))
+    whole = volume.voxels.dtype.kind in "iub"
+    if reach == 0 or (reach <= MOST_RANGE and (whole or high - low >= LEAST_RANGE)):
+        return volume
+    return volume.with_voxels(volume.voxels.astype(np.float32) * np.float32(FULL_RANGE / reach))
+
+
+def seen_part(volume: Volume, settings: Settings[TaskOptions]) -> Volume:
+    """What of a scan is looked at: all of it or, with the option ``cropped``, the box round the body."""
+    return cropped_to_body(volume) if settings.options.cropped else volume

@@ -1,0 +1,50 @@
+"""Class probabilities of a network on disk, on the network's own grid: a compressed numpy archive with its mark."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from utility_functions.files.atomic_write import written_whole
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.geometry.grid import Grid
+from utility_functions.records.map_kinds import KINDS, ClassProbabilities
+
+_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+def write_probabilities(found: ClassProbabilities, path: Path, generator: str) -> None:
+    """Write probabilities (x, y, z, classes) with their grid; ``generator`` is the mark of who made them."""
+    held = io.BytesIO()
+    np.savez_compressed(
+        held,
+        generator=generator,
+        kind=found.kind.__name__,
+        affine=found.grid.affine,
+        probabilities=found.voxels.astype(np.float16),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as beside:
+        beside.write_bytes(held.getvalue())
+
+
+def read_probabilities(path: Path) -> ClassProbabilities:
+    """What ``write_probabilities`` wrote. Raises: BrokenFile for any other file."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            voxels, affine, kind = held["probabilities"], np.asarray(held["affine"], float), str(held["kind"])
+        return ClassProbabilities(voxels, Grid(voxels.shape[:3], affine), KINDS[kind])
+    except _ERRORS as error:
+        raise BrokenFile(f"{path}: holds no class probabilities that can be used ({error}).") from error
+
+
+def generator_of(path: Path) -> str | None:
+    """Who made a file of probabilities, by its mark; None where it is no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return str(held["generator"])
+    except _ERRORS:
+        return None

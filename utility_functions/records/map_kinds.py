@@ -1,0 +1,105 @@
+"""Label maps that say by their type what their numbers stand for, and the class probabilities that some come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from utility_functions.geometry.boxes import box_around, part_of, slabs
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.resampling import resample
+from utility_functions.geometry.volume import LabelMap, Volume
+
+TIE = 1e-4
+"""By how much a class must be likelier than one before it, so that equal ones stay equal however a scan is stored."""
+SLAB_VOXELS = 4_000_000
+"""Voxels of a scan worked on at once, so that no number of every voxel and class is in memory."""
+
+
+class TubeMap(LabelMap):
+    """1 in the tubes of bodies and discs round the centroids, as the published detection finds them."""
+
+
+class PartMap(LabelMap):
+    """The part of the spine per voxel, by its code in anatomy/parts.py."""
+
+
+class BodyMap(LabelMap):
+    """A VerSe id per voxel of vertebral bodies, or of tubes round them: processes are left out."""
+
+
+class VertebraMap(LabelMap):
+    """A VerSe id per voxel of whole vertebrae."""
+
+
+class StructureMap(LabelMap):
+    """1 vertebra, 2 disc, 3 canal per voxel (anatomy/structures.py)."""
+
+
+class SpiderMap(LabelMap):
+    """Single structures in SPIDER's code: vertebrae counted from the bottom, canal, discs."""
+
+
+KINDS: dict[str, type[LabelMap]] = {
+    kind.__name__: kind for kind in (TubeMap, PartMap, BodyMap, VertebraMap, StructureMap, SpiderMap)
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ClassProbabilities:
+    """How likely each class is at each voxel, on the network's own grid.
+
+    voxels: (x, y, z, classes) float16, the first class being the background. kind: what the map of the likeliest class
+    is. They stay on this grid until a map is needed on another one: classes themselves, taken from the nearest voxel,
+    would have steps as large as the network's voxels.
+    """
+
+    voxels: NDArray[np.float16]
+    grid: Grid
+    kind: type[LabelMap]
+
+    def __post_init__(self) -> None:
+        if self.voxels.shape[:-1] != self.grid.shape:
+            raise ValueError(
+                f"Probabilities and grid must agree in shape. Received: {self.voxels.shape} on {self.grid.shape}."
+            )
+
+    def with_grid(self, grid: Grid) -> Self:
+        """The same voxels lying elsewhere."""
+        return type(self)(self.voxels, grid, self.kind)
+
+    def on(self, target: Grid) -> LabelMap:
+        """The likeliest class at each voxel of ``target``, interpolated linearly between the network's voxels.
+
+        Where nothing but the background is near, nothing is worked out.
+        """
+        found = np.zeros(target.shape, np.uint8)
+        for box in ndimage.find_objects(self.near_foreground().astype(np.uint8)):
+            part = part_of(self.grid, box)
+            classes = np.moveaxis(self.voxels[box], -1, 0).astype(np.float32)
+            every = [Volume(np.ascontiguousarray(share), part) for share in classes]
+            for slab in slabs(box_around(part, target), SLAB_VOXELS):
+                wanted, own = part_of(target, slab), found[slab]
+                best = np.full(wanted.shape, -1.0, np.float32)
+                for code, share in enumerate(every):
+                    seen = resample(share, wanted, fill=float(code == 0)).voxels
+                    likelier = seen > best + TIE
+                    own[likelier], best[likelier] = code, seen[likelier]
+        return self.kind(found, target)
+
+    def near_foreground(self) -> NDArray[np.bool_]:
+        """Where something else than the background is likeliest, and two voxels round it."""
+        near: NDArray[np.bool_] = ndimage.binary_dilation(self.voxels.argmax(axis=-1) > 0, iterations=2)
+        return near
+
+
+AnyMap = TypeVar("AnyMap", bound=Any)
+
+
+def placed(found: Volume | ClassProbabilities, grid: Grid) -> Volume:
+    """A map on ``grid``: the likeliest class of probabilities, labels of the nearest voxel, images linearly."""
+    return found.on(grid) if isinstance(found, ClassProbabilities) else resample(found, grid)
