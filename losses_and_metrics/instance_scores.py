@@ -8,10 +8,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from losses_and_metrics.labelled_range import LabelledRange, body_mm
-from losses_and_metrics.overlap import Box, Overlaps, label_boxes, overlaps
+from losses_and_metrics.overlap import Overlaps, label_boxes, overlaps
 from losses_and_metrics.surface import Indices, surface_indices, surface_score
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order, name_of_verse_id
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from losses_and_metrics.overlap import Box
 from utility_functions.anatomy.centroids import body_centre
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.grid import FloatArray
 from utility_functions.geometry.volume import LabelMap
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.volume import LabelMap
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from losses_and_metrics.instance_scores import match
 from losses_and_metrics.intervals import bootstrap_interval
-from losses_and_metrics.overlap import Box, label_boxes, overlaps
+from losses_and_metrics.overlap import label_boxes, overlaps
 from losses_and_metrics.surface import surface_indices, surface_score
 from utility_functions.anatomy.structures import (
     SPIDER_CANAL,
@@ -17,6 +17,7 @@ from utility_functions.anatomy.structures import (
     STRUCTURES,
     structures_of,
 )
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.mask_scores import MISSED, Figure, MaskScore
 from utility_functions.records.mr_structure_scores import (

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from losses_and_metrics.overlap import Box
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.grid import FloatArray, Grid
 
 PERCENTILE = 95.0

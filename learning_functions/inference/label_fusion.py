@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS
-from utility_functions.geometry.boxes import box_around, common, part_of, seen_from, slabs, widened
+from utility_functions.geometry.boxes import Voxels, box_around, common, overlap, part_of, seen_from, slabs, widened
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
@@ -31,17 +31,15 @@ class Claims:
         self._whose = np.zeros(grid.shape, np.uint8)
         self._shares: NDArray[np.float16] = np.zeros(grid.shape, np.float16)
 
-    def claim(self, number: int, first: NDArray[np.int_], mask: NDArray[np.bool_], shares: NDArray[np.float16]) -> None:
+    def claim(self, number: int, first: Voxels, mask: NDArray[np.bool_], shares: NDArray[np.float16]) -> None:
         """Claim a mask for a label, where it is likelier than who claimed before.
 
         first: voxel of the grid at which ``mask`` and ``shares``, of one shape, begin; they may reach beyond the grid.
         """
         own = np.where(mask, np.maximum(shares, INSIDE), np.minimum(shares, BESIDE))
         own[~ndimage.binary_dilation(mask)] = 0
-        low = np.clip(first, 0, self.grid.shape)
-        high = np.clip(np.add(first, own.shape), low, self.grid.shape)
-        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        shown = own[tuple(slice(int(a), int(b)) for a, b in zip(low - first, high - first, strict=True))]
+        box, part = overlap(first, own.shape, self.grid.shape)
+        shown = own[part]
         likelier = shown > self._shares[box]
         self._whose[box][likelier], self._shares[box][likelier] = number, shown[likelier]
 

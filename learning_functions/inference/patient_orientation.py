@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from utility_functions.anatomy.parts import ARCH
-from utility_functions.geometry.boxes import common, part_of, widened
+from utility_functions.geometry.boxes import box_at, common, part_of, widened
 from utility_functions.geometry.quarter_turns import side_shown, turned
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
@@ -99,5 +99,5 @@ def _part_round(told: ClassProbabilities, image: Volume) -> Volume | None:
     large = np.flatnonzero(sizes >= CRUMB_SHARE * sizes.max()) + 1
     [found] = ndimage.find_objects(np.isin(pieces, large).astype(np.uint8))
     around = np.ceil(np.divide(AROUND_MM, image.grid.spacing_mm)).astype(int)
-    box = common(widened(found, *around.tolist()), tuple(slice(0, size) for size in image.grid.shape))
+    box = common(widened(found, *around.tolist()), box_at((0, 0, 0), image.grid.shape))
     return Volume(image.voxels[box], part_of(image.grid, box))

@@ -10,6 +10,7 @@ from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import FIXED_GB, bytes_per_voxel, flexible, stride_of
 from learning_functions.task import Settings
 from learning_functions.task_options import TaskOptions
+from utility_functions.geometry.boxes import overlap
 from utility_functions.geometry.volume import LabelMap
 
 AROUND_MM = 24.0
@@ -53,12 +54,11 @@ def levels_of_slices(
         parts = (free.predict_on_batch(np.ascontiguousarray(batch)) for batch in batches)
     found = np.zeros(image.grid.shape, np.float32)
     shares: list[NDArray[np.float32]] = []
-    spans = [(max(f, 0), min(f + s, n)) for f, s, n in zip(first[1:], size[1:], image.grid.shape[1:], strict=True)]
-    (a, b), (c, d) = spans
+    rows_and_columns, shown = overlap(first[1:], size[1:], image.grid.shape[1:])
     x = low[0]
     for part in parts:
-        told = part[:, a - first[1] : b - first[1], c - first[2] : d - first[2]]
-        place = np.s_[x : x + len(part), a:b, c:d]
+        told = part[(slice(None), *shown)]
+        place = (slice(x, x + len(part)), *rows_and_columns)
         if told.shape[-1] == 1:
             found[place] = told[..., 0]
         else:

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from utility_functions.geometry.boxes import moved, overlap
+
 Reduce = Callable[[NDArray[np.float32]], NDArray[np.generic]]
 
 BYTES_PER_VOXEL_AND_FILTER = 34.0
@@ -103,8 +105,8 @@ def run_tiles(
     for done, first in enumerate(firsts):
         tile = _window(image, [f - e for f, e in zip(first, edge, strict=True)], size, fill)
         output = reduce(network.predict_on_batch(tile[None])[0])
-        kept = tuple(slice(f, min(f + c, n)) for f, c, n in zip(first, core, shape, strict=True))
-        inner = tuple(slice(e, e + s.stop - s.start) for e, s in zip(edge, kept, strict=True))
+        kept, part = overlap(first, core, shape)
+        inner = moved(part, edge)
         if found is None:
             found = np.empty((*shape, *output.shape[len(shape) :]), output.dtype)
         found[kept] = output[inner]
@@ -126,8 +128,8 @@ def run_published(
     for first in product(*(range(0, n, c) for n, c in zip(shape, core, strict=True))):
         tile = _window(image, [f - e for f, e in zip(first, edge, strict=True)], patch, fill)
         output = reduce(network.predict(tile[None], verbose=0)[0])
-        kept = tuple(slice(f, min(f + c, n)) for f, c, n in zip(first, core, shape, strict=True))
-        inner = tuple(slice(e, e + s.stop - s.start) for e, s in zip(edge, kept, strict=True))
+        kept, part = overlap(first, core, shape)
+        inner = moved(part, edge)
         if found is None:
             found = np.empty((*shape, *output.shape[len(shape) :]), output.dtype)
         found[kept] = output[inner]
@@ -139,8 +141,6 @@ def run_published(
 def _window(image: NDArray[np.float32], first: Sequence[int], size: Sequence[int], fill: float) -> NDArray[np.float32]:
     """A box of ``image``; ``fill`` where it reaches beyond."""
     box = np.full((*size, image.shape[-1]), fill, np.float32)
-    spans = [(max(f, 0), min(f + s, n)) for f, s, n in zip(first, size, image.shape, strict=False)]
-    source = tuple(slice(a, b) for a, b in spans)
-    target = tuple(slice(a - f, b - f) for (a, b), f in zip(spans, first, strict=True))
+    source, target = overlap(first, size, image.shape[:-1])
     box[target] = image[source]
     return box

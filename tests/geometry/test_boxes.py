@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.geometry.any_grids import ALL_ORIENTATIONS
-from utility_functions.geometry.boxes import Box, box_around, common, part_of, seen_from, slabs, widened
+from utility_functions.geometry.boxes import (
+    Box,
+    box_around,
+    box_at,
+    common,
+    first_of,
+    moved,
+    overlap,
+    part_of,
+    seen_from,
+    size_of,
+    slabs,
+    widened,
+    within,
+)
 from utility_functions.geometry.grid import Grid
 
 GRID = Grid.from_spacing((20, 30, 40), (2.0, 1.0, 3.0), (5.0, -7.0, 11.0))
@@ -61,3 +77,45 @@ def test_slabs_are_the_box_in_pieces(most: int) -> None:
     expected = np.zeros(GRID.shape, int)
     expected[BOX] = 1
     assert np.array_equal(seen, expected)
+
+
+places = st.lists(st.tuples(st.integers(-9, 12), st.integers(0, 6), st.integers(0, 7)), min_size=1, max_size=3)
+
+
+@given(places)
+def test_a_patch_shows_of_an_array_exactly_the_voxels_they_have_in_common(axes: list[tuple[int, int, int]]) -> None:
+    """A first voxel, a size and an array's size for each axis: before, inside, around and behind the array."""
+    first, size, shape = zip(*axes, strict=True)
+    numbers = 1 + np.arange(np.prod(shape)).reshape(shape)
+    patch, seen = np.zeros(size, int), np.zeros(shape, bool)
+    source, target = overlap(first, size, shape)
+    patch[target] = numbers[source]
+    seen[source] = True
+    for index in np.ndindex(*size):
+        place = tuple(int(n) for n in np.add(index, first))
+        inside = all(0 <= n < most for n, most in zip(place, shape, strict=True))
+        assert patch[index] == (numbers[place] if inside else 0)
+    assert set(numbers[seen]) == set(patch[patch > 0])
+
+
+@given(places)
+def test_both_boxes_of_an_overlap_are_of_one_shape_and_index_without_wrapping(axes: list[tuple[int, int, int]]) -> None:
+    first, size, shape = (np.array(part) for part in zip(*axes, strict=True))
+    source, target = overlap(first, size, shape)
+    assert size_of(source) == size_of(target)
+    for box, limits in ((source, shape), (target, size)):
+        for axis, limit in zip(box, limits, strict=True):
+            assert type(axis.start) is type(axis.stop) is int
+            assert 0 <= axis.start <= axis.stop <= limit
+    if min(size_of(source)):
+        assert source == moved(target, first)
+
+
+@given(places)
+def test_what_lies_within_an_array_is_what_it_shares_with_all_of_it(axes: list[tuple[int, int, int]]) -> None:
+    first, size, shape = zip(*axes, strict=True)
+    box = within(first, np.add(first, size), shape)
+    assert box == overlap(first, size, shape)[0]
+    if min(size_of(box)):
+        assert box == common(box_at(first, size), box_at([0] * len(shape), shape))
+    assert box_at(first_of(box), size_of(box)) == box

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from losses_and_metrics.overlap import Box, dice, iou, label_boxes, overlaps
+from losses_and_metrics.overlap import dice, iou, label_boxes, overlaps
 from losses_and_metrics.surface import SurfaceScore, surface_indices, surface_score
 from tests.geometry.any_grids import grids
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.volume import LabelMap
 

@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from utility_functions.geometry.boxes import first_of, size_of, within
 from utility_functions.geometry.volume import Volume
 
 OPEN_MM, CLOSE_MM = 4.0, 12.0
@@ -48,8 +49,10 @@ def body_box(volume: Volume, margin_mm: float = MARGIN_MM) -> tuple[np.ndarray, 
         return whole
     box = ndimage.find_objects((parts == 1).astype(np.uint8))[0]
     edge = np.ceil(margin_mm / np.asarray(volume.grid.spacing_mm)).astype(int)
-    start = np.maximum([axis.start for axis in box] * steps - edge, 0)
-    return start, np.minimum([axis.stop for axis in box] * steps + edge, whole[1])
+    around = within(
+        [axis.start for axis in box] * steps - edge, [axis.stop for axis in box] * steps + edge, volume.grid.shape
+    )
+    return np.array(first_of(around)), np.add(first_of(around), size_of(around))
 
 
 def _radius(width_mm: float, spacing_mm: np.ndarray) -> list[int]:

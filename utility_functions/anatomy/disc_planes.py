@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from utility_functions.anatomy.structures import DISC
+from utility_functions.geometry.boxes import within
 from utility_functions.geometry.volume import LabelMap
 
 LEAST_MM3 = 300.0
@@ -39,12 +40,11 @@ def disc_planes(structures: LabelMap) -> NDArray[np.bool_]:
         if half_mm[0] > FLATTEST * half_mm[1] or abs(normal[2]) < STEEPEST:
             continue
         reach_mm = REACH * half_mm[2]
-        low = np.clip(np.floor((centre - reach_mm) / spacing).astype(int), 0, shape)
-        high = np.clip(np.ceil((centre + reach_mm) / spacing).astype(int) + 1, low, shape)
-        around = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        grids = np.meshgrid(
-            *(np.arange(a, b) * step for a, b, step in zip(low, high, spacing, strict=True)), indexing="ij"
-        )
+        low = np.floor((centre - reach_mm) / spacing).astype(int)
+        high = np.ceil((centre + reach_mm) / spacing).astype(int) + 1
+        around = within(low, high, shape)
+        places = (np.arange(axis.start, axis.stop) * step for axis, step in zip(around, spacing, strict=True))
+        grids = np.meshgrid(*places, indexing="ij")
         away = np.stack(grids, axis=-1) - centre
         thin_mm = 0.75 * float(np.abs(normal) @ spacing)  # a plane of voxels without holes
         near = np.abs(away @ normal) <= thin_mm

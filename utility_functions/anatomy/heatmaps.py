@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from utility_functions.geometry.boxes import Box, part_of, within
 from utility_functions.geometry.grid import Grid
-from utility_functions.geometry.volume import Volume
+from utility_functions.geometry.volume import LabelMap, Volume
 
 REACH = 5.0
 """A Gaussian is drawn as far as so many sigmas; what is left out is below 4e-6."""
@@ -18,8 +19,8 @@ HOT_SHARE = 0.5
 """The spine is where there is more than this share of the largest heat (Payer et al. 2020)."""
 LEAST_HEAT = 0.1
 """A heatmap that is nowhere hotter shows no spine."""
-
-Window = tuple[slice, ...]
+NEAR_SPINE_MM = 30.0
+"""Landmarks are looked for so far beyond the spine found before."""
 
 
 def gaussians(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[float]) -> NDArray[np.float32]:
@@ -77,7 +78,24 @@ def spine_box(heat: Volume) -> Grid | None:
     if (found := _spine(heat)) is None:
         return None
     box = ndimage.find_objects(found.astype(np.uint8))[0]
-    return heat.grid.window([axis.start for axis in box], [axis.stop - axis.start for axis in box])
+    return part_of(heat.grid, box)
+
+
+def spine_region(grid: Grid, heatmap: Volume | None, detection: LabelMap | None, margin_mm: float) -> Box:
+    """The box of ``grid``, on which both maps lie, that shows the spine and ``margin_mm`` beyond it.
+
+    The spine is where the heatmap is above half its maximum (largest component), else where there is detection, else
+    everywhere.
+    """
+    low, high = np.zeros(3, int), np.asarray(grid.shape)
+    if heatmap is not None and (spine := spine_box(heatmap)) is not None:
+        low = np.rint(grid.to_index(spine.to_mm((0, 0, 0)))).astype(int)
+        high = low + spine.shape
+    elif detection is not None and detection.voxels.any():
+        where = np.argwhere(detection.voxels > 0)
+        low, high = where.min(axis=0), where.max(axis=0) + 1
+    edge = np.ceil(margin_mm / np.asarray(grid.spacing_mm)).astype(int)
+    return within(low - edge, high + edge, grid.shape)
 
 
 def spine_centre_mm(heat: Volume) -> NDArray[np.float64] | None:
@@ -99,22 +117,22 @@ def _spine(heat: Volume) -> NDArray[np.bool_] | None:
 
 def _windowed(
     places: NDArray[np.float64], shape: Sequence[int], sigma: float | Sequence[float]
-) -> Iterator[tuple[int, Window, list[NDArray[np.float32]]]]:
+) -> Iterator[tuple[int, Box, list[NDArray[np.float32]]]]:
     """For each point in reach of the border: its number, its window, and its profile along each axis there."""
     widths = np.broadcast_to(sigma, len(places))
     _require_widths(widths)
     for number, (place, width) in enumerate(zip(places, widths, strict=True)):
         if not np.isfinite(place).all():
             continue
-        low = np.clip(np.ceil(place - REACH * width), 0, shape).astype(int)
-        high = np.clip(np.floor(place + REACH * width) + 1, low, shape).astype(int)
-        if (high <= low).any():
+        low, high = np.ceil(place - REACH * width), np.floor(place + REACH * width) + 1
+        box = within(low, high, shape)
+        if any(axis.stop == axis.start for axis in box):
             continue
         lines = [
-            np.exp(-0.5 * ((np.arange(a, b) - at) / width) ** 2).astype(np.float32)
-            for a, b, at in zip(low, high, place, strict=True)
+            np.exp(-0.5 * ((np.arange(axis.start, axis.stop) - at) / width) ** 2).astype(np.float32)
+            for axis, at in zip(box, place, strict=True)
         ]
-        yield number, tuple(slice(a, b) for a, b in zip(low, high, strict=True)), lines
+        yield number, box, lines
 
 
 def _require_widths(widths: NDArray[Any]) -> None:

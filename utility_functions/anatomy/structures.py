@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.labels import USUAL_VERTEBRAE, VERSE_IDS, VERTEBRAE, anatomical_order
+from utility_functions.geometry.boxes import box_at, common, widened
 from utility_functions.geometry.volume import LabelMap
 
 STRUCTURES = ("background", "vertebra", "disc", "canal")
@@ -116,10 +117,7 @@ def numbered_discs(counted: LabelMap, structures: LabelMap) -> NDArray[np.uint8]
     }
     found = np.zeros(counted.grid.shape, np.uint8)
     for piece, box in enumerate(ndimage.find_objects(pieces), start=1):
-        wider = tuple(
-            slice(max(axis.start - 3, 0), min(axis.stop + 3, size))
-            for axis, size in zip(box, counted.grid.shape, strict=True)
-        )
+        wider = common(widened(box, 3), box_at((0, 0, 0), counted.grid.shape))
         mask = pieces[wider] == piece
         height = float(counted.grid.to_mm(_middle(mask, wider))[2])
         near = ndimage.binary_dilation(mask, ndimage.generate_binary_structure(3, 2), iterations=2)

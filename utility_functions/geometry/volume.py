@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from utility_functions.geometry.boxes import overlap
 from utility_functions.geometry.grid import Grid, orientation_transform
 
 
@@ -42,13 +43,9 @@ class Volume:
         """
         first = np.asarray(start, int)
         size = np.asarray(shape, int)
-        limit = np.asarray(self.grid.shape)
-        inside_first, inside_last = np.clip(first, 0, limit), np.clip(first + size, 0, limit)
         voxels = np.full(tuple(size), held(fill, self.voxels.dtype), dtype=self.voxels.dtype)
-        if (inside_last > inside_first).all():
-            source = tuple(slice(a, b) for a, b in zip(inside_first, inside_last, strict=True))
-            target = tuple(slice(a, b) for a, b in zip(inside_first - first, inside_last - first, strict=True))
-            voxels[target] = self.voxels[source]
+        source, target = overlap(first, size, self.grid.shape)
+        voxels[target] = self.voxels[source]
         return type(self)(voxels, self.grid.window(first, size))
 
 

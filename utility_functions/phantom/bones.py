@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.geometry.boxes import Box, common, seen_from, size_of
+from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lesions import operated, tissue_of
 from utility_functions.phantom.sacrum import sacrum_hollows, sacrum_solids
 from utility_functions.phantom.shapes import Field, Frame, Shape
@@ -49,18 +50,18 @@ def hollow_out(canvas: Canvas, surface: Surface, frame: Frame, hollow: Shape) ->
     """Take a solid away from a bone."""
     box, field = surface
     own = canvas.box(frame, hollow.low - 1, hollow.high + 1)
-    common = None if own is None else _common(box, own)
-    if common is not None:
-        inside = field[_within(common, box)]
-        np.maximum(inside, -hollow.distance(*canvas.coordinates(frame, common)) * np.float32(frame.scale), out=inside)
+    shared = None if own is None else _shared(box, own)
+    if shared is not None:
+        inside = field[seen_from(shared, box)]
+        np.maximum(inside, -hollow.distance(*canvas.coordinates(frame, shared)) * np.float32(frame.scale), out=inside)
 
 
 def part(one: Surface, other: Surface, gap_mm: float) -> None:
     """Part two bones halfway between their surfaces, so that a gap of at least ``gap_mm`` stays between them."""
-    common = _common(one[0], other[0])
-    if common is None:
+    shared = _shared(one[0], other[0])
+    if shared is None:
         return
-    a, b = one[1][_within(common, one[0])], other[1][_within(common, other[0])]
+    a, b = one[1][seen_from(shared, one[0])], other[1][seen_from(shared, other[0])]
     nearer = (a - b) / 2
     np.maximum(a, nearer + np.float32(gap_mm / 2), out=a)
     np.maximum(b, np.float32(gap_mm / 2) - nearer, out=b)
@@ -69,22 +70,16 @@ def part(one: Surface, other: Surface, gap_mm: float) -> None:
 def keep_off(surface: Surface, others: Sequence[Surface], gap_mm: float) -> None:
     """Take from a bone what lies nearer than ``gap_mm`` to others, which stay as they are."""
     for other in others:
-        common = _common(surface[0], other[0])
-        if common is not None:
-            mine = surface[1][_within(common, surface[0])]
-            np.maximum(mine, np.float32(gap_mm) - other[1][_within(common, other[0])], out=mine)
+        shared = _shared(surface[0], other[0])
+        if shared is not None:
+            mine = surface[1][seen_from(shared, surface[0])]
+            np.maximum(mine, np.float32(gap_mm) - other[1][seen_from(shared, other[0])], out=mine)
 
 
-def _common(one: Box, other: Box) -> Box | None:
-    spans = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)]
-    if any(span.stop <= span.start for span in spans):
-        return None
-    return spans[0], spans[1], spans[2]
-
-
-def _within(common: Box, box: Box) -> Box:
-    x, y, z = (slice(c.start - b.start, c.stop - b.start) for c, b in zip(common, box, strict=True))
-    return x, y, z
+def _shared(one: Box, other: Box) -> Box | None:
+    """What lies in both of two boxes; None where nothing does."""
+    box = common(one, other)
+    return box if min(size_of(box)) else None
 
 
 def paint_joints(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
@@ -93,13 +88,13 @@ def paint_joints(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping
         if upper not in surfaces or lower not in surfaces or spine.pathology.disc(upper).fused:
             continue
         one, other = surfaces[upper], surfaces[lower]
-        common = _common(one[0], other[0])
-        if common is None:
+        shared = _shared(one[0], other[0])
+        if shared is None:
             continue
-        further = np.maximum(one[1][_within(common, one[0])], other[1][_within(common, other[0])])
+        further = np.maximum(one[1][seen_from(shared, one[0])], other[1][seen_from(shared, other[0])])
         share = canvas.cover(further - np.float32(JOINT_MM + 0.4))
         if share.any():
-            canvas.blend(common, share, "cartilage", 0.5 * (tissue.csf_hu + tissue.cartilage_hu))
+            canvas.blend(shared, share, "cartilage", 0.5 * (tissue.csf_hu + tissue.cartilage_hu))
 
 
 def paint_vertebrae(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from utility_functions.geometry.boxes import Box, within
 from utility_functions.phantom.shapes import Field, Frame, Shape
 from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.tissue import TISSUE_CODES
 
-Box = tuple[slice, slice, slice]
 FAR_MM = 8.0
 
 
@@ -44,11 +44,8 @@ class Canvas:
         reach = np.abs(frame.axes) @ ((high - low) / 2) * frame.scale
         first = np.ceil((centre - reach - self.origin) / self.spacing).astype(int)
         last = np.floor((centre + reach - self.origin) / self.spacing).astype(int) + 1
-        first, last = np.maximum(first, 0), np.minimum(last, self.shape)
-        if (last <= first).any():
-            return None
-        x, y, z = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-        return x, y, z
+        box = within(first, last, self.shape)
+        return None if any(axis.stop == axis.start for axis in box) else box
 
     def coordinates(self, frame: Frame, box: Box) -> tuple[Field, Field, Field]:
         """x, y, z in ``frame`` of the voxels of a box (broadcastable to its shape)."""

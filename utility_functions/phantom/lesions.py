@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.geometry.boxes import Box
+from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.pathology import Lesion
 from utility_functions.phantom.shapes import Field, Shape, ellipsoid
 from utility_functions.phantom.spine_model import Spine, Vertebra

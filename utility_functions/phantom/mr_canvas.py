@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.geometry.boxes import Box
+from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.resonance import Signals, tissue_signal
 from utility_functions.phantom.shapes import Field
 from utility_functions.phantom.tissue import TISSUE_CODES

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.geometry.boxes import Box
+from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.shapes import OUTER, Field, Frame, Shape, Vector
 from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import TISSUE_CODES

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from utility_functions.phantom.canvas import Box, Canvas
+from utility_functions.geometry.boxes import Box
+from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.lofts import curve, tube
 from utility_functions.phantom.shapes import OUTER, Field, Vector
 from utility_functions.phantom.tissue import TISSUE_CODES

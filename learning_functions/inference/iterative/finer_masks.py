@@ -15,7 +15,7 @@ from learning_functions.inference.scan_view import ImageAt, ScanView
 from learning_functions.instance_options import InstanceOptions
 from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, name_of_verse_id
-from utility_functions.geometry.boxes import box_around, part_of
+from utility_functions.geometry.boxes import box_around, overlap, part_of
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap
@@ -103,11 +103,10 @@ def _finer(
         corner = np.rint(np.asarray(centre) - (patch - 1) / 2).astype(int)
         x, y, z = (int(n) for n in corner + edge)
         mask = np.asarray(see((x, y, z), held.window((x, y, z), patch).voxels, meant).mask, np.float32)
-        low, high = np.clip(corner, 0, grid.shape), np.clip(corner + patch, 0, grid.shape)
-        inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        total[inside] += mask[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]
+        inside, shown = overlap(corner, patch, grid.shape)
+        total[inside] += mask[shown]
         looks[inside] += 1
-    inner = tuple(slice(int(a), int(a) + n) for a, n in zip(edge, grid.shape, strict=True))
+    inner, _ = overlap(edge, grid.shape, held.grid.shape)
     free = (held.voxels[inner] == 0) & allowed
     found = largest_piece((total >= settings.options.threshold * np.maximum(looks, 1)) & free)
     share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)

@@ -28,6 +28,7 @@ from learning_functions.inference.iterative.overlap_resolution import (
 from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, largest_piece
 from learning_functions.inference.iterative.seeds import sign_of
 from utility_functions.anatomy.landmark_prompt import centred_first
+from utility_functions.geometry.boxes import overlap
 from utility_functions.geometry.grid import Grid
 
 THRESHOLD = 0.5
@@ -108,7 +109,7 @@ class _Easel:
         x, y, z = (int(n) for n in corner)
         self.looks += 1
         shares = np.asarray(self._see((x, y, z), np.zeros(self._patch, np.uint8), mark).mask, np.float16)
-        inner, _ = self._inside(corner)
+        _, inner = overlap(corner, self._patch, self._grid.shape)
         mask = np.zeros(self._patch, bool)
         mask[inner] = ndimage.binary_fill_holes(largest_piece(shares[inner] >= THRESHOLD))
         if not mask.any() or mask.sum() * self._grid.voxel_volume_mm3 < SMALLEST_MM3:
@@ -142,7 +143,7 @@ class _Easel:
         for other in others:
             if self._sign * float((one.middle - other.middle)[2]) > 0:
                 passed[other.box][other.mask] = 1
-        inner, image = self._inside(corner)
+        image, inner = overlap(corner, self._patch, self._grid.shape)
         memory = np.zeros(self._patch, np.uint8)
         memory[inner] = passed[image]
         x, y, z = (int(n) for n in corner)
@@ -153,13 +154,6 @@ class _Easel:
         seen = Instance((x, y, z), mask, sight.complete, sight.level)
         of_it = 2 * shared(one, seen) >= max(int(mask.sum()), 1)
         return Instance(one.start, one.mask, sight.complete, sight.level if of_it else np.nan, one.shares)
-
-    def _inside(self, corner: NDArray[np.int_]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """What of a patch shows the image, as slices of the patch and of the image."""
-        low = np.clip(-corner, 0, self._patch)
-        high = np.maximum(np.clip(np.asarray(self._grid.shape) - corner, 0, self._patch), low)
-        inner = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        return inner, tuple(slice(int(a), int(b)) for a, b in zip(low + corner, high + corner, strict=True))
 
 
 def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[Point]:

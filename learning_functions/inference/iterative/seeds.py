@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.patch_prediction import Point
+from utility_functions.geometry.boxes import first_of, within
 
 UP, DOWN = "up", "down"
 SMALLEST_HEAT = 0.3
@@ -156,10 +157,10 @@ class Centroids:
         if self._bone is None:
             return
         centre, reach = self._centres[self._place], self.REACH_MM / self._spacing_mm
-        low, high = (np.clip(np.rint(centre + way * reach).astype(int), 0, memory.shape) for way in (-1, 1))
-        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        low, high = (np.rint(centre + way * reach).astype(int) for way in (-1, 1))
+        box = within(low, high, memory.shape)
         there = np.argwhere(self._bone[box])
-        away = [np.linalg.norm((there + low - other) * self._spacing_mm, axis=1) for other in self._centres]
+        away = [np.linalg.norm((there + first_of(box) - other) * self._spacing_mm, axis=1) for other in self._centres]
         own = there[np.argmin(away, axis=0) == self._place]
         memory[box][tuple(own.T)] = 1
 
@@ -211,5 +212,5 @@ def lattice(size: int, width: int) -> list[float]:
 
 def _held(memory: NDArray[np.uint8], centre: Point) -> bool:
     """Whether a found vertebra covers the voxel at ``centre``, or one beside it."""
-    low = np.maximum(np.rint(centre).astype(int) - 1, 0)
-    return bool(memory[tuple(slice(a, a + 3) for a in low)].any())
+    voxel = np.rint(centre).astype(int)
+    return bool(memory[within(voxel - 1, voxel + 2, memory.shape)].any())

@@ -21,6 +21,7 @@ from scipy import ndimage
 from learning_functions.inference.iterative.neighbour_exclusion import of_one_body
 from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, largest_piece
 from learning_functions.inference.iterative.seeds import Corner, Heat, Starts, sign_of
+from utility_functions.geometry.boxes import overlap
 from utility_functions.records.trail import FOUND, MOVED, Step, Trail
 
 IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
@@ -215,7 +216,7 @@ class _Walker:
 
     def look(self, corner: NDArray[np.int_], meant: Point | None = None) -> Instance | None:
         """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""
-        image, inner = self._overlap(corner)
+        image, inner = overlap(corner, self.patch, self.memory.shape)
         memory = np.zeros(tuple(self.patch), np.uint8)
         memory[inner] = self.memory[image]
         x, y, z = (int(n) for n in corner)
@@ -273,14 +274,6 @@ class _Walker:
 
     def _corner(self, centre: Point) -> NDArray[np.int_]:
         return np.rint(centre - (self.patch - 1) / 2).astype(int)
-
-    def _overlap(self, corner: NDArray[np.int_]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """The part of the image that a patch shows, as slices of the image and of the patch."""
-        low = np.clip(corner, 0, self.memory.shape)
-        high = np.maximum(np.clip(corner + self.patch, 0, self.memory.shape), low)
-        image = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        inner = tuple(slice(int(a), int(b)) for a, b in zip(low - corner, high - corner, strict=True))
-        return image, inner
 
 
 def _lies_in(point: Point, one: Instance) -> bool:

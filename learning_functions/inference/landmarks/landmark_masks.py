@@ -19,6 +19,7 @@ from learning_functions.mask_options import MaskOptions
 from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
+from utility_functions.geometry.boxes import first_of, overlap
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import StageFindings
@@ -43,11 +44,11 @@ def masks_at_landmarks(network: Any, settings: Settings[MaskOptions], view: Scan
     named = (findings.landmarks or Landmarks.empty()).only(set(VERTEBRAE) & set(VERSE_IDS))
     claims = Claims(image.grid)
     for name, first, answer in _answers(network, settings, view, named):
-        low, high = np.clip(first, 0, image.grid.shape), np.clip(first + answer.shape, 0, image.grid.shape)
-        shown = answer[tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))]
+        box, part = overlap(first, answer.shape, image.grid.shape)
+        shown = answer[part]
         if shown.size:
             mask = ndimage.binary_fill_holes(largest_piece(shown > THRESHOLD))  # a vertebra's canal is open
-            claims.claim(VERSE_IDS[name], low, mask, shown)
+            claims.claim(VERSE_IDS[name], first_of(box), mask, shown)
     voxels = claims.labels()
     boxes = dict(enumerate(ndimage.find_objects(voxels), start=1))
     found = [name for name in named.names if boxes.get(VERSE_IDS[name]) is not None]

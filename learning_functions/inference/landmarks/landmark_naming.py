@@ -10,21 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.heatmap_options import VertebraHeatmapOptions
-from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
+from learning_functions.inference.landmarks.peak_search import find_peaks
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from learning_functions.task import Settings
 from utility_functions.anatomy.heatmap_evidence import detections_of
+from utility_functions.anatomy.heatmaps import NEAR_SPINE_MM, spine_region
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.naming.published_graph import published_names
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.volume import Volume
+from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
-NEAR_SPINE_MM = 30.0
-"""Maxima are looked for so far beyond the spine found before."""
 BORDER_MM = 10.0
 """A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""
 MOST_PEAKS = 400
@@ -41,9 +40,10 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
     also ``landmark_heatmap`` and ``candidates``.
     """
     spec, image, options, padding = settings.spec, view.image, view.options, view.padding_value
+    spine_map = view.findings.detection if isinstance(view.findings.detection, LabelMap) else None
     margin = [size // 4 for size in spec.patch]
     stride = settings.options.coarser * 2 ** (settings.levels - 1)
-    box = spine_box(view.findings, image, NEAR_SPINE_MM)
+    box = spine_region(image.grid, view.findings.heatmap, spine_map, NEAR_SPINE_MM)
     largest = np.zeros(image.grid.shape, np.float16) if options.save_intermediate else None
     peaks = find_peaks(network, image, box, margin, stride, options.memory_gb, padding, largest=largest)
     peaks = peaks.hottest(MOST_PEAKS)

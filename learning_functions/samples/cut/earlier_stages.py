@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from learning_functions.samples.cut.labelled_points import LabelledPoints
+from utility_functions.anatomy.heatmaps import NEAR_SPINE_MM, spine_region
+from utility_functions.geometry.boxes import first_of, size_of, within
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.records.findings import Findings
@@ -21,20 +23,16 @@ def found_spine(found: Findings, labelled: LabelledPoints, grid: Grid) -> tuple[
     image is a part. Where no spine was found, that is everywhere, as when the network is run.
     Raises: ValueError where no labelled part of the scan is looked at.
     """
-    from learning_functions.inference.landmarks.landmark_naming import NEAR_SPINE_MM
-    from learning_functions.inference.landmarks.peak_search import spine_box
-
     maps = {name: getattr(found, name) for name in ("heatmap", "detection")}
     there = {name: resample(seen, grid) for name, seen in maps.items() if seen is not None}
     if not there:
         raise ValueError(f"A spine is told by a heatmap or a detection. Received: neither in {found.case_id}.")
-    first, shape = spine_box(Findings(found.case_id, grid, **there), next(iter(there.values())), NEAR_SPINE_MM)
-    low = np.rint(labelled.image.grid.to_index(grid.to_mm(first))).astype(int)
-    high = np.minimum(low + shape, labelled.image.grid.shape)
-    low = np.maximum(low, 0)
-    if (high <= low).any():
+    region = spine_region(grid, there.get("heatmap"), there.get("detection"), NEAR_SPINE_MM)
+    low = np.rint(labelled.image.grid.to_index(grid.to_mm(first_of(region)))).astype(int)
+    box = within(low, low + size_of(region), labelled.image.grid.shape)
+    if not min(size_of(box)):
         raise ValueError("The spine that was found lies beyond the labelled part of the scan.")
-    return low.tolist(), (high - low).tolist()
+    return list(first_of(box)), list(size_of(box))
 
 
 def nearest_found(true_mm: ArrayLike, found_mm: ArrayLike) -> NDArray[np.int_]:

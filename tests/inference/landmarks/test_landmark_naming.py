@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.inference.landmarks.landmark_naming import (
-    NEAR_SPINE_MM,
-    named_landmarks,
-    near_the_end,
-    scanned_heights,
-)
-from learning_functions.inference.landmarks.peak_search import find_peaks, spine_box
+from learning_functions.inference.landmarks.landmark_naming import named_landmarks, near_the_end, scanned_heights
+from learning_functions.inference.landmarks.peak_search import find_peaks
 from learning_functions.task import Settings
 from tests.inference.landmarks.landmark_oracles import AIR, HeatOracle, numbered
 from tests.naming.heat_spines import spine_mm
 from tests.tiny import tiny_settings
 from tests.views import view_of
+from utility_functions.anatomy.heatmaps import NEAR_SPINE_MM, spine_region
 from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.geometry.boxes import box_at, first_of, part_of, size_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
@@ -66,9 +63,8 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
         voxels = np.zeros(GRID.shape, np.uint8)
         voxels[10:26, 14:30, 40:60] = 1
         before = before.having(detection=TubeMap(voxels, GRID))
-        first, shape = spine_box(before, numbered(GRID), NEAR_SPINE_MM)
         inside[:] = False
-        inside[tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))] = True
+        inside[spine_region(GRID, None, before.detection, NEAR_SPINE_MM)] = True
     heats = np.zeros(GRID.shape)
     for point in truth().values():
         away = np.indices(GRID.shape) - GRID.to_index(point)[:, None, None, None]
@@ -88,8 +84,8 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
 
 def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
     network = oracle()
-    whole = find_peaks(network, numbered(GRID), ((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, AIR)
-    parts = find_peaks(network, numbered(GRID), ((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, AIR)
+    whole = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, AIR)
+    parts = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, AIR)
     assert len(whole.heats) == len(parts.heats) == len(NAMES)
     order, other = (np.argsort(each.landmarks) for each in (whole, parts))
     np.testing.assert_allclose(whole.places[order], parts.places[other], atol=1e-4)
@@ -100,11 +96,11 @@ def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
     middle = np.rint(GRID.to_index(truth()["L2"])).astype(int)
     detection[tuple(middle)] = 1
     findings = Findings("scan", GRID, detection=TubeMap(detection, GRID))
-    first, shape = spine_box(findings, numbered(GRID), 30.0)
-    np.testing.assert_array_equal(first, middle - 8)
-    np.testing.assert_array_equal(shape, (17, 17, 17))
+    region = spine_region(GRID, None, findings.detection, 30.0)
+    np.testing.assert_array_equal(first_of(region), middle - 8)
+    np.testing.assert_array_equal(size_of(region), (17, 17, 17))
     found = named_landmarks(oracle(), settings(), view_of(numbered(GRID), findings, AIR))
-    inside = GRID.window(first, shape)
+    inside = part_of(GRID, region)
     expected = tuple(name for name, point in truth().items() if inside.contains(point))
     assert found.landmarks is not None and found.landmarks.names == expected
     assert "L2" in expected and len(expected) < 4
@@ -113,7 +109,7 @@ def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
 def test_without_findings_all_of_the_scan_is_looked_at() -> None:
     nothing = Findings("scan", GRID, detection=TubeMap(np.zeros(GRID.shape, np.uint8), GRID))
     for findings in (Findings("scan", GRID), nothing):
-        assert spine_box(findings, numbered(GRID), 30.0) == ((0, 0, 0), GRID.shape)
+        assert spine_region(GRID, None, findings.detection, 30.0) == box_at((0, 0, 0), GRID.shape)
 
 
 @pytest.mark.parametrize(
