@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.samples.store.sample_store import COMPRESSIONS, SampleReader, SampleWriter, open_store
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.samples.store.sample_writer import COMPRESSIONS, SampleWriter
 from learning_functions.spec import Spec
 
 BATCH = 8

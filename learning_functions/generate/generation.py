@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from learning_functions.generate.cropping import Cropping, cropping_models, found_by
 from learning_functions.preprocessing import storable
-from learning_functions.samples.store.sample_store import SampleWriter, open_store
+from learning_functions.samples.store.sample_parts import SAMPLED
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import air_of
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line, usable_processors
@@ -136,17 +138,13 @@ def generate(
                     with tqdm.external_write_mode():
                         log.warning("Left out %s: %s", case.case_id, drawn.problem)
                 for sample in drawn.samples:
+                    parts = {part.name: getattr(sample, part.name) for part in SAMPLED}
                     writer.append(
-                        sample.inputs,
-                        sample.targets,
-                        sample.weights,
+                        **(parts if with_tissues else {**parts, "tissues": None}),
                         normalisation=drawn.normalisation,
                         air=drawn.air,
                         case_id=case.case_id,
                         patient=case.patient,
-                        tissues=sample.tissues if with_tissues else None,
-                        memory=sample.memory,
-                        numbers=sample.numbers,
                     )
         count = writer.count
         if not count:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from learning_functions.inference.naming_evidence import doubt_features, evidence_of
 from learning_functions.naming_options import NamingOptions
 from learning_functions.samples.store.batches import epoch_batches
-from learning_functions.samples.store.sample_store import SampleReader, SampleStore
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Settings
 from learning_functions.training.naming_doubt import doubting
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store
+from learning_functions.samples.store.sample_store import SampleStore, open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
 
 SPEC = Spec((1, 1, 1), "RAS", (4, 5, 6), 1, ("vertebra",))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store
+from learning_functions.samples.store.sample_store import SampleStore, open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
 
 tf = pytest.importorskip("tensorflow")

@@ -15,7 +15,8 @@ from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.samples.augment.augmentation import Augmentation
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.keras_sequence import SampleSequence
-from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, open_store
+from learning_functions.samples.store.sample_store import SampleStore, open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -109,7 +110,7 @@ def test_air_that_the_window_tells_is_not_kept(tmp_path: Path) -> None:
     ct = replace(MINMAX, intensity="window", window=(-200.0, 1000.0))
     for number, air in enumerate((None, -1024.0)):
         store = stored(tmp_path / f"{number}.h5", air, ct)
-        assert not store.has_air
+        assert "air" not in store.layout
         with h5py.File(store.path) as file:
             assert "air" not in file
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from learning_functions.generate.generation import cases_of_one_split, generate
-from learning_functions.samples.store.sample_store import SampleReader, SampleStore, open_store
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import SampleStore, open_store
 from learning_functions.spec import AIR_HU, OUTSIDE
 from learning_functions.task import load_task
 from tests.tiny import phantom, scan_of, tiny_settings, write_case

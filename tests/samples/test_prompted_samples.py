@@ -13,7 +13,8 @@ from scipy import ndimage
 from learning_functions.samples.augment.augmentation import Augmentation
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.keras_sequence import SampleSequence
-from learning_functions.samples.store.sample_store import SampleStore, SampleWriter, check_same_task, open_store
+from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.task import Sample
 from tests.samples.blocks import LUMBAR, SPACING, settings, verse
 from tests.samples.stores import SPEC, sample

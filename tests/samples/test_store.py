@@ -12,7 +12,9 @@ import h5py
 import numpy as np
 import pytest
 
-from learning_functions.samples.store.sample_store import SampleReader, SampleWriter, check_same_task, open_store
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import check_same_task, open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
 from tests.samples.stores import COUNT, SPEC, empty_arrays, sample, write
 
@@ -34,7 +36,7 @@ def test_the_header_tells_all_there_is(tmp_path: Path) -> None:
     store = write(tmp_path / "new" / "s.h5", split="training")
     assert (store.task, store.spec, store.settings, store.seed) == ("detection", SPEC, {"size": 3}, 5)
     assert (store.count, store.input_shape, store.target_shape) == (COUNT, (4, 5, 6, 1), (4, 5, 6))
-    assert (store.input_dtype, store.target_dtype, store.weight_dtype) == ("int16", "uint8", "float16")
+    assert (store.input_dtype, store.target_dtype, store.layout["weights"].dtype) == ("int16", "uint8", "float16")
     assert (store.case_ids, store.patients) == (("case0", "case1", "case2"), ("p0", "p1", "p2"))
     assert store.split == "training" and store.has_weights and "numpy" in store.versions
     with h5py.File(store.path) as file:

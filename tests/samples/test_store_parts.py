@@ -9,13 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from learning_functions.samples.store.sample_store import (
-    SampleReader,
-    SampleStore,
-    SampleWriter,
-    check_same_task,
-    open_store,
-)
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from tests.samples.stores import SPEC, empty_arrays, sample, write
 
 NAMES = ("air", "bone", "fat")

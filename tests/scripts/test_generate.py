@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from learning_functions.generate import generation
-from learning_functions.samples.store.sample_store import SampleReader, open_store
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import open_store
 from tests.scripts.said import Run
 
 FEW = ("--preset", "small", "--samples-per-scan", "2")

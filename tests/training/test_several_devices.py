@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.store.sample_store import SampleReader, SampleWriter, open_store
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from tests.tiny import tiny_settings, write_samples
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,6 +13,7 @@ from learning_functions.samples.augment import moved_points, warping
 from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.spec import OUTSIDE
 from learning_functions.task_options import Changes
+from learning_functions.samples.store.sample_parts import MEMORY, TISSUES, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Augmentation:
                 )
         seeds = tf.unstack(tf.random.split(seed, 7))
         chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
-        outside = ((w, 0), (memory, 0), (tissues, OUTSIDE))
+        outside = ((w, WEIGHTS.padding), (memory, MEMORY.padding), (tissues, TISSUES.padding))
         beyond = [fill, self.ignore, *(value for part, value in outside if part is not None)]
         has_numbers, numbers = (
             numbers is not None,

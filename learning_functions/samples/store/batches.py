@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from learning_functions.samples.augment.augmentation import Augmentation
 from learning_functions.samples.store.sample_order import EpochReader
+from learning_functions.samples.store.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Arrange
 
@@ -58,10 +59,11 @@ def epoch_batches(
         x = ((tf.clip_by_value(x, low, high) if bounds is None else x) - offset) * scale
         if bounds is not None:
             x = tf.clip_by_value(x, *bounds)
-        names = ("targets", "weights", "memory", "numbers", "tissues")
-        given: dict[str, Any] = {name: parts[name] for name in names if name in parts}
-        if "weights" in given:
-            given["weights"] = tf.cast(given["weights"], tf.float32)
+        given: dict[str, Any] = {
+            part.name: parts[part.name] if part.batch_dtype is None else tf.cast(parts[part.name], part.batch_dtype)
+            for part in SAMPLED
+            if part.name in parts and part.name != "inputs"
+        }
         if augment is not None:
             place = parts["place"]
             air = (parts.get("air", low) - normalisation[:, 0]) * normalisation[:, 1]
@@ -92,8 +94,8 @@ def epoch_batches(
 
 
 def _augmented(augment: Augmentation, given: dict[str, tf.Tensor], memory_channels: int) -> dict[str, tf.Tensor]:
-    """x (with memory as its last channels), targets, weights and numbers, changed sample by sample."""
-    kept = [name for name in ("x", "targets", "weights", "numbers") if name in given]
+    """x (with memory as its last channels) and the other parts that augmentation changes, sample by sample."""
+    kept = ["x", *(part.name for part in SAMPLED if part.augmented and part.name in given)]
     signature = {name: tf.TensorSpec(given[name].shape[1:], given[name].dtype) for name in kept}
     *shape, channels = given["x"].shape[1:]
     signature["x"] = tf.TensorSpec((*shape, channels + memory_channels), tf.float32)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from learning_functions.samples.store.sample_order import EpochReader
+from learning_functions.samples.store.sample_parts import WEIGHTS
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Arrange
 
@@ -43,7 +44,7 @@ class SampleSequence(keras.utils.PyDataset):
         if "memory" in parts:
             memory = parts["memory"].reshape(*x.shape[:-1], self._options["store"].memory_channels)
             x = np.concatenate([x, memory.astype(np.float32)], axis=-1)
-        y, w = parts["targets"], parts["weights"].astype(np.float32) if "weights" in parts else None
+        y, w = parts["targets"], parts["weights"].astype(WEIGHTS.batch_dtype) if "weights" in parts else None
         if self._arrange is not None:
             y, w = self._arrange(y, w, parts.get("numbers"))
         return (x, y) if w is None else (x, y, w)

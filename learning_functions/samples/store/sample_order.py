@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.samples.store.sample_store import SampleReader, SampleStore
+from learning_functions.samples.store.sample_parts import Layout
+from learning_functions.samples.store.sample_reader import SampleReader
+from learning_functions.samples.store.sample_store import SampleStore
 
 
 class EpochReader:
@@ -42,12 +44,12 @@ class EpochReader:
         self._chosen = np.array_split(order, self.steps)
         self._first = epoch * store.count + np.cumsum([0, *(chosen.size for chosen in self._chosen)])
         self._reader = SampleReader(store)
-        self._parts = store.parts(tissues)
+        self._parts = store.parts(*(["tissues"] if tissues else []))
 
     @property
-    def parts(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+    def parts(self) -> dict[str, Layout]:
         """Dtype and shape, of one sample, of what read() gives by name; "place" is the sample's among all seen."""
-        return {**self._parts, "place": ("int64", ())}
+        return {**self._parts, "place": Layout("int64", ())}
 
     def read(self, step: int) -> dict[str, NDArray[Any]]:
         """The samples of a batch, an array (k, ...) for each of ``parts``, in their order.

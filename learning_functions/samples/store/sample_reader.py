@@ -5,16 +5,14 @@ from __future__ import annotations
 import mmap
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from learning_functions.samples.store.sample_writer import OPTIONAL
-
-if TYPE_CHECKING:
-    from learning_functions.samples.store.sample_store import SampleStore
+from learning_functions.samples.store.sample_parts import PART_OF
+from learning_functions.samples.store.sample_store import SampleStore
 
 
 class SampleReader:
@@ -34,53 +32,46 @@ class SampleReader:
         inputs: NDArray[Any],
         targets: NDArray[Any],
         weights: NDArray[Any] | None = None,
-        normalisation: NDArray[np.float64] | None = None,
-        tissues: NDArray[np.uint8] | None = None,
-        memory: NDArray[np.uint8] | None = None,
-        numbers: NDArray[np.float32] | None = None,
-        air: NDArray[np.float32] | None = None,
+        **others: NDArray[Any],
     ) -> None:
-        """Copies samples number ``indices`` (k,) to the first k places of each array given.
+        """Copies samples number ``indices`` (k,) to the first k places of each array given, by its part's name.
 
-        The arrays are C-contiguous and of the stored dtypes; normalisation is (k, 2).
+        The arrays are C-contiguous and of the stored dtypes; those of `SampleStore.parts` fit.
         """
         self._open()
         chosen = np.asarray(indices, np.int64).reshape(-1)
         if chosen.size and not (chosen.min() >= 0 and chosen.max() < self.store.count):
             raise ValueError(f"Samples are numbered 0 to {self.store.count - 1}. Received: {chosen.tolist()}.")
         chosen = self._places[chosen]
-        wanted = {"inputs": inputs, "targets": targets, "weights": weights, "tissues": tissues, "memory": memory}
-        for name, out in {**wanted, "numbers": numbers}.items():
-            if out is None:
-                continue
-            if name not in self._datasets:
+        wanted = {"inputs": inputs, "targets": targets, **({} if weights is None else {"weights": weights}), **others}
+        for name, out in wanted.items():
+            if name not in self._stored:
                 raise ValueError(f"The sample file has no {name}. Received: {self.store.path}.")
-            dataset, chunks = self._datasets[name], self._chunks[name]
-            if out.dtype != dataset.dtype or out.shape[1:] != dataset.shape[1:] or len(out) < chosen.size:
+            stored, chunks = self._stored[name], self._chunks.get(name)
+            if out.dtype != stored.dtype or out.shape[1:] != stored.shape[1:] or len(out) < chosen.size:
                 raise ValueError(
-                    f"{chosen.size} {name} of {dataset.shape[1:]} {dataset.dtype} fit a like array. "
+                    f"{chosen.size} {name} of {stored.shape[1:]} {stored.dtype} fit a like array. "
                     f"Received: {out.shape} {out.dtype}."
                 )
+            if isinstance(stored, np.ndarray):
+                out[: chosen.size] = stored[chosen]
+                continue
             for place, index in enumerate(chosen):
                 if chunks is None:
-                    dataset.read_direct(out, np.s_[index], np.s_[place])
+                    stored.read_direct(out, np.s_[index], np.s_[place])
                 else:
                     out[place] = chunks[index]
-        if normalisation is not None:
-            normalisation[: chosen.size] = self._normalisation[chosen]
-        if air is not None:
-            air[: chosen.size] = self._air[chosen]
 
     def _open(self) -> None:
         if self._opened_by == os.getpid():
             return
         # A forked child must not share its parent's handle; the chunks are read whole, so no chunk cache is kept.
         file = h5py.File(self.store.path, "r", rdcc_nbytes=0)
-        names = [name for name in ("inputs", "targets", *OPTIONAL) if name in file]
-        self._datasets = {name: file[name] for name in names}
-        self._chunks = {name: _mapped_chunks(self.store.path, file[name]) for name in names}
-        self._normalisation = file["normalisation"][()]
-        self._air = file["air"][()] if "air" in file else np.zeros(0, np.float32)
+        datasets = {name: file[name] for name in self.store.layout}
+        self._stored = {name: each[()] if PART_OF[name].whole else each for name, each in datasets.items()}
+        self._chunks = {
+            name: _mapped_chunks(self.store.path, each) for name, each in datasets.items() if not PART_OF[name].whole
+        }
         self._places = self.store.places
         self._opened_by = os.getpid()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.samples.store.sample_reader import SampleReader
-from learning_functions.samples.store.sample_writer import FORMAT, MARK, OPTIONAL, SampleWriter
+from learning_functions.samples.store.sample_parts import FORMAT, PARTS, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
-
-__all__ = ["SampleReader", "SampleStore", "SampleWriter", "check_same_task", "open_store"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class SampleStore:
-    """The header of a finished sample file, or of some of its patients' samples; shapes are of one sample, patients run
-    parallel to case_ids.
-    """
+    """The header of a finished sample file, or of some of its patients' samples; patients run parallel to case_ids."""
 
     path: Path
     task: str
@@ -38,16 +33,10 @@ class SampleStore:
     case_ids: tuple[str, ...]
     patients: tuple[str, ...]
     count: int
-    input_shape: tuple[int, ...]
-    target_shape: tuple[int, ...]
-    target_dtype: str
-    weight_dtype: str | None = None
-    weight_shape: tuple[int, ...] = ()
-    input_dtype: str = "int16"
-    tissue_names: tuple[str, ...] = ()
-    memory_shape: tuple[int, ...] = ()
-    numbers_names: tuple[str, ...] = ()
-    has_air: bool = False
+    layout: Mapping[str, Layout]
+    """How each part that the file has is stored, by the part's name."""
+    names: Mapping[str, tuple[str, ...]]
+    """What the codes of tissues and the numbers of a sample are called, by the part's name."""
     cropped_by: tuple[dict[str, str], ...] = ()
     """File, task and hash of each model by whose findings the samples were cropped."""
     rows: tuple[int, ...] | None = None
@@ -79,40 +68,57 @@ class SampleStore:
         return replace(self, rows=rows, count=len(rows), case_ids=case_ids, patients=theirs)
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.layout["inputs"].shape
+
+    @property
+    def input_dtype(self) -> str:
+        return self.layout["inputs"].dtype
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        return self.layout["targets"].shape
+
+    @property
+    def target_dtype(self) -> str:
+        return self.layout["targets"].dtype
+
+    @property
     def has_weights(self) -> bool:
-        return self.weight_dtype is not None
+        return "weights" in self.layout
 
     @property
     def has_memory(self) -> bool:
-        return bool(self.memory_shape)
+        return "memory" in self.layout
 
     @property
     def memory_channels(self) -> int:
         """How many channels of what the network sees are memory."""
-        return (*self.memory_shape, 1)[len(self.input_shape) - 1] if self.memory_shape else 0
+        if "memory" not in self.layout:
+            return 0
+        return (*self.layout["memory"].shape, 1)[len(self.input_shape) - 1]
 
     @property
     def has_tissues(self) -> bool:
-        """Whether every sample has a tissue map (uint8, of the input's shape): places in tissue_names."""
-        return bool(self.tissue_names)
+        """Whether every sample has a tissue map: places in tissue_names."""
+        return "tissues" in self.layout
 
-    def parts(self, tissues: bool = False) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """What is kept of each sample, tissues where asked for: dtype and shape by name, in one order for all."""
-        found = {
-            "inputs": (self.input_dtype, self.input_shape),
-            "targets": (self.target_dtype, self.target_shape),
-        }
-        if self.weight_dtype is not None:
-            found["weights"] = (self.weight_dtype, self.weight_shape)
-        if self.has_memory:
-            found["memory"] = ("uint8", self.memory_shape)
-        if self.numbers_names:
-            found["numbers"] = ("float32", (len(self.numbers_names),))
-        if tissues:
-            found["tissues"] = ("uint8", self.input_shape)
-        if self.has_air:
-            found["air"] = ("float32", ())
-        return {**found, "normalisation": ("float64", (2,))}
+    @property
+    def tissue_names(self) -> tuple[str, ...]:
+        return self.names.get("tissues", ())
+
+    @property
+    def numbers_names(self) -> tuple[str, ...]:
+        return self.names.get("numbers", ())
+
+    def parts(self, *asked: str) -> dict[str, Layout]:
+        """What is read of each sample, in one order for all: every part that the file has, of those that are read only
+        where they are wanted the ones ``asked`` for.
+        """
+        if lacking := [name for name in asked if name not in self.layout]:
+            raise ValueError(f"The sample file has no {lacking[0]}. Received: {self.path}.")
+        named = [part.name for part in PARTS if not part.only_asked or part.name in asked]
+        return {name: self.layout[name] for name in named if name in self.layout}
 
 
 def open_store(path: Path | str) -> SampleStore:
@@ -132,16 +138,17 @@ def open_store(path: Path | str) -> SampleStore:
 
 def _header(path: Path, file: h5py.File) -> SampleStore:
     values = dict(file.attrs)
-    if MARK not in values:
+    if SIGNATURE not in values:
         kind = "a saved model" if "model_config" in values else "an HDF5 file of another kind"
         raise BrokenFile(
             f"Samples are needed, as generate_samples.py writes them, and this is {kind}. Received: {path}."
         )
-    if values[MARK] != FORMAT:
-        raise BrokenFile(f"Sample files of format {FORMAT} can be read, and this is {values[MARK]}. Received: {path}.")
-    names = ["inputs", "targets", *(name for name in OPTIONAL if name in file)]
-    singles = [name for name in ("normalisation", "case", "air") if name != "air" or name in file]
-    counts = {name: len(file[name]) for name in (*names, *singles)}
+    if values[SIGNATURE] != FORMAT:
+        raise BrokenFile(
+            f"Sample files of format {FORMAT} can be read, and this is {values[SIGNATURE]}. Received: {path}."
+        )
+    there = [part for part in PARTS if part.required or part.name in file]
+    counts = {name: len(file[name]) for name in (*(part.name for part in there), "case")}
     if min(counts.values()) < 1 or len(set(counts.values())) > 1:
         raise BrokenFile(f"The parts of the sample file do not belong together: {counts}. Received: {path}.")
     return SampleStore(
@@ -155,16 +162,8 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
         case_ids=tuple(json.loads(values["case_ids"])),
         patients=tuple(json.loads(values["patients"])),
         count=counts["inputs"],
-        input_shape=file["inputs"].shape[1:],
-        input_dtype=file["inputs"].dtype.name,
-        target_shape=file["targets"].shape[1:],
-        target_dtype=file["targets"].dtype.name,
-        weight_dtype=file["weights"].dtype.name if "weights" in file else None,
-        weight_shape=file["weights"].shape[1:] if "weights" in file else (),
-        tissue_names=tuple(json.loads(values["tissues"])) if "tissues" in file else (),
-        memory_shape=file["memory"].shape[1:] if "memory" in file else (),
-        numbers_names=tuple(json.loads(values["numbers_names"])) if "numbers" in file else (),
-        has_air="air" in file,
+        layout={part.name: Layout(file[part.name].dtype.name, file[part.name].shape[1:]) for part in there},
+        names={part.name: tuple(json.loads(values[part.names_in])) for part in there if part.names_in},
         cropped_by=tuple(json.loads(values.get("cropped_by", "[]"))),
     )
 
