@@ -13,10 +13,10 @@ import pytest
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import run_models
 from learning_functions.predict.trained_model import TrainedModel
-from learning_functions.stored_settings import settings_from_samples
-from learning_functions.task import Settings, load_task, task_names
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import open_store
+from learning_functions.stored_settings import settings_from_samples
+from learning_functions.task import Settings, load_task, task_names
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.fit import Training, train
 from tests.tiny import phantom, tiny_settings, write_samples

@@ -19,8 +19,6 @@ scripts = [ROOT / name for name in SCRIPTS if (ROOT / name).is_file()]
 package_files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 OTHERS = ("tests", "benchmarks", "experiments")
 other_files = [path for folder in OTHERS for path in sorted((ROOT / folder).rglob("*.py"))]
-    path for folder in ("tests", "benchmarks", "experiments") for path in sorted((ROOT / folder).rglob("*.py"))
-]
 
 
 def told(path: Path) -> str:

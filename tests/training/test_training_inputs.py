@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.stored_settings import settings_from_samples
-from learning_functions.task import load_task
 from learning_functions.samples.store.sample_store import SampleStore, open_store
 from learning_functions.samples.store.sample_writer import SampleWriter
+from learning_functions.stored_settings import settings_from_samples
+from learning_functions.task import load_task
 from learning_functions.training.training_inputs import check_inputs, check_same_choices
 from tests.tiny import tiny_settings
 
