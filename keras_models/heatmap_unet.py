@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from keras_models.encoder_decoder import convolutions, encoder_decoder
+
 SLOPE = 0.1
 """Of the leaky ReLU below zero."""
 
@@ -30,25 +32,13 @@ def heatmap_unet(
         raise ValueError(f'norm is "none" or "batch", answer "linear" or "sigmoid". Received: {norm!r}, {answer!r}.')
     widths = [filters * 2**level if widening else filters for level in range(levels)]
     inputs = keras.Input((*patch, 1), name="image")
-    x, skips = inputs, []
-    for level in range(levels - 1):
-        x = _block(x, widths[level], norm, momentum, f"down{level}")
-        skips.append(x)
-        x = layers.AveragePooling3D(2, name=f"pool{level}")(x)
-    x = _block(x, widths[-1], norm, momentum, "floor")
-    for level in reversed(range(levels - 1)):
-        x = layers.UpSampling3D(2, name=f"upsample{level}")(x)
-        x = layers.Concatenate(name=f"join{level}")([skips[level], x])
-        x = _block(x, widths[level], norm, momentum, f"up{level}")
+    x, _ = encoder_decoder(
+        inputs,
+        levels,
+        lambda x, level, name: convolutions(x, widths[level], name, 3, norm, momentum, SLOPE),
+        lambda x, _, name: layers.AveragePooling3D(2, name=name)(x),
+        lambda x, _, name: layers.UpSampling3D(2, name=name)(x),
+    )  # (batch, x, y, z, filters)
     start = keras.initializers.RandomNormal(stddev=1e-3) if answer == "linear" else "glorot_uniform"
     heat = layers.Conv3D(1, 1, activation=answer, kernel_initializer=start, dtype="float32", name="heat")(x)
     return keras.Model(inputs, heat, name="heatmap_unet")  # (batch, x, y, z, 1)
-
-
-def _block(x: keras.KerasTensor, filters: int, norm: str, momentum: float, name: str) -> keras.KerasTensor:
-    for step in ("a", "b"):
-        x = layers.Conv3D(filters, 3, padding="same", name=f"{name}_{step}_conv")(x)
-        if norm == "batch":
-            x = layers.BatchNormalization(momentum=momentum, name=f"{name}_{step}_norm")(x)
-        x = layers.LeakyReLU(negative_slope=SLOPE, name=f"{name}_{step}_relu")(x)
-    return x

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import gcd
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers
 
-MOST_GROUPS = 4
+from keras_models.encoder_decoder import convolutions, encoder_decoder
 
 
 def instance_fcn(
@@ -36,19 +35,21 @@ def instance_fcn(
     if norm not in ("batch", "group"):
         raise ValueError(f'norm is "batch" or "group". Received: {norm!r}.')
     widths = [filters * 2**level if widening else filters for level in range(levels)]
-    inputs, x = image_and_memory(patch, channels, marked)
-    skips = []
-    for level in range(levels - 1):
-        x = _block(x, widths[level], norm, momentum, f"down{level}")
-        skips.append(x)
-        x = layers.MaxPooling3D(2, name=f"pool{level}")(x)
-    floor = x = _block(x, widths[-1], norm, momentum, "floor")
-    for level in reversed(range(levels - 1)):
-        x = layers.UpSampling3D(2, name=f"upsample{level}")(x)
-        x = layers.Concatenate(name=f"join{level}")([skips[level], x])
-        x = _block(x, widths[level], norm, momentum, f"up{level}")
+    inputs, seen = image_and_memory(patch, channels, marked)
+
+    def block(x: keras.KerasTensor, level: int, name: str) -> keras.KerasTensor:
+        return convolutions(x, widths[level], name, 3, norm, momentum, norm_last=True)
+
+    x, floor = encoder_decoder(
+        seen,
+        levels,
+        encode=block,
+        downsample=lambda x, _, name: layers.MaxPooling3D(2, name=name)(x),
+        upsample=lambda x, _, name: layers.UpSampling3D(2, name=name)(x),
+    )  # (batch, x, y, z, filters)
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
-    whole = _summary(floor, min(patch) // 2 ** (levels - 1), widths[-1], norm, momentum)  # (batch, filters)
+    size = min(patch) // 2 ** (levels - 1)
+    whole = summary(floor, size, lambda x, name: block(x, levels - 1, name))  # (batch, filters of the floor)
     outputs = {"mask": mask, **whole_answers(whole, start_level, level_scale)}
     return keras.Model(inputs, outputs, name="instance_fcn")
 
@@ -73,21 +74,11 @@ def whole_answers(
     return {"complete": complete, "level": layers.ReLU(dtype="float32", name="level")(level)}
 
 
-def _summary(x: keras.KerasTensor, size: int, width: int, norm: str, momentum: float) -> keras.KerasTensor:
+def summary(
+    x: keras.KerasTensor, size: int, block: Callable[[keras.KerasTensor, str], keras.KerasTensor]
+) -> keras.KerasTensor:
     """Pooled on, with convolutions between, until ``size`` is 1; what is left of larger patches is averaged."""
     for step in range(max(size.bit_length() - 1, 0)):
         x = layers.MaxPooling3D(2, name=f"whole{step}_pool")(x)
-        x = _block(x, width, norm, momentum, f"whole{step}")
-    return layers.GlobalAveragePooling3D(name="whole")(x)
-
-
-def _block(x: keras.KerasTensor, filters: int, norm: str, momentum: float, name: str) -> keras.KerasTensor:
-    """Twice convolution, ReLU and normalisation, in this order."""
-    for step in ("a", "b"):
-        x = layers.Conv3D(filters, 3, padding="same", name=f"{name}_{step}_conv")(x)
-        x = layers.ReLU(name=f"{name}_{step}_relu")(x)
-        if norm == "batch":
-            x = layers.BatchNormalization(momentum=momentum, name=f"{name}_{step}_norm")(x)
-        else:
-            x = layers.GroupNormalization(gcd(filters, MOST_GROUPS), name=f"{name}_{step}_norm")(x)
-    return x
+        x = block(x, f"whole{step}")
+    return layers.GlobalAveragePooling3D(name="whole")(x)  # (batch, width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from keras_models.custom_layers import ChainFeatures
+from keras_models.node_features import node_features
 
 
 def naming_network(
@@ -20,10 +20,10 @@ def naming_network(
 ) -> keras.Model:
     """Residual dilated convolutions along the sorted nodes, in independent members.
 
-    Input (batch, 1, nodes, channels), see ChainFeatures; output (batch, 1, nodes, members, classes), softmax.
+    Input (batch, 1, nodes, channels), see ``node_features``; output (batch, 1, nodes, members, classes), softmax.
     """
     inputs = keras.Input((1, nodes, channels), name="nodes")
-    features, there = ChainFeatures(name="features")(inputs)
+    features, there = node_features(inputs)
     answers = []
     for member in range(members):
         scores = _member(features, there, filters, blocks, classes, dropout, decay, f"member{member}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_models.instance_fcn import image_and_memory, whole_answers
+from keras_models.instance_fcn import image_and_memory, summary, whole_answers
 from keras_models.unet import unet_block, unet_body
 
 
@@ -21,7 +21,7 @@ def outline_unet(
     """
     inputs = keras.Input((*patch, 2), name="image_and_landmark")
     x = layers.Rescaling([1.0, 1 / 255], name="landmark_to_one")(inputs)
-    x, _ = unet_body(x, 3, filters, levels, momentum, (3, 3, 3))
+    x, _ = unet_body(x, filters, levels, momentum, (3, 3, 3))
     outputs = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
     return keras.Model(inputs, outputs, name="outline_unet")
 
@@ -44,18 +44,15 @@ def next_vertebra_unet(
     told of the whole vertebra is always the first one's.
     """
     inputs, seen = image_and_memory(patch, channels, marked or paired)
-    x, floor = unet_body(seen, 3, filters, levels, momentum, (3, 3, 3))
+    x, floor = unet_body(seen, filters, levels, momentum, (3, 3, 3))
     name = "found" if paired else "mask"
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name=name)(x)  # (batch, x, y, z, 1)
     if paired:
-        x, _ = unet_body(seen, 3, filters, levels, momentum, (3, 3, 3), prefix="drawn_")
+        x, _ = unet_body(seen, filters, levels, momentum, (3, 3, 3), prefix="drawn_")
         drawn = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="drawn")(x)
         mask = _chosen(seen, mask, drawn, channels)
     size, width = min(patch) // 2 ** (levels - 1), filters * 2 ** (levels - 1)
-    for step in range(max(size.bit_length() - 1, 0)):
-        floor = layers.MaxPooling3D(2, name=f"whole{step}_pool")(floor)
-        floor = unet_block(floor, 3, width, (3, 3, 3), momentum, f"whole{step}")
-    whole = layers.GlobalAveragePooling3D(name="whole")(floor)  # (batch, width)
+    whole = summary(floor, size, lambda x, name: unet_block(x, width, (3, 3, 3), momentum, name))  # (batch, width)
     return keras.Model(inputs, {"mask": mask, **whole_answers(whole, start_level, level_scale)}, name="next_vertebra")
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import layers
 
+from keras_models.encoder_decoder import convolutions, encoder_decoder
+
 
 def detection_unet(
     patch: Sequence[int | None] = (64, 64, 80),
@@ -23,7 +25,7 @@ def detection_unet(
     ``momentum`` is Keras's: 0.1, as published, keeps 90 % of the last batch's statistics.
     """
     inputs = keras.Input((*patch, 1), name="image")
-    x, _ = unet_body(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3))
+    x, _ = unet_body(inputs, filters, levels, momentum, floor_kernel=(3, 3, 3))
     x = layers.Conv3D(classes, 3, padding="same", name="class_scores")(x)
     outputs = layers.Softmax(dtype="float32", name="classes")(x)  # (batch, x, y, z, classes)
     return keras.Model(inputs, outputs, name="detection_unet")
@@ -49,7 +51,7 @@ def identification_unet(
     With ``classes`` the output is (batch, *patch, classes), softmax: the levels from C1 down.
     """
     inputs = keras.Input((*patch, channels), name="slices")
-    x, _ = unet_body(inputs, 2, filters, levels, momentum, floor_kernel)
+    x, _ = unet_body(inputs, filters, levels, momentum, floor_kernel)
     if classes:
         x = layers.Conv2D(classes, 1, name="level_scores")(x)
         outputs = layers.Softmax(dtype="float32", name="levels")(x)  # (batch, y, z, classes)
@@ -78,7 +80,7 @@ def sliced_unet(
     """
     flat = min(flat_levels, levels - 1)
     inputs = keras.Input((*patch, channels), name="image")
-    x, _ = unet_body(inputs, 3, filters, levels, momentum, floor_kernel=(3, 3, 3), flat_levels=flat)
+    x, _ = unet_body(inputs, filters, levels, momentum, floor_kernel=(3, 3, 3), flat_levels=flat)
     x = layers.Conv3D(classes, 1, padding="same", name="class_scores")(x)
     outputs = layers.Softmax(dtype="float32", name="classes")(x)  # (batch, x, y, z, classes)
     return keras.Model(inputs, outputs, name="sliced_unet")
@@ -86,7 +88,6 @@ def sliced_unet(
 
 def unet_body(
     x: keras.KerasTensor,
-    dimensions: int,
     filters: int,
     levels: int,
     momentum: float,
@@ -99,31 +100,24 @@ def unet_body(
     Two convolutions, each with batch normalisation and ReLU, per level. On ``flat_levels`` levels from the top nothing
     is done along the first axis. prefix: of all layers' names, for a second body in one network.
     """
-    pool = getattr(layers, f"MaxPooling{dimensions}D")
-    upsample = getattr(layers, f"UpSampling{dimensions}D")
+    dimensions = len(x.shape) - 2
+    pool: Callable[..., keras.Layer] = getattr(layers, f"MaxPooling{dimensions}D")
+    repeat: Callable[..., keras.Layer] = getattr(layers, f"UpSampling{dimensions}D")
     kernels = [(1 if level < flat_levels else 3, *(3,) * (dimensions - 1)) for level in range(levels - 1)]
     halves = [(1 if level < flat_levels else 2, *(2,) * (dimensions - 1)) for level in range(levels - 1)]
-    skips = []
-    for level in range(levels - 1):
-        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"{prefix}down{level}")
-        skips.append(x)
-        x = pool(halves[level], name=f"{prefix}pool{level}")(x)
-    width = filters * 2 ** (levels - 1)
-    floor = x = unet_block(x, dimensions, width, tuple(floor_kernel), momentum, f"{prefix}floor")
-    for level in reversed(range(levels - 1)):
-        x = upsample(halves[level], name=f"{prefix}upsample{level}")(x)
-        x = layers.Concatenate(name=f"{prefix}join{level}")([skips[level], x])
-        x = unet_block(x, dimensions, filters * 2**level, kernels[level], momentum, f"{prefix}up{level}")
-    return x, floor
+    kernels.append(tuple(floor_kernel))
+    return encoder_decoder(
+        x,
+        levels,
+        encode=lambda x, level, name: unet_block(x, filters * 2**level, kernels[level], momentum, name),
+        downsample=lambda x, level, name: pool(halves[level], name=name)(x),
+        upsample=lambda x, level, name: repeat(halves[level], name=name)(x),
+        prefix=prefix,
+    )
 
 
 def unet_block(
-    x: keras.KerasTensor, dimensions: int, filters: int, kernel: Sequence[int], momentum: float, name: str
+    x: keras.KerasTensor, filters: int, kernel: Sequence[int], momentum: float, name: str
 ) -> keras.KerasTensor:
     """Twice convolution, batch normalisation and ReLU."""
-    convolution: Callable[..., keras.Layer] = getattr(layers, f"Conv{dimensions}D")
-    for step in ("a", "b"):
-        x = convolution(filters, kernel, padding="same", name=f"{name}_{step}_conv")(x)
-        x = layers.BatchNormalization(momentum=momentum, name=f"{name}_{step}_norm")(x)
-        x = layers.ReLU(name=f"{name}_{step}_relu")(x)
-    return x
+    return convolutions(x, filters, name, kernel, "batch", momentum)

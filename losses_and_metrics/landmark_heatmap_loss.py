@@ -19,6 +19,8 @@ from losses_and_metrics.gaussian_profiles import profiles
 
 PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
 """A landmark lies in the patch; none does, and its heatmap is to be empty; or nothing is known, and nothing judged."""
+SIGMAS = "landmark_sigmas"
+"""What the layer is called that learns the widths (keras_models/spatial_configuration_net.py)."""
 SMALLEST_SIGMA = 0.5
 """Learnt widths never count as less, in voxels."""
 
@@ -39,7 +41,7 @@ class HeatmapLoss(keras.losses.Loss):
 
     g = height exp(-d^2 / 2 sigma_i^2) (Payer et al. 2020). Landmarks of unknown place are left out; those absent are
     held against nothing, and have no sigma to be judged.
-    sigma: in voxels; where the network has a ``LandmarkSigmas`` layer and ``bind`` was given it, that layer's.
+    sigma: in voxels; where ``bind`` was given a network with a layer ``SIGMAS``, the weight ``alpha`` of that layer.
     scale: 0 for Gaussians of height 1; else their height is scale / (sigma sqrt(2 pi))^3, as where sigmas are learnt:
         narrow targets are then high, and cannot be made cheaper by narrowing them alone (1000: height 1 at sigma 4).
     form: "sums" as published; "mean" is (h - g)^2 in parts of the sum of g^2, without a penalty, so that its size
@@ -70,7 +72,7 @@ class HeatmapLoss(keras.losses.Loss):
 
     def bind(self, network: Any) -> None:
         """Take sigmas from the network's layer that learns them, if it has one."""
-        self._learnt = next((layer.sigmas for layer in _layers(network) if hasattr(layer, "sigmas")), None)
+        self._learnt = next((layer.alpha for layer in _layers(network) if layer.name == SIGMAS), None)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         heat = ops.cast(y_pred, "float32")

@@ -72,6 +72,7 @@ def read_card(path: Path) -> dict[str, Any] | None:
 def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     """The network, not compiled, and its card; files of Keras 1 and 2 without a card get the ancestor's.
 
+    It is of Keras's own layers, whichever ones of the package's own an older file holds: saved, it loads with Keras.
     Raises BrokenFile, before anything is built, for a file that asks to run code.
     """
     from learning_functions.model_files.keras_1 import in_todays_terms
@@ -87,18 +88,20 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         raise BrokenFile(f"A model file ends in .h5. Received: {path.name}.")
     import keras
 
-    from keras_models import custom_layers  # noqa: F401 - files may hold these once they are registered
+    from learning_functions.model_files.replaced_layers import REPLACED, of_keras_layers
 
     first_keras = keras_version.startswith("1")
     if first_keras:
         config = in_todays_terms(config)
-    refuse_code(config, path.name)
+    with keras.saving.custom_object_scope(REPLACED):
+        refuse_code(config, path.name)
     try:
         if first_keras:
             model = keras.Model.from_config(config["config"])
             model.load_weights(path)
         else:
-            model = keras.models.load_model(path, compile=False, safe_mode=True)
+            with keras.saving.custom_object_scope(REPLACED):
+                model = of_keras_layers(keras.models.load_model(path, compile=False, safe_mode=True))
     except _LOADING_ERRORS as error:
         reason = _text((str(error).strip() or type(error).__name__).splitlines()[0][:200])
         raise BrokenFile(f"{path.name} (saved by Keras {keras_version}) cannot be built again: {reason}") from error

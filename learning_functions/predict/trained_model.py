@@ -52,7 +52,7 @@ class TrainedModel:
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         network = flexible(network)  # once, so that it is traced once for all scans
-        network.compile(jit_compile=False)
+        network.jit_compile = False
         return cls(Path(path), card["task"], task, settings, network, card, statistics)
 
     def run(self, prepared: PreparedScan, findings: Findings, options: InferenceOptions) -> StageFindings:

@@ -11,7 +11,6 @@ from typing import Any
 
 import keras
 
-from keras_models import custom_layers  # noqa: F401 - checkpoints may hold these once they are registered
 from learning_functions.runtime.devices import precision
 from learning_functions.training.training_inputs import training_folder
 from utility_functions.command_line import one_line

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_models.custom_layers import LandmarkSigmas, LinearUpSampling3D
+from keras_models.spatial_configuration_net import with_sigmas
 from losses_and_metrics.landmark_heatmap_loss import (
     ABSENT,
     PRESENT,
@@ -105,20 +105,20 @@ def test_a_patch_without_any_landmark_is_judged_finitely() -> None:
 def test_sigmas_of_the_network_are_trained_by_its_optimiser_and_saved_with_it(tmp_path: object) -> None:
     image = keras.Input((*SHAPE, 1))
     heat = keras.layers.Conv3D(2, 1)(image)
-    network = keras.Model(image, LandmarkSigmas(2.0, name="landmark_sigmas")(heat))
+    network = keras.Model(image, with_sigmas(heat, 2.0))
     loss = HeatmapLoss(2.0, penalty=100.0, scale=100.0)
     network.compile(keras.optimizers.Adam(0.1), loss)
     loss.bind(network)
     rows = true((2, 2, 3, PRESENT), (0, 0, 0, UNKNOWN))
     network.train_on_batch(np.zeros((1, *SHAPE, 1)), rows)
-    sigmas = np.asarray(network.get_layer("landmark_sigmas").sigmas)
+    sigmas = np.asarray(network.get_layer("landmark_sigmas").alpha)
     assert sigmas[0] < 2.0, "drawn down by its penalty"
     assert sigmas[1] == 2.0, "not in view"
     path = f"{tmp_path}/network.keras"
     network.save(path)
     again = keras.saving.load_model(path)
     again.loss.bind(again)
-    np.testing.assert_array_equal(np.asarray(again.get_layer("landmark_sigmas").sigmas), sigmas)
+    np.testing.assert_array_equal(np.asarray(again.get_layer("landmark_sigmas").alpha), sigmas)
     expected = 0.5 * 100 * sigmas[0] ** 2
     heat = np.asarray(gaussians(rows[..., :3], sigmas, SHAPE)) * 100 / (sigmas * math.sqrt(2 * math.pi)) ** 3
     assert value(again.loss, rows, heat) == pytest.approx(float(expected), rel=1e-4)
@@ -144,22 +144,10 @@ def test_numbers_that_make_no_loss_are_refused(wrong: dict[str, float]) -> None:
         HeatmapLoss(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("size", [1, 2, 4])
-def test_linear_upsampling_keeps_linear_maps_away_from_the_border(size: int) -> None:
-    x, y, z = np.indices((4, 5, 6)).astype(np.float32)
-    grown = np.asarray(LinearUpSampling3D(size)(np.stack([x + 2 * y - z, x * 0 + 3], axis=-1)[None]))[0]
-    assert grown.shape == (4 * size, 5 * size, 6 * size, 2)
-    x, y, z = ((np.indices(grown.shape[:3]) + 0.5) / size - 0.5).astype(np.float32)
-    inner = (slice(size, -size),) * 3
-    np.testing.assert_allclose(grown[inner][..., 0], (x + 2 * y - z)[inner], atol=1e-5)
-    np.testing.assert_allclose(grown[..., 1], 3.0, rtol=1e-6)
-
-
-def test_linear_upsampling_takes_maps_of_any_size_and_is_loaded_again() -> None:
-    layer = LinearUpSampling3D.from_config(LinearUpSampling3D(2, name="up").get_config())
-    image = keras.Input((None, None, 4, 1))
-    network = keras.Model(image, layer(image))
-    assert network.output_shape == (None, None, None, 8, 1)
-    assert network.predict_on_batch(np.ones((1, 3, 5, 4, 1), np.float32)).shape == (1, 6, 10, 8, 1)
-    with pytest.raises(ValueError, match="whole factor"):
-        LinearUpSampling3D(0)
+def test_heatmaps_are_handed_on_as_they_are_whatever_their_widths() -> None:
+    maps = keras.Input((None, None, None, 2))
+    network = keras.Model(maps, with_sigmas(maps, 3.0))
+    given = np.random.default_rng(1).normal(size=(2, 3, 4, 5, 2)).astype(np.float32)
+    np.testing.assert_array_equal(np.asarray(network(given)), given)
+    with pytest.raises(ValueError, match="above 0"):
+        with_sigmas(maps, 0.0)

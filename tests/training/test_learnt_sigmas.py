@@ -43,7 +43,7 @@ def uninterrupted(samples: tuple[Path, Path], tmp_path_factory: pytest.TempPathF
 
 
 def sigmas_of(network: object) -> np.ndarray:
-    return np.asarray(network.get_layer("landmark_sigmas").sigmas)  # type: ignore[attr-defined]
+    return np.asarray(network.get_layer("landmark_sigmas").alpha)  # type: ignore[attr-defined]
 
 
 def test_the_widths_of_landmarks_seen_are_learnt_and_saved(uninterrupted: Path) -> None:

@@ -114,5 +114,5 @@ def test_channels_multiplied_one_by_one_are_copies_alike(preset: str) -> None:
 
 def test_a_naming_network_cannot_be_widened() -> None:
     task, settings = load_task("naming"), tiny_settings("naming")
-    with pytest.raises(ValueError, match="several answers"):
+    with pytest.raises(ValueError, match="joins unlike channels"):
         widened_weights(task.network(settings), task.network(settings.changed(filters=2 * settings.filters)))
