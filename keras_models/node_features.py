@@ -122,7 +122,7 @@ def _length(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _minus_log(x: keras.KerasTensor) -> keras.KerasTensor:
-    """-log of what lies between LOWEST and 1; no layer of Keras takes a logarithm, so Newton's steps solve x e^y = 1."""
+    """-log of what lies between LOWEST and 1: no layer of Keras takes a logarithm, so Newton solves x e^y = 1."""
     tangents = [
         _layer(layers.Rescaling, f"log_tangent{step}", -1 / at, 1 - log(at))(x) for step, at in enumerate(TOUCHING)
     ]
