@@ -9,6 +9,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SCANS ?= 30
 DEMO := demo
+SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models/instances.h5
+# Two processes share the whole suite; some tests named by ARGS run in one.
+WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo models coarse instances naming test bench lint format clean
@@ -17,19 +20,23 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
 	  while IFS='|' read -r target text; do printf '  make %-9s %s\n' "$$target" "$$text"; done
 
-demo: $(VENV)/.ready-demo  ## the main job on phantoms of sound spines: make scans, train both networks, measure held-out scans
-	$(call heading,1 of 5: phantom scans to be measured)
+demo: $(VENV)/.ready-demo  ## a phantom CT and MR by the shipped models, then the main job on phantoms: scans, samples, training, measuring
+	$(call heading,1 of 6: a phantom CT and a phantom MR through the shipped models)
+	$(RUN) measure.py phantom:1:lumbar:seed=1 $(SHIPPED) --output $(DEMO)/first_ct
+	$(RUN) measure.py phantom:1:lumbar:mr-t2:seed=1 saved_models/multiclass_mr.h5 --lowest L5 --output $(DEMO)/first_mr
+	@echo "To be looked at: $(DEMO)/first_ct/report.html and $(DEMO)/first_mr/report.html"
+	$(call heading,2 of 6: phantom scans to be measured)
 	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1 --region usual --split testing
-	$(call heading,2 of 5: samples of other phantoms)
+	$(call heading,3 of 6: samples of other phantoms)
 	$(RUN) generate_samples.py detection phantom:160:usual $(DEMO)/detection_training.h5 --preset small --target parts --samples-per-scan 8 --seed 2
 	$(RUN) generate_samples.py detection phantom:24:usual $(DEMO)/detection_validation.h5 --preset small --target parts --samples-per-scan 8 --seed 3
 	$(RUN) generate_samples.py identification phantom:480:usual $(DEMO)/identification_training.h5 --preset small --samples-per-scan 8 --seed 2
 	$(RUN) generate_samples.py identification phantom:24:usual $(DEMO)/identification_validation.h5 --preset small --samples-per-scan 16 --seed 3
-	$(call heading,3 of 5: training detection)
+	$(call heading,4 of 6: training detection)
 	$(RUN) train.py $(DEMO)/detection_training.h5 $(DEMO)/detection_validation.h5 $(DEMO)/detection.h5
-	$(call heading,4 of 5: training identification)
+	$(call heading,5 of 6: training identification)
 	$(RUN) train.py $(DEMO)/identification_training.h5 $(DEMO)/identification_validation.h5 $(DEMO)/identification.h5 --augment none --epochs 15
-	$(call heading,5 of 5: measuring the scans)
+	$(call heading,6 of 6: measuring the scans)
 	$(RUN) measure.py $(DEMO)/dataset $(DEMO)/detection.h5 $(DEMO)/identification.h5 --split testing --output $(DEMO)/results
 
 MODELS := models
@@ -115,7 +122,7 @@ naming: $(VENV)/.ready-demo  ## train the shipped naming model from keypoints (V
 	$(RUN) train.py $(call named,training) $(call named,validation) $(MODELS)/naming.h5 --resume --about "$(VID_BY)"
 
 test: $(VENV)/.ready-test  ## all tests, with ruff, mypy and the import contract among them (ARGS="-k grid" for some)
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest $(WORKERS) $(ARGS)
 
 bench: $(VENV)/.ready-demo  ## every benchmark, each against its reference in the same run
 	@$(RUN) -m benchmarks $(ARGS)

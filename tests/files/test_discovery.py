@@ -244,7 +244,7 @@ def test_a_patients_name_is_not_carried_on(tmp_path, write_series):
 @pytest.mark.real
 def test_the_real_scans_are_found(real: Path):
     names = {case.case_id: case for case in find_cases(real)}
-    assert set(names) == {"example_ct", "series", "sub-ct_label-22_ct", "sub-mri_label-6_T2w", "sub-verse014_ct"}
+    assert {"example_ct", "series", "sub-ct_label-22_ct", "sub-mri_label-6_T2w", "sub-verse014_ct"} <= set(names)
     assert names["sub-verse014_ct"].landmarks_path == real / "verse014" / "sub-verse014_seg-vb_ctd.json"
     assert names["example_ct"].label_map_path == real / "totalseg" / "example_ct_vertebrae_verse_ids.nii.gz"
     assert names["sub-mri_label-6_T2w"].modality == "MR"
