@@ -2,95 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
-EXAMPLES = """examples:
-  python generate_samples.py detection training_dataset samples/detection/training.h5
-  python generate_samples.py identification data_set samples/validation.h5 --split validation --preset small
-  python generate_samples.py detection scans samples/training.h5 --hold-out 0.2 --part training
-  python generate_samples.py detection scans samples/validation.h5 --hold-out 0.2 --part validation
-  python generate_samples.py detection scans samples/validation.h5 --folds 5 --fold 0 --part validation
-  python generate_samples.py vertebra_heatmaps scans samples/training.h5 --crop-by models/spine_heatmap.h5
-  python generate_samples.py detection phantom:2000 samples/training.h5 --preset small --seed 1
-  python generate_samples.py detection phantom:200:lumbar samples/validation.h5 --preset small --seed 2
-
-phantom:N makes N phantom scans while the samples are cut; no image is written. A region (such as lumbar), a kind (ct,
-mr-t1, mr-t2 or any) and seed=N, where the phantoms are to come from another seed than the samples, may stand behind
-further colons.
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    from learning_functions.task import task_names
-    from utility_functions.command_line import Parser
-
-    found = Parser("generate_samples.py", __doc__, EXAMPLES)
-    found.add_argument("task", choices=task_names(), help="what the samples are for")
-    found.add_argument("dataset", type=Path, help="folder of annotated scans, CSV manifest, or phantom:N")
-    found.add_argument("output", type=Path, help="sample file to write (.h5)")
-    found.add_argument("--preset", default="paper", help="form of the task: paper, small, shipped, .. (default: paper)")
-    found.add_argument("--target", help="detection: tubes round centroids, or parts of vertebrae, learnt from masks")
-    found.add_argument("--direction", help="instances: the way along the spine, up or down (default: the preset's)")
-    found.add_argument("--split", help="only the scans of this split: training, validation or testing")
-    found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")
-    found.add_argument("--folds", type=int, metavar="N", help="or part the patients in so many folds")
-    found.add_argument("--fold", type=int, metavar="K", help="and keep this one, from 0 on, for validation")
-    found.add_argument("--part", choices=("training", "validation"), help="which part to take then")
-    told = "who is held out; the same for all parts (default: 1)"
-    found.add_argument("--hold-out-seed", type=int, metavar="N", help=told)
-    told = "a trained model of the stage before, by which samples are cropped; more of them by more --crop-by"
-    found.add_argument("--crop-by", type=Path, action="append", default=[], metavar="MODEL", help=told)
-    found.add_argument("--samples-per-scan", type=int, metavar="N", help="instead of the preset's number")
-    found.add_argument(
-        "--spacing", type=float, nargs="+", metavar="MM", help="one or three voxel sizes, not the preset's"
-    )
-    found.add_argument("--seed", type=int, default=1, help="the same seed gives the same file (default: 1)")
-    found.add_argument("--workers", type=int, metavar="N", help="processes to work with (default: one per core)")
-    found.add_argument("--compression", choices=("gzip", "lzf", "none"), default="gzip", help="default: gzip")
-    found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
-    return found
-
-
-def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.generate.cropping import cropping_asked
-    from learning_functions.generate.generation import cases_of_one_split, generate
-    from learning_functions.task import load_task, settings_of
-
-    task = load_task(arguments.task)
-    cropping = cropping_asked(arguments.task, arguments.crop_by)
-    settings = settings_of(task, arguments.preset).changed(samples_per_scan=arguments.samples_per_scan)
-    settings = settings.choosing(task, direction=arguments.direction)
-    if arguments.target:
-        settings = settings.aiming_at(task, arguments.target)
-    if arguments.spacing:
-        settings = settings.at_spacing(arguments.spacing)
-    held_out = (arguments.hold_out, arguments.part, arguments.hold_out_seed)
-    folds = {"folds": arguments.folds, "fold": arguments.fold}
-    cases = cases_of_one_split(arguments.dataset, arguments.split, *held_out, phantom_seed=arguments.seed, **folds)
-    made = generate(
-        arguments.task,
-        cases,
-        arguments.output,
-        settings,
-        seed=arguments.seed,
-        workers=arguments.workers,
-        compression=arguments.compression,
-        cropping=cropping,
-    )
-    print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
-    if not made.problems:
-        return 0
-    broken = f"{len(made.problems)} of {len(cases)} scans were left out: {', '.join(made.problems)}."
-    print(broken if arguments.skip_errors else f"error: {broken}", file=sys.stderr)
-    return 0 if arguments.skip_errors else 2
+from spine_levels.cli import spine_samples
 
 
 def main(argv: list[str] | None = None) -> int:
-    from utility_functions.command_line import run_command
-
-    return run_command(parser(), run, argv, "no sample file was written")
+    """Run the command line ``argv`` (None: that of this process); returns its exit code."""
+    return spine_samples.main(argv, "generate_samples.py")
 
 
 if __name__ == "__main__":

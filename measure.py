@@ -2,91 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from utility_functions.reporting.results import ScanRow
-
-EXAMPLES = """examples:
-  python measure.py one_scan.nii.gz --output results            # with the models shipped in saved_models/
-  python measure.py dicom_series_folder --output results
-  python measure.py --keypoints landmark_files --output results  # names landmark files without images
-  python measure.py testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
-  python measure.py testing_dataset vertebra_masks.h5 --landmarks corrected --output results
-  python measure.py testing_dataset --pipeline two_stages.toml --pipeline coarse_to_fine.toml --output results
-
-Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
-NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME_findings.json (for --skip-existing);
-after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_detection.nii.gz,
-NAME_heatmap.nii.gz, NAME_landmark_heatmap.nii.gz, NAME_candidates.json and NAME_stages.json (for --from-results); of MR
-NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers).
-Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
-With --pipeline all that in a folder for each, and comparison.csv, comparison.json, comparison.html.
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    from learning_functions.options import add_options
-    from utility_functions.command_line import Parser
-
-    found = Parser("measure.py", __doc__, EXAMPLES)
-    found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
-    found.add_argument(
-        "models", type=Path, nargs="*", help="trained models (.h5); none: shipped detection, identification"
-    )
-    found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
-    found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
-    found.add_argument("--split", help="only the scans of this split: training, validation or testing")
-    add_options(found)
-    told = "a TOML that names models = [...] in their order and, if wanted, title and options as above (stop_after = "
-    told += "...), which go before those given here; several are measured on the same scans and compared"
-    found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=told)
-    found.add_argument("--skip-existing", action="store_true", help="go on: scans finished before are not run again")
-    found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
-    return found
-
-
-def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.measure.pipeline_file import plans_of
-    from utility_functions.files.atomic_write import require_writable
-    from utility_functions.files.manifest import find_cases
-
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
-    plans = plans_of(settings)
-    require_writable(arguments.output)
-    if arguments.keypoints:
-        from learning_functions.measure.keypoint_measuring import measure_keypoints
-
-        asked = (arguments.scans, arguments.models, arguments.output)
-        return _ended(measure_keypoints(*asked, settings, print, arguments.command), arguments)
-    cases = find_cases(arguments.scans, arguments.split)
-    for plan in plans:
-        plan.require_sound(cases)  # before TensorFlow starts
-    from learning_functions.runtime.tensorflow_setup import start_tensorflow
-
-    start_tensorflow()
-    from learning_functions.measure.comparing import measure_plans
-
-    told = (print, arguments.command, arguments.skip_existing)
-    return _ended(measure_plans(plans, cases, arguments.output, *told), arguments)
-
-
-def _ended(rows: list[ScanRow], arguments: argparse.Namespace) -> int:
-    """What could not be measured, in words, and the exit code."""
-    problems = {row.case_id: row.problem for row in rows if row.problem}
-    for name, problem in problems.items():
-        print(f"error: {name} could not be measured: {problem}", file=sys.stderr)
-    print(f"{len(rows) - len(problems)} of {len(rows)} scans measured: {arguments.output}")
-    return 2 if problems and not arguments.skip_errors else 0
+from spine_levels.cli import spine_measure
 
 
 def main(argv: list[str] | None = None) -> int:
-    from utility_functions.command_line import run_command
-
-    return run_command(parser(), run, argv)
+    """Run the command line ``argv`` (None: that of this process); returns its exit code."""
+    return spine_measure.main(argv, "measure.py")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("keras_models", "learning_functions", "losses_and_metrics", "utility_functions")
+PACKAGES = ("spine_levels", "keras_models", "learning_functions", "losses_and_metrics", "utility_functions")
 SCRIPTS = ("generate_samples.py", "train.py", "measure.py")
 MOST_LINES_OF_A_FILE = 300
 MOST_LINES_OF_A_SCRIPT = 100

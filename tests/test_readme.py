@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import generate_samples
-import measure
-import train
 from experiments import distillation_table as distillation
 from experiments import real_scans
+from spine_levels.cli import spine_measure, spine_samples, spine_train
 from utility_functions.phantom import __main__ as phantom
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +24,7 @@ def text_of(name: str) -> str:
 def options_of_the_scripts(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """All that begins with -- in the three scripts, in the phantom's command line and in the benchmarks named."""
     made: list[argparse.ArgumentParser] = [
-        script.parser() for script in (generate_samples, train, measure, distillation, real_scans)
+        script.parser() for script in (spine_samples, spine_train, spine_measure, distillation, real_scans)
     ]
 
     def caught(parser: argparse.ArgumentParser, *_: object) -> None:
@@ -49,7 +47,8 @@ def test_links_and_pictures_lead_somewhere(name: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_named_between_backticks_are_there(name: str) -> None:
     """Those under a room of the package, whole or as a pattern; <name> stands for what is to be written."""
-    rooms = "tests|benchmarks|keras_models|learning_functions|losses_and_metrics|utility_functions|saved_models"
+    packages = "spine_levels|keras_models|learning_functions|losses_and_metrics|utility_functions"
+    rooms = f"tests|benchmarks|{packages}|saved_models"
     named = re.findall(rf"`((?:{rooms})/[^`\s]*)`", text_of(name))
     assert [path for path in named if "<" not in path and not (ROOT / path).exists()] == []
 

@@ -14,7 +14,7 @@ from learning_functions.model_files.model_file import read_card
 from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.predict.pipeline import load_models, run_models
 from learning_functions.predict.trained_model import TrainedModel
-from measure import parser
+from spine_levels.cli.spine_measure import parser
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.cases import Scan, load_scan
 from utility_functions.files.manifest import find_cases

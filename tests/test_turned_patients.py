@@ -13,6 +13,7 @@ from learning_functions.measure.pipeline_file import read_plan
 from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.predict.pipeline import load_models, run_models
 from learning_functions.predict.trained_model import TrainedModel
+from spine_levels.cli import spine_measure
 from tests.tiny import phantom
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.images import read_grid, read_label_map, write_image
@@ -20,7 +21,7 @@ from utility_functions.geometry.quarter_turns import turned, turned_points
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
 
-PLAN = read_plan(SHIPPED / "masks_at_landmarks.toml", vars(measure.parser().parse_args(["scan.nii.gz"])))
+PLAN = read_plan(SHIPPED / "masks_at_landmarks.toml", vars(spine_measure.parser().parse_args(["scan.nii.gz"])))
 
 
 @pytest.fixture(scope="module")

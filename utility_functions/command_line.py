@@ -30,6 +30,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"error: {message}\n")
 
 
+def called(prog: str) -> str:
+    """What a user types for ``prog``: a script by Python, a console command by its name."""
+    return f"python {prog}" if prog.endswith(".py") else prog
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     run: Callable[[argparse.Namespace], int],

@@ -13,16 +13,16 @@ from tqdm import tqdm
 from learning_functions.measure.outputs import (
     forget,
     require_outputs_free,
-    title_of,
     write_findings,
     written_of,
 )
 from learning_functions.measure.plan import Plan
-from learning_functions.measure.resuming import STRUCTURES_DRAWN, conditions_of, finished_row, write_record
+from learning_functions.measure.resuming import conditions_of, finished_row, write_record
 from learning_functions.measure.structure_scoring import score_classes
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import loaded, run_stages
+from learning_functions.predict.stage import Stage
 from learning_functions.predict.trained_model import TrainedModel
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
@@ -30,12 +30,10 @@ from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.provenance import require_results_free
-from utility_functions.geometry.quarter_turns import turned
 from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.mask_scores import SegmentationScore
 from utility_functions.reporting.results import ModelRecord, ScanRow
-from utility_functions.reporting.structure_picture import structure_picture
 
 Show = Callable[[str], None]
 """Is given the tables as they come."""
@@ -125,11 +123,9 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     """One scan: found, scored, written and drawn."""
     started = time.perf_counter()
     scan = load_scan(case, tissues=any(tells_structures(model) for model in models))
-    start = plan.given.start(case, scan.volume.grid, [model.task_name for model in models])
-    require_as_told(start.findings, plan.options)
+    start = start_of(scan, models, plan)
     reading = time.perf_counter() - started
-    every = plan.options.save_intermediate
-    stages = deque(run_stages(models, scan.volume, start, plan.options), maxlen=None if every else 1)
+    stages = stages_of(scan, models, plan, start)
     started = time.perf_counter()
     findings = stages[-1].findings.placed_on(scan.volume.grid)
     findings = findings.timed("reading", reading).timed("resampling", time.perf_counter() - started)
@@ -144,14 +140,22 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
     forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
-    picture = write_findings(findings, scan, truth, folder, stages if every else ())
-    if findings.numbered is not None:
-        drawn = folder / f"{case.case_id}{STRUCTURES_DRAWN}"
-        volume, found = turned(scan.volume, findings.quarter_turns), turned(findings.numbered, findings.quarter_turns)
-        known = None if true is None else turned(true, findings.quarter_turns)
-        structure_picture(volume, found, known, drawn, title_of(findings))
+    picture = write_findings(findings, scan, truth, folder, stages if plan.options.save_intermediate else (), true)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
+
+
+def start_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan) -> Stage:
+    """What a scan starts with before the first of the models."""
+    start = plan.given.start(scan.case, scan.volume.grid, [model.task_name for model in models])
+    require_as_told(start.findings, plan.options)
+    return start
+
+
+def stages_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan, start: Stage) -> tuple[Stage, ...]:
+    """What is known of a scan after the last model, and with ``save_intermediate`` at the start and after each."""
+    every = plan.options.save_intermediate
+    return tuple(deque(run_stages(models, scan.volume, start, plan.options), maxlen=None if every else 1))
 
 
 def require_as_told(found: Findings, options: InferenceOptions) -> None:

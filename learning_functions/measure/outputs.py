@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from learning_functions.measure.resuming import RECORD_ENDING, STRUCTURES_DRAWN, TRAIL_DRAWN
 from learning_functions.predict.initial_findings import NOTHING, InitialFindings
 from learning_functions.predict.intermediate_results import stage_maps, write_stages
@@ -29,7 +31,8 @@ from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import MAP_ENDINGS, Findings
 from utility_functions.records.map_kinds import PartMap
 from utility_functions.records.turned_findings import turned_findings, turned_landmarks
-from utility_functions.reporting.pictures import scan_picture
+from utility_functions.reporting.pictures import scan_figure, write_figure
+from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
 OUTPUTS = (*MARKED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
@@ -37,7 +40,12 @@ OUTPUTS = (*MARKED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
 
 
 def write_findings(
-    findings: Findings, scan: Scan, truth: Landmarks | None, folder: Path, stages: Sequence[Stage] = ()
+    findings: Findings,
+    scan: Scan,
+    truth: Landmarks | None,
+    folder: Path,
+    stages: Sequence[Stage] = (),
+    true_structures: LabelMap | None = None,
 ) -> Path:
     """Write what was found in one scan; returns the picture's path.
 
@@ -67,15 +75,24 @@ def write_findings(
         write_text(at("_trail.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
     turns = findings.quarter_turns
     shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
+    write_figure(findings_figure(placed, scan.volume, truth), at(".png"))
+    if shown.trail is not None:
+        trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title_of(findings))
+    if shown.numbered is not None:
+        known = None if true_structures is None else turned(true_structures, turns)
+        structure_picture(volume, shown.numbered, known, at(STRUCTURES_DRAWN), title_of(findings))
+    return at(".png")
+
+
+def findings_figure(findings: Findings, volume: Volume, truth: Landmarks | None = None) -> Figure:
+    """What was found in one scan, its maps on the scan's grid, drawn on it as the patient lies."""
+    turns = findings.quarter_turns
+    shown = turned_findings(findings, turns)
     true = None if truth is None else turned_landmarks(truth, turns)
     drawn: LabelMap | None = shown.instances
     if drawn is None and isinstance(shown.detection, LabelMap):
         drawn = column_of(shown.detection) if isinstance(shown.detection, PartMap) else shown.detection
-    title = title_of(findings)
-    scan_picture(volume, shown.landmarks, at(".png"), drawn, true, title, shown.naming)
-    if shown.trail is not None:
-        trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title)
-    return at(".png")
+    return scan_figure(turned(volume, turns), shown.landmarks, drawn, true, title_of(findings), shown.naming)
 
 
 def title_of(findings: Findings) -> str:

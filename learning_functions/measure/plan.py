@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from learning_functions.model_files.pretrained import shipped
+from learning_functions.model_files.pretrained import located, shipped
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.initial_findings import InitialFindings
 from learning_functions.predict.stage_order import Model, in_running_order, outlines, refuse_finders, until
@@ -53,8 +53,8 @@ class Plan:
 
     @property
     def model_paths(self) -> list[Path]:
-        """The model files, those shipped where none is named."""
-        return list(self.models) or shipped()
+        """The model files, those shipped where none is named or by their bare names."""
+        return [located(path) for path in self.models] or shipped()
 
     def require_sound(self, cases: Sequence[Case]) -> None:
         """Raise a ValueError for what can be told to be wrong before a model is loaded, or TensorFlow."""

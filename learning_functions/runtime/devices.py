@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +33,54 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
     "auto" and "gpu" take all GPUs (MirroredStrategy when there are several); "auto" takes the processor where
     there is none.
     """
-    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
-        raise ValueError(f"--device is auto, cpu, gpu or gpu:N. Received: {device}.")
+    gpus = _gpus(device)
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if device == "cpu" or (device == "auto" and not gpus):
+    if device == "cpu" or not gpus:
         if gpus:
             tf.config.set_visible_devices([], "GPU")
         log.info("Computing on the processor.")
         return tf.device("/CPU:0")
-    if not gpus:
-        raise ValueError(f"TensorFlow sees no GPU here; use --device cpu. Received: --device {device}.")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if device in ("auto", "gpu"):
         log.info("Computing on %d GPU%s.", len(gpus), "s" if len(gpus) > 1 else "")
         return tf.distribute.MirroredStrategy().scope() if len(gpus) > 1 else tf.device("/GPU:0")
     number = int(device.removeprefix("gpu:"))
-    if number >= len(gpus):
-        raise ValueError(f"The GPUs here are gpu:0 to gpu:{len(gpus) - 1}. Received: --device {device}.")
     log.info("Computing on GPU %d.", number)
     return tf.device(f"/GPU:{number}")
+
+
+def predicting_on(device: str) -> contextlib.AbstractContextManager[object]:
+    """A scope in which models are loaded and run on one device; "auto" and "gpu" take the first GPU.
+
+    It does not hide a GPU from the rest of the process, and can be entered after TensorFlow has computed elsewhere.
+    """
+    gpus = _gpus(device)
+    import tensorflow as tf
+
+    if device == "cpu" or not gpus:
+        return tf.device("/CPU:0")
+    number = 0 if device in ("auto", "gpu") else int(device.removeprefix("gpu:"))
+    with contextlib.suppress(RuntimeError):  # TensorFlow has computed before, and keeps its memory as it is
+        tf.config.experimental.set_memory_growth(gpus[number], True)
+    return tf.device(f"/GPU:{number}")
+
+
+def require_device(device: str) -> None:
+    """Raise a ValueError unless ``device`` is written as a device is; needs no TensorFlow."""
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+        raise ValueError(f"A device is auto, cpu, gpu or gpu:N. Received: {device!r}.")
+
+
+def _gpus(device: str) -> list[Any]:
+    """All GPUs that TensorFlow sees. Raises: ValueError where ``device`` is not among them."""
+    require_device(device)
+    import tensorflow as tf
+
+    gpus: list[Any] = tf.config.list_physical_devices("GPU")
+    if device.startswith("gpu") and not gpus:
+        raise ValueError(f"TensorFlow sees no GPU here; choose the device cpu. Received: {device!r}.")
+    if device.startswith("gpu:") and int(device.removeprefix("gpu:")) >= len(gpus):
+        raise ValueError(f"The GPUs here are gpu:0 to gpu:{len(gpus) - 1}. Received: {device!r}.")
+    return gpus

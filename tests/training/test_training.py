@@ -147,13 +147,13 @@ def test_the_same_seed_gives_the_same_network(samples: tuple[Path, Path], tmp_pa
 
 @pytest.mark.parametrize("device", ["gpu", "gpu:0", "gpu:12"])
 def test_a_gpu_that_is_not_there(device: str) -> None:
-    with pytest.raises(ValueError, match="sees no GPU here; use --device cpu"):
+    with pytest.raises(ValueError, match="sees no GPU here; choose the device cpu"):
         devices.computing_on(device)
 
 
 @pytest.mark.parametrize("device", ["", "GPU", "gpu:", "gpu:-1", "gpu:x", "tpu", "cpu:0"])
 def test_a_device_that_is_none(device: str) -> None:
-    with pytest.raises(ValueError, match="--device is auto, cpu, gpu or gpu:N"):
+    with pytest.raises(ValueError, match="A device is auto, cpu, gpu or gpu:N"):
         devices.computing_on(device)
 
 

@@ -28,13 +28,7 @@ def read_grid(path: Path) -> Grid:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise BrokenFile(f"{path}: is not a readable {path.suffix} image.") from error
-    shape = three_axes(path, reader.GetSize())
-    if reader.GetNumberOfComponents() != 1:
-        raise BrokenFile(
-            f"{path}: each voxel must be one number, but the file stores {reader.GetNumberOfComponents()}."
-        )
-    spacing = reader.GetSpacing()[:3]
-    require_spacing(path, spacing)
+    grid = _grid(path, reader)
     if path.suffix.lower() == ".nrrd":
         space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else "no space"
         if space not in PATIENT_SPACES:
@@ -43,11 +37,7 @@ def read_grid(path: Path) -> Grid:
                 path,
                 space,
             )
-    n = reader.GetDimension()
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(reader.GetDirection(), (n, n))[:3, :3] * np.asarray(spacing)
-    affine[:3, 3] = reader.GetOrigin()[:3]
-    return grid_of(path, shape, swap_lps_ras(affine))
+    return grid
 
 
 def read_stored(path: Path) -> StoredImage:
@@ -62,6 +52,12 @@ def read_stored(path: Path) -> StoredImage:
     return StoredImage(path, grid, voxels.T.reshape(grid.shape, order="F"))
 
 
+def stored_of(image: sitk.Image, path: Path) -> StoredImage:
+    """The voxels of an image that SimpleITK holds; ``path`` names it."""
+    grid = _grid(path, image)
+    return StoredImage(path, grid, sitk.GetArrayFromImage(image).T.reshape(grid.shape, order="F"))
+
+
 def write(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
     """Write to ``path``, compressed, in the format of its suffix."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
@@ -73,3 +69,18 @@ def write(path: Path, voxels: NDArray[Any], grid: Grid) -> None:
         sitk.WriteImage(image, str(path), useCompression=True)
     except RuntimeError as error:
         raise OSError(f"{path} cannot be written.") from error
+
+
+def _grid(path: Path, held: sitk.Image | sitk.ImageFileReader) -> Grid:
+    """Where the voxels of an image lie, or of the file whose header was read."""
+    shape = three_axes(path, held.GetSize())
+    components = held.GetNumberOfComponentsPerPixel() if isinstance(held, sitk.Image) else held.GetNumberOfComponents()
+    if components != 1:
+        raise BrokenFile(f"{path}: each voxel must be one number, but the file stores {components}.")
+    spacing = held.GetSpacing()[:3]
+    require_spacing(path, spacing)
+    n = held.GetDimension()
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(held.GetDirection(), (n, n))[:3, :3] * np.asarray(spacing)
+    affine[:3, 3] = held.GetOrigin()[:3]
+    return grid_of(path, shape, swap_lps_ras(affine))

@@ -56,13 +56,33 @@ def read_stored(path: Path) -> StoredImage:
     return StoredImage(path, grid, voxels, 1.0 if slope is None else float(slope), float(intercept or 0.0))
 
 
+def stored_of(image: nib.nifti1.Nifti1Pair, path: Path) -> StoredImage:
+    """The voxels of an image that nibabel holds, placed by its header as those of a file are; ``path`` names it."""
+    header = image.header.copy()
+    grid = _grid(path, header)
+    voxels = image.dataobj
+    slope, intercept = 1.0, 0.0
+    if nib.is_proxy(voxels):
+        slope, intercept = float(voxels.slope), float(voxels.inter)
+        try:
+            voxels = voxels.get_unscaled()
+        except READ_ERRORS as error:
+            raise BrokenFile(f"{path}: its voxels cannot be read ({_reason(error)}).") from error
+    return StoredImage(path, grid, np.asanyarray(voxels).reshape(grid.shape), slope, intercept)
+
+
 def read_description(path: Path) -> str:
     """The free text of the header, at most 80 letters."""
     return bytes(_read_header(path)["descrip"]).rstrip(b"\0").decode("latin-1")
 
 
 def write(path: Path, voxels: NDArray[Any], grid: Grid, description: str = "") -> None:
-    """Write to ``path`` with sform and qform code 1 and units of mm; ``description`` is the header's free text.
+    """Write to ``path`` what ``image_of`` makes."""
+    nib.save(image_of(voxels, grid, description), path)
+
+
+def image_of(voxels: NDArray[Any], grid: Grid, description: str = "") -> nib.Nifti1Image:
+    """An image with sform and qform code 1 and units of mm; ``description`` is the header's free text.
 
     A qform holds no shear; on a sheared grid its code is 0, so that no reader takes it for the truth.
     """
@@ -76,7 +96,7 @@ def write(path: Path, voxels: NDArray[Any], grid: Grid, description: str = "") -
         header["qform_code"] = 0
     header.set_xyzt_units("mm")
     header["descrip"] = description.encode()
-    nib.save(image, path)
+    return image
 
 
 def _read_header(path: Path) -> Any:

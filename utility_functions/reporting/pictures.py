@@ -41,7 +41,19 @@ def scan_picture(
     title: str = "",
     naming: NamingRecord | None = None,
 ) -> None:
-    """Write a PNG of the two views, in true proportions.
+    """Write ``scan_figure`` as a PNG."""
+    write_figure(scan_figure(volume, landmarks, label_map, true_landmarks, title, naming), path)
+
+
+def scan_figure(
+    volume: Volume,
+    landmarks: Landmarks | None,
+    label_map: LabelMap | None = None,
+    true_landmarks: Landmarks | None = None,
+    title: str = "",
+    naming: NamingRecord | None = None,
+) -> Figure:
+    """The two views, in true proportions.
 
     Predicted centroids are dots with their names to the left; true ones are hollow rings with their names to the right,
     joined by a line to the prediction of the same name. label_map: VerSe ids, drawn half transparent; it may lie on
@@ -75,7 +87,7 @@ def scan_picture(
     title = title if naming is None or not naming.warning else f"{title}    {naming.warning}"
     _write_line(figure, title, 0.2 / figure.get_figheight(), 11, "white", from_top=True)
     _write_line(figure, "     ".join(foot) or "no landmarks", 0.15 / figure.get_figheight(), 8, "silver")
-    write_figure(figure, path)
+    return figure
 
 
 def blended(view: View, low: float, high: float) -> NDArray[np.float64]:

@@ -1,0 +1,143 @@
+"""What was found in one scan, in the types of a notebook: a table of landmarks, an image of labels, a picture."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learning_functions.measure.outputs import (
+    findings_figure,
+    forget,
+    require_outputs_free,
+    write_findings,
+    written_of,
+)
+from learning_functions.predict.initial_findings import NOTHING, GivenFindings
+from learning_functions.predict.intermediate_results import Stage
+from utility_functions.anatomy.labelled_vertebrae import vertebrae_in_order
+from utility_functions.files import nifti
+from utility_functions.files.atomic_write import require_writable
+from utility_functions.files.cases import Scan
+from utility_functions.files.provenance import DESCRIPTION
+from utility_functions.files.stored_image import smallest_integer_type
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.findings import Findings
+
+if TYPE_CHECKING:
+    import nibabel as nib
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+COLUMNS = ("level", "x", "y", "z", "probability", "truncated")
+SEEN_WHOLE = 0.5
+"""A model's probability that the scan shows all of a vertebra; below it the vertebra is told as truncated."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """What the models found in one scan; empty, with a note, where they found nothing.
+
+    scan: the scan and what it is called. findings: all that the models found, on the grid of the scan.
+    stages: what was known after each model, with ``save_intermediate``. given: what the scan started with.
+    """
+
+    scan: Scan
+    findings: Findings
+    stages: tuple[Stage, ...] = ()
+    given: GivenFindings = NOTHING
+
+    @cached_property
+    def landmarks(self) -> pd.DataFrame:
+        """A row for each named vertebra: level, centroid x, y, z in RAS+ mm, probability, truncated.
+
+        probability: of the level; missing where no decoder tells it, and for a level that was filled in between others.
+        truncated: whether the border of the scan cuts the vertebra; missing where no model outlines it.
+        """
+        import pandas as pd
+
+        found = self._found
+        posterior = {} if self.findings.naming is None else self.findings.naming.posterior
+        truncated = self._truncated()
+        table = pd.DataFrame(found.points_mm, columns=COLUMNS[1:4])
+        table.insert(0, "level", pd.Series(found.names, dtype="str"))
+        table["probability"] = [posterior.get(name, float("nan")) for name in found.names]
+        table["probability"] = table["probability"].astype(float)
+        table["truncated"] = pd.array([truncated.get(name, pd.NA) for name in found.names], dtype="boolean")
+        return table
+
+    @cached_property
+    def labels(self) -> nib.Nifti1Image:
+        """A VerSe id per voxel, on the grid of the scan; 0 is background, and all that there is where nothing is found.
+
+        Where no model names vertebrae, what the detection gives.
+        """
+        found = self.findings.instances if self.findings.instances is not None else self.findings.detection
+        grid = self.findings.grid
+        voxels = np.zeros(grid.shape, np.uint8) if found is None else found.voxels
+        voxels = voxels.astype(smallest_integer_type(voxels.min(), voxels.max()), copy=False)
+        return nifti.image_of(voxels, grid, DESCRIPTION)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, in plain words: that names may be shifted, what was not found, what was left out."""
+        return self.findings.notes
+
+    def figure(self) -> Figure:
+        """Sagittal and coronal views with the names beside the vertebrae."""
+        return findings_figure(self.findings, self.scan.volume)
+
+    def show(self) -> None:
+        """Show the picture, the notes and the table of landmarks in a notebook.
+
+        Raises: RuntimeError outside of IPython.
+        """
+        try:
+            from IPython.display import display
+        except ImportError as error:
+            raise RuntimeError("show() needs a notebook; save() writes the picture to a file.") from error
+        display(self)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write what spine-measure writes of one scan into ``folder``; returns the files.
+
+        Raises: ValueError where a file of the scan, or one that this package did not make, would be written over.
+        """
+        place, case = Path(folder), self.scan.case
+        require_writable(place)
+        require_outputs_free(case, place, self.given)
+        forget(case, place)
+        write_findings(self.findings, self.scan, None, place, self.stages)
+        return written_of(case, place)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self._found.names) or "no vertebra"
+        return f"Result({self.findings.case_id}: {names})"
+
+    def _repr_html_(self) -> str:
+        """The picture, the notes and the table, as a notebook shows them."""
+        drawn = io.BytesIO()
+        figure = self.figure()
+        figure.savefig(drawn, format="png", facecolor=figure.get_facecolor())
+        picture = base64.b64encode(drawn.getvalue()).decode("ascii")
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        table = self.landmarks.to_html(index=False, float_format="{:.2f}".format)
+        name = html.escape(self.findings.case_id)
+        return f'<img src="data:image/png;base64,{picture}" alt="{name}"><ul>{notes}</ul>{table}'
+
+    @property
+    def _found(self) -> Landmarks:
+        return Landmarks.empty() if self.findings.landmarks is None else self.findings.landmarks
+
+    def _truncated(self) -> dict[str, bool]:
+        """Of each level that a model outlines, whether the border of the scan cuts it."""
+        outlined = self.findings.instances
+        seen = () if outlined is None else vertebrae_in_order(outlined, "verse")
+        found = {each.name: not each.whole for each in seen}
+        return found | {name: True for name, whole in self.findings.completeness.items() if whole < SEEN_WHOLE}

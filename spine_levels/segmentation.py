@@ -1,0 +1,117 @@
+"""Vertebrae of one scan by ``segment``, of many scans by a ``Pipeline`` whose models are loaded once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from learning_functions.measure.pipeline_file import plans_of
+from learning_functions.measure.plan import Plan
+from learning_functions.model_files.pretrained import located
+from learning_functions.option_table import PATHS, WAYS
+from learning_functions.runtime.devices import predicting_on, require_device
+from learning_functions.runtime.tensorflow_setup import start_tensorflow
+from learning_functions.task import Running
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from learning_functions.predict.trained_model import TrainedModel
+    from spine_levels.given_image import Image
+    from spine_levels.result import Result
+
+    ModelName: TypeAlias = str | os.PathLike[str] | TrainedModel
+
+
+def segment(
+    image: Image,
+    models: ModelName | Sequence[ModelName] = (),
+    device: str = "auto",
+    *,
+    affine: ArrayLike | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> Result:
+    """Find, name and outline the vertebrae of one scan.
+
+    image, affine, name: as in `Pipeline.segment`. models, device, options: as in `Pipeline`.
+    A scan in which nothing is found gives an empty result with a note. Raises: ValueError for what cannot be used.
+    """
+    return Pipeline(models, device, **options).segment(image, affine=affine, name=name)
+
+
+class Pipeline:
+    """Trained models, loaded once, that segment any number of scans.
+
+    models: .h5 files, names of shipped models such as "instances", models of `load_model`, or the .toml of a
+        pipeline; none: the shipped detection and identification.
+    device: "auto", "cpu", "gpu" or "gpu:N"; "auto" takes the first GPU where there is one.
+    options: the options of spine-measure on how models run, with _ for -, such as ``lowest="L5"`` or ``memory_gb=8``.
+    Raises: ValueError, in one sentence, for models, devices and options that cannot be used.
+    """
+
+    def __init__(self, models: ModelName | Sequence[ModelName] = (), device: str = "auto", **options: Any) -> None:
+        require_device(device)
+        named: list[Any] = [*models] if isinstance(models, list | tuple) else [models]
+        loaded = {Path(model.path): model for model in named if hasattr(model, "network")}
+        self._plan = _plan([getattr(model, "path", model) for model in named], options)
+        start_tensorflow()
+        from learning_functions.predict.trained_model import TrainedModel
+
+        self.device = device
+        with predicting_on(device):
+            self.models = [loaded.get(path) or TrainedModel.load(path) for path in self._plan.model_paths]
+        if self._plan.given.earlier is None:  # else each scan tells what it starts with
+            self._plan.chosen(self.models, ())
+
+    def segment(self, image: Image, *, affine: ArrayLike | None = None, name: str | None = None) -> Result:
+        """Find, name and outline the vertebrae of one scan.
+
+        image: the path of an image or of a DICOM folder, an image of nibabel or SimpleITK, or an array of 3 axes.
+        affine: of an array, 4x4, from the index of a voxel to its centre in RAS+ mm.
+        name: what the scan is called; files that `Result.save` writes begin with it. Default: the name of its file.
+        Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
+        """
+        from learning_functions.measure.measuring import stages_of, start_of
+        from spine_levels.given_image import scan_of
+        from spine_levels.result import Result
+
+        scan = scan_of(image, affine, name)
+        self._plan.given.require_there([scan.case])
+        models = self._plan.chosen(self.models, [scan.case])
+        with predicting_on(self.device):
+            stages = stages_of(scan, models, self._plan, start_of(scan, models, self._plan))
+        return Result(
+            scan, stages[-1].findings, stages if self._plan.running.save_intermediate else (), self._plan.given
+        )
+
+
+def load_model(model: str | os.PathLike[str]) -> TrainedModel:
+    """A trained model: its network (a `keras.Model`), its card, its task and its settings.
+
+    model: an .h5 file, also one saved by Keras 1 or 2, or the name of a shipped model such as "detection".
+    Raises: ValueError for what is no model, or a model that asks to run code.
+    """
+    path = located(Path(model))
+    start_tensorflow()
+    from learning_functions.predict.trained_model import TrainedModel
+
+    return TrainedModel.load(path)
+
+
+def _plan(models: Sequence[str | os.PathLike[str]], options: dict[str, Any]) -> Plan:
+    """Which models run and how, checked; ``options`` are those of spine-measure. Raises: ValueError."""
+    usual = {field.name: field.default for field in fields(Running) if field.name in ("memory_gb", "save_intermediate")}
+    usual |= {name: way.usual for name, way in WAYS.items()}
+    if unknown := sorted(set(options) - set(usual)):
+        raise ValueError(f"Options are {', '.join(sorted(usual))}. Received: {', '.join(unknown)}.")
+    paths = {name: Path(options[name]) for name in PATHS if options.get(name) is not None}
+    files = [Path(model) for model in models]
+    tomls = [file for file in files if file.suffix == ".toml"]
+    if len(tomls) > 1 or (tomls and len(files) > 1):
+        raise ValueError(f"The .toml of a pipeline stands alone. Received: {', '.join(map(str, files))}.")
+    [plan] = plans_of({**usual, **options, **paths, "models": [] if tomls else files, "pipeline": tomls})
+    return plan

@@ -1,0 +1,106 @@
+"""The wheel, installed beside the dependencies but without this checkout: commands and facade work from anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("spine_levels", "keras_models", "learning_functions", "losses_and_metrics", "utility_functions")
+COMMANDS = ("spine-samples", "spine-train", "spine-measure")
+PHANTOM = "phantom:1:lumbar:seed=4"
+NOTEBOOK = """
+import json, sys
+import keras  # imported first, as other cells of a notebook may do
+import numpy as np
+import spine_levels
+pipeline = spine_levels.Pipeline(["detection"], device="cpu")
+result = pipeline.segment(np.full((32, 32, 32), -1000, np.int16), affine=np.diag((2, 2, 2, 1)))
+print(json.dumps([spine_levels.__file__, len(result.landmarks), result.labels.shape, list(result.notes)]))
+"""
+
+
+def run(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))}
+    done = subprocess.run(
+        [*map(str, command)], cwd=folder, env=kept, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that nothing is left behind in the checkout."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in (*PACKAGES, "saved_models"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (
+        *ROOT.glob("*.py"),
+        *(ROOT / name for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE")),
+    ):
+        shutil.copy(path, copy)
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, copy)
+    run([sys.executable, *build], copy)
+    [made] = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands of an environment that holds the wheel, and sees the dependencies of this one."""
+    place = tmp_path_factory.mktemp("environment")
+    run([sys.executable, "-m", "venv", "--without-pip", place], place)
+    paths = sysconfig.get_paths(vars={"base": str(place), "platbase": str(place)})
+    # a folder that a .pth names is searched, but its own .pth files, and so an editable install, are not read
+    (Path(paths["purelib"]) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    commands = Path(paths["scripts"])
+    python = commands / Path(sys.executable).name
+    run([sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel], place)
+    return commands
+
+
+def test_the_wheel_holds_models_and_data_and_no_scripts(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    top = {name.split("/")[0] for name in names}
+    assert {name for name in top if not name.endswith(".dist-info")} == {*PACKAGES, "saved_models"}
+    for pattern in ("saved_models/*.h5", "saved_models/*.toml", "utility_functions/**/*.json"):
+        files = {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
+        assert files and files <= names
+
+
+def test_no_module_of_a_script_is_installed(environment: Path, tmp_path: Path) -> None:
+    code = (
+        "from importlib.util import find_spec\nprint([find_spec(n) for n in ('train', 'measure', 'generate_samples')])"
+    )
+    python = environment / Path(sys.executable).name
+    assert run([python, "-c", code], tmp_path).stdout.strip() == "[None, None, None]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_answer_help(command: str, environment: Path, tmp_path: Path) -> None:
+    said = run([environment / command, "--help"], tmp_path).stdout
+    assert said.startswith(f"usage: {command} ") and f"\n  {command} " in said and "python " not in said
+
+
+def test_spine_measure_names_a_phantom(environment: Path, tmp_path: Path) -> None:
+    run([environment / "spine-measure", PHANTOM, "--output", "results"], tmp_path)
+    [scan] = json.loads((tmp_path / "results" / "results.json").read_text(encoding="utf-8"))["scans"]
+    assert scan["identification"]["correct"] == len(scan["true_centroids"]) > 3
+
+
+def test_segment_works_in_another_folder(environment: Path, tmp_path: Path) -> None:
+    python = environment / Path(sys.executable).name
+    told = json.loads(run([python, "-c", NOTEBOOK], tmp_path).stdout.splitlines()[-1])
+    assert Path(told[0]).is_relative_to(environment.parent)
+    assert told[1:] == [0, [32, 32, 32], ["No vertebra was found."]]
