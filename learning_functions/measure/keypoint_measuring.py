@@ -125,9 +125,10 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
 
     start_tensorflow()
     from learning_functions.inference.naming_evidence import decoded
+    from learning_functions.model_files.pretrained import located
     from learning_functions.predict.trained_model import TrainedModel
 
-    models = [TrainedModel.load(path) for path in model_paths]
+    models = [TrainedModel.load(located(path)) for path in model_paths]
     if [model.task_name for model in models] != ["naming"]:
         told = ", ".join(f"{model.path} ({model.task_name})" for model in models)
         raise ValueError(f"Landmark files are named by one naming model, or by none. Received: {told}.")

@@ -36,7 +36,10 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
     found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
     found.add_argument(
-        "models", type=Path, nargs="*", help="trained models (.h5); none: shipped detection, identification"
+        "models",
+        type=Path,
+        nargs="*",
+        help="trained models: .h5 files or names of shipped ones; none: detection, identification",
     )
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")

@@ -12,8 +12,8 @@ import spine_levels
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "keras", "pandas", "SimpleITK", "nibabel", "scipy", "matplotlib", "numpy", "h5py")
-MOST_MODULES = 40
-"""What the import may add to a bare Python; numpy alone adds more than a hundred."""
+MOST_MODULES = 100
+"""What the import may add to a bare Python; numpy alone adds more."""
 CODE = f"""
 import sys
 before = set(sys.modules)
