@@ -19,8 +19,8 @@ from learning_functions.measure.outputs import (
     write_findings,
     written_of,
 )
-from learning_functions.predict.initial_findings import NOTHING, GivenFindings
-from learning_functions.predict.intermediate_results import Stage
+from learning_functions.predict.initial_findings import NOTHING, InitialFindings
+from learning_functions.predict.stage import Stage
 from utility_functions.anatomy.labelled_vertebrae import vertebrae_in_order
 from utility_functions.files import nifti
 from utility_functions.files.atomic_write import require_writable
@@ -28,6 +28,7 @@ from utility_functions.files.cases import Scan
 from utility_functions.files.provenance import DESCRIPTION
 from utility_functions.files.stored_image import smallest_integer_type
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import Findings
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Result:
     scan: Scan
     findings: Findings
     stages: tuple[Stage, ...] = ()
-    given: GivenFindings = NOTHING
+    given: InitialFindings = NOTHING
 
     @cached_property
     def landmarks(self) -> pd.DataFrame:
@@ -80,7 +81,7 @@ class Result:
         """
         found = self.findings.instances if self.findings.instances is not None else self.findings.detection
         grid = self.findings.grid
-        voxels = np.zeros(grid.shape, np.uint8) if found is None else found.voxels
+        voxels = found.voxels if isinstance(found, LabelMap) else np.zeros(grid.shape, np.uint8)
         voxels = voxels.astype(smallest_integer_type(voxels.min(), voxels.max()), copy=False)
         return nifti.image_of(voxels, grid, DESCRIPTION)
 

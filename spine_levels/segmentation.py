@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from learning_functions.measure.pipeline_file import plans_of
 from learning_functions.measure.plan import Plan
 from learning_functions.model_files.pretrained import located
-from learning_functions.option_table import PATHS, WAYS
+from learning_functions.options import OPTION_NAMES, InferenceOptions
 from learning_functions.runtime.devices import predicting_on, require_device
 from learning_functions.runtime.tensorflow_setup import start_tensorflow
-from learning_functions.task import Running
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -85,7 +83,10 @@ class Pipeline:
         with predicting_on(self.device):
             stages = stages_of(scan, models, self._plan, start_of(scan, models, self._plan))
         return Result(
-            scan, stages[-1].findings, stages if self._plan.running.save_intermediate else (), self._plan.given
+            scan,
+            stages[-1].findings.placed_on(scan.volume.grid),
+            stages if self._plan.options.save_intermediate else (),
+            self._plan.given,
         )
 
 
@@ -104,14 +105,11 @@ def load_model(model: str | os.PathLike[str]) -> TrainedModel:
 
 def _plan(models: Sequence[str | os.PathLike[str]], options: dict[str, Any]) -> Plan:
     """Which models run and how, checked; ``options`` are those of spine-measure. Raises: ValueError."""
-    usual = {field.name: field.default for field in fields(Running) if field.name in ("memory_gb", "save_intermediate")}
-    usual |= {name: way.usual for name, way in WAYS.items()}
-    if unknown := sorted(set(options) - set(usual)):
-        raise ValueError(f"Options are {', '.join(sorted(usual))}. Received: {', '.join(unknown)}.")
-    paths = {name: Path(options[name]) for name in PATHS if options.get(name) is not None}
+    chosen = InferenceOptions.from_keywords(options)
+    known = {name: getattr(chosen, name) for name in OPTION_NAMES}
     files = [Path(model) for model in models]
     tomls = [file for file in files if file.suffix == ".toml"]
     if len(tomls) > 1 or (tomls and len(files) > 1):
         raise ValueError(f"The .toml of a pipeline stands alone. Received: {', '.join(map(str, files))}.")
-    [plan] = plans_of({**usual, **options, **paths, "models": [] if tomls else files, "pipeline": tomls})
+    [plan] = plans_of({**known, "models": [] if tomls else files, "pipeline": tomls})
     return plan

@@ -21,7 +21,7 @@ EXAMPLES = """examples:
 Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
 NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME_findings.json (for --skip-existing);
 after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_detection.nii.gz,
-NAME_heatmap.nii.gz, NAME_vertebra_heat.nii.gz, NAME_candidates.json and NAME_stages.json (for --from-results); of MR
+NAME_heatmap.nii.gz, NAME_landmark_heatmap.nii.gz, NAME_candidates.json and NAME_stages.json (for --from-results); of MR
 NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers).
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 With --pipeline all that in a folder for each, and comparison.csv, comparison.json, comparison.html.
@@ -30,7 +30,7 @@ With --pipeline all that in a folder for each, and comparison.csv, comparison.js
 
 def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     """The options, as they are called by ``prog``."""
-    from learning_functions.option_table import add_ways
+    from learning_functions.options import add_options
     from utility_functions.command_line import Parser, called
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
@@ -44,10 +44,7 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
-    found.add_argument("--memory-gb", type=float, default=4.0, help="memory to use at most, about (default: 4)")
-    add_ways(found)
-    kept = "also write what models give one another, to look at and for --from-results"
-    found.add_argument("--save-intermediate", action="store_true", help=kept)
+    add_options(found)
     told = "a TOML that names models = [...] in their order and, if wanted, title and options as above (stop_after = "
     told += "...), which go before those given here; several are measured on the same scans and compared"
     found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=told)
