@@ -18,7 +18,7 @@ from tests.tiny import tiny_settings
 ROOT = Path(__file__).parents[2]
 REPLACED = ROOT / "tests" / "fixtures" / "replaced_layers"
 SHIPPED = sorted((ROOT / "saved_models").glob("*.h5"))
-PRESETS = [(name, preset) for name in task_names() for preset in load_task(name).PRESETS]
+PRESETS = [(name, preset) for name in task_names() for preset in load_task(name).presets]
 LOADING = """
 import sys
 import keras

@@ -95,7 +95,7 @@ def test_plain_files_are_named_too_and_broken_ones_told(run: Run, tmp_path: Path
         (("--skip-existing",), "no --skip-existing"),
         (("--naming", "published"), "no --naming"),
         (("--lowest", "L5"), "no --lowest"),
-        (("--partial", "drop"), "no --partial"),
+        (("--truncated", "drop"), "no --truncated"),
         (("--windows", "published"), "no --windows"),
     ],
 )

@@ -30,7 +30,7 @@ def models(oracles: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
     for path in oracles:
         (folder / "models" / path.name).write_bytes(path.read_bytes())
     chain = [f"models/{name}.h5" for name in ("spine_heatmap", "vertebra_heatmaps", "vertebra_masks")]
-    toml(folder, "coarse", chain, 'title = "Coarse to fine"\npartial = "keep"')
+    toml(folder, "coarse", chain, 'title = "Coarse to fine"\ntruncated = "keep"')
     toml(folder, "two", ["models/detection.h5", "models/identification.h5"])
     toml(folder, "heat", chain, 'stop_after = "vertebra_heatmaps"\nnaming = "published"')
     return folder

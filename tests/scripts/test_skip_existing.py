@@ -115,7 +115,7 @@ def test_other_models_or_options_are_refused(
     other.write_bytes(oracles[0].read_bytes() + b" ")
     for models, options, words in (
         (oracles, ("--votes", "published"), "votes ordered, now published"),
-        (oracles, ("--partial", "drop"), "partial flag, now drop"),
+        (oracles, ("--truncated", "drop"), "truncated flag, now drop"),
         (oracles, ("--naming", "chain"), "naming decoder, now chain"),
         (oracles[:1], (), "identification.h5 as it was then"),
         ([other, oracles[1]], (), f"without {other}"),
