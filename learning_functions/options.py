@@ -149,7 +149,7 @@ class InferenceOptions:
         """The options of those names. Raises: ValueError for a name that is none, telling which there are."""
         if unknown := sorted(set(values) - set(OPTION_NAMES)):
             known = ", ".join(OPTION_NAMES)
-            raise ValueError(f"There is no option {', '.join(unknown)}; the options are {known}.")
+            raise ValueError(f"The options are {known}. Received: {', '.join(unknown)}.")
         return cls(**values)
 
     def that_change_results(self) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def test_bare_names_are_shipped_models() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"memory": 3}, r"Options are .*memory_gb.*Received: memory\."),
+        ({"memory": 3}, r"options are .*memory_gb.*Received: memory\."),
         ({"naming": "guess"}, "decoder, chain, published.*Received: 'guess'"),
         ({"memory_gb": -1}, "memory"),
         ({"stop_after": "nothing"}, "stage to stop after"),
