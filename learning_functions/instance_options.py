@@ -39,6 +39,7 @@ class InstanceOptions(MirroredOptions):
     Running
     counted: whether vertebrae are counted and not named.
     threshold: probability from which a voxel belongs to a mask; other_thresholds: tried where the chain is doubtful.
+    least_agreement: a chain is doubtful, too, where its Dice with the bone detected is less; 0: it never is for that.
     redrawn: whether vertebrae are drawn once more, by their marks, when all are found.
     refine_mm: spacing at which masks are drawn anew; None: they stay.
     """
@@ -69,6 +70,7 @@ class InstanceOptions(MirroredOptions):
     counted: bool = False
     threshold: float = 0.5
     other_thresholds: tuple[float, ...] = ()
+    least_agreement: float = 0.0
     redrawn: bool = False
     refine_mm: tuple[float, float, float] | None = None
 

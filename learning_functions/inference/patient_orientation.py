@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from learning_functions.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import ARCH
 from utility_functions.geometry.boxes import box_at, common, part_of, widened
 from utility_functions.geometry.quarter_turns import side_shown, turned
@@ -19,12 +20,6 @@ from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.map_kinds import ClassProbabilities
 
-HESITANT = 0.86
-"""Turns are looked at below this mean share of the voxels of arch: as patients lie it is 0.85 to 0.93, else to 0.83."""
-BELIEVED, BETTER, LEAST_MM3 = 0.82, 1.5, 2000.0
-"""A turn is believed from this mean share on, where so many times more is arch for certain, and at least so much."""
-SURE = 0.9
-"""A voxel is arch for certain from this share on."""
 AROUND_MM = 40.0
 """Turns are looked at this far round what was found of vertebrae; where nothing was, there are no bodies to see."""
 CRUMB_SHARE = 0.02
@@ -39,15 +34,19 @@ class SettledOrientation(NamedTuple):
 
 
 def settled_orientation(
-    probabilities_of: Callable[[Volume], ClassProbabilities], image: Volume, padding_value: float
+    probabilities_of: Callable[[Volume], ClassProbabilities],
+    image: Volume,
+    padding_value: float,
+    check: OrientationCheck,
 ) -> SettledOrientation:
     """What a network of parts tells of an image, turned by quarters where it hesitates and a turn shows far more.
 
-    probabilities_of: of each part (anatomy/parts.py) at each voxel of an image on an upright grid.
+    probabilities_of: of each part (anatomy/parts.py) at each voxel of an image on an upright grid. check: what the
+    model's card tells of when it hesitates, and what is far more.
     """
     told = probabilities_of(image)
-    first = _arch_of(told)
-    if first.mean_share >= HESITANT:
+    first = _arch_of(told, check)
+    if first.mean_share >= check.hesitant_below:
         return SettledOrientation(told, 0)
     part = _part_round(told, image)
     if part is None:
@@ -60,10 +59,10 @@ def settled_orientation(
         grid = upright.grid.upright(image.grid.spacing_mm, image.grid.axcodes)
         return resample(upright, grid, fill=padding_value)
 
-    arches = {quarters: _arch_of(probabilities_of(placed(part, quarters))) for quarters in (1, 2, 3)}
+    arches = {quarters: _arch_of(probabilities_of(placed(part, quarters)), check) for quarters in (1, 2, 3)}
     best = max(arches, key=lambda quarters: arches[quarters].certain_mm3)
-    believed = arches[best].mean_share >= BELIEVED and arches[best].certain_mm3 >= LEAST_MM3
-    if not believed or arches[best].certain_mm3 < BETTER * first.certain_mm3:
+    believed = arches[best].mean_share >= check.believed_from and arches[best].certain_mm3 >= check.least_mm3
+    if not believed or arches[best].certain_mm3 < check.better_by * first.certain_mm3:
         return SettledOrientation(told, 0)
     return SettledOrientation(probabilities_of(placed(image, best)), best)
 
@@ -84,10 +83,11 @@ class _Arch(NamedTuple):
     certain_mm3: float
 
 
-def _arch_of(told: ClassProbabilities) -> _Arch:
+def _arch_of(told: ClassProbabilities, check: OrientationCheck) -> _Arch:
     voxels = told.voxels
     seen = voxels[..., ARCH][voxels.argmax(axis=-1) == ARCH].astype(np.float32)
-    return _Arch(float(seen.mean()) if seen.size else 0.0, float((seen >= SURE).sum()) * told.grid.voxel_volume_mm3)
+    certain_mm3 = float((seen >= check.certain_from).sum()) * told.grid.voxel_volume_mm3
+    return _Arch(float(seen.mean()) if seen.size else 0.0, certain_mm3)
 
 
 def _part_round(told: ClassProbabilities, image: Volume) -> Volume | None:

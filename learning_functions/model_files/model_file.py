@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,20 @@ def read_card(path: Path) -> dict[str, Any] | None:
     path = Path(path)
     with _opened(path) as file:
         return _card(file, path.name)
+
+
+def change_card(path: Path, card: dict[str, Any]) -> None:
+    """Writes another card to a model file, whose network stays as it is.
+
+    Raises BrokenFile for a card that does not fit the file's network in its task or its settings.
+    """
+    path = Path(path)
+    text = json.dumps(_plain(card), allow_nan=False)
+    settings_and_form(checked_card(json.loads(text), path.name), path.name)
+    with written_whole(path) as beside:
+        shutil.copyfile(path, beside)
+        with h5py.File(beside, "r+") as file:
+            file.attrs[CARD] = text
 
 
 def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:

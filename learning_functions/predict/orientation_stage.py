@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from learning_functions.inference.patient_orientation import note_of, settled_orientation
 from learning_functions.options import InferenceOptions
+from learning_functions.orientation_check import OrientationCheck
 from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.tasks.detection import DetectionOptions
 from utility_functions.anatomy.parts import PARTS
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings, StageFindings
@@ -13,9 +15,16 @@ from utility_functions.records.map_kinds import ClassProbabilities
 
 
 def tells_orientation(model: TrainedModel, options: InferenceOptions) -> bool:
-    """Whether a model can tell how the patient lies, and is asked to."""
+    """Whether a model can tell how the patient lies, by what its card says, and is asked to."""
     asked = options.orientation == "auto" and options.windows == "tiles"
-    return asked and model.task.tells_orientation and model.settings.spec.labels == PARTS
+    return asked and model.task.tells_orientation and orientation_check_of(model) is not None
+
+
+def orientation_check_of(model: TrainedModel) -> OrientationCheck | None:
+    """What the model's card tells of its certainty; None where it tells nothing, or the model tells no parts."""
+    options = model.settings.options
+    told = options.orientation if isinstance(options, DetectionOptions) else None
+    return told if model.settings.spec.labels == PARTS else None
 
 
 def in_patient_orientation(
@@ -25,12 +34,15 @@ def in_patient_orientation(
 
     findings: everything known, as ``prepared`` lies. What is found lies as the scan returned.
     """
+    check = orientation_check_of(model)
+    if check is None:
+        raise ValueError(f"The card tells nothing of how patients lie. Received: {model.path}.")
     view = model.view(prepared, findings, options)
 
     def probabilities(image: Volume) -> ClassProbabilities:
         return model.task.class_probabilities(model.network, model.settings, view.having(image=image))
 
-    settled = settled_orientation(probabilities, view.image, view.padding_value)
+    settled = settled_orientation(probabilities, view.image, view.padding_value, check)
     found = model.task.found_in(settled.probabilities)
     if settled.quarter_turns:
         found = found.noting(note_of((findings.quarter_turns + settled.quarter_turns) % 4))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import Form
+from learning_functions.orientation_check import OrientationCheck
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Sample, Settings, Task
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
+    from learning_functions.samples.store.sample_store import SampleStore
 
 EMPTY_HU = -950.0
 """No disc is so dark, unless it lies beyond what was scanned."""
@@ -50,11 +52,14 @@ class DetectionOptions(MirroredOptions):
     weights: of the classes in the loss, where tubes are learnt; where parts are, the loss is another.
     empty_share: share of a scan's samples that may show no vertebra.
     present_only: whether a class of which a batch holds nothing has no Dice there (parts).
+    orientation: learnt once the network is trained on parts, when it doubts how the header says that a patient lies;
+        None: it never does.
     """
 
     weights: tuple[float, ...] = (0.1, 0.9)
     empty_share: float = 0.2
     present_only: bool = False
+    orientation: OrientationCheck | None = None
 
 
 _PAPER = Settings(
@@ -205,6 +210,20 @@ class DetectionTask(Task[DetectionOptions]):
         from learning_functions.samples.augment.augmentation import Augmentation
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0)
+
+    def learnt(
+        self,
+        network: keras.Model,
+        settings: Settings[DetectionOptions],
+        training: SampleStore,
+        validation: SampleStore,
+    ) -> DetectionOptions:
+        """How sure the network is of arches as patients lie, by which it later tells that one lies otherwise."""
+        if settings.spec.labels != PARTS:
+            return settings.options
+        from learning_functions.training.orientation_choice import chosen_check
+
+        return settings.options.changed(orientation=chosen_check(network, validation))
 
     def predict(self, network: keras.Model, settings: Settings[DetectionOptions], view: ScanView) -> StageFindings:
         """``detection``: how likely each class is per voxel, on the network's grid."""

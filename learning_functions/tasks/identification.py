@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
+    from learning_functions.samples.store.sample_store import SampleStore
 
 BESIDE_MM = 15.0
 """Slices are drawn this far to either side of the outermost centroids."""
@@ -49,6 +50,7 @@ class IdentificationOptions(TaskOptions):
     balanced: whether crops lie round each level of a slice as often as round any other.
     answer: what the network tells of each pixel, its level as a number, or the share of each level.
     start_level, level_scale: of a number, where it starts, and what the last layer is multiplied with.
+    temperature: learnt once the network is trained, how many times its votes count for the decoder.
     """
 
     elastic_mm: float = 7.0
@@ -56,6 +58,7 @@ class IdentificationOptions(TaskOptions):
     answer: Literal["number", "classes"] = "number"
     start_level: float = 0.0
     level_scale: float = 1.0
+    temperature: float = 1.0
 
 
 _PAPER = Settings(
@@ -217,6 +220,19 @@ class IdentificationTask(Task[IdentificationOptions]):
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm[1:], middle_channel=settings.spec.channels // 2)
 
+    def learnt(
+        self,
+        network: keras.Model,
+        settings: Settings[IdentificationOptions],
+        training: SampleStore,
+        validation: SampleStore,
+    ) -> IdentificationOptions:
+        """How much the votes count against what is usual along a spine, by the scans validated on."""
+        from learning_functions.training.temperature_choice import chosen_temperature
+
+        chosen = chosen_temperature(network, validation)
+        return settings.options if chosen is None else settings.options.changed(temperature=chosen)
+
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
         """``landmarks`` and ``instances``, from the level told for each detected voxel."""
         from learning_functions.inference.slices import levels_of_slices
@@ -237,7 +253,7 @@ class IdentificationTask(Task[IdentificationOptions]):
         else:
             named = ordered_votes(levels, detection, shares, variants=by_decoder)
         if by_decoder and named.bodies is not None:
-            named, record = decoded(named, view.statistics or scan_statistics())
+            named, record = decoded(named, view.statistics or scan_statistics(), settings.options.temperature)
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
         told = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
         if named.strays:

@@ -26,6 +26,7 @@ from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.distillation import taught, teacher_network
+from learning_functions.training.learnt_options import learnt_besides
 from learning_functions.training.progress import EpochBar
 from learning_functions.training.run_record import card_of, differences, is_there, run_identity
 from learning_functions.training.teacher import Teacher
@@ -119,9 +120,8 @@ def train(
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
     card = card_of(store, settings, training, progress, validation, fold)
-    learnt, before = task.learnt(finished, settings, store, validation).to_json(), settings.options.to_json()
-    if more := {name: value for name, value in learnt.items() if value != before[name]}:
-        card["learnt"] = more
+    if learnt := learnt_besides(task, finished, settings, store, validation):
+        card["learnt"] = learnt
     save_model(finished, model_path, card)
     return progress
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from learning_functions.inference.patient_orientation import note_of, settled_orientation
+from learning_functions.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import ARCH, BODY, PARTS
 from utility_functions.anatomy.peaks import Candidate
 from utility_functions.geometry.grid import Grid
@@ -22,6 +23,7 @@ from utility_functions.records.turned_findings import turned_findings
 
 SHAPE = (20, 24, 16)
 BODY_HU, ARCH_HU, AIR_HU = 1.0, 2.0, -1.0
+CHECK = OrientationCheck(hesitant_below=0.86, believed_from=0.82)
 
 
 def patient(spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0), arches: bool = True) -> Volume:
@@ -54,7 +56,7 @@ class Looker:
 @pytest.mark.parametrize("quarters", range(4))
 def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarters: int) -> None:
     laid = turned(patient(), -quarters).reoriented("RAS")
-    settled = settled_orientation(Looker(), laid, AIR_HU)
+    settled = settled_orientation(Looker(), laid, AIR_HU, CHECK)
     assert settled.quarter_turns == quarters
     told = Looker()(patient())
     np.testing.assert_array_equal(settled.probabilities.voxels, told.voxels)
@@ -64,7 +66,7 @@ def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarters: int) -
 def test_who_lies_as_the_header_says_is_looked_at_once() -> None:
     looker = Looker()
     image = patient()
-    assert settled_orientation(looker, image, AIR_HU).probabilities.grid is image.grid
+    assert settled_orientation(looker, image, AIR_HU, CHECK).probabilities.grid is image.grid
     assert looker.shapes == [SHAPE]
 
 
@@ -73,7 +75,7 @@ def test_turns_are_looked_at_round_what_was_found_alone() -> None:
     grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
     image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
     image.voxels[40:60, 30:54, 5:21] = patient().voxels
-    assert settled_orientation(looker, image, AIR_HU).quarter_turns == 0
+    assert settled_orientation(looker, image, AIR_HU, CHECK).quarter_turns == 0
     beside = 20
     box = (4 + 2 * beside, 12 + 2 * beside, 30)
     assert looker.shapes == [grid.shape, (box[1], box[0], 30), box, (box[1], box[0], 30)]
@@ -86,24 +88,24 @@ def test_turns_are_looked_at_round_what_was_found_alone() -> None:
 )
 def test_a_turn_that_shows_little_more_is_not_believed(lying: float, otherwise: float) -> None:
     laid = turned(patient(), 1).reoriented("RAS")
-    assert settled_orientation(Looker(lying, otherwise), laid, AIR_HU).quarter_turns == 0
+    assert settled_orientation(Looker(lying, otherwise), laid, AIR_HU, CHECK).quarter_turns == 0
 
 
 def test_a_few_voxels_of_arch_are_no_reason_to_turn() -> None:
     laid = turned(patient((0.8, 0.8, 0.8)), 2).reoriented("RAS")
-    assert settled_orientation(Looker(), laid, AIR_HU).quarter_turns == 0
+    assert settled_orientation(Looker(), laid, AIR_HU, CHECK).quarter_turns == 0
 
 
 def test_where_nothing_is_found_no_turn_is_looked_at() -> None:
     looker = Looker()
     empty = patient().with_voxels(np.full(SHAPE, AIR_HU, np.float32))
-    assert settled_orientation(looker, empty, AIR_HU).quarter_turns == 0
+    assert settled_orientation(looker, empty, AIR_HU, CHECK).quarter_turns == 0
     assert looker.shapes == [SHAPE]
 
 
 def test_bodies_without_arches_stay_as_they_lie() -> None:
     looker = Looker()
-    assert settled_orientation(looker, patient(arches=False), AIR_HU).quarter_turns == 0
+    assert settled_orientation(looker, patient(arches=False), AIR_HU, CHECK).quarter_turns == 0
     assert len(looker.shapes) == 4
 
 
@@ -113,7 +115,7 @@ def test_crumbs_far_away_do_not_widen_what_is_looked_at() -> None:
     image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
     image.voxels[40:60, 30:54, 5:21] = patient().voxels
     image.voxels[2:4, 77:79, 10] = BODY_HU
-    settled_orientation(looker, image, AIR_HU)
+    settled_orientation(looker, image, AIR_HU, CHECK)
     assert looker.shapes[2] == (44, 52, 30)
 
 
@@ -128,7 +130,7 @@ def test_a_network_of_unequal_spacing_sees_turned_scans_at_its_own() -> None:
         spacings.append(image.grid.spacing_mm)
         return looker(image)
 
-    assert settled_orientation(look, network, AIR_HU).quarter_turns == 3
+    assert settled_orientation(look, network, AIR_HU, CHECK).quarter_turns == 3
     assert set(spacings) == {laid.grid.spacing_mm}
 
 

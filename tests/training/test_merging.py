@@ -21,7 +21,7 @@ from tests.tiny import tiny_settings
 
 def tiny(task: str, **options: Any) -> Settings:
     own = tiny_settings(task)
-    return own.with_options(graph="unet", **options)
+    return own.with_options(**{"graph": "unet", **options})
 
 
 def saved(task: str, settings: Settings, path: Path, seed: int, **training: Any) -> Path:

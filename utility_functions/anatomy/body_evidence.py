@@ -14,8 +14,6 @@ from utility_functions.anatomy.labels import LEVELS, SACRAL, regressed_level
 
 SPREAD = 0.5
 """A vote for one number stands for levels round it, as far as this many levels (Laplace)."""
-TEMPERATURE = 0.75
-"""Votes of one body count so many times; below one, since the bodies of a scan err together."""
 STRAY = 0.02
 """Share of a body's votes that may be anything."""
 SACRAL_NATS = 6.0
@@ -48,9 +46,12 @@ class Bodies:
             None if sacral is None else np.clip(np.array(sacral, float), 0.0, 1.0),
         )
 
-    def evidence(self) -> NDArray[np.float64]:
-        """Log-likelihood of what is told of each body at each of LEVELS (N, levels)."""
-        told = TEMPERATURE * np.log((1 - STRAY) * self.shares + STRAY / NUMBER_OF_LEVELS)
+    def evidence(self, temperature: float = 1.0) -> NDArray[np.float64]:
+        """Log-likelihood of what is told of each body at each of LEVELS (N, levels).
+
+        temperature: votes of one body count so many times; below one where the bodies of a scan err together.
+        """
+        told = temperature * np.log((1 - STRAY) * self.shares + STRAY / NUMBER_OF_LEVELS)
         found = told[:, [COLUMNS[name] for name in LEVELS]]
         if self.sacral is not None:
             is_sacral = np.isin(LEVELS, SACRAL)

@@ -15,16 +15,17 @@ from utility_functions.anatomy.votes import Named
 from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 
-def decoded(named: Named, statistics: Statistics) -> tuple[Named, NamingRecord]:
+def decoded(named: Named, statistics: Statistics, temperature: float = 1.0) -> tuple[Named, NamingRecord]:
     """The same bodies under the names that the decoder gives them, with missed levels filled in between.
 
     What it takes for no vertebra loses its landmark and its ids. A vertebra at either end whose centre is not seen
-    follows the one next to it. Raises: ValueError for votes that tell nothing of their bodies.
+    follows the one next to it. temperature: how much votes count (`Bodies.evidence`).
+    Raises: ValueError for votes that tell nothing of their bodies.
     """
     if named.bodies is None:
         raise ValueError("The decoder names bodies by what votes tell of them. Received: votes without bodies.")
-    points = named.landmarks.points_mm
-    naming = decode(Detections(points, named.bodies.evidence(), visibility=named.bodies.seen), statistics, ALTERNATIVES)
+    points, evidence = named.landmarks.points_mm, named.bodies.evidence(temperature)
+    naming = decode(Detections(points, evidence, visibility=named.bodies.seen), statistics, ALTERNATIVES)
     renamed = dict(zip(named.landmarks.names, naming.names, strict=True))
     renamed |= _beyond(named, renamed)
     ids = np.zeros(256, np.uint8)

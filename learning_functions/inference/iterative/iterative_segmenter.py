@@ -68,7 +68,8 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
 
     parts = findings.detection if isinstance(findings.detection, PartMap) else None
     bone = None if parts is None else bone_of(findings)
-    done = kept_chain(chain_at, options.threshold, options.other_thresholds, findings, bone, image.grid)
+    thresholds = options.threshold, options.other_thresholds
+    done = kept_chain(chain_at, *thresholds, findings, bone, image.grid, options.least_agreement)
     trail = done.trail.placed(image.grid)
     if options.counted:
         counted = found_counted(view, done.found) if done.found else StageFindings().noting(NOTHING)

@@ -20,8 +20,6 @@ from utility_functions.records.findings import Findings
 
 BESIDE_VOXELS = 1
 """A centroid this near to a mask lies in it."""
-DOUBTFUL_AGREEMENT = 0.85
-"""Sound chains of phantoms mostly agree better with the bone detected, slipped ones mostly less."""
 CLEARLY = 0.005
 """Chains whose agreement differs by less are as good as each other, and a vertebra of a neck may hide in less."""
 WITHOUT_BODY = "C1"
@@ -35,14 +33,15 @@ def kept_chain(
     findings: Findings,
     bone: NDArray[np.bool_] | None,
     grid: Grid,
+    least_agreement: float,
 ) -> Traversal:
     """The chain at ``threshold``; where it is doubtful, another one if that agrees clearly better with the bone.
 
     chain_at: traverses the scan with voxels taken from a probability on. bone: detected in vertebrae, on ``grid``;
-    without it the first chain stands.
+    without it the first chain stands. least_agreement: a chain that agrees less with it is doubtful.
     """
     first = chain_at(threshold)
-    if bone is None or not others or not is_doubtful(first.found, findings, bone, grid):
+    if bone is None or not others or not is_doubtful(first.found, findings, bone, grid, least_agreement):
         return first
     tried = [first, *(chain_at(other) for other in others)]
     best = max(tried[1:], key=lambda chain: agreement(chain.found, bone))
@@ -52,11 +51,13 @@ def kept_chain(
     return replace(kept, trail=replace(kept.trail, other_looks=looks))
 
 
-def is_doubtful(found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid) -> bool:
+def is_doubtful(
+    found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid, least_agreement: float
+) -> bool:
     """Whether masks and what was found before do not go together.
 
     So it is where a vertebra named before has its centroid in no mask, where a mask holds two of them, or where masks
-    and bone agree by less than DOUBTFUL_AGREEMENT.
+    and bone agree by less than ``least_agreement``, a Dice.
     """
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is None or not len(named):
@@ -69,7 +70,7 @@ def is_doubtful(found: Sequence[Instance], findings: Findings, bone: NDArray[np.
         if not holding:
             return True
         held[holding] += len(holding) == 1  # one between two masks tells nothing
-    return bool((held > 1).any()) or agreement(found, bone) < DOUBTFUL_AGREEMENT
+    return bool((held > 1).any()) or agreement(found, bone) < least_agreement
 
 
 def _holds(one: Instance, point: NDArray[np.int_]) -> bool:

@@ -23,6 +23,8 @@ from utility_functions.records.map_kinds import PartMap, TubeMap
 from utility_functions.records.trail import Step, Trail
 
 GRID = Grid.from_spacing((8, 8, 20), 2.0)
+LEAST = 0.85
+"""A chain that agrees less with bone is doubtful."""
 BONE = np.zeros(GRID.shape, bool)
 BONE[2:6, 2:6, 2:6] = BONE[2:6, 2:6, 10:14] = True
 LOW, HIGH = (Instance((2, 2, z), np.ones((4, 4, 4), bool), 1.0, 20.0) for z in (2, 10))
@@ -53,24 +55,24 @@ def named(**heights: float) -> Findings:
     ],
 )
 def test_a_centroid_in_no_mask_or_two_in_one_are_doubtful(heights: dict[str, float], doubtful: bool) -> None:
-    assert is_doubtful((HIGH, LOW), named(**heights), BONE, GRID) is doubtful
+    assert is_doubtful((HIGH, LOW), named(**heights), BONE, GRID, LEAST) is doubtful
 
 
 def test_masks_that_agree_little_with_bone_are_doubtful() -> None:
     more = BONE.copy()
     more[:2, :, 4:12] = True
-    assert is_doubtful((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID)
+    assert is_doubtful((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID, LEAST)
 
 
 def test_a_centroid_between_two_masks_is_in_either() -> None:
     above = Instance((2, 2, 6), np.ones((4, 4, 4), bool), 1.0, 20.0)
     bone = BONE.copy()
     bone[above.box] = True
-    assert not is_doubtful((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID)
+    assert not is_doubtful((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID, LEAST)
 
 
 def test_nothing_named_is_nothing_doubtful() -> None:
-    assert not is_doubtful((), Findings("scan", GRID), BONE, GRID)
+    assert not is_doubtful((), Findings("scan", GRID), BONE, GRID, LEAST)
 
 
 def test_masks_agree_with_bone_by_what_they_share() -> None:
@@ -88,7 +90,7 @@ def asked_for(chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, ot
         asked.append(threshold)
         return chains[threshold]
 
-    kept = kept_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID)
+    kept = kept_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID, LEAST)
     told = sum(chains[threshold].trail.looks for threshold in asked)
     assert kept.trail.looks == told, "looks of chains that were not kept count, too"
     return [*asked, next(threshold for threshold, one in chains.items() if one.found == kept.found)]
@@ -132,7 +134,7 @@ def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], par
     landmarks = body_centroids(truth)
     bone = (PartMap if parts else TubeMap)((truth.voxels > 0).astype(np.uint8) * np.uint8(BODY), truth.grid)
     before = Findings("scan", image.grid, landmarks=landmarks, detection=bone)
-    chosen = settings().with_options(threshold=0.4, other_thresholds=others)
+    chosen = settings().with_options(threshold=0.4, other_thresholds=others, least_agreement=LEAST)
     middle = round(float(np.unique(image.voxels[image.voxels > 0])[2]) * 100)
     view = view_of(image, before, AIR, naming="published")
     walked = segmented(Doubtful(image, doubted=middle), chosen, view)

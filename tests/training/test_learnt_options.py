@@ -1,0 +1,133 @@
+"""What is chosen once a network is trained: when a detection doubts the header, how much votes of levels count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from learning_functions.model_files.model_file import change_card, load_model, save_model
+from learning_functions.orientation_check import OrientationCheck
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.stored_settings import settings_from_card
+from learning_functions.task import load_task
+from learning_functions.training.learnt_options import learn_again, main
+from learning_functions.training.orientation_choice import LEAST_SCANS, Seen, arches_seen, check_of
+from learning_functions.training.temperature_choice import TEMPERATURES, bodies_seen, temperature_of
+from tests.tiny import tiny_settings, write_samples
+from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
+from utility_functions.files.broken_file import BrokenFile
+
+SCANS = 50
+
+
+def arches(upright: tuple[float, float], turned: tuple[float, float], count: int = SCANS) -> Seen:
+    return Seen(np.linspace(*upright, count), np.linspace(*turned, count))
+
+
+def test_turns_are_looked_at_where_few_scans_as_they_lie_would_be() -> None:
+    check = check_of(arches((0.85, 0.95), (0.6, 0.8)))
+    assert check == OrientationCheck(hesitant_below=0.86, believed_from=0.852)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [arches((0.85, 0.95), (0.85, 0.95)), arches((0.85, 0.95), (0.6, 0.8), LEAST_SCANS - 1), arches((0, 0), (0, 0), 0)],
+    ids=["turned scans look alike", "few scans", "none"],
+)
+def test_a_network_that_does_not_tell_is_never_asked_how_a_patient_lies(seen: Seen) -> None:
+    assert check_of(seen) is None
+
+
+@pytest.mark.parametrize(
+    "values", [{"hesitant_below": 1.2}, {"believed_from": -0.1}, {"better_by": 0.5}, {"least_mm3": float("nan")}]
+)
+def test_a_check_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="Received: "):
+        OrientationCheck(**{"hesitant_below": 0.8, "believed_from": 0.7, **values})
+
+
+def bodies(off: int, sure: float, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """A scan whose bodies are all told the level ``off`` from the true one with a share ``sure``, the true one else."""
+    true = np.arange(8, 8 + count)
+    shares = np.zeros((count, NUMBER_OF_LEVELS))
+    shares[np.arange(count), true - 1] = 1 - sure
+    shares[np.arange(count), true - 1 + off] += sure
+    return shares, true
+
+
+def test_votes_of_scans_that_are_wrong_as_a_whole_count_less() -> None:
+    right, wrong = [bodies(1, 0.2)] * 45, [bodies(1, 0.8)] * 5
+    assert temperature_of(right) == max(TEMPERATURES)
+    mixed = temperature_of([*right, *wrong])
+    assert mixed is not None and 0.2 < mixed < 0.6, "one of ten is wrong; each body alone would say one of five"
+    assert temperature_of([bodies(1, 0.2, 1)] * 45) is None, "one body tells of no scan"
+    assert temperature_of(right[:10]) is None
+
+
+def learning(task: str, folder: Path) -> tuple[Path, Path, Path]:
+    settings = tiny_settings(task, "shipped").with_options(augment="standard")
+    if task == "detection":  # tubes: their samples need no masks
+        settings = tiny_settings(task)
+    training, validation = write_samples(task, folder, settings)
+    path = folder / "model.h5"
+    card = {"task": task, "spec": settings.spec.to_json(), "settings": settings.to_json()}
+    save_model(load_task(task).network(settings), path, card)
+    return path, training, validation
+
+
+def test_a_trained_model_learns_again_and_its_network_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, training, validation = learning("identification", tmp_path)
+    before, _ = load_model(path)
+    [(shares, true)] = bodies_seen(before, open_store(validation))
+    assert shares.shape == (len(true), NUMBER_OF_LEVELS) and (np.diff(true) > 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-3)
+    assert learn_again(path, training, validation) == {}, "one scan is too few"
+    choice = "learning_functions.training.temperature_choice.chosen_temperature"
+    monkeypatch.setattr(choice, lambda *_: 0.6)
+    assert main([str(path), str(training), str(validation)]) == 0
+    assert capsys.readouterr().out == f"temperature: {path}\n"
+    after, card = load_model(path)
+    assert card["learnt"] == {"temperature": 0.6}
+    assert settings_from_card(load_task("identification"), card).options.temperature == 0.6
+    for one, other in zip(before.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert main([str(path), str(training), str(tmp_path / "none.h5")]) == 2
+    assert "There is no sample file" in capsys.readouterr().err
+
+
+def test_a_detection_is_asked_about_arches_in_turned_patches(tmp_path: Path) -> None:
+    path, _, validation = learning("detection", tmp_path)
+    shapes: list[tuple[int, ...]] = []
+
+    class Sure:
+        """Sees arch with 0.9 in patches as they were cut, and with 0.7 in turned ones."""
+
+        inputs = load_model(path)[0].inputs
+
+        def __call__(self, x: np.ndarray, training: bool) -> np.ndarray:
+            shapes.append(x.shape)
+            told = np.zeros((*x.shape[:-1], 5), np.float32)
+            told[..., 3] = 0.9 if len(shapes) % 4 == 1 else 0.7
+            return told
+
+    network: Any = Sure()
+    store = open_store(validation)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("learning_functions.training.orientation_choice.flexible", lambda given: given)
+        seen = arches_seen(network, store)
+    np.testing.assert_allclose([seen.upright, seen.turned], [[0.9], [0.7]], rtol=1e-6)
+    assert len(shapes) == 4 * store.count
+    settings = tiny_settings("detection")
+    assert load_task("detection").learnt(network, settings, store, store) == settings.options, "tubes have no arches"
+    with h5py.File(path) as file:
+        assert "model_config" in file.attrs
+    card = load_model(path)[1]
+    with pytest.raises(BrokenFile, match="cannot be used"):
+        change_card(path, {**card, "learnt": {"orientation": {"hesitant": 0.5}}})
+    assert load_model(path)[1] == card
