@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
@@ -26,7 +27,7 @@ from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task, settings_of, task_names
 from utility_functions.reporting.pictures import write_figure
 from utility_functions.reporting.plots import VALIDATION, read_log
-from utility_functions.reporting.tables import aligned
+from utility_functions.reporting.tables import text_table
 
 TRAINING_SEED, VALIDATION_SEED = 5001, 5002
 SHOWN_LOSS = "val_loss"
@@ -138,7 +139,7 @@ def _print(found: dict[Trial, dict[str, float]]) -> None:
         )
         for trial, figures in found.items()
     ]
-    print("\n".join(aligned([header, *rows], left=())), flush=True)
+    print(text_table(pd.DataFrame(rows, columns=header), left=0), flush=True)
 
 
 def _draw(found: dict[Trial, dict[str, float]], path: Path, task: str) -> None:

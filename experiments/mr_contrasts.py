@@ -18,10 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmarks.scripts import run_script
 from utility_functions.phantom.phantom_request import ANY
 from utility_functions.phantom.scanner import KINDS
-from utility_functions.reporting.tables import MISSING, aligned
+from utility_functions.reporting.tables import MISSING, text_table
 
 TRAINING_SEED, VALIDATION_SEED, TESTING_SEED = 11, 12, 901
 AUGMENT = {ANY: "synth"}
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             model = trained(arguments, kind)
             for measured in KINDS if kind == ANY else (kind,):
                 rows.append(row(kind, measured, measured_on(arguments, model, measured)))
-                print("\n".join(aligned([HEADER, *rows], left=(0, 1))), flush=True)
+                print(text_table(pd.DataFrame(rows, columns=HEADER), left=2), flush=True)
     except subprocess.CalledProcessError as error:
         print(f"error: {Path(error.cmd[1]).name} ended with exit code {error.returncode}.", file=sys.stderr)
         return 2
@@ -72,20 +74,20 @@ def trained(arguments: argparse.Namespace, kind: str) -> Path:
     return model
 
 
-def measured_on(arguments: argparse.Namespace, model: Path, kind: str) -> dict[str, Any]:
+def measured_on(arguments: argparse.Namespace, model: Path, kind: str) -> list[dict[str, Any]]:
     """The summary of a model's structures on held-out phantoms of a kind, as results.json tells it."""
     results = arguments.folder / f"{model.stem}_on_{kind}"
     scans = f"phantom:{arguments.scans}:{kind}:seed={TESTING_SEED}"
     run_script("measure.py", scans, model, "--output", results, "--skip-existing")
-    told: dict[str, Any] = json.loads((results / "results.json").read_text())
-    return told["structures"] or {"scans": 0, "rows": []}
+    summary: list[dict[str, Any]] | None = json.loads((results / "results.json").read_text())["structures"]
+    return summary or []
 
 
-def row(kind: str, measured: str, summary: dict[str, Any]) -> tuple[str, ...]:
+def row(kind: str, measured: str, summary: list[dict[str, Any]]) -> tuple[str, ...]:
     """The cells under HEADER: mean Dice of whole classes, and how many single vertebrae there are and were found."""
-    of = {each["structure"]: each for each in summary["rows"]}
-    dice = [of.get(name, {}).get("whole", {}).get("dice", {}).get("mean") for name in CLASSES]
-    counts = [of.get("vertebra", {}).get(name) for name in ("true", "found", "false")]
+    of = {each["structure"]: each for each in summary}
+    dice = [of.get(name, {}).get("dice") for name in CLASSES]
+    counts = [of.get("vertebra", {}).get(name) for name in ("instances", "found", "false")]
     figures = (MISSING if value is None else f"{value:.3f}" for value in dice)
     return (
         "any contrast" if kind == ANY else kind,

@@ -18,12 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from utility_functions.command_line import one_line
-from utility_functions.reporting.tables import MISSING, aligned, millimetres, percent
+from utility_functions.reporting.tables import MISSING, millimetres, percent, text_table
 
 if TYPE_CHECKING:
-    from losses_and_metrics.naming_summary import NamedScan
     from utility_functions.files.cases import Case
+    from utility_functions.reporting.results import ScanRow
 
 HEADER = ("rule", "levels", "all", "original", "mm", "right", "detected", "shifted", "ECE", "warned wrong", "right")
 RULES = ("published", "chain", "decoder")
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
-    print("\n".join(aligned([HEADER, *rows], left=(0,))))
+    print(text_table(pd.DataFrame(rows, columns=HEADER)))
     return 0
 
 
@@ -54,12 +56,12 @@ def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[s
     from learning_functions.options import InferenceOptions
     from learning_functions.predict.pipeline import load_models, run_models
     from losses_and_metrics.identification_rate import score_scan
-    from losses_and_metrics.naming_summary import NamedScan
     from utility_functions.files.cases import load_scan, true_landmarks
     from utility_functions.geometry.landmarks import Landmarks
+    from utility_functions.reporting.results import ScanRow
 
     *first, last = load_models(model_paths)
-    named: dict[str, list[NamedScan]] = {rule: [] for rule in RULES}
+    named: dict[str, list[ScanRow]] = {rule: [] for rule in RULES}
     for case in cases:
         scan = load_scan(case)
         truth = true_landmarks(scan)
@@ -70,30 +72,32 @@ def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[s
             found = run_models([last], scan.volume, options=InferenceOptions(naming=rule), before=before)
             landmarks = found.landmarks or Landmarks.empty()
             score = score_scan(case.case_id, landmarks, truth, filled=found.filled)
-            named[rule].append(NamedScan(landmarks, truth, score, found.naming))
+            named[rule].append(ScanRow(case.case_id, found, truth, score))
         print(f"{case.case_id}: {', '.join(f'{rule} {_hits(named[rule][-1])}' for rule in RULES)}", flush=True)
     return [row(rule, scans) for rule, scans in named.items()]
 
 
-def _hits(scan: NamedScan) -> str:
-    return f"{sum(level.hit_verse for level in scan.score.levels)}/{len(scan.score.levels)}"
+def _hits(row: ScanRow) -> str:
+    levels = row.score.levels if row.score else ()
+    return f"{sum(level.hit_verse for level in levels)}/{len(levels)}"
 
 
-def row(rule: str, scans: Sequence[NamedScan]) -> tuple[str, ...]:
+def row(rule: str, scans: Sequence[ScanRow]) -> tuple[str, ...]:
     """The figures of one rule under HEADER."""
     from losses_and_metrics.naming_summary import summarise_names
     from losses_and_metrics.scan_scores import summarise
+    from utility_functions.reporting.score_frames import level_frame
 
-    everything = summarise([scan.score for scan in scans]).region("All")
+    everything = summarise(level_frame(scans)).iloc[0]
     names = summarise_names(scans)
     shares = [MISSING if share is None else percent(share[0]) for share in (names.all_right, names.detected_right)]
     told = (names.calibration_error, names.warned_wrong, names.warned_right)
     return (
         rule,
-        str(everything.levels),
-        percent(everything.rate_verse),
-        percent(everything.rate_original),
-        millimetres(everything.mean_mm),
+        str(everything["levels"]),
+        percent(everything["rate_verse"]),
+        percent(everything["rate_original"]),
+        millimetres(everything["mean_mm"]),
         *shares,
         MISSING if names.shifted is None else percent(names.shifted[0]),
         *(MISSING if figure is None else percent(figure) for figure in told),

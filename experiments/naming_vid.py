@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 
 from experiments import fold_networks as naming_network
 from experiments.pedicle_edges import lines as edge_lines
@@ -42,7 +43,7 @@ from utility_functions.anatomy.naming.statistics_fit import Example, fit
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import read_keypoints
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.reporting.tables import aligned
+from utility_functions.reporting.tables import text_table
 
 FOLDS = 5
 GEOMETRY = ((1.0, 1.0), (1.6, 3.5), (2.2, 2.5), (3.0, 4.0))
@@ -170,16 +171,16 @@ def intervals(results: Sequence[Result]) -> str:
     return ", ".join(told)
 
 
-def variant_rows(scans: Sequence[Example], results: Sequence[Result]) -> list[tuple[str, ...]]:
+def variant_rows(scans: Sequence[Example], results: Sequence[Result]) -> pd.DataFrame:
     """Of each variant: scans that show it, those in which it is told and all named right, and scans told falsely."""
     pairs = [(variants_of(scan.true), each) for scan, each in zip(scans, results, strict=True)]
-    rows = [("variant", "scans", "told", "all right", "told falsely")]
+    rows = []
     for variant in VARIANTS:
         own = [each for true, each in pairs if variant in true]
         false = [each for true, each in pairs if variant not in true and variant in each.variants]
         counts = len(own), sum(variant in each.variants for each in own), sum(each.right for each in own), len(false)
-        rows.append((variant, *map(str, counts)))
-    return rows
+        rows.append((variant, *counts))
+    return pd.DataFrame(rows, columns=["variant", "scans", "told", "all right", "told falsely"])
 
 
 def by_network(
@@ -262,11 +263,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             results += found
             warned += [each.doubt > threshold for each in found]
             print("  " + "  ".join(row(f"up to fold {held_out + 1}", results, warned)), flush=True)
-    print("\n".join(aligned([HEADER, REFERENCE, row(title, results, warned)], (0,))))
+    print(text_table(pd.DataFrame([REFERENCE, row(title, results, warned)], columns=HEADER)))
     print(intervals(results))
     named = [scans[i] for held_out in range(options.only or FOLDS) for i in np.flatnonzero(fold == held_out)]
     print(limits(named, results))
-    print("\n".join(aligned(variant_rows(named, results), (0,))))
+    print(text_table(variant_rows(named, results)))
     return 0
 
 

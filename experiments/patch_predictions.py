@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import region_of
 from utility_functions.anatomy.landmark_prompt import centred_first
 from utility_functions.command_line import one_line
-from utility_functions.reporting.tables import aligned
+from utility_functions.reporting.tables import text_table
 
 if TYPE_CHECKING:
     from learning_functions.inference.iterative.patch_prediction import Sight
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = [
         (row, str(len(of[KINDS[0]])), *(f"{np.mean(of[kind]):.3f}" for kind in kinds)) for row, of in scores.items()
     ]
-    print("\n".join(aligned([("vertebrae", "looks", *kinds), *sorted(rows)], (0,))))
+    print(text_table(pd.DataFrame(sorted(rows), columns=["vertebrae", "looks", *kinds])))
     return 0
 
 

@@ -18,8 +18,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from utility_functions.command_line import one_line
-from utility_functions.reporting.tables import aligned
+from utility_functions.reporting.tables import text_table
 
 HEADER = ("scan", "lies", "left", "turned back", "wrong", "seconds", "others")
 
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(one_line(error), file=sys.stderr)
         return 2
-    print("", *aligned([HEADER, *rows], (0, 1)), sep="\n")
+    print("", text_table(pd.DataFrame(rows, columns=HEADER), left=2), sep="\n")
     print(f"left as they lie: {left} of {scans}; turned back: {back} of {3 * scans}; turned wrongly: {wrong}")
     return 0
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from experiments.real_cases import BODIES_ALONE, NAMELESS, VARIABLE, real_cases, real_folder, true_centres
 from experiments.real_scores import RealScore, dice_in_range, mask_classes, score
 from utility_functions.anatomy.centroids import LABEL_CODES
@@ -27,7 +29,7 @@ from utility_functions.files.atomic_write import require_writable, write_text
 from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.scan_list import require_listable, write_scan_list
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.reporting.tables import MISSING, aligned, millimetres, percent
+from utility_functions.reporting.tables import MISSING, millimetres, percent, text_table
 
 if TYPE_CHECKING:
     from learning_functions.options import InferenceOptions
@@ -168,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     if results:
-        print("\n".join(aligned([HEADER, *(cells(result) for result in results)], left=(0,))))
+        print(text_table(pd.DataFrame([cells(result) for result in results], columns=HEADER)))
     for result in results:
         if missed := below_floor(result):
             print(f"{result.case_id} below the floor: {'; '.join(missed)}")

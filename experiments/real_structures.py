@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from experiments.real_cases import VARIABLE, real_folder
 from experiments.real_scores import labelled_range
@@ -27,7 +28,7 @@ from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.images import read_label_map
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.reporting.structure_picture import structure_picture
-from utility_functions.reporting.tables import MISSING, aligned
+from utility_functions.reporting.tables import MISSING, text_table
 
 if TYPE_CHECKING:
     from learning_functions.predict.trained_model import TrainedModel
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
-    print("\n".join(aligned([HEADER, *rows], left=(0,))))
+    print(text_table(pd.DataFrame(rows, columns=HEADER)))
     return 0
 
 

@@ -2,85 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
-from losses_and_metrics.intervals import bootstrap_interval
+import pandas as pd
+
+from losses_and_metrics.intervals import mean_over_scans
 from utility_functions.anatomy.labels import REGIONS, VERTEBRAE
-from utility_functions.records.mask_scores import (
-    Figure,
-    SegmentationRow,
-    SegmentationScore,
-    SegmentationSummary,
-    VertebraScore,
+
+FIGURES = (
+    *("found_rate", "name_right", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "dice_by_name"),
+    "completeness_right",
 )
 
-Value = Callable[[VertebraScore], float | None]
-Of = Callable[[VertebraScore], bool]
 
+def summarise_masks(levels: pd.DataFrame) -> pd.DataFrame:
+    """Rows by region (All, Complete, Cervical, Thoracic, Lumbar), by level and by scan, of a ``level_frame``.
 
-def summarise_masks(scores: Sequence[SegmentationScore]) -> SegmentationSummary:
-    """Regions, levels and scans, of the scans whose truth has a mask of a vertebra; the others are left out.
-
-    Means are over vertebrae. A missed one counts as Dice and IoU 0, and has no part in distances. Vertebrae whose level
-    is not known are among All and Complete.
+    by, group: "region", "level" or "scan", and which. vertebrae: the true ones with a mask in the truth; scans without
+    any are left out. found_rate: fraction that a mask lies on. name_right: fraction of the found whose mask bears their
+    name. dice, iou: over all, missed ones being 0; hd_mm, hd95_mm, assd_mm: over the found. dice_by_name: label against
+    label, over all whose level is known. completeness_right: fraction of those of which it was predicted whether the
+    scan shows them wholly. false, merged: masks, by their own names, missing for Complete. split: true vertebrae.
+    Each figure has ..._ci95_low, ..._ci95_high and ..._n. Vertebrae without a level are among All and Complete.
     """
-    scored = [score for score in scores if score.vertebrae]
-    regions = [
-        _row("All", scored, lambda vertebra: True),
-        _row("Complete", scored, lambda vertebra: vertebra.complete, predictions=()),
-        *(_named(region, names, scored) for region, names in REGIONS.items()),
-    ]
-    there = {vertebra.name for score in scored for vertebra in score.vertebrae}
-    levels = [_named(name, (name,), scored) for name in VERTEBRAE if name in there]
-    scans = [_row(score.case_id, [score], lambda vertebra: True) for score in scored]
-    return SegmentationSummary(tuple(regions), tuple(levels), tuple(scans))
+    true = levels[levels["complete"].notna()]
+    true = true.assign(found_rate=true["mask_of"].notna())
+    masks = levels[levels["case_id"].isin(true["case_id"])]
+    rows = [_row("region", "All", true, masks), _row("region", "Complete", true[true["complete"]], None)]
+    groups = {region: ("region", names) for region, names in REGIONS.items()}
+    groups |= {level: ("level", (level,)) for level in VERTEBRAE if level in set(true["level"])}
+    for group, (by, names) in groups.items():
+        rows.append(_row(by, group, true[true["level"].isin(names)], masks[masks["level"].isin(names)]))
+    for scan in true["case_id"].unique():
+        rows.append(_row("scan", scan, true[true["case_id"] == scan], masks[masks["case_id"] == scan]))
+    return pd.DataFrame(rows).astype({"false": "Int64", "merged": "Int64"})
 
 
-def dice_by_level(scores: Sequence[SegmentationScore]) -> dict[str, list[float]]:
-    """Dice of all true vertebrae, per level from the top down; levels that no scan has are left out."""
-    found: dict[str, list[float]] = {name: [] for name in VERTEBRAE}
-    for score in scores:
-        for vertebra in score.vertebrae:
-            if vertebra.name and vertebra.mask.dice is not None:
-                found[vertebra.name].append(vertebra.mask.dice)
-    return {name: values for name, values in found.items() if values}
-
-
-def _named(group: str, names: Collection[str], scores: Sequence[SegmentationScore]) -> SegmentationRow:
-    return _row(group, scores, lambda vertebra: vertebra.name in names, names)
-
-
-def _row(
-    group: str, scores: Sequence[SegmentationScore], belongs: Of, predictions: Collection[str] | None = None
-) -> SegmentationRow:
-    """predictions: the names of those that belong to the group; None for all, and none where there are none such."""
-    scans = [[vertebra for vertebra in score.vertebrae if belongs(vertebra)] for score in scores]
-
-    def figure(value: Value) -> Figure:
-        known = [[found for vertebra in scan if (found := value(vertebra)) is not None] for scan in scans]
-        sums, counts = [float(sum(values)) for values in known], [len(values) for values in known]
-        if not sum(counts):
-            return Figure()
-        return Figure(sum(sums) / sum(counts), bootstrap_interval(sums, counts), sum(counts))
-
-    def count(names: Callable[[SegmentationScore], Collection[str]]) -> int | None:
-        if predictions == ():
-            return None
-        return sum(predictions is None or name in predictions for score in scores for name in names(score))
-
-    return SegmentationRow(
-        group=group,
-        vertebrae=sum(len(scan) for scan in scans),
-        found=figure(lambda vertebra: vertebra.found),
-        named=figure(lambda vertebra: vertebra.name_right),
-        dice=figure(lambda vertebra: vertebra.mask.dice),
-        iou=figure(lambda vertebra: vertebra.mask.iou),
-        hd_mm=figure(lambda vertebra: vertebra.mask.hd_mm),
-        hd95_mm=figure(lambda vertebra: vertebra.mask.hd95_mm),
-        assd_mm=figure(lambda vertebra: vertebra.mask.assd_mm),
-        dice_by_name=figure(lambda vertebra: None if vertebra.named is None else vertebra.named.dice),
-        completeness=figure(lambda vertebra: vertebra.completeness_right),
-        split=sum(bool(vertebra.parts) for scan in scans for vertebra in scan),
-        false=count(lambda score: score.false),
-        merged=count(lambda score: score.merged),
-    )
+def _row(by: str, group: str, true: pd.DataFrame, masks: pd.DataFrame | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"by": by, "group": group, "vertebrae": len(true)}
+    for name in FIGURES:
+        row |= mean_over_scans(name, true[name], true)
+    row["split"] = int(true["mask_parts"].notna().sum())
+    for name in ("false", "merged"):
+        row[name] = None if masks is None else int(masks[f"{name}_mask"].sum())
+    return row

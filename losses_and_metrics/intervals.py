@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
-from utility_functions.records.mask_scores import Interval
+Interval = tuple[float, float]
 
 RESAMPLES = 2000
 SHARE = 0.95
@@ -30,3 +31,16 @@ def bootstrap_interval(sums: Sequence[float], counts: Sequence[int], seed: int =
     means = (times @ np.asarray(sums, np.float64)[kept]) / (times @ np.asarray(counts, np.float64)[kept])
     low, high = np.percentile(means, (50 * (1 - SHARE), 50 * (1 + SHARE)))
     return float(low), float(high)
+
+
+def mean_over_scans(name: str, values: pd.Series, scans: pd.DataFrame) -> dict[str, float]:
+    """The mean of the known values as ``name``, its 95 % interval over scans, and how many values there are.
+
+    scans: a frame of the same rows with their case_id. What is undefined is NaN.
+    """
+    known = values.dropna().astype(float)
+    by_scan = known.groupby(scans["case_id"].loc[known.index], sort=False)
+    sums, counts = by_scan.sum(), by_scan.count()
+    low, high = bootstrap_interval(sums.tolist(), counts.tolist()) or (float("nan"), float("nan"))
+    mean = float(sums.sum()) / len(known) if len(known) else float("nan")
+    return {name: mean, f"{name}_ci95_low": low, f"{name}_ci95_high": high, f"{name}_n": len(known)}

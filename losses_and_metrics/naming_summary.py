@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,41 +11,31 @@ from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
 from utility_functions.anatomy.naming.statistics import VARIANTS
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.records.localisation_scores import ScanScore
-from utility_functions.records.naming_record import NamingRecord
 from utility_functions.records.naming_scores import Bin, NamingSummary, Share, VariantScore
+from utility_functions.reporting.results import ScanRow
 
 BINS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class NamedScan:
-    """One scan to judge: what was called what, the truth, its score, and what the decoder told (None: no decoder)."""
-
-    predicted: Landmarks
-    true: Landmarks
-    score: ScanScore
-    record: NamingRecord | None = None
-
-
-def summarise_names(scans: Sequence[NamedScan]) -> NamingSummary:
+def summarise_names(rows: Sequence[ScanRow]) -> NamingSummary:
     """All scans that have a true vertebra; the others are left out."""
-    judged = [scan for scan in scans if scan.score.levels]
-    found = [[level.hit_verse for level in scan.score.levels if level.found] for scan in judged]
+    scored = [(row, row.score) for row in rows if row.score is not None and row.score.levels]
+    judged = [row for row, _ in scored]
+    found = [[level.hit_verse for level in score.levels if level.found] for _, score in scored]
     right = [all(hits) for hits in found if hits]
-    told = [scan for scan in judged if scan.record is not None]
-    bins = reliability([pair for scan in told for pair in posteriors(scan)])
+    told = [row for row in judged if row.naming is not None]
+    bins = reliability([pair for row in told for pair in posteriors(row)])
     apart = sum(each.count * abs(each.posterior - each.right) for each in bins)
     count = sum(each.count for each in bins)
-    warnings = [scan.record is not None and bool(scan.record.warning) for scan in judged]
+    warnings = [row.naming is not None and bool(row.naming.warning) for row in judged]
     warned = [(said, all(hits)) for said, hits in zip(warnings, found, strict=True) if hits]
     return NamingSummary(
         scans=len(judged),
         detected=_share([sum(hits) for hits in found], [len(hits) for hits in found]),
-        filled=sum(level.filled and level.hit_verse for scan in judged for level in scan.score.levels),
-        all_right=_share([bool(scan.score.all_right) for scan in judged], [1] * len(judged)),
+        filled=sum(level.filled and level.hit_verse for _, score in scored for level in score.levels),
+        all_right=_share([bool(score.all_right) for _, score in scored], [1] * len(scored)),
         detected_right=_share(right, [1] * len(right)),
-        shifted=_share([shift_of(scan.predicted, scan.true) in (-1, 1) for scan in judged], [1] * len(judged)),
+        shifted=_share([shift_of(row.landmarks, _true(row)) in (-1, 1) for row in judged], [1] * len(judged)),
         variants=_variants(judged),
         warned_wrong=_mean([said for said, fine in warned if not fine]) if told else None,
         warned_right=_mean([said for said, fine in warned if fine]) if told else None,
@@ -76,14 +65,14 @@ def variants_of(landmarks: Landmarks) -> tuple[str, ...]:
     return tuple(name for name in VARIANTS if name in seen)
 
 
-def posteriors(scan: NamedScan) -> list[tuple[float, bool]]:
+def posteriors(row: ScanRow) -> list[tuple[float, bool]]:
     """Posterior of each detected name near a true vertebra, and whether that is its name."""
-    record = scan.record
+    record = row.naming
     if record is None:
         return []
     return [
         (record.posterior[called], called == is_it)
-        for called, is_it, _ in _near(scan.predicted, scan.true, LIMIT_MM)
+        for called, is_it, _ in _near(row.landmarks, _true(row), LIMIT_MM)
         if called in record.posterior
     ]
 
@@ -113,8 +102,12 @@ def _near(predicted: Landmarks, true: Landmarks, limit_mm: float) -> list[tuple[
     ]
 
 
-def _variants(scans: Sequence[NamedScan]) -> tuple[VariantScore, ...]:
-    pairs = [(variants_of(scan.true), variants_of(scan.predicted)) for scan in scans]
+def _true(row: ScanRow) -> Landmarks:
+    return Landmarks.empty() if row.truth is None else row.truth
+
+
+def _variants(rows: Sequence[ScanRow]) -> tuple[VariantScore, ...]:
+    pairs = [(variants_of(_true(row)), variants_of(row.landmarks)) for row in rows]
     return tuple(
         VariantScore(
             name,

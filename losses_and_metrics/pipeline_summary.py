@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pandas as pd
 
 from losses_and_metrics.instance_summary import summarise_masks
-from losses_and_metrics.intervals import bootstrap_interval
 from losses_and_metrics.scan_scores import summarise
-from utility_functions.records.comparison import PipelineRow, ScanFigures
-from utility_functions.records.mask_scores import Figure
+from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.reporting.results import ScanRow
+from utility_functions.reporting.score_frames import level_frame, scan_frame
+
+IDENTIFICATION = ("rate_verse", "rate_verse_4mm", "rate_original", "mean_mm", "all_right")
+MASKS = ("dice", "hd95_mm", "assd_mm")
 
 
 def measured_by_all(runs: Sequence[Sequence[ScanRow]]) -> set[str]:
@@ -20,48 +25,31 @@ def measured_by_all(runs: Sequence[Sequence[ScanRow]]) -> set[str]:
 
 def summarise_pipeline(
     name: str, title: str, tasks: Sequence[str], rows: Sequence[ScanRow], kept: Collection[str]
-) -> PipelineRow:
-    """The row of one pipeline over those of its scans that are ``kept``; tasks: those of its models."""
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The figures of one pipeline over those of its scans that are ``kept``, and the same scan by scan.
+
+    name, title: the folder of its results, and what it is called. tasks: of its models, in running order.
+    Of the figures: scans, scored, levels: scans measured, those with a true vertebra, and their true vertebrae.
+    rate_..., mean_mm, all_right: as ``summarise`` gives them for All; dice, hd95_mm, assd_mm: as ``summarise_masks``.
+    false_names: vertebrae predicted that the truth does not name. false_masks: masks on no vertebra in the labelled
+    part. seconds_per_scan: of its models, on average. What is undefined is missing.
+    """
     rows = [row for row in rows if row.case_id in kept]
-    scores = [row.score for row in rows if row.score is not None]
-    summary = summarise(scores)
-    every = summary.region("All")
-    right = [score.all_right for score in scores if score.all_right is not None]
-    masks = [row.segmentation for row in rows if row.segmentation is not None]
-    of_masks = summarise_masks(masks).region("All") if masks else None
-    by_scan = {row.case_id: _figures(row, tasks) for row in rows}
-    return PipelineRow(
-        name=name,
-        title=title,
-        tasks=tuple(tasks),
-        scans=len(rows),
-        scored=summary.scans,
-        levels=every.levels,
-        rate_verse=Figure(every.rate_verse, every.rate_verse_interval, every.levels),
-        rate_verse_4mm=Figure(every.rate_verse_4mm, every.rate_verse_4mm_interval, every.levels),
-        rate_original=Figure(every.rate_original, every.rate_original_interval, every.levels),
-        mean_mm=Figure(every.mean_mm, every.mean_mm_interval, every.pairs),
-        all_right=Figure(summary.all_right, bootstrap_interval(right, [1] * len(right)), len(right)),
-        dice=Figure() if of_masks is None else of_masks.dice,
-        hd95_mm=Figure() if of_masks is None else of_masks.hd95_mm,
-        assd_mm=Figure() if of_masks is None else of_masks.assd_mm,
-        false_names=sum(len(score.false_predictions) for score in scores if score.levels) if summary.scans else None,
-        false_masks=None if of_masks is None else of_masks.false,
-        seconds=_mean([figures.seconds for figures in by_scan.values()]),
-        by_scan=by_scan,
-    )
+    scans, levels = scan_frame(rows, tasks), level_frame(rows)
+    every, masks = summarise(levels).iloc[0], summarise_masks(levels).iloc[0]
+    scored = levels["case_id"].isin(levels.loc[levels["hit_verse"].notna(), "case_id"])
+    predicted = levels["x_ras_mm"].notna() & levels["level"].isin(VERTEBRAE) & scored
+    row = {
+        **{"name": name, "title": title, "tasks": " ".join(tasks)},
+        **{"scans": len(rows), "scored": every["scans"], "levels": every["levels"]},
+        **_figures(every, IDENTIFICATION),
+        **_figures(masks, MASKS),
+        "false_names": int((predicted & levels["hit_verse"].isna()).sum()) if every["scans"] else pd.NA,
+        "false_masks": masks["false"] if any(row.segmentation is not None for row in rows) else pd.NA,
+        "seconds_per_scan": scans["seconds"].mean(),
+    }
+    return row, scans.assign(name=name)
 
 
-def _figures(row: ScanRow, tasks: Sequence[str]) -> ScanFigures:
-    spent: Mapping[str, float] = {} if row.findings is None else row.findings.seconds
-    seconds = sum(spent.get(task, 0.0) for task in tasks)
-    dice = None if row.segmentation is None else row.segmentation.dice
-    if row.score is None or not row.score.levels:
-        return ScanFigures(seconds, dice=dice)
-    levels = row.score.levels
-    identified, close = sum(level.hit_verse for level in levels), sum(level.hit_verse_4mm for level in levels)
-    return ScanFigures(seconds, identified, close, len(levels), row.score.mean_mm, dice)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _figures(row: pd.Series, names: Sequence[str]) -> dict[str, Any]:
+    return {f"{name}{end}": row[f"{name}{end}"] for name in names for end in ("", "_ci95_low", "_ci95_high", "_n")}

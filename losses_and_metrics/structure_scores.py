@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from losses_and_metrics.instance_scores import match
-from losses_and_metrics.intervals import bootstrap_interval
+from losses_and_metrics.intervals import mean_over_scans
 from losses_and_metrics.overlap import label_boxes, overlaps
 from losses_and_metrics.surface import surface_indices, surface_score
 from utility_functions.anatomy.structures import (
@@ -19,13 +21,10 @@ from utility_functions.anatomy.structures import (
 )
 from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.volume import LabelMap
-from utility_functions.records.mask_scores import MISSED, Figure, MaskScore
+from utility_functions.records.mask_scores import MISSED, MaskScore
 from utility_functions.records.mr_structure_scores import (
     InstanceScore,
-    MaskFigures,
-    StructureRow,
     StructureScore,
-    StructureSummary,
     structure_of_number,
 )
 
@@ -58,44 +57,30 @@ def score_structures(case_id: str, predicted: LabelMap, true: LabelMap) -> Struc
     return StructureScore(case_id, named, tuple(instances), false)
 
 
-def summarise_structures(scores: Sequence[StructureScore]) -> StructureSummary:
-    """Each class over all scans, with 95 % intervals over scans; a missed structure counts as Dice and IoU 0."""
-    return StructureSummary(len(scores), tuple(_row(name, scores) for name in STRUCTURES[1:]))
+def summarise_structures(structures: pd.DataFrame) -> pd.DataFrame:
+    """A row per class over all scans of a ``structure_frame``, with 95 % intervals over scans.
+
+    dice and so on: of the whole class in each scan; instance_dice and so on: of its single structures. A missed one
+    counts as Dice and IoU 0 and has no part in distances. instances, found, number_right, false: how many single ones
+    there are, are found, bear the right number, and lie on none.
+    """
+    return pd.DataFrame([_row(name, structures[structures["structure"] == name]) for name in STRUCTURES[1:]])
 
 
-def _row(structure: str, scores: Sequence[StructureScore]) -> StructureRow:
-    whole = [[score.classes[structure]] for score in scores]
-    single = [[each.mask for each in score.of(structure)] for score in scores]
-    instances = [each for score in scores for each in score.of(structure)]
-    return StructureRow(
-        structure,
-        _figures(whole),
-        _figures(single),
-        true=len(instances),
-        found=sum(each.found for each in instances),
-        right=sum(bool(each.number_right) for each in instances),
-        false=sum(structure_of_number(number) == structure for score in scores for number in score.false),
-    )
-
-
-def _figures(scans: Sequence[Sequence[MaskScore]]) -> MaskFigures:
-    return MaskFigures(
-        dice=_figure(scans, lambda mask: mask.dice),
-        iou=_figure(scans, lambda mask: mask.iou),
-        hd95_mm=_figure(scans, lambda mask: mask.hd95_mm),
-        assd_mm=_figure(scans, lambda mask: mask.assd_mm),
-    )
-
-
-def _figure(scans: Sequence[Sequence[MaskScore]], value: Callable[[MaskScore], float | None]) -> Figure:
-    known = [[found for mask in scan if (found := value(mask)) is not None] for scan in scans]
-    count = sum(len(scan) for scan in known)
-    if not count:
-        return Figure()
-    total = float(sum(sum(scan) for scan in known))
-    return Figure(
-        total / count, bootstrap_interval([sum(scan) for scan in known], [len(scan) for scan in known]), count
-    )
+def _row(structure: str, scores: pd.DataFrame) -> dict[str, Any]:
+    whole, single, false = (scores[scores["kind"] == kind] for kind in ("class", "instance", "false"))
+    row: dict[str, Any] = {
+        "structure": structure,
+        "scans": len(whole),
+        "instances": len(single),
+        "found": int(single["match"].count()),
+        "number_right": int((single["match"] == single["label"]).sum()),
+        "false": len(false),
+    }
+    for of, prefix in ((whole, ""), (single, "instance_")):
+        for name in ("dice", "iou", "hd95_mm", "assd_mm"):
+            row |= mean_over_scans(f"{prefix}{name}", of[name], of)
+    return row
 
 
 def _without_marks(label_map: LabelMap) -> LabelMap:

@@ -83,7 +83,7 @@ def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(
     assert measure.main(begun) == 0
     assert measure.main([str(scan), masks, "--from-results", str(first), "--output", str(second)]) == 0
     (row,) = json.loads((second / "results.json").read_text())["scans"]
-    assert [note for note in row["notes"] if "what it calls left is right" in note] and row["quarters"] == 2
+    assert [note for note in row["notes"] if "what it calls left is right" in note] and row["quarter_turns"] == 2
     assert as_told.instances is not None and as_told.landmarks is not None
     instances = read_label_map(second / "laid_vertebrae.nii.gz")
     np.testing.assert_array_equal(

@@ -11,8 +11,7 @@ from learning_functions.predict.trained_model import TrainedModel
 from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
 from utility_functions.files.cases import Case
 from utility_functions.files.provenance import require_results_free
-from utility_functions.records.comparison import Comparison
-from utility_functions.reporting.comparison_tables import comparison_table, write_comparison
+from utility_functions.reporting.comparison_tables import Comparison, comparison_text, write_comparison
 from utility_functions.reporting.results import ScanRow
 
 
@@ -43,12 +42,13 @@ def measure_plans(
         show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models)}\n")
         runs.append(measure_plan(plan, cases, folder / plan.name, show, command, skip_existing, models))
     kept = measured_by_all(runs)
-    rows = tuple(
+    figures = [
         summarise_pipeline(plan.name, plan.title, [model.task_name for model in models], run, kept)
         for plan, models, run in zip(plans, chosen, runs, strict=True)
-    )
-    comparison = Comparison(rows, tuple(case.case_id for case in cases if case.case_id not in kept))
-    show(comparison_table(comparison))
+    ]
+    left_out = tuple(case.case_id for case in cases if case.case_id not in kept)
+    comparison = Comparison.of(figures, left_out)
+    show(comparison_text(comparison))
     write_comparison(folder, comparison, {plan.name: plan.asked for plan in plans}, command)
     return [_told(row, plan) for plan, run in zip(plans, runs, strict=True) for row in run]
 

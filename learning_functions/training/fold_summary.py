@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from utility_functions.files.atomic_write import write_text
 from utility_functions.files.data_split import Fold
 from utility_functions.reporting.plots import VALIDATION
-from utility_functions.reporting.tables import NOT_DEFINED, aligned
+from utility_functions.reporting.results import plain
+from utility_functions.reporting.results_files import write_json
+from utility_functions.reporting.tables import NOT_DEFINED, text_table
 
 MARK = "spine_folds"
 FIRST = ("fold", "patients", "scans", "samples", "best_epoch")
@@ -52,13 +53,9 @@ def fold_row(fold: Fold, counts: Mapping[str, int], best_epoch: int, log: Mappin
 
 def over_folds(rows: Sequence[Row]) -> dict[str, Row]:
     """Mean and standard deviation (of a sample) of each figure; None where one of the folds has none."""
-    found: dict[str, Row] = {name: {} for name in OVER_ALL}
-    for name in (name for name in rows[0] if name.startswith(VALIDATION)):
-        values = [value for row in rows if (value := row.get(name)) is not None]
-        whole = len(values) == len(rows)
-        found["mean"][name] = statistics.fmean(values) if whole else None
-        found["SD"][name] = statistics.stdev(values) if whole and len(values) > 1 else None
-    return found
+    figures = pd.DataFrame(rows).filter(regex=f"^{VALIDATION}").astype(float)
+    found = (figures.mean(skipna=False), figures.std(skipna=False))
+    return {name: plain(values.to_dict()) for name, values in zip(OVER_ALL, found, strict=True)}
 
 
 def write_summary(model: Path, rows: Sequence[Row], told: Mapping[str, Any]) -> str:
@@ -66,25 +63,18 @@ def write_summary(model: Path, rows: Sequence[Row], told: Mapping[str, Any]) -> 
 
     told: what else the JSON tells of the cross-validation.
     """
-    over, names = over_folds(rows), list(rows[0])
+    over = over_folds(rows)
+    whole = pd.DataFrame([*rows, *({"fold": name, **over[name]} for name in OVER_ALL)], dtype=object)
     table, everything = summary_paths(model)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    writer.writerows({"fold": which, **over[which]} for which in OVER_ALL)
-    write_text(table, text.getvalue())
-    whole = {MARK: 1, **told, "rows": list(rows), **over}
-    write_text(everything, json.dumps(whole, indent=1, allow_nan=False) + "\n")
-    header = [name.removeprefix(VALIDATION).replace("_", " ") for name in names]
-    shown = [[_cell(row[name]) for name in names] for row in rows]
-    shown += [
-        [which, *("" for _ in FIRST[1:]), *(_cell(value) for value in over[which].values())] for which in OVER_ALL
-    ]
-    return "\n".join(aligned([header, *shown], left=(0,)))
+    write_text(table, whole.to_csv(index=False, lineterminator="\n"))
+    write_json(everything, {MARK: 1, **told, "rows": rows, **over})
+    cells = whole.map(_cell)
+    cells.loc[cells["fold"].isin(OVER_ALL), list(FIRST[1:])] = ""
+    cells.columns = [name.removeprefix(VALIDATION).replace("_", " ") for name in whole]
+    return text_table(cells)
 
 
-def _cell(value: float | None) -> str:
-    if value is None:
+def _cell(value: Any) -> str:
+    if pd.isna(value):
         return NOT_DEFINED
-    return str(value) if isinstance(value, int) else f"{value:.4f}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -10,9 +10,11 @@ import pytest
 from matplotlib.image import imread
 
 from losses_and_metrics.instance_summary import summarise_masks
+from tests.made_rows import masked
 from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
-from utility_functions.reporting.mask_tables import mask_summary_table, mask_table
 from utility_functions.reporting.plots import dice_box_plot
+from utility_functions.reporting.score_frames import level_frame
+from utility_functions.reporting.score_text import mask_summary_text, mask_text
 
 SCORE = SegmentationScore(
     "a",
@@ -27,24 +29,29 @@ SCORE = SegmentationScore(
 
 
 def test_a_scans_table_by_hand() -> None:
-    assert mask_table(SCORE).splitlines() == [
-        "true     mask of   Dice    IoU  HD mm  HD95 mm  ASSD mm  Dice by name  complete  told",
-        "T12      T12      0.900  0.800   4.00     2.00     0.50         0.900        no    no",
-        "L1       L3       0.800  0.700   5.00     3.00     1.00         0.000       yes     -",
-        "label 7  -        0.000  0.000    n/a      n/a      n/a           n/a       yes     -",
+    (row,) = masked(SCORE)
+    assert mask_text(row).splitlines() == [
+        "level    mask of   Dice    IoU  HD mm  HD95 mm  ASSD mm  Dice by name  complete  predicted complete",
+        "T12      T12      0.900  0.800   4.00     2.00     0.50         0.900        no                  no",
+        "L1       L3       0.800  0.700   5.00     3.00     1.00         0.000       yes                   -",
+        "label 7  -        0.000  0.000    n/a      n/a      n/a           n/a       yes                   -",
         "masks: 2 of 3 found, mean Dice 0.567",
         "without a mask: label 7",
         "masks on no vertebra: C3",
         "split between masks: L1",
         "masks over several vertebrae: L3",
     ]
-    assert mask_table(SegmentationScore("a", ())) == "no true mask to score against"
+    assert mask_text(*masked(SegmentationScore("a", ()))) == "no true mask to score against"
+
+
+def summed(*scores: SegmentationScore) -> str:
+    return mask_summary_text(summarise_masks(level_frame(masked(*scores))))
 
 
 def test_a_summary_by_hand() -> None:
-    lines = mask_summary_table(summarise_masks([SCORE])).splitlines()
+    lines = summed(SCORE).splitlines()
     header = ["vertebrae", "found", "name", "right", "Dice", "IoU", "HD", "mm", "HD95", "mm", "ASSD", "mm", "Dice"]
-    assert lines[0].split() == [*header, "by", "name", "completeness", "false", "split", "merged"]
+    assert lines[0].split() == ["group", *header, "by", "name", "completeness", "false", "split", "merged"]
     assert [line.split()[0] for line in lines[1:]] == [
         *("All", "Complete", "Cervical", "Thoracic", "Lumbar", "T12", "L1"),
     ], "and no interval of a single scan"
@@ -52,9 +59,9 @@ def test_a_summary_by_hand() -> None:
     assert lines[1].split()[1:] == every.split()
     assert lines[3].split()[1:] == ["0", *["n/a"] * 9, "1", "0", "0"]
     assert len({len(line) for line in lines}) == 1, "straight columns"
-    two = mask_summary_table(summarise_masks([SCORE, replace(SCORE, case_id="b", vertebrae=SCORE.vertebrae[:1])]))
+    two = summed(SCORE, replace(SCORE, case_id="b", vertebrae=SCORE.vertebrae[:1]))
     assert two.splitlines()[-1] == (
-        "95 % intervals over scans: found 66.7 % to 100.0 %, Dice 0.567 to 0.900, "
+        "95 % intervals over scans, All: found 66.7 to 100.0 %, Dice 0.567 to 0.900, "
         "HD95 mm 2.00 to 2.50, ASSD mm 0.50 to 0.75"
     )
 

@@ -18,10 +18,10 @@ from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import Findings
 from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.records.naming_record import NamingRecord
-from utility_functions.reporting import report
-from utility_functions.reporting.level_rows import CSV_COLUMNS
 from utility_functions.reporting.report import write_report
-from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, plain, write_results
+from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, plain
+from utility_functions.reporting.results_files import write_results
+from utility_functions.reporting.score_frames import LEVEL_COLUMNS, MASK_FIGURES, level_frame
 
 GRID = Grid.from_spacing((4, 5, 6), (1, 2, 3))
 MAP = LabelMap(np.zeros(GRID.shape, np.uint8), GRID)
@@ -67,9 +67,9 @@ def a_run(folder: Path) -> RunRecord:
         [ModelRecord.of(folder / "m.h5", card)],
         {"memory_gb": np.float64(4), "limit": float("inf"), "path": Path("x")},
         ["measure.py", "a scan.nii.gz"],
-        summarise([score]),
+        summarise(level_frame(rows)),
         {"Errors per level": folder / "missing.png"},
-        summarise_masks([MASKS]),
+        summarise_masks(level_frame(rows)),
     )
 
 
@@ -92,67 +92,62 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
     assert first["notes"] == [NASTY]
     assert first["scores"] == {"dice": None}
     assert first["orientation"] == "RAS"
-    assert first["centroids"][0] == {"level": "L1", "x_mm": 0, "y_mm": 3, "z_mm": 4, "score": 0.91, "filled": False}
     assert first["identification"]["missed"] == ["L2"]
-    level = first["identification"]["levels"][0]
+    levels = {level["level"]: level for level in first["levels"]}
+    assert list(levels) == ["C3", "T13", "L1", "L2", "S1", "label 7", None]
+    level = levels["L1"]
+    assert [level[f"{axis}_ras_mm"] for axis in "xyz"] == [0, 3, 4]
+    assert (level["score"], level["interpolated"]) == (0.91, False)
     assert (level["distance_mm"], level["hit_verse"], level["hit_verse_4mm"]) == (5, True, False)
-    assert second["centroids"] == []
+    assert second["levels"] == []
     assert third["problem"] == "b.nii.gz: is cut off."
     assert first["naming"]["shifted_by_one"] == pytest.approx(0.3) and first["naming"]["filled"] == ["T13"]
     assert second["naming"] is None
-    every = known["summary"]["regions"][0]
+    every = known["summary"][0]
     assert (every["rate_verse"], every["rate_verse_4mm"], every["rate_original"]) == (0.5, 0, 0.5)
     masks = first["segmentation"]
     assert (masks["missed"], masks["false"], masks["split"]) == (["L2"], ["C3"], [])
-    assert masks["vertebrae"][1]["mask"] == {"dice": 0, "iou": 0, "hd_mm": None, "hd95_mm": None, "assd_mm": None}
-    assert known["segmentation"]["regions"][0]["found"] == {"mean": 2 / 3, "interval": None, "count": 3}
+    assert [levels["L2"][name] for name in MASK_FIGURES] == [0, 0, None, None, None]
+    found = [known["segmentation"][0][f"found_rate{end}"] for end in ("", "_ci95_low", "_ci95_high", "_n")]
+    assert found == [2 / 3, None, None, 3]
     assert "segmentation" not in second
 
 
-SURE = ["2.0", "0.3", "0.4"]
-MISSED_CELLS = ["", "0", "0", "0", "", "0.0", "0.0", "", "", "", "0", ""]
+LEVELS = """
+level    x    y      z   score true_z nearest mm   predicted mask_of dice   complete false
+C3       -    -       -     -   -      -       -    -         -      -      -        1
+T13      0.0  0.0   70.0   0.5  -      -       -    -         -      -      -        -
+L1       0.0  3.0    4.0  0.91  0.0    5.0     5.0  L1        T13    0.9    1        -
+L2       -    -       -     -   -34.0  38.1182 -    -         -      0.0    0        -
+S1       -    -       -     -   -200.0 -       -    -         -      -      -        -
+label_7  -    -       -     -   -      -       -    -         L1     1.0    1        -
+-        0.0  0.0  500.0   0.2  -      -       -    -         -      -      -        -
+"""
 
 
 def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> None:
     write_results(tmp_path, a_run(tmp_path))
     with (tmp_path / "results.csv").open(newline="", encoding="utf-8") as lines:
-        header, *rows = csv.reader(lines)
-    assert tuple(header) == CSV_COLUMNS
-    assert rows == [
-        ["a", "T13", "0.0", "0.0", "70.0", "0.5", *[""] * 14, "1", *SURE],
-        [
-            "a",
-            "L1",
-            "0.0",
-            "3.0",
-            "4.0",
-            "0.91",
-            "0.0",
-            "0.0",
-            "0.0",
-            "5.0",
-            "1",
-            "0",
-            "1",
-            "T13",
-            "0.9",
-            "0.8182",
-            "4.0",
-            "2.0",
-            "0.5",
-            "1",
-            "0",
-            *SURE,
-        ],
-        ["a", "L2", "", "", "", "", "0.0", "0.0", "-34.0", *MISSED_CELLS, *SURE],
-        ["a", "S1", "", "", "", "", "0.0", "0.0", "-200.0", *[""] * 12, *SURE],
-        ["a", "label 7", *[""] * 11, "L1", "1.0", "1.0", "0.0", "0.0", "0.0", "1", "", *SURE],
-        ["a", "", "0.0", "0.0", "500.0", "0.2", *[""] * 18],
-    ]
+        rows = list(csv.DictReader(lines))
+    assert list(rows[0]) == list(LEVEL_COLUMNS)
+    shown = (
+        *("level", "x_ras_mm", "y_ras_mm", "z_ras_mm", "score", "true_z_ras_mm", "nearest_mm", "distance_mm"),
+        *("predicted_level", "mask_of", "dice", "complete", "false_mask"),
+    )
+    table = [[row[name].replace(" ", "_") or "-" for name in shown] for row in rows]
+    assert table == [line.split() for line in LEVELS.strip().splitlines()[1:]]
+    assert {(row["case_id"], row["margin"], row["shifted_by_one"], row["error_probability"]) for row in rows} == {
+        ("a", "2.0", "0.3", "0.4")
+    }
+    first = rows[2]
+    hits = [first[name] for name in ("detected", "hit_verse", "hit_verse_4mm", "hit_original")]
+    assert hits == ["1", "1", "0", "1"] and [row["interpolated"] for row in rows] == ["", "1", "0", "", "", "", ""]
+    assert [first[name] for name in MASK_FIGURES] == ["0.9", "0.8182", "4.0", "2.0", "0.5"]
+    assert (first["dice_by_name"], first["predicted_complete"], first["name_right"]) == ("0.0", "1", "0")
 
 
 def test_a_row_lets_the_maps_go() -> None:
-    row = ScanRow("a", Findings("a", GRID, MAP, PREDICTED, MAP))
+    row = ScanRow("a", Findings("a", GRID, detection=MAP, landmarks=PREDICTED, instances=MAP))
     assert row.findings is not None
     assert (row.findings.detection, row.findings.instances) == (None, None)
     assert row.landmarks is PREDICTED
@@ -201,7 +196,7 @@ def test_the_report_opens_offline_and_escapes_everything(tmp_path: Path) -> None
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.open == []
     assert "b" not in page.tags and "script" not in page.tags and "link" not in page.tags
-    assert all(source.startswith(("data:image/png;base64,", "#")) for source in page.sources)
+    assert {source for source in page.sources if not source.startswith("#")} == {"a.png"}
     assert page.tags.count("img") == 1
     for words in (
         NASTY,
@@ -212,12 +207,19 @@ def test_the_report_opens_offline_and_escapes_everything(tmp_path: Path) -> None
     ):
         assert words in page.words
     assert "Cervical" in page.words and "n/a" in page.words
-    for words in ("Masks", "Per level", "Dice by name", "without a mask: L2", "masks on no vertebra: C3", "label 7"):
+    for words in (
+        "Masks",
+        "Per level",
+        "Per scan",
+        "Dice by name",
+        "without a mask: L2",
+        "masks on no vertebra: C3",
+        "label 7",
+    ):
         assert words in page.words
 
 
-def test_many_pictures_are_linked_and_not_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "EMBEDDED_BYTES", 1)
+def test_pictures_are_linked_from_where_they_lie_whatever_their_names(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     (tmp_path / "a b#.png").write_bytes(b"png")
     rows = [ScanRow("a", picture=tmp_path / "a b#.png")]
@@ -233,4 +235,13 @@ def test_a_run_without_scans_or_truth_has_results_and_a_report(tmp_path: Path) -
     told = json.loads((tmp_path / "results.json").read_text())
     assert told["summary"] is None and told["segmentation"] is None
     words = Page((tmp_path / "report.html").read_text()).words
-    assert "Scores" not in words and "Masks" not in words
+    assert "Found: no vertebra" in words and "Scores" not in words and "Masks" not in words
+
+
+def test_the_page_of_a_scan_shows_its_picture_then_what_was_found_with_its_doubts_then_scores(tmp_path: Path) -> None:
+    write_report(tmp_path, a_run(tmp_path))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    section = text[text.index('id="scan0"') :]
+    parts = ('src="a.png"', "Found: ", 'class="note"', "names: margin 2.0", "Identification", "Masks", "Scores of all")
+    places = [section.index(part) for part in parts]
+    assert places == sorted(places)

@@ -1,10 +1,14 @@
 """Identification rates by hand: small tables of levels and heights."""
 
+from math import nan
+
 import pytest
 
 from losses_and_metrics.identification_rate import score_scan
-from losses_and_metrics.scan_scores import distances_by_level, summarise
+from losses_and_metrics.scan_scores import summarise
+from tests.made_rows import group, levels, scored
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.reporting.score_frames import values_by_level
 
 
 def column(**heights_mm: float) -> Landmarks:
@@ -85,18 +89,17 @@ def test_no_true_vertebra_leaves_everything_undefined(true: Landmarks) -> None:
     assert score.levels == ()
     assert score.all_right is None
     assert score.mean_mm is None
-    summary = summarise([score])
-    assert (summary.scans, summary.all_right) == (0, None)
-    row = summary.region("All")
-    assert (row.levels, row.predictions) == (0, 0)
-    assert (row.rate_verse, row.rate_original, row.mean_mm, row.sd_mm, row.recall, row.precision) == (None,) * 6
-    assert row.rate_verse_4mm is None
+    row = group(summarise(levels(scored("a", column(L1=0), true))), "All")
+    assert (row["scans"], row["levels"], row["predictions"]) == (0, 0, 0)
+    figures = ("all_right", "rate_verse", "rate_verse_4mm", "rate_original", "mean_mm", "sd_mm", "recall", "precision")
+    assert [row[name] for name in figures] == pytest.approx([nan] * 8, nan_ok=True)
 
 
 def test_no_predictions_score_zero_but_leave_distances_undefined() -> None:
-    row = summarise([score_scan("a", Landmarks.empty(), TRUE)]).region("All")
-    assert (row.levels, row.rate_verse, row.rate_original, row.recall) == (3, 0, 0, 0)
-    assert (row.pairs, row.mean_mm, row.sd_mm, row.median_mm, row.precision) == (0, None, None, None, None)
+    row = group(summarise(levels(scored("a", Landmarks.empty(), TRUE))), "All")
+    assert (row["levels"], row["rate_verse"], row["rate_original"], row["recall"], row["pairs"]) == (3, 0, 0, 0, 0)
+    figures = [row[name] for name in ("mean_mm", "sd_mm", "median_mm", "precision")]
+    assert figures == pytest.approx([nan] * 4, nan_ok=True)
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
@@ -105,28 +108,32 @@ def test_a_limit_of_nothing_is_refused() -> None:
 
 
 def test_a_summary_by_hand() -> None:
-    first = score_scan("a", column(T12=30, L1=3, L2=-34, L3=-75, C1=300), column(T12=34, L1=0, L2=-34, L3=-70))
-    second = score_scan("b", column(C3=0, C5=-60), column(C3=-6, C4=-24))
-    summary = summarise([first, second, score_scan("c", TRUE, Landmarks.empty())])
-    every = summary.region("All")
-    assert (summary.scans, summary.all_right) == (2, 0.5)
-    assert (every.levels, every.pairs, every.predictions) == (6, 5, 7)
-    assert every.rate_verse == pytest.approx(5 / 6)
-    assert every.rate_verse_4mm == pytest.approx(3 / 6)  # L2, L1 and T12, the latter at 4 mm sharp
-    assert every.rate_original == pytest.approx(5 / 6)
-    assert every.mean_mm == pytest.approx(18 / 5)  # 4, 3, 0, 5, 6
-    assert every.sd_mm == pytest.approx((21.2 / 5) ** 0.5)
-    assert every.median_mm == pytest.approx(4)
-    assert every.recall == pytest.approx(5 / 6)  # C4 has nothing within 20 mm
-    assert every.precision == pytest.approx(5 / 7)
-    cervical = summary.region("Cervical")
-    assert (cervical.levels, cervical.rate_verse, cervical.mean_mm) == (2, 0.5, 6)
-    assert cervical.precision == pytest.approx(1 / 3)
-    assert summary.region("Thoracic").rate_verse == 1
-    assert summary.region("Lumbar").mean_mm == pytest.approx(8 / 3)
-    assert distances_by_level([first, second]) == {"C3": [6], "T12": [4], "L1": [3], "L2": [0], "L3": [5]}
-
-
-def test_an_unknown_region_is_named() -> None:
-    with pytest.raises(ValueError, match="Received: 'Sacral'"):
-        summarise([]).region("Sacral")
+    first = scored("a", column(T12=30, L1=3, L2=-34, L3=-75, C1=300), column(T12=34, L1=0, L2=-34, L3=-70))
+    second = scored("b", column(C3=0, C5=-60), column(C3=-6, C4=-24))
+    summary = summarise(levels(first, second, scored("c", TRUE, Landmarks.empty())))
+    assert summary["region"].tolist() == ["All", "Cervical", "Thoracic", "Lumbar"]
+    every = group(summary, "All")
+    assert (every["scans"], every["all_right"]) == (2, 0.5)
+    assert (every["levels"], every["pairs"], every["predictions"]) == (6, 5, 7)
+    assert every["rate_verse"] == pytest.approx(5 / 6)
+    assert every["rate_verse_4mm"] == pytest.approx(3 / 6)  # L2, L1 and T12, the latter at 4 mm sharp
+    assert every["rate_original"] == pytest.approx(5 / 6)
+    assert every["mean_mm"] == pytest.approx(18 / 5)  # 4, 3, 0, 5, 6
+    assert every["sd_mm"] == pytest.approx((21.2 / 5) ** 0.5)
+    assert every["median_mm"] == pytest.approx(4)
+    assert every["recall"] == pytest.approx(5 / 6)  # C4 has nothing within 20 mm
+    assert every["precision"] == pytest.approx(5 / 7)
+    cervical = group(summary, "Cervical")
+    assert (cervical["levels"], cervical["rate_verse"], cervical["mean_mm"]) == (2, 0.5, 6)
+    assert cervical["precision"] == pytest.approx(1 / 3)
+    thoracic, lumbar = (group(summary, name) for name in ("Thoracic", "Lumbar"))
+    assert (thoracic["rate_verse"], thoracic["scans"], thoracic["all_right"]) == (1, 1, 1)
+    assert lumbar["mean_mm"] == pytest.approx(8 / 3)
+    by_level = values_by_level(levels(first, second), "distance_mm")
+    assert by_level == {
+        "C3": [6],
+        "T12": [4],
+        "L1": [3],
+        "L2": [0],
+        "L3": [5],
+    }

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from losses_and_metrics.identification_rate import score_scan
-from losses_and_metrics.instance_summary import dice_by_level, summarise_masks
+from losses_and_metrics.instance_summary import FIGURES, summarise_masks
 from losses_and_metrics.intervals import bootstrap_interval
 from losses_and_metrics.scan_scores import summarise
+from tests.made_rows import group, levels, masked, scored
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.records.mask_scores import (
-    MISSED,
-    Figure,
-    MaskScore,
-    SegmentationScore,
-    VertebraScore,
-)
+from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
+from utility_functions.reporting.score_frames import level_frame, values_by_level
 
 GOOD, FAIR = MaskScore(0.9, 0.8, 4.0, 2.0, 0.5), MaskScore(0.7, 0.5, 8.0, 6.0, 1.5)
 FIRST = SegmentationScore(
@@ -34,49 +30,54 @@ SECOND = SegmentationScore("b", (VertebraScore(3, "", True, "L4", GOOD, None, Fa
 NOTHING = SegmentationScore("c", (), beyond=("L1",))
 
 
+def summed(scores: list[SegmentationScore]) -> pd.DataFrame:
+    return summarise_masks(level_frame(masked(*scores)))
+
+
 def test_a_summary_by_hand() -> None:
-    summary = summarise_masks([FIRST, SECOND, NOTHING])
-    assert [row.group for row in summary.regions] == ["All", "Complete", "Cervical", "Thoracic", "Lumbar"]
-    assert [row.group for row in summary.levels] == ["C7", "T12", "L1"]
-    assert [row.group for row in summary.scans] == ["a", "b"], "nothing is true in c"
-    every = summary.region("All")
-    assert (every.vertebrae, every.split, every.false, every.merged) == (4, 1, 2, 2)
-    means = {name: (figure.mean, figure.count) for name, figure in vars(every).items() if isinstance(figure, Figure)}
+    summary = summed([FIRST, SECOND, NOTHING])
+    groups = {by: rows["group"].tolist() for by, rows in summary.groupby("by")}
+    assert groups["region"] == ["All", "Complete", "Cervical", "Thoracic", "Lumbar"]
+    assert groups["level"] == ["C7", "T12", "L1"]
+    assert groups["scan"] == ["a", "b"], "nothing is true in c"
+    every = group(summary, "All", "group")
+    assert (every["vertebrae"], every["split"], every["false"], every["merged"]) == (4, 1, 2, 2)
+    means = {name: (every[name], every[f"{name}_n"]) for name in FIGURES}
     assert means == {
-        "found": (0.75, 4),
-        "named": (0.5, 2),
+        "found_rate": (0.75, 4),
+        "name_right": (0.5, 2),
         "dice": (pytest.approx(2.5 / 4), 4),
         "iou": (pytest.approx(2.1 / 4), 4),
         "hd_mm": (pytest.approx(16 / 3), 3),
         "hd95_mm": (pytest.approx(10 / 3), 3),
         "assd_mm": (pytest.approx(2.5 / 3), 3),
         "dice_by_name": (pytest.approx(0.7 / 3), 3),
-        "completeness": (pytest.approx(2 / 3), 3),
+        "completeness_right": (pytest.approx(2 / 3), 3),
     }
-    low, high = every.dice.interval or (None, None)
-    assert (low, high) == (pytest.approx(1.6 / 3), pytest.approx(0.9)), "two scans: either may be drawn twice"
+    assert (every["dice_ci95_low"], every["dice_ci95_high"]) == (pytest.approx(1.6 / 3), pytest.approx(0.9)), (
+        "two scans: either may be drawn twice"
+    )
 
 
 def test_the_rows_of_a_summary_hold_what_belongs_to_them() -> None:
-    summary = summarise_masks([FIRST, SECOND])
-    complete = summary.region("Complete")
-    assert (complete.vertebrae, complete.found.mean, complete.false, complete.merged) == (3, 2 / 3, None, None)
-    cervical, thoracic, lumbar = (summary.region(name) for name in ("Cervical", "Thoracic", "Lumbar"))
-    assert (cervical.dice.mean, cervical.false, cervical.merged, cervical.split) == (0.7, 1, 0, 0)
-    assert (thoracic.named.mean, thoracic.dice.mean, thoracic.dice_by_name.mean, thoracic.split) == (0, 0.9, 0, 1)
-    assert (lumbar.dice, lumbar.hd_mm, lumbar.merged) == (Figure(0.0, None, 1), Figure(), 2)
-    assert [row.dice.interval for row in (*summary.levels, *summary.scans)] == [None] * 5
-    assert dice_by_level([FIRST, SECOND]) == {"C7": [0.7], "T12": [0.9], "L1": [0.0]}
+    summary = summed([FIRST, SECOND])
+    complete = group(summary, "Complete", "group")
+    assert (complete["vertebrae"], complete["found_rate"]) == (3, 2 / 3)
+    assert pd.isna(complete["false"]) and pd.isna(complete["merged"])
+    cervical, thoracic, lumbar = (group(summary, name, "group") for name in ("Cervical", "Thoracic", "Lumbar"))
+    assert [cervical[name] for name in ("dice", "false", "merged", "split")] == [0.7, 1, 0, 0]
+    assert [thoracic[name] for name in ("name_right", "dice", "dice_by_name", "split")] == [0, 0.9, 0, 1]
+    assert (lumbar["dice"], lumbar["dice_n"], lumbar["hd_mm_n"], lumbar["merged"]) == (0.0, 1, 0, 2)
+    assert np.isnan([lumbar["dice_ci95_low"], lumbar["hd_mm"]]).all()
+    assert summary.loc[summary["by"] != "region", "dice_ci95_low"].isna().tolist() == [True] * 5
+    assert values_by_level(level_frame(masked(FIRST, SECOND)), "dice") == {"C7": [0.7], "T12": [0.9], "L1": [0.0]}
 
 
 def test_a_summary_of_nothing_is_undefined_throughout() -> None:
     for scores in ([], [NOTHING]):
-        summary = summarise_masks(scores)
-        assert (summary.levels, summary.scans) == ((), ())
-        for row in summary.regions:
-            assert {figure for figure in vars(row).values() if isinstance(figure, Figure)} == {Figure()}
-    with pytest.raises(ValueError, match="Received: 'Sacral'"):
-        summarise_masks([]).region("Sacral")
+        summary = summed(scores)
+        assert summary["by"].tolist() == ["region"] * 5
+        assert summary[list(FIGURES)].isna().all(axis=None) and (summary["dice_n"] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -116,10 +117,15 @@ def test_sums_without_counts_are_refused() -> None:
 def test_identification_has_intervals_too() -> None:
     true = Landmarks(("L1", "L2"), [(0, 0, 0), (0, 0, -34)])
     near = Landmarks(("L1", "L2"), [(0, 0, 2), (0, 0, -34)])
-    alone = summarise([score_scan("a", near, true)]).region("All")
-    assert (alone.rate_verse_interval, alone.rate_original_interval, alone.mean_mm_interval) == (None, None, None)
-    both = summarise([score_scan("a", near, true), score_scan("b", Landmarks(("L2",), [(0, 0, -37)]), true)])
-    every = both.region("All")
-    assert every.rate_verse_interval == (0.5, 1) and every.rate_original_interval == (0.5, 1)
-    assert every.rate_verse_4mm_interval == (0.5, 1) and every.mean_mm_interval == (1, 3)
-    assert both.region("Cervical").rate_verse_interval is None
+
+    def interval(row: dict, name: str) -> tuple[float, float] | None:
+        low, high = row[f"{name}_ci95_low"], row[f"{name}_ci95_high"]
+        return None if np.isnan(low) and np.isnan(high) else (low, high)
+
+    rates = ("rate_verse", "rate_verse_4mm", "rate_original")
+    alone = group(summarise(levels(scored("a", near, true))), "All")
+    assert [interval(alone, name) for name in (*rates, "mean_mm")] == [None] * 4
+    both = summarise(levels(scored("a", near, true), scored("b", Landmarks(("L2",), [(0, 0, -37)]), true)))
+    every = group(both, "All")
+    assert [interval(every, name) for name in rates] == [(0.5, 1)] * 3 and interval(every, "mean_mm") == (1, 3)
+    assert interval(group(both, "Cervical"), "rate_verse") is None

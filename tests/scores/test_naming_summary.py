@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.naming_summary import (
-    NamedScan,
     rank,
     reliability,
     shift_of,
     summarise_names,
     variants_of,
 )
+from tests.made_rows import scored
 from tests.naming.brute_force import spine
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.naming_record import NamingRecord
+from utility_functions.reporting.results import ScanRow
 
 BODIES = spine("T10", "L4")
 
@@ -29,10 +29,10 @@ def landmarks(names: list[str], points: list | None = None) -> Landmarks:
 TRUE = landmarks(list(BODIES))
 
 
-def judged(names: list[str], posterior: float | None = None, warning: str = "", filled: tuple = ()) -> NamedScan:
+def judged(names: list[str], posterior: float | None = None, warning: str = "", filled: tuple = ()) -> ScanRow:
     predicted = landmarks(names)
     record = None if posterior is None else NamingRecord(dict.fromkeys(names, posterior), filled, warning=warning)
-    return NamedScan(predicted, TRUE, score_scan("", predicted, TRUE, filled=filled), record)
+    return scored("", predicted, TRUE, record)
 
 
 @pytest.mark.parametrize(

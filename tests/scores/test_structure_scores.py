@@ -9,7 +9,9 @@ from losses_and_metrics.structure_scores import score_structures, summarise_stru
 from tests.made_spines import spine
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.mask_scores import MISSED, MaskScore
-from utility_functions.reporting.structure_tables import structure_summary_table, structure_table
+from utility_functions.reporting.results import ScanRow
+from utility_functions.reporting.score_frames import structure_frame
+from utility_functions.reporting.score_text import structure_summary_text, structure_text
 
 TRUE = spine(3)
 
@@ -66,7 +68,7 @@ def test_what_lies_on_nothing_of_its_class_is_false() -> None:
 
 def test_numbers_one_off_are_found_and_not_right() -> None:
     score = score_structures("a", changed(n1=2, n2=3, n3=4), TRUE)
-    vertebrae = score.of("vertebra")
+    vertebrae = [each for each in score.instances if each.structure == "vertebra"]
     assert [each.match for each in vertebrae] == [2, 3, 4] and not any(each.number_right for each in vertebrae)
     assert all(each.mask.dice == 1.0 for each in vertebrae)
 
@@ -75,7 +77,8 @@ def test_of_two_empty_maps_nothing_is_defined() -> None:
     empty = LabelMap(np.zeros_like(TRUE.voxels), TRUE.grid)
     score = score_structures("a", empty, empty)
     assert set(score.classes.values()) == {MaskScore(None, None)} and score.instances == () == score.false
-    assert structure_table(score) and structure_summary_table(summarise_structures([score]))
+    row = ScanRow("a", structures=score)
+    assert structure_text(row) and structure_summary_text(summarise_structures(structure_frame([row])))
     assert score_structures("a", TRUE, empty).false == (), "without any truth nothing is judged"
 
 
@@ -88,12 +91,12 @@ def test_other_grids_and_other_numbers_are_refused() -> None:
 
 def test_scans_are_summed_up_per_class() -> None:
     scores = [score_structures("a", TRUE, TRUE), score_structures("b", changed(n2=0, n1=2), TRUE)]
-    summary = summarise_structures(scores)
-    assert summary.scans == 2 and [row.structure for row in summary.rows] == ["vertebra", "disc", "canal"]
-    vertebra = summary.rows[0]
-    assert (vertebra.true, vertebra.found, vertebra.right, vertebra.false) == (6, 5, 4, 0)
-    assert vertebra.single.dice.mean == pytest.approx(5 / 6) and vertebra.single.assd_mm.count == 5
-    assert vertebra.whole.dice.mean == pytest.approx((1 + 2 * 2 / 5) / 2, abs=1e-6)
-    assert vertebra.whole.dice.interval is not None and summary.rows[2].whole.dice.mean == 1.0
-    text = structure_summary_table(summary)
+    summary = summarise_structures(structure_frame(ScanRow(score.case_id, structures=score) for score in scores))
+    assert summary["structure"].tolist() == ["vertebra", "disc", "canal"] and (summary["scans"] == 2).all()
+    vertebra, _, canal = summary.to_dict("records")
+    assert [vertebra[name] for name in ("instances", "found", "number_right", "false")] == [6, 5, 4, 0]
+    assert vertebra["instance_dice"] == pytest.approx(5 / 6) and vertebra["instance_assd_mm_n"] == 5
+    assert vertebra["dice"] == pytest.approx((1 + 2 * 2 / 5) / 2, abs=1e-6)
+    assert vertebra["dice_ci95_low"] < vertebra["dice_ci95_high"] and canal["dice"] == 1.0
+    text = structure_summary_text(summary)
     assert text.splitlines()[1].split()[:2] == ["vertebra", "0.900"] and "95 % intervals" in text

@@ -11,13 +11,10 @@ import pytest
 from experiments import mr_contrasts as contrasts
 from experiments.mr_contrasts import HEADER, main, measured_on, row, trained
 
-SUMMARY = {
-    "scans": 2,
-    "rows": [
-        {"structure": "vertebra", "whole": {"dice": {"mean": 0.91234}}, "true": 11, "found": 10, "false": 1},
-        {"structure": "disc", "whole": {"dice": {"mean": 0.8}}, "true": 9, "found": 9, "false": 0},
-    ],
-}
+SUMMARY = [
+    {"structure": "vertebra", "dice": 0.91234, "instances": 11, "found": 10, "false": 1},
+    {"structure": "disc", "dice": 0.8, "instances": 9, "found": 9, "false": 0},
+]
 
 
 def test_a_row_tells_dice_of_each_class_and_how_many_vertebrae_were_found() -> None:

@@ -106,8 +106,8 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
     assert set(told["seconds"]) == {"reading", "detection", "identification", "writing"}
     for scan in told["scans"]:
         assert scan["problem"] is None and set(scan["seconds"]) == set(told["seconds"])
-        assert scan["true_centroids"] and scan["identification"]
-    assert told["summary"]["regions"][0]
+        assert scan["identification"] and any(level["true_x_ras_mm"] for level in scan["levels"])
+    assert told["summary"][0]["region"] == "All"
 
 
 def test_a_scan_without_a_truth_is_measured_and_not_scored(run: Run, oracles: list[Path], tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_a_scan_without_a_truth_is_measured_and_not_scored(run: Run, oracles: li
         *OF_A_RUN,
     }
     told = results(tmp_path / "out")
-    assert told["summary"] is None and "true_centroids" not in told["scans"][0]
-    found = {point["level"]: [point[f"{axis}_mm"] for axis in "xyz"] for point in told["scans"][0]["centroids"]}
+    assert told["summary"] is None and "identification" not in told["scans"][0]
+    found = {level["level"]: [level[f"{axis}_ras_mm"] for axis in "xyz"] for level in told["scans"][0]["levels"]}
     truth = oracle_landmarks()
     assert all(np.linalg.norm(truth.point(name) - found[name]) < 3 for name in truth.names)
 

@@ -53,14 +53,14 @@ def test_landmark_files_are_named_scored_and_reported(run: Run, folder: Path, tm
     found = json.loads((out / "results.json").read_text())
     first = found["scans"][0]
     assert first["naming"]["filled"] == ["L2"] and "shape" not in first
-    assert {point["level"]: point["filled"] for point in first["centroids"]} == {
+    assert {level["level"]: level["interpolated"] for level in first["levels"]} == {
         name: name == "L2" for name in SPINES["first"]
     }
     assert found["naming"]["filled"] >= 1 and found["naming"]["scans"] == 2
     assert first["naming"]["alternatives"] and 0 <= first["naming"]["shifted_by_one"] <= 1
     with (out / "results.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["case_id"] == "first"]
-    assert [row["level"] for row in rows if row["filled"] == "1"] == ["L2"]
+    assert [row["level"] for row in rows if row["interpolated"] == "1"] == ["L2"]
     assert (out / "reliability.png").is_file() and "filled in" in (out / "report.html").read_text()
     written = read_landmarks(out / "first_centroids.json", None)
     assert written.names == read_landmarks(out / "first_centroids.mrk.json", None).names == tuple(SPINES["first"])

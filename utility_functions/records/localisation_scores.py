@@ -1,4 +1,4 @@
-"""What scoring against ground truth leaves behind: per level, per scan, and summed up over scans.
+"""What scoring against ground truth leaves behind: per level and per scan.
 
 Whatever is undefined (a distance without a pair, a rate without a true level) is None, never 0.
 """
@@ -72,47 +72,3 @@ class ScanScore:
         """Mean distance of the pairs of one name; None where there is no pair."""
         distances = [level.distance_mm for level in self.levels if level.distance_mm is not None]
         return sum(distances) / len(distances) if distances else None
-
-
-@dataclass(frozen=True)
-class RegionSummary:
-    """The levels of one region over all scans; rates are shares of 1.
-
-    levels, pairs, predictions: how many true levels, pairs of one name and predicted vertebrae there were.
-    mean_mm, sd_mm, median_mm: localisation error over the pairs; sd_mm is the population's.
-    recall: true levels with any detection within the limit. precision: predictions that are hits by VerSe's rule.
-    ..._interval: 95 % intervals over scans, by the bootstrap; None where fewer than two scans have the region.
-    """
-
-    region: str
-    levels: int
-    pairs: int
-    predictions: int
-    rate_verse: float | None
-    rate_verse_4mm: float | None
-    rate_original: float | None
-    mean_mm: float | None
-    sd_mm: float | None
-    median_mm: float | None
-    recall: float | None
-    precision: float | None
-    rate_verse_interval: tuple[float, float] | None = None
-    rate_verse_4mm_interval: tuple[float, float] | None = None
-    rate_original_interval: tuple[float, float] | None = None
-    mean_mm_interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """All scans that have a true vertebra: ``regions`` are All, Cervical, Thoracic, Lumbar, in that order."""
-
-    regions: tuple[RegionSummary, ...]
-    scans: int
-    all_right: float | None
-
-    def region(self, name: str) -> RegionSummary:
-        """The row called "All", "Cervical", "Thoracic" or "Lumbar"."""
-        for row in self.regions:
-            if row.region == name:
-                return row
-        raise ValueError(f"A region is one of {', '.join(row.region for row in self.regions)}. Received: {name!r}.")

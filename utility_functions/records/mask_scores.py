@@ -1,4 +1,4 @@
-"""What scoring masks against ground truth leaves behind: per vertebra, per scan, and summed up over scans.
+"""What scoring masks against ground truth leaves behind: per vertebra and per scan.
 
 Whatever is undefined (a distance without two surfaces, a mean of nothing) is None, never 0.
 """
@@ -6,8 +6,6 @@ Whatever is undefined (a distance without two surfaces, a mean of nothing) is No
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -94,62 +92,6 @@ class SegmentationScore:
     def dice(self) -> float | None:
         """Mean Dice of the true vertebrae, missed ones being 0; None where there is none."""
         return _mean([vertebra.mask.dice for vertebra in self.vertebrae])
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A mean over ``count`` vertebrae with its 95 % interval over scans; None where they are undefined."""
-
-    mean: float | None = None
-    interval: Interval | None = None
-    count: int = 0
-
-
-@dataclass(frozen=True)
-class SegmentationRow:
-    """The true vertebrae of one group: a region, a level or a scan.
-
-    found: share that a prediction lies on. named: share of the found whose prediction bears their name.
-    dice, iou: over all, missed ones being 0. hd_mm, hd95_mm, assd_mm: over the found.
-    dice_by_name: label against label, over all whose level is known.
-    completeness: share of the found whose completeness was told rightly.
-    false, merged: predictions, None for groups that predictions do not belong to. split: true vertebrae.
-    """
-
-    group: str
-    vertebrae: int
-    found: Figure
-    named: Figure
-    dice: Figure
-    iou: Figure
-    hd_mm: Figure
-    hd95_mm: Figure
-    assd_mm: Figure
-    dice_by_name: Figure
-    completeness: Figure
-    split: int
-    false: int | None
-    merged: int | None
-
-
-@dataclass(frozen=True)
-class SegmentationSummary:
-    """All scans with masks of vertebrae in their truth.
-
-    regions: All, Complete (those the scan shows wholly), Cervical, Thoracic, Lumbar, in that order.
-    levels: those there are, from the top down. scans: in the order of the run.
-    """
-
-    regions: tuple[SegmentationRow, ...]
-    levels: tuple[SegmentationRow, ...]
-    scans: tuple[SegmentationRow, ...]
-
-    def region(self, name: str) -> SegmentationRow:
-        """The row called "All", "Complete", "Cervical", "Thoracic" or "Lumbar"."""
-        for row in self.regions:
-            if row.group == name:
-                return row
-        raise ValueError(f"A region is one of {', '.join(row.group for row in self.regions)}. Received: {name!r}.")
 
 
 def told(vertebra: VertebraScore) -> str:

@@ -1,11 +1,11 @@
-"""What scoring vertebrae, discs and canal of MR leaves behind: per class, per single structure, and over scans."""
+"""What scoring vertebrae, discs and canal of MR leaves behind: per class, and per single structure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from utility_functions.anatomy.structures import SPIDER_CANAL, SPIDER_DISCS
-from utility_functions.records.mask_scores import Figure, MaskScore
+from utility_functions.records.mask_scores import MaskScore
 
 
 @dataclass(frozen=True)
@@ -43,40 +43,6 @@ class StructureScore:
     def of(self, structure: str) -> tuple[InstanceScore, ...]:
         """The single structures of one class."""
         return tuple(each for each in self.instances if each.structure == structure)
-
-
-@dataclass(frozen=True)
-class MaskFigures:
-    """Means of masks' scores; a missed one counts as Dice and IoU 0 and has no part in distances."""
-
-    dice: Figure
-    iou: Figure
-    hd95_mm: Figure
-    assd_mm: Figure
-
-
-@dataclass(frozen=True)
-class StructureRow:
-    """One class over all scans: ``whole``, a mask per scan, and its ``single`` structures.
-
-    true, found, right, false: how many there are, are found, bear the right number, and lie on none.
-    """
-
-    structure: str
-    whole: MaskFigures
-    single: MaskFigures
-    true: int
-    found: int
-    right: int
-    false: int
-
-
-@dataclass(frozen=True)
-class StructureSummary:
-    """All classes over the scans that have a truth."""
-
-    scans: int
-    rows: tuple[StructureRow, ...]
 
 
 def structure_of_number(number: int) -> str:

@@ -52,5 +52,4 @@ def naming_lines(summary: NamingSummary) -> list[str]:
 def _words(share: Share | None) -> str:
     if share is None:
         return NOT_DEFINED
-    interval = between(share[1], percent)
-    return percent(share[0]) + (f" ({interval})" if interval else "")
+    return percent(share[0]) + (f" ({between(*share[1], percent)})" if share[1] else "")
