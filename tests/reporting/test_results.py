@@ -47,9 +47,9 @@ def a_run(folder: Path) -> RunRecord:
     findings = Findings(
         "a",
         GRID,
-        MAP,
-        PREDICTED,
-        MAP,
+        detection=MAP,
+        landmarks=PREDICTED,
+        instances=MAP,
         completeness={"L1": np.float32(0.5)},
         scores={"dice": float("nan")},
         seconds={"detection": 1.5},

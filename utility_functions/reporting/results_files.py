@@ -17,6 +17,7 @@ from utility_functions.reporting.versions import versions
 
 # What of a model's card a reader of results needs; of the training only single figures, no curves.
 CARD_ESSENTIALS = ("format", "task", "spec", "settings", "created_by", "versions")
+OF_FINDINGS = ("notes", "quarter_turns", "seconds", "completeness", "scores")
 OF_SCORE = ("limit_mm", "missed", "false_predictions", "all_right", "mean_mm")
 OF_MASKS = ("dice", "missed", "false", "beyond", "split", "merged")
 """What results.json tells of a whole scan's score and masks."""
