@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.geometry.grid import direction_matrix
+from utility_functions.json_records import to_json
 
 AIR_HU = -1024.0
 OUTSIDE = 255
@@ -74,7 +75,7 @@ class Spec:
             raise ValueError(f"An intensity window runs from low to high. Received: {self.window}.")
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(to_json(self))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Spec:

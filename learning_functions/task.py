@@ -11,7 +11,7 @@ import importlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -24,6 +24,7 @@ from learning_functions.spec import Spec
 from learning_functions.task_options import TaskOptions
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
+from utility_functions.json_records import to_json
 from utility_functions.records.findings import Findings, StageFindings
 from utility_functions.records.map_kinds import ClassProbabilities
 
@@ -122,7 +123,7 @@ class Settings(Generic[ItsOptions]):
         return scan.upright(extent / spec.patch, spec.axcodes)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "options": self.options.to_json()}
+        return {**to_json(self), "options": self.options.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], options: type[Options]) -> Settings[Options]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from utility_functions.files.json_records import from_plain, to_plain
+from utility_functions.json_records import from_json, to_json
 
 Augment = Literal["none", "standard", "synth"]
 """What is done to samples: nothing, changes of shape and brightness, or appearances drawn from tissues."""
@@ -88,7 +88,7 @@ class TaskOptions:
         return replace(self, **values)
 
     def to_json(self) -> dict[str, Any]:
-        return dict(to_plain(self))
+        return dict(to_json(self))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -97,7 +97,7 @@ class TaskOptions:
             raise ValueError(f"Options are told by their names. Received: {values!r}.")
         cls._require_known(values)
         try:
-            return from_plain(cls, dict(values))
+            return from_json(cls, dict(values))
         except ValueError as error:
             raise ValueError(f"The options of this task cannot be used: {error} Received: {dict(values)}.") from error
 

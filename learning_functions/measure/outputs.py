@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from learning_functions.predict.intermediate_results import stage_maps, write_st
 from learning_functions.predict.stage import Stage
 from utility_functions.anatomy.parts import column_of
 from utility_functions.files.annotations import write_markups, write_verse_json
-from utility_functions.files.atomic_write import write_text
+from utility_functions.files.atomic_write import write_json
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image
-from utility_functions.files.json_records import to_plain
 from utility_functions.files.provenance import (
     DESCRIPTION,
     GENERATOR,
@@ -28,6 +26,7 @@ from utility_functions.files.provenance import (
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turned
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.json_records import to_json
 from utility_functions.records.findings import MAP_ENDINGS, Findings
 from utility_functions.records.map_kinds import PartMap
 from utility_functions.records.turned_findings import turned_findings, turned_landmarks
@@ -65,14 +64,13 @@ def write_findings(
     if stages:
         write_stages(stages, folder)
     if stages and findings.landmark_heatmap is not None:
-        told = {"generator": GENERATOR, "candidates": to_plain(findings.candidates)}
-        write_text(at("_candidates.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
+        told = {"generator": GENERATOR, "candidates": findings.candidates}
+        write_json(at("_candidates.json"), told, indent=1)
     if findings.landmarks is not None:
         write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.filled)
         write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.filled)
     if findings.trail is not None:
-        told = {"generator": GENERATOR, **findings.trail.to_json()}
-        write_text(at("_trail.json"), json.dumps(told, indent=1, allow_nan=False) + "\n")
+        write_json(at("_trail.json"), {"generator": GENERATOR, **to_json(findings.trail)}, indent=1)
     turns = findings.quarter_turns
     shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
     write_figure(findings_figure(placed, scan.volume, truth), at(".png"))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from learning_functions.options import InferenceOptions
-from utility_functions.files.atomic_write import write_text
+from utility_functions.files.atomic_write import write_json
 from utility_functions.files.cases import Case
-from utility_functions.files.json_records import from_plain, to_plain
 from utility_functions.files.provenance import GENERATOR
+from utility_functions.json_records import from_json, to_json
 from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.versions import PACKAGE, versions
 
@@ -58,9 +58,9 @@ def write_record(
         "inputs": _inputs(case, given),
         "files": [path.relative_to(folder).as_posix() for path in files],
         "picture": None if row.picture is None else row.picture.name,
-        "row": to_plain(replace(row, picture=None)),
+        "row": replace(row, picture=None),
     }
-    write_text(folder / f"{case.case_id}{RECORD_ENDING}", json.dumps(record, allow_nan=False) + "\n")
+    write_json(folder / f"{case.case_id}{RECORD_ENDING}", record)
 
 
 def finished_row(case: Case, conditions: Conditions, folder: Path, given: Sequence[Path] = ()) -> ScanRow | None:
@@ -77,8 +77,8 @@ def finished_row(case: Case, conditions: Conditions, folder: Path, given: Sequen
             raise ValueError(f"its format is {record['format']}")
         known = {part: record["conditions"][part] for part in ("models", "options")}
         known["order"] = record["conditions"].get("order", conditions["order"])
-        row = from_plain(ScanRow, record["row"])
-        unchanged = record["inputs"] == to_plain(_inputs(case, given))
+        row = from_json(ScanRow, record["row"])
+        unchanged = record["inputs"] == to_json(_inputs(case, given))
         whole = all((folder / name).is_file() for name in record["files"])
     except (ValueError, KeyError, TypeError) as error:
         log.warning("%s is no record that can be used (%s); the scan is measured again.", path, error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def assumed_card(network: keras.Model, file_name: str, keras_version: str) -> di
     return {
         "format": 1,
         "task": task,
-        "spec": json.loads(json.dumps(spec.to_json())),  # as it would be read from a file
+        "spec": spec.to_json(),
         "settings": {"preset": "paper"},
         "training": {},
         "versions": {"keras": keras_version},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from learning_functions.task import Settings, load_task, task_names
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.json_records import json_text
 from utility_functions.reporting.versions import PACKAGE, versions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
         "created_by": f"{PACKAGE} {versions().get(PACKAGE, '(not installed)')}",
         **card,
     }
-    text = json.dumps(_plain(card), allow_nan=False)
+    text = json_text(card)
     check_fit(model, checked_card(json.loads(text), path.name), path.name)
     with written_whole(path) as beside:
         with _without_format_advice():
@@ -76,7 +76,7 @@ def change_card(path: Path, card: dict[str, Any]) -> None:
     Raises BrokenFile for a card that does not fit the file's network in its task or its settings.
     """
     path = Path(path)
-    text = json.dumps(_plain(card), allow_nan=False)
+    text = json_text(card)
     settings_and_form(checked_card(json.loads(text), path.name), path.name)
     with written_whole(path) as beside:
         shutil.copyfile(path, beside)
@@ -216,17 +216,6 @@ def _json(value: Any, what: str) -> Any:
 def _text(value: Any) -> str:
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return text.encode("utf-8", "replace").decode("utf-8")  # h5py keeps stray bytes as what cannot be printed
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: arrays as lists, numpy's numbers as Python's, nan and infinity as null."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

@@ -16,15 +16,15 @@ import numpy as np
 
 from learning_functions.predict.stage import Stage
 from learning_functions.task import task_names
-from utility_functions.files.atomic_write import write_text
+from utility_functions.files.atomic_write import write_json
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import read_image, read_label_map, write_image
-from utility_functions.files.json_records import from_plain, to_plain
 from utility_functions.files.probability_files import read_probabilities, write_probabilities
 from utility_functions.files.provenance import DESCRIPTION, GENERATOR, is_prediction
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
+from utility_functions.json_records import from_json
 from utility_functions.records.findings import MAP_ENDINGS, Findings, StageFindings
 from utility_functions.records.map_kinds import KINDS, ClassProbabilities
 
@@ -81,10 +81,10 @@ def write_stages(stages: Sequence[Stage], folder: Path) -> None:
             name: {"file": at.path.relative_to(folder).as_posix(), "kind": at.kind, "affine": at.affine}
             for name, at in maps.items()
         }
-        told.append({"tasks": stage.tasks, "maps": files, "found": to_plain(bare)})
+        told.append({"tasks": stage.tasks, "maps": files, "found": bare})
     grid = {"shape": stages[-1].findings.grid.shape, "affine": stages[-1].findings.grid.affine}
-    record = {"generator": GENERATOR, "format": FORMAT, "case_id": case_id, "grid": to_plain(grid), "stages": told}
-    write_text(folder / f"{case_id}{RECORD}", json.dumps(record, allow_nan=False) + "\n")
+    record = {"generator": GENERATOR, "format": FORMAT, "case_id": case_id, "grid": grid, "stages": told}
+    write_json(folder / f"{case_id}{RECORD}", record)
 
 
 def stage_maps(case_id: str, folder: Path) -> list[Path]:
@@ -174,7 +174,7 @@ def _read(path: Path, folder: Path, case_id: str) -> list[KeptStage]:
         grid = Grid((x, y, z), np.array(record["grid"]["affine"], float))
         findings = Findings(case_id, grid)
         for told in record["stages"]:
-            findings = findings.merged(from_plain(StageFindings, told["found"]))
+            findings = findings.merged(from_json(StageFindings, told["found"]))
             maps = {**maps, **{name: _stored(folder, at) for name, at in told["maps"].items() if name in MAP_ENDINGS}}
             tasks = (*tasks, *map(str, told["tasks"]))
             kept.append(KeptStage(tasks, findings, maps, None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +79,7 @@ def statistics_of(card: dict[str, Any]) -> Statistics | None:
     Raises: ValueError where they are none.
     """
     told = card.get("learnt", {}).get("statistics")
-    if told is None:
-        return None
-    return Statistics.from_json(told if isinstance(told, str) else json.dumps(told))
+    return None if told is None else Statistics.from_json(told)
 
 
 def require_upright_slices(spec: Spec) -> None:

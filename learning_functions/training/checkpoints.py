@@ -14,7 +14,8 @@ import keras
 from learning_functions.runtime.devices import precision
 from learning_functions.training.training_inputs import training_folder
 from utility_functions.command_line import one_line
-from utility_functions.files.atomic_write import written_whole
+from utility_functions.files.atomic_write import write_json, written_whole
+from utility_functions.json_records import from_json
 
 STATE = "state.json"
 
@@ -65,8 +66,7 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         with written_whole(self.network_path(progress.epochs)) as path:
             network.save(path)
-        with written_whole(self.state_path) as path:
-            path.write_text(json.dumps(progress.__dict__, indent=1))
+        write_json(self.state_path, progress, indent=1)
         kept = {self.network_path(progress.epochs), self.network_path(progress.best_epoch)}
         for old in self.folder.glob("epoch_*.keras"):
             if old not in kept:
@@ -74,7 +74,7 @@ class Checkpoints:
 
     def progress(self) -> Progress:
         try:
-            return Progress(**json.loads(self.state_path.read_text()))
+            return from_json(Progress, json.loads(self.state_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"The training state cannot be read ({error}). Received: {self.state_path}.") from error
 

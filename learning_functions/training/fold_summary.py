@@ -10,11 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from utility_functions.files.atomic_write import write_text
+from utility_functions.files.atomic_write import write_json, write_text
 from utility_functions.files.data_split import Fold
+from utility_functions.json_records import to_json
 from utility_functions.reporting.plots import VALIDATION
-from utility_functions.reporting.results import plain
-from utility_functions.reporting.results_files import write_json
 from utility_functions.reporting.tables import NOT_DEFINED, text_table
 
 MARK = "spine_folds"
@@ -55,7 +54,7 @@ def over_folds(rows: Sequence[Row]) -> dict[str, Row]:
     """Mean and standard deviation (of a sample) of each figure; None where one of the folds has none."""
     figures = pd.DataFrame(rows).filter(regex=f"^{VALIDATION}").astype(float)
     found = (figures.mean(skipna=False), figures.std(skipna=False))
-    return {name: plain(values.to_dict()) for name, values in zip(OVER_ALL, found, strict=True)}
+    return {name: to_json(values.to_dict()) for name, values in zip(OVER_ALL, found, strict=True)}
 
 
 def write_summary(model: Path, rows: Sequence[Row], told: Mapping[str, Any]) -> str:
@@ -67,7 +66,7 @@ def write_summary(model: Path, rows: Sequence[Row], told: Mapping[str, Any]) -> 
     whole = pd.DataFrame([*rows, *({"fold": name, **over[name]} for name in OVER_ALL)], dtype=object)
     table, everything = summary_paths(model)
     write_text(table, whole.to_csv(index=False, lineterminator="\n"))
-    write_json(everything, {MARK: 1, **told, "rows": rows, **over})
+    write_json(everything, {MARK: 1, **told, "rows": rows, **over}, indent=1)
     cells = whole.map(_cell)
     cells.loc[cells["fold"].isin(OVER_ALL), list(FIRST[1:])] = ""
     cells.columns = [name.removeprefix(VALIDATION).replace("_", " ") for name in whole]

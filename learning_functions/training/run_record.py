@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from learning_functions.task import Settings
 from learning_functions.training.checkpoints import Progress
 from learning_functions.training.training_inputs import augmentation_kind
 from utility_functions.files.data_split import Fold
+from utility_functions.json_records import to_json
 from utility_functions.reporting.versions import versions
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run_identity(
     }
     identity |= {} if fold is None else {"folds": [fold.number, fold.folds, fold.seed]}
     identity |= {name: model.identity() for name, model in training.given.items()}
-    return dict(json.loads(json.dumps(identity)))
+    return dict(to_json(identity))
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -90,7 +90,7 @@ def card_of(
 def is_there(model_path: Path, card: dict[str, Any]) -> bool:
     """Whether the model that such a card belongs to was saved before, by whatever versions."""
     there = read_card(model_path) if model_path.is_file() else None
-    asked = json.loads(json.dumps({name: told for name, told in card.items() if name != "versions"}))
+    asked = to_json({name: told for name, told in card.items() if name != "versions"})
     return there is not None and {name: there.get(name) for name in asked} == asked
 
 

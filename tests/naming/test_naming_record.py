@@ -16,7 +16,7 @@ from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.keypoint_naming import BY_PLACES, named_keypoints, notes_of
 from utility_functions.anatomy.naming.regressed import names_given, regressed_detections
 from utility_functions.anatomy.naming.statistics import Statistics
-from utility_functions.files.json_records import from_plain, to_plain
+from utility_functions.json_records import from_json, to_json
 from utility_functions.records.naming_record import NamingRecord, in_short
 
 NAN = float("nan")
@@ -43,11 +43,11 @@ def test_a_record_goes_to_json_and_comes_back_equal() -> None:
     bodies = spine("T8", "L5")
     naming = decode(seen({name: place for name, place in bodies.items() if name != "T11"}), Statistics(), 2)
     record = NamingRecord.of(naming, np.array(list(bodies.values())))
-    assert from_plain(NamingRecord, json.loads(json.dumps(to_plain(record), allow_nan=False))) == record
+    assert from_json(NamingRecord, json.loads(json.dumps(to_json(record), allow_nan=False))) == record
     assert record.filled == ("T11",) and len(record.alternatives) == 2
     assert record.shifted_by_one == pytest.approx(sum(naming.shifted))
     endless = NamingRecord({})
-    assert from_plain(NamingRecord, json.loads(json.dumps(to_plain(endless), allow_nan=False))) == endless
+    assert from_json(NamingRecord, json.loads(json.dumps(to_json(endless), allow_nan=False))) == endless
 
 
 def test_statistics_that_are_shipped_load_and_tell_whose_they_are() -> None:

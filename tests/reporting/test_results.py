@@ -15,11 +15,12 @@ from losses_and_metrics.scan_scores import summarise
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.json_records import to_json
 from utility_functions.records.findings import Findings
 from utility_functions.records.mask_scores import MISSED, MaskScore, SegmentationScore, VertebraScore
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.report import write_report
-from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow, plain
+from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow
 from utility_functions.reporting.results_files import write_results
 from utility_functions.reporting.score_frames import LEVEL_COLUMNS, MASK_FIGURES, level_frame
 
@@ -164,7 +165,7 @@ def test_a_row_lets_the_maps_go() -> None:
     ],
 )
 def test_anything_becomes_plain(value: object, expected: object) -> None:
-    assert plain(value) == expected
+    assert to_json(value) == expected
 
 
 class Page(HTMLParser):

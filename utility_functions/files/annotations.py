@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from utility_functions.anatomy.labels import CSI_LEVELS, VERSE_IDS
-from utility_functions.files.atomic_write import write_text
+from utility_functions.files.atomic_write import write_json, write_text
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.landmark_json import read_points
 from utility_functions.files.landmark_points import landmarks_of
@@ -67,7 +66,7 @@ def write_verse_json(
             x, y, z = (round(float(value), 2) for value in grid.to_index(point))
             mark = {"filled": True} if name in filled else {}
             entries.append({"label": VERSE_IDS[name], "X": x, "Y": y, "Z": z, **mark})
-    write_text(path, json.dumps(entries))
+    write_json(path, entries)
 
 
 def write_markups(landmarks: Landmarks, path: Path, generator: str = "", filled: Collection[str] = ()) -> None:
@@ -98,7 +97,7 @@ def write_markups(landmarks: Landmarks, path: Path, generator: str = "", filled:
         "lastUsedControlPointNumber": len(points),
         "controlPoints": points,
     }
-    write_text(path, json.dumps({"@schema": MARKUPS_SCHEMA, **made_by, "markups": [markup]}, indent=1))
+    write_json(path, {"@schema": MARKUPS_SCHEMA, **made_by, "markups": [markup]}, indent=1)
 
 
 def write_lml(landmarks: Landmarks, path: Path, grid: Grid) -> None:
@@ -124,7 +123,7 @@ def write_landmarks_json(landmarks: Landmarks, path: Path, generator: str = "", 
     rows = [{**row, **({"filled": True} if row["name"] in filled else {})} for row in _rows(landmarks)]
     if generator and rows:
         rows[0] = {"generator": generator, **rows[0]}
-    write_text(path, json.dumps(rows, indent=1))
+    write_json(path, rows, indent=1)
 
 
 def _rows(landmarks: Landmarks) -> list[dict[str, Any]]:

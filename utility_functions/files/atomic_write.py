@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from utility_functions.json_records import json_text
 
 
 @contextmanager
@@ -38,6 +41,11 @@ def write_text(path: Path, text: str) -> None:
     """``text`` as UTF-8 at ``path``, written whole."""
     with written_whole(path) as place:
         place.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
+    """``value`` as JSON at ``path``, written whole; what is not finite becomes null (`json_records.to_json`)."""
+    write_text(path, json_text(value, indent) + "\n")
 
 
 def require_writable(folder: Path) -> None:

@@ -71,7 +71,8 @@ def _plain(path: Path, entry: dict[str, Any]) -> Point:
     text = _value(path, entry, "name", "an entry")
     name = named(path, text) if text else ""
     x, y, z = (number(path, _value(path, entry, axis, name or "an entry"), f"{axis} of {name}") for axis in "xyz")
-    return Point(name, (x, y, z), number(path, entry.get("score", 1.0), f"score of {name}"))
+    score = entry.get("score", 1.0)
+    return Point(name, (x, y, z), math.nan if score is None else number(path, score, f"score of {name}"))
 
 
 def _markups(path: Path, markups: list[Any]) -> list[Point]:

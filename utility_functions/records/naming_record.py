@@ -35,7 +35,7 @@ class NamingRecord:
     filled: levels missed between found ones, put where they usually lie; they are no detections.
     false_mm: detections that are no vertebra of their own, in RAS+ mm.
     variants: "T13", "no T12", "L6", "no L5".
-    margin: log-odds of the names against the likelier of the two shifts by one; infinite where there is none.
+    margin: log-odds of the names against the likelier of the two shifts by one; None where there is none.
     shifted: probabilities that all are really one level up, and one level down.
     doubt: probability that any of them bears another level.
     warning: one plain sentence where the names may be wrong, else "".
@@ -45,7 +45,7 @@ class NamingRecord:
     filled: tuple[str, ...] = ()
     false_mm: tuple[tuple[float, float, float], ...] = ()
     variants: tuple[str, ...] = ()
-    margin: float = float("inf")
+    margin: float | None = None
     shifted: tuple[float, float] = (0.0, 0.0)
     doubt: float = 0.0
     warning: str = ""
@@ -60,7 +60,7 @@ class NamingRecord:
             filled=naming.filled.names,
             false_mm=tuple((float(x), float(y), float(z)) for x, y, z in false),
             variants=naming.variants,
-            margin=float(naming.margin),
+            margin=float(naming.margin) if np.isfinite(naming.margin) else None,
             shifted=(float(naming.shifted[0]), float(naming.shifted[1])),
             doubt=float(naming.doubt),
             warning=naming.warning(warn_from) or "",

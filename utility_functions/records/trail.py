@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from utility_functions.geometry.grid import Grid
 
@@ -49,10 +48,6 @@ class Trail:
         points = [grid.to_mm(step.position).tolist() for step in self.steps]
         moved = [replace(step, position=(x, y, z)) for step, (x, y, z) in zip(self.steps, points, strict=True)]
         return replace(self, steps=tuple(moved))
-
-    def to_json(self) -> dict[str, Any]:
-        """The trail as plain values; positions are RAS+ mm once it is placed."""
-        return asdict(self)
 
     @property
     def looks(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from utility_functions.files.atomic_write import write_json
+from utility_functions.json_records import json_text
 from utility_functions.reporting.page import write_page
-from utility_functions.reporting.results import plain
-from utility_functions.reporting.results_files import write_csv, write_json
+from utility_functions.reporting.results_files import write_csv
 from utility_functions.reporting.tables import (
     COMPARISON,
     COMPARISON_FIGURES,
@@ -78,14 +78,14 @@ def write_comparison(
         **{"command": command, "versions": versions(), "left_out": comparison.left_out},
         **{"pipelines": pipelines, "scans": comparison.scans},
     }
-    write_json(folder / "comparison.json", tree)
+    write_json(folder / "comparison.json", tree, indent=2)
     cells = shown(comparison.pipelines, COMPARISON, intervals=True)
     write_page(
         folder / "comparison.html",
         title="Pipelines compared",
         figures=cells.set_index("pipeline").T.reset_index(names="pipeline", allow_duplicates=True),
         links={pipeline["name"]: f"{quote(pipeline['name'])}/report.html" for pipeline in pipelines},
-        pipelines=[{**each, "settings": json.dumps(plain(each["settings"]), indent=2)} for each in pipelines],
+        pipelines=[{**each, "settings": json_text(each["settings"], indent=2)} for each in pipelines],
         remarks=comparison.remarks,
         scans=_scans(comparison),
         command=shlex.join(command),

@@ -25,8 +25,8 @@ def alternative_lines(record: NamingRecord) -> list[str]:
     ]
 
 
-def margin_words(margin: float) -> str:
-    return f"{margin:.1f}" if math.isfinite(margin) else NOT_DEFINED
+def margin_words(margin: float | None) -> str:
+    return NOT_DEFINED if margin is None or not math.isfinite(margin) else f"{margin:.1f}"
 
 
 def naming_lines(summary: NamingSummary) -> list[str]:

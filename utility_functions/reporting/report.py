@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from utility_functions.json_records import json_text
 from utility_functions.reporting.naming_tables import alternative_lines, naming_lines, sureness_line
 from utility_functions.reporting.page import write_page
-from utility_functions.reporting.results import RunRecord, ScanRow, plain
+from utility_functions.reporting.results import RunRecord, ScanRow
 from utility_functions.reporting.results_files import made_by
 from utility_functions.reporting.score_frames import level_frame, scan_frame, structure_frame
 from utility_functions.reporting.score_text import (
@@ -62,7 +62,7 @@ def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -
         scans=[_scan(row, folder) for row in run.rows],
         totals=_totals(run, folder),
         command=shlex.join(run.command),
-        made={name: json.dumps(plain(value), indent=2, ensure_ascii=False) for name, value in made.items()},
+        made={name: json_text(value, indent=2) for name, value in made.items()},
     )
 
 

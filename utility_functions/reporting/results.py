@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from utility_functions.geometry.landmarks import Landmarks
@@ -107,23 +105,3 @@ class RunRecord:
             for stage, seconds in (row.findings.seconds if row.findings else {}).items():
                 total[stage] = total.get(stage, 0.0) + seconds
         return total
-
-
-def plain(value: Any) -> Any:
-    """``value`` in the terms of JSON: a frame becomes a list of records, numbers that are not finite and what is
-    missing become None, paths and unknown things text."""
-    if isinstance(value, pd.DataFrame):
-        return plain(value.to_dict("records"))
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is pd.NA:
-        return None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)

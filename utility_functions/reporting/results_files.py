@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from utility_functions.files.atomic_write import write_text
-from utility_functions.reporting.results import RunRecord, ScanRow, plain
+from utility_functions.files.atomic_write import write_json, write_text
+from utility_functions.reporting.results import RunRecord, ScanRow
 from utility_functions.reporting.score_frames import level_frame, structure_frame
 from utility_functions.reporting.versions import versions
 
@@ -25,13 +24,8 @@ OF_MASKS = ("dice", "missed", "false", "beyond", "split", "merged")
 
 def write_results(folder: Path, run: RunRecord) -> None:
     """Write results.json and results.csv into ``folder``, each whole or not at all."""
-    write_json(Path(folder) / "results.json", results(run))
+    write_json(Path(folder) / "results.json", results(run), indent=2)
     write_csv(Path(folder) / "results.csv", level_frame(run.rows))
-
-
-def write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    """``tree`` as JSON at ``path``; what is undefined is null."""
-    write_text(path, json.dumps(plain(tree), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

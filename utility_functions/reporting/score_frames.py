@@ -5,7 +5,6 @@ Whatever is undefined is missing (NaN or NA), never 0. Positions are RAS+ mm.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -85,8 +84,7 @@ def _levels(row: ScanRow) -> list[dict[str, Any]]:
     naming = row.naming
     of_scan: dict[str, Any] = {"case_id": row.case_id}
     if naming is not None:
-        margin = naming.margin if math.isfinite(naming.margin) else None
-        of_scan |= {"margin": margin, "shifted_by_one": naming.shifted_by_one, "error_probability": naming.doubt}
+        of_scan |= {"margin": naming.margin, "shifted_by_one": naming.shifted_by_one, "error_probability": naming.doubt}
     levels: dict[str, dict[str, Any]] = {}
     unnamed = []
     for name, point, score in zip(row.landmarks.names, row.landmarks.points_mm, row.landmarks.scores, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from learning_functions.samples.store.sample_parts import FORMAT, PART_OF, PARTS, SAMPLED, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.atomic_write import written_whole
+from utility_functions.json_records import json_text
 from utility_functions.reporting.versions import versions
 
 COMPRESSIONS: dict[str, dict[str, Any]] = {
@@ -53,18 +53,18 @@ class SampleWriter:
         self._compression = COMPRESSIONS[compression]
         self._header = {
             "task": task,
-            "spec": _as_json(spec.to_json()),
-            "settings": _as_json(settings or {}),
+            "spec": json_text(spec.to_json(), sort_keys=True),
+            "settings": json_text(settings or {}, sort_keys=True),
             "seed": int(seed),
-            "versions": _as_json(versions()),
+            "versions": json_text(versions(), sort_keys=True),
             "split": split,
         }
         if cropped_by:
-            self._header["cropped_by"] = _as_json(list(cropped_by))
+            self._header["cropped_by"] = json_text(list(cropped_by), sort_keys=True)
         self._names = {"tissues": tuple(tissue_names), "numbers": tuple(numbers_names)}
         for part in PARTS:
             if self._names.get(part.name):
-                self._header[part.names_in] = _as_json(list(self._names[part.name]))
+                self._header[part.names_in] = json_text(list(self._names[part.name]), sort_keys=True)
         self._layout: dict[str, Layout] = {}
         self._cases: dict[str, tuple[int, str]] = {}
         self._lowest = spec.window[0]
@@ -172,20 +172,8 @@ class SampleWriter:
         for name, figures in self._figures.items():
             self._file[name] = PART_OF[name].stored(figures)
         self._file["case"] = np.array(self._case, np.int32)
-        self._header["case_ids"] = _as_json(list(self._cases))
-        self._header["patients"] = _as_json([patient for _, patient in self._cases.values()])
+        self._header["case_ids"] = json_text(list(self._cases), sort_keys=True)
+        self._header["patients"] = json_text([patient for _, patient in self._cases.values()], sort_keys=True)
         for name, value in self._header.items():
             self._file.attrs[name] = value
         self._file.attrs[SIGNATURE] = FORMAT
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=_json_number)
-
-
-def _json_number(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"Settings hold numbers, words and lists of them. Received: {value!r}.")

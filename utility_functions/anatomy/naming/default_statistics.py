@@ -28,7 +28,7 @@ MARKED_OTHERWISE = (("C1", "C2"), ("C2", "C3"))
 def keypoint_statistics() -> Statistics:
     """Those of keypoints as VID's detector finds them, its region probabilities and fields of view among them."""
     known = json.loads(PATH.read_text(encoding="utf-8"))
-    return Statistics.from_json(json.dumps(known["statistics"]))
+    return Statistics.from_json(known["statistics"])
 
 
 @lru_cache(maxsize=1)

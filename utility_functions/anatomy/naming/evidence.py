@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,10 +68,6 @@ class Regions:
             pooled = (pooled + 2.0 * everything) / (pooled.sum() + 2.0)
             table[row] = (counts[row] + strength * pooled) / (counts[row].sum() + strength)
         return cls(tuple(tuple(float(value) for value in row) for row in np.log(table)))
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Regions:
-        return cls(tuple(tuple(row) for row in plain["table"]))
 
 
 def own_pedicles(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
@@ -168,8 +162,3 @@ class Pedicles:
             covariances.append(tuple(tuple(float(value) for value in line) for line in covariance))
         limited = tuple(float(np.clip(rate, 0.01, 0.99)) for rate in found)
         return cls(limited, tuple(means), tuple(covariances), weight)
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Pedicles:
-        covariances = tuple(tuple(tuple(line) for line in matrix) for matrix in plain["covariances"])
-        return cls(tuple(plain["found"]), tuple(map(tuple, plain["means"])), covariances, plain["weight"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from utility_functions.anatomy.naming.evidence import DOUBLE_MM
 from utility_functions.anatomy.naming.ordering import along_the_spine
+from utility_functions.json_records import from_json, json_text
 
 PATH = Path(__file__).with_name("vid_pedicles.json")
 FARTHEST_MM, LONE_MM = 40.0, 30.0
@@ -97,14 +98,14 @@ class PediclePlaces:
         return cls(_rows(weights), tuple(_rows(each) for each in covariances))
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json_text(self)
 
     @classmethod
     def from_json(cls, text: str) -> PediclePlaces:
         """Those that `to_json` wrote. Raises: ValueError where the text is none of them."""
         try:
-            plain = json.loads(text)
-            places = cls(_rows(plain["weights"]), tuple(_rows(each) for each in plain["covariances"]))
+            values = json.loads(text)
+            places = from_json(cls, {name: values[name] for name in ("weights", "covariances")})
             count = known(np.zeros((1, 3)), np.ones((1, 3))).shape[1]
             shapes = np.shape(places.weights), np.shape(places.covariances)
         except (KeyError, TypeError, ValueError) as error:

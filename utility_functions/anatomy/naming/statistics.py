@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from utility_functions.anatomy.labels import LEVELS, USUAL_VERTEBRAE
 from utility_functions.anatomy.naming.evidence import Pedicles, Regions
 from utility_functions.anatomy.spine_sizes import STEP_MM
+from utility_functions.json_records import from_json, json_text
 
 VARIANTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"T13": ("T12", "T13"), "no T12": ("T11", "L1"), "L6": ("L5", "L6"), "no L5": ("L4", "S1")}
@@ -136,25 +137,18 @@ class Statistics:
 
     def to_json(self) -> str:
         """All of it as text for a model's card; `from_json` gives it back equal."""
-        plain: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
-        for name in ("regions", "pedicles"):
-            plain[name] = None if plain[name] is None else asdict(plain[name])
-        plain["steps_mm"] = {"-".join(step): values for step, values in self.steps_mm.items()}
-        return json.dumps({name: dict(value) if isinstance(value, Mapping) else value for name, value in plain.items()})
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json_text({**values, "steps_mm": {"-".join(step): value for step, value in self.steps_mm.items()}})
 
     @classmethod
-    def from_json(cls, text: str) -> Statistics:
-        """The statistics that `to_json` wrote. Raises: ValueError where the text is none of them."""
+    def from_json(cls, told: str | Mapping[str, Any]) -> Statistics:
+        """The statistics that `to_json` wrote, as text or read already. Raises: ValueError where they are none."""
         try:
-            plain = json.loads(text)
-            plain["steps_mm"] = {tuple(step.split("-")): tuple(values) for step, values in plain["steps_mm"].items()}
-            for name in ("bends", "leans"):
-                plain[name] = {level: tuple(values) for level, values in plain[name].items()}
-            for name, kind in (("regions", Regions), ("pedicles", Pedicles)):
-                plain[name] = None if plain.get(name) is None else kind.from_plain(plain[name])
-            return cls(**plain)
+            values = json.loads(told) if isinstance(told, str) else dict(told)
+            values["steps_mm"] = {tuple(step.split("-")): value for step, value in values["steps_mm"].items()}
+            return from_json(cls, values)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"This text holds no statistics of naming. Received: {text[:80]!r}.") from error
+            raise ValueError(f"This text holds no statistics of naming. Received: {str(told)[:80]!r}.") from error
 
 
 _PER_LEVEL = ("bends", "leans", "starts", "ends", "missed")

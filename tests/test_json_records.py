@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from losses_and_metrics.identification_rate import score_scan
-from utility_functions.files.json_records import from_plain, to_plain
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.json_records import from_json, json_text, to_json
 from utility_functions.records.findings import Findings
 from utility_functions.records.trail import Step, Trail
-from utility_functions.reporting.results import ScanRow, plain
+from utility_functions.reporting.results import ScanRow
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Outer:
 
 
 def through(value: Any) -> Any:
-    return from_plain(type(value), json.loads(json.dumps(to_plain(value), allow_nan=False)))
+    return from_json(type(value), json.loads(json.dumps(to_json(value), allow_nan=False)))
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,26 @@ def through(value: Any) -> Any:
     [
         Outer(),
         Outer((Inner("a", 0.1), Inner("b")), {"x": 1.5}, (7, "z"), [Inner("c")], Path("here"), True, {"k": [1, None]}),
-        Outer(by_name={"a": np.float32(0.5), "b": math.inf, "c": -math.inf}),
+        Outer(by_name={"a": np.float32(0.5), "b": -0.25}),
     ],
 )
 def test_a_record_is_equal_again(record: Outer) -> None:
     assert through(record) == record
 
 
-def test_what_is_no_number_stays_so() -> None:
-    assert math.isnan(through(Outer(by_name={"a": math.nan})).by_name["a"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan")])
+def test_what_is_not_finite_is_null_and_comes_back_as_nan(value: float) -> None:
+    """JSON knows no such number; there is one answer, wherever it stands."""
+    assert to_json({"a": [value], "b": np.array([1.0, value])}) == {"a": [None], "b": [1.0, None]}
+    assert "NaN" not in json_text(value) and "Infinity" not in json_text(value)
+    assert math.isnan(through(Outer(by_name={"a": value})).by_name["a"])
+    assert through(Inner("a", value)).share is None
+
+
+def test_records_of_the_first_version_are_read_as_they_were() -> None:
+    """They hold what is not finite as words."""
+    old = from_json(Outer, {"by_name": {"a": "nan", "b": "inf", "c": "-inf"}})
+    assert math.isnan(old.by_name["a"]) and (old.by_name["b"], old.by_name["c"]) == (math.inf, -math.inf)
 
 
 def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
@@ -70,7 +81,7 @@ def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
     findings = findings.noting("a note").having(trail=trail, quarter_turns=1)
     row = ScanRow("a", findings, truth, score_scan("a", found, truth), Path("a.png"))
     again = through(row)
-    assert plain(to_plain(again)) == plain(to_plain(row)) and again.score == row.score
+    assert to_json(again) == to_json(row) and again.score == row.score
     assert again.findings.trail == trail and again.findings.grid.same_as(grid) and again.findings.instances is None
     assert (again.findings.landmarks.points_mm == found.points_mm).all() and again.landmarks.names == found.names
     empty = through(replace(row, findings=findings.having(landmarks=Landmarks.empty(), trail=None)))
@@ -82,9 +93,9 @@ def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
 )
 def test_what_does_not_fit_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError):
-        from_plain(Inner, wrong)
+        from_json(Inner, wrong)
 
 
 def test_what_json_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Received: object"):
-        to_plain(Outer(anything=object()))
+        to_json(Outer(anything=object()))

@@ -1,7 +1,12 @@
-"""Dataclasses as plain JSON values and back, by their type hints, so that a new field is taken up by itself."""
+"""Values and dataclasses as JSON and back, by their type hints, so that a new field is taken up by itself.
+
+This is the one conversion for all JSON that the package writes. JSON knows no number that is not finite: such a one is
+written as null, and null is read back as NaN where a number is due.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import types
 from collections.abc import Mapping, Sequence
@@ -14,20 +19,30 @@ import numpy as np
 T = TypeVar("T")
 
 
-def to_plain(value: Any) -> Any:
-    """``value`` in the terms of JSON; numbers that are not finite become "nan", "inf" and "-inf"."""
+def to_json(value: Any) -> Any:
+    """``value`` in the terms of JSON: numbers that are not finite become None, paths text, arrays and tuples lists.
+
+    A pandas frame becomes a list of records, and what pandas holds for missing None; pandas is not imported for it.
+    Raises: ValueError for what is no plain value, array or dataclass.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: to_plain(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: to_json(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, np.ndarray | np.generic):
-        return to_plain(value.tolist())
+        return to_json(value.tolist())
+    if type(value).__name__ == "DataFrame":
+        return to_json(value.to_dict("records"))
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
+        return [to_json(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return to_json(sorted(value))
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return None
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ValueError(
@@ -35,15 +50,22 @@ def to_plain(value: Any) -> Any:
     )
 
 
-def from_plain(kind: type[T], value: Any) -> T:
-    """The dataclass ``kind`` (or any type one can hold) that ``to_plain`` made ``value`` of.
+def json_text(value: Any, indent: int | None = None, sort_keys: bool = False) -> str:
+    """``value`` as the text of a JSON document."""
+    return json.dumps(to_json(value), indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(kind: type[T], value: Any) -> T:
+    """The dataclass ``kind`` (or any type one can hold) that ``to_json`` made ``value`` of.
 
     Raises: ValueError where the value does not fit.
     """
     try:
         found: T = _made(kind, value)
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"This is no record of {getattr(kind, '__name__', kind)} ({error}).") from error
+        raise ValueError(
+            f"This is no record of {getattr(kind, '__name__', kind)} ({error}). Received: {str(value)[:80]}."
+        ) from error
     return found
 
 
@@ -71,7 +93,7 @@ def _made(kind: Any, value: Any) -> Any:
     if origin in (dict, Mapping):
         return {key: _made(inner[1], item) for key, item in value.items()}
     if kind is float:
-        return float(value)
+        return _number(value)
     if kind is Path:
         return Path(value)
     if isinstance(kind, type) and not isinstance(value, kind):
@@ -79,5 +101,10 @@ def _made(kind: Any, value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> float:
+    """The number; NaN for null. Version 0.1.0 wrote what is not finite as "nan", "inf" and "-inf"."""
+    return math.nan if value is None else float(value)
+
+
 def _numbers(value: Any) -> Any:
-    return [_numbers(item) for item in value] if isinstance(value, list) else float(value)
+    return [_numbers(item) for item in value] if isinstance(value, list) else _number(value)
