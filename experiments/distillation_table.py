@@ -69,7 +69,8 @@ def trained(
 ) -> Row:
     """One network trained from the start, or gone on with."""
     from learning_functions.model_files.model_file import load_model
-    from learning_functions.training.fit import Training, train
+    from learning_functions.training.fit import train
+    from learning_functions.training.training_choices import Training
 
     path = folder / f"{name.replace(' ', '_')}_{seed}.h5"
     progress = train(*samples, path, lambda _: settings, Training(seed=seed, resume=True, teacher=how))

@@ -13,9 +13,10 @@ from experiments.pedicle_edges import learnt
 from learning_functions.generate.generation import generate
 from learning_functions.task import load_task, settings_of
 from utility_functions.anatomy.naming.statistics_fit import Example
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.cases import Case
 from utility_functions.files.keypoint_cases import keypoint_cases
-from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.files.keypoints import read_keypoints
 from utility_functions.files.manifest import split_by_patient
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ AT_ONCE = 64
 def trained_on(cases: Sequence[Case], folder: Path, name: str) -> TrainedModel:
     """The model ``folder``/``name``.h5, trained on these cases if it is not there yet."""
     from learning_functions.predict.trained_model import TrainedModel
-    from learning_functions.training.fit import Training, train
+    from learning_functions.training.fit import train
+    from learning_functions.training.training_choices import Training
 
     path = folder / f"{name}.h5"
     if not path.exists():

@@ -10,7 +10,8 @@ import numpy as np
 from utility_functions.anatomy.naming.evidence import own_pedicles
 from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 from utility_functions.anatomy.naming.pedicle_truth import SAME_BODY_MM, detected_pedicles, same, true_edges
-from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
+from utility_functions.files.keypoints import read_keypoints
 
 LIMITS_MM = (10.0, 20.0)
 """Within which a detected pedicle is a true one."""

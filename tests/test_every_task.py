@@ -18,7 +18,8 @@ from learning_functions.samples.store.sample_store import open_store
 from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import Settings, load_task, task_names
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.fit import Training, train
+from learning_functions.training.fit import train
+from learning_functions.training.training_choices import Training
 from tests.tiny import phantom, tiny_settings, write_samples
 from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import TubeMap, VertebraMap

@@ -11,7 +11,7 @@ from learning_functions.predict.trained_model import TrainedModel
 from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import region_of
 from utility_functions.anatomy.naming.statistics import Statistics
-from utility_functions.files.keypoints import Keypoints
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 
 
 @pytest.fixture(scope="module")

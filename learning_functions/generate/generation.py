@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from learning_functions.generate.cropping import Cropping, cropping_models, found_by
 from learning_functions.preprocessing import storable
-from learning_functions.samples.store.sample_parts import SAMPLED
+from learning_functions.samples.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import air_of

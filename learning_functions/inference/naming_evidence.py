@@ -20,7 +20,7 @@ from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
 from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.naming.undetected_bodies import beyond_the_ends
-from utility_functions.files.keypoints import Keypoints
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.geometry.landmarks import Landmarks
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from tqdm import tqdm
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import OPTION_NAMES, usual_value
 from losses_and_metrics.identification_rate import score_scan
-from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
+from utility_functions.anatomy.naming.decoder import ALTERNATIVES, WARNING_FROM, Naming
 from utility_functions.anatomy.naming.keypoint_naming import named_keypoints, notes_of
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.command_line import one_line
 from utility_functions.files.annotations import read_landmarks, write_landmarks_json, write_markups
 from utility_functions.files.keypoint_files import KeypointFile, find_keypoint_files, read_detected
-from utility_functions.files.keypoints import Keypoints
 from utility_functions.files.provenance import (
     GENERATOR,
     require_not_written_over,
@@ -31,7 +31,7 @@ from utility_functions.files.provenance import (
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
-from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.results import ModelRecord, ScanRow
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from learning_functions.io_signature import Form
-from learning_functions.samples.store.sample_parts import SIGNATURE as SAMPLES_MARK
+from learning_functions.samples.sample_parts import SIGNATURE as SAMPLES_MARK
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, load_task, task_names

@@ -14,9 +14,9 @@ from learning_functions.samples.cut.sources import elastic_in_plane, place_scan,
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import TaskOptions
-from utility_functions.anatomy.decoded_votes import decoded
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS, dense_levels
 from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.naming.decoded_votes import decoded
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.part_votes import part_votes
 from utility_functions.anatomy.parts import column_of
@@ -26,6 +26,7 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import BodyMap, PartMap
+from utility_functions.records.naming_record import NamingRecord
 
 if TYPE_CHECKING:
     import keras
@@ -253,7 +254,9 @@ class IdentificationTask(Task[IdentificationOptions]):
         else:
             named = ordered_votes(levels, detection, shares, variants=by_decoder)
         if by_decoder and named.bodies is not None:
-            named, record = decoded(named, view.statistics or scan_statistics(), settings.options.temperature)
+            points = named.landmarks.points_mm
+            named, naming = decoded(named, view.statistics or scan_statistics(), settings.options.temperature)
+            record = NamingRecord.of(naming, points)
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
         told = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
         if named.strays:

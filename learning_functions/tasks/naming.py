@@ -20,15 +20,16 @@ from learning_functions.naming_options import NamingOptions
 from learning_functions.spec import Spec
 from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
+from utility_functions.anatomy.naming.decoder import ALTERNATIVES
 from utility_functions.anatomy.naming.evidence import ROWS
 from utility_functions.anatomy.naming.matching import true_names
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
 from utility_functions.anatomy.naming.pedicle_places import read_places
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.cases import Scan, true_landmarks
-from utility_functions.files.keypoints import Keypoints
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import StageFindings
-from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+from utility_functions.records.naming_record import NamingRecord
 
 if TYPE_CHECKING:
     import keras

@@ -230,7 +230,7 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
         validation: SampleStore,
     ) -> VertebraHeatmapOptions:
         """The distances and directions of the landmarks learnt from, by which those found are named."""
-        from learning_functions.samples.cut.spine_statistics import spine_statistics
+        from learning_functions.training.spine_statistics import spine_statistics
 
         return settings.options.changed(statistics=spine_statistics(training, len(LEVELS)).to_json())
 

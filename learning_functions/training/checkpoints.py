@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
+from learning_functions.model_files.output_place import training_folder
 from learning_functions.runtime.devices import precision
-from learning_functions.training.training_inputs import training_folder
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import write_json, written_whole
 from utility_functions.json_records import from_json

@@ -11,9 +11,10 @@ import keras
 
 from learning_functions.runtime.devices import computing_on
 from learning_functions.task import Settings
-from learning_functions.training.fit import Training, train
+from learning_functions.training.fit import train
 from learning_functions.training.fold_summary import fold_row, write_summary
 from learning_functions.training.planned_runs import Run
+from learning_functions.training.training_choices import Training
 from utility_functions.files.scan_list import write_scan_list
 
 log = logging.getLogger(__name__)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,44 +27,14 @@ from learning_functions.training.distillation import taught, teacher_network
 from learning_functions.training.learnt_options import learnt_besides
 from learning_functions.training.progress import EpochBar
 from learning_functions.training.run_record import card_of, differences, is_there, run_identity
-from learning_functions.training.teacher import Teacher
+from learning_functions.training.training_choices import Training
 from learning_functions.training.training_inputs import augmentation_kind, check_inputs
-from learning_functions.training.warm_start.initial_model import GivenModel, Start
 from learning_functions.training.warm_start.layer_transfer import take_weights
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.files.data_split import Fold
 from utility_functions.reporting.plots import curves
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Training:
-    """How to train, where it is not the network's own matter."""
-
-    seed: int = 1
-    resume: bool = False
-    augment: str | None = None  # None: as the preset says
-    mixed_precision: bool = False
-    tensorboard: Path | None = None
-    start: Start | None = None
-    teacher: Teacher | None = None
-    about: str = ""  # said in the model's card
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"A seed is zero or above, and below 2**32. Received: {self.seed}.")
-        if self.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
-            raise ValueError(
-                "Logs for TensorBoard need the package tensorboard: install the extra 'track'. "
-                f"Received: --tensorboard {self.tensorboard}."
-            )
-
-    @property
-    def given(self) -> dict[str, GivenModel]:
-        """The models that this training makes use of, by what they are to it."""
-        models = {"started_from": self.start, "teacher": self.teacher}
-        return {name: model for name, model in models.items() if model is not None}
 
 
 def train(

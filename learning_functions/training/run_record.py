@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from learning_functions.model_files.model_file import read_card
 from learning_functions.samples.store.file_identity import fingerprint
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Settings
 from learning_functions.training.checkpoints import Progress
+from learning_functions.training.training_choices import Training
 from learning_functions.training.training_inputs import augmentation_kind
 from utility_functions.files.data_split import Fold
 from utility_functions.json_records import to_json
 from utility_functions.reporting.versions import versions
-
-if TYPE_CHECKING:
-    from learning_functions.training.fit import Training
 
 
 def run_identity(

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from learning_functions.model_files.model_file import read_card
+from learning_functions.model_files.output_place import require_place
 from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
 from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, load_task
 from learning_functions.task_options import Augment
 from learning_functions.training.warm_start.initial_model import GivenModel
-from utility_functions.files.atomic_write import require_writable
-from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.data_split import Fold
 
 AUGMENTATIONS = get_args(Augment)
@@ -78,19 +76,6 @@ def augmentation_kind(settings: Settings, augment: str | None) -> str:
     return kind
 
 
-def require_place(model_path: Path) -> None:
-    """Raise unless a model and what its training leaves can be written there without harm to another file."""
-    if model_path.suffix != ".h5":
-        raise ValueError(f"A model is saved as .h5. Received: {model_path}.")
-    if model_path.exists():
-        try:
-            read_card(model_path)
-        except BrokenFile as error:
-            raise ValueError(f"What is there is no model and is not written over: {error}") from error
-    require_writable(model_path.parent)
-    require_writable(training_folder(model_path))
-
-
 def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> Settings:
     """The settings with other class weights, if there are any; ValueError for a task whose loss has none."""
     if weights is None:
@@ -103,8 +88,3 @@ def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> S
             f"Class weights are of background and vertebra; these samples tell {labels}. Received: {weights}."
         )
     return settings.with_options(weights=tuple(weights))
-
-
-def training_folder(model_path: Path) -> Path:
-    """The folder beside a model that holds what its training leaves."""
-    return model_path.with_suffix(".training")

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     start_tensorflow()
     from learning_functions.training.cross_validation import train_all
-    from learning_functions.training.fit import Training
+    from learning_functions.training.training_choices import Training
 
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
     ways = ("seed", "resume", "augment", "mixed_precision", "tensorboard", "about")

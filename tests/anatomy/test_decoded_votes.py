@@ -9,13 +9,15 @@ import pytest
 
 from tests.naming.brute_force import spine
 from utility_functions.anatomy.body_evidence import Bodies, mean_shares
-from utility_functions.anatomy.decoded_votes import decoded
 from utility_functions.anatomy.labels import LEVELS, USUAL_VERTEBRAE, VERSE_IDS, regressed_level
+from utility_functions.anatomy.naming.decoded_votes import decoded
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
+from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.votes import Named
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.records.naming_record import NamingRecord
 
 STATISTICS = scan_statistics()
 GRID = Grid.from_spacing((3, 3, 40), 10.0)
@@ -46,6 +48,12 @@ def chain_from(first: str, count: int) -> list[str]:
     return usual[usual.index(first) : usual.index(first) + count]
 
 
+def recorded(votes: Named, statistics: Statistics) -> tuple[Named, NamingRecord]:
+    """The bodies decoded, and what the naming leaves behind for findings."""
+    found, naming = decoded(votes, statistics)
+    return found, NamingRecord.of(naming, votes.landmarks.points_mm)
+
+
 @pytest.mark.parametrize(
     ("bodies", "variant"),
     [
@@ -61,7 +69,7 @@ def test_bodies_get_their_own_names_and_true_ids_whatever_the_chain_called_them(
     if "L6" in bodies:
         bodies = {**bodies, "S1": bodies["L6"] + (0.0, -16.0, -30.0)}
     called = chain_from(next(iter(bodies)), len(bodies))
-    found, record = decoded(named(bodies, called), STATISTICS)
+    found, record = recorded(named(bodies, called), STATISTICS)
     assert found.landmarks.names == tuple(bodies)
     assert record.variants == variant
     mapped = [VERSE_IDS[name] if old in VERSE_IDS else 0 for name, old in zip(bodies, called, strict=True)]
@@ -72,7 +80,7 @@ def test_bodies_get_their_own_names_and_true_ids_whatever_the_chain_called_them(
 def test_a_level_between_others_is_filled_in_without_ids() -> None:
     bodies = spine("T9", "L5")
     rest = {name: place for name, place in bodies.items() if name != "L1"}
-    found, record = decoded(named(rest), STATISTICS)
+    found, record = recorded(named(rest), STATISTICS)
     assert record.filled == ("L1",) and found.landmarks.names == tuple(bodies)
     assert np.linalg.norm(found.landmarks.point("L1") - bodies["L1"]) < 6
     assert VERSE_IDS["L1"] not in ids(found)
@@ -89,7 +97,7 @@ def test_what_is_no_vertebra_loses_its_ids_and_is_told_of() -> None:
     told = Bodies.of(
         [*shown.bodies.shares, np.full(26, 1 / 26)], [*shown.bodies.seen, 1.0], [*(shown.bodies.sacral), 0.5]
     )
-    found, record = decoded(
+    found, record = recorded(
         Named(Landmarks(names, points), shown.instances.with_voxels(voxels), bodies=told), STATISTICS
     )
     assert found.landmarks.names == tuple(bodies) and ids(found)[-1] == 0
@@ -101,7 +109,7 @@ def test_cut_vertebrae_without_a_centre_follow_their_neighbours() -> None:
     shown = named(bodies, chain_from("T10", 5))  # called one too high
     voxels = shown.instances.voxels.copy()
     voxels[:, :, 20], voxels[:, :, 21] = VERSE_IDS["T9"], VERSE_IDS["L3"]
-    found, _ = decoded(replace(shown, instances=shown.instances.with_voxels(voxels)), STATISTICS)
+    found, _ = recorded(replace(shown, instances=shown.instances.with_voxels(voxels)), STATISTICS)
     assert found.landmarks.names == tuple(bodies)
     assert ids(found)[20:22] == [VERSE_IDS["T10"], VERSE_IDS["L4"]]
 
@@ -109,13 +117,13 @@ def test_cut_vertebrae_without_a_centre_follow_their_neighbours() -> None:
 def test_where_no_centre_is_seen_ids_stay_as_they_are() -> None:
     voxels = np.full(GRID.shape, VERSE_IDS["L2"], np.uint8)
     nothing = Named(Landmarks.empty(), LabelMap(voxels, GRID), bodies=Bodies.of([], [], []))
-    found, record = decoded(nothing, STATISTICS)
+    found, record = recorded(nothing, STATISTICS)
     assert len(found.landmarks) == 0 and (found.instances.voxels == voxels).all() and record.notes == ()
 
 
 def test_votes_that_tell_nothing_of_bodies_are_refused() -> None:
     with pytest.raises(ValueError, match="Received: "):
-        decoded(replace(named(spine("L1", "L2")), bodies=None), STATISTICS)
+        recorded(replace(named(spine("L1", "L2")), bodies=None), STATISTICS)
 
 
 def test_evidence_counts_variants_with_the_level_that_votes_know() -> None:

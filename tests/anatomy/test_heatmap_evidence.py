@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.naming.heat_spines import USUAL, peaks_of, spine_mm
-from utility_functions.anatomy.heatmap_evidence import MOST_BODIES, bodies_of, detections_of, with_neighbours
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.heatmap_evidence import MOST_BODIES, bodies_of, detections_of, with_neighbours
 from utility_functions.anatomy.peaks import Peaks
 
 SOUND = ("T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4")

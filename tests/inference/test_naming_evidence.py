@@ -22,8 +22,8 @@ from tests.naming.brute_force import spine
 from tests.views import view_of
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.cases import NO_IMAGE
-from utility_functions.files.keypoints import Keypoints
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import Findings
 

@@ -14,7 +14,7 @@ from utility_functions.anatomy.naming.__main__ import main
 from utility_functions.anatomy.naming.nodes import LEFT, RIGHT, nodes_of
 from utility_functions.anatomy.naming.pedicle_places import PediclePlaces, known, mirrored, read_places
 from utility_functions.anatomy.naming.pedicle_truth import detected_pedicles, same, true_edges
-from utility_functions.files.keypoints import Keypoints
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 
 OFFSETS = {"Cervical": (17.0, -7.0, 5.0), "Thoracic": (11.0, -20.0, 4.0), "Lumbar": (17.0, -24.0, 3.0)}
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from utility_functions.files import phantom_dataset as writing
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.cases import load_scan
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.files.manifest import find_cases, read_manifest
-from utility_functions.phantom import dataset as writing
+from utility_functions.files.phantom_dataset import split_names, write_phantoms
 from utility_functions.phantom import scanner
 from utility_functions.phantom.__main__ import main
-from utility_functions.phantom.dataset import split_names, write_phantoms
 from utility_functions.phantom.tissue import TISSUES
 
 

@@ -10,7 +10,7 @@ import pytest
 from utility_functions.anatomy.structures import structures_of
 from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases, read_manifest
-from utility_functions.phantom.dataset import write_phantoms
+from utility_functions.files.phantom_dataset import write_phantoms
 from utility_functions.phantom.field_of_view import draw_sagittal
 from utility_functions.phantom.phantom_request import Asked, asked_for
 from utility_functions.phantom.resonance import FAT, KINDS, WATER, Sequence, draw_sequence, draw_signals

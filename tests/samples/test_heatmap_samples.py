@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from learning_functions.generate.generation import generate
-from learning_functions.samples.cut.spine_statistics import spine_statistics
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task
+from learning_functions.training.spine_statistics import spine_statistics
 from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN
 from tests.tiny import phantom, scan_of, tiny_settings, write_case
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from learning_functions.samples.store.sample_parts import PARTS, SAMPLED
+from learning_functions.samples.sample_parts import PARTS, SAMPLED
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.samples.store.sample_writer import SampleWriter

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from learning_functions.generate.generation import cases_of_one_split, generate
-from learning_functions.samples.cut.spine_statistics import spine_statistics
 from learning_functions.samples.store.file_identity import fingerprint
 from learning_functions.samples.store.sample_order import EpochReader
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
+from learning_functions.training.spine_statistics import spine_statistics
 from tests.samples.stores import COUNT, empty_arrays, sample, write
 from tests.tiny import tiny_settings
 from utility_functions.anatomy.labels import LEVELS

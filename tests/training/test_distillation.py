@@ -20,8 +20,9 @@ from learning_functions.task import Settings, load_task, task_names
 from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.distillation import Distillation, taught
-from learning_functions.training.fit import Training, begin_epoch, train
+from learning_functions.training.fit import begin_epoch, train
 from learning_functions.training.teacher import Teacher, teacher_of
+from learning_functions.training.training_choices import Training
 from losses_and_metrics.divergences import BinaryDivergence, NumberDifference, divergence_of
 from tests.tiny import tiny_settings, write_samples
 

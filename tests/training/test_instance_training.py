@@ -12,7 +12,8 @@ from learning_functions.model_files.model_file import load_model
 from learning_functions.task import Settings
 from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.fit import Training, begin_epoch, train
+from learning_functions.training.fit import begin_epoch, train
+from learning_functions.training.training_choices import Training
 from learning_functions.training.training_inputs import with_class_weights
 from losses_and_metrics.iterative_loss import scheduled
 from tests.tiny import tiny_settings

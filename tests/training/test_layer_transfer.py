@@ -15,7 +15,8 @@ from learning_functions.model_files.model_file import load_model, read_card, sav
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task
 from learning_functions.training import fit as fitting
-from learning_functions.training.fit import Training, train
+from learning_functions.training.fit import train
+from learning_functions.training.training_choices import Training
 from learning_functions.training.warm_start.initial_model import SIGHT, Start
 from learning_functions.training.warm_start.layer_transfer import take_weights
 from tests.tiny import tiny_settings, write_samples

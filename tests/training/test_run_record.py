@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from learning_functions.training.checkpoints import Progress
-from learning_functions.training.fit import Training
 from learning_functions.training.run_record import card_of
+from learning_functions.training.training_choices import Training
 from tests.samples.stores import write
 from tests.tiny import tiny_settings
 from utility_functions.files.data_split import Fold

@@ -23,7 +23,8 @@ from pathlib import Path
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from learning_functions.training.fit import Training, train
+from learning_functions.training.fit import train
+from learning_functions.training.training_choices import Training
 samples, model = Path(sys.argv[1]), Path(sys.argv[2])
 figures = []
 for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):

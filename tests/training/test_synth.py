@@ -10,7 +10,8 @@ import pytest
 import train as script
 from learning_functions.generate.generation import cases_of_one_split, generate
 from learning_functions.predict.trained_model import TrainedModel
-from learning_functions.training.fit import Training, train
+from learning_functions.training.fit import train
+from learning_functions.training.training_choices import Training
 from learning_functions.training.training_inputs import augmentation_kind, check_inputs
 from tests.tiny import tiny_settings, write_samples
 

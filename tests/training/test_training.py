@@ -17,7 +17,8 @@ from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime import devices
 from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints, Progress
-from learning_functions.training.fit import Training, train
+from learning_functions.training.fit import train
+from learning_functions.training.training_choices import Training
 from tests.tiny import tiny_settings, write_samples
 
 NAN = math.nan

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
 from utility_functions.files.images import read_image, read_label_map
-from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.files.keypoints import read_keypoints
 from utility_functions.files.slicer_segmentation import in_verse_ids, segment_names
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.annotations import LANDMARK_SUFFIXES, read_landmarks
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.files.keypoints import read_keypoints
 from utility_functions.files.provenance import is_prediction
 from utility_functions.files.utf8_names import require_utf8
 

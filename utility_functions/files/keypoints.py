@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.landmark_points import named
 from utility_functions.files.ras_lps import swap_lps_ras
-
-
-@dataclass(frozen=True, eq=False)
-class Keypoints:
-    """Of one scan, in RAS+ mm.
-
-    bodies_mm: (N, 3).  names: N levels, "" where the file names none.
-    probabilities: (N, 3) of cervical, thoracic and lumbar; NaN where the file tells none.
-    left_mm, right_mm: (any number, 3), pedicles; which body they belong to is not told.
-    """
-
-    bodies_mm: NDArray[np.float64]
-    names: tuple[str, ...]
-    probabilities: NDArray[np.float64]
-    left_mm: NDArray[np.float64]
-    right_mm: NDArray[np.float64]
 
 
 def read_keypoints(path: Path) -> Keypoints:

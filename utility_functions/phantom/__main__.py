@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from utility_functions.phantom.dataset import write_phantoms  # after the arguments: --help answers at once
+    from utility_functions.files.phantom_dataset import write_phantoms  # after the arguments: --help answers at once
 
     try:
         write_phantoms(

@@ -13,8 +13,6 @@ from utility_functions.anatomy.naming.decoder import WARNING_FROM, Naming
 from utility_functions.anatomy.naming.routes import below
 from utility_functions.anatomy.naming.statistics import VARIANTS
 
-ALTERNATIVES = 3
-"""Next best sequences that are kept."""
 VARIANT_GAPS = (VARIANTS["no T12"], VARIANTS["no L5"])
 """What follows on each other only in spines that lack a level; a break is told there all the same."""
 
@@ -51,6 +49,10 @@ class NamingRecord:
     warning: str = ""
     alternatives: tuple[Alternative, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.margin is not None and not np.isfinite(self.margin):
+            object.__setattr__(self, "margin", None)
+
     @classmethod
     def of(cls, naming: Naming, points_mm: NDArray[np.float64], warn_from: float = WARNING_FROM) -> NamingRecord:
         """The record of a naming of detections (N, 3) in RAS+ mm; ``warn_from``: the doubt that is warned of."""
@@ -60,7 +62,7 @@ class NamingRecord:
             filled=naming.filled.names,
             false_mm=tuple((float(x), float(y), float(z)) for x, y, z in false),
             variants=naming.variants,
-            margin=float(naming.margin) if np.isfinite(naming.margin) else None,
+            margin=float(naming.margin),
             shifted=(float(naming.shifted[0]), float(naming.shifted[1])),
             doubt=float(naming.doubt),
             warning=naming.warning(warn_from) or "",

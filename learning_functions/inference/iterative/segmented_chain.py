@@ -16,7 +16,7 @@ from learning_functions.inference.truncation import truncation_note
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.iterative_naming import chain_names, names_by
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order, regressed_level
-from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.decoder import ALTERNATIVES, decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.naming.filling import all_levels
 from utility_functions.anatomy.naming.regressed import names_given, regressed_detections
@@ -24,7 +24,7 @@ from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import StageFindings
-from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+from utility_functions.records.naming_record import NamingRecord
 
 NEAR_MM = 15.0
 """A landmark names the vertebra whose mask it lies in, or else whose centre is nearest and no farther than this."""

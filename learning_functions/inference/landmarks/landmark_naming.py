@@ -14,15 +14,15 @@ from learning_functions.inference.landmarks.peak_search import find_peaks
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from learning_functions.task import Settings
-from utility_functions.anatomy.heatmap_evidence import detections_of
 from utility_functions.anatomy.heatmaps import NEAR_SPINE_MM, spine_region
-from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.decoder import ALTERNATIVES, decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
+from utility_functions.anatomy.naming.heatmap_evidence import detections_of
 from utility_functions.anatomy.naming.published_graph import published_names
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import StageFindings
-from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
+from utility_functions.records.naming_record import NamingRecord
 
 BORDER_MM = 10.0
 """A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from learning_functions.samples.augment.augmentation import Augmentation
+from learning_functions.samples.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_order import EpochReader
-from learning_functions.samples.store.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Arrange
 

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from learning_functions.samples.sample_parts import WEIGHTS
 from learning_functions.samples.store.sample_order import EpochReader
-from learning_functions.samples.store.sample_parts import WEIGHTS
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Arrange
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.samples.store.sample_parts import Layout
+from learning_functions.samples.sample_parts import Layout
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import SampleStore
 

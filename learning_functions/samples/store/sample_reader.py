@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from learning_functions.samples.store.sample_parts import PART_OF
+from learning_functions.samples.sample_parts import PART_OF
 from learning_functions.samples.store.sample_store import SampleStore
 
 

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.samples.store.sample_parts import FORMAT, PARTS, SIGNATURE, Layout
+from learning_functions.samples.sample_parts import FORMAT, PARTS, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
 

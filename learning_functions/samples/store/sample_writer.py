@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from learning_functions.samples.store.sample_parts import FORMAT, PART_OF, PARTS, SAMPLED, SIGNATURE, Layout
+from learning_functions.samples.sample_parts import FORMAT, PART_OF, PARTS, SAMPLED, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.json_records import json_text

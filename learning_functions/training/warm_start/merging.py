@@ -54,7 +54,7 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
     one of them would be written over.
     """
     from learning_functions.model_files.model_file import load_model, save_model
-    from learning_functions.training.training_inputs import require_place
+    from learning_functions.model_files.output_place import require_place
 
     require_place(out)
     if out.resolve() in (finder.resolve(), drawer.resolve()):

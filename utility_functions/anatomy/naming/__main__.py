@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from utility_functions.anatomy.naming.default_statistics import (
-    PATH,
-    STEPS,
-    SURENESS,
-    TURNS,
-    write_places,
-    write_shipped,
-)
+from utility_functions.anatomy.naming.default_statistics import PATH, STEPS, SURENESS, TURNS
 from utility_functions.anatomy.naming.pedicle_places import PATH as PLACES
 from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 from utility_functions.anatomy.naming.pedicle_truth import detected_pedicles
+from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.naming.statistics_fit import Example, fit
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
+from utility_functions.files.atomic_write import write_json
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.keypoints import Keypoints, read_keypoints
+from utility_functions.files.keypoints import read_keypoints
 from utility_functions.geometry.landmarks import Landmarks
 
+ATTRIBUTION = (
+    "Fitted on VID, the vertebral keypoints of 1,947 CTs of Buergin et al. (2023), ImFusion GmbH, CC BY-SA 4.0; "
+    "these numbers are shared under the same licence."
+)
+DIGITS = 5
 LEAST_MISSED = 0.01
 """VID's detector hardly ever misses a level between others; without this a gap would be an odd distance instead."""
 
@@ -66,6 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_shipped(replace(loose, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
     log.info("written: %s", ", ".join(str(path) for path in (arguments.output, arguments.places) if path))
     return 0
+
+
+def write_shipped(statistics: Statistics, path: Path) -> None:
+    """Write statistics as they are shipped, with the data's attribution, in few digits."""
+    write_json(path, {"attribution": ATTRIBUTION, "statistics": _in_few_digits(statistics.to_json())})
+
+
+def write_places(places: PediclePlaces, path: Path) -> None:
+    """Write places of pedicles likewise."""
+    write_json(path, {"attribution": ATTRIBUTION, **_in_few_digits(places.to_json())})
+
+
+def _in_few_digits(text: str) -> Any:
+    return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from utility_functions.anatomy.naming.sequence_model import Chain, chain_of
 from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
 
+ALTERNATIVES = 3
+"""Next best sequences that are kept."""
 WARNING_FROM = 0.1
 """A scan is warned of where its names may be wrong with at least this probability."""
 

@@ -6,18 +6,10 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 from utility_functions.anatomy.naming.statistics import Statistics
-from utility_functions.files.atomic_write import write_text
 
 PATH = Path(__file__).with_name("vid_statistics.json")
-ATTRIBUTION = (
-    "Fitted on VID, the vertebral keypoints of 1,947 CTs of Buergin et al. (2023), ImFusion GmbH, CC BY-SA 4.0; "
-    "these numbers are shared under the same licence."
-)
-DIGITS = 5
 STEPS, TURNS, SURENESS = 1.6, 3.5, 0.5
 """How far deviations are loosened and how sure posteriors are, as chosen most often in the folds of naming_vid."""
 MARKED_OTHERWISE = (("C1", "C2"), ("C2", "C3"))
@@ -57,19 +49,3 @@ def for_scans(fitted: Statistics) -> Statistics:
         missed=usual.missed,
         false_rate=usual.false_rate,
     )
-
-
-def write_shipped(statistics: Statistics, path: Path = PATH) -> None:
-    """Write statistics as they are shipped, with the data's attribution, in few digits."""
-    write_text(
-        path, json.dumps({"attribution": ATTRIBUTION, "statistics": _in_few_digits(statistics.to_json())}) + "\n"
-    )
-
-
-def write_places(places: PediclePlaces, path: Path) -> None:
-    """Write places of pedicles likewise."""
-    write_text(path, json.dumps({"attribution": ATTRIBUTION, **_in_few_digits(places.to_json())}) + "\n")
-
-
-def _in_few_digits(text: str) -> Any:
-    return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))

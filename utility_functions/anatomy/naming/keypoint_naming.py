@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import LEVELS
-from utility_functions.anatomy.naming.decoder import Naming, decode
+from utility_functions.anatomy.naming.decoder import ALTERNATIVES, Naming, decode
 from utility_functions.anatomy.naming.default_statistics import keypoint_statistics, scan_statistics
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.regressed import names_given
 from utility_functions.anatomy.naming.statistics import Statistics
-from utility_functions.records.naming_record import ALTERNATIVES
 
 NAME_NATS = 3.0
 """What a name in a file speaks for its level."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-if TYPE_CHECKING:
-    from utility_functions.files.keypoints import Keypoints
+from utility_functions.anatomy.vertebral_keypoints import Keypoints
 
 SAME_BODY_MM, SAME_PEDICLE_MM = 20.0, 10.0
 

@@ -1,4 +1,4 @@
-"""Bodies cut out by votes, named by the exact decoder: landmarks, ids and what it tells of them."""
+"""Bodies cut out by votes, named by the exact decoder: landmarks and ids."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from utility_functions.anatomy.labels import LEVELS, VERSE_IDS, anatomical_order
-from utility_functions.anatomy.naming.decoder import decode
+from utility_functions.anatomy.naming.decoder import ALTERNATIVES, Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.routes import above, below
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.votes import Named
-from utility_functions.records.naming_record import ALTERNATIVES, NamingRecord
 
 
-def decoded(named: Named, statistics: Statistics, temperature: float = 1.0) -> tuple[Named, NamingRecord]:
+def decoded(named: Named, statistics: Statistics, temperature: float = 1.0) -> tuple[Named, Naming]:
     """The same bodies under the names that the decoder gives them, with missed levels filled in between.
 
-    What it takes for no vertebra loses its landmark and its ids. A vertebra at either end whose centre is not seen
-    follows the one next to it. temperature: how much votes count (`Bodies.evidence`).
+    The naming is of the landmarks as they were given. What it takes for no vertebra loses its landmark and its ids.
+    A vertebra at either end whose centre is not seen follows the one next to it. temperature: how much votes count
+    (`Bodies.evidence`).
     Raises: ValueError for votes that tell nothing of their bodies.
     """
     if named.bodies is None:
@@ -33,7 +33,7 @@ def decoded(named: Named, statistics: Statistics, temperature: float = 1.0) -> t
         if old in VERSE_IDS:
             ids[VERSE_IDS[old]] = VERSE_IDS.get(new, 0)
     instances = named.instances.with_voxels(ids[named.instances.voxels])
-    return replace(named, landmarks=naming.landmarks, instances=instances), NamingRecord.of(naming, points)
+    return replace(named, landmarks=naming.landmarks, instances=instances), naming
 
 
 def _beyond(named: Named, renamed: dict[str, str]) -> dict[str, str]:

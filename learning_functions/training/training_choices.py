@@ -1,0 +1,39 @@
+"""How one network is trained, where it is not the network's own matter."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from learning_functions.training.teacher import Teacher
+from learning_functions.training.warm_start.initial_model import GivenModel, Start
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train, where it is not the network's own matter."""
+
+    seed: int = 1
+    resume: bool = False
+    augment: str | None = None  # None: as the preset says
+    mixed_precision: bool = False
+    tensorboard: Path | None = None
+    start: Start | None = None
+    teacher: Teacher | None = None
+    about: str = ""  # said in the model's card
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"A seed is zero or above, and below 2**32. Received: {self.seed}.")
+        if self.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
+            raise ValueError(
+                "Logs for TensorBoard need the package tensorboard: install the extra 'track'. "
+                f"Received: --tensorboard {self.tensorboard}."
+            )
+
+    @property
+    def given(self) -> dict[str, GivenModel]:
+        """The models that this training makes use of, by what they are to it."""
+        models = {"started_from": self.start, "teacher": self.teacher}
+        return {name: model for name, model in models.items() if model is not None}
