@@ -13,7 +13,7 @@ from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.n_best import best_sequences
-from utility_functions.anatomy.naming.sequence_model import Chain, chain_of
+from utility_functions.anatomy.naming.sequence_model import SequenceModel, chain_of
 from utility_functions.anatomy.naming.statistics import Statistics
 
 CEILING_MS = 20.0
@@ -21,7 +21,7 @@ FLOOR = 20
 REPEATS, LOOPED = 9, 8
 
 
-def by_loops(chain: Chain) -> float:
+def by_loops(chain: SequenceModel) -> float:
     """Log-weight of the best sequence, the same recursion in plain loops."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
     best = chain.falses[-1] + chain.nothing

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
 from learning_functions.inference.iterative.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
@@ -67,7 +67,9 @@ class Oracle:
     def __init__(self, labels: NDArray[np.uint8]) -> None:
         self.labels, self.count, self.calls = labels, int(labels.max()), 0
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+    def __call__(
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
+    ) -> Sight:
         self.calls += 1
         seen = np.zeros(PATCH, np.uint8)
         low, high = (np.clip(end, 0, self.labels.shape) for end in (corner, np.add(corner, PATCH)))

@@ -17,14 +17,14 @@ from learning_functions.spec import OUTSIDE
 SIGNATURE, FORMAT = "spine_samples", 1
 """The attribute that marks a file of samples, and its value: how such a file is laid out."""
 
-Shape = tuple[int, ...]
+ArrayShape = tuple[int, ...]
 
 
 class Layout(NamedTuple):
     """How a part of one sample is stored."""
 
     dtype: str
-    shape: Shape
+    shape: ArrayShape
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class SamplePart:
     name: str
     stored: Callable[[ArrayLike], NDArray[Any]]
     required: bool = False
-    misfit: Callable[[Shape, Shape, int], str] | None = None
+    misfit: Callable[[ArrayShape, ArrayShape, int], str] | None = None
     names_in: str = ""
     whole: bool = False
     only_asked: bool = False
@@ -85,18 +85,18 @@ def _any_of(what: str, *allowed: str) -> Callable[[ArrayLike], NDArray[Any]]:
     return stored
 
 
-def _tissues_misfit(shape: Shape, inputs: Shape, names: int) -> str:
+def _tissues_misfit(shape: ArrayShape, inputs: ArrayShape, names: int) -> str:
     return "" if shape == inputs else f"Tissues are those of the image's voxels, {inputs}."
 
 
-def _memory_misfit(shape: Shape, inputs: Shape, names: int) -> str:
+def _memory_misfit(shape: ArrayShape, inputs: ArrayShape, names: int) -> str:
     """One value for each voxel without its channels, or more than one."""
     voxels = inputs[:-1]
     several = len(shape) == len(inputs) and shape[-1] > 1 and shape[:-1] == voxels
     return "" if shape == voxels or several else f"Memory are those of the image's voxels, {voxels}."
 
 
-def _numbers_misfit(shape: Shape, inputs: Shape, names: int) -> str:
+def _numbers_misfit(shape: ArrayShape, inputs: ArrayShape, names: int) -> str:
     return "" if shape == (names,) else f"A sample has {names} numbers, one for each name."
 
 

@@ -13,7 +13,7 @@ from learning_functions.runtime.devices import computing_on
 from learning_functions.task import Settings
 from learning_functions.training.fit import train
 from learning_functions.training.fold_summary import fold_row, write_summary
-from learning_functions.training.planned_runs import Run
+from learning_functions.training.planned_runs import PlannedRun
 from learning_functions.training.training_choices import Training
 from utility_functions.files.scan_list import write_scan_list
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def train_all(
-    runs: Sequence[Run],
+    runs: Sequence[PlannedRun],
     change: Callable[[Settings], Settings],
     training: Training,
     device: str,

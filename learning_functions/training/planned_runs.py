@@ -16,7 +16,7 @@ from utility_functions.files.scan_list import require_listable
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One training: samples to learn from, those or the fold to validate on, and the model to write.
 
     counts: patients, scans and samples that are validated on. held_out: their scans, where they are to be listed.
@@ -45,7 +45,7 @@ def planned(
     scans: Path | None = None,
     augment: str | None = None,
     given: Sequence[GivenModel | None] = (),
-) -> list[Run]:
+) -> list[PlannedRun]:
     """The trainings of a call, all of them checked as check_inputs() does.
 
     paths: samples to learn from, samples to validate on, and the model; with ``folds``, which part the first ones, no
@@ -85,14 +85,14 @@ def _checked(
     augment: str | None,
     given: Sequence[GivenModel | None],
     cases: Sequence[Case] | None = None,
-) -> Run:
+) -> PlannedRun:
     _, validation = check_inputs(training, validate_on, model, augment, given)
     counts = {
         "patients": len(set(validation.patients)),
         "scans": len(validation.case_ids),
         "samples": validation.count,
     }
-    run = Run(training, validate_on, model, counts, () if cases is None else _cases_of(validation, cases))
+    run = PlannedRun(training, validate_on, model, counts, () if cases is None else _cases_of(validation, cases))
     if run.held_out:
         require_listable(run.held_out, run.scan_list)
     return run

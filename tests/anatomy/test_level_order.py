@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from utility_functions.anatomy import level_order
-from utility_functions.anatomy.level_order import Run, best_chain
+from utility_functions.anatomy.level_order import LevelSlices, best_chain
 from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 
 
@@ -21,7 +21,7 @@ def votes(levels: list[float], per_slice: int = 10, jitter: float = 0.0) -> tupl
     return costs, np.full(len(levels), float(per_slice))
 
 
-def cost_of(runs: list[Run], costs: np.ndarray, counts: np.ndarray, spacing: float, dropping: float) -> float:
+def cost_of(runs: list[LevelSlices], costs: np.ndarray, counts: np.ndarray, spacing: float, dropping: float) -> float:
     """The total cost of a chain by its plain definition; infinite where it is not allowed."""
     total = dropping * (counts[: runs[0].start].sum() + counts[runs[-1].stop :].sum())
     for place, run in enumerate(runs):
@@ -47,7 +47,7 @@ def test_the_chain_is_the_cheapest_of_all() -> None:
         for number in (2, 3, 4):
             for borders in combinations(range(8), number):
                 for first in range(17, 24):
-                    runs = [Run(first + i, a, b) for i, (a, b) in enumerate(pairwise(borders))]
+                    runs = [LevelSlices(first + i, a, b) for i, (a, b) in enumerate(pairwise(borders))]
                     if runs[-1].level <= 24:
                         everything.append(cost_of(runs, costs, counts, spacing, dropping))
         assert found <= min(everything) + 1e-9
@@ -55,7 +55,11 @@ def test_the_chain_is_the_cheapest_of_all() -> None:
 
 def test_clean_votes_come_back_as_they_are() -> None:
     levels = [20] * 9 + [21] * 9 + [22] * 9
-    assert best_chain(votes(levels), 4.0, 1.5).runs == [Run(20, 0, 9), Run(21, 9, 18), Run(22, 18, 27)]
+    assert best_chain(votes(levels), 4.0, 1.5).runs == [
+        LevelSlices(20, 0, 9),
+        LevelSlices(21, 9, 18),
+        LevelSlices(22, 18, 27),
+    ]
 
 
 def test_a_level_that_no_vote_names_is_not_skipped() -> None:
@@ -67,7 +71,7 @@ def test_a_level_that_no_vote_names_is_not_skipped() -> None:
 @pytest.mark.parametrize("stray", [3.0, 26.0])
 def test_stray_slices_at_an_end_are_dropped(stray) -> None:
     runs = best_chain(votes([stray] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5).runs
-    assert runs == [Run(20, 4, 13), Run(21, 13, 22)]
+    assert runs == [LevelSlices(20, 4, 13), LevelSlices(21, 13, 22)]
 
 
 def test_a_gap_without_votes_is_bridged() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from layouts import lay_out
 
 from utility_functions.files.cases import Case
-from utility_functions.files.data_split import Fold, Share, folds_asked, held_out_asked
+from utility_functions.files.data_split import Fold, HeldOutFraction, folds_asked, held_out_asked
 from utility_functions.files.manifest import find_cases, folders_of_many, one_part, parted, split_by_patient
 
 PATIENTS = [f"p{number}" for number in range(10)]
@@ -67,7 +67,7 @@ def test_folds_are_asked_for_one_by_one_or_all_together() -> None:
 
 
 def test_one_way_of_holding_out_is_asked_for_at_a_time() -> None:
-    assert held_out_asked(0.2, None, None, None) == Share(0.2)
+    assert held_out_asked(0.2, None, None, None) == HeldOutFraction(0.2)
     assert held_out_asked(None, 5, 0, 3) == Fold(0, 5, 3)
     assert held_out_asked(None, None, None, None) is None
     for asked, words in (

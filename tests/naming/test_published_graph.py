@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.naming.heat_spines import USUAL, peaks_of, spine_mm
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.published_graph import (
-    Candidate,
+    LevelCandidate,
     best_path,
     candidates_of,
     published_names,
@@ -22,11 +22,11 @@ from utility_functions.anatomy.naming.statistics import STEPS
 from utility_functions.anatomy.peaks import Peaks
 
 
-def weight(path: list[Candidate]) -> float:
+def weight(path: list[LevelCandidate]) -> float:
     return sum(each.heat for each in path) + sum(step_weight(a, b, USUAL) for a, b in pairwise(path))
 
 
-def best_by_trying(candidates: list[Candidate]) -> float:
+def best_by_trying(candidates: list[LevelCandidate]) -> float:
     """The greatest weight of any subset that is a path."""
     ordered = sorted(candidates, key=lambda each: each.level)
     paths = (list(chosen) for size in range(1, len(ordered) + 1) for chosen in combinations(ordered, size))
@@ -35,7 +35,7 @@ def best_by_trying(candidates: list[Candidate]) -> float:
 
 candidates = st.lists(
     st.builds(
-        lambda level, x, z, heat: Candidate(LEVELS.index(level), np.array([x, 0.0, z]), heat),
+        lambda level, x, z, heat: LevelCandidate(LEVELS.index(level), np.array([x, 0.0, z]), heat),
         st.sampled_from(["T11", "T12", "T13", "L1", "L4", "L5", "L6", "S1"]),
         st.floats(-20, 20),
         st.floats(-120, 0),
@@ -48,7 +48,7 @@ candidates = st.lists(
 
 @settings(max_examples=150)
 @given(candidates)
-def test_the_path_is_the_best_of_all(given_ones: list[Candidate]) -> None:
+def test_the_path_is_the_best_of_all(given_ones: list[LevelCandidate]) -> None:
     path = best_path(given_ones, USUAL)
     assert weight(path) == pytest.approx(best_by_trying(given_ones), abs=1e-9)
     assert all((LEVELS[a.level], LEVELS[b.level]) in STEPS for a, b in pairwise(path))
@@ -57,8 +57,8 @@ def test_the_path_is_the_best_of_all(given_ones: list[Candidate]) -> None:
 def test_steps_of_usual_length_and_direction_cost_nothing_and_others_are_forbidden() -> None:
     places = spine_mm(VERTEBRAE[:12])
 
-    def candidate(name: str) -> Candidate:
-        return Candidate(LEVELS.index(name), places[name], 1.0)
+    def candidate(name: str) -> LevelCandidate:
+        return LevelCandidate(LEVELS.index(name), places[name], 1.0)
 
     assert step_weight(candidate("C3"), candidate("C4"), USUAL) == pytest.approx(0, abs=1e-9)
     assert step_weight(candidate("C3"), candidate("C5"), USUAL) == -np.inf

@@ -13,7 +13,7 @@ from utility_functions.files.manifest import find_cases, read_manifest
 from utility_functions.files.phantom_dataset import write_phantoms
 from utility_functions.phantom.field_of_view import draw_sagittal
 from utility_functions.phantom.phantom_request import Asked, asked_for
-from utility_functions.phantom.resonance import FAT, KINDS, WATER, Sequence, draw_sequence, draw_signals
+from utility_functions.phantom.resonance import FAT, KINDS, WATER, SpinEcho, draw_sequence, draw_signals
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
 from utility_functions.phantom.tissue import TISSUE_CODES, TISSUES
 
@@ -37,12 +37,12 @@ def mean_of(scan: PhantomScan, *tissues: str) -> float:
 @pytest.mark.parametrize(
     ("sequence", "signal"),
     [
-        (Sequence(1.5, 500, 10, 0, True), 0.5 * (1 - np.exp(-0.5)) * np.exp(-0.2)),
-        (Sequence(1.5, 4000, 100, 0, True), 0.5 * (1 - np.exp(-4)) * np.exp(-2)),
-        (Sequence(1.5, 1e9, 0, 0, True), 0.5),
+        (SpinEcho(1.5, 500, 10, 0, True), 0.5 * (1 - np.exp(-0.5)) * np.exp(-0.2)),
+        (SpinEcho(1.5, 4000, 100, 0, True), 0.5 * (1 - np.exp(-4)) * np.exp(-2)),
+        (SpinEcho(1.5, 1e9, 0, 0, True), 0.5),
     ],
 )
-def test_a_signal_is_that_of_a_spin_echo(sequence: Sequence, signal: float) -> None:
+def test_a_signal_is_that_of_a_spin_echo(sequence: SpinEcho, signal: float) -> None:
     assert sequence.signal(0.5, 1000, 50) == pytest.approx(signal)
 
 

@@ -27,7 +27,7 @@ FREE_STEPS = (("T13", "L1"), ("L6", "S1"))
 """The second step of a variant costs nothing more."""
 
 
-class Run(NamedTuple):
+class LevelSlices(NamedTuple):
     """Slices ``start`` up to, not including, ``stop`` (counted from the top) belong to ``level``, a number of NAMES."""
 
     level: int
@@ -44,10 +44,10 @@ class Run(NamedTuple):
         return regressed_level(self.name) or self.level
 
 
-class Chain(NamedTuple):
+class LevelOrder(NamedTuple):
     """Runs from the top down, and by how much they cost less than leaving everything out."""
 
-    runs: list[Run]
+    runs: list[LevelSlices]
     gain: float
 
 
@@ -57,7 +57,7 @@ def best_chain(
     cost_of_dropping: float,
     border_costs: NDArray[np.float64] | None = None,
     variants: bool = False,
-) -> Chain:
+) -> LevelOrder:
     """The chain of levels, from the top down, that explains the slices at the least cost; exact.
 
     votes: per slice and level the cost (slices, levels) of calling the slice that level (levels count from 1), and
@@ -121,7 +121,7 @@ def best_chain(
         ways = np.where(upper < 0, np.inf, best[stop][upper] + border[stop] * bordered + price)  # (levels, ways)
         way = ways.argmin(axis=1)
         entering[stop], upper_of[stop] = ways[np.arange(levels), way], upper[np.arange(levels), way]
-    return Chain(_walk_back(end, origin, upper_of), float(dropped[-1] - finish))
+    return LevelOrder(_walk_back(end, origin, upper_of), float(dropped[-1] - finish))
 
 
 def _steps_down(levels: int) -> tuple[NDArray[np.int_], NDArray[np.float64], NDArray[np.bool_]]:
@@ -139,12 +139,14 @@ def _steps_down(levels: int) -> tuple[NDArray[np.int_], NDArray[np.float64], NDA
     return upper, price, bordered
 
 
-def _walk_back(end: tuple[int, int, int] | None, origin: NDArray[np.int_], upper_of: NDArray[np.int_]) -> list[Run]:
-    runs: list[Run] = []
+def _walk_back(
+    end: tuple[int, int, int] | None, origin: NDArray[np.int_], upper_of: NDArray[np.int_]
+) -> list[LevelSlices]:
+    runs: list[LevelSlices] = []
     while end is not None:
         level, stop, height = end
         start = stop - abs(height)
-        runs.append(Run(level + 1, start, stop))
+        runs.append(LevelSlices(level + 1, start, stop))
         above = int(upper_of[start, level])
         end = (above, start, int(origin[start, above])) if height > 0 else None
     return runs[::-1]

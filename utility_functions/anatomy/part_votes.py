@@ -13,7 +13,7 @@ from utility_functions.anatomy.body_evidence import Bodies, mean_shares
 from utility_functions.anatomy.centroid_refinement import refined
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, regressed_level
-from utility_functions.anatomy.level_order import Run, best_chain
+from utility_functions.anatomy.level_order import LevelSlices, best_chain
 from utility_functions.anatomy.parts import BODY, DISC, SACRUM, column_of
 from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 from utility_functions.anatomy.votes import (
@@ -90,7 +90,7 @@ def part_votes(
     part = slice(first, last + 1)
     borders = _border_costs(bins, parts, len(line), variants)[first : last + 2]
     found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders, variants)
-    runs = [Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
+    runs = [LevelSlices(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
     centres, scores, cut = {}, [], {}
     told_of: list[tuple[NDArray[np.float64], float, float]] = []
     votes = levels[mask]
@@ -201,7 +201,7 @@ def _border_costs(bins: NDArray[np.int_], parts: NDArray[np.uint8], slices: int,
     return np.asarray(price * column[column > 0].mean() * USUAL_STEP_MM / STEP_MM)
 
 
-def _middle(place: int, runs: list[Run]) -> float | None:
+def _middle(place: int, runs: list[LevelSlices]) -> float | None:
     """The middle of a run in slices; of a cut one at either end half a usual height from its whole end.
 
     None for an end vertebra of which too little is seen.

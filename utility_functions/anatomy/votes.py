@@ -12,7 +12,7 @@ from scipy import ndimage
 from utility_functions.anatomy.body_evidence import Bodies, mean_shares
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
-from utility_functions.anatomy.level_order import Chain, Run, best_chain
+from utility_functions.anatomy.level_order import LevelOrder, LevelSlices, best_chain
 from utility_functions.anatomy.spine_sizes import DISK_DIAMETER_MM, STEP_MM, usual_half_height_mm
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -127,7 +127,7 @@ def ordered_votes(
     return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), strays, bodies)
 
 
-def seen_of(place: int, runs: list[Run], step_mm: float) -> float:
+def seen_of(place: int, runs: list[LevelSlices], step_mm: float) -> float:
     """The share of a run's usual height that is there, for the first and the last; those between are whole."""
     if place not in (0, len(runs) - 1):
         return 1.0
@@ -138,7 +138,7 @@ def seen_of(place: int, runs: list[Run], step_mm: float) -> float:
 
 def spine_of(
     costs: NDArray[np.float32], detection: LabelMap, variants: bool = False
-) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[Run], int]:
+) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[LevelSlices], int]:
     """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
 
     The piece whose votes make the best chain of levels comes first; others belong to the spine when they lie above,
@@ -157,7 +157,11 @@ def spine_of(
         own = pieces[boxes[piece]] == piece + 1
         votes[piece] = _slice_costs(costs[row[boxes[piece]][own]], own, boxes[piece][2], kept.shape)
     gains = {piece: _chain(own, spacing, variants).gain for piece, own in votes.items()}
-    total, chain, chosen = (np.zeros((kept.shape[2], NUMBER_OF_LEVELS)), np.zeros(kept.shape[2])), Chain([], 0.0), 0
+    total, chain, chosen = (
+        (np.zeros((kept.shape[2], NUMBER_OF_LEVELS)), np.zeros(kept.shape[2])),
+        LevelOrder([], 0.0),
+        0,
+    )
     for piece in sorted(gains, key=lambda piece: -gains[piece]):
         shape = pieces[boxes[piece]] == piece + 1
         if chosen and not _continues(kept, shape, boxes[piece], np.asarray(detection.grid.spacing_mm)):
@@ -189,13 +193,15 @@ def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[sli
     return True
 
 
-def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float, variants: bool) -> Chain:
+def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: float, variants: bool) -> LevelOrder:
     """The best chain between the first and the last slice that hold votes."""
     costs, counts = votes
     first, last = np.flatnonzero(counts)[[0, -1]]
     seen = costs[first : last + 1], counts[first : last + 1]
     found = best_chain(seen, spacing_mm, COST_OF_DROPPING, variants=variants)
-    return Chain([Run(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs], found.gain)
+    return LevelOrder(
+        [LevelSlices(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs], found.gain
+    )
 
 
 def _slice_costs(
@@ -211,7 +217,9 @@ def _slice_costs(
     return np.asarray(costs, float), np.asarray(counts, float)
 
 
-def _borders(levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArray[np.int_], runs: list[Run]) -> Points:
+def _borders(
+    levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArray[np.int_], runs: list[LevelSlices]
+) -> Points:
     """Where each run begins and the last one ends, in slices from the top, finer than a slice.
 
     From the middle of one level to the middle of the next, each slice counts to the upper one by how near its median
@@ -229,7 +237,7 @@ def _borders(levels: NDArray[np.float32], mask: NDArray[np.bool_], slices: NDArr
     return np.array([*borders, float(runs[-1].stop)])
 
 
-def _centre_from_top(place: int, runs: list[Run], borders: Points, spacing: float) -> float | None:
+def _centre_from_top(place: int, runs: list[LevelSlices], borders: Points, spacing: float) -> float | None:
     """The centre of a run in slices from the top: between the midpoints to its neighbours, nearer to the nearer one;
     the middle of the first and the last run; for a cut one half a usual height from its whole end.
 

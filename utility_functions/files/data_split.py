@@ -12,7 +12,7 @@ SEED = 1
 
 
 @dataclass(frozen=True)
-class Share:
+class HeldOutFraction:
     """About ``fraction`` of the patients, at least one and never all, chosen by ``seed``."""
 
     fraction: float
@@ -83,7 +83,7 @@ def folds_asked(folds: int | None, fold: int | None, seed: int | None) -> list[F
 
 def held_out_asked(
     hold_out: float | None, folds: int | None, fold: int | None, seed: int | None
-) -> Share | Fold | None:
+) -> HeldOutFraction | Fold | None:
     """Who is to be held out: a share of the patients, or a fold; None where nobody is.
 
     Raises: ValueError for what does not go together.
@@ -95,7 +95,7 @@ def held_out_asked(
         return chosen[0] if chosen else None
     if folds is not None or fold is not None:
         raise ValueError(f"Patients are parted by --hold-out or by --folds, not by both. Received: {hold_out}.")
-    return Share(hold_out, SEED if seed is None else seed)
+    return HeldOutFraction(hold_out, SEED if seed is None else seed)
 
 
 def _dealt_out(patients: Iterable[str], seed: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import keypoints_of
-from utility_functions.files.landmark_points import Point, named, named_by_id, number
+from utility_functions.files.landmark_points import AnnotatedPoint, named, named_by_id, number
 from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid, direction_matrix
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 FORMS = 'VerSe centroids, Slicer markups, VID keypoints, or a list of {"name", "x", "y", "z"} in RAS mm'
 
 
-def read_points(path: Path, grid: Grid | None) -> list[Point]:
+def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
     """The points of a JSON file, its form told from its content. Raises: BrokenFile."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -39,7 +39,7 @@ def read_points(path: Path, grid: Grid | None) -> list[Point]:
     raise BrokenFile(f"{path}: holds none of the known forms of landmarks ({FORMS}).")
 
 
-def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list[Point]:
+def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list[AnnotatedPoint]:
     """X, Y, Z are voxel indices along the array axes in the orientation that "direction" names, from 0."""
     if grid is None:
         raise BrokenFile(f"{path}: VerSe centroids are voxel indices, which mean nothing without their scan.")
@@ -62,20 +62,20 @@ def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list
             log.info("%s: %s has no position (NaN) and is left out.", path, name)
             continue
         x, y, z = stored.to_mm(index)
-        points.append(Point(name, (float(x), float(y), float(z))))
+        points.append(AnnotatedPoint(name, (float(x), float(y), float(z))))
     return points
 
 
-def _plain(path: Path, entry: dict[str, Any]) -> Point:
+def _plain(path: Path, entry: dict[str, Any]) -> AnnotatedPoint:
     """{"name", "x", "y", "z"} and optionally "score"; RAS mm."""
     text = _value(path, entry, "name", "an entry")
     name = named(path, text) if text else ""
     x, y, z = (number(path, _value(path, entry, axis, name or "an entry"), f"{axis} of {name}") for axis in "xyz")
     score = entry.get("score", 1.0)
-    return Point(name, (x, y, z), math.nan if score is None else number(path, score, f"score of {name}"))
+    return AnnotatedPoint(name, (x, y, z), math.nan if score is None else number(path, score, f"score of {name}"))
 
 
-def _markups(path: Path, markups: list[Any]) -> list[Point]:
+def _markups(path: Path, markups: list[Any]) -> list[AnnotatedPoint]:
     """Control points of Slicer 5; "coordinateSystem" says whether they are LPS (also when absent) or RAS."""
     points = []
     for markup in markups:
@@ -94,14 +94,16 @@ def _markups(path: Path, markups: list[Any]) -> list[Point]:
                 continue
             text = control.get("label", "")
             name = named(path, text) if text else ""
-            points.append(Point(name, _position(path, control.get("position"), name, system)))
+            points.append(AnnotatedPoint(name, _position(path, control.get("position"), name, system)))
     return points
 
 
-def _keypoints(path: Path, entries: list[dict[str, Any]]) -> list[Point]:
+def _keypoints(path: Path, entries: list[dict[str, Any]]) -> list[AnnotatedPoint]:
     """Of VID's keypoints only bodies are landmarks; detections bear no level."""
     found = keypoints_of(path, entries)
-    return [Point(name, (x, y, z)) for name, (x, y, z) in zip(found.names, found.bodies_mm.tolist(), strict=True)]
+    return [
+        AnnotatedPoint(name, (x, y, z)) for name, (x, y, z) in zip(found.names, found.bodies_mm.tolist(), strict=True)
+    ]
 
 
 def _position(path: Path, values: Any, name: str, system: str) -> tuple[float, float, float]:

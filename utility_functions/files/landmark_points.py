@@ -23,7 +23,7 @@ OUTSIDE_MARGIN_MM = 10.0
 
 
 @dataclass(frozen=True)
-class Point:
+class AnnotatedPoint:
     """One row of an annotation file: name ("" when the file gives none), position in RAS+ mm, confidence."""
 
     name: str
@@ -31,7 +31,7 @@ class Point:
     score: float = 1.0
 
 
-def landmarks_of(path: Path, points: Sequence[Point], grid: Grid | None) -> Landmarks:
+def landmarks_of(path: Path, points: Sequence[AnnotatedPoint], grid: Grid | None) -> Landmarks:
     """Checked landmarks; levels that are not free vertebrae or sacral segments (the coccyx) are left out.
 
     Raises: BrokenFile when there are none, when a name stands twice, or when one lies outside the scan.

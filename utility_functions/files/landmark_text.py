@@ -9,11 +9,11 @@ import numpy as np
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.delimited import delimiter_of
-from utility_functions.files.landmark_points import Point, named, named_by_id, number
+from utility_functions.files.landmark_points import AnnotatedPoint, named, named_by_id, number
 from utility_functions.geometry.grid import Grid
 
 
-def read_lml(path: Path, grid: Grid | None) -> list[Point]:
+def read_lml(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
     """CSI: a header line (or none), then "id  L1_center  x  y  z" in mm from the first voxel along the array axes.
 
     Origin and direction of the image play no part in them, so the grid's array must be stored as it was annotated.
@@ -30,11 +30,11 @@ def read_lml(path: Path, grid: Grid | None) -> list[Point]:
         name = named(path, words[1])
         along_mm = [number(path, word, f"line {place}, the position of {name},") for word in words[2:]]
         x, y, z = grid.to_mm(np.asarray(along_mm) / np.asarray(grid.spacing_mm))
-        points.append(Point(name, (float(x), float(y), float(z))))
+        points.append(AnnotatedPoint(name, (float(x), float(y), float(z))))
     return points
 
 
-def read_csv(path: Path) -> list[Point]:
+def read_csv(path: Path) -> list[AnnotatedPoint]:
     """Columns name (or label: a VerSe id or a name), x, y, z in RAS mm and optionally score; any order, any others."""
     lines = _text(path).splitlines()
     if not lines:
@@ -51,7 +51,7 @@ def read_csv(path: Path) -> list[Point]:
         name = "" if not text else named_by_id(path, text) if key == "label" and text.isdigit() else named(path, text)
         x, y, z = (number(path, row[columns[axis]], f"line {place}, {axis} of {name},") for axis in "xyz")
         score = row[columns["score"]] if "score" in columns else "1"
-        points.append(Point(name, (x, y, z), number(path, score or "1", f"line {place}, score of {name},")))
+        points.append(AnnotatedPoint(name, (x, y, z), number(path, score or "1", f"line {place}, score of {name},")))
     return points
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
-from utility_functions.files.data_split import Fold, Share
+from utility_functions.files.data_split import Fold, HeldOutFraction
 from utility_functions.files.delimited import delimiter_of
 from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
 from utility_functions.files.file_names import label_code_of
@@ -92,16 +92,16 @@ def split_by_patient(cases: Sequence[Case], fraction: float, seed: int) -> tuple
 
     No patient is parted; the same seed gives the same parts whatever the order of the cases.
     """
-    return parted(cases, Share(fraction, seed))
+    return parted(cases, HeldOutFraction(fraction, seed))
 
 
-def parted(cases: Sequence[Case], held_out: Share | Fold) -> tuple[list[Case], list[Case]]:
+def parted(cases: Sequence[Case], held_out: HeldOutFraction | Fold) -> tuple[list[Case], list[Case]]:
     """The cases to learn from, and those of the patients held out."""
     away = held_out.held_out(case.patient for case in cases)
     return [case for case in cases if case.patient not in away], [case for case in cases if case.patient in away]
 
 
-def one_part(cases: Sequence[Case], held_out: Share | Fold | None, part: str | None) -> list[Case]:
+def one_part(cases: Sequence[Case], held_out: HeldOutFraction | Fold | None, part: str | None) -> list[Case]:
     """The cases of the part "training" or "validation", which becomes their split; all where nobody is held out.
 
     Raises: ValueError where one is named without the other, and where other than training scans would be parted.

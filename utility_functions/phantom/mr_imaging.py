@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from utility_functions.phantom.imaging import through_slices
 from utility_functions.phantom.mr_canvas import MrCanvas
-from utility_functions.phantom.resonance import Sequence, draw_sequence
+from utility_functions.phantom.resonance import SpinEcho, draw_sequence
 from utility_functions.phantom.shapes import Field
 from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.texture import between
@@ -34,7 +34,7 @@ class MrScanner:
     brightest voxels but a few have.
     """
 
-    sequence: Sequence
+    sequence: SpinEcho
     blur: float
     noise: float
     coil_mm: float
@@ -119,7 +119,7 @@ def sensitivity(canvas: MrCanvas, spine: Spine, torso: Torso, scanner: MrScanner
     return (plane[None] * np.exp(scanner.wave * wave)).astype(F32)
 
 
-def _misplaced(canvas: MrCanvas, sequence: Sequence) -> Field:
+def _misplaced(canvas: MrCanvas, sequence: SpinEcho) -> Field:
     """Fat where its slower precession makes the scanner take it to be: dark and bright rims along one axis."""
     axis = 1 if sequence.forward else 2
     places = np.arange(canvas.shape[axis]) - sequence.fat_shift_mm / canvas.spacing[axis]

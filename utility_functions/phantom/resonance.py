@@ -65,7 +65,7 @@ FLOWING = ("artery", "vein", "chamber")
 
 
 @dataclass(frozen=True)
-class Sequence:
+class SpinEcho:
     """A spin-echo sequence: field in T, repetition and echo time in ms, and how far fat is misplaced, in mm.
 
     forward: whether fat is misplaced along the patient's front-back axis, rather than upwards.
@@ -82,14 +82,14 @@ class Sequence:
         return float(protons * (1 - np.exp(-self.tr_ms / t1_ms)) * np.exp(-self.te_ms / t2_ms))
 
 
-def draw_sequence(rng: np.random.Generator, kind: str) -> Sequence:
+def draw_sequence(rng: np.random.Generator, kind: str) -> SpinEcho:
     """A sequence of one of KINDS as scanners run it for spines."""
     if kind not in KINDS:
         raise ValueError(f"An MR contrast is one of {', '.join(KINDS)}. Received: {kind!r}.")
     chances, shift = rng.random(2), float(rng.uniform(0.3, 1.8) * rng.choice([-1, 1]))
     tr, te = ((400, 750), (8, 15)) if kind == "mr-t1" else ((2600, 5200), (80, 125))
     times = float(rng.uniform(*tr)), float(rng.uniform(*te))
-    return Sequence(1.5 if chances[0] < 0.65 else 3.0, *times, shift, bool(chances[1] < 0.5))
+    return SpinEcho(1.5 if chances[0] < 0.65 else 3.0, *times, shift, bool(chances[1] < 0.5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class Signals:
     grain: Field
 
 
-def draw_signals(sequence: Sequence, age: float, rng: np.random.Generator) -> Signals:
+def draw_signals(sequence: SpinEcho, age: float, rng: np.random.Generator) -> Signals:
     """What a sequence shows of one patient, whose marrow holds more fat with ``age`` (0 young to 1 old)."""
     at_3t = sequence.field_t > 2
     kinds = {

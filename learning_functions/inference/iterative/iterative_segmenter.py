@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.mr_numbering import counted_centres, found_counted
-from learning_functions.inference.iterative.patch_prediction import Point, See, Sight
+from learning_functions.inference.iterative.patch_prediction import See, Sight, VoxelPoint
 from learning_functions.inference.iterative.second_pass import redrawn
 from learning_functions.inference.iterative.seeds import DOWN, Centroids, Corner, Heat, Starts
 from learning_functions.inference.iterative.segmented_chain import found_instances
@@ -103,7 +103,7 @@ def seeing(network: Any, settings: Settings[InstanceOptions], image: Volume, air
     patch, options = settings.spec.patch, settings.options
     both_sides = options.mirrored_inference
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         window = image.window(corner, patch, fill=air)
         if (window.voxels == np.float32(air)).all():
             return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
@@ -188,7 +188,7 @@ def bone_of(findings: Findings) -> NDArray[np.bool_] | None:
     return np.isin(detection.voxels, (BODY, ARCH)) if isinstance(detection, PartMap) else detection.voxels > 0
 
 
-def detected_pieces(findings: Findings) -> list[Point]:
+def detected_pieces(findings: Findings) -> list[VoxelPoint]:
     """Middles (voxels) of the bodies that the detection shows; tubes without gaps are cut into usual heights."""
     detection = findings.detection
     if not isinstance(detection, LabelMap):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Point, largest_piece
+from learning_functions.inference.iterative.patch_prediction import VoxelPoint, largest_piece
 
 BODY_MM, HELD_BODY_MM = 18.0, 25.0
 """What lies this near to a known centroid, and farther from the own one, is of that body: of any known one, and of one
@@ -15,7 +15,7 @@ whose centroid lies in the mask, which then holds most of its body."""
 def of_one_body(
     piece: NDArray[np.bool_],
     places: NDArray[np.float64],
-    meant: Point | None,
+    meant: VoxelPoint | None,
     spacing_mm: NDArray[np.float64],
     sign: int,
 ) -> NDArray[np.bool_]:

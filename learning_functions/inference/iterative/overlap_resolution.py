@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.patch_prediction import Instance, Point, largest_piece
+from learning_functions.inference.iterative.patch_prediction import Instance, VoxelPoint, largest_piece
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.labels import regressed_level
 from utility_functions.geometry.boxes import common, seen_from
@@ -25,14 +25,14 @@ class Drawing:
     """A mask drawn of the vertebra at a mark, in voxels of the image (3,)."""
 
     one: Instance
-    mark: Point
+    mark: VoxelPoint
 
     def away_mm(self, spacing_mm: Sequence[float]) -> float:
         """How far the mark lies from the centre of what was drawn."""
         return float(np.linalg.norm((centre_of(self.one, spacing_mm) - self.mark) * spacing_mm))
 
 
-def centre_of(one: Instance, spacing_mm: Sequence[float]) -> Point:
+def centre_of(one: Instance, spacing_mm: Sequence[float]) -> VoxelPoint:
     """Where the landmark of a vertebra lies, in voxels of the image: in its body, of C1 at the middle of its ring."""
     if np.isfinite(one.level) and round(one.level) == FIRST_LEVEL:
         return one.mean

@@ -16,7 +16,7 @@ COMPLETE = 0.5
 BORDER_VOXELS = 1
 """A mask this near to the scan's border touches it."""
 TOLERANCE_MM = 1e-3
-Point = NDArray[np.float64]
+VoxelPoint = NDArray[np.float64]
 """A place in voxels of the image, (3,)."""
 
 
@@ -29,7 +29,7 @@ class Sight:
     level: float
 
 
-See = Callable[[tuple[int, int, int], NDArray[np.uint8], Point | None], Sight]
+See = Callable[[tuple[int, int, int], NDArray[np.uint8], VoxelPoint | None], Sight]
 """From the first voxel of a patch, which may lie outside the image, the memory there, and the centroid of the vertebra
 that is meant, in voxels of the image, where it is known, to what is seen."""
 
@@ -53,12 +53,12 @@ class Instance:
         return tuple(slice(a, a + n) for a, n in zip(self.start, self.mask.shape, strict=True))
 
     @property
-    def middle(self) -> Point:
+    def middle(self) -> VoxelPoint:
         """The middle of the bounding box, in voxels of the image."""
         return np.asarray(self.start) + (np.asarray(self.mask.shape) - 1) / 2
 
     @property
-    def mean(self) -> Point:
+    def mean(self) -> VoxelPoint:
         """The mean of the mask's voxels, in voxels of the image."""
         return np.asarray(self.start) + np.array([axis.mean() for axis in np.nonzero(self.mask)])
 

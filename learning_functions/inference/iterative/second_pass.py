@@ -25,7 +25,7 @@ from learning_functions.inference.iterative.overlap_resolution import (
     same_vertebra,
     shared,
 )
-from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, largest_piece
+from learning_functions.inference.iterative.patch_prediction import Instance, See, VoxelPoint, largest_piece
 from learning_functions.inference.iterative.seeds import sign_of
 from utility_functions.anatomy.landmark_prompt import centred_first
 from utility_functions.geometry.boxes import overlap
@@ -103,7 +103,7 @@ class _Easel:
         self._offset_mm, self._sign = offset_mm, sign_of(direction)
         self.looks = 0
 
-    def drawn(self, mark: Point, old: Instance | None = None) -> Drawing | None:
+    def drawn(self, mark: VoxelPoint, old: Instance | None = None) -> Drawing | None:
         """The vertebra at a mark; None where too little is seen, or not the one found before."""
         corner = centred_first(self._grid.to_mm(mark), self._grid, self._patch, self._offset_mm)
         x, y, z = (int(n) for n in corner)
@@ -156,7 +156,7 @@ class _Easel:
         return Instance(one.start, one.mask, sight.complete, sight.level if of_it else np.nan, one.shares)
 
 
-def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[Point]:
+def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[VoxelPoint]:
     """Middles, in voxels, of bodies detected between those found that no mask holds, from the top down."""
     if len(found) < 2:
         return []
@@ -183,7 +183,7 @@ def _rest(one: Instance, held: NDArray[np.bool_]) -> Instance | None:
 
 def _marks(
     found: Sequence[Instance], centroids: NDArray[np.float64], spacing_mm: Sequence[float]
-) -> tuple[list[Point], list[Point]]:
+) -> tuple[list[VoxelPoint], list[VoxelPoint]]:
     """Of each mask the centroid known of it, or the centre of its body; and the centroids that are of no mask."""
     marks = [centre_of(one, spacing_mm) for one in found]
     centres, free = list(marks), set(range(len(centroids)))

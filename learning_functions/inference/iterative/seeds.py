@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Point
+from learning_functions.inference.iterative.patch_prediction import VoxelPoint
 from utility_functions.geometry.boxes import first_of, within
 
 UP, DOWN = "up", "down"
@@ -41,10 +41,10 @@ class Starts(Protocol):
     name: str
     follows: bool
     most: int
-    meant: Point | None
+    meant: VoxelPoint | None
     may_hide: bool
 
-    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         """The next centre to look at, or None when there is none left.
 
         memory: 1 where a vertebra was found already; what counts as passed without having been found is put there, too.
@@ -64,7 +64,7 @@ class Corner:
     """
 
     name, follows, may_hide = "corner", True, False
-    meant: Point | None = None
+    meant: VoxelPoint | None = None
 
     def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
         self._sign = sign_of(direction)
@@ -75,7 +75,7 @@ class Corner:
         self._place = 0
         self.most = len(self._centres)
 
-    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         while self._place < len(self._centres):
             centre = self._centres[self._place]
             self._place += 1
@@ -106,7 +106,7 @@ class Centroids:
 
     def __init__(
         self,
-        centres: Iterable[Point],
+        centres: Iterable[VoxelPoint],
         direction: str,
         bone: NDArray[np.bool_] | None = None,
         spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
@@ -114,7 +114,7 @@ class Centroids:
         hides: Iterable[bool] | None = None,
     ) -> None:
         self._shown = hides is not None
-        self.meant: Point | None = None
+        self.meant: VoxelPoint | None = None
         self.may_hide = False
         sign = sign_of(direction)
         given = [np.asarray(centre, float) for centre in centres]
@@ -126,7 +126,7 @@ class Centroids:
         self._hides = [told[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
         self.most = self.TRIES * len(self._centres) + self._shown * (self.TRIES - 1) * sum(self._hides)
 
-    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         while self._place < len(self._centres):
             centre = self._centres[self._place]
             held, known = _held(memory, centre), int(np.count_nonzero(memory))
@@ -174,7 +174,7 @@ class Heat:
     """
 
     name, follows, may_hide = "heat", True, False
-    meant: Point | None = None
+    meant: VoxelPoint | None = None
 
     def __init__(
         self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT
@@ -185,7 +185,7 @@ class Heat:
         self._from: float | None = None
         self.most = 0 if not self._slices else abs(self._slices[-1] - self._slices[0]) // self._step + 1
 
-    def next(self, memory: NDArray[np.uint8], reached: float | None) -> Point | None:
+    def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         least = [edge for edge in (self._from, reached) if edge is not None]
         for z in self._slices:
             if all(self._sign * (z - edge) >= 0 for edge in least):
@@ -210,7 +210,7 @@ def lattice(size: int, width: int) -> list[float]:
     return [first + place * half for place in range(count)]
 
 
-def _held(memory: NDArray[np.uint8], centre: Point) -> bool:
+def _held(memory: NDArray[np.uint8], centre: VoxelPoint) -> bool:
     """Whether a found vertebra covers the voxel at ``centre``, or one beside it."""
     voxel = np.rint(centre).astype(int)
     return bool(memory[within(voxel - 1, voxel + 2, memory.shape)].any())

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.neighbour_exclusion import of_one_body
-from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, largest_piece
+from learning_functions.inference.iterative.patch_prediction import Instance, See, VoxelPoint, largest_piece
 from learning_functions.inference.iterative.seeds import Corner, Heat, Starts, sign_of
 from utility_functions.geometry.boxes import overlap
 from utility_functions.records.trail import FOUND, MOVED, Step, Trail
@@ -160,7 +160,7 @@ class _Walker:
             seen, ended = self.follow(seen) if onwards else (None, "")
         return ended
 
-    def _before(self, meant: Point, centre: Point) -> Instance | None:
+    def _before(self, meant: VoxelPoint, centre: VoxelPoint) -> Instance | None:
         """A vertebra that comes before the one that is meant, from the same place on; None where there is none."""
         seen = self.settle(centre)
         if seen is None:
@@ -171,7 +171,7 @@ class _Walker:
         self._decide(UNMARKED)
         return None
 
-    def _is_of(self, meant: Point, seen: Instance) -> bool:
+    def _is_of(self, meant: VoxelPoint, seen: Instance) -> bool:
         """Whether a mask is of the vertebra that is meant, whose centroid need not lie in it where it is a ring."""
         return _lies_in(meant, seen) or not any(_lies_in(other, seen) for other in self.known)
 
@@ -186,13 +186,13 @@ class _Walker:
                 return seen, IMAGE_END
         return None, LOST
 
-    def settle(self, centre: Point, meant: Point | None = None) -> Instance | None:
+    def settle(self, centre: VoxelPoint, meant: VoxelPoint | None = None) -> Instance | None:
         """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
 
         meant: the centroid of the vertebra looked for, where it is known.
         A patch that would not move at all rests: looking again would show the same.
         """
-        been: list[Point] = []
+        been: list[VoxelPoint] = []
         for _ in range(self.rules.most_steps):
             corner = self._corner(centre)
             at = corner + (self.patch - 1) / 2
@@ -207,14 +207,14 @@ class _Walker:
         seen = self.look(self._corner((been[-1] + centre) / 2), meant)
         return None if seen is None else self._judged(seen)
 
-    def _rests(self, centres: Sequence[Point]) -> bool:
+    def _rests(self, centres: Sequence[VoxelPoint]) -> bool:
         """Whether the last centres of a patch, the one it would move to among them, agree."""
         last = centres[-self.rules.agreeing_centres :]
         return len(last) == self.rules.agreeing_centres and bool(
             np.ptp(last, axis=0).max() <= self.rules.converged_voxels
         )
 
-    def look(self, corner: NDArray[np.int_], meant: Point | None = None) -> Instance | None:
+    def look(self, corner: NDArray[np.int_], meant: VoxelPoint | None = None) -> Instance | None:
         """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""
         image, inner = overlap(corner, self.patch, self.memory.shape)
         memory = np.zeros(tuple(self.patch), np.uint8)
@@ -272,11 +272,11 @@ class _Walker:
         edges = [one.box[2].stop - 1 if self.sign > 0 else one.box[2].start for one in self.found]
         return float(max(edges) if self.sign > 0 else min(edges))
 
-    def _corner(self, centre: Point) -> NDArray[np.int_]:
+    def _corner(self, centre: VoxelPoint) -> NDArray[np.int_]:
         return np.rint(centre - (self.patch - 1) / 2).astype(int)
 
 
-def _lies_in(point: Point, one: Instance) -> bool:
+def _lies_in(point: VoxelPoint, one: Instance) -> bool:
     """Whether a voxel of a mask lies at a point of the image, or beside it."""
     return bool(np.abs(np.argwhere(one.mask) + one.start - np.rint(point)).max(axis=1).min() <= 1)
 

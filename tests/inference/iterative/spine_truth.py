@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
 from learning_functions.inference.iterative.seeds import UP
 from learning_functions.inference.iterative.traversal import Rules, Traversal
 from utility_functions.records.trail import FOUND
@@ -73,7 +73,9 @@ class Oracle:
     calls: int = 0
     corners: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+    def __call__(
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
+    ) -> Sight:
         self.calls += 1
         self.corners.append(corner)
         seen = window(self.labels, corner, self.patch)

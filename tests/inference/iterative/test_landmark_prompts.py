@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from learning_functions.inference.iterative import iterative_segmenter as instance_walk
 from learning_functions.inference.iterative.finer_masks import refined
 from learning_functions.inference.iterative.iterative_segmenter import hidden_before, seeing, segmented
-from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner
 from learning_functions.inference.iterative.traversal import UNMARKED, Rules, traverse
 from learning_functions.task import Settings
@@ -68,7 +68,7 @@ def test_only_centroids_that_are_meant_are_told() -> None:
 
     class Listening(Oracle):
         def __call__(
-            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
         ) -> Sight:
             told.append(meant)
             return super().__call__(corner, memory, meant)
@@ -79,7 +79,7 @@ def test_only_centroids_that_are_meant_are_told() -> None:
         (Centroids(places.values(), "down"), []),
         (Corner(labels.shape, (20, 20, 16), "down"), []),
     ):
-        told: list[Point | None] = []
+        told: list[VoxelPoint | None] = []
         done = traverse(Listening(labels, "down"), labels.shape, (20, 20, 16), SPACING_MM, "down", [starts])
         check_true(done, labels, "down")
         assert {tuple(at) for at in told if at is not None} == {tuple(at) for at in expected}
@@ -156,7 +156,9 @@ def test_a_mark_that_the_patch_hardly_shows_is_none(monkeypatch: Any, away_mm: f
 class Both(Oracle):
     """Shows the vertebra that is meant; without one, as traversals know it, the first that memory does not hold."""
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+    def __call__(
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
+    ) -> Sight:
         if meant is None:
             return super().__call__(corner, memory)
         number = int(self.labels[tuple(np.rint(meant).astype(int))])
@@ -194,7 +196,7 @@ def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_m
 
     class Hasty(Both):
         def __call__(
-            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
         ) -> Sight:
             behind = memory if meant is not None else (order_of(labels, direction)[0] == labels).astype(np.uint8)
             shown = behind if meant is not None else window(behind, corner, self.patch) | memory
@@ -206,7 +208,7 @@ def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_m
     assert UNMARKED in [step.decision for step in done.trail.steps]
 
 
-def ring_and_dens() -> tuple[NDArray[np.uint8], list[Point]]:
+def ring_and_dens() -> tuple[NDArray[np.uint8], list[VoxelPoint]]:
     """A ring (1) round the dens of the next (2), and a third one; centroids as C1, C2 and C3 have them."""
     labels = np.zeros((40, 40, 44), np.uint8)
     x, y, z = np.indices(labels.shape) - np.array((20, 20, 0))[:, None, None, None]
@@ -223,7 +225,7 @@ def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
     labels, places = ring_and_dens()
     patch = (24, 24, 24)
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         seen = window(labels, corner, patch)
         numbers = order_of(seen, "down")
         if meant is not None:
@@ -251,7 +253,7 @@ def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
         """Shows the vertebra that is meant and the one above it, in one piece."""
 
         def __call__(
-            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
         ) -> Sight:
             seen = window(self.labels, corner, self.patch)
             number = 0 if meant is None else int(self.labels[tuple(np.rint(meant).astype(int))])

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from learning_functions.inference.iterative.iterative_segmenter import known_bodies
 from learning_functions.inference.iterative.neighbour_exclusion import BODY_MM
-from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids
 from learning_functions.inference.iterative.traversal import Traversal, traverse
 from tests.inference.iterative.spine_truth import PATCH, Oracle, centres, check_true, spine, window
@@ -26,7 +26,9 @@ SLENDER_MM = (2.5, 2.5, 4.0)
 class Greedy(Oracle):
     """Shows the next vertebra and the one behind it, joined."""
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None = None) -> Sight:
+    def __call__(
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
+    ) -> Sight:
         sight = super().__call__(corner, memory, meant)
         seen = window(self.labels, corner, self.patch)
         behind = int(sight.level) + (1 if self.direction == "down" else -1)

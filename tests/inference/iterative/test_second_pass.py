@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import segmented
 from learning_functions.inference.iterative.overlap_resolution import centre_of
-from learning_functions.inference.iterative.patch_prediction import Instance, Point, See, Sight
+from learning_functions.inference.iterative.patch_prediction import Instance, See, Sight, VoxelPoint
 from learning_functions.inference.iterative.second_pass import Redrawn, redrawn
 from tests.inference.iterative.spine_truth import SPACING_MM, centres, spine, window
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
@@ -52,9 +52,9 @@ class Drawing:
 
     def __init__(self, labels: NDArray[np.integer], sure: float = 1.0) -> None:
         self.labels, self.sure = labels, sure
-        self.meant: list[Point] = []
+        self.meant: list[VoxelPoint] = []
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         seen = window(self.labels, corner, PATCH)
         if meant is None:
             number = int(np.unique(seen[(seen > 0) & (memory == 0)])[0])
@@ -63,7 +63,7 @@ class Drawing:
         self.meant.append(meant)
         return Sight(self.sure * (seen == self.number(meant)).astype(np.float32), np.nan, np.nan)
 
-    def number(self, meant: Point) -> int:
+    def number(self, meant: VoxelPoint) -> int:
         places = centres(self.labels)
         return min(places, key=lambda number: float(np.linalg.norm(places[number] - meant)))
 
@@ -122,7 +122,7 @@ def test_the_first_one_is_marked_at_the_middle_of_its_ring() -> None:
 class Greedy(Drawing):
     """Of the second one also, less likely, all of the third."""
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         sight = super().__call__(corner, memory, meant)
         if meant is None or self.number(meant) != 2:
             return sight
@@ -195,7 +195,7 @@ def test_what_a_drawing_that_is_not_kept_had_won_goes_back() -> None:
     class Confused(Drawing):
         """At the mark of the first one sees the second, surer than that itself in a part of it."""
 
-        def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+        def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
             sight = super().__call__(corner, memory, meant)
             if meant is None or self.number(meant) != 1:
                 return replace(sight, mask=np.asarray(sight.mask) * 0.8)
@@ -235,7 +235,9 @@ def test_the_patch_lies_as_it_was_learnt_whatever_the_order_of_axes() -> None:
         turned = np.rint(image.voxels).astype(np.uint8)
 
         class Placed(Drawing):
-            def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+            def __call__(
+                self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None
+            ) -> Sight:
                 at = (np.asarray(corner) + (np.asarray(PATCH) - 1) / 2) - meant
                 corners.append(image.grid.to_mm(at) - image.grid.to_mm((0, 0, 0)))  # noqa: B023
                 return super().__call__(corner, memory, meant)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Point, Sight
+from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner, Starts
 from learning_functions.inference.iterative.traversal import traverse
 from tests.inference.iterative.spine_truth import PATCH, RULES, SPACING_MM, Oracle, centres, check_true, order_of, spine
@@ -42,7 +42,7 @@ def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detecte
     labels = spine(6)
     oracle = Oracle(labels, direction)
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         sight = oracle(corner, memory, meant)
         return replace(sight, mask=np.zeros(PATCH, np.float16)) if sight.level == blind else sight
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.patch_prediction import Point, See, Sight
+from learning_functions.inference.iterative.patch_prediction import See, Sight, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
 from learning_functions.inference.iterative.traversal import COLD, FULL, IMAGE_END, LOST, Rules, Traversal, traverse
 from tests.inference.iterative.spine_truth import (
@@ -145,11 +145,11 @@ def test_imperfect_masks_still_give_every_vertebra_once(count: int, seed: int, d
     assert [round(one.level) for one in done.found] == order_of(labels, direction)
 
 
-def full(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+def full(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
     return Sight(np.ones(memory.shape), 1.0, 9.0)
 
 
-def nothing(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+def nothing(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
     return Sight(np.zeros(memory.shape), 0.0, 0.0)
 
 
@@ -194,7 +194,7 @@ def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> Non
     rng = np.random.default_rng(seed)
     labels = spine(5)
 
-    def random(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def random(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         low = rng.integers(0, np.array(PATCH) - 4)
         high = low + rng.integers(4, 14, 3)
         mask = rng.random(PATCH) < 0.05
@@ -207,7 +207,7 @@ def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> Non
 def test_a_patch_that_runs_in_a_circle_rests_in_its_middle() -> None:
     """Shows the box always four voxels above the patch's middle when below a height, and below it when above."""
 
-    def swaying(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: Point | None) -> Sight:
+    def swaying(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
         mask = np.zeros(PATCH)
         if not memory.any():
             middle = 8 + (4 if corner[2] < 22 else -4)

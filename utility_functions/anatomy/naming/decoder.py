@@ -12,10 +12,10 @@ from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.detections import Detections
 from utility_functions.anatomy.naming.filling import all_levels, filled_in, likeliest_route
 from utility_functions.anatomy.naming.forward_backward import backward, forward, posterior
-from utility_functions.anatomy.naming.n_best import Sequence, best_sequences
+from utility_functions.anatomy.naming.n_best import LevelSequence, best_sequences
 from utility_functions.anatomy.naming.ordering import along_the_spine
 from utility_functions.anatomy.naming.routes import neighbours
-from utility_functions.anatomy.naming.sequence_model import Chain, chain_of
+from utility_functions.anatomy.naming.sequence_model import SequenceModel, chain_of
 from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
 
@@ -121,11 +121,11 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
     )
 
 
-def _names(sequence: Sequence) -> list[str]:
+def _names(sequence: LevelSequence) -> list[str]:
     return [LEVELS[level] if level >= 0 else "" for level in sequence.levels]
 
 
-def _sums(chain: Chain, best: Sequence) -> tuple[NDArray[np.float64], float, float, float, float]:
+def _sums(chain: SequenceModel, best: LevelSequence) -> tuple[NDArray[np.float64], float, float, float, float]:
     """Posterior (N, levels + 1); probabilities that no named one bears another level, that all are one level up, and
     one down; and the log of the sum of all sequences."""
     ups, downs = neighbours()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from utility_functions.anatomy.naming.sequence_model import Array, Chain
+from utility_functions.anatomy.naming.sequence_model import Array, SequenceModel
 
 LEAST = 1e-300
 TURNED = 180
@@ -32,10 +32,10 @@ def log_sum(values: Array, axis: int | tuple[int, ...] | None = None) -> Array:
         return np.log(np.sum(np.exp(values - top), axis=axis)) + np.squeeze(top, axis=axis)
 
 
-def forward(chain: Chain, unary: Array) -> tuple[Scaled, Array]:
+def forward(chain: SequenceModel, unary: Array) -> tuple[Scaled, Array]:
     """Sums over all beginnings, and over whole sequences.
 
-    unary: (masks, N, A), `Chain.unary` in as many forms as are asked for at once (-inf forbids a level).
+    unary: (masks, N, A), `SequenceModel.unary` in as many forms as are asked for at once (-inf forbids a level).
     Gives all beginnings that end with level a at detection i and in which the detection before i in the chain is the
     given one (first place: none), as weights (1 + earlier ones, A, masks, S) per detection with scales (N, masks, S);
     and the logarithm of the sum of all sequences (masks,).
@@ -77,7 +77,7 @@ def forward(chain: Chain, unary: Array) -> tuple[Scaled, Array]:
     return Scaled(weights, scales), np.logaddexp(log_sum(ended, axis=(0, 2)), chain.none)
 
 
-def backward(chain: Chain) -> Scaled:
+def backward(chain: SequenceModel) -> Scaled:
     """The sum of all rests of a chain that has come so far as `forward` tells: weights (1 + earlier ones, A, S) per
     detection with scales (N, S)."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
@@ -121,7 +121,7 @@ def posterior(sums: Scaled, rests: Scaled, total: float) -> Array:
     return np.asarray(np.exp(logs + (sums.scales[:, 0] + rests.scales - total)[:, None]).sum(axis=2))
 
 
-def best_rests(chain: Chain) -> Array:
+def best_rests(chain: SequenceModel) -> Array:
     """As `backward`, with the best rest in place of the sum of all: logarithms (N, N + 1, A, S), in which what stands
     for later ones in place of earlier means nothing."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)

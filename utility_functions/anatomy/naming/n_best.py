@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from utility_functions.anatomy.naming.forward_backward import best_rests
-from utility_functions.anatomy.naming.sequence_model import Array, Chain
+from utility_functions.anatomy.naming.sequence_model import Array, SequenceModel
 
 
-class Sequence(NamedTuple):
+class LevelSequence(NamedTuple):
     """The level's place per detection (-1: false), from the top down; the log of its weight; and the patient's size."""
 
     levels: tuple[int, ...]
@@ -27,7 +27,7 @@ class _Partial(NamedTuple):
     ended: bool
 
 
-def best_sequences(chain: Chain, number: int = 1) -> list[Sequence]:
+def best_sequences(chain: SequenceModel, number: int = 1) -> list[LevelSequence]:
     """The ``number`` sequences of the greatest weight, each at the size of the patient that suits it best.
 
     Best-first search guided by the exact best rest of every beginning, so that only beginnings of the best are opened.
@@ -48,14 +48,14 @@ def best_sequences(chain: Chain, number: int = 1) -> list[Sequence]:
     for i, a, s in _greatest(promised, wanted):
         push(promised[i, a, s], _Partial(((i, a),), float(begun[i, a, s]), s, False))
 
-    found: dict[tuple[int, ...], Sequence] = {}
+    found: dict[tuple[int, ...], LevelSequence] = {}
     while queue and len(found) < number:
         _, _, partial = heapq.heappop(queue)
         if partial.ended:
             levels = [-1] * detections
             for i, a in partial.taken:
                 levels[i] = a
-            found.setdefault(tuple(levels), Sequence(tuple(levels), partial.weight, partial.size))
+            found.setdefault(tuple(levels), LevelSequence(tuple(levels), partial.weight, partial.size))
             continue
         i, a = partial.taken[-1]
         s = partial.size

@@ -19,7 +19,7 @@ DISTANCE_WEIGHT, DIRECTION_WEIGHT = 2.0, 2.0
 publication tells what is weighed, not by how much: these are ours."""
 
 
-class Candidate(NamedTuple):
+class LevelCandidate(NamedTuple):
     """A maximum taken for a level of LEVELS (by its place), in RAS+ mm."""
 
     level: int
@@ -27,18 +27,18 @@ class Candidate(NamedTuple):
     heat: float
 
 
-def candidates_of(peaks: Peaks, levels: tuple[str, ...]) -> list[Candidate]:
+def candidates_of(peaks: Peaks, levels: tuple[str, ...]) -> list[LevelCandidate]:
     """Each maximum (places in RAS+ mm) for its own level, and with a tenth of its heat for those next to it."""
     found = []
     for point, landmark, heat in zip(*peaks, strict=True):
         own = levels[int(landmark)]
-        found.append(Candidate(LEVELS.index(own), point, float(heat)))
-        found += [Candidate(LEVELS.index(name), point, NEIGHBOUR_SHARE * float(heat)) for name in above(own)]
-        found += [Candidate(LEVELS.index(name), point, NEIGHBOUR_SHARE * float(heat)) for name in below(own)]
+        found.append(LevelCandidate(LEVELS.index(own), point, float(heat)))
+        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_SHARE * float(heat)) for name in above(own)]
+        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_SHARE * float(heat)) for name in below(own)]
     return found
 
 
-def step_weight(upper: Candidate, lower: Candidate, statistics: Statistics) -> float:
+def step_weight(upper: LevelCandidate, lower: LevelCandidate, statistics: Statistics) -> float:
     """0 for a step as it usually is, below for any other; -infinity between levels that cannot be neighbours."""
     pair = LEVELS[upper.level], LEVELS[lower.level]
     if pair not in statistics.steps_mm:
@@ -52,7 +52,7 @@ def step_weight(upper: Candidate, lower: Candidate, statistics: Statistics) -> f
     return -DISTANCE_WEIGHT * abs(length - usual_mm) / usual_mm - DIRECTION_WEIGHT * (1 - cosine)
 
 
-def best_path(candidates: list[Candidate], statistics: Statistics) -> list[Candidate]:
+def best_path(candidates: list[LevelCandidate], statistics: Statistics) -> list[LevelCandidate]:
     """The path of the greatest sum of heats and steps, from the top down; it may begin and end at any candidate; exact.
 
     Where a level is missing the path ends: it holds neighbours alone.

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Chain:
+class SequenceModel:
     """All terms are logarithms of densities per mm^3 (places) times those of the evidence, and times the statistics'
     sureness, but for turns and steps, which are such densities themselves; N detections from the top down, A levels, S
     sizes.
@@ -69,7 +69,7 @@ class Chain:
         return float(self.falses[-1] - self.falses[i + 1])
 
 
-def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e-3) -> Chain:
+def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e-3) -> SequenceModel:
     """The model of detections that stand in order from the top down; ``nothing``: prior of there being no chain."""
     points, visible = detections.points_mm, detections.visibility
     count = len(points)
@@ -86,7 +86,7 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
     most_missed = int(np.clip(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM, LEAST_MISSED, len(LEVELS)))
     sure = statistics.sureness
-    return Chain(
+    return SequenceModel(
         unary=sure * (both[:, :-1] + np.log1p(-prior)[:, None]),
         falses=sure * np.concatenate([[0.0], np.cumsum(false)]),
         start=sure * start,
