@@ -21,6 +21,7 @@ from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat
 from learning_functions.inference.iterative.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
 from utility_functions.anatomy.labels import VERTEBRAE
+from utility_functions.geometry.boxes import overlap
 
 FLOOR = 4
 SPACING_MM = (1.0, 1.0, 1.0)
@@ -72,9 +73,8 @@ class Oracle:
     ) -> Sight:
         self.calls += 1
         seen = np.zeros(PATCH, np.uint8)
-        low, high = (np.clip(end, 0, self.labels.shape) for end in (corner, np.add(corner, PATCH)))
-        inner = tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))
-        seen[inner] = self.labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        there, inner = overlap(corner, PATCH, self.labels.shape)
+        seen[inner] = self.labels[there]
         counts = np.bincount(seen[memory == 0], minlength=self.count + 1)
         wholes = np.bincount(seen.ravel(), minlength=self.count + 1)
         voxel_mm3 = float(np.prod(SPACING_MM))

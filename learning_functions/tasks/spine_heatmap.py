@@ -21,6 +21,7 @@ from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import USUAL_CHANGES, Augment, Changes, TaskOptions
 from utility_functions.anatomy.heatmaps import LEAST_HEAT
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.boxes import box_at
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import StageFindings
 
@@ -212,7 +213,7 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         seen = image.window(-before, size, fill=view.padding_value).voxels[..., None]
         margin = [length // 4 for length in patch]
         heat = run_tiles(network, seen, margin, view.options.memory_gb, lambda out: out[..., 0], view.padding_value)
-        inner = tuple(slice(a, a + n) for a, n in zip(before, image.grid.shape, strict=True))
+        inner = box_at(before, image.grid.shape)
         found = Volume(np.clip(heat[inner], 0, 1).astype(np.float16), image.grid)
         return StageFindings(heatmap=found).noting("" if found.voxels.max() >= LEAST_HEAT else "No spine was found.")
 

@@ -103,7 +103,7 @@ def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings[Vert
     patch = np.asarray(settings.spec.patch)
     image = labelled.image.window(first, patch, fill=air_of(labelled.image.voxels))
     scanned = np.zeros(settings.spec.patch, np.uint8)
-    scanned[tuple(slice(max(-f, 0), max(n - f, 0)) for f, n in zip(first, labelled.image.grid.shape, strict=True))] = 1
+    scanned[overlap(first, patch, labelled.image.grid.shape)[1]] = 1
     points = labelled.points - first
     beyond = np.maximum(np.maximum(-0.5 - points, points - patch + 0.5), 0).max(axis=1)
     reaching = (beyond > 0) & (beyond < MARGIN_SIGMAS * settings.options.sigma)
