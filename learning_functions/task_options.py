@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
+from learning_functions.orientation_check import OrientationCheck
 from utility_functions.json_records import from_json, to_json
 
 Augment = Literal["none", "standard", "synth"]
@@ -76,6 +77,12 @@ class TaskOptions:
     def counted(self) -> bool:
         """Whether vertebrae are counted and not named; a field where a task has the choice."""
         return False
+
+    @property
+    def orientation(self) -> OrientationCheck | None:
+        """How sure a network of parts is as patients lie, by which it tells that one lies otherwise; a field where a
+        task tells it."""
+        return None
 
     @property
     def weights(self) -> tuple[float, ...] | None:

@@ -7,7 +7,6 @@ from learning_functions.options import InferenceOptions
 from learning_functions.orientation_check import OrientationCheck
 from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.trained_model import TrainedModel
-from learning_functions.tasks.detection import DetectionOptions
 from utility_functions.anatomy.parts import PARTS
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings, StageFindings
@@ -22,9 +21,7 @@ def tells_orientation(model: TrainedModel, options: InferenceOptions) -> bool:
 
 def orientation_check_of(model: TrainedModel) -> OrientationCheck | None:
     """What the model's card tells of its certainty; None where it tells nothing, or the model tells no parts."""
-    options = model.settings.options
-    told = options.orientation if isinstance(options, DetectionOptions) else None
-    return told if model.settings.spec.labels == PARTS else None
+    return model.settings.options.orientation if model.settings.spec.labels == PARTS else None
 
 
 def in_patient_orientation(

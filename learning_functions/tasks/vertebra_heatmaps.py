@@ -22,6 +22,7 @@ from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.boxes import overlap
 from utility_functions.records.findings import Findings, StageFindings
 
 if TYPE_CHECKING:
