@@ -22,6 +22,7 @@ NAMES = {
     "patients_turned": "patients who lie otherwise than the header says",
     "phantom_views": "phantoms beside real scans, to be looked at",
     "real_scans": "trained models on real scans",
+    "steadiness": "names and odds under small changes of a scan",
     "real_structures": "vertebrae, discs and canal of real scans",
 }
 

@@ -24,8 +24,9 @@ def cropped_to_body(volume: Volume, margin_mm: float = MARGIN_MM) -> Volume:
     Otsu's threshold parts body from background, opening and closing clean it, the largest component is the body
     (Otsu 1979). A scan without background, or of one intensity, comes back as it is.
     """
-    start, stop = body_box(volume, margin_mm)
-    return volume.window(start, stop - start)
+    upright = volume.reoriented("RAS")  # so that the coarse look begins at the same voxel in any storage
+    start, stop = body_box(upright, margin_mm)
+    return upright.window(start, stop - start).reoriented(volume.grid.axcodes)
 
 
 def body_box(volume: Volume, margin_mm: float = MARGIN_MM) -> tuple[np.ndarray, np.ndarray]:

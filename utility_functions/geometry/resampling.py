@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from utility_functions.geometry.grid import FloatArray, Grid
 from utility_functions.geometry.volume import LabelMap, Volume, held
 
+TIE_VOXELS = 1e-3
+"""Nearer than this to half way between two voxels of a label map, the one to the left, behind or below is taken."""
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
@@ -23,14 +25,19 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     The mapping is done between voxel indices, so sheared affines, which SimpleITK's images cannot
     carry, are resampled as truly as upright ones. The type of the voxels is kept: integers are rounded
     to the nearest, and a ``fill`` that the type cannot hold becomes the nearest value that it can.
+    Half way between two voxels the world decides (TIE_VOXELS), never the order in which the voxels are stored.
     """
     if volume.grid.shape == grid.shape and volume.grid.same_as(grid, tolerance_voxels=1e-6):
         return volume
     dtype = volume.voxels.dtype
     nearest = isinstance(volume, LabelMap)
     working, interpolated = _itk_types(dtype, nearest)
-    lying, to_lying = _as_in_memory(volume.voxels)
-    to_source = to_lying @ np.linalg.inv(volume.grid.affine) @ grid.affine
+    source = volume.reoriented("RAS")  # a view
+    to_source = np.linalg.inv(source.grid.affine) @ grid.affine
+    if nearest:
+        to_source[:3, 3] -= TIE_VOXELS
+    in_memory, to_memory = _as_in_memory(source.voxels)
+    to_source = to_memory @ to_source
     axes, backwards = _read_in_line(to_source)
     matrix = np.where(backwards, -1, 1) * to_source[:3, axes]
     shape = [grid.shape[axis] for axis in axes]
@@ -39,7 +46,7 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     transform.SetMatrix(matrix.ravel().tolist())
     transform.SetTranslation(first.tolist())
     resampled = sitk.Resample(
-        sitk.GetImageFromArray(np.ascontiguousarray(lying, dtype=working)),
+        sitk.GetImageFromArray(np.ascontiguousarray(in_memory, dtype=working)),
         shape,
         transform,
         sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear,
