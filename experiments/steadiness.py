@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from experiments.real_cases import VARIABLE, real_folder
 from utility_functions.command_line import one_line
@@ -32,7 +33,7 @@ from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
 from utility_functions.records.naming_record import in_short
-from utility_functions.reporting.tables import aligned
+from utility_functions.reporting.tables import text_table
 
 REAL = {
     "verse014": "verse014/sub-verse014_ct.nii.gz",
@@ -172,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for (name, kind), found in worst.items():
         counts = (str(sum(each)) for each in zip(*(one[:3] for one in found), strict=True))
         table.append((name, kind, *counts, f"{max(m.most_mm for m in found):.3f}", f"{max(m.nats for m in found):.2f}"))
-    print("", *aligned(table, (0, 1)), sep="\n")
+    print(f"\n{text_table(pd.DataFrame(table[1:], columns=table[0]), left=2)}")
     if arguments.output is not None:
         with written_whole(arguments.output) as path, path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([HEADER, *rows])

@@ -1,55 +1,102 @@
-"""The documents keep their word: links, pictures, options and files that they name are there."""
+"""The documents keep their word: links, pictures, commands, options, folders and files that they name are there."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
+import h5py
 import pytest
 
-from experiments import distillation_table as distillation
-from experiments import real_scans
-from spine_levels.cli import spine_measure, spine_samples, spine_train
-from utility_functions.phantom import __main__ as phantom
-
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+PAGES = tuple(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", *PAGES)
+GENERATED = ("docs/reference/command-line.md", "docs/reference/modules.md")
+SCRIPTS = {"generate_samples.py": "generate_samples", "train.py": "train", "measure.py": "measure"}
 
 
 def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def options_of_the_scripts(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """All that begins with -- in the three scripts, in the phantom's command line and in the benchmarks named."""
-    made: list[argparse.ArgumentParser] = [
-        script.parser() for script in (spine_samples, spine_train, spine_measure, distillation, real_scans)
+@cache
+def reference() -> ModuleType:
+    """The hook that makes the pages of commands: it knows where every parser is."""
+    spec = importlib.util.spec_from_file_location("docs_reference", ROOT / "docs" / "hooks" / "reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def parser_of(module: str) -> argparse.ArgumentParser:
+    found: argparse.ArgumentParser = reference().parser_of(module)
+    return found
+
+
+@cache
+def modules_run_by_name() -> dict[str, str]:
+    """What stands behind ``python -m``, and the module that it runs."""
+    tools = {name.removesuffix(".__main__"): name for name in reference().tools()}
+    experiments = {
+        f"experiments {path.stem}": f"experiments.{path.stem}"
+        for path in (ROOT / "experiments").glob("*.py")
+        if "def main(" in path.read_text(encoding="utf-8") and path.stem != "__main__"
+    }
+    return {**tools, **experiments, "benchmarks": "benchmarks.__main__"}
+
+
+def commands_of(name: str) -> Iterator[list[str]]:
+    """Every command of a document that runs Python, in words: of blocks of code, and between backticks."""
+    text = re.sub(r"\$[A-Z_]+", "0", text_of(name).replace("\\\n", " "))  # a variable of the shell: any number
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    lines += [
+        " ".join(code.split()) for code in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     ]
+    for line in lines:
+        found = re.match(r"(?:\.venv/bin/)?python (.*)", line.split("  #")[0])
+        if found and not found[1].startswith("-c"):
+            yield shlex.split(found[1])
 
-    def caught(parser: argparse.ArgumentParser, *_: object) -> None:
-        made.append(parser)
-        raise SystemExit(0)
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", caught)
-    with pytest.raises(SystemExit):
-        phantom.main([])
-    return {option for parser in made for action in parser._actions for option in action.option_strings}
+def parsed(words: list[str]) -> None:
+    """Raises: SystemExit where the words are no command, or one that its own parser refuses."""
+    if words[0] == "-m":
+        known = modules_run_by_name()
+        name = " ".join(words[1:3]) if words[1] == "experiments" else words[1]
+        if name not in known:
+            raise SystemExit(f"no such module or experiment: {name}")
+        parser, rest = parser_of(known[name]), words[3 if words[1] == "experiments" else 2 :]
+    elif words[0] in SCRIPTS:
+        parser, rest = parser_of(SCRIPTS[words[0]]), words[1:]
+    else:
+        raise SystemExit(f"no such script: {words[0]}")
+    if rest not in ([], ["--help"]):  # a name alone stands for the command
+        parser.parse_intermixed_args(rest)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_and_pictures_lead_somewhere(name: str) -> None:
     targets = re.findall(r"\]\(([^)\s]+)[^)]*\)", text_of(name)) + re.findall(r'(?:src|href)="([^"]+)"', text_of(name))
     relative = [target.split("#")[0] for target in targets if not re.match(r"[a-z]+:", target)]
-    assert [target for target in relative if target and not (ROOT / target).exists()] == []
+    places = [(ROOT / name).parent / target for target in relative if target]
+    generated = [ROOT / each for each in GENERATED]
+    assert [str(place) for place in places if not place.exists() and place.resolve() not in generated] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_named_between_backticks_are_there(name: str) -> None:
     """Those under a room of the package, whole or as a pattern; <name> stands for what is to be written."""
-    packages = "spine_levels|keras_models|learning_functions|losses_and_metrics|utility_functions"
-    rooms = f"tests|benchmarks|{packages}|saved_models"
-    named = re.findall(rf"`((?:{rooms})/[^`\s]*)`", text_of(name))
+    rooms = "tests|benchmarks|experiments|docs|keras_models|learning_functions|losses_and_metrics|utility_functions"
+    named = re.findall(rf"`((?:{rooms}|saved_models)/[^`\s]*)`", text_of(name))
     assert [path for path in named if "<" not in path and not (ROOT / path).exists()] == []
 
 
@@ -58,17 +105,63 @@ def test_patterns_of_files_to_write_lie_in_folders_that_are_there() -> None:
     assert named and [folder for folder in named if not (ROOT / folder).is_dir()] == []
 
 
+@pytest.mark.parametrize("package", ["learning_functions", "utility_functions"])
+def test_architecture_lists_the_folders_that_are_there(package: str) -> None:
+    section = text_of("ARCHITECTURE.md").split(f"### {package}\n")[1].split("\n#")[0]
+    listed = {folder.rstrip("/") for folder in re.findall(r"^\| `([\w/]+)` \|", section, re.MULTILINE)}
+    holding = {path.parent for path in (ROOT / package).rglob("*.py") if path.stem != "__init__"}
+    assert listed == {str(folder.relative_to(ROOT / package)) for folder in holding} - {"."}
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_place_waits_to_be_filled_in(name: str) -> None:
     assert re.findall(r"\b[A-Z_]+_TABLE\b|\bTODO\b|\bTBD\b", text_of(name)) == []
 
 
-def test_every_option_named_in_readme_is_one_of_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text_of("README.md")))
-    assert named and named - options_of_the_scripts(monkeypatch) == set()
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_command_is_one_that_its_parser_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = []
+    for words in commands_of(name):
+        try:
+            parsed(words)
+        except SystemExit as end:
+            refused.append(f"{' '.join(words)}: {end.code if isinstance(end.code, str) else capsys.readouterr().err}")
+    assert refused == []
+
+
+def test_readme_has_commands_of_all_three_scripts() -> None:
+    assert {words[0] for words in commands_of("README.md")} >= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_option_named_is_one_of_a_command(name: str) -> None:
+    """Options of others stand in lines that begin with their own program."""
+    lines = [line for line in text_of(name).splitlines() if not re.match(r"\s*(pip|#SBATCH)\b", line)]
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
+    parsers = [parser_of(module) for module in (*SCRIPTS.values(), *modules_run_by_name().values())]
+    assert (
+        named - {option for parser in parsers for action in parser._actions for option in action.option_strings}
+        == set()
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_target_of_make_that_is_named_is_there(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^ +)make ([a-z]+)", text_of(name), re.MULTILINE)) <= targets
+
+
+def test_every_model_has_a_card_that_tells_what_the_file_does() -> None:
+    """The page of a model names the patch and the licence; the card in the file knows the patch."""
+    wrong = []
+    for path in sorted((ROOT / "saved_models").glob("*.h5")):
+        with h5py.File(path) as file:
+            patch = "x".join(map(str, json.loads(file.attrs["spine_card"])["spec"]["patch"]))
+        page = text_of(f"docs/models/{path.stem}.md")
+        wrong += [f"{path.stem}: {each}" for each in (f"patch {patch}", "| licence |", "## Limits") if each not in page]
+        wrong += [
+            f"{path.stem}: not in {name}"
+            for name in ("README.md", "docs/models/index.md")
+            if f"{path.stem}.md" not in text_of(name)
+        ]
+    assert wrong == []

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     missed = {level: max(share, LEAST_MISSED) for level, share in fitted.missed.items()}
     loose = fitted.loosened(STEPS, TURNS)
-    # pedicles do not help the names of VID's own folds (benchmarks naming_vid)
+    # pedicles do not help the names of VID's own folds (experiments naming_vid)
     write_shipped(replace(loose, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
     log.info("written: %s", ", ".join(str(path) for path in (arguments.output, arguments.places) if path))
     return 0
