@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
 from learning_functions.inference.iterative.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
@@ -70,7 +70,7 @@ class Oracle:
 
     def __call__(
         self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-    ) -> Sight:
+    ) -> PatchPrediction:
         self.calls += 1
         seen = np.zeros(PATCH, np.uint8)
         there, inner = overlap(corner, PATCH, self.labels.shape)
@@ -80,8 +80,8 @@ class Oracle:
         voxel_mm3 = float(np.prod(SPACING_MM))
         for number in range(1, self.count + 1):
             if counts[number] * voxel_mm3 >= Rules().smallest_fragment_mm3 and counts[number] > wholes[number] / 2:
-                return Sight((seen == number).astype(np.float16), 1.0, float(number))
-        return Sight(np.zeros(PATCH, np.float16), 0.0, 0.0)
+                return PatchPrediction((seen == number).astype(np.float16), 1.0, float(number))
+        return PatchPrediction(np.zeros(PATCH, np.float16), 0.0, 0.0)
 
 
 def walked(labels: NDArray[np.uint8], start: Starts, rules: Rules) -> tuple[int, Traversal, float]:
@@ -106,16 +106,16 @@ def with_the_real_network() -> None:
     by_way["corner"] = load_models([MODEL])
     for region in REAL_REGIONS:
         scan = make_phantom(np.random.default_rng(900), "phantom", region, 2.0).volume
-        looks, found, drawn = {}, {}, {}
+        predictions, found, drawn = {}, {}, {}
         for way, models in by_way.items():
             findings = run_models(models, scan, "phantom")
-            looks[way] = 0 if findings.trail is None else findings.trail.looks
-            drawn[way] = 0 if findings.trail is None else findings.trail.drawn_looks
+            predictions[way] = 0 if findings.trail is None else findings.trail.predictions
+            drawn[way] = 0 if findings.trail is None else findings.trail.second_pass_predictions
             found[way] = 0 if findings.landmarks is None else len(findings.landmarks.only(VERTEBRAE))
-        ratio = looks["corner"] / max(looks["centroids"], 1)
+        ratio = predictions["corner"] / max(predictions["centroids"], 1)
         print(
-            f"traversal by {MODEL.name}, {region} phantom: {looks['centroids']} looks from centroids for "
-            f"{found['centroids']} vertebrae, {looks['corner']} from the corner for {found['corner']}, "
+            f"traversal by {MODEL.name}, {region} phantom: {predictions['centroids']} looks from centroids for "
+            f"{found['centroids']} vertebrae, {predictions['corner']} from the corner for {found['corner']}, "
             f"{ratio:.1f}x fewer (floor {FLOOR}x); to draw them once more {drawn['centroids']} and {drawn['corner']}"
         )
 

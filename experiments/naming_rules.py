@@ -71,7 +71,7 @@ def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[s
         for rule in RULES:
             found = run_models([last], scan.volume, options=InferenceOptions(naming=rule), before=before)
             landmarks = found.landmarks or Landmarks.empty()
-            score = score_scan(case.case_id, landmarks, truth, filled=found.filled)
+            score = score_scan(case.case_id, landmarks, truth, interpolated=found.interpolated)
             named[rule].append(ScanRow(case.case_id, found, truth, score))
         print(f"{case.case_id}: {', '.join(f'{rule} {_hits(named[rule][-1])}' for rule in RULES)}", flush=True)
     return [row(rule, scans) for rule, scans in named.items()]

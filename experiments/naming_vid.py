@@ -62,7 +62,7 @@ class Result:
     told: list[tuple[float, bool]]
     shifts: set[int]
     log_posterior: float
-    doubt: float
+    error_probability: float
     variants: tuple[str, ...]
 
     @property
@@ -107,7 +107,13 @@ def judged(example: Example, naming: Naming) -> Result:
     ]
     hits = np.array([levels[level].hit_verse for level in true.names])
     return Result(
-        hits, detected, told, shifts, float(np.sum(np.log(np.maximum(own, 1e-6)))), naming.doubt, naming.variants
+        hits,
+        detected,
+        told,
+        shifts,
+        float(np.sum(np.log(np.maximum(own, 1e-6)))),
+        naming.error_probability,
+        naming.variants,
     )
 
 
@@ -143,20 +149,26 @@ def chosen(training: list[Example], tuned_on: list[Example], weights: Sequence[f
             found = tried(other)
             if sum(each.log_posterior for each in found) > sum(each.log_posterior for each in results):
                 settings, results = other, found
-    doubts = [each.doubt for each in results if each.right]
+    doubts = [each.error_probability for each in results if each.right]
     return made(fit(training + tuned_on), settings), float(np.quantile(doubts, 0.92))
 
 
 def row(title: str, results: list[Result], warned: list[bool]) -> tuple[str, ...]:
     hits, detected = (np.concatenate([getattr(each, what) for each in results]) for what in ("hits", "detected"))
-    right, doubt, warning = np.array([(each.right, each.doubt, w) for each, w in zip(results, warned, strict=True)]).T
+    right, error_probability, warning = np.array(
+        [(each.right, each.error_probability, w) for each, w in zip(results, warned, strict=True)]
+    ).T
     right = right.astype(bool)
     told = np.array([pair for each in results for pair in each.told])
     bins = np.minimum((10 * told[:, 0]).astype(int), 9)
     error = sum(abs((told[bins == b, 0] - told[bins == b, 1]).sum()) for b in range(10)) / len(told)
     shifted = np.mean([each.shifts in ({1}, {-1}) for each in results])
     shares = (hits.mean(), hits[detected].mean(), right.mean(), shifted, error)
-    split = [values[mask].mean() if mask.any() else np.nan for values in (warning, doubt) for mask in (~right, right)]
+    split = [
+        values[mask].mean() if mask.any() else np.nan
+        for values in (warning, error_probability)
+        for mask in (~right, right)
+    ]
     return (title, *(f"{100 * share:.1f}" for share in (*shares, *split)))
 
 
@@ -220,8 +232,8 @@ def limits(scans: Sequence[Example], results: Sequence[Result]) -> str:
         own = [each.right for scan, each in zip(scans, results, strict=True) if shows(scan.true.names)]
         shown.append(f"{own.count(False)} of {len(own)} that show {end}")
     unseen = np.concatenate([each.hits[~each.detected] for each in results])
-    filled = f"of {len(unseen)} bodies without a detection {int(unseen.sum())} are filled in"
-    return f"{wrong}, {', '.join(shown)}: {told}; {filled}"
+    interpolated = f"of {len(unseen)} bodies without a detection {int(unseen.sum())} are filled in"
+    return f"{wrong}, {', '.join(shown)}: {told}; {interpolated}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -261,7 +273,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 statistics, threshold = chosen(training, tuned_on, (0.0, *PEDICLES) if options.pedicles else (0.0,))
                 found = [judged(scans[i], name(scans[i], statistics)) for i in np.flatnonzero(fold == held_out)]
             results += found
-            warned += [each.doubt > threshold for each in found]
+            warned += [each.error_probability > threshold for each in found]
             print("  " + "  ".join(row(f"up to fold {held_out + 1}", results, warned)), flush=True)
     print(text_table(pd.DataFrame([REFERENCE, row(title, results, warned)], columns=HEADER)))
     print(intervals(results))

@@ -27,9 +27,9 @@ from utility_functions.command_line import one_line
 from utility_functions.reporting.tables import text_table
 
 if TYPE_CHECKING:
-    from learning_functions.inference.iterative.patch_prediction import Sight
+    from learning_functions.inference.iterative.patch_prediction import PatchPrediction
     from learning_functions.predict.trained_model import TrainedModel
-    from learning_functions.samples.cut.labelled_segments import Stretch
+    from learning_functions.samples.cut.labelled_segments import LabelledSegment
     from utility_functions.geometry.landmarks import Landmarks
 
 KINDS = ("all passed", "neighbour alone", "nothing")
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     start_tensorflow()
     from learning_functions.predict.trained_model import TrainedModel
-    from learning_functions.samples.cut.labelled_segments import labelled_stretches
+    from learning_functions.samples.cut.labelled_segments import labelled_segments
     from utility_functions.files.cases import load_scan
     from utility_functions.files.manifest import find_cases
 
@@ -61,13 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         spec = model.settings.spec
         for case in find_cases(Path(f"phantom:{arguments.phantoms}:seed={arguments.seed}")):
             scan = load_scan(case, tissues=False, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
-            for stretch in labelled_stretches(scan, spec):
-                for row, kind, dice in looks(model, stretch, scan.landmarks):
+            for stretch in labelled_segments(scan, spec):
+                for row, kind, dice in predictions(model, stretch, scan.landmarks):
                     scores[row][kind].append(dice)
     except (ValueError, OSError) as error:
         print(one_line(error), file=sys.stderr)
         return 2
-    kinds = (*KINDS, *([MARKED] if model.settings.options.sees_marks else []))
+    kinds = (*KINDS, *([MARKED] if model.settings.options.sees_prompts else []))
     rows = [
         (row, str(len(of[KINDS[0]])), *(f"{np.mean(of[kind]):.3f}" for kind in kinds)) for row, of in scores.items()
     ]
@@ -75,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) -> Iterator[tuple[str, str, float]]:
+def predictions(
+    model: TrainedModel, stretch: LabelledSegment, landmarks: Landmarks | None
+) -> Iterator[tuple[str, str, float]]:
     """Of each vertebra and memory: the row of the table, the kind of memory, and the Dice."""
     from learning_functions.inference.iterative.iterative_segmenter import seeing
     from learning_functions.samples.cut.labelled_segments import memory_of
@@ -83,8 +85,8 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
     spec, direction = model.settings.spec, model.settings.options.direction
     offset, scale = spec.offset_and_scale(stretch.image.voxels)
     image = stretch.image.with_voxels(spec.normalise(stretch.image.voxels, offset, scale))
-    air = float(spec.normalise(np.array(stretch.air), offset, scale))
-    see = seeing(model.network, model.settings, image, air)
+    padding = float(spec.normalise(np.array(stretch.padding), offset, scale))
+    see = seeing(model.network, model.settings, image, padding)
     offset_mm = np.asarray(model.settings.options.second_pass_offset_mm)
     places = range(1, len(stretch.vertebrae) + 1)
     for place in places:
@@ -97,7 +99,7 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
         row = FIRST if is_first else region_of(stretch.vertebrae[place - 1].name) or "other"
         for kind, memory in zip(KINDS, (*passed, np.zeros_like(order)), strict=True):
             yield row, kind, _dice(see((x, y, z), memory, None), order == place)
-        if model.settings.options.sees_marks:
+        if model.settings.options.sees_prompts:
             at_mm = stretch.landmark_mm(place, landmarks)
             if offset_mm.any():  # as it is cut where the vertebra is drawn
                 x, y, z = (int(n) for n in centred_first(at_mm, image.grid, spec.patch, offset_mm))
@@ -106,7 +108,7 @@ def looks(model: TrainedModel, stretch: Stretch, landmarks: Landmarks | None) ->
             yield row, MARKED, _dice(seen, true == place)
 
 
-def _dice(seen: Sight, true: NDArray[np.bool_]) -> float:
+def _dice(seen: PatchPrediction, true: NDArray[np.bool_]) -> float:
     shown = np.asarray(seen.mask) > 0.5
     return 2 * int((shown & true).sum()) / max(int(shown.sum() + true.sum()), 1)
 

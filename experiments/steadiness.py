@@ -49,7 +49,7 @@ STORAGES = ("RAS", "LPS", "PIR", "IAL", "SRP", "ASL")
 SAME_MM = 10.0
 NOISE_HU = 5.0
 KINDS = ("storage", "shift", "crop", "noise")
-HEADER = ("scan", "change", "levels", "doubt", "renamed", "lost", "new", "moved mm", "nats")
+HEADER = ("scan", "change", "levels", "error_probability", "renamed", "lost", "new", "moved mm", "nats")
 
 
 class Change(NamedTuple):
@@ -112,13 +112,13 @@ def moved(before: Findings, after: Findings, sure: float) -> Moved:
 
 
 def doubt_of(findings: Findings) -> float:
-    return 0.0 if findings.naming is None else findings.naming.doubt
+    return 0.0 if findings.naming is None else findings.naming.error_probability
 
 
 def log_odds(findings: Findings, sure: float) -> float:
     """That all names are right against that some are not, as far as doubt is told."""
-    doubt = float(np.clip(doubt_of(findings), sure, 1 - sure))
-    return math.log((1 - doubt) / doubt)
+    error_probability = float(np.clip(doubt_of(findings), sure, 1 - sure))
+    return math.log((1 - error_probability) / error_probability)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -20,11 +20,11 @@ def instance_fcn(
     momentum: float = 0.99,
     start_level: float = 0.0,
     level_scale: float = 1.0,
-    marked: bool = False,
+    prompted: bool = False,
 ) -> keras.Model:
     """3D U-Net with a branch that goes on down from its floor to one cell, for what is true of the whole vertebra.
 
-    Input (batch, *patch, channels + 1): the image, then the memory of vertebrae found before; with ``marked`` one
+    Input (batch, *patch, channels + 1): the image, then the memory of vertebrae found before; with ``prompted`` one
     channel more, what marks the vertebra that is meant, 255 at its highest, or 0 all over. Outputs by name: "mask"
     (batch, *patch, 1) and "complete" (batch, 1), both from 0 to 1, and "level" (batch, 1), C1 = 1, never below 0.
     As published all levels are of one width; with ``widening`` filters double from level to level (Serrador et al.).
@@ -35,7 +35,7 @@ def instance_fcn(
     if norm not in ("batch", "group"):
         raise ValueError(f'norm is "batch" or "group". Received: {norm!r}.')
     widths = [filters * 2**level if widening else filters for level in range(levels)]
-    inputs, seen = image_and_memory(patch, channels, marked)
+    inputs, seen = image_and_memory(patch, channels, prompted)
 
     def block(x: keras.KerasTensor, level: int, name: str) -> keras.KerasTensor:
         return convolutions(x, widths[level], name, 3, norm, momentum, norm_last=True)
@@ -54,9 +54,11 @@ def instance_fcn(
     return keras.Model(inputs, outputs, name="instance_fcn")
 
 
-def image_and_memory(patch: Sequence[int], channels: int, marked: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The input of image, memory and, where ``marked``, a mark; and the same with the mark from 0 to 1."""
-    if not marked:
+def image_and_memory(
+    patch: Sequence[int], channels: int, prompted: bool
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The input of image, memory and, where ``prompted``, a mark; and the same with the mark from 0 to 1."""
+    if not prompted:
         inputs = keras.Input((*patch, channels + 1), name="image_and_memory")
         return inputs, inputs
     inputs = keras.Input((*patch, channels + 2), name="image_memory_and_mark")

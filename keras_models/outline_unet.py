@@ -34,7 +34,7 @@ def next_vertebra_unet(
     momentum: float = 0.9,
     start_level: float = 0.0,
     level_scale: float = 1.0,
-    marked: bool = False,
+    prompted: bool = False,
     paired: bool = False,
 ) -> keras.Model:
     """The next vertebra that memory does not hold, whether all of it is seen, and its level.
@@ -43,7 +43,7 @@ def next_vertebra_unet(
     nothing is marked the first one, by memory, gives the mask; where a vertebra is marked the second one does. What is
     told of the whole vertebra is always the first one's.
     """
-    inputs, seen = image_and_memory(patch, channels, marked or paired)
+    inputs, seen = image_and_memory(patch, channels, prompted or paired)
     x, floor = unet_body(seen, filters, levels, momentum, (3, 3, 3))
     name = "found" if paired else "mask"
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name=name)(x)  # (batch, x, y, z, 1)
@@ -57,16 +57,16 @@ def next_vertebra_unet(
 
 
 def _chosen(
-    seen: keras.KerasTensor, unmarked: keras.KerasTensor, marked: keras.KerasTensor, channels: int
+    seen: keras.KerasTensor, unmarked: keras.KerasTensor, prompted: keras.KerasTensor, channels: int
 ) -> keras.KerasTensor:
     """Of two masks the second one for each sample whose last channel shows a mark (from a tenth of its height on)."""
     told = layers.Rescaling([0.0] * (channels + 1) + [10.0], dtype="float32", name="mark_alone")(seen)
     told = layers.GlobalMaxPooling3D(dtype="float32", name="highest_by_channel")(told)  # (batch, channels + 2)
     told = layers.Reshape((channels + 2, 1), dtype="float32", name="channels_in_line")(told)
     told = layers.GlobalMaxPooling1D(dtype="float32", name="highest_mark")(told)  # (batch, 1)
-    told = layers.ReLU(max_value=1.0, dtype="float32", name="is_marked")(told)
+    told = layers.ReLU(max_value=1.0, dtype="float32", name="is_prompted")(told)
     told = layers.Reshape((1, 1, 1, 1), dtype="float32", name="is_marked_everywhere")(told)
     untold = layers.Rescaling(-1.0, 1.0, dtype="float32", name="is_unmarked")(told)
     unmarked = layers.Multiply(dtype="float32", name="found_unmarked")([unmarked, untold])
-    marked = layers.Multiply(dtype="float32", name="drawn_marked")([marked, told])
-    return layers.Add(dtype="float32", name="mask")([unmarked, marked])
+    prompted = layers.Multiply(dtype="float32", name="drawn_marked")([prompted, told])
+    return layers.Add(dtype="float32", name="mask")([unmarked, prompted])

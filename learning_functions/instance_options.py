@@ -16,16 +16,16 @@ class InstanceOptions(MirroredOptions):
 
     Samples (``InstanceTask.samples`` tells more)
     direction: the way along the spine in which vertebrae are found.
-    empty_share: share of samples that have every vertebra in memory and an empty target; empty_at_end: share of these
+    empty_fraction: share of samples that have every vertebra in memory and an empty target; empty_at_end: share of these
         that lie at the vertebra passed last.
-    first_share: share of samples, beside those by chance, that show the vertebra that a traversal comes to first.
+    first_fraction: share of samples, beside those by chance, that show the vertebra that a traversal comes to first.
     balanced: whether each vertebra of a scan is taken as often as any other, up to one.
-    memory_drop, memory_wear, memory_slips: share of samples that remember the neighbour alone; whose memory is as rough
+    memory_dropout, memory_roughness, memory_corruption: share of samples that remember the neighbour alone; whose memory is as rough
         as a network's masks; whose memory lacks a part of the vertebra passed last, or holds a part of the target.
-    marked_share: share of samples with a mark at the landmark of the vertebra, above 0 for a network that sees marks;
-        marked_alone: share of these, but for empty ones, that remember nothing.
-    mark_sigma_mm: width of a mark; mark_jitter_mm: deviation of its place along each axis.
-    mark_offset_mm: how far from its mark the middle of a patch lies, in marked samples and in the second pass; None:
+    prompted_fraction: share of samples with a mark at the landmark of the vertebra, above 0 for a network that sees marks;
+        prompted_without_memory: share of these, but for empty ones, that remember nothing.
+    prompt_sigma_mm: width of a mark; prompt_jitter_mm: deviation of its place along each axis.
+    prompt_offset_mm: how far from its mark the middle of a patch lies, in marked samples and in the second pass; None:
         samples are cut at random voxels, marked or not, and the second pass has the mark in the middle.
 
     Network and training
@@ -45,18 +45,18 @@ class InstanceOptions(MirroredOptions):
     """
 
     direction: Literal["up", "down"] = "up"
-    empty_share: float = 0.2
+    empty_fraction: float = 0.2
     empty_at_end: float = 0.0
-    first_share: float = 0.0
+    first_fraction: float = 0.0
     balanced: bool = False
-    memory_drop: float = 0.0
-    memory_wear: float = 0.0
-    memory_slips: float = 0.0
-    marked_share: float = 0.0
-    marked_alone: float = 0.0
-    mark_sigma_mm: float = 3.0
-    mark_jitter_mm: float = 2.0
-    mark_offset_mm: tuple[float, float, float] | None = None
+    memory_dropout: float = 0.0
+    memory_roughness: float = 0.0
+    memory_corruption: float = 0.0
+    prompted_fraction: float = 0.0
+    prompted_without_memory: float = 0.0
+    prompt_sigma_mm: float = 3.0
+    prompt_jitter_mm: float = 2.0
+    prompt_offset_mm: tuple[float, float, float] | None = None
     graph: Literal["fcn", "unet", "pair"] = "fcn"
     widening: bool = False
     norm: Norm = "batch"
@@ -71,15 +71,15 @@ class InstanceOptions(MirroredOptions):
     threshold: float = 0.5
     other_thresholds: tuple[float, ...] = ()
     least_agreement: float = 0.0
-    redrawn: bool = False
+    second_pass: bool = False
     refine_mm: tuple[float, float, float] | None = None
 
     @property
-    def sees_marks(self) -> bool:
+    def sees_prompts(self) -> bool:
         """Whether the network sees, behind memory, a mark of the vertebra that is meant."""
-        return self.marked_share > 0
+        return self.prompted_fraction > 0
 
     @property
     def second_pass_offset_mm(self) -> tuple[float, float, float]:
         """How far from its mark the middle of a patch lies in the second pass."""
-        return self.mark_offset_mm or (0.0, 0.0, 0.0)
+        return self.prompt_offset_mm or (0.0, 0.0, 0.0)

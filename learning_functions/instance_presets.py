@@ -42,7 +42,7 @@ _TOPDOWN = _PAPER.changed(
         _PAPER.options,
         direction="down",
         balanced=True,
-        memory_drop=0.3,
+        memory_dropout=0.3,
         widening=True,
         false_positive_weight=(0.1, 1.0),
         changes=Changes(flip=0.5, turn=0.5, elastic=0.0, contrast=0.25, brightness=0.25, blur=0.5),
@@ -68,8 +68,8 @@ _SMALL = _TOPDOWN.changed(
     options=replace(
         _TOPDOWN.options,
         empty_at_end=0.5,
-        first_share=0.2,
-        memory_wear=0.5,
+        first_fraction=0.2,
+        memory_roughness=0.5,
         graph="unet",
         mirrored_inference=True,
         start_level=13.0,
@@ -85,7 +85,7 @@ _SHIPPED = _SMALL.changed(
     epochs=8,
     options=replace(
         _SMALL.options,
-        memory_slips=0.4,
+        memory_corruption=0.4,
         threshold=0.4,
         other_thresholds=(0.5, 0.3),
         least_agreement=0.85,  # sound chains of phantoms mostly agree better, slipped ones mostly less
@@ -96,7 +96,12 @@ _SHIPPED = _SMALL.changed(
 _PAIR = _SHIPPED.changed(
     preset="pair",
     options=replace(
-        _SHIPPED.options, graph=PAIR, marked_share=0.5, marked_alone=1.0, redrawn=True, mark_offset_mm=(0.0, -16.0, 0.0)
+        _SHIPPED.options,
+        graph=PAIR,
+        prompted_fraction=0.5,
+        prompted_without_memory=1.0,
+        second_pass=True,
+        prompt_offset_mm=(0.0, -16.0, 0.0),
     ),
 )
 """Two networks in one: what was found by memory is drawn once more, by marks. Half of the samples that show a vertebra

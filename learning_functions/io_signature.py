@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Form:
+class IOSignature:
     """What a network of some settings takes and answers.
 
     outputs: of each output by name its rank, with the batch, and the size of its last axis. A network of one output

@@ -17,9 +17,9 @@ class NamingOptions(TaskOptions):
 
     Learnt once the network is trained (`training/naming_choice.py`):
     statistics: what the decoder is to hold usual (`Statistics.to_json`); None: the literature's.
-    shares_before: share of each level among what the network learnt from, taken off its evidence; None: nothing is.
-    sharpness: exponent of its evidence.
-    doubting: constant and weights of the log-odds that a name is wrong; None: the decoder's own doubt is told.
+    prior_probabilities: share of each level among what the network learnt from, taken off its evidence; None: nothing is.
+    evidence_weight: exponent of its evidence.
+    error_weights: constant and weights of the log-odds that a name is wrong; None: the decoder's own doubt is told.
     warn_from: the doubt from which a scan is warned of.
     """
 
@@ -29,7 +29,7 @@ class NamingOptions(TaskOptions):
     decay: float = 1e-4
     places: str | None = None
     statistics: str | None = None
-    shares_before: tuple[float, ...] | None = None
-    sharpness: float = 1.0
-    doubting: tuple[float, ...] | None = None
+    prior_probabilities: tuple[float, ...] | None = None
+    evidence_weight: float = 1.0
+    error_weights: tuple[float, ...] | None = None
     warn_from: float = WARNING_FROM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from learning_functions.spec import AIR_HU, Spec, air_of
+from learning_functions.spec import AIR_HU, Spec, padding_value_of
 from learning_functions.task import Settings
 from learning_functions.task_options import TaskOptions
 from utility_functions.anatomy.body_box import cropped_to_body
@@ -21,7 +21,7 @@ def storable(volume: Volume, spec: Spec) -> Volume:
     MR has no scale: numbers from 0 to 1, or up to 100,000, are multiplied, which no normalisation by the scan's own
     statistics sees. What is normalised by a fixed window, and CT, stay as they are.
     """
-    if spec.intensity == "window" or air_of(volume.voxels) == AIR_HU:
+    if spec.intensity == "window" or padding_value_of(volume.voxels) == AIR_HU:
         return volume
     low, high = (float(value) for value in np.percentile(volume.voxels, (0.1, 99.9)))
     reach = max(abs(low), abs(high))

@@ -30,7 +30,7 @@ LOWEST_OF_NO_CT = -200.0
 """An image without values below this is no CT, or one without air: its own lowest value is its background."""
 
 
-def air_of(voxels: NDArray[Any]) -> float:
+def padding_value_of(voxels: NDArray[Any]) -> float:
     """The intensity to put where a scan ends: that of air in CT, the lowest there is elsewhere."""
     lowest = float(voxels.min())
     return AIR_HU if lowest < LOWEST_OF_NO_CT else lowest
@@ -102,7 +102,7 @@ class Spec:
         if self.bounds is None:
             kept = np.clip(voxels, low, high)
         else:
-            kept = np.maximum(voxels, AIR_HU) if air_of(voxels) == AIR_HU else voxels
+            kept = np.maximum(voxels, AIR_HU) if padding_value_of(voxels) == AIR_HU else voxels
             darkest, most, brightest = (
                 float(value) for value in np.percentile(kept, (DARKEST, TAIL[0], BRIGHTEST), method="nearest")
             )

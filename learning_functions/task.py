@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.spec import Spec
 from learning_functions.task_options import TaskOptions
 from utility_functions.files.cases import Scan
@@ -221,7 +221,7 @@ class Task(ABC, Generic[Options]):
         """An untrained network for the settings' spec."""
 
     @abstractmethod
-    def form(self, settings: Settings[Options]) -> Form:
+    def io_signature(self, settings: Settings[Options]) -> IOSignature:
         """What that network takes and answers, without making it: every model file and training is held against it."""
 
     @abstractmethod

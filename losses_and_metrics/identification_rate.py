@@ -14,7 +14,7 @@ LIMIT_MM = 20.0
 
 
 def score_scan(
-    case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM, filled: Iterable[str] = ()
+    case_id: str, predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM, interpolated: Iterable[str] = ()
 ) -> ScanScore:
     """The predictions of one scan against its true centroids; a distance equal to ``limit_mm`` is still within it.
 
@@ -30,8 +30,8 @@ def score_scan(
     """
     if not limit_mm > 0:
         raise ValueError(f"The limit of a hit must be above 0 mm. Received: {limit_mm}.")
-    vertebrae, filled = true.only(VERTEBRAE), set(filled)
-    detected = np.array([name not in filled for name in predicted.names], bool)
+    vertebrae, interpolated = true.only(VERTEBRAE), set(interpolated)
+    detected = np.array([name not in interpolated for name in predicted.names], bool)
     between_mm = np.linalg.norm(vertebrae.points_mm[:, None] - predicted.points_mm[None], axis=-1)  # (true, predicted)
     levels = []
     for row, name in enumerate(vertebrae.names):
@@ -51,7 +51,7 @@ def score_scan(
                 and bool(between_mm[row, own] <= limit_mm)
                 and int(between_mm[:, own].argmin()) == row,
                 hit_original=near and nearest is not None and predicted.names[nearest] == name,
-                filled=name in filled and own is not None,
+                interpolated=name in interpolated and own is not None,
             )
         )
     levels.sort(key=lambda level: anatomical_order(level.name))

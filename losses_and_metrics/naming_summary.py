@@ -11,7 +11,7 @@ from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
 from utility_functions.anatomy.naming.statistics import VARIANTS
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.records.naming_scores import Bin, NamingSummary, Share, VariantScore
+from utility_functions.records.naming_scores import Bin, HeldOutFraction, NamingSummary, VariantScore
 from utility_functions.reporting.results import ScanRow
 
 BINS = 10
@@ -32,7 +32,7 @@ def summarise_names(rows: Sequence[ScanRow]) -> NamingSummary:
     return NamingSummary(
         scans=len(judged),
         detected=_share([sum(hits) for hits in found], [len(hits) for hits in found]),
-        filled=sum(level.filled and level.hit_verse for _, score in scored for level in score.levels),
+        interpolated=sum(level.interpolated and level.hit_verse for _, score in scored for level in score.levels),
         all_right=_share([bool(score.all_right) for _, score in scored], [1] * len(scored)),
         detected_right=_share(right, [1] * len(right)),
         shifted=_share([shift_of(row.landmarks, _true(row)) in (-1, 1) for row in judged], [1] * len(judged)),
@@ -119,7 +119,7 @@ def _variants(rows: Sequence[ScanRow]) -> tuple[VariantScore, ...]:
     )
 
 
-def _share(sums: Sequence[float], counts: Sequence[int]) -> Share | None:
+def _share(sums: Sequence[float], counts: Sequence[int]) -> HeldOutFraction | None:
     if not sum(counts):
         return None
     return float(sum(sums)) / sum(counts), bootstrap_interval(sums, counts)

@@ -59,7 +59,7 @@ class HeatDivergence(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("spine")
-class HotDice(Ratio):
+class AboveThresholdDice(Ratio):
     """Dice over an epoch of the judged voxels that are hotter than ``least``, told and true."""
 
     def __init__(self, least: float = 0.5, name: str = "dice", **kwargs: Any) -> None:

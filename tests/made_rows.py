@@ -21,7 +21,7 @@ GRID = Grid.from_spacing((2, 2, 2), 1.0)
 def scored(case_id: str, predicted: Landmarks, true: Landmarks, naming: NamingRecord | None = None) -> ScanRow:
     """A scan whose landmarks are scored."""
     findings = Findings(case_id, GRID, landmarks=predicted, naming=naming)
-    return ScanRow(case_id, findings, true, score_scan(case_id, predicted, true, filled=findings.filled))
+    return ScanRow(case_id, findings, true, score_scan(case_id, predicted, true, interpolated=findings.interpolated))
 
 
 def masked(*scores: SegmentationScore) -> list[ScanRow]:

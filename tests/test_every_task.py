@@ -160,7 +160,7 @@ def test_presets_are_named_after_themselves(name: str) -> None:
 )
 def test_every_preset_s_network_is_of_the_form_its_task_tells(name: str, preset: str) -> None:
     task, settings = load_task(name), load_task(name).presets[preset].changed(filters=2)
-    assert task.form(settings).misfit(task.network(settings), settings.spec) is None
+    assert task.io_signature(settings).misfit(task.network(settings), settings.spec) is None
 
 
 def test_an_unknown_task_is_refused() -> None:

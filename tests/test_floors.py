@@ -48,7 +48,7 @@ def test_the_shipped_models_name_place_and_outline_phantoms_as_well_as_ever(mode
     for case in find_cases(Path(PHANTOMS)):
         scan = load_scan(case, spacing_mm=(2.0, 2.0, 2.0), axcodes="RAS")
         found = run_models(models, scan.volume, case.case_id)
-        score = score_scan(case.case_id, found.landmarks, scan.landmarks, filled=found.filled)
+        score = score_scan(case.case_id, found.landmarks, scan.landmarks, interpolated=found.interpolated)
         rows.append(ScanRow(case.case_id, found, scan.landmarks, score))
         masks = score_instances(case.case_id, found.instances, scan.label_map, case.label_code, found.completeness)
         dice += [one.mask.dice for one in masks.vertebrae if one.complete]

@@ -37,13 +37,13 @@ def test_settings_are_the_published_ones(name: str) -> None:
     assert (settings.spec.patch, settings.spec.spacing_mm, settings.filters) == (patch, spacing, filters)
     assert (settings.batch, settings.learning_rate, settings.schedule) == (1, 1e-3, "constant")
     options = settings.options
-    assert (options.direction, options.memory_drop, options.false_positive_weight) == (
+    assert (options.direction, options.memory_dropout, options.false_positive_weight) == (
         direction,
         drop,
         weights,
     )
-    assert (options.empty_share, options.loss, options.level_weight) == (0.2, "sums", 1.0)
-    assert (options.memory_slips, options.marked_share, options.threshold) == (0.0, 0.0, 0.5)
+    assert (options.empty_fraction, options.loss, options.level_weight) == (0.2, "sums", 1.0)
+    assert (options.memory_corruption, options.prompted_fraction, options.threshold) == (0.0, 0.0, 0.5)
     objective = TASK.objective(settings)
     assert set(objective.loss) == set(objective.metrics) == {"mask", "complete", "level"}
     assert objective.highest_is_best == (name == "topdown")
@@ -112,9 +112,12 @@ def test_another_normalisation_is_refused() -> None:
 def test_a_network_that_sees_marks_has_a_channel_more_and_takes_them_up_to_255(graph: str) -> None:
     small = preset("small")
     spec = replace(small.spec, patch=(16, 16, 16))
-    own = small.changed(spec=spec, filters=2, levels=2).with_options(graph=graph, marked_share=0.5)
+    own = small.changed(spec=spec, filters=2, levels=2).with_options(graph=graph, prompted_fraction=0.5)
     network = TASK.network(own)
     assert network.input_shape == (None, 16, 16, 16, 3)
-    assert TASK.form(own).misfit(network, spec) is None and TASK.form(small).misfit(network, spec) is not None
+    assert (
+        TASK.io_signature(own).misfit(network, spec) is None
+        and TASK.io_signature(small).misfit(network, spec) is not None
+    )
     [scaled] = layers_of(network, "Rescaling")[:1]
     assert np.asarray(scaled(np.array([[[[[0.5, 1.0, 255.0]]]]]))).ravel().tolist() == [0.5, 1.0, 1.0]

@@ -53,7 +53,7 @@ def test_settings_are_the_published_ones(name: str) -> None:
 def test_detection_weighs_classes_and_empty_samples_as_published() -> None:
     settings = paper("detection")
     assert settings.options.weights == (0.1, 0.9)
-    assert settings.options.empty_share * settings.samples_per_scan == 1, "at most one of five without a vertebra"
+    assert settings.options.empty_fraction * settings.samples_per_scan == 1, "at most one of five without a vertebra"
     objective = load_task("detection").objective(settings)
     assert objective.loss.weights == (0.1, 0.9)
     assert {metric.name for metric in objective.metrics} == {"dice", "recall_vertebra", "recall_background"}

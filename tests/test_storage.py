@@ -41,7 +41,7 @@ def require_same_answers(models: list[TrainedModel], volume: Volume, storages: t
         apart = np.linalg.norm(found.landmarks.points_mm - expected.landmarks.points_mm, axis=1)
         assert apart.max() < NEAR_MM
         assert found.naming.posterior == pytest.approx(expected.naming.posterior, abs=NEAR)
-        assert found.naming.doubt == pytest.approx(expected.naming.doubt, abs=NEAR)
+        assert found.naming.error_probability == pytest.approx(expected.naming.error_probability, abs=NEAR)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_few_detection_samples_hold_no_vertebra(preset: str, seed: int) -> None:
     settings = settings_at("detection", preset, (16, 16, 16))
     samples = drawn("detection", scan_of(phantom(2)), settings, seed)
     empty = sum(not sample.targets.any() for sample in samples)
-    assert empty <= settings.options.empty_share * len(samples)
+    assert empty <= settings.options.empty_fraction * len(samples)
     assert {tuple(np.unique(sample.targets)) for sample in samples} <= {(0,), (1,), (0, 1)}
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from learning_functions.model_files.model_file import read_card, settings_and_form
+from learning_functions.model_files.model_file import read_card, settings_and_signature
 from learning_functions.options import InferenceOptions
 from learning_functions.task import Task, load_task
 from utility_functions.reporting.results import ModelRecord
@@ -33,7 +33,7 @@ class Cropping:
     told: tuple[dict[str, str], ...]
 
 
-def cropping_asked(task_name: str, paths: Sequence[Path]) -> Cropping | None:
+def requested_cropping(task_name: str, paths: Sequence[Path]) -> Cropping | None:
     """The models to crop samples of a task by; None where there are none.
 
     Raises: ValueError or BrokenFile, in one sentence, for a task whose samples no model crops, and for models that are
@@ -49,7 +49,7 @@ def cropping_asked(task_name: str, paths: Sequence[Path]) -> Cropping | None:
         card = read_card(path)
         if card is None:
             raise ValueError(f"A model to crop by is one that train.py saved, with a card. Received: {path}.")
-        settings_and_form(card, path.name)
+        settings_and_signature(card, path.name)
         if card["task"] in tasks:
             raise ValueError(f"One model per task crops, and two are for {card['task']}. Received: {path}.")
         tasks[card["task"]] = load_task(card["task"])

@@ -20,11 +20,11 @@ from learning_functions.preprocessing import storable
 from learning_functions.samples.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.samples.store.sample_writer import SampleWriter
-from learning_functions.spec import air_of
+from learning_functions.spec import padding_value_of
 from learning_functions.task import Sample, Settings, load_task
 from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
-from utility_functions.files.data_split import held_out_asked
+from utility_functions.files.data_split import requested_hold_out
 from utility_functions.files.manifest import find_cases, one_part, only_split
 from utility_functions.phantom.tissue import TISSUES
 
@@ -38,7 +38,7 @@ class Drawn:
     samples: list[Sample]
     normalisation: tuple[float, float]
     problem: str = ""
-    air: float | None = None
+    padding: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def cases_of_one_split(
     Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
     other than training scans would be parted.
     """
-    held_out = held_out_asked(hold_out, folds, fold, seed)
+    held_out = requested_hold_out(hold_out, folds, fold, seed)
     return one_part(_unmixed(dataset, split, phantom_seed), held_out, part)
 
 
@@ -142,7 +142,7 @@ def generate(
                     writer.append(
                         **(parts if with_tissues else {**parts, "tissues": None}),
                         normalisation=drawn.normalisation,
-                        air=drawn.air,
+                        padding=drawn.padding,
                         case_id=case.case_id,
                         patient=case.patient,
                     )
@@ -211,4 +211,4 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tupl
     except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
         return Drawn([], (0.0, 1.0), one_line(error))
     voxels = scan.volume.voxels
-    return Drawn(samples, spec.offset_and_scale(voxels), air=air_of(voxels))
+    return Drawn(samples, spec.offset_and_scale(voxels), padding=padding_value_of(voxels))

@@ -19,7 +19,7 @@ INSIDE, BESIDE = np.float16(0.51), np.float16(0.49)
 """A voxel of a mask is at least as likely its vertebra's as INSIDE, one beside it at most as BESIDE."""
 
 
-class Claims:
+class LabelFusion:
     """One label and its probability per voxel of ``grid``: that of the likeliest of those who claimed the voxel.
 
     Masks are claimed with the voxels beside them, which are less likely: between the two lies the border, wherever the
@@ -31,12 +31,12 @@ class Claims:
         self._whose = np.zeros(grid.shape, np.uint8)
         self._shares: NDArray[np.float16] = np.zeros(grid.shape, np.float16)
 
-    def claim(self, number: int, first: Voxels, mask: NDArray[np.bool_], shares: NDArray[np.float16]) -> None:
+    def add(self, number: int, first: Voxels, mask: NDArray[np.bool_], probabilities: NDArray[np.float16]) -> None:
         """Claim a mask for a label, where it is likelier than who claimed before.
 
-        first: voxel of the grid at which ``mask`` and ``shares``, of one shape, begin; they may reach beyond the grid.
+        first: voxel of the grid at which ``mask`` and ``probabilities``, of one shape, begin; they may reach beyond the grid.
         """
-        own = np.where(mask, np.maximum(shares, INSIDE), np.minimum(shares, BESIDE))
+        own = np.where(mask, np.maximum(probabilities, INSIDE), np.minimum(probabilities, BESIDE))
         own[~ndimage.binary_dilation(mask)] = 0
         box, part = overlap(first, own.shape, self.grid.shape)
         shown = own[part]

@@ -50,23 +50,23 @@ def shares(network: keras.Model, settings: Settings[NamingOptions], scans: Seque
 
 
 def evidence_of(
-    told: Array, statistics: Statistics, sharpness: float = 1.0, shares_before: ArrayLike | None = None
+    told: Array, statistics: Statistics, evidence_weight: float = 1.0, prior_probabilities: ArrayLike | None = None
 ) -> tuple[Array, Array]:
     """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from shares (N, levels + 1).
 
     What is known beforehand is taken off, since the decoder adds it: of false detections what the statistics hold, of
-    levels ``shares_before`` (levels,), their shares among what the network learnt from (none: nothing is taken off).
+    levels ``prior_probabilities`` (levels,), their shares among what the network learnt from (none: nothing is taken off).
     It is taken off relative to what the network tells, so that levels as a whole stay as likely against being false.
-    sharpness: an exponent.
+    evidence_weight: an exponent.
     """
     false = np.clip(told[:, -1], 1e-4, 1 - 1e-4)
     levels = told[:, :-1] / (1 - false)[:, None]
     evidence = np.log(np.maximum(levels, LEAST))
-    if shares_before is not None:
-        before = np.log(np.asarray(shares_before, float))
+    if prior_probabilities is not None:
+        before = np.log(np.asarray(prior_probabilities, float))
         evidence += (levels @ before)[:, None] - before
     beforehand = np.log(statistics.false_rate) - np.log1p(-statistics.false_rate)
-    return sharpness * evidence, np.log(false) - np.log1p(-false) - beforehand
+    return evidence_weight * evidence, np.log(false) - np.log1p(-false) - beforehand
 
 
 def evidence(network: keras.Model, settings: Settings[NamingOptions], detections: Keypoints) -> tuple[Array, Array]:
@@ -81,7 +81,7 @@ def evidence(network: keras.Model, settings: Settings[NamingOptions], detections
 def evidence_told(told: Array, settings: Settings[NamingOptions]) -> tuple[Array, Array]:
     """The same from the shares that the network told (N, levels + 1)."""
     options = settings.options
-    return evidence_of(told, statistics_of(settings), options.sharpness, options.shares_before)
+    return evidence_of(told, statistics_of(settings), options.evidence_weight, options.prior_probabilities)
 
 
 def decoded(
@@ -99,33 +99,37 @@ def completed(naming: Naming, detections: Keypoints, settings: Settings[NamingOp
     found = Landmarks(tuple(naming.names[i] for i in at), detections.bodies_mm[at])
     pedicles = detections.left_mm, detections.right_mm
     more = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.places))
-    return replace(naming, filled=all_levels(naming.filled, more)) if len(more) else naming
+    return replace(naming, interpolated=all_levels(naming.interpolated, more)) if len(more) else naming
 
 
 def named(told: Array, points_mm: Array, settings: Settings[NamingOptions], alternatives: int = 0) -> Naming:
     """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the shares (N, levels + 1) that a network told.
 
-    Their doubt, and the shifts with it, is that which the card has learnt to tell (``doubting``), where it has: the
+    Their doubt, and the shifts with it, is that which the card has learnt to tell (``error_weights``), where it has: the
     decoder's own knows nothing of a network that hesitates over the whole spine.
     """
     levels, false = evidence_told(told, settings)
     given = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
     naming = decode(given, statistics_of(settings), alternatives)
-    weights = settings.options.doubting
+    weights = settings.options.error_weights
     if weights is None or not len(naming.found):
         return naming
-    odds = weights[0] + doubt_features(naming, told) @ np.asarray(weights[1:], float)
-    doubt = float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
-    up, down = (share * doubt / max(naming.doubt, 1e-12) for share in naming.shifted)  # a shift is part of the doubt
-    return replace(naming, doubt=doubt, shifted=(min(up, doubt), min(down, doubt)))
+    odds = weights[0] + error_features(naming, told) @ np.asarray(weights[1:], float)
+    error_probability = float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
+    up, down = (
+        share * error_probability / max(naming.error_probability, 1e-12) for share in naming.shifted
+    )  # a shift is part of the doubt
+    return replace(
+        naming, error_probability=error_probability, shifted=(min(up, error_probability), min(down, error_probability))
+    )
 
 
-def doubt_features(naming: Naming, told: Array) -> Array:
+def error_features(naming: Naming, told: Array) -> Array:
     """What tells whether a name may be wrong (2,): the log-odds of the decoder's doubt, and the logarithm of the mean
     entropy of the network's shares (N, levels + 1)."""
-    doubt = float(np.clip(naming.doubt, 1e-6, 1 - 1e-6))
+    error_probability = float(np.clip(naming.error_probability, 1e-6, 1 - 1e-6))
     entropy = -(told * np.log(np.maximum(told, LEAST))).sum(axis=1).mean()
-    return np.array([np.log(doubt) - np.log1p(-doubt), np.log(entropy + 0.01)])
+    return np.array([np.log(error_probability) - np.log1p(-error_probability), np.log(entropy + 0.01)])
 
 
 def statistics_of(settings: Settings[NamingOptions]) -> Statistics:

@@ -22,7 +22,7 @@ from utility_functions.records.map_kinds import ClassProbabilities
 
 AROUND_MM = 40.0
 """Turns are looked at this far round what was found of vertebrae; where nothing was, there are no bodies to see."""
-CRUMB_SHARE = 0.02
+SMALL_PIECE_FRACTION = 0.02
 """Pieces of less than this share of the largest one do not count there."""
 
 
@@ -96,7 +96,7 @@ def _part_round(told: ClassProbabilities, image: Volume) -> Volume | None:
     sizes = np.bincount(pieces.ravel())[1:]
     if not sizes.size:
         return None
-    large = np.flatnonzero(sizes >= CRUMB_SHARE * sizes.max()) + 1
+    large = np.flatnonzero(sizes >= SMALL_PIECE_FRACTION * sizes.max()) + 1
     [found] = ndimage.find_objects(np.isin(pieces, large).astype(np.uint8))
     around = np.ceil(np.divide(AROUND_MM, image.grid.spacing_mm)).astype(int)
     box = common(widened(found, *around.tolist()), box_at((0, 0, 0), image.grid.shape))

@@ -53,7 +53,7 @@ def levels_of_slices(
         batches = (stacks[start : start + at_once] for start in range(0, len(stacks), at_once))
         parts = (free.predict_on_batch(np.ascontiguousarray(batch)) for batch in batches)
     found = np.zeros(image.grid.shape, np.float32)
-    shares: list[NDArray[np.float32]] = []
+    level_probabilities: list[NDArray[np.float32]] = []
     rows_and_columns, shown = overlap(first[1:], size[1:], image.grid.shape[1:])
     x = low[0]
     for part in parts:
@@ -63,6 +63,6 @@ def levels_of_slices(
             found[place] = told[..., 0]
         else:
             found[place] = told.argmax(axis=-1) + 1
-            shares.append(told[detection.voxels[place] > 0])
+            level_probabilities.append(told[detection.voxels[place] > 0])
         x += len(part)
-    return found, np.concatenate(shares) if shares else None
+    return found, np.concatenate(level_probabilities) if level_probabilities else None

@@ -104,12 +104,12 @@ def measure_file(file: KeypointFile, namer: Namer, folder: Path, drawn: bool) ->
         findings = findings.noting(note)
     score = None
     if truth is not None:
-        score = score_scan(file.case_id, naming.landmarks, truth, filled=findings.filled)
+        score = score_scan(file.case_id, naming.landmarks, truth, interpolated=findings.interpolated)
     centroids, markups, picture = (folder / f"{file.case_id}{ending}" for ending in OUTPUTS)
     centroids.unlink(missing_ok=True)
     if len(naming.landmarks):  # an empty list could bear no mark of ours
-        write_landmarks_json(naming.landmarks, centroids, GENERATOR, findings.filled)
-    write_markups(naming.landmarks, markups, GENERATOR, findings.filled)
+        write_landmarks_json(naming.landmarks, centroids, GENERATOR, findings.interpolated)
+    write_markups(naming.landmarks, markups, GENERATOR, findings.interpolated)
     if drawn:
         blank = Volume(np.full(grid.shape, AIR_HU, np.int16), grid)
         scan_picture(blank, naming.landmarks, picture, None, truth, file.case_id, record)

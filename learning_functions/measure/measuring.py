@@ -135,7 +135,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     except UnknownLevels as error:
         findings = findings.noting(f"Not scored: {one_line(error)}")
     if truth is not None and findings.landmarks is not None:
-        score = score_scan(case.case_id, findings.landmarks, truth, filled=findings.filled)
+        score = score_scan(case.case_id, findings.landmarks, truth, interpolated=findings.interpolated)
     findings, masks = score_masks(findings, scan)
     findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()

@@ -67,8 +67,8 @@ def write_findings(
         told = {"generator": GENERATOR, "candidates": findings.candidates}
         write_json(at("_candidates.json"), told, indent=1)
     if findings.landmarks is not None:
-        write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.filled)
-        write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.filled)
+        write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.interpolated)
+        write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.interpolated)
     if findings.trail is not None:
         write_json(at("_trail.json"), {"generator": GENERATOR, **to_json(findings.trail)}, indent=1)
     turns = findings.quarter_turns

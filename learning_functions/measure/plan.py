@@ -11,7 +11,7 @@ from typing import Any
 from learning_functions.model_files.pretrained import located, shipped
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.initial_findings import InitialFindings
-from learning_functions.predict.stage_order import Model, in_running_order, outlines, refuse_finders, until
+from learning_functions.predict.stage_order import Model, in_stage_order, outlines, refuse_finders, until
 from learning_functions.task import task_names
 from utility_functions.files.cases import Case
 
@@ -73,7 +73,7 @@ class Plan:
             if self.given.landmarks is not None:
                 refuse_finders(models)
             known = self.given.fields(cases, [model.task_name for model in models])
-            ordered = in_running_order(models, known)
+            ordered = in_stage_order(models, known)
             if self.file is not None and [model.path for model in ordered] != [model.path for model in models]:
                 tasks, right = (", ".join(model.task_name for model in some) for some in (models, ordered))
                 raise ValueError(f"Models are named in the order in which they can run, {right}. Received: {tasks}.")

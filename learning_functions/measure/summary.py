@@ -15,7 +15,7 @@ from losses_and_metrics.scan_scores import summarise
 from losses_and_metrics.structure_scores import summarise_structures
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.provenance import PLOTS
-from utility_functions.reporting.naming_tables import naming_lines, sureness_line
+from utility_functions.reporting.naming_tables import certainty_line, naming_lines
 from utility_functions.reporting.plots import dice_box_plot, error_box_plot, reliability_plot
 from utility_functions.reporting.report import write_report
 from utility_functions.reporting.results import ModelRecord, RunRecord, ScanRow
@@ -43,7 +43,7 @@ def scan_text(row: ScanRow) -> str:
         names = [name for name in row.landmarks.names if name in VERTEBRAE]
         lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
     if row.naming is not None and len(row.landmarks):
-        lines.append(sureness_line(row.naming))
+        lines.append(certainty_line(row.naming))
     if row.segmentation is not None:
         lines.append(mask_text(row))
     if row.structures is not None:

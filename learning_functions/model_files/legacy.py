@@ -43,7 +43,7 @@ def assumed_card(network: keras.Model, file_name: str, keras_version: str) -> di
     }
 
 
-def called_plainly(network: keras.Model) -> keras.Model:
+def with_plain_input(network: keras.Model) -> keras.Model:
     """The same network taking its one input as it is: Keras 1 and 2 stored it as a list, of which Keras 3 warns."""
     import keras
 

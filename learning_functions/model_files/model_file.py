@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.samples.sample_parts import SIGNATURE as SAMPLES_MARK
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
@@ -77,7 +77,7 @@ def change_card(path: Path, card: dict[str, Any]) -> None:
     """
     path = Path(path)
     text = json_text(card)
-    settings_and_form(checked_card(json.loads(text), path.name), path.name)
+    settings_and_signature(checked_card(json.loads(text), path.name), path.name)
     with written_whole(path) as beside:
         shutil.copyfile(path, beside)
         with h5py.File(beside, "r+") as file:
@@ -91,7 +91,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     Raises BrokenFile, before anything is built, for a file that asks to run code.
     """
     from learning_functions.model_files.keras_1 import in_todays_terms
-    from learning_functions.model_files.legacy import assumed_card, called_plainly
+    from learning_functions.model_files.legacy import assumed_card, with_plain_input
     from learning_functions.model_files.safe_loading import refuse_code
 
     path = Path(path)
@@ -121,7 +121,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         reason = _text((str(error).strip() or type(error).__name__).splitlines()[0][:200])
         raise BrokenFile(f"{path.name} (saved by Keras {keras_version}) cannot be built again: {reason}") from error
     if card is None:
-        return called_plainly(model), assumed_card(model, path.name, keras_version)
+        return with_plain_input(model), assumed_card(model, path.name, keras_version)
     check_fit(model, card, path.name)
     return model, card
 
@@ -150,12 +150,12 @@ def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
     """
     if card["task"] not in task_names():
         return
-    settings, form = settings_and_form(card, file_name)
-    if wrong := form.misfit(model, settings.spec):
+    settings, io_signature = settings_and_signature(card, file_name)
+    if wrong := io_signature.misfit(model, settings.spec):
         raise BrokenFile(f"The card of {file_name} does not fit its network: {wrong}")
 
 
-def settings_and_form(card: dict[str, Any], file_name: str) -> tuple[Settings, Form]:
+def settings_and_signature(card: dict[str, Any], file_name: str) -> tuple[Settings, IOSignature]:
     """What the card of a known task tells: its settings, with its spec, and the form of their network; else BrokenFile.
 
     Whether the settings tell another spec is asked where the model is to run.
@@ -165,7 +165,7 @@ def settings_and_form(card: dict[str, Any], file_name: str) -> tuple[Settings, F
         if "spec" in told:
             told = {**told, "spec": card["spec"]}
         settings = settings_from_card(task, {**card, "settings": told})
-        return settings, task.form(settings)
+        return settings, task.io_signature(settings)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise BrokenFile(f"The card of {file_name} cannot be used: {one_line(error)}") from error
 

@@ -12,7 +12,7 @@ from learning_functions.options import InferenceOptions
 from learning_functions.predict.orientation_stage import in_patient_orientation, tells_orientation
 from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.stage import Stage, starting_stage
-from learning_functions.predict.stage_order import in_running_order
+from learning_functions.predict.stage_order import in_stage_order
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.plain_errors import in_plain_words
 from utility_functions.geometry.volume import Volume
@@ -22,7 +22,7 @@ from utility_functions.records.turned_findings import turned_findings, turned_st
 
 def load_models(paths: Sequence[str | Path] = ()) -> list[TrainedModel]:
     """The models at ``paths``, or those shipped when none is given, in running order."""
-    return in_running_order(loaded([Path(path) for path in paths] or shipped()))
+    return in_stage_order(loaded([Path(path) for path in paths] or shipped()))
 
 
 def loaded(paths: Sequence[Path]) -> list[TrainedModel]:

@@ -7,7 +7,7 @@ import numpy as np
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.options import InferenceOptions
 from learning_functions.preprocessing import seen_part, storable
-from learning_functions.spec import Spec, air_of
+from learning_functions.spec import Spec, padding_value_of
 from learning_functions.task import Settings
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import Grid
@@ -86,7 +86,7 @@ class PreparedScan:
         """The intensity to put where the scan ends, before normalising."""
         key = _by_window(spec)
         if key not in self._padding:
-            self._padding[key] = air_of(self.stored(spec).voxels)
+            self._padding[key] = padding_value_of(self.stored(spec).voxels)
         return self._padding[key]
 
     def stored(self, spec: Spec) -> Volume:

@@ -48,7 +48,7 @@ def outlines(paths: Sequence[Path]) -> list[Outline] | None:
     return [Outline(Path(path), name, load_task(name)) for path, name in known]
 
 
-def in_running_order(models: Sequence[Model], known: Collection[str] = ()) -> list[Model]:
+def in_stage_order(models: Sequence[Model], known: Collection[str] = ()) -> list[Model]:
     """The models so ordered that each finds what it needs, and where it can what it uses besides.
 
     Those that tell how the patient lies run as early as they can, so that all others are shown the scan so.

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.orientation_check import OrientationCheck
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
-from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import MirroredOptions
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
@@ -50,14 +50,14 @@ class DetectionOptions(MirroredOptions):
     """Defaults as published by McCouat & Glocker 2019.
 
     weights: of the classes in the loss, where tubes are learnt; where parts are, the loss is another.
-    empty_share: share of a scan's samples that may show no vertebra.
+    empty_fraction: share of a scan's samples that may show no vertebra.
     present_only: whether a class of which a batch holds nothing has no Dice there (parts).
     orientation: learnt once the network is trained on parts, when it doubts how the header says that a patient lies;
         None: it never does.
     """
 
     weights: tuple[float, ...] = (0.1, 0.9)
-    empty_share: float = 0.2
+    empty_fraction: float = 0.2
     present_only: bool = False
     orientation: OrientationCheck | None = None
 
@@ -101,7 +101,7 @@ _SMALL = Settings(
     epochs=5,
     learning_rate=3e-3,
     schedule="cosine",
-    options=DetectionOptions(empty_share=0.35, augment="standard", mirrored_inference=True),
+    options=DetectionOptions(empty_fraction=0.35, augment="standard", mirrored_inference=True),
 )
 _SHIPPED = Settings(
     preset="shipped",
@@ -135,7 +135,7 @@ def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings[
         raise ValueError(f"Parts of vertebrae are learnt from label maps that tell levels. Received: {lacking}.")
     require_known_labels(scan.label_map, scan.case.label_code)
     parts = vertebra_parts(landmarks, resample(scan.label_map, image.grid), ids)
-    if air_of(image.voxels) == AIR_HU:
+    if padding_value_of(image.voxels) == AIR_HU:
         parts[(parts == DISC) & (image.voxels <= EMPTY_HU)] = 0  # where nothing was scanned
     return parts
 
@@ -151,7 +151,7 @@ class DetectionTask(Task[DetectionOptions]):
     presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[DetectionOptions], rng: np.random.Generator) -> list[Sample]:
-        """Patches at random places of one scan; at most ``empty_share`` of them hold no vertebra.
+        """Patches at random places of one scan; at most ``empty_fraction`` of them hold no vertebra.
 
         Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes, or the code of the part.
         """
@@ -160,7 +160,7 @@ class DetectionTask(Task[DetectionOptions]):
         target = LabelMap(_target(scan, landmarks, image, settings), image.grid)
         if not target.voxels.any():
             raise ValueError("No vertebra lies inside the image.")
-        most_empty = int(settings.options.empty_share * settings.samples_per_scan)
+        most_empty = int(settings.options.empty_fraction * settings.samples_per_scan)
         where = np.argwhere(target.voxels)
         drawn: list[Sample] = []
         empty = 0
@@ -174,7 +174,7 @@ class DetectionTask(Task[DetectionOptions]):
                     patch = target.window(window, settings.spec.patch)
                 else:
                     empty += 1
-            inputs = image.window(window, settings.spec.patch, fill=air_of(image.voxels))
+            inputs = image.window(window, settings.spec.patch, fill=padding_value_of(image.voxels))
             seen = None if tissues is None else tissues.window(window, settings.spec.patch, OUTSIDE).voxels[..., None]
             drawn.append(Sample(inputs.voxels[..., None], patch.voxels, tissues=seen))
         return drawn
@@ -186,8 +186,8 @@ class DetectionTask(Task[DetectionOptions]):
             settings.spec.patch, settings.filters, settings.levels, len(settings.spec.labels), settings.momentum
         )
 
-    def form(self, settings: Settings[DetectionOptions]) -> Form:
-        return Form({"": (5, len(settings.spec.labels))})
+    def io_signature(self, settings: Settings[DetectionOptions]) -> IOSignature:
+        return IOSignature({"": (5, len(settings.spec.labels))})
 
     def objective(self, settings: Settings[DetectionOptions]) -> Objective:
         from losses_and_metrics.dense_losses import ClassDice, ClassRecall, DiceCrossentropy, WeightedCrossentropy

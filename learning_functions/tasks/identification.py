@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.samples.cut.sources import elastic_in_plane, place_scan, place_tissues
-from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import TaskOptions
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS, dense_levels
@@ -118,14 +118,14 @@ def _stack(
     tissues: LabelMap | None,
     levels: NDArray[np.uint8],
     x: int,
-    air: float,
+    padding: float,
     settings: Settings[IdentificationOptions],
     rng: np.random.Generator,
 ) -> Sample:
     spec = settings.spec
     rows, columns = spec.patch[1:]
     start, size = (x - spec.channels // 2, 0, 0), (spec.channels, *image.grid.shape[1:])
-    slices = image.window(start, size, fill=air).voxels
+    slices = image.window(start, size, fill=padding).voxels
     seen = None if tissues is None else tissues.window(start, size, fill=OUTSIDE).voxels
     target = levels[x]
     enough = LABELLED_MM2 / (spec.spacing_mm[1] * spec.spacing_mm[2])
@@ -144,7 +144,7 @@ def _stack(
             break
     offset = best[1] if best else np.zeros(2, int)
     amplitude = np.divide(settings.options.elastic_mm, spec.spacing_mm[1:])
-    inputs, targets, seen = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, air, rng, seen)
+    inputs, targets, seen = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, padding, rng, seen)
     return Sample(np.moveaxis(inputs, 0, -1), targets, tissues=None if seen is None else np.moveaxis(seen, 0, -1))
 
 
@@ -171,7 +171,7 @@ class IdentificationTask(Task[IdentificationOptions]):
         spec = settings.spec
         image, landmarks = place_scan(scan, spec)
         tissues = place_tissues(scan, image.grid)
-        air = air_of(image.voxels)
+        padding = padding_value_of(image.voxels)
         levels = dense_levels(landmarks, image.grid)
         inside = landmarks.only(LEVELS).at(np.flatnonzero(image.grid.contains(landmarks.only(LEVELS).points_mm)))
         if not len(inside) or not levels.any():
@@ -183,7 +183,7 @@ class IdentificationTask(Task[IdentificationOptions]):
         several = [x for x in range(low, high + 1) if np.unique(levels[x]).size > 2]
         choice = several or [x for x in range(low, high + 1) if levels[x].any()]
         return [
-            _stack(image, tissues, levels, int(choice[rng.integers(len(choice))]), air, settings, rng)
+            _stack(image, tissues, levels, int(choice[rng.integers(len(choice))]), padding, settings, rng)
             for _ in range(settings.samples_per_scan)
         ]
 
@@ -203,8 +203,8 @@ class IdentificationTask(Task[IdentificationOptions]):
             NUMBER_OF_LEVELS if _tells_classes(settings) else 0,
         )
 
-    def form(self, settings: Settings[IdentificationOptions]) -> Form:
-        return Form({"": (4, NUMBER_OF_LEVELS if _tells_classes(settings) else 1)})
+    def io_signature(self, settings: Settings[IdentificationOptions]) -> IOSignature:
+        return IOSignature({"": (4, NUMBER_OF_LEVELS if _tells_classes(settings) else 1)})
 
     def objective(self, settings: Settings[IdentificationOptions]) -> Objective:
         from losses_and_metrics.dense_losses import LabelledCrossentropy, LabelledError, LevelAccuracy
@@ -245,22 +245,22 @@ class IdentificationTask(Task[IdentificationOptions]):
         if not detection.voxels.any():
             empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
             return StageFindings(landmarks=Landmarks.empty(), instances=empty)
-        levels, shares = levels_of_slices(network, settings, view, detection)
+        levels, level_probabilities = levels_of_slices(network, settings, view, detection)
         by_decoder, record = options.naming == "decoder", None
         if "published" in (options.votes, options.naming):
             named = published_votes(levels, detection)
         elif isinstance(found, PartMap):
-            named = part_votes(levels, found, shares, variants=by_decoder)
+            named = part_votes(levels, found, level_probabilities, variants=by_decoder)
         else:
-            named = ordered_votes(levels, detection, shares, variants=by_decoder)
+            named = ordered_votes(levels, detection, level_probabilities, variants=by_decoder)
         if by_decoder and named.bodies is not None:
             points = named.landmarks.points_mm
             named, naming = decoded(named, view.statistics or scan_statistics(), settings.options.temperature)
             record = NamingRecord.of(naming, points)
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
         told = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
-        if named.strays:
-            told = told.noting(f"{named.strays} stray pieces of detection were left out.")
+        if named.discarded:
+            told = told.noting(f"{named.discarded} stray pieces of detection were left out.")
         if len(named.landmarks):
             return told
         cut = named.instances.voxels.any()

@@ -14,8 +14,8 @@ import numpy as np
 
 from learning_functions.instance_options import InstanceOptions
 from learning_functions.instance_presets import PAIR, PRESETS
-from learning_functions.io_signature import Form
-from learning_functions.samples.cut.labelled_segments import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_stretches
+from learning_functions.io_signature import IOSignature
+from learning_functions.samples.cut.labelled_segments import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_segments
 from learning_functions.samples.cut.next_vertebra import next_vertebra_sample
 from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.files.cases import Scan
@@ -51,36 +51,36 @@ class InstanceTask(Task[InstanceOptions]):
 
         Inputs (*patch, 1) intensities; memory (*patch) 1 in vertebrae passed; targets (*patch) 1 in the vertebra that
         comes next; weights (*patch) nearness of its border in 255 steps; numbers as ``numbers``. A share
-        ``empty_share`` of samples has every vertebra in memory and an empty target; ``empty_at_end`` of them lie at the
+        ``empty_fraction`` of samples has every vertebra in memory and an empty target; ``empty_at_end`` of them lie at the
         vertebra passed last. Patches reach beyond the scan as they come; none is moved. With ``balanced``, each
-        vertebra of the scan is taken as often as any other, up to one. A share ``first_share`` of samples, beside those
+        vertebra of the scan is taken as often as any other, up to one. A share ``first_fraction`` of samples, beside those
         by chance, shows the vertebra that a traversal comes to first, with nothing in memory: each spine has one, and
-        all others hang on it. ``memory_drop`` of samples remember the neighbour alone, the memory of ``memory_wear`` of
-        them is as rough as a network's masks, and that of ``memory_slips`` lacks a part of the vertebra passed last, or
+        all others hang on it. ``memory_dropout`` of samples remember the neighbour alone, the memory of ``memory_roughness`` of
+        them is as rough as a network's masks, and that of ``memory_corruption`` lacks a part of the vertebra passed last, or
         holds a part of the target.
 
-        With a ``marked_share`` above 0 memory is (*patch, 2), its second channel a mark at the landmark of the
-        vertebra, as in the task vertebra_masks and moved by N(0, ``mark_jitter_mm``) along each axis, or 0 in all other
-        samples. Of those that are marked and not empty, ``marked_alone`` remember nothing: memory from the truth tells
+        With a ``prompted_fraction`` above 0 memory is (*patch, 2), its second channel a mark at the landmark of the
+        vertebra, as in the task vertebra_masks and moved by N(0, ``prompt_jitter_mm``) along each axis, or 0 in all other
+        samples. Of those that are marked and not empty, ``prompted_without_memory`` remember nothing: memory from the truth tells
         all that a mark does, and a network that always has both learns to look at memory alone. With
-        ``mark_offset_mm``, marked samples are cut as vertebrae are drawn once more: the middle of the patch lies so far
-        from the mark. Empty ones then have no mark, and ``marked_share`` is that of all others.
+        ``prompt_offset_mm``, marked samples are cut as vertebrae are drawn once more: the middle of the patch lies so far
+        from the mark. Empty ones then have no mark, and ``prompted_fraction`` is that of all others.
         """
         options, count = settings.options, settings.samples_per_scan
-        found = labelled_stretches(scan, settings.spec)
-        all_of_them = [(stretch, place + 1) for stretch in found for place in range(len(stretch.vertebrae))]
+        found = labelled_segments(scan, settings.spec)
+        all_of_them = [(segment, place + 1) for segment in found for place in range(len(segment.vertebrae))]
         rounds = [rng.permutation(len(all_of_them)) for _ in range(-(-count // len(all_of_them)))]
         chosen = np.concatenate(rounds)[:count] if options.balanced else rng.integers(len(all_of_them), size=count)
         shift = rng.random()  # so that scans of few samples have their share of empty ones between them
-        until = np.floor(options.empty_share * np.arange(count + 1) + shift)
+        until = np.floor(options.empty_fraction * np.arange(count + 1) + shift)
         drawn = []
         for number, empty in zip(chosen, np.diff(until) > 0, strict=True):
-            stretch, place = all_of_them[number]
+            segment, place = all_of_them[number]
             if empty and rng.random() < options.empty_at_end:
-                place = 1 if options.direction == "up" else len(stretch.vertebrae)
-            elif not empty and rng.random() < options.first_share:
-                place = len(stretch.vertebrae) if options.direction == "up" else 1
-            drawn.append(next_vertebra_sample(stretch, place, bool(empty), settings, rng, scan.landmarks))
+                place = 1 if options.direction == "up" else len(segment.vertebrae)
+            elif not empty and rng.random() < options.first_fraction:
+                place = len(segment.vertebrae) if options.direction == "up" else 1
+            drawn.append(next_vertebra_sample(segment, place, bool(empty), settings, rng, scan.landmarks))
         return drawn
 
     def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[InstanceOptions]) -> tuple[Any, Any]:
@@ -117,7 +117,7 @@ class InstanceTask(Task[InstanceOptions]):
                 settings.momentum,
                 options.start_level,
                 options.level_scale,
-                options.sees_marks,
+                options.sees_prompts,
                 options.graph == PAIR,
             )
         return instance_fcn(
@@ -130,11 +130,13 @@ class InstanceTask(Task[InstanceOptions]):
             settings.momentum,
             options.start_level,
             options.level_scale,
-            options.sees_marks,
+            options.sees_prompts,
         )
 
-    def form(self, settings: Settings[InstanceOptions]) -> Form:
-        return Form({"mask": (5, 1), "complete": (2, 1), "level": (2, 1)}, memory=1 + settings.options.sees_marks)
+    def io_signature(self, settings: Settings[InstanceOptions]) -> IOSignature:
+        return IOSignature(
+            {"mask": (5, 1), "complete": (2, 1), "level": (2, 1)}, memory=1 + settings.options.sees_prompts
+        )
 
     def objective(self, settings: Settings[InstanceOptions]) -> Objective:
         """The published loss, or (``loss`` "dice") the same weighted errors as a mean, with soft Dice.

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.preprocessing import seen_part
 from learning_functions.samples.cut.sources import place_image, place_tissues, random_window
-from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import USUAL_CHANGES, Changes, MirroredOptions
 from utility_functions.anatomy.components import numbered_spine
@@ -152,7 +152,7 @@ class StructureTask(Task[StructureOptions]):
                     where = places[number % len(places)]
                     first = _round(where[rng.integers(len(where))], grid.shape, patch, rng)
             seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
-            inputs = image.window(first, patch, fill=air_of(scan.volume.voxels)).voxels[..., None]
+            inputs = image.window(first, patch, fill=padding_value_of(scan.volume.voxels)).voxels[..., None]
             drawn.append(Sample(inputs, target.window(first, patch).voxels.astype(np.uint8), tissues=seen))
         return drawn
 
@@ -169,8 +169,8 @@ class StructureTask(Task[StructureOptions]):
             settings.options.flat_levels,
         )
 
-    def form(self, settings: Settings[StructureOptions]) -> Form:
-        return Form({"": (5, len(settings.spec.labels))})
+    def io_signature(self, settings: Settings[StructureOptions]) -> IOSignature:
+        return IOSignature({"": (5, len(settings.spec.labels))})
 
     def objective(self, settings: Settings[StructureOptions]) -> Objective:
         """Cross-entropy (``loss`` "crossentropy"), or with soft Dice beside it ("dice"); F1 of voxels is their Dice."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.naming_options import NamingOptions
 from learning_functions.spec import Spec
 from learning_functions.task import Objective, Sample, Settings, Task
@@ -144,8 +144,8 @@ class NamingTask(Task[NamingOptions]):
             options.decay,
         )
 
-    def form(self, settings: Settings[NamingOptions]) -> Form:
-        return Form({"": (5, len(ROWS))})
+    def io_signature(self, settings: Settings[NamingOptions]) -> IOSignature:
+        return IOSignature({"": (5, len(ROWS))})
 
     def objective(self, settings: Settings[NamingOptions]) -> Objective:
         from losses_and_metrics.dense_losses import LabelledCrossentropy, LevelAccuracy
@@ -181,7 +181,7 @@ class NamingTask(Task[NamingOptions]):
 
         given = view.findings.landmarks
         if given is not None:  # what was filled in before is no detection
-            given = given.only(name for name in given.names if name not in view.findings.filled)
+            given = given.only(name for name in given.names if name not in view.findings.interpolated)
         if given is None or not len(given):
             return StageFindings(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
         naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_slices, point_numbers
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
-from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options import USUAL_CHANGES, Augment, Changes, TaskOptions
 from utility_functions.anatomy.heatmaps import LEAST_HEAT
@@ -38,7 +38,7 @@ class SpineHeatmapOptions(TaskOptions):
 
     sigma_voxels: deviation of the heat round each centroid.
     resized: whether each scan is resized to the patch, whatever its spacing.
-    empty_share: share of the samples, at most about, that show no centroid.
+    empty_fraction: share of the samples, at most about, that show no centroid.
     widening: whether filters double from level to level; norm, answer: of the network's layers, and of its last one.
     loss: squared error, or divergence with Dice.
     changes: how samples are changed.
@@ -46,7 +46,7 @@ class SpineHeatmapOptions(TaskOptions):
 
     sigma_voxels: float = 4.0
     resized: bool = False
-    empty_share: float = 0.1
+    empty_fraction: float = 0.1
     widening: bool = False
     norm: Literal["none", "batch"] = "none"
     answer: Literal["linear", "sigmoid"] = "linear"
@@ -121,7 +121,7 @@ def _window(
     patch = settings.spec.patch
     first = random_window(shape, patch, rng)
     shows = ((centres >= first) & (centres < first + np.asarray(patch))).all(axis=1).any()
-    if shows or rng.random() < settings.options.empty_share:
+    if shows or rng.random() < settings.options.empty_fraction:
         return first
     return np.rint(centres[rng.integers(len(centres))]).astype(int) - rng.integers(0, patch)
 
@@ -139,7 +139,7 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         """Patches at random places or, ``resized``, the whole image in each.
 
         Inputs (*patch, 1) intensities; targets (*patch) JUDGED but where a vertebra may have no label; numbers as
-        ``numbers``. ``empty_share`` of the patches, at most about, show no centroid.
+        ``numbers``. ``empty_fraction`` of the patches, at most about, show no centroid.
         """
         grid = settings.grid_of(scan.volume.grid)
         image, landmarks = place_scan(scan, settings.spec, grid)
@@ -152,7 +152,7 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         drawn = []
         for _ in range(settings.samples_per_scan):
             first = np.zeros(3, int) if settings.options.resized else _window(grid.shape, centres, settings, rng)
-            inputs = image.window(first, patch, fill=air_of(image.voxels)).voxels[..., None]
+            inputs = image.window(first, patch, fill=padding_value_of(image.voxels)).voxels[..., None]
             seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
             target = judged.window(first, patch, fill=JUDGED).voxels
             drawn.append(Sample(inputs, target, tissues=seen, numbers=point_numbers(landmarks, grid, first)))
@@ -183,16 +183,16 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
             options.answer,
         )
 
-    def form(self, settings: Settings[SpineHeatmapOptions]) -> Form:
-        return Form({"": (5, 1)})
+    def io_signature(self, settings: Settings[SpineHeatmapOptions]) -> IOSignature:
+        return IOSignature({"": (5, 1)})
 
     def objective(self, settings: Settings[SpineHeatmapOptions]) -> Objective:
         """The published losses: squared error (``loss`` "squares"), or divergence with Dice ("divergence")."""
-        from losses_and_metrics.spine_heatmap_loss import HeatDistance, HeatDivergence, HeatError, HotDice
+        from losses_and_metrics.spine_heatmap_loss import AboveThresholdDice, HeatDistance, HeatDivergence, HeatError
 
         return Objective(
             loss=HeatError() if settings.options.loss == "squares" else HeatDivergence(),
-            metrics=[HotDice(), HeatDistance()],
+            metrics=[AboveThresholdDice(), HeatDistance()],
             watched="val_loss",
             highest_is_best=False,
         )

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning_functions.heatmap_options import VertebraHeatmapOptions
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.samples.cut.earlier_stages import found_spine
 from learning_functions.samples.cut.labelled_points import LabelledPoints, labelled_points
 from learning_functions.samples.cut.sources import random_window
-from learning_functions.spec import AIR_HU, OUTSIDE, Spec, air_of
+from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.files.cases import Scan
@@ -102,7 +102,7 @@ def _labelled(scan: Scan, settings: Settings[VertebraHeatmapOptions]) -> tuple[L
 def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings[VertebraHeatmapOptions]) -> Sample:
     """The patch whose first voxel is ``first``."""
     patch = np.asarray(settings.spec.patch)
-    image = labelled.image.window(first, patch, fill=air_of(labelled.image.voxels))
+    image = labelled.image.window(first, patch, fill=padding_value_of(labelled.image.voxels))
     scanned = np.zeros(settings.spec.patch, np.uint8)
     scanned[overlap(first, patch, labelled.image.grid.shape)[1]] = 1
     points = labelled.points - first
@@ -195,8 +195,8 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
             options.sigma if options.learn_sigma else None,
         )
 
-    def form(self, settings: Settings[VertebraHeatmapOptions]) -> Form:
-        return Form({"": (5, len(settings.spec.labels))})
+    def io_signature(self, settings: Settings[VertebraHeatmapOptions]) -> IOSignature:
+        return IOSignature({"": (5, len(settings.spec.labels))})
 
     def objective(self, settings: Settings[VertebraHeatmapOptions]) -> Objective:
         """The published loss, or (``loss`` "mean") the same squared errors in parts of the Gaussians' own squares.

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.mask_options import MaskOptions
 from learning_functions.samples.cut.earlier_stages import nearest_found
-from learning_functions.samples.cut.labelled_segments import Stretch, labelled_stretches
+from learning_functions.samples.cut.labelled_segments import LabelledSegment, labelled_segments
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
 from learning_functions.task import Objective, Sample, Settings, Task
-from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
+from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import Findings, StageFindings
@@ -74,30 +74,32 @@ _SHIPPED = _SMALL.changed(preset="shipped", epochs=6, options=replace(_SMALL.opt
 
 
 def _drawn(scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator, found: Landmarks) -> list[Sample]:
-    stretches = labelled_stretches(scan, settings.spec)
-    all_of_them = [(stretch, place + 1) for stretch in stretches for place in range(len(stretch.vertebrae))]
+    segments = labelled_segments(scan, settings.spec)
+    all_of_them = [(segment, place + 1) for segment in segments for place in range(len(segment.vertebrae))]
     rounds = -(-settings.samples_per_scan // len(all_of_them))
     chosen = np.concatenate([rng.permutation(len(all_of_them)) for _ in range(rounds)])[: settings.samples_per_scan]
     own = np.full(len(all_of_them), -1)
     if len(found):
         own = nearest_found([each[0].landmark_mm(each[1], scan.landmarks) for each in all_of_them], found.points_mm)
     drawn = []
-    for stretch, place, nearest in ((*all_of_them[i], own[i]) for i in chosen):
-        at_mm = stretch.landmark_mm(place, scan.landmarks) + rng.normal(0.0, settings.options.jitter_mm, 3)
-        drawn.append(_sample(stretch, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
+    for segment, place, nearest in ((*all_of_them[i], own[i]) for i in chosen):
+        at_mm = segment.landmark_mm(place, scan.landmarks) + rng.normal(0.0, settings.options.jitter_mm, 3)
+        drawn.append(_sample(segment, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
     return drawn
 
 
-def _sample(stretch: Stretch, place: int, at_mm: NDArray[np.float64], settings: Settings[MaskOptions]) -> Sample:
+def _sample(
+    segment: LabelledSegment, place: int, at_mm: NDArray[np.float64], settings: Settings[MaskOptions]
+) -> Sample:
     spec, options = settings.spec, settings.options
-    first = centred_first(at_mm, stretch.image.grid, spec.patch, options.offset_mm)
-    box = stretch.image.grid.window(first, spec.patch)
-    seen = None if stretch.tissues is None else stretch.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]
+    first = centred_first(at_mm, segment.image.grid, spec.patch, options.offset_mm)
+    box = segment.image.grid.window(first, spec.patch)
+    seen = None if segment.tissues is None else segment.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]
     return Sample(
-        stretch.image.window(first, spec.patch, fill=stretch.air).voxels[..., None],
-        (stretch.order.window(first, spec.patch).voxels == place).astype(np.uint8),
+        segment.image.window(first, spec.patch, fill=segment.padding).voxels[..., None],
+        (segment.order.window(first, spec.patch).voxels == place).astype(np.uint8),
         tissues=seen,
-        memory=landmark_mark(at_mm, box, options.sigma_mm),
+        memory=landmark_prompt(at_mm, box, options.sigma_mm),
     )
 
 
@@ -146,8 +148,8 @@ class MaskTask(Task[MaskOptions]):
             settings.momentum,
         )
 
-    def form(self, settings: Settings[MaskOptions]) -> Form:
-        return Form({"": (5, 1)}, memory=1)
+    def io_signature(self, settings: Settings[MaskOptions]) -> IOSignature:
+        return IOSignature({"": (5, 1)}, memory=1)
 
     def objective(self, settings: Settings[MaskOptions]) -> Objective:
         from losses_and_metrics.mask_loss import BinaryDice, MaskLoss

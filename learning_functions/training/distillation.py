@@ -77,7 +77,7 @@ def taught(student: keras.Model, teacher: keras.Model, objective: Objective, how
 def teacher_network(how: Teacher, task: Task, settings: Settings) -> keras.Model:
     """The teacher's network; ValueError where it is not of the form that its student will have."""
     network, _ = load_model(how.path)
-    if wrong := task.form(settings).misfit(network, settings.spec):
+    if wrong := task.io_signature(settings).misfit(network, settings.spec):
         raise ValueError(f"The teacher {how.path.name} does not fit its student: {wrong}")
     return network
 

@@ -73,7 +73,9 @@ def train(
     else:
         network = new_network(task, settings, objective, training, store)
         progress = Progress(run=run)  # an earlier run's networks go when this one's first epoch is kept
-    if wrong := task.form(settings).misfit(network, settings.spec):  # else it would be found after the last epoch
+    if wrong := task.io_signature(settings).misfit(
+        network, settings.spec
+    ):  # else it would be found after the last epoch
         raise ValueError(f"The network of the task {store.task} is not of the form that the task tells: {wrong}")
     learner = network
     if training.teacher is not None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.naming_evidence import doubt_features, evidence_of
+from learning_functions.inference.naming_evidence import error_features, evidence_of
 from learning_functions.naming_options import NamingOptions
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Settings
-from learning_functions.training.naming_doubt import doubting
+from learning_functions.training.naming_doubt import error_weights
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import WARNING_FROM, decode
 from utility_functions.anatomy.naming.detections import Detections
@@ -64,8 +64,8 @@ def chosen(
     changes: Any = None,
 ) -> NamingOptions:
     """The options of a naming model with what is learnt: its ``statistics`` in JSON, of the samples learnt from, and
-    ``shares_before``, of the levels in them as ``changes`` (`NodeChanges`, None: as they are) made them, since variants
-    put in by these are no news to the network; the ``sharpness`` of its evidence, ``doubting``, how the doubt that is
+    ``prior_probabilities``, of the levels in them as ``changes`` (`NodeChanges`, None: as they are) made them, since variants
+    put in by these are no news to the network; the ``evidence_weight`` of its evidence, ``error_weights``, how the doubt that is
     told follows from the decoder's and the network's (`naming_doubt`), and ``warn_from``, the doubt from which a scan
     is warned of, chosen on those for validation.
     """
@@ -78,24 +78,24 @@ def chosen(
     told = np.asarray(network(inputs, training=False), np.float64).mean(axis=3)[:, 0]
     kept = [(scan, told[i, : len(scan.rows)]) for i, (scan, _) in enumerate(scans)]
 
-    def tried(sharpness: float, sureness: float) -> _Tried:
-        return _tried(kept, replace(fitted, sureness=sureness), sharpness, before)
+    def tried(evidence_weight: float, sureness: float) -> _Tried:
+        return _tried(kept, replace(fitted, sureness=sureness), evidence_weight, before)
 
-    by_sharpness = {sharpness: tried(sharpness, SURENESS[0]) for sharpness in SHARPNESS}
-    sharpness = max(by_sharpness, key=lambda value: by_sharpness[value].right)  # the first of equal ones
-    by_sureness = {sureness: tried(sharpness, sureness) for sureness in SURENESS[1:]}
-    by_sureness[SURENESS[0]] = by_sharpness[sharpness]
+    by_sharpness = {evidence_weight: tried(evidence_weight, SURENESS[0]) for evidence_weight in SHARPNESS}
+    evidence_weight = max(by_sharpness, key=lambda value: by_sharpness[value].right)  # the first of equal ones
+    by_sureness = {sureness: tried(evidence_weight, sureness) for sureness in SURENESS[1:]}
+    by_sureness[SURENESS[0]] = by_sharpness[evidence_weight]
     sureness = max(by_sureness, key=lambda value: by_sureness[value].likely)
     best = by_sureness[sureness]
     features, wrong = np.array(best.features).reshape(-1, 2), np.array(best.wrong, bool)
-    weights = doubting(features, wrong)
+    weights = error_weights(features, wrong)
     odds = features[:, 0] if weights is None else weights[0] + features @ np.array(weights[1:])
     doubts = 1 / (1 + np.exp(-odds[~wrong]))
     return settings.options.changed(
         statistics=replace(fitted, sureness=sureness).to_json(),
-        shares_before=tuple(before.tolist()),
-        sharpness=sharpness,
-        doubting=weights,
+        prior_probabilities=tuple(before.tolist()),
+        evidence_weight=evidence_weight,
+        error_weights=weights,
         warn_from=float(np.quantile(doubts, QUIET)) if len(doubts) else WARNING_FROM,
     )
 
@@ -132,15 +132,15 @@ class _Tried(NamedTuple):
 def _tried(
     scans: list[tuple[Chosen, NDArray[np.float64]]],
     statistics: Statistics,
-    sharpness: float,
+    evidence_weight: float,
     before: NDArray[np.float64],
 ) -> _Tried:
     right, likely, features, wrong = 0, 0.0, [], []
     for scan, told in scans:
-        levels, false = evidence_of(told, statistics, sharpness, before)
+        levels, false = evidence_of(told, statistics, evidence_weight, before)
         naming = decode(Detections(scan.points_mm, levels, false), statistics)
         likely += float(np.log(np.maximum(naming.posterior[np.arange(len(scan.rows)), scan.rows], 1e-6)).sum())
         right += sum(name == true for name, true in zip(naming.names, scan.names, strict=True))
-        features.append(doubt_features(naming, told))
+        features.append(error_features(naming, told))
         wrong.append(any(a != b and b in scan.true for a, b in zip(naming.names, scan.names, strict=True)))
     return _Tried(right, likely, features, wrong)

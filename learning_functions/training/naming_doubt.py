@@ -12,7 +12,7 @@ HELD = 1.0
 ROUNDS = 30
 
 
-def doubting(features: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[float, ...] | None:
+def error_weights(features: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[float, ...] | None:
     """A constant and a weight per feature of scans (N, features): the log-odds that a name is wrong (N,), by logistic
     regression; None where there is too little to learn from.
     """

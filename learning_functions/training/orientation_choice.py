@@ -66,13 +66,13 @@ def arches_seen(network: keras.Model, store: SampleStore) -> Seen:
     wanted = set(scans[:: -(-len(scans) // MOST_SCANS)].tolist())
     square = store.spec.spacing_mm[0] == store.spec.spacing_mm[1]
     sums = {case: np.zeros((4, 2)) for case in wanted}
-    seeing = flexible(network)
+    patch_predictor = flexible(network)
     for case, (x, _) in zip(cases, epoch_batches(store, 1, epoch=0, seed=0, shuffle=False), strict=True):
         if case not in wanted:
             continue
         for quarters in range(4) if square else (0, 2):
             shown = np.rot90(np.asarray(x), quarters, axes=(1, 2))
-            told = np.asarray(seeing(np.ascontiguousarray(shown), training=False))
+            told = np.asarray(patch_predictor(np.ascontiguousarray(shown), training=False))
             arch = told[..., ARCH][told.argmax(axis=-1) == ARCH]
             sums[case][quarters] += arch.sum(dtype=np.float64), arch.size
     found = np.array([each for each in sums.values() if each[0, 1] >= LEAST_VOXELS]).reshape(-1, 4, 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from learning_functions.samples.store.sample_store import SampleStore, open_store
 from learning_functions.training.training_inputs import check_inputs
-from learning_functions.training.warm_start.initial_model import GivenModel
+from learning_functions.training.warm_start.initial_model import InitialModel
 from utility_functions.files.cases import Case
 from utility_functions.files.data_split import Fold
 from utility_functions.files.manifest import find_cases
@@ -44,7 +44,7 @@ def planned(
     folds: Sequence[Fold] = (),
     scans: Path | None = None,
     augment: str | None = None,
-    given: Sequence[GivenModel | None] = (),
+    given: Sequence[InitialModel | None] = (),
 ) -> list[PlannedRun]:
     """The trainings of a call, all of them checked as check_inputs() does.
 
@@ -83,7 +83,7 @@ def _checked(
     validate_on: Path | Fold,
     model: Path,
     augment: str | None,
-    given: Sequence[GivenModel | None],
+    given: Sequence[InitialModel | None],
     cases: Sequence[Case] | None = None,
 ) -> PlannedRun:
     _, validation = check_inputs(training, validate_on, model, augment, given)

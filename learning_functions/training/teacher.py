@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from learning_functions.training.warm_start.initial_model import GivenModel
+from learning_functions.training.warm_start.initial_model import InitialModel
 
 TEMPERATURE, ALPHA = 2.0, 0.5
 """Used where none is asked for; half of the loss is the teacher's in Serrador et al. 2024."""
 
 
 @dataclass(frozen=True)
-class Teacher(GivenModel):
+class Teacher(InitialModel):
     """A trained model (.h5) to learn from.
 
     temperature: by how much both answers are softened (losses_and_metrics/divergences.py).

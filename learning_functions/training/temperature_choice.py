@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_store import SampleStore
-from utility_functions.anatomy.body_evidence import STRAY, mean_shares
+from utility_functions.anatomy.body_evidence import STRAY, mean_probabilities
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def temperature_of(scans: Sequence[Bodies]) -> float | None:
     logarithms are summed before they are compared, so that a temperature below 1 stands for how much they err together.
     """
     held: list[NDArray[np.float64]] = []
-    for shares, true in scans:
-        told = np.log((1 - STRAY) * shares + STRAY / NUMBER_OF_LEVELS)
+    for level_probabilities, true in scans:
+        told = np.log((1 - STRAY) * level_probabilities + STRAY / NUMBER_OF_LEVELS)
         shifts = [k for k in range(-FARTHEST, FARTHEST + 1) if true.min() + k >= 1 and true.max() + k <= told.shape[1]]
         sums = {k: float(told[np.arange(len(true)), true + k - 1].sum()) for k in shifts}
         if len(true) > 1:
@@ -80,7 +80,7 @@ def bodies_seen(network: keras.Model, store: SampleStore) -> list[Bodies]:
     for levels in seen.values():
         pixels = {level: np.concatenate(parts) for level, parts in sorted(levels.items())}
         pixels = {level: told for level, told in pixels.items() if len(told) >= LEAST_PIXELS}
-        means = [mean_shares(told[:, 0], told if told.shape[1] > 1 else None) for told in pixels.values()]
+        means = [mean_probabilities(told[:, 0], told if told.shape[1] > 1 else None) for told in pixels.values()]
         if means:
             found.append((np.array(means), np.array(list(pixels))))
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learning_functions.training.teacher import Teacher
-from learning_functions.training.warm_start.initial_model import GivenModel, Start
+from learning_functions.training.warm_start.initial_model import InitialModel, WarmStart
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Training:
     augment: str | None = None  # None: as the preset says
     mixed_precision: bool = False
     tensorboard: Path | None = None
-    start: Start | None = None
+    start: WarmStart | None = None
     teacher: Teacher | None = None
     about: str = ""  # said in the model's card
 
@@ -33,7 +33,7 @@ class Training:
             )
 
     @property
-    def given(self) -> dict[str, GivenModel]:
+    def given(self) -> dict[str, InitialModel]:
         """The models that this training makes use of, by what they are to it."""
         models = {"started_from": self.start, "teacher": self.teacher}
         return {name: model for name, model in models.items() if model is not None}

@@ -11,7 +11,7 @@ from learning_functions.samples.store.sample_store import SampleStore, check_sam
 from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, load_task
 from learning_functions.task_options import Augment
-from learning_functions.training.warm_start.initial_model import GivenModel
+from learning_functions.training.warm_start.initial_model import InitialModel
 from utility_functions.files.data_split import Fold
 
 AUGMENTATIONS = get_args(Augment)
@@ -22,7 +22,7 @@ def check_inputs(
     validation: Path | Fold,
     model_path: Path,
     augment: str | None = None,
-    given: Sequence[GivenModel | None] = (),
+    given: Sequence[InitialModel | None] = (),
 ) -> tuple[SampleStore, SampleStore]:
     """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
 

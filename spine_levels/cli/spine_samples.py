@@ -55,12 +55,12 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from learning_functions.generate.cropping import cropping_asked
+    from learning_functions.generate.cropping import requested_cropping
     from learning_functions.generate.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
 
     task = load_task(arguments.task)
-    cropping = cropping_asked(arguments.task, arguments.crop_by)
+    cropping = requested_cropping(arguments.task, arguments.crop_by)
     settings = settings_of(task, arguments.preset).changed(samples_per_scan=arguments.samples_per_scan)
     settings = settings.choosing(task, direction=arguments.direction)
     if arguments.target:

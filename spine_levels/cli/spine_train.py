@@ -62,13 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.planned_runs import planned
     from learning_functions.training.teacher import teacher_of
     from learning_functions.training.training_inputs import with_class_weights
-    from learning_functions.training.warm_start.initial_model import Start
-    from utility_functions.files.data_split import folds_asked
+    from learning_functions.training.warm_start.initial_model import WarmStart
+    from utility_functions.files.data_split import requested_folds
 
     teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
-    start = None if arguments.start_from is None else Start(arguments.start_from)
+    start = None if arguments.start_from is None else WarmStart(arguments.start_from)
     paths = arguments.training, arguments.validation, arguments.model
-    folds = folds_asked(arguments.folds, arguments.fold, arguments.hold_out_seed)
+    folds = requested_folds(arguments.folds, arguments.fold, arguments.hold_out_seed)
     # before TensorFlow starts
     runs = planned(paths, folds, arguments.scans, arguments.augment, (start, teacher))
     from learning_functions.runtime.tensorflow_setup import start_tensorflow

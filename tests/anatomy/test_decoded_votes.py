@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.naming.brute_force import spine
-from utility_functions.anatomy.body_evidence import Bodies, mean_shares
+from utility_functions.anatomy.body_evidence import Bodies, mean_probabilities
 from utility_functions.anatomy.labels import LEVELS, USUAL_VERTEBRAE, VERSE_IDS, regressed_level
 from utility_functions.anatomy.naming.decoded_votes import decoded
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
@@ -25,16 +25,16 @@ GRID = Grid.from_spacing((3, 3, 40), 10.0)
 
 def named(bodies: dict, called: list[str] | None = None, sure: float = 0.9, seen: list[float] | None = None) -> Named:
     """Bodies whose votes tell what they are, in the chain that a rule without variants would have called them."""
-    shares = np.full((len(bodies), 26), (1 - sure) / 25)
+    level_probabilities = np.full((len(bodies), 26), (1 - sure) / 25)
     for row, name in enumerate(bodies):
-        shares[row, (regressed_level(name) or 1) - 1] = sure
+        level_probabilities[row, (regressed_level(name) or 1) - 1] = sure
     sacral = [float(name in ("S1", "S2")) for name in bodies]
     names = called or list(bodies)
     voxels = np.zeros(GRID.shape, np.uint8)
     for place, name in enumerate(names):
         voxels[:, :, place] = VERSE_IDS.get(name, 0)
     points = np.array(list(bodies.values())).reshape(-1, 3)
-    told = Bodies.of(list(shares), seen or [1.0] * len(bodies), sacral)
+    told = Bodies.of(list(level_probabilities), seen or [1.0] * len(bodies), sacral)
     return Named(Landmarks(tuple(names), points), LabelMap(voxels, GRID), bodies=told)
 
 
@@ -81,7 +81,7 @@ def test_a_level_between_others_is_filled_in_without_ids() -> None:
     bodies = spine("T9", "L5")
     rest = {name: place for name, place in bodies.items() if name != "L1"}
     found, record = recorded(named(rest), STATISTICS)
-    assert record.filled == ("L1",) and found.landmarks.names == tuple(bodies)
+    assert record.interpolated == ("L1",) and found.landmarks.names == tuple(bodies)
     assert np.linalg.norm(found.landmarks.point("L1") - bodies["L1"]) < 6
     assert VERSE_IDS["L1"] not in ids(found)
 
@@ -95,7 +95,9 @@ def test_what_is_no_vertebra_loses_its_ids_and_is_told_of() -> None:
     voxels[:, :, -1] = VERSE_IDS["S1"]
     assert shown.bodies is not None
     told = Bodies.of(
-        [*shown.bodies.shares, np.full(26, 1 / 26)], [*shown.bodies.seen, 1.0], [*(shown.bodies.sacral), 0.5]
+        [*shown.bodies.level_probabilities, np.full(26, 1 / 26)],
+        [*shown.bodies.seen, 1.0],
+        [*(shown.bodies.sacral), 0.5],
     )
     found, record = recorded(
         Named(Landmarks(names, points), shown.instances.with_voxels(voxels), bodies=told), STATISTICS
@@ -137,12 +139,12 @@ def test_evidence_counts_variants_with_the_level_that_votes_know() -> None:
     ("votes", "best", "second"), [([20.0, 20.0], 20, 19), ([19.5, 19.5], 19, 20), ([20.0, 22.0], 20, 22)]
 )
 def test_numbers_voted_for_spread_over_the_levels_round_them(votes, best, second) -> None:
-    shares = mean_shares(np.array(votes, np.float32), None)
-    assert shares.sum() == pytest.approx(1.0)
-    assert set(np.argsort(-shares, kind="stable")[:2] + 1) in ({best, second}, {best, 21})
+    level_probabilities = mean_probabilities(np.array(votes, np.float32), None)
+    assert level_probabilities.sum() == pytest.approx(1.0)
+    assert set(np.argsort(-level_probabilities, kind="stable")[:2] + 1) in ({best, second}, {best, 21})
 
 
 def test_shares_told_are_averaged() -> None:
     given = np.zeros((2, 26), np.float32)
     given[0, 3], given[1, 4] = 1.0, 1.0
-    np.testing.assert_allclose(mean_shares(np.zeros(2, np.float32), given)[3:5], 0.5)
+    np.testing.assert_allclose(mean_probabilities(np.zeros(2, np.float32), given)[3:5], 0.5)

@@ -18,9 +18,9 @@ def test_maxima_of_one_body_are_one_detection_at_the_highest() -> None:
     places = spine_mm(SOUND)
     places["beside"] = places["L1"] + (0, 0, 8.0)
     peaks = peaks_of([("beside", "T12", 0.4), ("L1", "L1", 0.7), ("L1", "L1", 0.2), ("L2", "L2", 0.9)], places)
-    heats, points = bodies_of(peaks, VERTEBRAE)
+    responses, points = bodies_of(peaks, VERTEBRAE)
     np.testing.assert_allclose(points, [places["L2"], places["L1"]])
-    assert [(LEVELS[level], row[level]) for row in heats for level in np.flatnonzero(row)] == [
+    assert [(LEVELS[level], row[level]) for row in responses for level in np.flatnonzero(row)] == [
         ("L2", 0.9),
         ("T12", 0.4),
         ("L1", 0.7),
@@ -28,9 +28,9 @@ def test_maxima_of_one_body_are_one_detection_at_the_highest() -> None:
 
 
 def test_levels_next_to_a_hot_one_get_a_tenth_of_its_heat() -> None:
-    heats = np.zeros((1, len(LEVELS)))
-    heats[0, LEVELS.index("T12")], heats[0, LEVELS.index("L1")] = 0.8, 0.02
-    wider = dict(zip(LEVELS, with_neighbours(heats)[0], strict=True))
+    responses = np.zeros((1, len(LEVELS)))
+    responses[0, LEVELS.index("T12")], responses[0, LEVELS.index("L1")] = 0.8, 0.02
+    wider = dict(zip(LEVELS, with_neighbours(responses)[0], strict=True))
     assert {name: round(heat, 6) for name, heat in wider.items() if heat} == {
         "T11": 0.08,
         "T12": 0.8,
@@ -50,7 +50,7 @@ def test_of_noise_the_hottest_bodies_alone_are_taken() -> None:
     noise = Peaks(rng.uniform(-500, 500, (400, 3)), rng.integers(0, len(VERTEBRAE), 400), rng.uniform(0.05, 0.4, 400))
     found = detections_of(noise, VERTEBRAE)
     assert len(found) == MOST_BODIES
-    np.testing.assert_allclose(found.points_mm[0], noise.places[noise.heats.argmax()])
+    np.testing.assert_allclose(found.points_mm[0], noise.places[noise.responses.argmax()])
 
 
 def test_no_maximum_is_no_detection() -> None:
@@ -60,7 +60,7 @@ def test_no_maximum_is_no_detection() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heats", "expected"),
+    ("responses", "expected"),
     [
         ([(name, name, 0.9) for name in SOUND], SOUND),
         ([(name, name, 0.9) for name in SOUND if name != "L1"], tuple(name for name in SOUND if name != "L1")),
@@ -73,11 +73,11 @@ def test_no_maximum_is_no_detection() -> None:
     ids=["sound", "missing", "doubled", "swapped", "shifted", "far off", "stray"],
 )
 def test_failures_of_heatmaps_are_mended_by_the_decoder(
-    heats: list[tuple[str, str, float]], expected: tuple[str, ...]
+    responses: list[tuple[str, str, float]], expected: tuple[str, ...]
 ) -> None:
     places = spine_mm(SOUND)
     places["stray"] = places["L1"] + (70.0, 20.0, 0.0)
-    found = decode(detections_of(peaks_of(heats, places), VERTEBRAE), USUAL).found
+    found = decode(detections_of(peaks_of(responses, places), VERTEBRAE), USUAL).found
     assert found.names == expected
     for name, point in found:
         np.testing.assert_allclose(point, places[name], atol=1e-9)

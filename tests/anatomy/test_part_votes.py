@@ -101,13 +101,13 @@ def test_shares_of_several_levels_name_what_their_likeliest_may_not(right: float
     landmarks, levels, parts = spine(("L1", "L2", "L3", "L4", "L5", "S1"), 8.0)
     voxels = column_of(parts).voxels > 0
     true = levels[voxels].astype(int)
-    shares = np.zeros((len(true), 26), np.float32)
-    shares[np.arange(len(true)), true - 1] = right
+    level_probabilities = np.zeros((len(true), 26), np.float32)
+    level_probabilities[np.arange(len(true)), true - 1] = right
     wrong = np.where(np.arange(len(true)) % 2, true - 4, true % 26)
-    shares[np.arange(len(true)), wrong] = 1 - right
+    level_probabilities[np.arange(len(true)), wrong] = 1 - right
     likeliest = np.zeros_like(levels)
-    likeliest[voxels] = shares.argmax(axis=1) + 1
-    named = part_votes(likeliest, parts, shares).landmarks
+    likeliest[voxels] = level_probabilities.argmax(axis=1) + 1
+    named = part_votes(likeliest, parts, level_probabilities).landmarks
     assert named.only(landmarks.names).names == landmarks.names
 
 
@@ -133,7 +133,7 @@ def test_for_a_decoder_every_body_between_discs_is_cut_out_whatever_the_votes(be
     named = part_votes(np.where(levels > 0, squeezed, 0).astype(np.float32), parts, variants=True)
     assert len(named.landmarks) == len(landmarks)
     assert np.linalg.norm(named.landmarks.points_mm - landmarks.points_mm, axis=1).max() < 5
-    assert named.bodies is not None and len(named.bodies.shares) == len(landmarks)
+    assert named.bodies is not None and len(named.bodies.level_probabilities) == len(landmarks)
 
 
 @pytest.mark.parametrize("height_mm", [30.0, 40.0, 60.0])

@@ -23,9 +23,9 @@ def test_the_centre_of_a_gaussian_is_found_to_a_fraction_of_a_voxel(
     point: tuple[float, ...], sigma: float, height: float
 ) -> None:
     found = local_maxima(gaussian(point, sigma, height)[..., None])
-    assert len(found.heats) == 1 and found.landmarks[0] == 0
+    assert len(found.responses) == 1 and found.landmarks[0] == 0
     np.testing.assert_allclose(found.places[0], point, atol=0.02)
-    assert 0.5 * height < found.heats[0] <= height + 1e-6
+    assert 0.5 * height < found.responses[0] <= height + 1e-6
 
 
 def test_every_maximum_high_enough_is_told_with_its_landmark() -> None:
@@ -55,9 +55,9 @@ def test_a_plateau_counts_once_in_its_middle() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), (3, 1, 5, 2), (0, 3, 3, 1), (4, 4, 4, 0)])
 def test_images_of_single_slices_and_of_nothing_are_no_trouble(shape: tuple[int, ...]) -> None:
-    assert len(local_maxima(np.zeros(shape)).heats) == 0
+    assert len(local_maxima(np.zeros(shape)).responses) == 0
     ones = local_maxima(np.ones(shape))
-    assert len(ones.heats) == (shape[-1] if np.prod(shape[:3]) else 0)
+    assert len(ones.responses) == (shape[-1] if np.prod(shape[:3]) else 0)
     assert np.isfinite(ones.places).all()
 
 
@@ -69,6 +69,6 @@ def test_values_below_zero_beside_a_maximum_do_no_harm() -> None:
 
 def test_several_parts_are_joined_and_none_gives_none() -> None:
     part = local_maxima(gaussian((5, 5, 5))[..., None])
-    assert len(Peaks.joined([part, part]).heats) == 2
+    assert len(Peaks.joined([part, part]).responses) == 2
     empty = Peaks.joined([])
-    assert empty.places.shape == (0, 3) and len(empty.landmarks) == len(empty.heats) == 0
+    assert empty.places.shape == (0, 3) and len(empty.landmarks) == len(empty.responses) == 0

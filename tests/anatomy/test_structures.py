@@ -7,7 +7,7 @@ import pytest
 
 from tests.made_spines import SPACING_MM, spine, spine_voxels
 from utility_functions.anatomy.body_box import cropped_to_body
-from utility_functions.anatomy.components import numbered_spine, without_scraps
+from utility_functions.anatomy.components import numbered_spine, without_small_components
 from utility_functions.anatomy.disc_planes import disc_planes
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.structures import SPIDER_MOST, levels_of_numbers, spider_map, structures_of
@@ -143,7 +143,7 @@ def test_scraps_are_left_out_and_one_canal_stays() -> None:
     true = spine(3)
     voxels = structures_of(true, "spider").voxels.copy()
     voxels[0, 0, 0], voxels[0, 0:2, -3:] = 1, 3
-    cleaned = without_scraps(LabelMap(voxels, true.grid))
+    cleaned = without_small_components(LabelMap(voxels, true.grid))
     assert cleaned[0, 0, 0] == 0 and not (cleaned[0, 0:2, -3:] == 3).any() and (cleaned == 3).sum() > 100
 
 

@@ -55,7 +55,7 @@ def test_stray_votes_and_stray_pieces_change_nothing() -> None:
     voxels[26:31, 30:36, 2:5] = 1  # a speck
     named = ordered_votes(np.where(levels > 0, spoilt, 24.0), LabelMap(voxels, GRID))
     assert named.landmarks.names == NAMES
-    assert named.strays == 2
+    assert named.discarded == 2
     assert np.linalg.norm(named.landmarks.points_mm - landmarks.points_mm, axis=1).max() < 6.0
 
 
@@ -113,7 +113,7 @@ def test_pieces_between_others_belong_to_the_spine(alone) -> None:
         first, last = np.flatnonzero((levels == CSI_LEVELS[name]).any(axis=(0, 1)))[[0, -1]]
         voxels[:, :, [first, last]] = 0
     named = ordered_votes(levels, LabelMap(voxels, GRID))
-    assert named.landmarks.names == NAMES and named.strays == 0
+    assert named.landmarks.names == NAMES and named.discarded == 0
 
 
 def test_two_blobs_joined_by_a_bridge_are_no_error() -> None:

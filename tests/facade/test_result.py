@@ -36,7 +36,7 @@ def labelled() -> LabelMap:
 
 def findings() -> Findings:
     found = Findings("a_scan", GRID, landmarks=LANDMARKS, instances=labelled())
-    record = NamingRecord({"L1": 0.9, "L3": 0.8}, filled=("L2",), warning="Some levels may be wrong: 9 %.")
+    record = NamingRecord({"L1": 0.9, "L3": 0.8}, interpolated=("L2",), warning="Some levels may be wrong: 9 %.")
     return found.having(completeness={"L3": 0.1, "L1": 0.9}).named(record)
 
 

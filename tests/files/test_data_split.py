@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from layouts import lay_out
 
 from utility_functions.files.cases import Case
-from utility_functions.files.data_split import Fold, HeldOutFraction, folds_asked, held_out_asked
+from utility_functions.files.data_split import Fold, HeldOutFraction, requested_folds, requested_hold_out
 from utility_functions.files.manifest import find_cases, folders_of_many, one_part, parted, split_by_patient
 
 PATIENTS = [f"p{number}" for number in range(10)]
@@ -58,25 +58,25 @@ def test_folds_that_cannot_be_are_refused(numbers: tuple[int, ...], words: str) 
 
 
 def test_folds_are_asked_for_one_by_one_or_all_together() -> None:
-    assert folds_asked(3, None, None) == [Fold(0, 3), Fold(1, 3), Fold(2, 3)]
-    assert folds_asked(3, 2, 7) == [Fold(2, 3, 7)]
-    assert folds_asked(None, None, None) == []
+    assert requested_folds(3, None, None) == [Fold(0, 3), Fold(1, 3), Fold(2, 3)]
+    assert requested_folds(3, 2, 7) == [Fold(2, 3, 7)]
+    assert requested_folds(None, None, None) == []
     for asked, words in (((None, 1, None), "one of --folds"), ((None, None, 7), "nobody is"), ((0, None, None), "two")):
         with pytest.raises(ValueError, match=words):
-            folds_asked(*asked)
+            requested_folds(*asked)
 
 
 def test_one_way_of_holding_out_is_asked_for_at_a_time() -> None:
-    assert held_out_asked(0.2, None, None, None) == HeldOutFraction(0.2)
-    assert held_out_asked(None, 5, 0, 3) == Fold(0, 5, 3)
-    assert held_out_asked(None, None, None, None) is None
+    assert requested_hold_out(0.2, None, None, None) == HeldOutFraction(0.2)
+    assert requested_hold_out(None, 5, 0, 3) == Fold(0, 5, 3)
+    assert requested_hold_out(None, None, None, None) is None
     for asked, words in (
         ((0.2, 5, 0, None), "not by both"),
         ((0.2, None, 0, None), "not by both"),
         ((None, 5, None, None), "One --fold of --folds 5"),
     ):
         with pytest.raises(ValueError, match=words):
-            held_out_asked(*asked)
+            requested_hold_out(*asked)
 
 
 def test_a_part_is_named_after_itself_and_needs_somebody_held_out() -> None:

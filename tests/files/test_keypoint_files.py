@@ -48,7 +48,7 @@ def test_a_plain_folder_is_read_and_what_was_written_into_it_passed_over(tmp_pat
 def test_what_was_written_is_read_again_with_its_mark(tmp_path: Path) -> None:
     path = tmp_path / "a_centroids.json"
     write_landmarks_json(POINTS, path, GENERATOR, ("L2",))
-    assert [entry.get("filled") for entry in json.loads(path.read_text())] == [None, True]
+    assert [entry.get("interpolated") for entry in json.loads(path.read_text())] == [None, True]
     assert read_detected(path).names == ("L1", "L2")
 
 

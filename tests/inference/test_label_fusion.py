@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning_functions.inference import label_fusion as module
-from learning_functions.inference.label_fusion import Claims
+from learning_functions.inference.label_fusion import LabelFusion
 from tests.geometry.any_grids import ALL_ORIENTATIONS
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.geometry.grid import Grid
@@ -25,11 +25,11 @@ def box(*slices: slice) -> NDArray[np.bool_]:
     return mask
 
 
-def claimed(*ones: tuple[int, NDArray[np.bool_]], sure: float = 0.9, beside: float = 0.0) -> Claims:
-    claims = Claims(COARSE)
+def claimed(*ones: tuple[int, NDArray[np.bool_]], sure: float = 0.9, beside: float = 0.0) -> LabelFusion:
+    fusion = LabelFusion(COARSE)
     for number, mask in ones:
-        claims.claim(number, START, mask, np.where(mask, sure, beside).astype(np.float16))
-    return claims
+        fusion.add(number, START, mask, np.where(mask, sure, beside).astype(np.float16))
+    return fusion
 
 
 LEFT, RIGHT = box(slice(4, 8), slice(4, 12), slice(4, 12)), box(slice(8, 12), slice(4, 12), slice(4, 12))
@@ -38,43 +38,43 @@ LEFT, RIGHT = box(slice(4, 8), slice(4, 12), slice(4, 12)), box(slice(8, 12), sl
 def test_the_likelier_keeps_what_both_claim_whoever_comes_first() -> None:
     wide = box(slice(4, 10), slice(4, 12), slice(4, 12))
     for order in (0, 1):
-        claims = Claims(COARSE)
+        fusion = LabelFusion(COARSE)
         ones = [(3, wide, 0.6), (7, RIGHT, 0.8)]
         for number, mask, sure in ones[:: 1 if order else -1]:
-            claims.claim(number, START, mask, mask * np.float16(sure))
-        labels = claims.labels()
+            fusion.add(number, START, mask, mask * np.float16(sure))
+        labels = fusion.labels()
         assert (labels[RIGHT] == 7).all() and (labels[wide & ~RIGHT] == 3).all()
         assert np.count_nonzero(labels) == np.count_nonzero(wide | RIGHT)
 
 
 def test_a_mask_keeps_its_voxels_however_unsure_and_takes_none_beside_it() -> None:
-    claims = claimed((5, LEFT), sure=0.3, beside=0.95)
-    assert np.array_equal(claims.labels() == 5, LEFT)
+    fusion = claimed((5, LEFT), sure=0.3, beside=0.95)
+    assert np.array_equal(fusion.labels() == 5, LEFT)
 
 
 def test_what_is_claimed_beyond_the_grid_is_left_out() -> None:
-    claims = Claims(COARSE)
+    fusion = LabelFusion(COARSE)
     mask = np.ones((6, 6, 6), bool)
-    claims.claim(4, np.array([-3, 13, 5]), mask, mask.astype(np.float16))
-    claims.claim(6, np.array([40, 0, 0]), mask, mask.astype(np.float16))
-    assert np.array_equal(claims.labels() == 4, box(slice(0, 3), slice(13, 16), slice(5, 11)))
-    assert not (claims.labels() == 6).any()
+    fusion.add(4, np.array([-3, 13, 5]), mask, mask.astype(np.float16))
+    fusion.add(6, np.array([40, 0, 0]), mask, mask.astype(np.float16))
+    assert np.array_equal(fusion.labels() == 4, box(slice(0, 3), slice(13, 16), slice(5, 11)))
+    assert not (fusion.labels() == 6).any()
 
 
 def test_on_its_own_grid_labels_stay() -> None:
-    claims = claimed((3, LEFT), (7, RIGHT), beside=0.4)
-    assert np.array_equal(claims.on(COARSE).voxels, claims.labels())
+    fusion = claimed((3, LEFT), (7, RIGHT), beside=0.4)
+    assert np.array_equal(fusion.on(COARSE).voxels, fusion.labels())
 
 
 def test_two_meet_between_voxels_and_leave_no_gap_where_they_touch() -> None:
-    claims = claimed((3, LEFT), (7, RIGHT))
+    fusion = claimed((3, LEFT), (7, RIGHT))
     fine = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (2.0, 2.0, 2.0))
-    found = claims.on(fine).voxels
+    found = fusion.on(fine).voxels
     assert set(np.unique(found)) == {0, 3, 7}
     assert (found[18:44, 20:44, 20:44] > 0).all(), "all together they are as likely where they meet"
     assert (found[:30] != 7).all() and (found[31:] != 3).all()
     for axcodes in ALL_ORIENTATIONS[::5]:
-        assert np.array_equal(claims.on(fine.reoriented(axcodes)).reoriented("RAS").voxels, found)
+        assert np.array_equal(fusion.on(fine.reoriented(axcodes)).reoriented("RAS").voxels, found)
 
 
 def test_doubtful_voxels_beside_a_mask_move_its_border() -> None:
@@ -84,26 +84,26 @@ def test_doubtful_voxels_beside_a_mask_move_its_border() -> None:
 
 
 def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = claimed((5, LEFT), (6, RIGHT), sure=0.7, beside=0.3)
+    fusion = claimed((5, LEFT), (6, RIGHT), sure=0.7, beside=0.3)
     fine = FINE.reoriented("PIR")
-    whole = claims.on(fine)
+    whole = fusion.on(fine)
     monkeypatch.setattr(module, "SLAB_VOXELS", 20_000)
-    assert whole.voxels.any() and (whole.voxels != claims.on(fine).voxels).mean() < 1e-5
+    assert whole.voxels.any() and (whole.voxels != fusion.on(fine).voxels).mean() < 1e-5
 
 
 def test_what_is_given_up_is_nobody_s() -> None:
-    claims = claimed((5, LEFT), (6, RIGHT), beside=0.4)
-    claims.keep_only(LEFT)
-    assert np.array_equal(claims.labels(), np.where(LEFT, 5, 0))
+    fusion = claimed((5, LEFT), (6, RIGHT), beside=0.4)
+    fusion.keep_only(LEFT)
+    assert np.array_equal(fusion.labels(), np.where(LEFT, 5, 0))
 
 
 def test_the_sacrum_found_before_stays_where_no_vertebra_is() -> None:
     before = np.where(LEFT | RIGHT, VERSE_IDS["S1"], 0).astype(np.uint8)
-    claims = claimed((5, LEFT), beside=0.4)
-    claims.add_sacrum(Findings("scan", COARSE))
-    assert np.array_equal(claims.labels(), np.where(LEFT, 5, 0))
-    claims.add_sacrum(Findings("scan", COARSE, instances=LabelMap(before, COARSE)))
-    assert np.array_equal(claims.labels(), np.where(LEFT, 5, np.where(RIGHT, VERSE_IDS["S1"], 0)))
+    fusion = claimed((5, LEFT), beside=0.4)
+    fusion.add_sacrum(Findings("scan", COARSE))
+    assert np.array_equal(fusion.labels(), np.where(LEFT, 5, 0))
+    fusion.add_sacrum(Findings("scan", COARSE, instances=LabelMap(before, COARSE)))
+    assert np.array_equal(fusion.labels(), np.where(LEFT, 5, np.where(RIGHT, VERSE_IDS["S1"], 0)))
 
 
 def test_on_a_scan_elsewhere_there_is_nothing() -> None:

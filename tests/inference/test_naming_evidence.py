@@ -9,7 +9,7 @@ import pytest
 
 from learning_functions.inference.naming_evidence import (
     decoded,
-    doubt_features,
+    error_features,
     evidence,
     evidence_of,
     named,
@@ -75,7 +75,7 @@ def test_the_place_of_the_whole_spine_is_not_told(network) -> None:
 def test_evidence_is_that_of_the_shares_less_what_is_known_beforehand() -> None:
     told = np.full((1, len(LEVELS) + 1), 0.5 / (len(LEVELS) - 1))
     told[0, 22], told[0, -1] = 0.4, 0.1
-    levels, false = evidence_of(told, Statistics(false_rate=0.1), sharpness=0.5)
+    levels, false = evidence_of(told, Statistics(false_rate=0.1), evidence_weight=0.5)
     assert levels[0, 22] == pytest.approx(0.5 * np.log(0.4 / 0.9))
     assert levels[0, 0] == pytest.approx(0.5 * np.log(0.5 / (len(LEVELS) - 1) / 0.9))
     assert false[0] == pytest.approx(0.0)
@@ -126,12 +126,12 @@ def test_doubt_is_that_which_the_card_has_learnt_to_tell() -> None:
     told = np.full((len(points), len(LEVELS) + 1), 1e-3)
     told[np.arange(len(points)), LEVELS.index("T10") + np.array([0, 1, 2, 4, 5, 6, 7])] = 1 - 1e-3 * len(LEVELS)
     plain = named(told, points, SETTINGS)
-    features = doubt_features(plain, told)
-    learnt = named(told, points, with_options(doubting=(-1.0, 0.5, 2.0)))
-    assert learnt.doubt == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * features[0] - 2.0 * features[1])))
+    features = error_features(plain, told)
+    learnt = named(told, points, with_options(error_weights=(-1.0, 0.5, 2.0)))
+    assert learnt.error_probability == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * features[0] - 2.0 * features[1])))
     assert learnt.names == plain.names and learnt.margin == plain.margin
     np.testing.assert_array_equal(learnt.posterior, plain.posterior)
-    assert sum(learnt.shifted) <= learnt.doubt
-    less = named(np.full_like(told, 1 / told.shape[1]), points, with_options(doubting=(-1.0, 0.0, 2.0)))
-    assert less.doubt > learnt.doubt, "a network that hesitates is doubted more"
-    assert named(told[:0], points[:0], with_options(doubting=(1.0, 1.0, 1.0))).doubt == 0.0
+    assert sum(learnt.shifted) <= learnt.error_probability
+    less = named(np.full_like(told, 1 / told.shape[1]), points, with_options(error_weights=(-1.0, 0.0, 2.0)))
+    assert less.error_probability > learnt.error_probability, "a network that hesitates is doubted more"
+    assert named(told[:0], points[:0], with_options(error_weights=(1.0, 1.0, 1.0))).error_probability == 0.0

@@ -25,12 +25,12 @@ class Rounded(layers.Layer):
         return ops.one_hot(ops.cast(ops.round(x[..., 0]), "int32") - 1, 26)
 
 
-def network(shares: bool) -> keras.Model:
+def network(level_probabilities: bool) -> keras.Model:
     """Answers each pixel of the middle slice with its own value, as a number or as the share of that level."""
     inputs = keras.Input((None, None, SETTINGS.spec.channels))
     middle = layers.Conv2D(1, 1, use_bias=False)
     answer = layers.Activation("relu")(middle(inputs))
-    model = keras.Model(inputs, Rounded()(answer) if shares else answer)
+    model = keras.Model(inputs, Rounded()(answer) if level_probabilities else answer)
     kernel = np.zeros((1, 1, SETTINGS.spec.channels, 1), np.float32)
     kernel[0, 0, SETTINGS.spec.channels // 2] = 1
     middle.set_weights([kernel])
@@ -38,17 +38,19 @@ def network(shares: bool) -> keras.Model:
 
 
 @pytest.mark.parametrize("windows", ["tiles", "published"])
-@pytest.mark.parametrize("shares", [False, True])
-def test_every_detected_voxel_is_told_its_own_level(windows: str, shares: bool) -> None:
+@pytest.mark.parametrize("level_probabilities", [False, True])
+def test_every_detected_voxel_is_told_its_own_level(windows: str, level_probabilities: bool) -> None:
     rng = np.random.default_rng(3)
     image = Volume(rng.integers(1, 27, GRID.shape).astype(np.float32), GRID)
     found = np.zeros(GRID.shape, np.uint8)
     found[2:6, 10:30, 20:50] = rng.integers(0, 2, (4, 20, 30))
     found[8, 39, 59] = 1
-    levels, told = levels_of_slices(network(shares), SETTINGS, view_of(image, windows=windows), LabelMap(found, GRID))
+    levels, told = levels_of_slices(
+        network(level_probabilities), SETTINGS, view_of(image, windows=windows), LabelMap(found, GRID)
+    )
     where = found > 0
     np.testing.assert_array_equal(levels[where], image.voxels[where])
-    assert (told is None) is not shares
+    assert (told is None) is not level_probabilities
     if told is not None:
         assert told.shape == (where.sum(), 26)
         np.testing.assert_array_equal(told.argmax(axis=1) + 1, image.voxels[where])

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from losses_and_metrics.spine_heatmap_loss import HeatDistance, HeatDivergence, HeatError, HotDice
+from losses_and_metrics.spine_heatmap_loss import AboveThresholdDice, HeatDistance, HeatDivergence, HeatError
 
 LN2 = float(np.log(2))
 
@@ -74,11 +74,11 @@ def test_a_batch_costs_the_mean_of_its_samples(loss: keras.losses.Loss) -> None:
 def test_metrics(
     heat: list[float], judged: list[float] | None, predicted: list[float], dice: float, error: float
 ) -> None:
-    for metric, expected in ((HotDice(), dice), (HeatDistance(), error)):
+    for metric, expected in ((AboveThresholdDice(), dice), (HeatDistance(), error)):
         metric.update_state(truth(heat, judged), told(predicted))
         assert float(metric.result()) == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
-@pytest.mark.parametrize("part", [HeatError(), HeatDivergence(), HotDice(0.3), HeatDistance()])
+@pytest.mark.parametrize("part", [HeatError(), HeatDivergence(), AboveThresholdDice(0.3), HeatDistance()])
 def test_they_are_made_again_from_their_configuration(part: keras.losses.Loss | keras.metrics.Metric) -> None:
     assert type(part).from_config(part.get_config()).get_config() == part.get_config()

@@ -10,7 +10,7 @@ import h5py
 import keras
 import pytest
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.model_files.model_file import CARD, load_model, save_model
 from learning_functions.spec import Spec
 from tests.model_files.test_model_file import SLICES, SPEC, card, network, several
@@ -66,20 +66,26 @@ def test_nothing_is_held_against_a_network_of_an_unknown_task(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("form", "wrong"),
+    ("io_signature", "wrong"),
     [
-        (Form({"": (5, 2)}), None),
-        (Form({"": (5, 2)}, input=(4, 6, 8, 1)), None),
-        (Form({"": (5, 2)}, input=(None, None, None, 1)), None),
-        (Form({"": (5, 2)}, memory=1), "it should take 4 x 6 x 8 x 2. Received: 4 x 6 x 8 x 1."),
-        (Form({"": (5, 2)}, input=(None, 7)), "it should take any x 7. Received: 4 x 6 x 8 x 1."),
-        (Form({"": (2, 2)}), "it should answer an output of 2 axes, the last 2. Received: an output of 5 axes, the la"),
-        (Form({"mask": (5, 2)}), "it should answer mask of 5 axes, the last 2. Received: softmax"),
-        (Form({"mask": (5, 1), "level": (2, 1)}), "it should answer mask of 5 axes, the last 1 and level of 2 axes"),
+        (IOSignature({"": (5, 2)}), None),
+        (IOSignature({"": (5, 2)}, input=(4, 6, 8, 1)), None),
+        (IOSignature({"": (5, 2)}, input=(None, None, None, 1)), None),
+        (IOSignature({"": (5, 2)}, memory=1), "it should take 4 x 6 x 8 x 2. Received: 4 x 6 x 8 x 1."),
+        (IOSignature({"": (5, 2)}, input=(None, 7)), "it should take any x 7. Received: 4 x 6 x 8 x 1."),
+        (
+            IOSignature({"": (2, 2)}),
+            "it should answer an output of 2 axes, the last 2. Received: an output of 5 axes, the la",
+        ),
+        (IOSignature({"mask": (5, 2)}), "it should answer mask of 5 axes, the last 2. Received: softmax"),
+        (
+            IOSignature({"mask": (5, 1), "level": (2, 1)}),
+            "it should answer mask of 5 axes, the last 1 and level of 2 axes",
+        ),
     ],
 )
-def test_a_misfit_is_told(form: Form, wrong: str | None) -> None:
-    found = form.misfit(network(), SPEC)
+def test_a_misfit_is_told(io_signature: IOSignature, wrong: str | None) -> None:
+    found = io_signature.misfit(network(), SPEC)
     assert found is None if wrong is None else found is not None and found.startswith(wrong)
 
 

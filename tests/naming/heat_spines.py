@@ -26,10 +26,10 @@ def spine_mm(names: Sequence[str]) -> dict[str, np.ndarray]:
     return found
 
 
-def peaks_of(heats: Sequence[tuple[str, str, float]], places: Mapping[str, np.ndarray]) -> Peaks:
+def peaks_of(responses: Sequence[tuple[str, str, float]], places: Mapping[str, np.ndarray]) -> Peaks:
     """(where, which landmark's, how high): a maximum each."""
     return Peaks(
-        np.array([places[where] for where, _, _ in heats]).reshape(-1, 3),
-        np.array([VERTEBRAE.index(told) for _, told, _ in heats], int),
-        np.array([height for _, _, height in heats], float),
+        np.array([places[where] for where, _, _ in responses]).reshape(-1, 3),
+        np.array([VERTEBRAE.index(told) for _, told, _ in responses], int),
+        np.array([height for _, _, height in responses], float),
     )

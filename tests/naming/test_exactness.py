@@ -85,7 +85,7 @@ def test_posterior_doubt_and_shifts_are_those_of_all_sequences(first, levels, co
             agrees = all(sequence[i] in (FALSE, *allowed[level]) for i, level in named.items())
             if agrees and (way == 0 or any(level != FALSE for level in sequence)):
                 kept[way] += sum(each) / total
-    assert naming.doubt == pytest.approx(1 - kept[0], abs=1e-9)
+    assert naming.error_probability == pytest.approx(1 - kept[0], abs=1e-9)
     assert naming.shifted == pytest.approx(tuple(kept[1:]) if named else (0.0, 0.0), abs=1e-9)
 
 
@@ -114,7 +114,7 @@ def test_evidence_however_strong_and_contrary_leaves_posteriors_whole(told, with
     evidence[np.arange(12, 24), np.arange(12, 24) - 11] = told  # the lower half says one level further up
     naming = decode(Detections(detections.points_mm, evidence, np.zeros(24)), STATISTICS)
     np.testing.assert_allclose(naming.posterior.sum(axis=1), 1.0, atol=within)  # halves 840 nats apart are rounded
-    assert 0 <= naming.doubt <= 1 and not np.isnan(naming.margin) and np.isfinite(naming.log_weight)
+    assert 0 <= naming.error_probability <= 1 and not np.isnan(naming.margin) and np.isfinite(naming.log_weight)
     assert all(0 <= share <= 1 for share in naming.shifted)
 
 

@@ -44,7 +44,7 @@ def test_a_record_goes_to_json_and_comes_back_equal() -> None:
     naming = decode(seen({name: place for name, place in bodies.items() if name != "T11"}), Statistics(), 2)
     record = NamingRecord.of(naming, np.array(list(bodies.values())))
     assert from_json(NamingRecord, json.loads(json.dumps(to_json(record), allow_nan=False))) == record
-    assert record.filled == ("T11",) and len(record.alternatives) == 2
+    assert record.interpolated == ("T11",) and len(record.alternatives) == 2
     assert record.shifted_by_one == pytest.approx(sum(naming.shifted))
     endless = NamingRecord({})
     assert from_json(NamingRecord, json.loads(json.dumps(to_json(endless), allow_nan=False))) == endless
@@ -100,7 +100,7 @@ def test_regressed_levels_name_a_chain(levels, votes, first) -> None:
 def test_levels_that_nobody_tells_are_named_by_places_and_say_so() -> None:
     points = np.array(list(spine("T10", "L5").values()))
     naming = decode(regressed_detections([NAN] * len(points), [1] * len(points), points), shipped.scan_statistics())
-    assert naming.doubt > 0.1 and naming.warning()
+    assert naming.error_probability > 0.1 and naming.warning()
 
 
 def test_levels_and_votes_are_as_many() -> None:

@@ -81,7 +81,7 @@ SOUND = ("T10", "T11", "T12", "L1", "L2", "L3")
 
 
 @pytest.mark.parametrize(
-    ("heats", "expected"),
+    ("responses", "expected"),
     [
         ([(name, name, 0.9) for name in SOUND], SOUND),
         ([(name, name, 0.9) for name in SOUND if name != "L1"], ("T10", "T11", "T12")),  # parted: the heavier side
@@ -95,10 +95,10 @@ SOUND = ("T10", "T11", "T12", "L1", "L2", "L3")
     ids=["sound", "missing", "doubled", "swapped", "shifted", "short", "alone", "nothing"],
 )
 def test_failures_of_heatmaps_are_named_as_the_graph_allows(
-    heats: list[tuple[str, str, float]], expected: tuple[str, ...]
+    responses: list[tuple[str, str, float]], expected: tuple[str, ...]
 ) -> None:
     places = spine_mm((*SOUND, "L4", "L5"))
-    found = published_names(peaks_of(heats, places), VERTEBRAE, USUAL)
+    found = published_names(peaks_of(responses, places), VERTEBRAE, USUAL)
     assert found.names == expected
     for name, point in found:
         np.testing.assert_allclose(point, places[name], atol=1e-9)

@@ -32,7 +32,7 @@ def test_a_spine_with_clear_evidence_is_named_as_it_is(bodies, variants) -> None
     naming = decode(seen(bodies, 8.0), STATISTICS)
     assert naming.names == tuple(bodies)
     assert naming.variants == variants
-    assert len(naming.filled) == 0
+    assert len(naming.interpolated) == 0
 
 
 def test_a_spine_without_l5_goes_on_with_the_sacrum() -> None:
@@ -48,8 +48,8 @@ def test_missed_levels_are_filled_in_where_they_lie(missed) -> None:
     bodies = spine("T7", "L5")
     naming = decode(seen({name: place for name, place in bodies.items() if name not in missed}, 6.0), STATISTICS)
     assert naming.landmarks.names == tuple(bodies)
-    assert naming.filled.names == missed
-    assert (naming.filled.scores == 0).all() and (naming.found.scores > 0).all()
+    assert naming.interpolated.names == missed
+    assert (naming.interpolated.scores == 0).all() and (naming.found.scores > 0).all()
     for name in missed:
         assert np.linalg.norm(naming.landmarks.point(name) - bodies[name]) < 5.0
 
@@ -98,7 +98,7 @@ def test_a_scan_whose_evidence_is_shifted_is_shifted_and_says_so_when_it_hesitat
     both = seen(bodies, 1.0)
     evidence = both.evidence + seen(bodies, 1.0, told).evidence
     half = decode(Detections(both.points_mm, evidence), STATISTICS.loosened(3.0, 3.0))
-    assert half.doubt > 0.1
+    assert half.error_probability > 0.1
     assert half.warning() is not None
     assert abs(half.margin) < abs(surely.margin)
 
@@ -147,7 +147,7 @@ def test_posteriors_sum_to_one_and_overwhelming_evidence_stays_finite() -> None:
     bodies = spine("T8", "L5")
     naming = decode(seen(bodies, 1e6, tell={"L2": "C3", "L4": "T4"}), STATISTICS)
     np.testing.assert_allclose(naming.posterior.sum(axis=1), 1.0)
-    assert np.isfinite(naming.log_weight) and 0 <= naming.doubt <= 1
+    assert np.isfinite(naming.log_weight) and 0 <= naming.error_probability <= 1
 
 
 def test_without_a_spread_of_sizes_there_is_one_size() -> None:

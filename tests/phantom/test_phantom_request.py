@@ -10,7 +10,7 @@ import pytest
 from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases, split_by_patient
 from utility_functions.phantom import scanner
-from utility_functions.phantom.phantom_request import Asked, asked_for
+from utility_functions.phantom.phantom_request import PhantomRequest, asked_for
 from utility_functions.phantom.scanner import make_phantom
 
 
@@ -83,7 +83,7 @@ def test_the_spacing_is_that_of_the_axes_asked_for(
 ) -> None:
     given: list[object] = []
     monkeypatch.setattr(scanner, "make_phantom", lambda *arguments: given.extend(arguments[3:]))
-    Asked(1, 2).painted(spacing_mm, axcodes)
+    PhantomRequest(1, 2).painted(spacing_mm, axcodes)
     assert (tuple(np.asarray(given[0])), given[1]) == (painted_at, axcodes)
 
 
@@ -100,4 +100,6 @@ def test_a_painted_case_is_a_scan_with_all_that_is_known_of_it() -> None:
 def test_no_phantom_of_a_data_set_on_disk_is_among_them() -> None:
     """write_phantoms draws its patients from SeedSequence(seed).spawn(n); names alone could not tell them apart."""
     of_disk = make_phantom(np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0]), "a", "lumbar", 6.0)
-    assert not np.array_equal(Asked(0, 0, "lumbar").painted((6, 6, 6)).landmarks.points_mm, of_disk.landmarks.points_mm)
+    assert not np.array_equal(
+        PhantomRequest(0, 0, "lumbar").painted((6, 6, 6)).landmarks.points_mm, of_disk.landmarks.points_mm
+    )

@@ -65,7 +65,7 @@ def stages() -> list[Stage]:
             landmarks=FIRST,
             instances=labels(20, BodyMap, COARSE),
             candidates=candidates,
-            naming=NamingRecord({"L1": 0.9}, filled=("L2",), margin=float("inf")),
+            naming=NamingRecord({"L1": 0.9}, interpolated=("L2",), margin=float("inf")),
         ),
         StageFindings(
             landmarks=SECOND, instances=labels(21, VertebraMap), completeness={"L1": 0.8}, notes=("L2: cut.",)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.model_files import pretrained as shipped_models
 from learning_functions.options import InferenceOptions
-from learning_functions.predict.pipeline import in_running_order, load_models, run_models
+from learning_functions.predict.pipeline import in_stage_order, load_models, run_models
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.plain_errors import in_plain_words
 from learning_functions.task import load_task
@@ -36,13 +36,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[TrainedModel]:
 
 def test_each_model_runs_after_those_it_needs(models: list[TrainedModel]) -> None:
     for given in (models, models[::-1]):
-        assert [model.task_name for model in in_running_order(given)] == ["detection", "identification"]
-    assert in_running_order(models[:1]) == models[:1]
+        assert [model.task_name for model in in_stage_order(given)] == ["detection", "identification"]
+    assert in_stage_order(models[:1]) == models[:1]
 
 
 def test_what_no_model_finds_is_named(models: list[TrainedModel]) -> None:
     with pytest.raises(ValueError, match=r"finds detection, which another needs.*identification\.h5"):
-        in_running_order(models[1:])
+        in_stage_order(models[1:])
 
 
 COARSE_TO_FINE = ["spine_heatmap", "vertebra_heatmaps", "vertebra_masks"]
@@ -51,25 +51,25 @@ COARSE_TO_FINE = ["spine_heatmap", "vertebra_heatmaps", "vertebra_masks"]
 @pytest.mark.parametrize("names", list(permutations(COARSE_TO_FINE)), ids="-".join)
 def test_heatmaps_then_landmarks_then_masks(names: tuple[str, ...]) -> None:
     given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
-    assert [model.task_name for model in in_running_order(given)] == COARSE_TO_FINE
+    assert [model.task_name for model in in_stage_order(given)] == COARSE_TO_FINE
 
 
 def test_masks_wait_for_all_who_tell_landmarks() -> None:
     names = ["vertebra_masks", "vertebra_heatmaps", "detection", "identification"]
     given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
-    assert in_running_order(given)[-1].task_name == "vertebra_masks"
+    assert in_stage_order(given)[-1].task_name == "vertebra_masks"
 
 
 def test_how_the_patient_lies_is_told_before_any_other_model_looks() -> None:
     names = ["multiclass_mr", "spine_heatmap", "detection", "identification"]
     given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
-    order = [model.task_name for model in in_running_order(given)]
+    order = [model.task_name for model in in_stage_order(given)]
     assert order == ["detection", "multiclass_mr", "spine_heatmap", "identification"]
 
 
 def test_two_models_of_one_task_are_refused(models: list[TrainedModel]) -> None:
     with pytest.raises(ValueError, match="One model per task can run, and 2 are for identification"):
-        in_running_order([*models, models[1]])
+        in_stage_order([*models, models[1]])
 
 
 def test_without_models_those_shipped_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -166,14 +166,14 @@ def test_a_model_runs_after_those_whose_findings_it_uses() -> None:
     naming = Named("identification", ("detection",), ("landmarks", "instances"))
     walking = Named("instances", (), ("instances", "landmarks"), ("detection", "landmarks"))
     for given in permutations([detection, naming, walking]):
-        assert in_running_order(given) == [detection, naming, walking]
-    assert in_running_order([walking, detection]) == [detection, walking]
-    assert in_running_order([walking]) == [walking]
+        assert in_stage_order(given) == [detection, naming, walking]
+    assert in_stage_order([walking, detection]) == [detection, walking]
+    assert in_stage_order([walking]) == [walking]
 
 
 def test_models_that_use_one_another_s_findings_run_as_given() -> None:
     first, second = Named("a", (), ("x",), ("y",)), Named("b", (), ("y",), ("x",))
-    assert in_running_order([second, first]) == [second, first]
+    assert in_stage_order([second, first]) == [second, first]
 
 
 def test_a_device_without_float16_is_told_in_a_sentence() -> None:

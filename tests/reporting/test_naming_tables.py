@@ -6,7 +6,7 @@ import numpy as np
 
 from utility_functions.records.naming_record import Alternative, NamingRecord
 from utility_functions.records.naming_scores import NamingSummary, VariantScore
-from utility_functions.reporting.naming_tables import alternative_lines, margin_words, naming_lines, sureness_line
+from utility_functions.reporting.naming_tables import alternative_lines, certainty_line, margin_words, naming_lines
 
 
 def test_a_run_is_told_with_its_intervals_variants_calibration_and_warnings() -> None:
@@ -14,7 +14,7 @@ def test_a_run_is_told_with_its_intervals_variants_calibration_and_warnings() ->
     summary = NamingSummary(
         scans=20,
         detected=(0.96, (0.93, 0.98)),
-        filled=3,
+        interpolated=3,
         all_right=(0.9, None),
         detected_right=(0.95, (0.85, 1.0)),
         shifted=(0.05, (0.0, 0.15)),
@@ -37,8 +37,8 @@ def test_a_run_without_a_decoder_tells_nothing_of_calibration_and_what_is_undefi
 
 
 def test_a_scan_is_told_its_margin_and_how_probable_wrong_names_are() -> None:
-    record = NamingRecord({}, margin=2.345, shifted=(0.1, 0.21), doubt=0.4)
-    assert sureness_line(record) == "names: margin 2.3, shifted by one 31.0 %, any wrong 40.0 %"
+    record = NamingRecord({}, margin=2.345, shifted=(0.1, 0.21), error_probability=0.4)
+    assert certainty_line(record) == "names: margin 2.3, shifted by one 31.0 %, any wrong 40.0 %"
     assert margin_words(np.inf) == "n/a"
 
 

@@ -37,7 +37,7 @@ MASKS = SegmentationScore(
     ),
     false=("C3",),
 )
-NAMING = NamingRecord({"L1": 0.91}, ("T13",), margin=2.0, shifted=(0.1, 0.2), doubt=0.4)
+NAMING = NamingRecord({"L1": 0.91}, ("T13",), margin=2.0, shifted=(0.1, 0.2), error_probability=0.4)
 NASTY = '<b>"évil" & $co_</b>'
 
 
@@ -102,7 +102,7 @@ def test_results_json_is_valid_and_complete(tmp_path: Path) -> None:
     assert (level["distance_mm"], level["hit_verse"], level["hit_verse_4mm"]) == (5, True, False)
     assert second["levels"] == []
     assert third["problem"] == "b.nii.gz: is cut off."
-    assert first["naming"]["shifted_by_one"] == pytest.approx(0.3) and first["naming"]["filled"] == ["T13"]
+    assert first["naming"]["shifted_by_one"] == pytest.approx(0.3) and first["naming"]["interpolated"] == ["T13"]
     assert second["naming"] is None
     every = known["summary"][0]
     assert (every["rate_verse"], every["rate_verse_4mm"], every["rate_original"]) == (0.5, 0, 0.5)

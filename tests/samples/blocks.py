@@ -45,11 +45,11 @@ def settings(count: int = 20, patch: tuple[int, int, int] = (16, 16, 24), **opti
     small = settings_of(TASK, "small")
     spec = replace(small.spec, patch=patch, spacing_mm=(SPACING,) * 3)
     plain = {
-        "memory_drop": 0.0,
-        "memory_wear": 0.0,
-        "memory_slips": 0.0,
-        "empty_share": 0.0,
+        "memory_dropout": 0.0,
+        "memory_roughness": 0.0,
+        "memory_corruption": 0.0,
+        "empty_fraction": 0.0,
         "empty_at_end": 0.0,
-        "first_share": 0.0,
+        "first_fraction": 0.0,
     }
     return small.changed(spec=spec, samples_per_scan=count).with_options(**(plain | options))

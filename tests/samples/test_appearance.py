@@ -16,7 +16,7 @@ from learning_functions.samples.augment.tissue_prior import KINDS, MEMBERS, kind
 from learning_functions.spec import OUTSIDE  # noqa: E402
 from utility_functions.phantom.tissue import TISSUES  # noqa: E402
 
-NAMES = ("air", "fat", "muscle", "vertebra shell", "vertebra marrow", "rib marrow")
+NAMES = ("padding", "fat", "muscle", "vertebra shell", "vertebra marrow", "rib marrow")
 PATCH, STACK = (18, 20, 22, 1), (24, 32, 8)
 WINDOW, NORMALISATION = (-200.0, 1000.0), (400.0, 1 / 600)
 BARE = dict.fromkeys(("blur", "thick", "bias", "gamma", "noise"), 0.0)

@@ -192,11 +192,11 @@ def test_where_a_scan_ends_there_is_air_and_the_share_seen_follows(seed: int, si
     target = np.zeros((8, 9, size), np.uint8)
     target[2:6, 2:6, 1:-1] = 1
     image, y, memory, numbers = seen(only(PATCH, crop=1.0, share_number=1), target, seed)
-    air = (image == -1).all(axis=(0, 1))
-    np.testing.assert_array_equal(air, ~(memory > 0).all(axis=(0, 1)))
-    assert not y[..., air].any() and (y[..., ~air] == target[..., ~air]).all()
-    assert not air[size // 2] and air.sum() <= size // 2
-    assert len(np.flatnonzero(np.diff(air))) <= 1, "one end is cut away"
+    padding = (image == -1).all(axis=(0, 1))
+    np.testing.assert_array_equal(padding, ~(memory > 0).all(axis=(0, 1)))
+    assert not y[..., padding].any() and (y[..., ~padding] == target[..., ~padding]).all()
+    assert not padding[size // 2] and padding.sum() <= size // 2
+    assert len(np.flatnonzero(np.diff(padding))) <= 1, "one end is cut away"
     assert numbers[0] == 7 and numbers[1] == pytest.approx(0.9 * y.sum() / target.sum())
 
 

@@ -106,8 +106,8 @@ def test_what_comes_in_from_beyond_the_border_is_air_of_that_scan(tmp_path: Path
             writer.append(raw, target, normalisation=(offset, 0.01), case_id=str(offset))
     augment = Augmentation((1, 1, 1), flip=0, elastic=0, intensity=0, noise=0, blur=0, turn=1, turn_degrees=40)
     ((x, y),) = batches(open_store(tmp_path / "s.h5"), augment=augment, shuffle=False)
-    for values, targets, air, inside in zip(x, y, (-10.0, -15.0), (7.0, 2.0), strict=True):
-        np.testing.assert_allclose(np.unique(values.round(3)), [air, inside])
+    for values, targets, padding, inside in zip(x, y, (-10.0, -15.0), (7.0, 2.0), strict=True):
+        np.testing.assert_allclose(np.unique(values.round(3)), [padding, inside])
         np.testing.assert_array_equal(values[..., 0] > 0, targets == 1)
 
 

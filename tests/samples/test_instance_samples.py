@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from learning_functions.generate.generation import generate
-from learning_functions.samples.cut.labelled_segments import labelled_stretches, memory_of
+from learning_functions.samples.cut.labelled_segments import labelled_segments, memory_of
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Sample, Settings, load_task
 from tests.samples.blocks import HIGH, LUMBAR, TASK, blocks, scan_of, settings, verse
@@ -57,7 +57,7 @@ def test_a_third_direction_is_refused() -> None:
 @pytest.mark.parametrize("count", [5, 20, 25])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_fifth_sample_has_everything_in_memory(count: int, seed: int) -> None:
-    samples = drawn(verse(LUMBAR), settings(count, empty_share=0.2, empty_at_end=0.5), seed)
+    samples = drawn(verse(LUMBAR), settings(count, empty_fraction=0.2, empty_at_end=0.5), seed)
     empty = [sample for sample in samples if not sample.targets.any()]
     assert len(empty) == count // 5
     for sample in empty:
@@ -67,23 +67,23 @@ def test_every_fifth_sample_has_everything_in_memory(count: int, seed: int) -> N
 
 @pytest.mark.parametrize(("direction", "last"), [("up", "T12"), ("down", "L5")])
 def test_empty_samples_lie_at_the_end_of_the_way(direction: str, last: str) -> None:
-    chosen = settings(direction=direction, empty_share=1.0, empty_at_end=1.0, patch=(16, 16, 8))
+    chosen = settings(direction=direction, empty_fraction=1.0, empty_at_end=1.0, patch=(16, 16, 8))
     for sample in drawn(verse(LUMBAR), chosen):
         assert VERSE_IDS[last] in ids_in(sample, "memory")
 
 
 @pytest.mark.parametrize(("direction", "first"), [("up", "L5"), ("down", "T12")])
 def test_a_share_of_samples_shows_what_a_traversal_comes_to_first(direction: str, first: str) -> None:
-    chosen = settings(200, direction=direction, first_share=0.5, patch=(16, 16, 8))
+    chosen = settings(200, direction=direction, first_fraction=0.5, patch=(16, 16, 8))
     shown = [ids_in(sample, "targets") for sample in drawn(verse(LUMBAR), chosen)]
     share = shown.count({VERSE_IDS[first]}) / len(shown)
     assert 0.5 + 0.5 / len(LUMBAR) - 0.1 < share < 0.5 + 0.5 / len(LUMBAR) + 0.1
-    all_of_them = drawn(verse(LUMBAR), settings(direction=direction, first_share=1.0, patch=(16, 16, 8)))
+    all_of_them = drawn(verse(LUMBAR), settings(direction=direction, first_fraction=1.0, patch=(16, 16, 8)))
     assert all(not sample.memory.any() for sample in all_of_them)
 
 
 def test_forgetful_memory_keeps_the_neighbour() -> None:
-    for sample in drawn(verse(LUMBAR), settings(memory_drop=1.0, patch=(16, 16, 64))):
+    for sample in drawn(verse(LUMBAR), settings(memory_dropout=1.0, patch=(16, 16, 64))):
         [target] = ids_in(sample, "targets")
         assert ids_in(sample, "memory") <= {target - 1}
 
@@ -116,10 +116,10 @@ def test_a_vertebra_that_the_border_cuts_is_never_whole() -> None:
 
 def test_weights_are_those_of_the_whole_vertebra_also_where_the_patch_cuts_it() -> None:
     scan = verse(LUMBAR)
-    [stretch] = labelled_stretches(scan, settings().spec)
+    [segment] = labelled_segments(scan, settings().spec)
     for sample in drawn(scan, settings(patch=(4, 4, 4))):
         assert sample.weights.max() == 255 or sample.targets.all()
-    near = stretch.weights_near(1)
+    near = segment.weights_near(1)
     assert near.voxels.max() == 255 and not near.voxels[0].any()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.samples.cut.labelled_segments import border_steps, labelled_stretches, memory_of
+from learning_functions.samples.cut.labelled_segments import border_steps, labelled_segments, memory_of
 from tests.samples.blocks import APART, SPACING, blocks, settings, verse
 from utility_functions.anatomy.centroids import UnknownLevels
 from utility_functions.anatomy.labelled_vertebrae import unbroken, vertebrae_in_order
@@ -59,7 +59,7 @@ def test_the_scan_is_cut_off_where_labels_end_unless_no_vertebra_can_follow() ->
         scan = verse(names, edge=9)
         return [
             (each.order.grid.shape[2], int(each.order.voxels.any(axis=(0, 1)).sum()) + 2 * (len(each.vertebrae) - 1))
-            for each in labelled_stretches(scan, settings().spec)
+            for each in labelled_segments(scan, settings().spec)
         ]
 
     for names, ends in ((("T12", "L1"), 0), (("L4", "L5"), 1), (("C1", "C2"), 1), (("L4", "S1"), 1), (("L3", "L4"), 0)):
@@ -90,16 +90,16 @@ def shingled(unlabelled: tuple[str, ...]) -> tuple[Scan, dict[str, np.ndarray]]:
 
 def test_of_an_unlabelled_neighbour_hardly_anything_is_taught_as_background() -> None:
     scan, masks = shingled(("T9",))
-    [stretch] = labelled_stretches(scan, settings().spec)
-    shown = int((stretch.image.voxels == VERSE_IDS["T9"]).sum())
+    [segment] = labelled_segments(scan, settings().spec)
+    shown = int((segment.image.voxels == VERSE_IDS["T9"]).sum())
     assert shown < 0.05 * masks["T9"].sum()
-    assert [each.whole for each in stretch.vertebrae] == [True, True, False], "the last one's process is cut off"
+    assert [each.whole for each in segment.vertebrae] == [True, True, False], "the last one's process is cut off"
 
 
 def test_an_unlabelled_vertebra_between_others_parts_the_scan() -> None:
-    stretches = labelled_stretches(verse(("T10", "T11", "L1", "L3", "L4")), settings().spec)
-    assert [[each.name for each in stretch.vertebrae] for stretch in stretches] == [["T10", "T11", "L1"], ["L3", "L4"]]
-    assert not (stretches[0].order.voxels[:, :, 0] == 0).all()
+    segments = labelled_segments(verse(("T10", "T11", "L1", "L3", "L4")), settings().spec)
+    assert [[each.name for each in segment.vertebrae] for segment in segments] == [["T10", "T11", "L1"], ["L3", "L4"]]
+    assert not (segments[0].order.voxels[:, :, 0] == 0).all()
 
 
 CODES = {
@@ -140,4 +140,4 @@ def test_labels_out_of_their_order_are_told_by_name() -> None:
     assert scan.label_map is not None
     upside_down = LabelMap(scan.label_map.voxels[:, :, ::-1], scan.label_map.grid)
     with pytest.raises(ValueError, match="do not lie in anatomical order"):
-        labelled_stretches(Scan(scan.case, scan.volume, scan.landmarks, upside_down), settings().spec)
+        labelled_segments(Scan(scan.case, scan.volume, scan.landmarks, upside_down), settings().spec)

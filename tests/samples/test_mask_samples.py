@@ -10,7 +10,7 @@ import pytest
 from learning_functions.task import Sample, Settings, load_task
 from tests.tiny import phantom, scan_of, tiny_settings
 from utility_functions.anatomy.labelled_vertebrae import vertebrae_in_order
-from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
+from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
@@ -83,9 +83,9 @@ def test_a_mark_is_the_gaussian_of_its_distance_in_mm() -> None:
     box = Grid.from_spacing((5, 6, 7), (1.0, 2.0, 3.0), (10.0, -5.0, 0.0), "LPS")
     point = np.array([8.2, -7.0, 9.5])
     away = np.linalg.norm(box.to_mm(np.moveaxis(np.indices(box.shape), 0, -1)) - point, axis=-1)
-    np.testing.assert_array_equal(landmark_mark(point, box, 4.0), np.rint(255 * np.exp(-(away**2) / 32)))
+    np.testing.assert_array_equal(landmark_prompt(point, box, 4.0), np.rint(255 * np.exp(-(away**2) / 32)))
     with pytest.raises(ValueError, match="sigma above 0"):
-        landmark_mark(point, box, 0.0)
+        landmark_prompt(point, box, 0.0)
 
 
 def test_a_patch_is_centred_on_its_point() -> None:

@@ -89,16 +89,18 @@ def test_numbers_that_rounding_would_harm_are_multiplied(voxels: np.ndarray, cha
     assert storable(given, replace(MINMAX, intensity="window")) is given
 
 
-def stored(path: Path, air: float | None, spec: Spec = MINMAX) -> SampleStore:
+def stored(path: Path, padding: float | None, spec: Spec = MINMAX) -> SampleStore:
     raw = np.random.default_rng(1).integers(100, 900, (4, 8, 8, 1)).astype(np.int16)
     with SampleWriter(path, task="t", spec=spec) as writer:
         for case in ("a", "b"):
-            writer.append(raw, np.ones((4, 8, 8), np.uint8), normalisation=(500.0, 1 / 500), air=air, case_id=case)
+            writer.append(
+                raw, np.ones((4, 8, 8), np.uint8), normalisation=(500.0, 1 / 500), padding=padding, case_id=case
+            )
     return open_store(path)
 
 
 def test_what_comes_in_from_beyond_is_the_scan_s_own_air(tmp_path: Path) -> None:
-    store = stored(tmp_path / "s.h5", air=50.0)
+    store = stored(tmp_path / "s.h5", padding=50.0)
     ending = Augmentation((3, 1, 1), flip=0, turn=0, elastic=0, intensity=0, noise=0, blur=0, crop=1.0)
     x, y = next(iter(epoch_batches(store, 2, epoch=0, seed=1, shuffle=False, augment=ending)))
     cut = y.numpy() == 0
@@ -108,11 +110,11 @@ def test_what_comes_in_from_beyond_is_the_scan_s_own_air(tmp_path: Path) -> None
 
 def test_air_that_the_window_tells_is_not_kept(tmp_path: Path) -> None:
     ct = replace(MINMAX, intensity="window", window=(-200.0, 1000.0))
-    for number, air in enumerate((None, -1024.0)):
-        store = stored(tmp_path / f"{number}.h5", air, ct)
-        assert "air" not in store.layout
+    for number, padding in enumerate((None, -1024.0)):
+        store = stored(tmp_path / f"{number}.h5", padding, ct)
+        assert "padding" not in store.layout
         with h5py.File(store.path) as file:
-            assert "air" not in file
+            assert "padding" not in file
 
 
 @pytest.mark.parametrize("spec", [MINMAX, SERIES])
@@ -125,7 +127,7 @@ def test_both_ways_of_feeding_give_the_same_within_bounds(tmp_path: Path, spec: 
 
 @pytest.mark.parametrize("spec", [MINMAX, SERIES])
 def test_appearances_lie_within_the_bounds_and_ct_s_soft_tissues_do_not_vanish(spec: Spec) -> None:
-    names = ("air", "fat", "muscle", "vertebra marrow", "csf")
+    names = ("padding", "fat", "muscle", "vertebra marrow", "csf")
     codes = np.repeat(np.arange(5, dtype=np.uint8), 64)[:, None].reshape(5, 8, 8, 1)
     drawing = Appearance.of(spec, names, (3.0, 1.0, 1.0), kept=0.0, mixed=0.0, ct=1.0, noise=0.0, blur=0.0, thick=0.0)
     for seed in range(4):

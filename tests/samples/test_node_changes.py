@@ -13,7 +13,7 @@ from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.nodes import LEFT, PLACE, PRESENT, REGIONS, RIGHT, UNITS, nodes_of
 
 ROOM, FALSE = 20, 29
-AMOUNTS = ("tilt_degrees", "turn_degrees", "size", "jitter_mm", "doubt")
+AMOUNTS = ("tilt_degrees", "turn_degrees", "size", "jitter_mm", "error_probability")
 NONE = dict.fromkeys((*PROBABILITIES, *AMOUNTS), 0.0)
 
 

@@ -27,9 +27,14 @@ from utility_functions.files.cases import Scan
 CHANNELS = 2
 
 
-def marked(scan: Scan, share: float = 1.0, jitter_mm: float = 0.0, **options: Any) -> list[Sample]:
+def prompted(scan: Scan, share: float = 1.0, jitter_mm: float = 0.0, **options: Any) -> list[Sample]:
     chosen = settings(
-        direction="down", patch=(32, 32, 64), marked_share=share, mark_jitter_mm=jitter_mm, mark_sigma_mm=6.0, **options
+        direction="down",
+        patch=(32, 32, 64),
+        prompted_fraction=share,
+        prompt_jitter_mm=jitter_mm,
+        prompt_sigma_mm=6.0,
+        **options,
     )
     return drawn(scan, chosen)
 
@@ -40,7 +45,7 @@ def middle(mark: np.ndarray) -> np.ndarray:
 
 def test_the_mark_lies_in_the_vertebra_that_is_the_target() -> None:
     scan = verse(LUMBAR)
-    for each in marked(scan):
+    for each in prompted(scan):
         memory, mark = np.moveaxis(each.memory, -1, 0)
         assert set(np.unique(memory)) <= {0, 1}
         at = np.unravel_index(int(mark.argmax()), mark.shape)
@@ -52,22 +57,22 @@ def test_the_landmark_of_the_scan_is_marked_where_there_is_one() -> None:
     scan = verse(LUMBAR)
     landmarks = body_centroids(scan.label_map)
     pushed = replace(landmarks, points_mm=landmarks.points_mm + np.array((2 * SPACING, 0.0, 0.0)))
-    for own, moved in zip(marked(scan), marked(replace(scan, landmarks=pushed)), strict=True):
+    for own, moved in zip(prompted(scan), prompted(replace(scan, landmarks=pushed)), strict=True):
         apart = middle(moved.memory[..., 1]) - middle(own.memory[..., 1])
         np.testing.assert_allclose(apart, (2.0, 0.0, 0.0), atol=0.15)
 
 
 def test_marks_are_moved_by_the_errors_that_landmarks_found_have() -> None:
     scan = verse(LUMBAR)
-    pairs = list(zip(marked(scan), marked(scan, jitter_mm=4.0), strict=True))
+    pairs = list(zip(prompted(scan), prompted(scan, jitter_mm=4.0), strict=True))
     away = np.array([middle(b.memory[..., 1]) - middle(a.memory[..., 1]) for a, b in pairs])
     assert 0.4 < away.std() < 1.6 and np.abs(away.mean(axis=0)).max() < 0.7
 
 
 def test_only_the_share_asked_for_is_marked_and_all_else_is_as_without_marks() -> None:
     scan = verse(LUMBAR)
-    half = marked(scan, share=0.5, empty_share=0.2)
-    without = drawn(scan, settings(direction="down", patch=(32, 32, 64), empty_share=0.2))
+    half = prompted(scan, share=0.5, empty_fraction=0.2)
+    without = drawn(scan, settings(direction="down", patch=(32, 32, 64), empty_fraction=0.2))
     assert 4 <= sum(bool(each.memory[..., 1].any()) for each in half) <= 16
     for own, plain in zip(half[:1], without[:1], strict=True):
         np.testing.assert_array_equal(own.memory[..., 0], plain.memory)
@@ -79,12 +84,12 @@ def test_a_share_of_marked_samples_remembers_nothing_unless_all_was_passed() -> 
     """Memory from the truth tells all that a mark does: what always has both never learns to look at marks."""
     scan = verse(LUMBAR)
     for share in (0.0, 0.5, 1.0):
-        samples = marked(scan, marked_alone=share, empty_share=0.2)
+        samples = prompted(scan, prompted_without_memory=share, empty_fraction=0.2)
         lower = [each for each in samples if each.targets.any() and each.numbers[2] > CSI_LEVELS["T12"]]
         without = sum(not each.memory[..., 0].any() for each in lower)
         assert without == share * len(lower) if share != 0.5 else 0 < without < len(lower)
         assert all(each.memory[..., 0].any() for each in samples if not each.targets.any())
-    unmarked = marked(scan, share=1e-9, marked_alone=1.0)
+    unmarked = prompted(scan, share=1e-9, prompted_without_memory=1.0)
     assert all(each.memory[..., 0].any() for each in unmarked if each.numbers[2] > CSI_LEVELS["T12"])
 
 
@@ -94,10 +99,10 @@ OFFSET_MM = (4.0, -12.0, 8.0)
 def test_with_an_offset_marked_samples_are_cut_as_vertebrae_are_drawn() -> None:
     """The patch lies about the mark as it will, wherever the landmark was moved to."""
     scan, size = verse(LUMBAR), np.array((32, 32, 64))
-    alone = {"mark_offset_mm": OFFSET_MM, "marked_alone": 1.0}
+    alone = {"prompt_offset_mm": OFFSET_MM, "prompted_without_memory": 1.0}
     expected = (size - 1) / 2 - np.array(OFFSET_MM) / SPACING
     places = []
-    for each in marked(scan, jitter_mm=4.0, **alone):
+    for each in prompted(scan, jitter_mm=4.0, **alone):
         memory, mark = np.moveaxis(each.memory, -1, 0)
         assert np.abs(middle(mark) - expected).max() < 0.6
         assert each.targets.any() and not memory.any()
@@ -108,7 +113,7 @@ def test_with_an_offset_marked_samples_are_cut_as_vertebrae_are_drawn() -> None:
 def test_what_such_a_sample_shows_lies_where_its_patch_was_cut() -> None:
     scan = verse(LUMBAR)
     bodies = body_centroids(scan.label_map)
-    for each in marked(scan, mark_offset_mm=OFFSET_MM):
+    for each in prompted(scan, prompt_offset_mm=OFFSET_MM):
         level = next(name for name, number in CSI_LEVELS.items() if number == int(each.numbers[2]))
         first = centred_first(bodies.point(level), scan.volume.grid, (32, 32, 64), OFFSET_MM)
         shown = scan.volume.window(first, (32, 32, 64), fill=0).voxels
@@ -120,7 +125,7 @@ def test_what_such_a_sample_shows_lies_where_its_patch_was_cut() -> None:
 
 def test_with_an_offset_empty_samples_have_no_mark_and_unmarked_ones_are_as_ever() -> None:
     scan = verse(LUMBAR)
-    samples = marked(scan, share=0.5, mark_offset_mm=OFFSET_MM, marked_alone=1.0, empty_share=0.2)
+    samples = prompted(scan, share=0.5, prompt_offset_mm=OFFSET_MM, prompted_without_memory=1.0, empty_fraction=0.2)
     told = [(bool(each.targets.any()), bool(each.memory[..., 1].any())) for each in samples]
     assert told.count((False, False)) == 4 and (False, True) not in told
     assert 4 <= told.count((True, True)) <= 12 and 4 <= told.count((True, False)) <= 12
@@ -133,7 +138,7 @@ def test_with_an_offset_empty_samples_have_no_mark_and_unmarked_ones_are_as_ever
 def test_vertebrae_without_landmarks_are_marked_at_their_bodies_and_c1_at_its_middle() -> None:
     scan = verse(("C1", "C2", "C3"))
     bodies = body_centroids(scan.label_map)
-    for each in marked(scan):
+    for each in prompted(scan):
         level = {CSI_LEVELS[name]: name for name in ("C1", "C2", "C3")}[int(each.numbers[2])]
         target = each.targets > 0
         if level == "C1":

@@ -14,7 +14,7 @@ from learning_functions.samples.store.sample_store import SampleStore, check_sam
 from learning_functions.samples.store.sample_writer import SampleWriter
 from tests.samples.stores import SPEC, empty_arrays, sample, write
 
-NAMES = ("air", "bone", "fat")
+NAMES = ("padding", "bone", "fat")
 
 
 def with_tissues(path: Path, **change: Any) -> SampleStore:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learning_functions.samples.cut.memory_roughness import worn_memory
-from learning_functions.samples.cut.memory_slips import LARGEST_SHARE, slipped_memory
+from learning_functions.samples.cut.memory_corruption import LARGEST_SHARE, corrupted_memory
+from learning_functions.samples.cut.memory_roughness import roughened_memory
 from tests.samples.blocks import LUMBAR, settings, verse
 from tests.samples.test_instance_samples import drawn, ids_in
 
@@ -14,19 +14,19 @@ from tests.samples.test_instance_samples import drawn, ids_in
 def test_worn_memory_is_rough_at_the_border_alone_and_the_same_again_by_the_same_seed() -> None:
     memory = np.zeros((24, 24, 24), np.uint8)
     memory[6:18, 6:18, 6:18] = 1
-    worn = worn_memory(memory, np.random.default_rng(1))
+    worn = roughened_memory(memory, np.random.default_rng(1))
     assert worn.dtype == np.uint8 and set(np.unique(worn)) == {0, 1}
     changed = worn != memory
     assert 0.02 < changed.mean() < 0.2
     assert not changed[9:15, 9:15, 9:15].any() and not changed[:3].any() and not changed[21:].any()
     assert (worn[changed] == 1).any() and (worn[changed] == 0).any(), "too much here, too little there"
-    assert np.array_equal(worn, worn_memory(memory, np.random.default_rng(1)))
-    assert not worn_memory(np.zeros_like(memory), np.random.default_rng(1)).any()
+    assert np.array_equal(worn, roughened_memory(memory, np.random.default_rng(1)))
+    assert not roughened_memory(np.zeros_like(memory), np.random.default_rng(1)).any()
 
 
 def test_only_the_share_asked_for_is_worn() -> None:
     scan = verse(LUMBAR)
-    plain, worn = (drawn(scan, settings(direction="down", memory_wear=share)) for share in (0.0, 1.0))
+    plain, worn = (drawn(scan, settings(direction="down", memory_roughness=share)) for share in (0.0, 1.0))
     assert any(not np.array_equal(a.memory, b.memory) for a, b in zip(plain, worn, strict=True))
 
 
@@ -41,7 +41,7 @@ def test_slipped_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_com
     passed, coming = two_cubes()
     memory, kinds = passed.astype(np.uint8), set()
     for seed in range(60):
-        slipped = slipped_memory(memory, passed, coming, (1.0, 1.0, 1.0), np.random.default_rng(seed))
+        slipped = corrupted_memory(memory, passed, coming, (1.0, 1.0, 1.0), np.random.default_rng(seed))
         lost, taken = passed & (slipped == 0), coming & (slipped == 1)
         assert not (lost.any() and taken.any()) and not slipped[~(passed | coming)].any()
         assert max(lost.sum() / passed.sum(), taken.sum() / coming.sum()) <= LARGEST_SHARE
@@ -52,12 +52,12 @@ def test_slipped_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_com
 def test_slips_are_the_same_by_the_same_seed_and_need_something_to_slip() -> None:
     passed, coming = two_cubes()
     memory, nothing = passed.astype(np.uint8), np.zeros_like(passed)
-    twice = [slipped_memory(memory, passed, coming, (1.0,) * 3, np.random.default_rng(4)) for _ in range(2)]
+    twice = [corrupted_memory(memory, passed, coming, (1.0,) * 3, np.random.default_rng(4)) for _ in range(2)]
     assert np.array_equal(*twice)
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        assert not (slipped_memory(memory, passed, nothing, (1.0,) * 3, rng) > memory).any()
-        assert slipped_memory(memory, nothing, nothing, (1.0,) * 3, rng) is memory
+        assert not (corrupted_memory(memory, passed, nothing, (1.0,) * 3, rng) > memory).any()
+        assert corrupted_memory(memory, nothing, nothing, (1.0,) * 3, rng) is memory
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -65,7 +65,7 @@ def test_only_the_vertebra_passed_last_or_the_next_one_slips(direction: str) -> 
     scan, changed = verse(LUMBAR), 0
     for seed in range(30):
         plain, slipped = (
-            drawn(scan, settings(1, (16, 16, 48), direction=direction, memory_slips=share), seed)[0]
+            drawn(scan, settings(1, (16, 16, 48), direction=direction, memory_corruption=share), seed)[0]
             for share in (0.0, 1.0)
         )
         np.testing.assert_array_equal(plain.targets, slipped.targets)

@@ -29,9 +29,9 @@ def landmarks(names: list[str], points: list | None = None) -> Landmarks:
 TRUE = landmarks(list(BODIES))
 
 
-def judged(names: list[str], posterior: float | None = None, warning: str = "", filled: tuple = ()) -> ScanRow:
+def judged(names: list[str], posterior: float | None = None, warning: str = "", interpolated: tuple = ()) -> ScanRow:
     predicted = landmarks(names)
-    record = None if posterior is None else NamingRecord(dict.fromkeys(names, posterior), filled, warning=warning)
+    record = None if posterior is None else NamingRecord(dict.fromkeys(names, posterior), interpolated, warning=warning)
     return scored("", predicted, TRUE, record)
 
 
@@ -92,11 +92,11 @@ def test_a_run_is_summed_up() -> None:
 
 
 def test_what_is_filled_in_is_identified_yet_not_detected() -> None:
-    scan = judged(list(BODIES), 0.9, filled=("T12",))
+    scan = judged(list(BODIES), 0.9, interpolated=("T12",))
     (level,) = [each for each in scan.score.levels if each.name == "T12"]
-    assert level.hit_verse and level.hit_original and level.filled and not level.found
+    assert level.hit_verse and level.hit_original and level.interpolated and not level.found
     summary = summarise_names([scan])
-    assert summary.filled == 1 and summary.detected == (1.0, None)
+    assert summary.interpolated == 1 and summary.detected == (1.0, None)
 
 
 def test_names_without_a_decoder_have_no_calibration() -> None:

@@ -52,11 +52,11 @@ def test_landmark_files_are_named_scored_and_reported(run: Run, folder: Path, tm
     assert "Not detected, but filled in between others: L2." in said.out
     found = json.loads((out / "results.json").read_text())
     first = found["scans"][0]
-    assert first["naming"]["filled"] == ["L2"] and "shape" not in first
+    assert first["naming"]["interpolated"] == ["L2"] and "shape" not in first
     assert {level["level"]: level["interpolated"] for level in first["levels"]} == {
         name: name == "L2" for name in SPINES["first"]
     }
-    assert found["naming"]["filled"] >= 1 and found["naming"]["scans"] == 2
+    assert found["naming"]["interpolated"] >= 1 and found["naming"]["scans"] == 2
     assert first["naming"]["alternatives"] and 0 <= first["naming"]["shifted_by_one"] <= 1
     with (out / "results.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["case_id"] == "first"]

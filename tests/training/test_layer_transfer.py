@@ -17,7 +17,7 @@ from learning_functions.task import Settings, load_task
 from learning_functions.training import fit as fitting
 from learning_functions.training.fit import train
 from learning_functions.training.training_choices import Training
-from learning_functions.training.warm_start.initial_model import SIGHT, Start
+from learning_functions.training.warm_start.initial_model import SIGHT, WarmStart
 from learning_functions.training.warm_start.layer_transfer import take_weights
 from tests.tiny import tiny_settings, write_samples
 
@@ -45,7 +45,7 @@ def test_the_first_step_begins_where_the_trained_model_ended(samples: tuple[Path
     task, settings, store = load_task(NAME), tiny_settings(NAME), open_store(samples[0])
     given = load_model(trained)[0].get_weights()
     for mixed in (False, True):
-        how = Training(start=Start(trained), mixed_precision=mixed)
+        how = Training(start=WarmStart(trained), mixed_precision=mixed)
         network = fitting.new_network(task, settings, task.objective(settings), how, store)
         assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), given, strict=True))
 
@@ -54,7 +54,7 @@ def test_the_card_names_what_was_started_from_and_resume_asks_for_the_same(
     samples: tuple[Path, Path], trained: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.h5"
-    train(*samples, model, lambda told: told, Training(start=Start(trained)))
+    train(*samples, model, lambda told: told, Training(start=WarmStart(trained)))
     card = read_card(model)
     assert card is not None
     sha256 = hashlib.sha256(trained.read_bytes()).hexdigest()
@@ -68,7 +68,7 @@ def test_weights_of_other_layers_are_refused(samples: tuple[Path, Path], tmp_pat
     settings = tiny_settings(NAME)
     wider = save(tmp_path / "wider.h5", settings.changed(filters=2 * settings.filters))
     with pytest.raises(ValueError, match=r"other layers than the network, as with other --filters: \d+ weights, not"):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(wider)))
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(wider)))
     assert not (tmp_path / "model.h5").exists()
 
 
@@ -106,7 +106,7 @@ def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: s
     settings = settings.with_options(graph="unet")
     given = detector(tmp_path / "detection.h5", settings)
     theirs, network = load_model(given)[0], load_task(name).network(settings)
-    take_weights(network, Start(given), name)
+    take_weights(network, WarmStart(given), name)
     for layer in theirs.layers:
         if layer.name == "class_scores" or not layer.get_weights():
             continue
@@ -127,7 +127,7 @@ def test_a_mark_is_not_taken_for_memory_nor_memory_for_a_mark(name: str, other: 
     card = {"task": other, "spec": unlike.spec.to_json(), "settings": unlike.to_json()}
     save_model(load_task(other).network(unlike), tmp_path / "other.h5", card)
     network = load_task(name).network(settings)
-    take_weights(network, Start(tmp_path / "other.h5"), name)
+    take_weights(network, WarmStart(tmp_path / "other.h5"), name)
     own = network.get_layer("down0_a_conv").get_weights()[0]
     theirs = load_model(tmp_path / "other.h5")[0].get_layer("down0_a_conv").get_weights()[0]
     assert own.shape == theirs.shape
@@ -141,16 +141,16 @@ def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_pat
     samples = write_samples(name, tmp_path, settings)
     unlike = detector(tmp_path / "detection.h5", settings.changed(spec=replace(settings.spec, window=(-500.0, 500.0))))
     with pytest.raises(ValueError, match=r"must see images as the new network does.*window"):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(unlike)))
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(unlike)))
     averaging = settings.with_options(graph="averaging")
     alike = detector(tmp_path / "alike.h5", settings)
     with pytest.raises(ValueError, match=r"no layer of the name and shape"):
-        take_weights(load_task(name).network(averaging), Start(alike), name)
+        take_weights(load_task(name).network(averaging), WarmStart(alike), name)
 
 
-def marked(share: float) -> Settings:
+def prompted(share: float) -> Settings:
     own = tiny_settings("instances")
-    return own.with_options(marked_share=share)
+    return own.with_options(prompted_fraction=share)
 
 
 def saved(settings: Settings, path: Path) -> Path:
@@ -161,9 +161,9 @@ def saved(settings: Settings, path: Path) -> Path:
 
 
 def test_a_network_that_sees_marks_begins_as_one_of_its_task_without(tmp_path: Path) -> None:
-    given = saved(marked(0.0), tmp_path / "unmarked.h5")
-    network = load_task("instances").network(marked(0.5))
-    take_weights(network, Start(given), "instances")
+    given = saved(prompted(0.0), tmp_path / "unmarked.h5")
+    network = load_task("instances").network(prompted(0.5))
+    take_weights(network, WarmStart(given), "instances")
     rng = np.random.default_rng(1)
     image, mark = rng.random((2, 16, 16, 16, 2), np.float32), 255 * rng.random((2, 16, 16, 16, 1), np.float32)
     theirs = load_model(given)[0].predict_on_batch(image)
@@ -171,12 +171,14 @@ def test_a_network_that_sees_marks_begins_as_one_of_its_task_without(tmp_path: P
     for name, answer in theirs.items():
         np.testing.assert_allclose(own[name], answer, rtol=1e-5, atol=1e-6, err_msg="the mark tells nothing yet")
     model = tmp_path / "model.h5"
-    train(*write_samples("instances", tmp_path, marked(0.5)), model, lambda told: told, Training(start=Start(given)))
+    train(
+        *write_samples("instances", tmp_path, prompted(0.5)), model, lambda told: told, Training(start=WarmStart(given))
+    )
     assert load_model(model)[0].input_shape[-1] == 3
 
 
 def test_one_that_sees_none_does_not_begin_as_one_that_does(tmp_path: Path) -> None:
-    given = saved(marked(0.5), tmp_path / "marked.h5")
-    samples = write_samples("instances", tmp_path, marked(0.0))
+    given = saved(prompted(0.5), tmp_path / "marked.h5")
+    samples = write_samples("instances", tmp_path, prompted(0.0))
     with pytest.raises(ValueError, match="memory 2 and 1"):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=Start(given)))
+        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(given)))

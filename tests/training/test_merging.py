@@ -42,21 +42,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return finder, drawer, folder / "pair.h5"
 
 
-def batch(marked: bool) -> np.ndarray:
+def batch(prompted: bool) -> np.ndarray:
     rng = np.random.default_rng(3)
     seen = rng.random((2, 16, 16, 16, 3), np.float32)
     seen[..., 1] = seen[..., 1] > 0.5
-    seen[..., 2] *= 230 * marked
+    seen[..., 2] *= 230 * prompted
     return seen
 
 
 def test_without_a_mark_it_answers_as_the_finder_and_with_one_as_the_drawer(models: tuple[Path, Path, Path]) -> None:
     finder, drawer, pair = (keras.models.load_model(path, compile=False) for path in models)
-    for marked in (False, True):
-        seen = batch(marked)
+    for prompted in (False, True):
+        seen = batch(prompted)
         found = pair.predict_on_batch(seen)
         finds, draws = finder.predict_on_batch(seen[..., :2]), drawer.predict_on_batch(seen[..., [0, 2]])
-        np.testing.assert_allclose(found["mask"], draws if marked else finds["mask"], atol=1e-6)
+        np.testing.assert_allclose(found["mask"], draws if prompted else finds["mask"], atol=1e-6)
         for name in ("complete", "level"):
             np.testing.assert_allclose(found[name], finds[name], rtol=1e-5, atol=1e-6)
 
@@ -64,16 +64,16 @@ def test_without_a_mark_it_answers_as_the_finder_and_with_one_as_the_drawer(mode
 def test_in_one_batch_each_sample_is_answered_for_itself(models: tuple[Path, Path, Path]) -> None:
     pair = load_model(models[2])[0]
     mixed = np.concatenate([batch(False)[:1], batch(True)[:1]])
-    both = [pair.predict_on_batch(batch(marked))["mask"][0] for marked in (False, True)]
+    both = [pair.predict_on_batch(batch(prompted))["mask"][0] for prompted in (False, True)]
     np.testing.assert_allclose(pair.predict_on_batch(mixed)["mask"], np.stack(both), atol=1e-6)
 
 
 def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
     pair = load_model(models[2])[0]
-    unmarked, marked = halves(pair)
+    unmarked, prompted = halves(pair)
     assert halves(pair)[0] is unmarked, "made once"
-    assert unmarked.count_params() + marked.count_params() == pair.count_params()
-    for half, told in ((unmarked, False), (marked, True)):
+    assert unmarked.count_params() + prompted.count_params() == pair.count_params()
+    for half, told in ((unmarked, False), (prompted, True)):
         mask = half.predict_on_batch(batch(told))["mask"]
         np.testing.assert_allclose(mask, pair.predict_on_batch(batch(told))["mask"], atol=1e-6)
     plain = load_model(models[0])[0]
@@ -83,10 +83,10 @@ def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
 def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) -> None:
     model = TrainedModel.load(models[2])
     options = model.settings.options
-    assert model.task_name == FINDS and options.redrawn
+    assert model.task_name == FINDS and options.second_pass
     assert model.settings.preset == options.graph == "pair"
-    assert (options.threshold, options.mark_sigma_mm) == (0.4, 4.0)
-    assert options.mark_offset_mm == tiny(DRAWS).options.offset_mm
+    assert (options.threshold, options.prompt_sigma_mm) == (0.4, 4.0)
+    assert options.prompt_offset_mm == tiny(DRAWS).options.offset_mm
     assert {name: each["file"] for name, each in model.card["joined_from"].items()} == {
         "finder": "finder.h5",
         "drawer": "drawer.h5",
@@ -102,7 +102,7 @@ def test_the_drawer_of_a_pair_is_replaced(models: tuple[Path, Path, Path], tmp_p
     (replaced, card), (afresh, its_card) = (load_model(tmp_path / name) for name in ("of_pair.h5", "of_both.h5"))
     assert all(np.array_equal(a, b) for a, b in zip(replaced.get_weights(), afresh.get_weights(), strict=True))
     assert card == its_card
-    assert card["settings"]["options"]["mark_sigma_mm"] == 5.0
+    assert card["settings"]["options"]["prompt_sigma_mm"] == 5.0
     with pytest.raises(ValueError, match="written over"):
         join(pair, better, pair)
 

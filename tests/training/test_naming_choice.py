@@ -70,9 +70,9 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
         assert found.steps_mm[step][0] == pytest.approx(expected.steps_mm[step][0], abs=0.1)
     assert found.starts == pytest.approx(expected.starts) and found.missed == pytest.approx(expected.missed)
     assert found.regions is None, "the network tells the regions"
-    assert learnt.sharpness > 0 and 0 <= learnt.warn_from <= 1
-    assert learnt.doubting is None, "there are too few wrong names to learn from"
-    assert sum(learnt.shares_before) == pytest.approx(1) and len(learnt.shares_before) == len(LEVELS)
+    assert learnt.evidence_weight > 0 and 0 <= learnt.warn_from <= 1
+    assert learnt.error_weights is None, "there are too few wrong names to learn from"
+    assert sum(learnt.prior_probabilities) == pytest.approx(1) and len(learnt.prior_probabilities) == len(LEVELS)
 
 
 def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(samples: Path) -> None:
@@ -80,7 +80,7 @@ def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(
     extra = LEVELS.index("L6")
     added = ((LEVELS.index("L5") + 1, extra + 1),)
     usual, changed = (
-        np.array(chosen(knowing(samples, 0.9), SETTINGS, store, store, changes).shares_before)
+        np.array(chosen(knowing(samples, 0.9), SETTINGS, store, store, changes).prior_probabilities)
         for changes in (None, NodeChanges(len(ROWS), added=added, variant=1.0, cut=0.0))
     )
     assert changed[extra] > 3 * usual[extra] and changed.sum() == pytest.approx(1)
@@ -89,7 +89,7 @@ def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(
 def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
     store = open_store(samples)
     sure, wrong = (chosen(knowing(samples, share), SETTINGS, store, store) for share in (0.999, 0.3))
-    assert wrong.sharpness < sure.sharpness or (
+    assert wrong.evidence_weight < sure.evidence_weight or (
         Statistics.from_json(wrong.statistics).sureness < Statistics.from_json(sure.statistics).sureness
     )
 

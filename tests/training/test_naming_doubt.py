@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learning_functions.training.naming_doubt import LEAST_WRONG, doubting
+from learning_functions.training.naming_doubt import LEAST_WRONG, error_weights
 
 
 def scans(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -21,13 +21,13 @@ def probabilities(weights: tuple[float, ...], features: np.ndarray) -> np.ndarra
 
 def test_what_tells_of_wrong_names_is_heeded_and_what_does_not_is_not() -> None:
     features, wrong = scans(2000)
-    weights = doubting(features, wrong)
+    weights = error_weights(features, wrong)
     assert weights is not None and weights[2] == pytest.approx(3.0, abs=0.5) and abs(weights[1]) < 0.1
 
 
 def test_the_doubt_told_is_as_large_as_wrong_scans_are_many() -> None:
     features, wrong = scans(2000)
-    weights = doubting(features, wrong)
+    weights = error_weights(features, wrong)
     assert weights is not None
     told = probabilities(weights, scans(2000, seed=1)[0])
     others = scans(2000, seed=1)[1]
@@ -37,7 +37,7 @@ def test_the_doubt_told_is_as_large_as_wrong_scans_are_many() -> None:
 
 def test_features_that_never_change_leave_the_share_of_wrong_scans() -> None:
     wrong = np.arange(40) < 10
-    weights = doubting(np.ones((40, 2)), wrong)
+    weights = error_weights(np.ones((40, 2)), wrong)
     assert weights is not None
     np.testing.assert_allclose(probabilities(weights, np.ones((1, 2))), 0.25, atol=1e-6)
 
@@ -45,10 +45,10 @@ def test_features_that_never_change_leave_the_share_of_wrong_scans() -> None:
 def test_nothing_is_learnt_from_too_few_wrong_or_right_scans() -> None:
     features, _ = scans(40)
     for few in (LEAST_WRONG - 1, 40 - LEAST_WRONG + 1):
-        assert doubting(features, np.arange(40) < few) is None
+        assert error_weights(features, np.arange(40) < few) is None
 
 
 def test_scans_told_apart_wholly_give_finite_weights() -> None:
     wrong = np.arange(60) < 20
-    weights = doubting(np.column_stack([wrong * 10.0, wrong * 1.0]), wrong)
+    weights = error_weights(np.column_stack([wrong * 10.0, wrong * 1.0]), wrong)
     assert weights is not None and np.isfinite(weights).all()

@@ -13,7 +13,7 @@ from keras_models.outline_unet import next_vertebra_unet, outline_unet
 from keras_models.unet import detection_unet, identification_unet
 from learning_functions.model_files.model_file import load_model, save_model
 from learning_functions.task import load_task
-from learning_functions.training.warm_start.initial_model import Start
+from learning_functions.training.warm_start.initial_model import WarmStart
 from learning_functions.training.warm_start.layer_transfer import take_weights
 from learning_functions.training.warm_start.net2wider import widened_weights
 from tests.tiny import tiny_settings
@@ -98,7 +98,7 @@ def test_a_model_of_the_same_task_with_fewer_filters_can_be_started_from(tmp_pat
     card = {"task": "detection", "spec": settings.spec.to_json(), "settings": settings.to_json()}
     save_model(trained(task.network(settings)), path, card)
     network = task.network(settings.changed(filters=2 * settings.filters))
-    take_weights(network, Start(path), "detection")
+    take_weights(network, WarmStart(path), "detection")
     image = np.random.default_rng(1).normal(size=(1, *network.input_shape[1:])).astype("float32")
     given = load_model(path)[0]
     np.testing.assert_allclose(network(image, training=False), given(image, training=False), rtol=2e-4, atol=2e-5)

@@ -11,7 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from learning_functions.io_signature import Form
+from learning_functions.io_signature import IOSignature
 from learning_functions.model_files.model_file import load_model
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime import devices
@@ -89,7 +89,7 @@ def test_a_run_leaves_its_log_curves_and_card(samples: tuple[Path, Path], tmp_pa
 def test_a_network_that_is_not_of_its_task_s_form_is_not_trained(
     samples: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting.load_task("identification"), "form", lambda _: Form({"": (4, 3)}))
+    monkeypatch.setattr(fitting.load_task("identification"), "io_signature", lambda _: IOSignature({"": (4, 3)}))
     with pytest.raises(ValueError, match=r"not of the form that the task tells: it should answer .* Received: "):
         train(*samples, tmp_path / "model.h5", lambda told: told, Training())
     assert not list(tmp_path.rglob("*.keras")) and not (tmp_path / "model.h5").exists()

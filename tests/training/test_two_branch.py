@@ -15,7 +15,7 @@ from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.samples.store.sample_store import SampleStore, open_store
 from learning_functions.task import Settings, load_task, settings_of
 from learning_functions.training.teacher import Teacher
-from learning_functions.training.warm_start.initial_model import SIGHT, Start
+from learning_functions.training.warm_start.initial_model import SIGHT, WarmStart
 from learning_functions.training.warm_start.layer_transfer import take_weights
 from learning_functions.training.warm_start.two_branch import DRAWS, FINDS
 from tests.tiny import tiny_settings, write_samples
@@ -46,9 +46,9 @@ def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> N
 def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(filters: int, tmp_path: Path) -> None:
     finder = trained(FINDS, tmp_path / "finder.h5")
     _, pair = pair_of(filters)
-    take_weights(pair, Start(tmp_path / "finder.h5"), FINDS)
-    for marked in (False, True):
-        seen = batch(marked)
+    take_weights(pair, WarmStart(tmp_path / "finder.h5"), FINDS)
+    for prompted in (False, True):
+        seen = batch(prompted)
         require_same(pair.predict_on_batch(seen), finder.predict_on_batch(seen[..., :2]))
 
 
@@ -56,16 +56,16 @@ def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(f
 def test_a_pair_goes_on_from_a_pair_and_with_more_filters(filters: int, tmp_path: Path) -> None:
     given = trained(FINDS, tmp_path / "given.h5", "pair")
     _, pair = pair_of(filters)
-    take_weights(pair, Start(tmp_path / "given.h5"), FINDS)
-    for marked in (False, True):
-        require_same(*(each.predict_on_batch(batch(marked)) for each in (pair, given)))
+    take_weights(pair, WarmStart(tmp_path / "given.h5"), FINDS)
+    for prompted in (False, True):
+        require_same(*(each.predict_on_batch(batch(prompted)) for each in (pair, given)))
 
 
 def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
     drawer = trained(DRAWS, tmp_path / "drawer.h5")
     _, pair = pair_of()
-    take_weights(pair, Start(tmp_path / "drawer.h5"), FINDS)
-    seen = batch(marked=True)
+    take_weights(pair, WarmStart(tmp_path / "drawer.h5"), FINDS)
+    seen = batch(prompted=True)
     own, theirs = pair.predict_on_batch(seen)["mask"], drawer.predict_on_batch(seen[..., [0, 2]])
     assert np.ptp(theirs) > 1e-3
     np.testing.assert_allclose(own, theirs, atol=1e-6)
@@ -76,7 +76,7 @@ def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path)
     own = tiny_settings("detection")
     seen = {name: getattr(settings.spec, name) for name in SIGHT}
     saved("detection", own.changed(spec=replace(own.spec, **seen)), tmp_path / "detection.h5", 6)
-    take_weights(pair, Start(tmp_path / "detection.h5"), FINDS)
+    take_weights(pair, WarmStart(tmp_path / "detection.h5"), FINDS)
     body = [layer for layer in load_model(tmp_path / "detection.h5")[0].layers if layer.get_weights()]
     for half in ("", "drawn_"):
         for layer in body[:-1]:
@@ -89,11 +89,11 @@ def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path)
 @pytest.mark.parametrize("graph", ["fcn", "pair"])
 def test_a_network_of_another_graph_is_refused_before_training(graph: str, tmp_path: Path) -> None:
     """Layers of both have the same names, and may have the same shapes."""
-    given = saved(FINDS, tiny(FINDS, graph=graph, marked_share=0.5), tmp_path / "given.h5", 1)
-    chosen = tiny(FINDS, graph="unet", marked_share=0.5) if graph == "pair" else tiny_settings(FINDS, "pair")
+    given = saved(FINDS, tiny(FINDS, graph=graph, prompted_fraction=0.5), tmp_path / "given.h5", 1)
+    chosen = tiny(FINDS, graph="unet", prompted_fraction=0.5) if graph == "pair" else tiny_settings(FINDS, "pair")
     store = open_store(write_samples(FINDS, tmp_path, chosen)[0])
     with pytest.raises(ValueError, match=rf"graph {graph} and {chosen.options.graph}"):
-        Start(given).require_fit(store, tmp_path / "model.h5")
+        WarmStart(given).require_fit(store, tmp_path / "model.h5")
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleStore]:
     return found
 
 
-@pytest.mark.parametrize("role", [Start, Teacher])
+@pytest.mark.parametrize("role", [WarmStart, Teacher])
 def test_what_the_shipped_pair_needs_is_told(
-    role: type[Start] | type[Teacher], stores: dict[str, SampleStore], tmp_path: Path
+    role: type[WarmStart] | type[Teacher], stores: dict[str, SampleStore], tmp_path: Path
 ) -> None:
     given, model = role(SHIPPED / "instances.h5"), tmp_path / "model.h5"
     given.require_fit(stores["pair"], model)
@@ -130,7 +130,7 @@ def test_one_step_teaches_both_halves_of_a_pair() -> None:
     task, (settings, pair) = load_task(FINDS), pair_of()
     as_trained(pair)
     before = {layer.name: layer.get_weights() for layer in pair.layers if layer.trainable_weights}
-    seen = np.concatenate([batch(marked=False), batch(marked=True)])
+    seen = np.concatenate([batch(prompted=False), batch(prompted=True)])
     target = np.random.default_rng(1).integers(0, 2, seen.shape[:-1])
     numbers = np.tile(np.float32([[1.0, 1.0, 20.0]]), (len(seen), 1))
     truth, _ = task.arrange(target, 255 * target, numbers, settings)

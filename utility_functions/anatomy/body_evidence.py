@@ -33,15 +33,17 @@ class Bodies:
     sacral: (N,) how much sacrum lies beside it, 0 to 1; None where no detection tells parts.
     """
 
-    shares: NDArray[np.float64]
+    level_probabilities: NDArray[np.float64]
     seen: NDArray[np.float64]
     sacral: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, shares: Sequence[NDArray], seen: Sequence[float], sacral: Sequence[float] | None = None) -> Bodies:
+    def of(
+        cls, level_probabilities: Sequence[NDArray], seen: Sequence[float], sacral: Sequence[float] | None = None
+    ) -> Bodies:
         """Bodies of lists with an entry each, which may be empty."""
         return cls(
-            np.array(shares, float).reshape(-1, NUMBER_OF_LEVELS),
+            np.array(level_probabilities, float).reshape(-1, NUMBER_OF_LEVELS),
             np.clip(np.array(seen, float), 0.0, 1.0),
             None if sacral is None else np.clip(np.array(sacral, float), 0.0, 1.0),
         )
@@ -51,7 +53,7 @@ class Bodies:
 
         temperature: votes of one body count so many times; below one where the bodies of a scan err together.
         """
-        told = temperature * np.log((1 - STRAY) * self.shares + STRAY / NUMBER_OF_LEVELS)
+        told = temperature * np.log((1 - STRAY) * self.level_probabilities + STRAY / NUMBER_OF_LEVELS)
         found = told[:, [COLUMNS[name] for name in LEVELS]]
         if self.sacral is not None:
             is_sacral = np.isin(LEVELS, SACRAL)
@@ -59,13 +61,15 @@ class Bodies:
         return np.asarray(found)
 
 
-def mean_shares(votes: NDArray[np.float32], shares: NDArray[np.float32] | None) -> NDArray[np.float64]:
+def mean_probabilities(
+    votes: NDArray[np.float32], level_probabilities: NDArray[np.float32] | None
+) -> NDArray[np.float64]:
     """Mean share of each number (26,) over a body's voxels (at least one).
 
     votes: (voxels,) a number each, spread over levels round it where the network tells no shares (voxels, 26).
     """
-    if shares is not None:
-        return np.asarray(shares, float).mean(axis=0)
+    if level_probabilities is not None:
+        return np.asarray(level_probabilities, float).mean(axis=0)
     near = np.exp(-np.abs(np.asarray(votes, float)[:, None] - _NUMBERS) / SPREAD)
     near /= np.maximum(near.sum(axis=1, keepdims=True), 1e-12)
     return np.asarray(near.mean(axis=0))

@@ -35,12 +35,12 @@ def numbered_spine(structures: LabelMap) -> LabelMap:
     canal alone is numbered.
     """
     turned = structures.reoriented("RAS")
-    cleaned = LabelMap(without_scraps(turned), turned.grid)
+    cleaned = LabelMap(without_small_components(turned), turned.grid)
     counted = LabelMap(_counted(cleaned), turned.grid)
     return with_discs_and_canal(counted, cleaned).reoriented(structures.grid.axcodes)
 
 
-def without_scraps(structures: LabelMap, least_mm3: float = LEAST_MM3) -> NDArray[np.uint8]:
+def without_small_components(structures: LabelMap, least_mm3: float = LEAST_MM3) -> NDArray[np.uint8]:
     """The classes without components smaller than ``least_mm3``; of the canal only the largest component is kept."""
     found = structures.voxels.astype(np.uint8)
     for code in range(1, len(STRUCTURES)):

@@ -20,7 +20,7 @@ def centred_first(
     return np.asarray(np.rint(middle - (np.asarray(patch) - 1) / 2).astype(int))
 
 
-def landmark_mark(point_mm: ArrayLike, box: Grid, sigma_mm: float) -> NDArray[np.uint8]:
+def landmark_prompt(point_mm: ArrayLike, box: Grid, sigma_mm: float) -> NDArray[np.uint8]:
     """255 exp(-d^2 / 2 sigma^2) in whole steps, d from a point in RAS+ mm, at every voxel of an upright ``box``."""
     if not sigma_mm > 0:
         raise ValueError(f"A Gaussian has a sigma above 0 mm. Received: {sigma_mm}.")

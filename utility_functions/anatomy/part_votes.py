@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from utility_functions.anatomy.body_evidence import Bodies, mean_shares
+from utility_functions.anatomy.body_evidence import Bodies, mean_probabilities
 from utility_functions.anatomy.centroid_refinement import refined
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, regressed_level
@@ -57,7 +57,7 @@ Points = NDArray[np.float64]
 def part_votes(
     levels: NDArray[np.float32],
     detection: LabelMap,
-    shares: NDArray[np.float32] | None = None,
+    level_probabilities: NDArray[np.float32] | None = None,
     variants: bool = False,
 ) -> Named:
     """Each level once and in anatomical order: the runs of slices across the spine that agree best with all evidence.
@@ -71,11 +71,11 @@ def part_votes(
     """
     column = column_of(detection)
     every = column.voxels > 0
-    told = vote_costs(levels[every], shares)
-    mask, _, _, strays = spine_of(told, column, variants)
+    told = vote_costs(levels[every], level_probabilities)
+    mask, _, _, discarded = spine_of(told, column, variants)
     empty = column.with_voxels(np.zeros(column.grid.shape, np.uint8))
     if not mask.any():
-        return Named(Landmarks.empty(), empty, strays, Bodies.of([], [], []))
+        return Named(Landmarks.empty(), empty, discarded, Bodies.of([], [], []))
     voxels = np.argwhere(mask)
     places = column.grid.to_mm(voxels)
     line = centre_line(places, column.grid.spacing_mm)
@@ -94,7 +94,7 @@ def part_votes(
     centres, scores, cut = {}, [], {}
     told_of: list[tuple[NDArray[np.float64], float, float]] = []
     votes = levels[mask]
-    column_shares = None if shares is None else shares[mask[every]]
+    column_shares = None if level_probabilities is None else level_probabilities[mask[every]]
     instances = empty.voxels.copy()
     for place, run in enumerate(runs):
         name = run.name
@@ -109,12 +109,12 @@ def part_votes(
             scores.append(float(np.mean(np.abs(votes[own] - run.number) < 0.5)))
             beside = np.minimum(sacral, counts_of)[run.start : run.stop].sum() / own.sum()
             own_shares = None if column_shares is None else column_shares[own]
-            told_of.append((mean_shares(votes[own], own_shares), seen_of(place, runs, STEP_MM), float(beside)))
+            told_of.append((mean_probabilities(votes[own], own_shares), seen_of(place, runs, STEP_MM), float(beside)))
         if name in VERSE_IDS:
             instances[tuple(voxels[own].T)] = VERSE_IDS[name]
     landmarks = Landmarks(tuple(centres), np.array(list(centres.values())).reshape(-1, 3), np.array(scores))
     bodies = Bodies.of([s for s, _, _ in told_of], [seen for _, seen, _ in told_of], [near for *_, near in told_of])
-    named = Named(landmarks, empty.with_voxels(instances), strays, bodies)
+    named = Named(landmarks, empty.with_voxels(instances), discarded, bodies)
     return refined(named, mask & (detection.voxels == BODY), cut)
 
 

@@ -28,7 +28,7 @@ class Peaks(NamedTuple):
 
     places: NDArray[np.float64]
     landmarks: NDArray[np.int_]
-    heats: NDArray[np.float64]
+    responses: NDArray[np.float64]
 
     @classmethod
     def joined(cls, parts: Sequence[Peaks]) -> Peaks:
@@ -36,21 +36,21 @@ class Peaks(NamedTuple):
         return cls(
             np.concatenate([part.places for part in parts] or [np.zeros((0, 3))]),
             np.concatenate([part.landmarks for part in parts] or [np.zeros(0, int)]),
-            np.concatenate([part.heats for part in parts] or [np.zeros(0)]),
+            np.concatenate([part.responses for part in parts] or [np.zeros(0)]),
         )
 
     def at(self, chosen: NDArray[Any]) -> Peaks:
         """Those that are chosen, by a mask or by their numbers."""
-        return Peaks(self.places[chosen], self.landmarks[chosen], self.heats[chosen])
+        return Peaks(self.places[chosen], self.landmarks[chosen], self.responses[chosen])
 
     def candidates(self, levels: Sequence[str]) -> tuple[Candidate, ...]:
         """The maxima by level, where places are in RAS+ mm and landmarks are numbers of ``levels``; in this order."""
-        rows = zip(self.places.tolist(), self.landmarks.tolist(), self.heats.tolist(), strict=True)
+        rows = zip(self.places.tolist(), self.landmarks.tolist(), self.responses.tolist(), strict=True)
         return tuple(Candidate(levels[landmark], (x, y, z), heat) for (x, y, z), landmark, heat in rows)
 
-    def hottest(self, most: int) -> Peaks:
+    def highest(self, most: int) -> Peaks:
         """The ``most`` highest, the highest first."""
-        return self.at(np.argsort(-self.heats, kind="stable")[:most])
+        return self.at(np.argsort(-self.responses, kind="stable")[:most])
 
 
 def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) -> Peaks:
@@ -71,8 +71,8 @@ def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) ->
         middles = np.array(ndimage.center_of_mass(top, plateaus, numbers)).reshape(-1, 3)
         wide = [max(axis.stop - axis.start for axis in box) > 2 for box in ndimage.find_objects(plateaus)]
         places = np.where(np.array(wide)[:, None], middles, _refined(heat, tops))
-        heats = ndimage.maximum(heat, plateaus, numbers)
-        found.append(Peaks(places, np.full(count, landmark), np.asarray(heats, float)))
+        responses = ndimage.maximum(heat, plateaus, numbers)
+        found.append(Peaks(places, np.full(count, landmark), np.asarray(responses, float)))
     return Peaks.joined(found)
 
 

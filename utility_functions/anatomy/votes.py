@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.anatomy.body_evidence import Bodies, mean_shares
+from utility_functions.anatomy.body_evidence import Bodies, mean_probabilities
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, name_of_regressed_level
 from utility_functions.anatomy.level_order import LevelOrder, LevelSlices, best_chain
@@ -44,13 +44,15 @@ _NUMBERS = np.arange(1, NUMBER_OF_LEVELS + 1)
 _APART = np.minimum(np.abs(_NUMBERS[:, None] - _NUMBERS), FARTHEST_VOTE).astype(np.float32)
 
 
-def vote_costs(votes: NDArray[np.float32], shares: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def vote_costs(
+    votes: NDArray[np.float32], level_probabilities: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """What it costs to call each voxel each level (voxels, levels): how far its vote is off, FARTHEST_VOTE at most.
 
     votes: a level per voxel; shares: (voxels, levels) those of several levels instead, each with its own distance.
     """
-    if shares is not None:
-        return np.asarray(shares @ _APART, np.float32)
+    if level_probabilities is not None:
+        return np.asarray(level_probabilities @ _APART, np.float32)
     return np.asarray(np.minimum(np.abs(votes[:, None] - _NUMBERS), FARTHEST_VOTE), np.float32)
 
 
@@ -63,7 +65,7 @@ class Named:
 
     landmarks: Landmarks
     instances: LabelMap
-    strays: int = 0
+    discarded: int = 0
     bodies: Bodies | None = None
 
 
@@ -89,7 +91,7 @@ def published_votes(levels: NDArray[np.float32], detection: LabelMap) -> Named:
 def ordered_votes(
     levels: NDArray[np.float32],
     detection: LabelMap,
-    shares: NDArray[np.float32] | None = None,
+    level_probabilities: NDArray[np.float32] | None = None,
     variants: bool = False,
 ) -> Named:
     """Each level once and in anatomical order: the runs of axial slices that agree best with all votes.
@@ -99,7 +101,9 @@ def ordered_votes(
     variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`).
     Detected pieces that fit no chain with the others are left out.
     """
-    mask, slices, runs, strays = spine_of(vote_costs(levels[detection.voxels > 0], shares), detection, variants)
+    mask, slices, runs, discarded = spine_of(
+        vote_costs(levels[detection.voxels > 0], level_probabilities), detection, variants
+    )
     grid = detection.grid
     row = np.cumsum(detection.voxels > 0).reshape(grid.shape) - 1
     found: dict[str, tuple[Points, float]] = {}
@@ -117,14 +121,14 @@ def ordered_votes(
         if from_top is not None:
             point = _centre(slab, lowest, slices[0] + 0.5 - from_top, detection)
             found[name] = (point, float(np.mean(np.abs(votes - run.number) < 0.5)))
-            own = None if shares is None else shares[row[:, :, lowest : highest + 1][slab]]
-            told.append((mean_shares(votes, own), seen_of(place, runs, grid.spacing_mm[2])))
+            own = None if level_probabilities is None else level_probabilities[row[:, :, lowest : highest + 1][slab]]
+            told.append((mean_probabilities(votes, own), seen_of(place, runs, grid.spacing_mm[2])))
         if name in VERSE_IDS:
             instances[:, :, lowest : highest + 1][slab] = VERSE_IDS[name]
     points = np.array([point for point, _ in found.values()]).reshape(-1, 3)
     scores = np.array([score for _, score in found.values()])
     bodies = Bodies.of([each for each, _ in told], [seen for _, seen in told])
-    return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), strays, bodies)
+    return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), discarded, bodies)
 
 
 def seen_of(place: int, runs: list[LevelSlices], step_mm: float) -> float:

@@ -52,7 +52,7 @@ def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
 
 
 def write_verse_json(
-    landmarks: Landmarks, path: Path, grid: Grid, generator: str = "", filled: Collection[str] = ()
+    landmarks: Landmarks, path: Path, grid: Grid, generator: str = "", interpolated: Collection[str] = ()
 ) -> None:
     """VerSe centroids: indices on ``grid``, in its stored orientation. Levels without a VerSe id (S2) are left out.
 
@@ -64,19 +64,19 @@ def write_verse_json(
     for name, point in landmarks:
         if name in VERSE_IDS:
             x, y, z = (round(float(value), 2) for value in grid.to_index(point))
-            mark = {"filled": True} if name in filled else {}
+            mark = {"interpolated": True} if name in interpolated else {}
             entries.append({"label": VERSE_IDS[name], "X": x, "Y": y, "Z": z, **mark})
     write_json(path, entries)
 
 
-def write_markups(landmarks: Landmarks, path: Path, generator: str = "", filled: Collection[str] = ()) -> None:
+def write_markups(landmarks: Landmarks, path: Path, generator: str = "", interpolated: Collection[str] = ()) -> None:
     """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, filled: as in VerSe files."""
     made_by = {"generator": generator} if generator else {}
     points = [
         {
             "id": str(place),
             "label": name,
-            "description": FILLED if name in filled else "",
+            "description": FILLED if name in interpolated else "",
             "associatedNodeID": "",
             "position": [round(float(value), 4) for value in swap_lps_ras(point)],
             "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],
@@ -118,9 +118,11 @@ def write_landmarks_csv(landmarks: Landmarks, path: Path) -> None:
     write_text(path, table.getvalue())
 
 
-def write_landmarks_json(landmarks: Landmarks, path: Path, generator: str = "", filled: Collection[str] = ()) -> None:
+def write_landmarks_json(
+    landmarks: Landmarks, path: Path, generator: str = "", interpolated: Collection[str] = ()
+) -> None:
     """A list of {"name", "x", "y", "z", "score"}; RAS mm. generator, filled: as in VerSe files."""
-    rows = [{**row, **({"filled": True} if row["name"] in filled else {})} for row in _rows(landmarks)]
+    rows = [{**row, **({"interpolated": True} if row["name"] in interpolated else {})} for row in _rows(landmarks)]
     if generator and rows:
         rows[0] = {"generator": generator, **rows[0]}
     write_json(path, rows, indent=1)

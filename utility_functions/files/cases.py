@@ -20,7 +20,7 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
-from utility_functions.phantom.phantom_request import Asked
+from utility_functions.phantom.phantom_request import PhantomRequest
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Case:
     label_map_path: Path | None = None
     label_code: str = "verse"
     tissue_path: Path | None = None
-    phantom: Asked | None = None
+    phantom: PhantomRequest | None = None
     keypoints_path: Path | None = None
 
     def __post_init__(self) -> None:

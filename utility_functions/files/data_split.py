@@ -66,7 +66,7 @@ class Fold:
         return f"fold {self.number} of {self.folds}"
 
 
-def folds_asked(folds: int | None, fold: int | None, seed: int | None) -> list[Fold]:
+def requested_folds(folds: int | None, fold: int | None, seed: int | None) -> list[Fold]:
     """The fold asked for, all of them where none is named, and none without ``folds``.
 
     seed: None for the usual one. Raises: ValueError where a fold or a seed is named without folds.
@@ -81,7 +81,7 @@ def folds_asked(folds: int | None, fold: int | None, seed: int | None) -> list[F
     return []
 
 
-def held_out_asked(
+def requested_hold_out(
     hold_out: float | None, folds: int | None, fold: int | None, seed: int | None
 ) -> HeldOutFraction | Fold | None:
     """Who is to be held out: a share of the patients, or a fold; None where nobody is.
@@ -89,7 +89,7 @@ def held_out_asked(
     Raises: ValueError for what does not go together.
     """
     if hold_out is None:
-        chosen = folds_asked(folds, fold, seed)
+        chosen = requested_folds(folds, fold, seed)
         if len(chosen) > 1:
             raise ValueError(f"One --fold of --folds {folds} is held out at a time. Received: no --fold.")
         return chosen[0] if chosen else None

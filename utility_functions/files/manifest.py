@@ -18,7 +18,7 @@ from utility_functions.files.discovery import case_of, cases_in, patient_and_mod
 from utility_functions.files.file_names import label_code_of
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
-from utility_functions.phantom.phantom_request import PREFIX, Asked, asked_for
+from utility_functions.phantom.phantom_request import PREFIX, PhantomRequest, asked_for
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def _cases_of_file(source: Path) -> list[Case]:
     return [case_of(source)]
 
 
-def _case_of_phantom(asked: Asked) -> Case:
+def _case_of_phantom(asked: PhantomRequest) -> Case:
     return Case(asked.name, Path(asked.name), asked.patient, "CT" if asked.kind == "ct" else "MR", phantom=asked)
 
 

@@ -22,7 +22,7 @@ STREAM = 2**30
 
 
 @dataclass(frozen=True)
-class Asked:
+class PhantomRequest:
     """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too; kind one of KINDS.
 
     Neither how many others are asked for nor the lattice nor the kind changes the patient; another seed gives other
@@ -60,7 +60,7 @@ class Asked:
         return make_phantom(rng, self.name, self.region, spacing_mm, axcodes, self.kind)
 
 
-def asked_for(words: str, seed: int) -> list[Asked]:
+def asked_for(words: str, seed: int) -> list[PhantomRequest]:
     """The phantoms that ``phantom:N`` means.
 
     A region, a kind (or ANY), ``seed=N`` (instead of ``seed``) and ``from=N`` (the number of the first, else 0) may
@@ -73,7 +73,7 @@ def asked_for(words: str, seed: int) -> list[Asked]:
     if not (words.startswith(PREFIX) and count.isdecimal() and 1 <= int(count) <= MOST):
         raise ValueError(f"Phantoms are asked for as phantom:N, with N from 1 to {MOST}. Received: {words}.")
     kinds: tuple[str, ...] = KINDS[:1]
-    asked = Asked(seed, 0)
+    asked = PhantomRequest(seed, 0)
     for option in options:
         if option in REGIONS:
             asked = replace(asked, region=option)

@@ -153,9 +153,9 @@ class Findings:
         return replace(self, naming=naming, notes=(*kept, *(() if naming is None else naming.notes)))
 
     @property
-    def filled(self) -> tuple[str, ...]:
+    def interpolated(self) -> tuple[str, ...]:
         """Levels among the landmarks that were not detected."""
-        return () if self.naming is None else self.naming.filled
+        return () if self.naming is None else self.naming.interpolated
 
     def timed(self, stage: str, seconds: float) -> Findings:
         """These findings with the wall time of one more stage (added up where it ran before)."""

@@ -30,7 +30,7 @@ class LevelScore:
     found: bool
     hit_verse: bool
     hit_original: bool
-    filled: bool = False
+    interpolated: bool = False
 
     @property
     def hit_verse_4mm(self) -> bool:

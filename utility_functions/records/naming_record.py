@@ -40,12 +40,12 @@ class NamingRecord:
     """
 
     posterior: Mapping[str, float]
-    filled: tuple[str, ...] = ()
+    interpolated: tuple[str, ...] = ()
     false_mm: tuple[tuple[float, float, float], ...] = ()
     variants: tuple[str, ...] = ()
     margin: float | None = None
     shifted: tuple[float, float] = (0.0, 0.0)
-    doubt: float = 0.0
+    error_probability: float = 0.0
     warning: str = ""
     alternatives: tuple[Alternative, ...] = ()
 
@@ -59,12 +59,12 @@ class NamingRecord:
         false = np.asarray(points_mm, float).reshape(-1, 3)[list(naming.false)].tolist()
         return cls(
             posterior={name: float(p) for name, p in zip(naming.found.names, naming.found.scores, strict=True)},
-            filled=naming.filled.names,
+            interpolated=naming.interpolated.names,
             false_mm=tuple((float(x), float(y), float(z)) for x, y, z in false),
             variants=naming.variants,
             margin=float(naming.margin),
             shifted=(float(naming.shifted[0]), float(naming.shifted[1])),
-            doubt=float(naming.doubt),
+            error_probability=float(naming.error_probability),
             warning=naming.warning(warn_from) or "",
             alternatives=tuple(Alternative(in_short(names), float(odds)) for names, odds in naming.alternatives),
         )
@@ -80,8 +80,8 @@ class NamingRecord:
         said = [self.warning] if self.warning else []
         if self.variants:
             said.append(f"Variant of the spine: {', '.join(self.variants)}.")
-        if self.filled:
-            said.append(f"Not detected, but filled in between others: {', '.join(self.filled)}.")
+        if self.interpolated:
+            said.append(f"Not detected, but filled in between others: {', '.join(self.interpolated)}.")
         if self.false_mm:
             count = len(self.false_mm)
             what = "1 detection was" if count == 1 else f"{count} detections were"

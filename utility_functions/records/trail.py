@@ -32,16 +32,16 @@ class Step:
 class Trail:
     """All looks of one traversal, in order.
 
-    start: what it started from ("centroids", "heat" or "corner"). ended: why it ended. other_looks: how many more were
-    taken by traversals of the same scan that were not kept. drawn_looks: how many to draw once more what was found.
+    start: what it started from ("centroids", "heat" or "corner"). ended: why it ended. discarded_predictions: how many more were
+    taken by traversals of the same scan that were not kept. second_pass_predictions: how many to draw once more what was found.
     """
 
     direction: str
     start: str
     steps: tuple[Step, ...] = field(default_factory=tuple)
     ended: str = ""
-    other_looks: int = 0
-    drawn_looks: int = 0
+    discarded_predictions: int = 0
+    second_pass_predictions: int = 0
 
     def placed(self, grid: Grid) -> Trail:
         """The same trail with positions in RAS+ mm, of one whose positions are voxels of ``grid``."""
@@ -50,6 +50,6 @@ class Trail:
         return replace(self, steps=tuple(moved))
 
     @property
-    def looks(self) -> int:
+    def predictions(self) -> int:
         """How often the network was asked on the way, by traversals that were not kept too."""
-        return len(self.steps) + self.other_looks
+        return len(self.steps) + self.discarded_predictions

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 from utility_functions.records.naming_record import NamingRecord
-from utility_functions.records.naming_scores import NamingSummary, Share
+from utility_functions.records.naming_scores import HeldOutFraction, NamingSummary
 from utility_functions.reporting.tables import NOT_DEFINED, between, percent
 
 
-def sureness_line(record: NamingRecord) -> str:
+def certainty_line(record: NamingRecord) -> str:
     """One scan: the margin, and the probabilities that names are wrong and that all are one level off."""
     return (
         f"names: margin {margin_words(record.margin)}, shifted by one {percent(record.shifted_by_one)}, "
-        f"any wrong {percent(record.doubt)}"
+        f"any wrong {percent(record.error_probability)}"
     )
 
 
@@ -33,7 +33,7 @@ def naming_lines(summary: NamingSummary) -> list[str]:
     """A run in a few lines."""
     lines = [
         f"names over {summary.scans} scans: of the detected vertebrae right {_words(summary.detected)}; "
-        f"identified by being filled in: {summary.filled}",
+        f"identified by being filled in: {summary.interpolated}",
         f"scans with all levels right {_words(summary.all_right)}, with all detected ones right "
         f"{_words(summary.detected_right)}, shifted by one {_words(summary.shifted)}",
     ]
@@ -49,7 +49,7 @@ def naming_lines(summary: NamingSummary) -> list[str]:
     return lines
 
 
-def _words(share: Share | None) -> str:
+def _words(share: HeldOutFraction | None) -> str:
     if share is None:
         return NOT_DEFINED
     return percent(share[0]) + (f" ({between(*share[1], percent)})" if share[1] else "")

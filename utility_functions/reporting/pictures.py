@@ -61,7 +61,7 @@ def scan_figure(
     naming: levels filled in are drawn hollow, detections that are no vertebra as crosses, and a warning stands in the
     title.
     """
-    filled = () if naming is None else naming.filled
+    interpolated = () if naming is None else naming.interpolated
     false_mm = np.array([] if naming is None else naming.false_mm, float).reshape(-1, 3)
     guides: list[Landmarks | None] = [true_landmarks, landmarks]
     if label_map is not None and not any(guide is not None and len(guide) for guide in guides):
@@ -75,11 +75,11 @@ def scan_figure(
     for axes, view in zip(panels, views, strict=True):
         axes.imshow(blended(view, low, high), extent=view.extent_mm, interpolation="bilinear", aspect="auto")
         _edge_letters(axes, view)
-        _draw_landmarks(axes, view, predicted, true, filled)
+        _draw_landmarks(axes, view, predicted, true, interpolated)
         for across, height in view.flat(false_mm[view.shows(false_mm)]):
             axes.plot(across, height, "x", markersize=6, color=FALSE_COLOUR)
     foot = ["dots, names on the left: predicted"] * bool(len(predicted))
-    foot += [f"hollow: filled in, not detected ({', '.join(filled)})"] * bool(filled)
+    foot += [f"hollow: filled in, not detected ({', '.join(interpolated)})"] * bool(interpolated)
     foot += ["crosses: detected, but no vertebra"] * bool(len(false_mm))
     foot += ["rings, names on the right: true"] * bool(len(true))
     foot += [f"outside the picture: {', '.join(hidden)}"] * bool(hidden)
@@ -132,7 +132,9 @@ def _edge_letters(axes: Axes, view: View) -> None:
         text.set(ha="center", va="center", color="gold", fontsize=11, fontweight="bold")
 
 
-def _draw_landmarks(axes: Axes, view: View, predicted: Landmarks, true: Landmarks, filled: Collection[str]) -> None:
+def _draw_landmarks(
+    axes: Axes, view: View, predicted: Landmarks, true: Landmarks, interpolated: Collection[str]
+) -> None:
     for name, point in true:
         if name in predicted:
             ends = view.flat([point, predicted.point(name)])
@@ -142,7 +144,7 @@ def _draw_landmarks(axes: Axes, view: View, predicted: Landmarks, true: Landmark
             ring = axes.plot(across, height, "o", markersize=9, markerfacecolor="none", markeredgecolor=colour)
             ring[0].set_markeredgewidth(width)
     for name, (across, height) in zip(predicted.names, view.flat(predicted.points_mm), strict=True):
-        if name in filled:
+        if name in interpolated:
             axes.plot(across, height, "o", markersize=6, markerfacecolor="none", markeredgecolor=level_colour(name))
         else:
             axes.plot(across, height, "o", markersize=5, color=level_colour(name), markeredgecolor="black")

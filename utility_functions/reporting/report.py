@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from utility_functions.json_records import json_text
-from utility_functions.reporting.naming_tables import alternative_lines, naming_lines, sureness_line
+from utility_functions.reporting.naming_tables import alternative_lines, certainty_line, naming_lines
 from utility_functions.reporting.page import write_page
 from utility_functions.reporting.results import RunRecord, ScanRow
 from utility_functions.reporting.results_files import made_by
@@ -98,7 +98,7 @@ def _scan(row: ScanRow, folder: Path) -> dict[str, Any]:
         "picture": row.picture and _picture(row.picture, folder, f"Sagittal and coronal view of {row.case_id}"),
         "found": "" if row.problem else f"Found: {', '.join(found['level']) or 'no vertebra'}",
         "notes": row.notes,
-        "confidence": [sureness_line(row.naming), *alternative_lines(row.naming)] if row.naming and sure else [],
+        "confidence": [certainty_line(row.naming), *alternative_lines(row.naming)] if row.naming and sure else [],
         "centroids": shown(found, ("level", "centroid", "score", "interpolated")) if len(found) else None,
         "scores": scores,
     }

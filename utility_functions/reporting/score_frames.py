@@ -84,13 +84,17 @@ def _levels(row: ScanRow) -> list[dict[str, Any]]:
     naming = row.naming
     of_scan: dict[str, Any] = {"case_id": row.case_id}
     if naming is not None:
-        of_scan |= {"margin": naming.margin, "shifted_by_one": naming.shifted_by_one, "error_probability": naming.doubt}
+        of_scan |= {
+            "margin": naming.margin,
+            "shifted_by_one": naming.shifted_by_one,
+            "error_probability": naming.error_probability,
+        }
     levels: dict[str, dict[str, Any]] = {}
     unnamed = []
     for name, point, score in zip(row.landmarks.names, row.landmarks.points_mm, row.landmarks.scores, strict=True):
         found = {**_position(point), "score": float(score)}
         if name:
-            interpolated = None if naming is None else name in naming.filled
+            interpolated = None if naming is None else name in naming.interpolated
             levels[name] = {"level": name, **found, "interpolated": interpolated}
         else:
             unnamed.append(found)

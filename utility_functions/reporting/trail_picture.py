@@ -49,8 +49,8 @@ def trail_picture(volume: Volume, trail: Trail, path: Path, label_map: LabelMap 
             words.set(color=COLOURS[FOUND], fontsize=8, path_effects=STROKE)
         right, low, top = view.extent_mm[1:]
         axes.set(xlim=(view.extent_mm[0], right), ylim=(low, top))
-    foot = f"{trail.direction}, from {trail.start or 'nothing'}: {trail.looks} looks, {int(found.sum())} kept, "
-    foot += f"{trail.drawn_looks} to draw them, " if trail.drawn_looks else ""
+    foot = f"{trail.direction}, from {trail.start or 'nothing'}: {trail.predictions} looks, {int(found.sum())} kept, "
+    foot += f"{trail.second_pass_predictions} to draw them, " if trail.second_pass_predictions else ""
     foot += f"until {trail.ended}     green: kept, blue: moved on, red: nothing"
     for words_said, height, size in ((title, 1 - 0.2 / total[1], 11), (foot, 0.2 / total[1], 7)):
         figure.text(0.5, height, words_said, color="white", fontsize=size, ha="center", va="center", parse_math=False)

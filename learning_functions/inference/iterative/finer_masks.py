@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from learning_functions.inference.iterative.iterative_segmenter import seeing
+from learning_functions.inference.iterative.iterative_segmenter import patch_predictor
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.iterative.seeds import UP, lattice
 from learning_functions.inference.scan_view import ImageAt, ScanView
@@ -39,7 +39,7 @@ def refined(
     found: with ``instances`` as the traversal found them, on its own grid.
     Each vertebra, in the direction of traversal, is seen in patches over its box, with all before it as memory; masks
     are only ever brought from grid to grid by nearest neighbour. A network that drew them by marks placed as it learnt
-    (option ``redrawn``) is shown none here, where patches lie otherwise.
+    (option ``second_pass``) is shown none here, where patches lie otherwise.
     """
     spacing_mm = settings.options.refine_mm
     coarse = found.instances
@@ -50,7 +50,7 @@ def refined(
     voxels = resample(coarse, target).voxels.copy()
     given_up = []
     before: list[int] = []
-    landmarks = None if settings.options.redrawn else found.landmarks
+    landmarks = None if settings.options.second_pass else found.landmarks
     for number in ids if settings.options.direction != UP else ids[::-1]:
         finer = _finer(
             network, settings, spacing_mm, view.image_at, coarse, number, before, view.padding_value, landmarks
@@ -77,7 +77,7 @@ def _finer(
     coarse: LabelMap,
     number: int,
     before: list[int],
-    air: float,
+    padding: float,
     landmarks: Landmarks | None = None,
 ) -> LabelMap | None:
     """One vertebra on its box at the finer spacing; None where the network does not see it there.
@@ -96,18 +96,18 @@ def _finer(
     near = ndimage.binary_dilation(window.voxels == number, iterations=MARGIN_VOXELS)
     allowed = resample(window.with_voxels(near.astype(np.uint8)), grid).voxels > 0
     name = name_of_verse_id(number)
-    meant = around.to_index(landmarks.point(name)) if landmarks is not None and name and name in landmarks else None
-    see = seeing(network, settings, image_at(around), air)
-    total, looks = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
+    target = around.to_index(landmarks.point(name)) if landmarks is not None and name and name in landmarks else None
+    predict_patch = patch_predictor(network, settings, image_at(around), padding)
+    total, predictions = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     for centre in product(*(lattice(size, width) for size, width in zip(grid.shape, patch, strict=True))):
         corner = np.rint(np.asarray(centre) - (patch - 1) / 2).astype(int)
         x, y, z = (int(n) for n in corner + edge)
-        mask = np.asarray(see((x, y, z), held.window((x, y, z), patch).voxels, meant).mask, np.float32)
+        mask = np.asarray(predict_patch((x, y, z), held.window((x, y, z), patch).voxels, target).mask, np.float32)
         inside, shown = overlap(corner, patch, grid.shape)
         total[inside] += mask[shown]
-        looks[inside] += 1
+        predictions[inside] += 1
     inner, _ = overlap(edge, grid.shape, held.grid.shape)
     free = (held.voxels[inner] == 0) & allowed
-    found = largest_piece((total >= settings.options.threshold * np.maximum(looks, 1)) & free)
+    found = largest_piece((total >= settings.options.threshold * np.maximum(predictions, 1)) & free)
     share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
     return LabelMap(found.astype(np.uint8), grid) if LEAST_SHARE <= share <= MOST_SHARE else None

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.mr_numbering import counted_centres, found_counted
-from learning_functions.inference.iterative.patch_prediction import See, Sight, VoxelPoint
-from learning_functions.inference.iterative.second_pass import redrawn
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, PatchPredictor, VoxelPoint
+from learning_functions.inference.iterative.second_pass import second_pass
 from learning_functions.inference.iterative.seeds import DOWN, Centroids, Corner, Heat, Starts
 from learning_functions.inference.iterative.segmented_chain import found_instances
-from learning_functions.inference.iterative.threshold_search import kept_chain
+from learning_functions.inference.iterative.threshold_search import best_agreeing_chain
 from learning_functions.inference.iterative.traversal import FULL, Rules, Traversal, traverse
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.instance_options import InstanceOptions
 from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERTEBRAE
-from utility_functions.anatomy.landmark_prompt import HIGHEST, landmark_mark
+from utility_functions.anatomy.landmark_prompt import HIGHEST, landmark_prompt
 from utility_functions.anatomy.naming.routes import above, below
 from utility_functions.anatomy.parts import ARCH, BODY, column_of
 from utility_functions.geometry.grid import Grid
@@ -53,36 +53,38 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
     from a spine heatmap (``heatmap``), or from a corner; the option ``direction`` says where to. With
     the option ``counted`` vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
     Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
-    together, others at ``other_thresholds`` are tried, and the trail is that of the one kept (`kept_chain`).
-    A network that learnt marks is shown them on the way or, with the option ``redrawn``, once all are found.
+    together, others at ``other_thresholds`` are tried, and the trail is that of the one kept (`best_agreeing_chain`).
+    A network that learnt marks is shown them on the way or, with the option ``second_pass``, once all are found.
     """
     spec, options = settings.spec, settings.options
     image, findings, direction = view.image, view.findings, options.direction
-    see = seeing(network, settings, image, view.padding_value)
+    predict_patch = patch_predictor(network, settings, image, view.padding_value)
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
-        starts = starts_of(findings, image, spec.patch, direction, options.sees_marks and not options.redrawn)
+        starts = starts_of(findings, image, spec.patch, direction, options.sees_prompts and not options.second_pass)
         rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
-        return traverse(see, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known)
+        return traverse(
+            predict_patch, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known
+        )
 
     parts = findings.detection if isinstance(findings.detection, PartMap) else None
     bone = None if parts is None else bone_of(findings)
     thresholds = options.threshold, options.other_thresholds
-    done = kept_chain(chain_at, *thresholds, findings, bone, image.grid, options.least_agreement)
+    done = best_agreeing_chain(chain_at, *thresholds, findings, bone, image.grid, options.least_agreement)
     trail = done.trail.placed(image.grid)
     if options.counted:
         counted = found_counted(view, done.found) if done.found else StageFindings().noting(NOTHING)
         return counted.having(trail=trail)
     chain = done.found
-    if options.sees_marks and options.redrawn:
+    if options.sees_prompts and options.second_pass:
         points = np.zeros((0, 3))
         if findings.landmarks is not None:
             points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
         bodies = None if parts is None else parts.voxels == BODY
         offset_mm = options.second_pass_offset_mm
-        anew = redrawn(see, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
-        chain, trail = anew.found, replace(trail, drawn_looks=anew.looks)
+        anew = second_pass(predict_patch, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
+        chain, trail = anew.found, replace(trail, second_pass_predictions=anew.predictions)
     if not chain and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return StageFindings(trail=trail).noting(NO_MASK)
     target = None if options.refine_mm else view.target_grid  # what is drawn anew begins with the coarse
@@ -94,7 +96,7 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
     return found
 
 
-def seeing(network: Any, settings: Settings[InstanceOptions], image: Volume, air: float) -> See:
+def patch_predictor(network: Any, settings: Settings[InstanceOptions], image: Volume, padding: float) -> PatchPredictor:
     """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
 
     With the option ``mirrored_inference`` the answer is the mean of what it sees there and in the mirror image. One
@@ -103,26 +105,28 @@ def seeing(network: Any, settings: Settings[InstanceOptions], image: Volume, air
     patch, options = settings.spec.patch, settings.options
     both_sides = options.mirrored_inference
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
-        window = image.window(corner, patch, fill=air)
-        if (window.voxels == np.float32(air)).all():
-            return Sight(np.zeros(patch, np.float16), 0.0, np.nan)
+    def predict_patch(
+        corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+    ) -> PatchPrediction:
+        window = image.window(corner, patch, fill=padding)
+        if (window.voxels == np.float32(padding)).all():
+            return PatchPrediction(np.zeros(patch, np.float16), 0.0, np.nan)
         channels, told = [window.voxels, memory], False
-        if options.sees_marks:
-            mark = np.zeros(patch, np.uint8)
-            if meant is not None:
-                mark = landmark_mark(image.grid.to_mm(meant), window.grid, options.mark_sigma_mm)
-            channels.append(mark)
-            told = float(mark.max()) >= TOLD_FROM * HIGHEST
+        if options.sees_prompts:
+            prompt = np.zeros(patch, np.uint8)
+            if target is not None:
+                prompt = landmark_prompt(image.grid.to_mm(target), window.grid, options.prompt_sigma_mm)
+            channels.append(prompt)
+            told = float(prompt.max()) >= TOLD_FROM * HIGHEST
         shown = np.stack(channels, axis=-1)[None].astype(np.float32)
         asked = halves(network)[told]
         answer = asked.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
         masks = np.asarray(answer["mask"], np.float32)[..., 0]
         mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
         complete, level = (float(np.mean(answer[name])) if name in answer else np.nan for name in ("complete", "level"))
-        return Sight(mask.astype(np.float16), complete, level)
+        return PatchPrediction(mask.astype(np.float16), complete, level)
 
-    return see
+    return predict_patch
 
 
 def halves(network: Any) -> tuple[Any, Any]:
@@ -144,7 +148,7 @@ def halves(network: Any) -> tuple[Any, Any]:
 
 
 def starts_of(
-    findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str, marked: bool = False
+    findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str, prompted: bool = False
 ) -> list[Starts]:
     """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner.
 
@@ -155,7 +159,7 @@ def starts_of(
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and findings.landmarks is not None and len(named):
         points = image.grid.to_index(named.points_mm)
-        hides = hidden_before(named.names, findings.landmarks.names, direction) if marked else None
+        hides = hidden_before(named.names, findings.landmarks.names, direction) if prompted else None
         return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, hides=hides), corner]
     if pieces := detected_pieces(findings):
         return [Centroids(pieces, direction, *detected), corner]

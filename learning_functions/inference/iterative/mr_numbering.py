@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Instance, cut_ones
+from learning_functions.inference.iterative.patch_prediction import Instance, truncated_ones
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from utility_functions.anatomy.centroids import body_centre, body_centroids
@@ -34,7 +34,7 @@ def found_counted(view: ScanView, found: Sequence[Instance]) -> StageFindings:
     """
     grid, options = view.image.grid, view.options
     chain = sorted(found, key=lambda one: _height_mm(one, grid))
-    cut = cut_ones(chain, grid, view.scan_grid)
+    cut = truncated_ones(chain, grid, view.scan_grid)
     told = [f"vertebra {place}" for place, is_cut in enumerate(cut, start=1) if is_cut]
     notes = [truncation_note(told, options.truncated)]
     if len(chain) > SPIDER_MOST:
@@ -47,10 +47,10 @@ def found_counted(view: ScanView, found: Sequence[Instance]) -> StageFindings:
         counted[one.box][one.mask & (counted[one.box] == 0)] = number
         completeness[str(number)] = float(one.complete)
     classes = view.findings.structures or LabelMap(np.zeros(grid.shape, np.uint8), grid)
-    marks = np.arange(256, dtype=np.uint8)
+    prompts = np.arange(256, dtype=np.uint8)
     for number, is_cut in enumerate(cut[:SPIDER_MOST], start=1):
-        marks[number] += SPIDER_PARTIAL * is_cut
-    numbered = SpiderMap(marks[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
+        prompts[number] += SPIDER_PARTIAL * is_cut
+    numbered = SpiderMap(prompts[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
     found_here = StageFindings(numbered=numbered, completeness=completeness).noting(*notes)
     return found_here if options.lowest is None else named_from(found_here, numbered, options.lowest)
 

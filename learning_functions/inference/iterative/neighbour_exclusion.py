@@ -12,10 +12,10 @@ BODY_MM, HELD_BODY_MM = 18.0, 25.0
 whose centroid lies in the mask, which then holds most of its body."""
 
 
-def of_one_body(
+def without_neighbouring_bodies(
     piece: NDArray[np.bool_],
     places: NDArray[np.float64],
-    meant: VoxelPoint | None,
+    target: VoxelPoint | None,
     spacing_mm: NDArray[np.float64],
     sign: int,
 ) -> NDArray[np.bool_]:
@@ -31,8 +31,8 @@ def of_one_body(
     if not len(inside) or len(places) < 2:
         return piece
     own = inside[np.argmax(-sign * places[inside, 2])]
-    if meant is not None:
-        own = next((place for place in inside if np.allclose(places[place], meant)), own)
+    if target is not None:
+        own = next((place for place in inside if np.allclose(places[place], target)), own)
     voxels = np.argwhere(piece)
     away_mm = np.linalg.norm((voxels[:, None] - places) * spacing_mm, axis=2)  # (voxels, known)
     reach_mm = np.where(np.isin(np.arange(len(places)), inside), HELD_BODY_MM, BODY_MM)

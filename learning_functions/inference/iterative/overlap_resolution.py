@@ -21,15 +21,15 @@ FIRST_LEVEL = regressed_level("C1") or 1
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class MaskProposal:
     """A mask drawn of the vertebra at a mark, in voxels of the image (3,)."""
 
     one: Instance
-    mark: VoxelPoint
+    prompt: VoxelPoint
 
     def away_mm(self, spacing_mm: Sequence[float]) -> float:
         """How far the mark lies from the centre of what was drawn."""
-        return float(np.linalg.norm((centre_of(self.one, spacing_mm) - self.mark) * spacing_mm))
+        return float(np.linalg.norm((centre_of(self.one, spacing_mm) - self.prompt) * spacing_mm))
 
 
 def centre_of(one: Instance, spacing_mm: Sequence[float]) -> VoxelPoint:
@@ -51,10 +51,10 @@ def same_vertebra(one: Instance, other: Instance) -> bool:
     return shared(one, other) >= LEAST_SHARE * min(int(one.mask.sum()), int(other.mask.sum()))
 
 
-def owners(rivals: Sequence[Instance | None], shape: Sequence[int]) -> NDArray[np.int16]:
+def label_owners(competitors: Sequence[Instance | None], shape: Sequence[int]) -> NDArray[np.int16]:
     """Per voxel of the image the number of the likeliest mask that holds it, from 1 on; 0 where none does."""
     whose, best = np.zeros(tuple(shape), np.int16), np.zeros(tuple(shape), np.float16)
-    for number, one in enumerate(rivals, start=1):
+    for number, one in enumerate(competitors, start=1):
         if one is None:
             continue
         shares = np.where(one.mask, np.maximum(_inner(one), np.finfo(np.float16).tiny), 0)
@@ -63,26 +63,28 @@ def owners(rivals: Sequence[Instance | None], shape: Sequence[int]) -> NDArray[n
     return whose
 
 
-def beaten(drawings: Sequence[Drawing | None], whose: NDArray[np.int16], spacing_mm: Sequence[float]) -> int | None:
+def suppressed(
+    proposals: Sequence[MaskProposal | None], whose: NDArray[np.int16], spacing_mm: Sequence[float]
+) -> int | None:
     """Which of the drawings is none of a vertebra of its own, the worst first; None where all stand.
 
     It is the one that keeps the least of itself, or, where it and the one that takes most of it are of one vertebra,
     that of the two whose mark lies farther from what was drawn.
     """
-    kept = [_kept_share(number, each, whose) for number, each in enumerate(drawings, start=1)]
+    kept = [_kept_share(number, each, whose) for number, each in enumerate(proposals, start=1)]
     worst = int(np.argmin(kept)) if kept else 0
-    loser = drawings[worst] if kept else None
+    loser = proposals[worst] if kept else None
     if loser is None or kept[worst] >= LEAST_SHARE:
         return None
     there = whose[loser.one.box][loser.one.mask]
     taker = int(np.argmax(np.bincount(there[there != worst + 1], minlength=2)[1:]))
-    other = drawings[taker]
+    other = proposals[taker]
     if other is not None and same_vertebra(loser.one, other.one):
         return taker if other.away_mm(spacing_mm) > loser.away_mm(spacing_mm) else worst
     return worst
 
 
-def _kept_share(number: int, drawing: Drawing | None, whose: NDArray[np.int16]) -> float:
+def _kept_share(number: int, drawing: MaskProposal | None, whose: NDArray[np.int16]) -> float:
     if drawing is None:
         return 1.0
     mask = drawing.one.mask

@@ -21,7 +21,7 @@ VoxelPoint = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sight:
+class PatchPrediction:
     """What the network answers: mask (patch) of probabilities, is it wholly seen (0..1), level as a number."""
 
     mask: NDArray[np.generic]
@@ -29,7 +29,7 @@ class Sight:
     level: float
 
 
-See = Callable[[tuple[int, int, int], NDArray[np.uint8], VoxelPoint | None], Sight]
+PatchPredictor = Callable[[tuple[int, int, int], NDArray[np.uint8], VoxelPoint | None], PatchPrediction]
 """From the first voxel of a patch, which may lie outside the image, the memory there, and the centroid of the vertebra
 that is meant, in voxels of the image, where it is known, to what is seen."""
 
@@ -71,7 +71,7 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
 
 
-def cut_ones(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:
+def truncated_ones(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:
     """Which of a chain in order are cut: not wholly seen, and at an end of it or at the border of the scan."""
     ends = (0, len(chain) - 1)
     return [

@@ -16,16 +16,16 @@ from scipy import ndimage
 
 from learning_functions.inference.iterative.overlap_resolution import (
     LEAST_SHARE,
-    Drawing,
-    beaten,
+    MaskProposal,
     centre_of,
     cut_out,
-    owners,
+    label_owners,
     part_kept,
     same_vertebra,
     shared,
+    suppressed,
 )
-from learning_functions.inference.iterative.patch_prediction import Instance, See, VoxelPoint, largest_piece
+from learning_functions.inference.iterative.patch_prediction import Instance, PatchPredictor, VoxelPoint, largest_piece
 from learning_functions.inference.iterative.seeds import sign_of
 from utility_functions.anatomy.landmark_prompt import centred_first
 from utility_functions.geometry.boxes import overlap
@@ -40,15 +40,15 @@ LEFT_SHARE = 0.3
 """Bone of bodies that no mask holds is a vertebra that was missed from this share on of what a mask holds of it."""
 
 
-class Redrawn(NamedTuple):
+class SecondPass(NamedTuple):
     """The vertebrae, those of the chain in its order and then those it had missed; looks: how many it took."""
 
     found: tuple[Instance, ...]
-    looks: int
+    predictions: int
 
 
-def redrawn(
-    see: See,
+def second_pass(
+    predict_patch: PatchPredictor,
     found: Sequence[Instance],
     grid: Grid,
     patch: Sequence[int],
@@ -56,7 +56,7 @@ def redrawn(
     centroids: NDArray[np.float64],
     offset_mm: Sequence[float] = (0.0, 0.0, 0.0),
     bodies: NDArray[np.bool_] | None = None,
-) -> Redrawn:
+) -> SecondPass:
     """The chain with its masks drawn anew; completeness and level stay as they were told on the way.
 
     grid: of the image. centroids: those known of vertebrae (n, 3), in voxels of the image; a mask without one is
@@ -67,48 +67,55 @@ def redrawn(
     to its centre stays, and the other is marked at the body found before. A mask that still is not drawn anew stays one
     of the rivals or, where a drawing is of the same vertebra, keeps what is left of it, if that is most of it.
     """
-    easel = _Easel(see, grid, patch, direction, offset_mm)
-    marks, missed = _marks(found, centroids, grid.spacing_mm)
-    drawings = [easel.drawn(mark, one) for mark, one in zip(marks, found, strict=True)]
-    more = [easel.drawn(mark) for mark in missed]
-    drawings += more
+    easel = _Easel(predict_patch, grid, patch, direction, offset_mm)
+    prompts, missed = _marks(found, centroids, grid.spacing_mm)
+    proposals = [easel.drawn(prompt, one) for prompt, one in zip(prompts, found, strict=True)]
+    more = [easel.drawn(prompt) for prompt in missed]
+    proposals += more
     olds: list[Instance | None] = [*found, *[None] * len(more)]
-    left = [None if each is None else each.one for each in easel.compete(drawings, olds)]
-    rivals = [
+    left = [None if each is None else each.one for each in easel.compete(proposals, olds)]
+    competitors = [
         one if one is not None or old is None or any(same_vertebra(old, other) for other in left if other) else old
         for one, old in zip(left, olds, strict=True)
     ]
-    whose = owners(rivals, grid.shape)
+    whose = label_owners(competitors, grid.shape)
     kept = [
         None if one is None or not (own := whose[one.box] == number)[one.mask].any() else part_kept(one, own)
-        for number, one in enumerate(rivals, start=1)
+        for number, one in enumerate(competitors, start=1)
     ]
     held = whose > 0
     kept = [_rest(old, held) if one is None and old is not None else one for one, old in zip(kept, olds, strict=True)]
     before = [one for one in kept[: len(found)] if one is not None]
     new = [one for one in kept[len(found) :] if one is not None]
-    for mark in [] if bodies is None else left_over(bodies, [*before, *new], grid):
-        if (late := easel.drawn(mark)) is not None and (rest := _rest(late.one, held)) is not None:
+    for prompt in [] if bodies is None else left_over(bodies, [*before, *new], grid):
+        if (late := easel.drawn(prompt)) is not None and (rest := _rest(late.one, held)) is not None:
             held[rest.box] |= rest.mask
             new.append(rest)
     told = [easel.told(one, [*before, *new]) for one in new]
-    return Redrawn((*before, *told), easel.looks)
+    return SecondPass((*before, *told), easel.predictions)
 
 
 class _Easel:
     """Where vertebrae are drawn; looks: how many it has taken."""
 
-    def __init__(self, see: See, grid: Grid, patch: Sequence[int], direction: str, offset_mm: Sequence[float]) -> None:
-        self._see, self._grid, self._patch = see, grid, tuple(int(n) for n in patch)
+    def __init__(
+        self,
+        predict_patch: PatchPredictor,
+        grid: Grid,
+        patch: Sequence[int],
+        direction: str,
+        offset_mm: Sequence[float],
+    ) -> None:
+        self._see, self._grid, self._patch = predict_patch, grid, tuple(int(n) for n in patch)
         self._offset_mm, self._sign = offset_mm, sign_of(direction)
-        self.looks = 0
+        self.predictions = 0
 
-    def drawn(self, mark: VoxelPoint, old: Instance | None = None) -> Drawing | None:
+    def drawn(self, prompt: VoxelPoint, old: Instance | None = None) -> MaskProposal | None:
         """The vertebra at a mark; None where too little is seen, or not the one found before."""
-        corner = centred_first(self._grid.to_mm(mark), self._grid, self._patch, self._offset_mm)
+        corner = centred_first(self._grid.to_mm(prompt), self._grid, self._patch, self._offset_mm)
         x, y, z = (int(n) for n in corner)
-        self.looks += 1
-        shares = np.asarray(self._see((x, y, z), np.zeros(self._patch, np.uint8), mark).mask, np.float16)
+        self.predictions += 1
+        shares = np.asarray(self._see((x, y, z), np.zeros(self._patch, np.uint8), prompt).mask, np.float16)
         _, inner = overlap(corner, self._patch, self._grid.shape)
         mask = np.zeros(self._patch, bool)
         mask[inner] = ndimage.binary_fill_holes(largest_piece(shares[inner] >= THRESHOLD))
@@ -118,14 +125,16 @@ class _Easel:
         one = cut_out(blank, corner, mask, shares)
         if old is not None and not same_vertebra(one, old):
             return None
-        return Drawing(one, mark)
+        return MaskProposal(one, prompt)
 
-    def compete(self, drawings: Sequence[Drawing | None], olds: Sequence[Instance | None]) -> list[Drawing | None]:
+    def compete(
+        self, proposals: Sequence[MaskProposal | None], olds: Sequence[Instance | None]
+    ) -> list[MaskProposal | None]:
         """The drawings that hold most of themselves beside all others; each beaten one is tried once more."""
-        left, tried = list(drawings), [False] * len(drawings)
+        left, tried = list(proposals), [False] * len(proposals)
         while True:
-            whose = owners([None if each is None else each.one for each in left], self._grid.shape)
-            out = beaten(left, whose, self._grid.spacing_mm)
+            whose = label_owners([None if each is None else each.one for each in left], self._grid.shape)
+            out = suppressed(left, whose, self._grid.spacing_mm)
             if out is None:
                 return left
             former, old, left[out] = left[out], olds[out], None
@@ -133,7 +142,7 @@ class _Easel:
                 continue
             tried[out] = True
             centre = centre_of(old, self._grid.spacing_mm)
-            if not np.array_equal(centre, former.mark):
+            if not np.array_equal(centre, former.prompt):
                 left[out] = self.drawn(centre, old)
 
     def told(self, one: Instance, others: Sequence[Instance]) -> Instance:
@@ -147,13 +156,13 @@ class _Easel:
         memory = np.zeros(self._patch, np.uint8)
         memory[inner] = passed[image]
         x, y, z = (int(n) for n in corner)
-        self.looks += 1
-        sight = self._see((x, y, z), memory, None)
+        self.predictions += 1
+        prediction = self._see((x, y, z), memory, None)
         mask = np.zeros(self._patch, bool)
-        mask[inner] = np.asarray(sight.mask)[inner] >= THRESHOLD
-        seen = Instance((x, y, z), mask, sight.complete, sight.level)
+        mask[inner] = np.asarray(prediction.mask)[inner] >= THRESHOLD
+        seen = Instance((x, y, z), mask, prediction.complete, prediction.level)
         of_it = 2 * shared(one, seen) >= max(int(mask.sum()), 1)
-        return Instance(one.start, one.mask, sight.complete, sight.level if of_it else np.nan, one.shares)
+        return Instance(one.start, one.mask, prediction.complete, prediction.level if of_it else np.nan, one.shares)
 
 
 def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[VoxelPoint]:
@@ -167,12 +176,14 @@ def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) 
     middles = [float(one.middle[2]) for one in found]
     pieces, _ = ndimage.label(bodies & ~ndimage.binary_dilation(near))
     counts = np.bincount(pieces.ravel())
-    marks = [
+    prompts = [
         np.argwhere(pieces[box] == number).mean(axis=0) + [axis.start for axis in box]
         for number, box in enumerate(ndimage.find_objects(pieces), start=1)
         if counts[number] >= max(LEFT_SHARE * usual, SMALLEST_MM3 / grid.voxel_volume_mm3)
     ]
-    return sorted((mark for mark in marks if min(middles) < mark[2] < max(middles)), key=lambda mark: -float(mark[2]))
+    return sorted(
+        (prompt for prompt in prompts if min(middles) < prompt[2] < max(middles)), key=lambda prompt: -float(prompt[2])
+    )
 
 
 def _rest(one: Instance, held: NDArray[np.bool_]) -> Instance | None:
@@ -185,8 +196,8 @@ def _marks(
     found: Sequence[Instance], centroids: NDArray[np.float64], spacing_mm: Sequence[float]
 ) -> tuple[list[VoxelPoint], list[VoxelPoint]]:
     """Of each mask the centroid known of it, or the centre of its body; and the centroids that are of no mask."""
-    marks = [centre_of(one, spacing_mm) for one in found]
-    centres, free = list(marks), set(range(len(centroids)))
+    prompts = [centre_of(one, spacing_mm) for one in found]
+    centres, free = list(prompts), set(range(len(centroids)))
     places = np.rint(centroids).astype(int)
 
     def nearest(one: int, among: Sequence[int]) -> int:
@@ -199,7 +210,7 @@ def _marks(
         inside = [int(place) for place in np.flatnonzero(shown) if one.mask[tuple(own[place])]]
         if inside:
             chosen = nearest(number, inside)
-            marks[number] = centroids[chosen]
+            prompts[number] = centroids[chosen]
             free.discard(chosen)
         else:
             without.append(number)
@@ -208,6 +219,6 @@ def _marks(
             break
         chosen = nearest(number, sorted(free))
         if np.linalg.norm((centroids[chosen] - found[number].mean) * spacing_mm) <= NEAR_MM:
-            marks[number] = centroids[chosen]
+            prompts[number] = centroids[chosen]
             free.discard(chosen)
-    return marks, [centroids[place] for place in sorted(free)]
+    return prompts, [centroids[place] for place in sorted(free)]

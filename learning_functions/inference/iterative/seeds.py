@@ -41,7 +41,7 @@ class Starts(Protocol):
     name: str
     follows: bool
     most: int
-    meant: VoxelPoint | None
+    target: VoxelPoint | None
     may_hide: bool
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
@@ -64,7 +64,7 @@ class Corner:
     """
 
     name, follows, may_hide = "corner", True, False
-    meant: VoxelPoint | None = None
+    target: VoxelPoint | None = None
 
     def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
         self._sign = sign_of(direction)
@@ -114,7 +114,7 @@ class Centroids:
         hides: Iterable[bool] | None = None,
     ) -> None:
         self._shown = hides is not None
-        self.meant: VoxelPoint | None = None
+        self.target: VoxelPoint | None = None
         self.may_hide = False
         sign = sign_of(direction)
         given = [np.asarray(centre, float) for centre in centres]
@@ -132,7 +132,7 @@ class Centroids:
             held, known = _held(memory, centre), int(np.count_nonzero(memory))
             if not held and self._tried < self.TRIES and (not self._tried or known != self._known):
                 self._tried, self._known = self._tried + 1, known
-                self.meant = centre if self._shown else None
+                self.target = centre if self._shown else None
                 self.may_hide = self._shown and self._hides[self._place] and self._tried < self.TRIES
                 return centre
             if not held:
@@ -174,7 +174,7 @@ class Heat:
     """
 
     name, follows, may_hide = "heat", True, False
-    meant: VoxelPoint | None = None
+    target: VoxelPoint | None = None
 
     def __init__(
         self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import COMPLETE, Instance, cut_ones
-from learning_functions.inference.label_fusion import Claims
+from learning_functions.inference.iterative.patch_prediction import COMPLETE, Instance, truncated_ones
+from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from utility_functions.anatomy.centroids import body_centre
@@ -51,31 +51,35 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
     order = sorted(range(len(found)), key=lambda i: -float(centres[i][2]))
     chain, points = [found[i] for i in order], np.array([centres[i] for i in order]).reshape(-1, 3)
     means = np.array([grid.to_mm(one.mean) for one in chain]).reshape(-1, 3)  # C1 has one too, and no body
-    names, scores, note, agreed, record, filled, false = _names(view, chain, points, means)
+    names, scores, note, agreed, record, interpolated, false = _names(view, chain, points, means)
     notes = [note]
     if unnamed := sum(not name for name in names) - false:
         notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
-    cut = [name for name, is_cut in zip(names, cut_ones(chain, grid, view.scan_grid), strict=True) if name and is_cut]
+    cut = [
+        name for name, is_cut in zip(names, truncated_ones(chain, grid, view.scan_grid), strict=True) if name and is_cut
+    ]
     notes.append(truncation_note(cut, truncated))
     dropped = {"", *(cut if truncated == "drop" else ())}
-    claims, completeness, kept = Claims(grid), {}, []
+    fusion, completeness, kept = LabelFusion(grid), {}, []
     for place, (name, one) in enumerate(zip(names, chain, strict=True)):
         if name in dropped:
             continue
         mask = np.pad(one.mask, 1)
         shares = mask.astype(np.float16) if one.shares is None else one.shares
-        claims.claim(VERSE_IDS[name], np.asarray(one.start) - 1, mask, shares)
+        fusion.add(VERSE_IDS[name], np.asarray(one.start) - 1, mask, shares)
         completeness[name] = float(one.complete)
         if name == "C1":
             points[place] = means[place]
         kept.append(place)
     landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
-    claims.add_sacrum(findings)
+    fusion.add_sacrum(findings)
     landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
-    landmarks = all_levels(landmarks, filled.at([i for i, name in enumerate(filled.names) if name not in landmarks]))
+    landmarks = all_levels(
+        landmarks, interpolated.at([i for i, name in enumerate(interpolated.names) if name not in landmarks])
+    )
     if unseen:
         notes.append(f"No mask was found of {', '.join(unseen)}, named before.")
-    instances = claims.on(target or grid)
+    instances = fusion.on(target or grid)
     found_here = StageFindings(instances=instances, landmarks=landmarks, naming=record, completeness=completeness)
     return found_here.noting(*notes)
 
@@ -106,7 +110,7 @@ class _Names(NamedTuple):
     note: str = ""
     agreed: bool = False
     record: NamingRecord | None = None
-    filled: Landmarks = EMPTY
+    interpolated: Landmarks = EMPTY
     false: int = 0
 
 
@@ -157,16 +161,16 @@ def _decoded(
     scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
     record = NamingRecord.of(naming, means_mm)
     free = {name: share for name, share in record.posterior.items() if name in VERTEBRAE}
-    filled = naming.filled.only(VERTEBRAE)
-    record = replace(record, posterior=free, filled=filled.names)
-    return _Names(names, scores, record=record, filled=filled, false=len(naming.false))
+    interpolated = naming.interpolated.only(VERTEBRAE)
+    record = replace(record, posterior=free, interpolated=interpolated.names)
+    return _Names(names, scores, record=record, interpolated=interpolated, false=len(naming.false))
 
 
 def _still_true(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
     """The record of names given before, less what has a mask now."""
     if record is None:
         return None
-    return replace(record, filled=tuple(name for name in record.filled if name not in names))
+    return replace(record, interpolated=tuple(name for name in record.interpolated if name not in names))
 
 
 def _known(

@@ -26,7 +26,7 @@ WITHOUT_BODY = "C1"
 """Its centroid lies in its ring, where no mask is."""
 
 
-def kept_chain(
+def best_agreeing_chain(
     chain_at: Callable[[float], Traversal],
     threshold: float,
     others: Sequence[float],
@@ -44,11 +44,11 @@ def kept_chain(
     if bone is None or not others or not is_doubtful(first.found, findings, bone, grid, least_agreement):
         return first
     tried = [first, *(chain_at(other) for other in others)]
-    best = max(tried[1:], key=lambda chain: agreement(chain.found, bone))
-    better = agreement(best.found, bone) >= agreement(first.found, bone) + CLEARLY
+    best = max(tried[1:], key=lambda chain: dice_with_detection(chain.found, bone))
+    better = dice_with_detection(best.found, bone) >= dice_with_detection(first.found, bone) + CLEARLY
     kept = best if better else first
-    looks = sum(chain.trail.looks for chain in tried) - kept.trail.looks
-    return replace(kept, trail=replace(kept.trail, other_looks=looks))
+    predictions = sum(chain.trail.predictions for chain in tried) - kept.trail.predictions
+    return replace(kept, trail=replace(kept.trail, discarded_predictions=predictions))
 
 
 def is_doubtful(
@@ -70,7 +70,7 @@ def is_doubtful(
         if not holding:
             return True
         held[holding] += len(holding) == 1  # one between two masks tells nothing
-    return bool((held > 1).any()) or agreement(found, bone) < least_agreement
+    return bool((held > 1).any()) or dice_with_detection(found, bone) < least_agreement
 
 
 def _holds(one: Instance, point: NDArray[np.int_]) -> bool:
@@ -79,7 +79,7 @@ def _holds(one: Instance, point: NDArray[np.int_]) -> bool:
     return bool(one.mask[box].any())
 
 
-def agreement(found: Sequence[Instance], bone: NDArray[np.bool_]) -> float:
+def dice_with_detection(found: Sequence[Instance], bone: NDArray[np.bool_]) -> float:
     """Dice of all masks together and the bone detected (x, y, z); 0 where both are empty."""
     together = np.zeros(bone.shape, bool)
     for one in found:

@@ -5,7 +5,7 @@ the first vertebra not in it, or of the one that is meant, where a centroid of i
 it shows until it rests; the mask is then written where it was predicted, and the search goes on from there.
 
 It always ends: starts are offered a limited number of times, at most ``most_vertebrae`` are kept, and each of them,
-like each start, leads to a limited number of looks (``Rules.most_looks``).
+like each start, leads to a limited number of looks (``Rules.most_predictions``).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.neighbour_exclusion import of_one_body
-from learning_functions.inference.iterative.patch_prediction import Instance, See, VoxelPoint, largest_piece
+from learning_functions.inference.iterative.neighbour_exclusion import without_neighbouring_bodies
+from learning_functions.inference.iterative.patch_prediction import Instance, PatchPredictor, VoxelPoint, largest_piece
 from learning_functions.inference.iterative.seeds import Corner, Heat, Starts, sign_of
 from utility_functions.geometry.boxes import overlap
 from utility_functions.records.trail import FOUND, MOVED, Step, Trail
@@ -64,7 +64,7 @@ class Rules:
         if self.agreeing_centres < 2:
             raise ValueError(f"Two centres or more can agree. Received: agreeing_centres {self.agreeing_centres}.")
 
-    def most_looks(self, starts: int) -> int:
+    def most_predictions(self, starts: int) -> int:
         """More looks than this no traversal takes that is offered so many starts."""
         return (starts + self.most_vertebrae * (self.follow_steps + 1)) * (self.most_steps + 1)
 
@@ -79,7 +79,7 @@ class Traversal:
 
 
 def traverse(
-    see: See,
+    predict_patch: PatchPredictor,
     shape: Sequence[int],
     patch: Sequence[int],
     spacing_mm: Sequence[float],
@@ -94,7 +94,7 @@ def traverse(
     known: centroids of bodies (n, 3), in voxels: a mask gives up what lies in the bodies of others than the first one
         along the way whose centroid it holds.
     """
-    walker = _Walker(see, shape, patch, spacing_mm, direction, rules or Rules(), known)
+    walker = _Walker(predict_patch, shape, patch, spacing_mm, direction, rules or Rules(), known)
     ended, name = IMAGE_END, ""
     for start in starts:
         name, ended = start.name, walker.run(start)
@@ -108,7 +108,7 @@ class _Walker:
 
     def __init__(
         self,
-        see: See,
+        predict_patch: PatchPredictor,
         shape: Sequence[int],
         patch: Sequence[int],
         spacing_mm: Sequence[float],
@@ -116,7 +116,7 @@ class _Walker:
         rules: Rules,
         known: NDArray[np.float64] | None = None,
     ) -> None:
-        self.see, self.rules = see, rules
+        self.predict_patch, self.rules = predict_patch, rules
         self.known = np.zeros((0, 3)) if known is None else np.asarray(known, float).reshape(-1, 3)
         self.patch, self.spacing_mm = np.asarray(patch, int), np.asarray(spacing_mm, float)
         self.sign = sign_of(direction)
@@ -128,10 +128,10 @@ class _Walker:
         """Take all that ``starts`` offers; returns why it ended."""
         ended, lead = IMAGE_END, np.zeros(3)
         while (centre := starts.next(self.memory, self._reached())) is not None:
-            meant = starts.meant
-            hidden = self._before(meant, centre + lead) if starts.may_hide and meant is not None else None
-            seen = hidden or self.settle(centre + lead, meant)
-            if meant is not None and hidden is None and seen is not None and self._is_of(meant, seen):
+            target = starts.target
+            hidden = self._before(target, centre + lead) if starts.may_hide and target is not None else None
+            seen = hidden or self.settle(centre + lead, target)
+            if target is not None and hidden is None and seen is not None and self._is_of(target, seen):
                 starts.settled()
             ended = self.along(seen, starts, starts.follows) or ended
             if ended in (FULL, COLD):
@@ -160,20 +160,20 @@ class _Walker:
             seen, ended = self.follow(seen) if onwards else (None, "")
         return ended
 
-    def _before(self, meant: VoxelPoint, centre: VoxelPoint) -> Instance | None:
+    def _before(self, target: VoxelPoint, centre: VoxelPoint) -> Instance | None:
         """A vertebra that comes before the one that is meant, from the same place on; None where there is none."""
         seen = self.settle(centre)
         if seen is None:
             return None
-        is_before = self.sign * float((meant - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
-        if is_before and not _lies_in(meant, seen):
+        is_before = self.sign * float((target - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
+        if is_before and not _lies_in(target, seen):
             return seen
         self._decide(UNMARKED)
         return None
 
-    def _is_of(self, meant: VoxelPoint, seen: Instance) -> bool:
+    def _is_of(self, target: VoxelPoint, seen: Instance) -> bool:
         """Whether a mask is of the vertebra that is meant, whose centroid need not lie in it where it is a ring."""
-        return _lies_in(meant, seen) or not any(_lies_in(other, seen) for other in self.known)
+        return _lies_in(target, seen) or not any(_lies_in(other, seen) for other in self.known)
 
     def follow(self, last: Instance) -> tuple[Instance | None, str]:
         """The next vertebra from ``last`` on, half a patch at a time; or None, and why."""
@@ -186,7 +186,7 @@ class _Walker:
                 return seen, IMAGE_END
         return None, LOST
 
-    def settle(self, centre: VoxelPoint, meant: VoxelPoint | None = None) -> Instance | None:
+    def settle(self, centre: VoxelPoint, target: VoxelPoint | None = None) -> Instance | None:
         """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
 
         meant: the centroid of the vertebra looked for, where it is known.
@@ -199,12 +199,12 @@ class _Walker:
             if any((at == other).all() for other in been):
                 break
             been.append(at)
-            if (seen := self.look(corner, meant)) is None:
+            if (seen := self.look(corner, target)) is None:
                 return None
             if self._rests([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
                 return self._judged(seen)
             centre = seen.middle
-        seen = self.look(self._corner((been[-1] + centre) / 2), meant)
+        seen = self.look(self._corner((been[-1] + centre) / 2), target)
         return None if seen is None else self._judged(seen)
 
     def _rests(self, centres: Sequence[VoxelPoint]) -> bool:
@@ -214,19 +214,21 @@ class _Walker:
             np.ptp(last, axis=0).max() <= self.rules.converged_voxels
         )
 
-    def look(self, corner: NDArray[np.int_], meant: VoxelPoint | None = None) -> Instance | None:
+    def look(self, corner: NDArray[np.int_], target: VoxelPoint | None = None) -> Instance | None:
         """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""
         image, inner = overlap(corner, self.patch, self.memory.shape)
         memory = np.zeros(tuple(self.patch), np.uint8)
         memory[inner] = self.memory[image]
         x, y, z = (int(n) for n in corner)
-        sight = self.see((x, y, z), memory, meant)
+        prediction = self.predict_patch((x, y, z), memory, target)
         mask = np.zeros(tuple(self.patch), bool)
-        mask[inner] = np.asarray(sight.mask)[inner] >= self.rules.threshold
+        mask[inner] = np.asarray(prediction.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())
         held = int((mask & (memory > 0)).sum())
-        places, own = np.asarray(self.known - corner, float), None if meant is None else meant - corner
-        piece = of_one_body(largest_piece(mask & (memory == 0)), places, own, self.spacing_mm, self.sign)
+        places, own = np.asarray(self.known - corner, float), None if target is None else target - corner
+        piece = without_neighbouring_bodies(
+            largest_piece(mask & (memory == 0)), places, own, self.spacing_mm, self.sign
+        )
         volume = float(piece.sum() * np.prod(self.spacing_mm))
         decision = MOVED
         if count and held > self.rules.largest_overlap * count:
@@ -242,8 +244,8 @@ class _Walker:
         start = corner + [axis.start for axis in box]
         first = (int(start[0]), int(start[1]), int(start[2]))
         wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
-        shares = np.pad(np.asarray(sight.mask, np.float16), 1)[wider]
-        return Instance(first, piece[box], sight.complete, sight.level, shares)
+        shares = np.pad(np.asarray(prediction.mask, np.float16), 1)[wider]
+        return Instance(first, piece[box], prediction.complete, prediction.level, shares)
 
     def keep(self, seen: Instance) -> None:
         """Write a vertebra into the memory, where it was predicted."""

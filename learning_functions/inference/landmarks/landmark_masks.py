@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.patch_prediction import largest_piece
-from learning_functions.inference.label_fusion import Claims
+from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.landmarks.landmark_naming import scanned_heights, still_told
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
@@ -18,7 +18,7 @@ from learning_functions.inference.truncation import truncation_note
 from learning_functions.mask_options import MaskOptions
 from learning_functions.task import Settings
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
-from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
+from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.geometry.boxes import first_of, overlap
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
@@ -42,14 +42,14 @@ def masks_at_landmarks(network: Any, settings: Settings[MaskOptions], view: Scan
     """
     image, findings, truncated = view.image, view.findings, view.options.truncated
     named = (findings.landmarks or Landmarks.empty()).only(set(VERTEBRAE) & set(VERSE_IDS))
-    claims = Claims(image.grid)
+    fusion = LabelFusion(image.grid)
     for name, first, answer in _answers(network, settings, view, named):
         box, part = overlap(first, answer.shape, image.grid.shape)
         shown = answer[part]
         if shown.size:
             mask = ndimage.binary_fill_holes(largest_piece(shown > THRESHOLD))  # a vertebra's canal is open
-            claims.claim(VERSE_IDS[name], first_of(box), mask, shown)
-    voxels = claims.labels()
+            fusion.add(VERSE_IDS[name], first_of(box), mask, shown)
+    voxels = fusion.labels()
     boxes = dict(enumerate(ndimage.find_objects(voxels), start=1))
     found = [name for name in named.names if boxes.get(VERSE_IDS[name]) is not None]
     cut = []
@@ -70,9 +70,9 @@ def masks_at_landmarks(network: Any, settings: Settings[MaskOptions], view: Scan
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
         left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
         told = told.having(landmarks=left, naming=still_told(findings.naming, left))
-    claims.keep_only(voxels > 0)
-    claims.add_sacrum(findings)
-    return told.having(instances=claims.on(view.target_grid))
+    fusion.keep_only(voxels > 0)
+    fusion.add_sacrum(findings)
+    return told.having(instances=fusion.on(view.target_grid))
 
 
 def _answers(
@@ -89,7 +89,7 @@ def _answers(
         for place, (first, point) in enumerate(zip(firsts, part.points_mm, strict=True)):
             window = image.window(first, patch, fill=view.padding_value)
             seen[place, ..., 0] = window.voxels
-            seen[place, ..., 1] = landmark_mark(point, window.grid, options.sigma_mm)
+            seen[place, ..., 1] = landmark_prompt(point, window.grid, options.sigma_mm)
         answers = np.asarray(network.predict_on_batch(seen))[..., 0]
         if options.mirrored_inference:
             mirrored = np.asarray(network.predict_on_batch(np.ascontiguousarray(seen[:, ::-1])))[:, ::-1, :, :, 0]
@@ -98,10 +98,10 @@ def _answers(
         yield from zip(part.names, firsts, answers, strict=True)
 
 
-def _reaches_the_end(where: NDArray[np.int_], image: Volume, air: float) -> bool:
+def _reaches_the_end(where: NDArray[np.int_], image: Volume, padding: float) -> bool:
     """Whether a mask of voxels (n, 3) reaches the last slice that the scan shows there, above or below."""
     for end in (where[where[:, 2].argmin()], where[where[:, 2].argmax()]):
-        low, high = scanned_heights(image, end, air)
+        low, high = scanned_heights(image, end, padding)
         if end[2] <= low or end[2] >= high:
             return True
     return False

@@ -46,7 +46,7 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
     box = spine_region(image.grid, view.findings.heatmap, spine_map, NEAR_SPINE_MM)
     largest = np.zeros(image.grid.shape, np.float16) if options.save_intermediate else None
     peaks = find_peaks(network, image, box, margin, stride, options.memory_gb, padding, largest=largest)
-    peaks = peaks.hottest(MOST_PEAKS)
+    peaks = peaks.highest(MOST_PEAKS)
     more = StageFindings()
     if largest is not None:
         more = more.having(landmark_heatmap=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels))
@@ -70,24 +70,26 @@ def still_told(record: NamingRecord | None, found: Landmarks) -> NamingRecord | 
     if record is None:
         return None
     posterior = {name: share for name, share in record.posterior.items() if name in found}
-    return replace(record, posterior=posterior, filled=tuple(name for name in record.filled if name in found))
+    return replace(
+        record, posterior=posterior, interpolated=tuple(name for name in record.interpolated if name in found)
+    )
 
 
-def near_the_end(landmarks: Landmarks, image: Volume, air: float) -> tuple[str, ...]:
+def near_the_end(landmarks: Landmarks, image: Volume, padding: float) -> tuple[str, ...]:
     """Names of landmarks within 10 mm of where the scan ends above or below them."""
     cut = []
     for name, point in landmarks:
         index = image.grid.to_index(point)
-        low, high = scanned_heights(image, index, air)
+        low, high = scanned_heights(image, index, padding)
         away = min(index[2] - (low - 0.5), high + 0.5 - index[2]) * image.grid.spacing_mm[2]
         if away < BORDER_MM:
             cut.append(name)
     return tuple(cut)
 
 
-def scanned_heights(image: Volume, index: Sequence[float] | NDArray[np.float64], air: float) -> tuple[int, int]:
+def scanned_heights(image: Volume, index: Sequence[float] | NDArray[np.float64], padding: float) -> tuple[int, int]:
     """The lowest and the highest slice of an upright image that show more than air near an index (3,); in a tilted scan
     they differ from place to place. All slices where nothing but air is near."""
     x, y = (slice(max(round(float(i)) - 1, 0), max(round(float(i)) + 2, 1)) for i in index[:2])
-    shown = np.flatnonzero((image.voxels[x, y] != np.float32(air)).any(axis=(0, 1)))
+    shown = np.flatnonzero((image.voxels[x, y] != np.float32(padding)).any(axis=(0, 1)))
     return (int(shown[0]), int(shown[-1])) if len(shown) else (0, image.grid.shape[2] - 1)

@@ -24,14 +24,14 @@ def find_peaks(
     margin: Sequence[int],
     stride: int,
     memory_gb: float,
-    air: float,
+    padding: float,
     lowest: float = LOWEST_HEAT,
     largest: NDArray[np.float16] | None = None,
 ) -> Peaks:
     """Maxima in a box of an image, places in RAS+ mm.
 
     network: sees (1, x, y, z, 1), sizes multiples of ``stride``, and answers (1, x, y, z, landmarks).
-    A tile shows ``margin`` voxels beyond what its maxima are taken from, and ``air`` beyond the image.
+    A tile shows ``margin`` voxels beyond what its maxima are taken from, and ``padding`` beyond the image.
     largest: of the image's shape; where given, the largest heat of all landmarks is written into it, inside the box.
     """
     network = flexible(network)
@@ -44,8 +44,8 @@ def find_peaks(
     found = []
     for corner in corners:
         inner = low + corner  # of the core, in voxels of the image
-        tile = image.window(inner - edge, size, fill=air).voxels
-        if (tile == np.float32(air)).all():
+        tile = image.window(inner - edge, size, fill=padding).voxels
+        if (tile == np.float32(padding)).all():
             continue
         answer = np.asarray(network.predict_on_batch(tile[None, ..., None].astype(np.float32)))[0]
         peaks = local_maxima(answer, lowest)
@@ -56,5 +56,5 @@ def find_peaks(
         mine = np.all((voxels >= begin) & (voxels < begin + size_of(here)), axis=1)
         if largest is not None:
             largest[here] = answer[moved(here, edge - inner)].max(axis=-1)
-        found.append(Peaks(image.grid.to_mm(places), peaks.landmarks, peaks.heats).at(mine))
+        found.append(Peaks(image.grid.to_mm(places), peaks.landmarks, peaks.responses).at(mine))
     return Peaks.joined(found)

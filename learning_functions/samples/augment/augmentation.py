@@ -150,9 +150,11 @@ class Augmentation:
             )
         if self.crop > 0:
             drawn = tf.random.stateless_uniform([3], tf.random.fold_in(seed, 2))
-            air = beyond if w is None else [*beyond[:2], None, *beyond[3:]]  # it weighs what the image did
+            padding = beyond if w is None else [*beyond[:2], None, *beyond[3:]]  # it weighs what the image did
             parts, numbers = tf.cond(
-                drawn[0] < self.crop, lambda: self._cropped(parts, numbers, drawn[1:], air), lambda: (parts, numbers)
+                drawn[0] < self.crop,
+                lambda: self._cropped(parts, numbers, drawn[1:], padding),
+                lambda: (parts, numbers),
             )
         x, y, *others = parts
         w = None if w is None else others.pop(0)

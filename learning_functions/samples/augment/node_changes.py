@@ -50,14 +50,16 @@ class NodeChanges:
     turn_degrees: float = 3.0
     size: float = 0.06
     jitter_mm: float = 0.7
-    doubt: float = 0.1
+    error_probability: float = 0.1
     appearance: None = None
 
     def __post_init__(self) -> None:
         for name in PROBABILITIES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The probability of {name} is from 0 to 1. Received: {getattr(self, name)}.")
-        for name in (item.name for item in fields(self) if item.name.endswith(("_mm", "_degrees", "size", "doubt"))):
+        for name in (
+            item.name for item in fields(self) if item.name.endswith(("_mm", "_degrees", "size", "error_probability"))
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} cannot be below 0. Received: {getattr(self, name)}.")
 
@@ -136,8 +138,12 @@ class NodeChanges:
         told = nodes["told"]
         count = told.shape[0]
         odds = tf.math.log(told + 1e-4) - tf.math.log(1.0001 - told)
-        odds += self.doubt * tf.random.stateless_normal([1, 3], seeds[0]) * tf.random.stateless_uniform([], seeds[1])
-        odds += self.doubt * tf.random.stateless_normal([count, 3], seeds[2])
+        odds += (
+            self.error_probability
+            * tf.random.stateless_normal([1, 3], seeds[0])
+            * tf.random.stateless_uniform([], seeds[1])
+        )
+        odds += self.error_probability * tf.random.stateless_normal([count, 3], seeds[2])
         known = tf.reduce_sum(told, axis=1, keepdims=True) > 0
         known &= tf.random.stateless_uniform([count, 1], seeds[3]) >= self.untell
         return {**nodes, "told": tf.where(known, tf.clip_by_value(tf.sigmoid(odds), 1e-4, 1.0), 0.0)}

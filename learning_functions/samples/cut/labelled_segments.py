@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.samples.cut.sources import place_image, place_tissues
-from learning_functions.spec import OUTSIDE, Spec, air_of
+from learning_functions.spec import OUTSIDE, Spec, padding_value_of
 from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.labelled_vertebrae import Labelled, is_bottom, is_top, unbroken, vertebrae_in_order
 from utility_functions.files.cases import Scan
@@ -29,7 +29,7 @@ BODY_CORE_MM = 6.0
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class LabelledSegment:
     """A part of a scan without unlabelled vertebrae, on the upright grid of a spec.
 
     order: 1, 2, .. from the top down at the voxels of ``vertebrae``, 0 elsewhere. air: what lies beyond.
@@ -39,7 +39,7 @@ class Stretch:
     order: LabelMap
     tissues: LabelMap | None
     vertebrae: tuple[Labelled, ...]
-    air: float
+    padding: float
 
     @cached_property
     def _boxes(self) -> list[tuple[slice, ...]]:
@@ -92,7 +92,7 @@ def border_steps(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDAr
     return np.rint(STEPS * np.exp(-np.square(distance_mm / BORDER_MM))).astype(np.uint8)
 
 
-def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
+def labelled_segments(scan: Scan, spec: Spec) -> list[LabelledSegment]:
     """The stretches of a scan, from the top down.
 
     Beyond the body of its first and of its last labelled vertebra a stretch is cut off, across the third axis, so that
@@ -113,7 +113,7 @@ def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
     vertebrae = tuple(each for each in vertebrae if each.label < len(counts) and counts[each.label])
     if not vertebrae:
         raise ValueError("No vertebra lies inside the image.")
-    air = air_of(image.voxels)
+    padding = padding_value_of(image.voxels)
     found = []
     for run in unbroken(vertebrae):
         table = np.zeros(len(counts), np.uint8)
@@ -132,7 +132,7 @@ def labelled_stretches(scan: Scan, spec: Spec) -> list[Stretch]:
         there = np.bincount(kept.voxels.ravel(), minlength=len(run) + 1)[1:]
         if gone := [each.name or str(each.label) for each, count in zip(run, there, strict=True) if not count]:
             raise ValueError(f"Labels do not lie in anatomical order from the top down. Received: {', '.join(gone)}.")
-        found.append(Stretch(image.window(*box), kept, seen, run, air))
+        found.append(LabelledSegment(image.window(*box), kept, seen, run, padding))
     return found
 
 

@@ -13,7 +13,7 @@ ROUGHNESS = 0.2
 """Standard deviation of the share from which on a voxel, smoothed with its neighbours, is held to be remembered."""
 
 
-def worn_memory(memory: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def roughened_memory(memory: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A memory (x, y, z) of 0 and 1 with borders that wander by about a voxel, in and out; thin parts may be lost.
 
     Training knows memory from the truth; a network that has only seen such takes the rests that its own masks leave

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.instance_options import InstanceOptions
-from learning_functions.samples.cut.labelled_segments import Stretch, memory_of
-from learning_functions.samples.cut.memory_roughness import worn_memory
-from learning_functions.samples.cut.memory_slips import slipped_memory
+from learning_functions.samples.cut.labelled_segments import LabelledSegment, memory_of
+from learning_functions.samples.cut.memory_corruption import corrupted_memory
+from learning_functions.samples.cut.memory_roughness import roughened_memory
 from learning_functions.spec import OUTSIDE
 from learning_functions.task import Sample, Settings
 from utility_functions.anatomy.labels import regressed_level
-from utility_functions.anatomy.landmark_prompt import centred_first, landmark_mark
+from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.geometry.landmarks import Landmarks
 
 
 def next_vertebra_sample(
-    stretch: Stretch,
+    segment: LabelledSegment,
     place: int,
     empty: bool,
     settings: Settings[InstanceOptions],
@@ -25,47 +25,47 @@ def next_vertebra_sample(
     landmarks: Landmarks | None = None,
 ) -> Sample:
     """A patch round a random voxel of vertebra number ``place``, or round its mark where options has
-    ``mark_offset_mm``. It is the target unless it is to be ``empty``: then all are passed. Parts of the sample are as
+    ``prompt_offset_mm``. It is the target unless it is to be ``empty``: then all are passed. Parts of the sample are as
     the task instances tells; landmarks: those of the scan, for marks.
     """
     patch, options = settings.spec.patch, settings.options
-    voxels = stretch.voxels_of(place)
-    offset_mm = options.mark_offset_mm
-    at_mm = None if offset_mm is None or empty else _marked_mm(stretch, place, settings, rng, landmarks)
+    voxels = segment.voxels_of(place)
+    offset_mm = options.prompt_offset_mm
+    at_mm = None if offset_mm is None or empty else _marked_mm(segment, place, settings, rng, landmarks)
     if at_mm is None or offset_mm is None:
         first = voxels[rng.integers(len(voxels))] - np.asarray(patch) // 2
     else:
-        first = centred_first(at_mm, stretch.order.grid, patch, offset_mm)
-    forgetful = rng.random() < options.memory_drop
-    worn = rng.random() < options.memory_wear
-    order = stretch.order.window(first, patch).voxels
-    tissues = None if stretch.tissues is None else stretch.tissues.window(first, patch, OUTSIDE).voxels[..., None]
+        first = centred_first(at_mm, segment.order.grid, patch, offset_mm)
+    forgetful = rng.random() < options.memory_dropout
+    worn = rng.random() < options.memory_roughness
+    order = segment.order.window(first, patch).voxels
+    tissues = None if segment.tissues is None else segment.tissues.window(first, patch, OUTSIDE).voxels[..., None]
     target, weights = np.zeros(patch, np.uint8), np.zeros(patch, np.uint8)
     share = whole = level = 0.0
     if not empty:
-        vertebra, near = stretch.vertebrae[place - 1], stretch.weights_near(place)
+        vertebra, near = segment.vertebrae[place - 1], segment.weights_near(place)
         target = (order == place).astype(np.uint8)
-        offset = np.rint(stretch.order.grid.to_index(near.grid.to_mm((0, 0, 0)))).astype(int)
+        offset = np.rint(segment.order.grid.to_index(near.grid.to_mm((0, 0, 0)))).astype(int)
         weights = near.window(first - offset, patch).voxels
         share = float(target.sum()) / len(voxels)
         whole, level = float(vertebra.whole), float(regressed_level(vertebra.name) or 0)
     memory = memory_of(order, None if empty else place, options.direction, forgetful)
-    slips = options.memory_slips
+    slips = options.memory_corruption
     if slips and rng.random() < slips:
         last = place if empty else place + (1 if options.direction == "up" else -1)
-        memory = slipped_memory(memory, (order > 0) & (order == last), target > 0, stretch.order.grid.spacing_mm, rng)
-    memory = worn_memory(memory, rng) if worn else memory
-    if options.sees_marks:
+        memory = corrupted_memory(memory, (order > 0) & (order == last), target > 0, segment.order.grid.spacing_mm, rng)
+    memory = roughened_memory(memory, rng) if worn else memory
+    if options.sees_prompts:
         mark = np.zeros(patch, np.uint8)
         if offset_mm is None:
-            at_mm = _marked_mm(stretch, place, settings, rng, landmarks)
+            at_mm = _marked_mm(segment, place, settings, rng, landmarks)
         if at_mm is not None:
-            mark = landmark_mark(at_mm, stretch.order.grid.window(first, patch), options.mark_sigma_mm)
-            if not empty and rng.random() < options.marked_alone:
+            mark = landmark_prompt(at_mm, segment.order.grid.window(first, patch), options.prompt_sigma_mm)
+            if not empty and rng.random() < options.prompted_without_memory:
                 memory = np.zeros_like(memory)
         memory = np.stack([memory, mark], axis=-1)
     return Sample(
-        stretch.image.window(first, patch, fill=stretch.air).voxels[..., None],
+        segment.image.window(first, patch, fill=segment.padding).voxels[..., None],
         target,
         weights,
         tissues=tissues,
@@ -75,13 +75,13 @@ def next_vertebra_sample(
 
 
 def _marked_mm(
-    stretch: Stretch,
+    segment: LabelledSegment,
     place: int,
     settings: Settings[InstanceOptions],
     rng: np.random.Generator,
     landmarks: Landmarks | None,
 ) -> NDArray[np.float64] | None:
     """Where a vertebra is marked, RAS+ mm (3,): near its landmark; None for the share of samples that have no mark."""
-    if rng.random() >= settings.options.marked_share:
+    if rng.random() >= settings.options.prompted_fraction:
         return None
-    return stretch.landmark_mm(place, landmarks) + rng.normal(0.0, settings.options.mark_jitter_mm, 3)
+    return segment.landmark_mm(place, landmarks) + rng.normal(0.0, settings.options.prompt_jitter_mm, 3)

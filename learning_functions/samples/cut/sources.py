@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.spec import OUTSIDE, Spec, air_of
+from learning_functions.spec import OUTSIDE, Spec, padding_value_of
 from utility_functions.files.cases import Scan, true_landmarks
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -35,7 +35,7 @@ def place_image(scan: Scan, spec: Spec, grid: Grid | None = None) -> Volume:
     if not scan.case.has_image:
         raise ValueError("There is no image, only keypoints.")
     grid = scan.volume.grid.upright(spec.spacing_mm, spec.axcodes) if grid is None else grid
-    image = resample(scan.volume, grid, fill=air_of(scan.volume.voxels))
+    image = resample(scan.volume, grid, fill=padding_value_of(scan.volume.voxels))
     return image.with_voxels(np.clip(np.round(image.voxels), -32768, 32767).astype(np.int16))
 
 

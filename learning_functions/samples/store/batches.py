@@ -66,10 +66,10 @@ def epoch_batches(
         }
         if augment is not None:
             place = parts["place"]
-            air = (parts.get("air", low) - normalisation[:, 0]) * normalisation[:, 1]
+            padding = (parts.get("air", low) - normalisation[:, 0]) * normalisation[:, 1]
             given |= {
                 "seed": tf.stack([tf.fill(tf.shape(place), tf.constant(seed, tf.int64)), place], axis=1),
-                "air": air if bounds is None else tf.clip_by_value(air, *bounds),
+                "air": padding if bounds is None else tf.clip_by_value(padding, *bounds),
                 "normalisation": normalisation,
             }
             found = _augmented(augment, {"x": x, **given}, store.memory_channels)

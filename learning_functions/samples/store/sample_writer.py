@@ -84,7 +84,7 @@ class SampleWriter:
         weights: ArrayLike | None = None,
         *,
         normalisation: tuple[float, float],
-        air: float | None = None,
+        padding: float | None = None,
         case_id: str,
         patient: str = "",
         **others: ArrayLike | None,
@@ -119,7 +119,7 @@ class SampleWriter:
             dataset.resize(self.count + 1, 0)
             dataset.write_direct(array, dest_sel=np.s_[self.count])
         self._figures["normalisation"].append((offset, scale))
-        self._figures["air"].append(self._lowest if air is None else max(float(air), self._lowest))
+        self._figures["air"].append(self._lowest if padding is None else max(float(padding), self._lowest))
         self._case.append(known[0])
         self.count += 1
 
@@ -167,7 +167,7 @@ class SampleWriter:
     def _finish(self) -> None:
         if self.count == 0:
             raise ValueError(f"There is nothing to learn from: no sample came for {self.path}. Received: 0 samples.")
-        if all(air == self._lowest for air in self._figures["air"]):
+        if all(padding == self._lowest for padding in self._figures["air"]):
             del self._figures["air"]
         for name, figures in self._figures.items():
             self._file[name] = PART_OF[name].stored(figures)

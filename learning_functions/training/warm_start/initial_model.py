@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from learning_functions.io_signature import Form
-from learning_functions.model_files.model_file import read_card, settings_and_form
+from learning_functions.io_signature import IOSignature
+from learning_functions.model_files.model_file import read_card, settings_and_signature
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import cut_otherwise, settings_from_samples
@@ -20,7 +20,7 @@ SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
 
 
 @dataclass(frozen=True)
-class GivenModel:
+class InitialModel:
     """A model file (.h5) with a card, that the network to be trained begins from or learns from."""
 
     ROLE: ClassVar[str] = "given model"
@@ -61,30 +61,32 @@ class GivenModel:
             )
         task = load_task(store.task)
         own = settings_from_samples(task, store.settings)
-        its, form = settings_and_form(card, self.path.name)
-        if differences := self._differences(task, its, form, own):
-            presets = [name for name, each in task.presets.items() if not self._differences(task, its, form, each)]
+        its, io_signature = settings_and_signature(card, self.path.name)
+        if differences := self._differences(task, its, io_signature, own):
+            presets = [
+                name for name, each in task.presets.items() if not self._differences(task, its, io_signature, each)
+            ]
             cure = f"; samples of --preset {' or '.join(presets)} would fit" if presets else ""
             raise ValueError(
                 f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
                 f"{'; '.join(differences)}{cure}. Received: {self.path}."
             )
 
-    def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
+    def _differences(self, task: Task, its: Settings, io_signature: IOSignature, own: Settings) -> list[str]:
         """In what a model of settings ``its`` and of a form does not fit the new network's settings."""
         found = its.spec.differences(own.spec)
         found += [f"{name} {mine} and {theirs}" for name, (mine, theirs) in cut_otherwise(task, its, own).items()]
-        new = task.form(own)
-        mine, theirs = asdict(self._shown(form, new)), asdict(new)
+        new = task.io_signature(own)
+        mine, theirs = asdict(self._shown(io_signature, new)), asdict(new)
         return found + [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
 
-    def _shown(self, form: Form, own: Form) -> Form:
+    def _shown(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
         """The form of the given network, as far as it must be that of the new one."""
-        return form
+        return io_signature
 
 
 @dataclass(frozen=True)
-class Start(GivenModel):
+class WarmStart(InitialModel):
     """A model whose weights the network begins with, in place of random ones.
 
     Of the same task it has the same graph, or one that the new network can begin as (``begins_as``), and may be shown
@@ -94,11 +96,13 @@ class Start(GivenModel):
 
     ROLE: ClassVar[str] = "model to start from"
 
-    def _shown(self, form: Form, own: Form) -> Form:
-        return replace(form, memory=max(form.memory, own.memory)) if form.memory else form
+    def _shown(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
+        return (
+            replace(io_signature, memory=max(io_signature.memory, own.memory)) if io_signature.memory else io_signature
+        )
 
-    def _differences(self, task: Task, its: Settings, form: Form, own: Settings) -> list[str]:
-        found = super()._differences(task, its, form, own)
+    def _differences(self, task: Task, its: Settings, io_signature: IOSignature, own: Settings) -> list[str]:
+        found = super()._differences(task, its, io_signature, own)
         given, new = its.options.graph, own.options.graph
         if given in (new, task.begins_as.get(new)):
             return found

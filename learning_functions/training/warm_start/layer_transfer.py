@@ -8,14 +8,14 @@ import math
 import keras
 
 from learning_functions.model_files.model_file import load_model
-from learning_functions.training.warm_start.initial_model import Start
+from learning_functions.training.warm_start.initial_model import WarmStart
 from learning_functions.training.warm_start.net2wider import widened_weights
 from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, as_pair, fitted, is_pair, name_in_pair
 
 log = logging.getLogger(__name__)
 
 
-def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
+def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None:
     """Give the network, which is for the task ``task_name``, the weights of a trained one.
 
     Of the same task, all of them, repeated where the network has more filters so that it answers alike; of another,
@@ -40,8 +40,8 @@ def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
         theirs |= {name_in_pair(name, DRAWN): (weights, draws) for name, weights in drawn}
     taken = 0
     for layer in network.layers:
-        own, (weights, marked) = layer.get_weights(), theirs.get(layer.name, ((), False))
-        fitting = [fitted(a, b, marked) for a, b in zip(weights, own, strict=False)]
+        own, (weights, prompted) = layer.get_weights(), theirs.get(layer.name, ((), False))
+        fitting = [fitted(a, b, prompted) for a, b in zip(weights, own, strict=False)]
         if own and len(weights) == len(own) and all(each is not None for each in fitting):
             layer.set_weights(fitting)
             taken += sum(each.size for each in own)
@@ -53,7 +53,7 @@ def take_weights(network: keras.Model, start: Start, task_name: str) -> None:
     log.info("%d of %d weights are those of %s.", taken, network.count_params(), start.path)
 
 
-def _take_all(network: keras.Model, given: keras.Model, start: Start) -> None:
+def _take_all(network: keras.Model, given: keras.Model, start: WarmStart) -> None:
     weights = given.get_weights()
     theirs, own = [each.shape for each in weights], [each.shape for each in network.get_weights()]
     if theirs == own:

@@ -22,7 +22,7 @@ from learning_functions.mask_options import MaskOptions
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, load_task
-from learning_functions.training.warm_start.initial_model import Start
+from learning_functions.training.warm_start.initial_model import WarmStart
 from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, FINDS, FOUND, give
 from utility_functions.command_line import one_line
 
@@ -69,9 +69,9 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
     settings = paired_settings(models[FINDS][1], models[DRAWS][1])
     network = load_task(FINDS).network(settings)
     give(network, FOUND, models[FINDS][0])  # of a pair both halves; what it drew with is overwritten
-    give(network, DRAWN, models[DRAWS][0], marked=True)
+    give(network, DRAWN, models[DRAWS][0], prompted=True)
     card = models[FINDS][1]
-    told = {name: Start(path).to_card() for name, path in (("finder", finder), ("drawer", drawer))}
+    told = {name: WarmStart(path).to_card() for name, path in (("finder", finder), ("drawer", drawer))}
     told["finder"] = card.get("joined_from", told)["finder"]
     training = {**card["training"], "drawer": models[DRAWS][1]["training"]}
     save_model(network, out, {**card, "settings": settings.to_json(), "training": training, "joined_from": told})
@@ -101,12 +101,12 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
     pair = PRESETS[PAIR]
     joined = own.with_options(
         graph=pair.options.graph,
-        marked_share=pair.options.marked_share,
-        marked_alone=pair.options.marked_alone,
-        mark_jitter_mm=pair.options.mark_jitter_mm,
-        redrawn=pair.options.redrawn,
-        mark_sigma_mm=other.options.sigma_mm,
-        mark_offset_mm=other.options.offset_mm,
+        prompted_fraction=pair.options.prompted_fraction,
+        prompted_without_memory=pair.options.prompted_without_memory,
+        prompt_jitter_mm=pair.options.prompt_jitter_mm,
+        second_pass=pair.options.second_pass,
+        prompt_sigma_mm=other.options.sigma_mm,
+        prompt_offset_mm=other.options.offset_mm,
     )
     return joined.changed(preset=pair.preset)
 

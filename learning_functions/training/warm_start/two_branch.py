@@ -33,7 +33,7 @@ def name_in_pair(name: str, half: str) -> str:
     return name if half == FOUND else f"{DRAWN}_{name}"
 
 
-def give(pair: keras.Model, half: str, given: keras.Model, marked: bool = False) -> None:
+def give(pair: keras.Model, half: str, given: keras.Model, prompted: bool = False) -> None:
     """Give one half of a pair the weights of a network of its own; layers that the half lacks are passed over.
 
     marked: whether the last channel that the given network sees is a mark, and not memory.
@@ -44,7 +44,7 @@ def give(pair: keras.Model, half: str, given: keras.Model, marked: bool = False)
         weights, own = layer.get_weights(), halves.get(name_in_pair(layer.name, half))
         if not weights or own is None:
             continue
-        placed = [fitted(each, like, marked) for each, like in zip(weights, own.get_weights(), strict=True)]
+        placed = [fitted(each, like, prompted) for each, like in zip(weights, own.get_weights(), strict=True)]
         if any(each is None for each in placed):
             raise ValueError(f"The two halves are built otherwise than what is given. Received: {layer.name}.")
         own.set_weights(placed)
@@ -60,10 +60,10 @@ def as_pair(finder: keras.Model, card: Mapping[str, Any]) -> keras.Model:
     return pair
 
 
-def fitted(given: NDArray[Any], own: NDArray[Any], marked: bool = False) -> NDArray[Any] | None:
+def fitted(given: NDArray[Any], own: NDArray[Any], prompted: bool = False) -> NDArray[Any] | None:
     """The given weights in the shape of the own ones, zeros for channels not seen before; None where they do not fit.
 
-    The channels seen before are the first ones; if ``marked``, the last of them is the last.
+    The channels seen before are the first ones; if ``prompted``, the last of them is the last.
     """
     if given.shape == own.shape:
         return given
@@ -71,7 +71,7 @@ def fitted(given: NDArray[Any], own: NDArray[Any], marked: bool = False) -> NDAr
     if not alike or given.shape[-2] > own.shape[-2]:  # of a kernel: (*size, channels, filters)
         return None
     seen = np.arange(given.shape[-2])
-    if marked:
+    if prompted:
         seen[-1] = own.shape[-2] - 1
     wider = np.zeros(own.shape, given.dtype)
     wider[..., seen, :] = given

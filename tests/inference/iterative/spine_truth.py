@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import UP
 from learning_functions.inference.iterative.traversal import Rules, Traversal
 from utility_functions.records.trail import FOUND
@@ -74,8 +74,8 @@ class Oracle:
     corners: list[tuple[int, int, int]] = field(default_factory=list)
 
     def __call__(
-        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-    ) -> Sight:
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
+    ) -> PatchPrediction:
         self.calls += 1
         self.corners.append(corner)
         seen = window(self.labels, corner, self.patch)
@@ -86,8 +86,8 @@ class Oracle:
             whole = self.labels == number
             edges = [whole.take(place, axis).any() for axis in range(3) for place in (0, -1)]
             complete = own.sum() >= 0.98 * whole.sum() and not any(edges)
-            return Sight(self.blurred(own), float(complete), float(number))
-        return Sight(np.zeros(self.patch, np.float16), 0.0, 0.0)
+            return PatchPrediction(self.blurred(own), float(complete), float(number))
+        return PatchPrediction(np.zeros(self.patch, np.float16), 0.0, 0.0)
 
 
 def window(array: NDArray, corner: Sequence[int], size: Sequence[int]) -> NDArray:

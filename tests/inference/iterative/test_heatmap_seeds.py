@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from learning_functions.inference.iterative.iterative_segmenter import NOTHING, TOP_DOWN, starts_of
-from learning_functions.predict.pipeline import in_running_order
+from learning_functions.predict.pipeline import in_stage_order
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task import load_task
 from tests.inference.iterative.test_iterative_segmenter import PATCH, Reader, scan_of, walked
@@ -108,4 +108,4 @@ def test_instances_run_after_the_heatmap_they_use() -> None:
         TrainedModel(None, name, load_task(name), None, None, {})  # type: ignore[arg-type]
         for name in ("instances", "spine_heatmap")
     ]
-    assert [model.task_name for model in in_running_order(models)] == ["spine_heatmap", "instances"]
+    assert [model.task_name for model in in_stage_order(models)] == ["spine_heatmap", "instances"]

@@ -184,7 +184,7 @@ def test_the_decoder_puts_a_missed_vertebra_where_it_lies_and_says_so() -> None:
     found = walked(image, Reader(image), naming="decoder")
     assert found.landmarks is not None and found.naming is not None and found.instances is not None
     assert found.landmarks.names == ("T12", "L1", "L2", "L3", "L4", "L5")
-    assert found.filled == ("L2",) and "L2" not in label_names(found.instances) and "L2" not in found.completeness
+    assert found.interpolated == ("L2",) and "L2" not in label_names(found.instances) and "L2" not in found.completeness
     assert "Not detected, but filled in between others: L2." in found.notes
     between = (found.landmarks.point("L1") + found.landmarks.point("L3")) / 2
     assert np.linalg.norm(found.landmarks.point("L2") - between) < 6
@@ -208,10 +208,10 @@ def test_the_decoder_warns_where_levels_hesitate() -> None:
 def test_names_that_hold_keep_what_was_told_of_them() -> None:
     image, truth = scan_of(4)
     true = body_centroids(truth)
-    told = NamingRecord(dict.fromkeys(true.names[:3], 0.9), filled=("L1", "L3"), warning="Doubtful.")
+    told = NamingRecord(dict.fromkeys(true.names[:3], 0.9), interpolated=("L1", "L3"), warning="Doubtful.")
     before = Findings("scan", image.grid, landmarks=true).named(told)
     found = walked(image, Reader(image), before, naming="decoder")
-    assert found.naming is not None and found.filled == () and found.notes.count("Doubtful.") == 1
+    assert found.naming is not None and found.interpolated == () and found.notes.count("Doubtful.") == 1
 
 
 def test_the_sacrum_found_before_stays() -> None:
@@ -277,9 +277,9 @@ def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -
     chosen = replace(settings(direction), spec=replace(settings().spec, patch=(8, 8, 8)))
     view = view_of(image, padding=AIR)
     found = known_after(segmented(keras_network, chosen, view), view)
-    assert found.trail is not None and found.trail.looks and found.landmarks is not None
+    assert found.trail is not None and found.trail.predictions and found.landmarks is not None
     assert found.instances is not None
-    assert set(label_names(found.instances)) == set(found.landmarks.names) - set(found.filled)
+    assert set(label_names(found.instances)) == set(found.landmarks.names) - set(found.interpolated)
 
 
 def test_what_to_do_with_partial_vertebrae_is_one_of_three() -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative import iterative_segmenter as instance_walk
 from learning_functions.inference.iterative.finer_masks import refined
-from learning_functions.inference.iterative.iterative_segmenter import hidden_before, seeing, segmented
-from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
+from learning_functions.inference.iterative.iterative_segmenter import hidden_before, patch_predictor, segmented
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner
 from learning_functions.inference.iterative.traversal import UNMARKED, Rules, traverse
 from learning_functions.task import Settings
@@ -26,7 +26,7 @@ from utility_functions.records.findings import Findings, StageFindings
 
 
 def marking(own: Settings, **options: Any) -> Settings:
-    more = {"marked_share": 0.5, "mark_sigma_mm": 3.0, **options}
+    more = {"prompted_fraction": 0.5, "prompt_sigma_mm": 3.0, **options}
     return own.with_options(**more)
 
 
@@ -34,13 +34,13 @@ def marking(own: Settings, **options: Any) -> Settings:
 class Told:
     """Shows the vertebra in which the mark lies, whatever memory holds; nothing without a mark."""
 
-    marks: list[float] = field(default_factory=list)
+    prompts: list[float] = field(default_factory=list)
 
     def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         assert batch.shape == (1, *PATCH, 3)
-        levels, mark = np.rint(batch[0, ..., 0] * 100).astype(int), batch[0, ..., 2]
-        self.marks.append(float(mark.max()))
-        level = levels[np.unravel_index(int(mark.argmax()), mark.shape)] if mark.any() else 0
+        levels, prompt = np.rint(batch[0, ..., 0] * 100).astype(int), batch[0, ..., 2]
+        self.prompts.append(float(prompt.max()))
+        level = levels[np.unravel_index(int(prompt.argmax()), prompt.shape)] if prompt.any() else 0
         own = (levels == level) & (levels > 0)
         return Reader.answer(own, float(level > 0), float(level))
 
@@ -52,15 +52,15 @@ def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
     found = segmented(network, marking(settings()), view_of(image, findings, AIR))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert found.landmarks is not None and found.landmarks.names == body_centroids(truth).names
-    assert min(mark for mark in network.marks if mark) > 150
-    assert 0 in network.marks, "beyond the last one the trail is followed, and nothing is meant"
+    assert min(prompt for prompt in network.prompts if prompt) > 150
+    assert 0 in network.prompts, "beyond the last one the trail is followed, and nothing is meant"
 
 
 def test_without_landmarks_nothing_is_marked() -> None:
     image, _ = scan_of(3)
     network = Told()
     segmented(network, marking(settings()), view_of(image, padding=AIR))
-    assert set(network.marks) == {0.0}
+    assert set(network.prompts) == {0.0}
 
 
 def test_only_centroids_that_are_meant_are_told() -> None:
@@ -68,10 +68,10 @@ def test_only_centroids_that_are_meant_are_told() -> None:
 
     class Listening(Oracle):
         def __call__(
-            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-        ) -> Sight:
-            told.append(meant)
-            return super().__call__(corner, memory, meant)
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
+        ) -> PatchPrediction:
+            told.append(target)
+            return super().__call__(corner, memory, target)
 
     places = centres(labels)
     for starts, expected in (
@@ -85,10 +85,10 @@ def test_only_centroids_that_are_meant_are_told() -> None:
         assert {tuple(at) for at in told if at is not None} == {tuple(at) for at in expected}
 
 
-@pytest.mark.parametrize("is_marked", [True, False])
-def test_a_network_that_did_not_learn_marks_is_shown_none(is_marked: bool) -> None:
+@pytest.mark.parametrize("is_prompted", [True, False])
+def test_a_network_that_did_not_learn_marks_is_shown_none(is_prompted: bool) -> None:
     image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), SPACING_MM, (1.0, 2.0, 3.0)))
-    own = marking(settings()) if is_marked else settings()
+    own = marking(settings()) if is_prompted else settings()
     shown: list[NDArray[np.float32]] = []
 
     class Seeing:
@@ -96,11 +96,11 @@ def test_a_network_that_did_not_learn_marks_is_shown_none(is_marked: bool) -> No
             shown.append(batch)
             return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
 
-    meant = np.array((12.0, 11.0, 9.0))
-    seeing(Seeing(), own, image, AIR)((5, 4, 3), np.zeros(PATCH, np.uint8), meant)
+    target = np.array((12.0, 11.0, 9.0))
+    patch_predictor(Seeing(), own, image, AIR)((5, 4, 3), np.zeros(PATCH, np.uint8), target)
     [batch] = shown
-    assert batch.shape == (1, *PATCH, 3 if is_marked else 2)
-    if is_marked:
+    assert batch.shape == (1, *PATCH, 3 if is_prompted else 2)
+    if is_prompted:
         assert batch[0, 7, 7, 6, 2] == 255 and batch[0, ..., 2].argmax() == np.ravel_multi_index((7, 7, 6), PATCH)
 
 
@@ -116,20 +116,20 @@ def test_a_second_look_means_the_vertebra_too() -> None:
     view = view_of(image, padding=AIR).having(image_at=image_at)
     found = refined(network, own, view, StageFindings(landmarks=body_centroids(truth), instances=truth))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels) and not found.notes
-    assert max(network.marks) > 150
+    assert max(network.prompts) > 150
 
 
 def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as_it_learnt() -> None:
     image, truth = scan_of(3, top=TOP)
     network = Told()
-    own = marking(settings(), refine_mm=SPACING_MM, redrawn=True)
+    own = marking(settings(), refine_mm=SPACING_MM, second_pass=True)
 
     def image_at(grid: Grid) -> Volume:
         return image.window((0, 0, 0), grid.shape, fill=0.0)
 
     view = view_of(image, padding=AIR).having(image_at=image_at)
     refined(network, own, view, StageFindings(landmarks=body_centroids(truth), instances=truth))
-    assert set(network.marks) == {0.0}
+    assert set(network.prompts) == {0.0}
 
 
 @pytest.mark.parametrize(("away_mm", "half"), [(0.0, "drawer"), (6.0, "drawer"), (7.0, "finder"), (400.0, "finder")])
@@ -147,7 +147,7 @@ def test_a_mark_that_the_patch_hardly_shows_is_none(monkeypatch: Any, away_mm: f
 
     monkeypatch.setattr(instance_walk, "halves", lambda network: (Half("finder"), Half("drawer")))
     first_voxel = np.array((5.0, 10.0, 10.0))
-    seeing(None, marking(settings()), image, AIR)(
+    patch_predictor(None, marking(settings()), image, AIR)(
         (5, 4, 3), np.zeros(PATCH, np.uint8), first_voxel - (away_mm / 2.0, 0.0, 0.0)
     )
     assert asked == [half]
@@ -157,14 +157,14 @@ class Both(Oracle):
     """Shows the vertebra that is meant; without one, as traversals know it, the first that memory does not hold."""
 
     def __call__(
-        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-    ) -> Sight:
-        if meant is None:
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
+    ) -> PatchPrediction:
+        if target is None:
             return super().__call__(corner, memory)
-        number = int(self.labels[tuple(np.rint(meant).astype(int))])
+        number = int(self.labels[tuple(np.rint(target).astype(int))])
         own = window(self.labels, corner, self.patch) == number
         self.calls += 1
-        return Sight(own.astype(np.float16), float(own.any()), float(number))
+        return PatchPrediction(own.astype(np.float16), float(own.any()), float(number))
 
 
 def order_before(number: int, direction: str) -> int:
@@ -183,10 +183,10 @@ def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
         number != order_of(labels, direction)[0] and order_before(number, direction) in unknown for number in numbers
     ]
     starts = Centroids(known, direction, labels > 0, SPACING_MM, hides=hides)
-    see = Both(labels, direction)
-    done = traverse(see, labels.shape, (20, 20, 16), SPACING_MM, direction, [starts], Rules())
+    predict_patch = Both(labels, direction)
+    done = traverse(predict_patch, labels.shape, (20, 20, 16), SPACING_MM, direction, [starts], Rules())
     check_true(done, labels, direction)
-    assert done.trail.looks <= Rules().most_looks(starts.most)
+    assert done.trail.predictions <= Rules().most_predictions(starts.most)
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -196,11 +196,11 @@ def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_m
 
     class Hasty(Both):
         def __call__(
-            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-        ) -> Sight:
-            behind = memory if meant is not None else (order_of(labels, direction)[0] == labels).astype(np.uint8)
-            shown = behind if meant is not None else window(behind, corner, self.patch) | memory
-            return super().__call__(corner, shown, meant)
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
+        ) -> PatchPrediction:
+            behind = memory if target is not None else (order_of(labels, direction)[0] == labels).astype(np.uint8)
+            shown = behind if target is not None else window(behind, corner, self.patch) | memory
+            return super().__call__(corner, shown, target)
 
     starts = Centroids(centres(labels).values(), direction, labels > 0, SPACING_MM, hides=[True] * 4)
     done = traverse(Hasty(labels, direction), labels.shape, (20, 20, 16), SPACING_MM, direction, [starts])
@@ -225,19 +225,21 @@ def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
     labels, places = ring_and_dens()
     patch = (24, 24, 24)
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
+    def predict_patch(
+        corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+    ) -> PatchPrediction:
         seen = window(labels, corner, patch)
         numbers = order_of(seen, "down")
-        if meant is not None:
-            numbers = [1 + int(np.argmin([np.linalg.norm(meant - place) for place in places]))]
+        if target is not None:
+            numbers = [1 + int(np.argmin([np.linalg.norm(target - place) for place in places]))]
         for number in numbers:
             own = seen == number
             if own.sum() > 60 and memory[own].mean() <= 0.5:
-                return Sight(own.astype(np.float16), 1.0, float(number))
-        return Sight(np.zeros(patch, np.float16), 0.0, 0.0)
+                return PatchPrediction(own.astype(np.float16), 1.0, float(number))
+        return PatchPrediction(np.zeros(patch, np.float16), 0.0, 0.0)
 
     starts = Centroids(places, "down", labels > 0, SPACING_MM, hides=[False, False, False])
-    done = traverse(see, labels.shape, patch, SPACING_MM, "down", [starts], known=np.array(places[1:]))
+    done = traverse(predict_patch, labels.shape, patch, SPACING_MM, "down", [starts], known=np.array(places[1:]))
     assert [round(one.level) for one in done.found] == [1, 2, 3]
     for one in done.found:
         own = np.zeros(labels.shape, bool)
@@ -253,19 +255,19 @@ def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
         """Shows the vertebra that is meant and the one above it, in one piece."""
 
         def __call__(
-            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-        ) -> Sight:
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
+        ) -> PatchPrediction:
             seen = window(self.labels, corner, self.patch)
-            number = 0 if meant is None else int(self.labels[tuple(np.rint(meant).astype(int))])
+            number = 0 if target is None else int(self.labels[tuple(np.rint(target).astype(int))])
             heights = np.flatnonzero(np.isin(seen, (number - 1, number)).any(axis=(0, 1)))
             shown = np.zeros(self.patch, bool)
             if number and len(heights):
                 across = (seen == number).any(axis=2)
                 shown[:, :, heights[0] : heights[-1] + 1] = across[:, :, None]
-            return Sight(shown.astype(np.float16), 1.0, float(number))
+            return PatchPrediction(shown.astype(np.float16), 1.0, float(number))
 
-    meant = {2: places[2]}  # the first one was missed
-    starts = Centroids(meant.values(), "down", labels > 0, SPACING_MM, hides=[False])
+    target = {2: places[2]}  # the first one was missed
+    starts = Centroids(target.values(), "down", labels > 0, SPACING_MM, hides=[False])
     known = np.array(list(places.values()))
     done = traverse(Joining(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [starts], known=known)
     [one] = done.found

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from learning_functions.inference.iterative.iterative_segmenter import known_bodies
 from learning_functions.inference.iterative.neighbour_exclusion import BODY_MM
-from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids
 from learning_functions.inference.iterative.traversal import Traversal, traverse
 from tests.inference.iterative.spine_truth import PATCH, Oracle, centres, check_true, spine, window
@@ -27,23 +27,29 @@ class Greedy(Oracle):
     """Shows the next vertebra and the one behind it, joined."""
 
     def __call__(
-        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None = None
-    ) -> Sight:
-        sight = super().__call__(corner, memory, meant)
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
+    ) -> PatchPrediction:
+        prediction = super().__call__(corner, memory, target)
         seen = window(self.labels, corner, self.patch)
-        behind = int(sight.level) + (1 if self.direction == "down" else -1)
-        both = (np.asarray(sight.mask) > 0) | (seen == behind)
-        if not sight.level:
-            return sight
-        return replace(sight, mask=ndimage.binary_closing(both, np.ones((1, 1, 5))).astype(np.float16))
+        behind = int(prediction.level) + (1 if self.direction == "down" else -1)
+        both = (np.asarray(prediction.mask) > 0) | (seen == behind)
+        if not prediction.level:
+            return prediction
+        return replace(prediction, mask=ndimage.binary_closing(both, np.ones((1, 1, 5))).astype(np.float16))
 
 
 def walked(
-    labels: NDArray[np.integer], direction: str, known: list[NDArray[np.float64]] | None, see: Oracle
+    labels: NDArray[np.integer], direction: str, known: list[NDArray[np.float64]] | None, predict_patch: Oracle
 ) -> Traversal:
     starts = [Centroids(centres(labels).values(), direction)]
     return traverse(
-        see, labels.shape, PATCH, SLENDER_MM, direction, starts, known=None if known is None else np.array(known)
+        predict_patch,
+        labels.shape,
+        PATCH,
+        SLENDER_MM,
+        direction,
+        starts,
+        known=None if known is None else np.array(known),
     )
 
 

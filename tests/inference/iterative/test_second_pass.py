@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import segmented
 from learning_functions.inference.iterative.overlap_resolution import centre_of
-from learning_functions.inference.iterative.patch_prediction import Instance, See, Sight, VoxelPoint
-from learning_functions.inference.iterative.second_pass import Redrawn, redrawn
+from learning_functions.inference.iterative.patch_prediction import (
+    Instance,
+    PatchPrediction,
+    PatchPredictor,
+    VoxelPoint,
+)
+from learning_functions.inference.iterative.second_pass import SecondPass, second_pass
 from tests.inference.iterative.spine_truth import SPACING_MM, centres, spine, window
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
 from tests.inference.iterative.test_landmark_prompts import Told, marking
@@ -44,7 +49,7 @@ def whole(one: Instance, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return mask
 
 
-class Drawing:
+class MaskProposal:
     """Draws the vertebra of ``labels`` that is nearest to the mark, asked with nothing in memory.
 
     Without a mark it tells of the first one that memory does not hold.
@@ -52,27 +57,33 @@ class Drawing:
 
     def __init__(self, labels: NDArray[np.integer], sure: float = 1.0) -> None:
         self.labels, self.sure = labels, sure
-        self.meant: list[VoxelPoint] = []
+        self.target: list[VoxelPoint] = []
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
+    def __call__(
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+    ) -> PatchPrediction:
         seen = window(self.labels, corner, PATCH)
-        if meant is None:
+        if target is None:
             number = int(np.unique(seen[(seen > 0) & (memory == 0)])[0])
-            return Sight((seen == number).astype(np.float32), 0.75, float(number))
+            return PatchPrediction((seen == number).astype(np.float32), 0.75, float(number))
         assert not memory.any()
-        self.meant.append(meant)
-        return Sight(self.sure * (seen == self.number(meant)).astype(np.float32), np.nan, np.nan)
+        self.target.append(target)
+        return PatchPrediction(self.sure * (seen == self.number(target)).astype(np.float32), np.nan, np.nan)
 
-    def number(self, meant: VoxelPoint) -> int:
+    def number(self, target: VoxelPoint) -> int:
         places = centres(self.labels)
-        return min(places, key=lambda number: float(np.linalg.norm(places[number] - meant)))
+        return min(places, key=lambda number: float(np.linalg.norm(places[number] - target)))
 
 
 def drawn_anew(
-    see: See, found: Sequence[Instance], labels: NDArray[np.integer], points: NDArray[np.float64], **more: Any
-) -> Redrawn:
+    predict_patch: PatchPredictor,
+    found: Sequence[Instance],
+    labels: NDArray[np.integer],
+    points: NDArray[np.float64],
+    **more: Any,
+) -> SecondPass:
     grid = Grid.from_spacing(labels.shape, SPACING_MM, (5.0, -7.0, 11.0))
-    return redrawn(see, found, grid, PATCH, "down", points, **more)
+    return second_pass(predict_patch, found, grid, PATCH, "down", points, **more)
 
 
 def points_of(labels: NDArray[np.integer], *numbers: int) -> NDArray[np.float64]:
@@ -80,7 +91,7 @@ def points_of(labels: NDArray[np.integer], *numbers: int) -> NDArray[np.float64]
     return np.array([places[number] for number in numbers or sorted(places)]).reshape(-1, 3)
 
 
-def check_masks(done: Redrawn, labels: NDArray[np.integer], numbers: Sequence[int]) -> None:
+def check_masks(done: SecondPass, labels: NDArray[np.integer], numbers: Sequence[int]) -> None:
     """The masks are those of these vertebrae, in this order."""
     assert len(done.found) == len(numbers)
     for number, one in zip(numbers, done.found, strict=True):
@@ -92,22 +103,22 @@ def test_parts_that_went_to_a_neighbour_come_back() -> None:
     labels = spine(4)
     slipped = labels.copy()
     slipped[:10][labels[:10] == 2] = 3
-    done = drawn_anew(Drawing(labels), chain_of(slipped), labels, points_of(labels))
+    done = drawn_anew(MaskProposal(labels), chain_of(slipped), labels, points_of(labels))
     check_masks(done, labels, (1, 2, 3, 4))
     assert [(one.complete, one.level) for one in done.found] == [(1.0, n) for n in (1, 2, 3, 4)], "as told on the way"
-    assert done.looks == 4
+    assert done.predictions == 4
 
 
 def test_vertebrae_without_a_known_centroid_are_marked_at_their_bodies() -> None:
     labels = spine(3)
-    see = Drawing(labels)
-    drawn_anew(see, chain_of(labels), labels, np.zeros((0, 3)))
-    for number, meant in enumerate(see.meant, start=1):
-        assert labels[tuple(np.rint(meant).astype(int))] == number
+    predict_patch = MaskProposal(labels)
+    drawn_anew(predict_patch, chain_of(labels), labels, np.zeros((0, 3)))
+    for number, target in enumerate(predict_patch.target, start=1):
+        assert labels[tuple(np.rint(target).astype(int))] == number
     known = points_of(labels, 2) + np.array((1.0, 0.0, 0.0))
-    see = Drawing(labels)
-    drawn_anew(see, chain_of(labels), labels, known)
-    assert np.array_equal(see.meant[1], known[0]) and not np.array_equal(see.meant[0], known[0])
+    predict_patch = MaskProposal(labels)
+    drawn_anew(predict_patch, chain_of(labels), labels, known)
+    assert np.array_equal(predict_patch.target[1], known[0]) and not np.array_equal(predict_patch.target[0], known[0])
 
 
 def test_the_first_one_is_marked_at_the_middle_of_its_ring() -> None:
@@ -119,17 +130,19 @@ def test_the_first_one_is_marked_at_the_middle_of_its_ring() -> None:
         assert np.array_equal(centre, np.argwhere(ring).mean(axis=0) + np.array((3, 4, 5))) == at_mean
 
 
-class Greedy(Drawing):
+class Greedy(MaskProposal):
     """Of the second one also, less likely, all of the third."""
 
-    def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
-        sight = super().__call__(corner, memory, meant)
-        if meant is None or self.number(meant) != 2:
-            return sight
+    def __call__(
+        self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+    ) -> PatchPrediction:
+        prediction = super().__call__(corner, memory, target)
+        if target is None or self.number(target) != 2:
+            return prediction
         seen = window(self.labels, corner, PATCH)
         joined = np.isin(seen, (2, 3)) * np.float32(0.6)
         between = (seen == 2).any(axis=2)[:, :, None] & (joined.cumsum(axis=2) > 0)
-        return replace(sight, mask=np.maximum(np.asarray(sight.mask), np.maximum(joined, between * 0.6)))
+        return replace(prediction, mask=np.maximum(np.asarray(prediction.mask), np.maximum(joined, between * 0.6)))
 
 
 def test_what_several_claim_goes_to_the_likeliest_and_the_largest_piece_of_it() -> None:
@@ -144,7 +157,7 @@ def test_what_several_claim_goes_to_the_likeliest_and_the_largest_piece_of_it() 
 @pytest.mark.parametrize("sure", [0.0, 0.3])
 def test_a_network_that_sees_nothing_again_changes_nothing(sure: float) -> None:
     labels = spine(3)
-    done = drawn_anew(Drawing(labels, sure), chain_of(labels), labels, points_of(labels))
+    done = drawn_anew(MaskProposal(labels, sure), chain_of(labels), labels, points_of(labels))
     for number, one in enumerate(done.found, start=1):
         assert np.array_equal(whole(one, labels.shape), labels == number) and len(done.found) == 3
 
@@ -153,7 +166,7 @@ def test_a_network_that_sees_nothing_again_changes_nothing(sure: float) -> None:
 def test_a_mask_over_two_vertebrae_becomes_two_where_both_are_known_or_detected(known: tuple[int, ...]) -> None:
     labels = spine(4)
     merged = np.where(labels == 3, 2, np.where(labels == 4, 3, labels))
-    done = drawn_anew(Drawing(labels), chain_of(merged), labels, points_of(labels, *known), bodies=labels > 0)
+    done = drawn_anew(MaskProposal(labels), chain_of(merged), labels, points_of(labels, *known), bodies=labels > 0)
     masks = {int(labels[whole(one, labels.shape)].max()): one for one in done.found}
     assert sorted(masks) == [1, 2, 3, 4]
     for number, one in masks.items():
@@ -165,7 +178,7 @@ def test_a_cut_vertebra_and_a_whole_one_in_one_mask_are_parted() -> None:
     rows = np.argwhere(labels == 1)[:, 2]
     labels[:, :, int(np.median(rows)) + 1 :][labels[:, :, int(np.median(rows)) + 1 :] == 1] = 0
     merged = np.where(labels > 1, labels - 1, labels)
-    done = drawn_anew(Drawing(labels), chain_of(merged), labels, points_of(labels))
+    done = drawn_anew(MaskProposal(labels), chain_of(merged), labels, points_of(labels))
     assert sorted(int(labels[whole(one, labels.shape)].max()) for one in done.found) == [1, 2, 3]
     for one in done.found:
         assert len(np.unique(labels[whole(one, labels.shape)])) == 1
@@ -176,7 +189,7 @@ def test_two_masks_of_one_vertebra_become_one() -> None:
     split = np.where(labels == 3, 4, labels)
     split[:13][labels[:13] == 2] = 3
     for points in (points_of(labels), np.zeros((0, 3))):
-        done = drawn_anew(Drawing(labels), chain_of(split), labels, points)
+        done = drawn_anew(MaskProposal(labels), chain_of(split), labels, points)
         check_masks(done, labels, [int(labels[whole(one, labels.shape)].max()) for one in done.found])
         assert len(done.found) == 3
 
@@ -185,22 +198,24 @@ def test_a_centroid_between_two_vertebrae_takes_neither_from_the_other() -> None
     labels = spine(3)
     points = points_of(labels)
     points[1] = points[1] + 0.55 * (points[0] - points[1])  # nearer to the first than to its own
-    done = drawn_anew(Drawing(labels), chain_of(labels), labels, points)
+    done = drawn_anew(MaskProposal(labels), chain_of(labels), labels, points)
     check_masks(done, labels, (1, 2, 3))
 
 
 def test_what_a_drawing_that_is_not_kept_had_won_goes_back() -> None:
     labels = spine(3)
 
-    class Confused(Drawing):
+    class Confused(MaskProposal):
         """At the mark of the first one sees the second, surer than that itself in a part of it."""
 
-        def __call__(self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
-            sight = super().__call__(corner, memory, meant)
-            if meant is None or self.number(meant) != 1:
-                return replace(sight, mask=np.asarray(sight.mask) * 0.8)
+        def __call__(
+            self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+        ) -> PatchPrediction:
+            prediction = super().__call__(corner, memory, target)
+            if target is None or self.number(target) != 1:
+                return replace(prediction, mask=np.asarray(prediction.mask) * 0.8)
             own = window(self.labels, corner, PATCH) == 2
-            return replace(sight, mask=own * np.where(np.arange(PATCH[0]) < 9, 0.9, 0.7)[:, None, None])
+            return replace(prediction, mask=own * np.where(np.arange(PATCH[0]) < 9, 0.9, 0.7)[:, None, None])
 
     done = drawn_anew(Confused(labels), chain_of(labels), labels, points_of(labels))
     for number, one in enumerate(done.found, start=1):
@@ -213,18 +228,18 @@ def test_a_vertebra_that_the_chain_missed_is_drawn_and_told_of(how: str) -> None
     found = [one for one in chain_of(labels) if one.level != 3]
     points = points_of(labels) if how == "named" else points_of(labels, 1, 2, 4, 5)
     bodies = labels > 0 if how == "detected" else None
-    done = drawn_anew(Drawing(labels), found, labels, points, bodies=bodies)
+    done = drawn_anew(MaskProposal(labels), found, labels, points, bodies=bodies)
     check_masks(done, labels, (1, 2, 4, 5, 3))
     assert (done.found[-1].complete, done.found[-1].level) == (0.75, 3.0)
-    assert done.looks == 6
+    assert done.predictions == 6
 
 
 def test_bodies_beyond_those_found_are_not_taken_for_vertebrae() -> None:
     labels = spine(5)
     found = [one for one in chain_of(labels) if one.level in (2, 3, 4)]
-    done = drawn_anew(Drawing(labels), found, labels, points_of(labels, 2, 3, 4), bodies=labels > 0)
+    done = drawn_anew(MaskProposal(labels), found, labels, points_of(labels, 2, 3, 4), bodies=labels > 0)
     check_masks(done, labels, (2, 3, 4))
-    assert drawn_anew(Drawing(labels), [], labels, np.zeros((0, 3)), bodies=labels > 0) == ((), 0)
+    assert drawn_anew(MaskProposal(labels), [], labels, np.zeros((0, 3)), bodies=labels > 0) == ((), 0)
 
 
 def test_the_patch_lies_as_it_was_learnt_whatever_the_order_of_axes() -> None:
@@ -234,15 +249,15 @@ def test_the_patch_lies_as_it_was_learnt_whatever_the_order_of_axes() -> None:
         image = Volume(labels.astype(np.float32), Grid.from_spacing(labels.shape, SPACING_MM)).reoriented(axcodes)
         turned = np.rint(image.voxels).astype(np.uint8)
 
-        class Placed(Drawing):
+        class Placed(MaskProposal):
             def __call__(
-                self, corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None
-            ) -> Sight:
-                at = (np.asarray(corner) + (np.asarray(PATCH) - 1) / 2) - meant
+                self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+            ) -> PatchPrediction:
+                at = (np.asarray(corner) + (np.asarray(PATCH) - 1) / 2) - target
                 corners.append(image.grid.to_mm(at) - image.grid.to_mm((0, 0, 0)))  # noqa: B023
-                return super().__call__(corner, memory, meant)
+                return super().__call__(corner, memory, target)
 
-        redrawn(
+        second_pass(
             Placed(turned), chain_of(turned), image.grid, PATCH, "down", points_of(turned), offset_mm=(0.0, -16.0, 0.0)
         )
     assert np.abs(np.array(corners) - (0.0, -16.0, 0.0)).max() <= max(SPACING_MM) / 2
@@ -266,11 +281,16 @@ def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: 
     network = Finding()
     landmarks = body_centroids(truth) if told else None
     findings = Findings("scan", image.grid, landmarks=landmarks)
-    found = segmented(network, marking(settings(), redrawn=True), view_of(image, findings, AIR))
-    assert sum(mark > 0 for mark in network.marks) == 4 and not any(network.marks[:-4]), "marked once all are found"
+    found = segmented(network, marking(settings(), second_pass=True), view_of(image, findings, AIR))
+    assert sum(prompt > 0 for prompt in network.prompts) == 4 and not any(network.prompts[:-4]), (
+        "marked once all are found"
+    )
     assert found.instances is not None and found.trail is not None
     assert np.array_equal(found.instances.voxels, truth.voxels)
-    assert found.trail.looks + found.trail.drawn_looks == len(network.marks) and found.trail.drawn_looks == 4
+    assert (
+        found.trail.predictions + found.trail.second_pass_predictions == len(network.prompts)
+        and found.trail.second_pass_predictions == 4
+    )
 
 
 @pytest.mark.parametrize("bodies", [True, False])
@@ -278,7 +298,7 @@ def test_where_the_way_shows_nothing_what_was_named_before_is_drawn(bodies: bool
     image, truth = scan_of(4)
     landmarks = body_centroids(truth)
     findings = Findings("scan", image.grid, landmarks=landmarks, instances=truth if bodies else None)
-    found = segmented(Told(), marking(settings(), redrawn=True), view_of(image, findings, AIR))
+    found = segmented(Told(), marking(settings(), second_pass=True), view_of(image, findings, AIR))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert (
         found.landmarks is not None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Sight, VoxelPoint
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner, Starts
 from learning_functions.inference.iterative.traversal import traverse
 from tests.inference.iterative.spine_truth import PATCH, RULES, SPACING_MM, Oracle, centres, check_true, order_of, spine
@@ -42,13 +42,15 @@ def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detecte
     labels = spine(6)
     oracle = Oracle(labels, direction)
 
-    def see(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
-        sight = oracle(corner, memory, meant)
-        return replace(sight, mask=np.zeros(PATCH, np.float16)) if sight.level == blind else sight
+    def predict_patch(
+        corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
+    ) -> PatchPrediction:
+        prediction = oracle(corner, memory, target)
+        return replace(prediction, mask=np.zeros(PATCH, np.float16)) if prediction.level == blind else prediction
 
     for bone in (labels > 0, None):
         starts = [Centroids(centres(labels).values(), direction, bone, SPACING_MM)]
-        done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
+        done = traverse(predict_patch, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
         order = order_of(labels, direction)
         expected = [n for n in order if n != blind] if bone is not None else order[: order.index(blind)]
         assert [round(one.level) for one in done.found] == expected
@@ -68,14 +70,14 @@ def test_centroids_take_four_times_fewer_looks_than_the_corner() -> None:
     labels = np.pad(spine(24, shape_across=(30, 30)), ((33, 33), (25, 41), (30, 30)))
     bodies = [at + np.array((0.3, 5.0, 0.2)) for at in centres(labels).values()]
     patch = (32, 32, 32)
-    looks = {}
+    predictions = {}
     for starts in (Corner(labels.shape, patch, "down"), Centroids(bodies, "down")):
         oracle = Oracle(labels, "down", patch=patch)
         done = traverse(oracle, labels.shape, patch, SPACING_MM, "down", [starts])
         check_true(done, labels, "down")
-        looks[starts.name] = done.trail.looks
-        assert oracle.calls == done.trail.looks
-    assert 4 * looks["centroids"] <= looks["corner"], looks
+        predictions[starts.name] = done.trail.predictions
+        assert oracle.calls == done.trail.predictions
+    assert 4 * predictions["centroids"] <= predictions["corner"], predictions
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import segmented
 from learning_functions.inference.iterative.patch_prediction import Instance
-from learning_functions.inference.iterative.threshold_search import agreement, is_doubtful, kept_chain
+from learning_functions.inference.iterative.threshold_search import (
+    best_agreeing_chain,
+    dice_with_detection,
+    is_doubtful,
+)
 from learning_functions.inference.iterative.traversal import Traversal
 from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
 from tests.views import view_of
@@ -76,10 +80,10 @@ def test_nothing_named_is_nothing_doubtful() -> None:
 
 
 def test_masks_agree_with_bone_by_what_they_share() -> None:
-    assert agreement((HIGH, LOW), BONE) == 1.0
-    assert agreement((HIGH,), BONE) == pytest.approx(2 / 3)
-    assert agreement((HIGH, HIGH), BONE) == pytest.approx(2 / 3)
-    assert agreement((), BONE) == agreement((), ~BONE & BONE) == 0.0
+    assert dice_with_detection((HIGH, LOW), BONE) == 1.0
+    assert dice_with_detection((HIGH,), BONE) == pytest.approx(2 / 3)
+    assert dice_with_detection((HIGH, HIGH), BONE) == pytest.approx(2 / 3)
+    assert dice_with_detection((), BONE) == dice_with_detection((), ~BONE & BONE) == 0.0
 
 
 def asked_for(chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, others: tuple[float, ...]) -> list[float]:
@@ -90,9 +94,9 @@ def asked_for(chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, ot
         asked.append(threshold)
         return chains[threshold]
 
-    kept = kept_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID, LEAST)
-    told = sum(chains[threshold].trail.looks for threshold in asked)
-    assert kept.trail.looks == told, "looks of chains that were not kept count, too"
+    kept = best_agreeing_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID, LEAST)
+    told = sum(chains[threshold].trail.predictions for threshold in asked)
+    assert kept.trail.predictions == told, "looks of chains that were not kept count, too"
     return [*asked, next(threshold for threshold, one in chains.items() if one.found == kept.found)]
 
 
@@ -104,7 +108,7 @@ def test_of_several_chains_the_one_that_agrees_best_is_kept() -> None:
     bone = np.pad(BONE, 12)  # so that a voxel more or less is next to nothing
     bone[:12] = True
     larger = Instance((2, 2, 2), np.ones((4, 4, 5), bool), 1.0, 20.0)
-    assert agreement((HIGH, larger), bone) > agreement((HIGH,), bone)
+    assert dice_with_detection((HIGH, larger), bone) > dice_with_detection((HIGH,), bone)
     assert asked_for({0.4: chain(HIGH), 0.5: chain(larger)}, bone, (0.5,)) == [0.4, 0.5, 0.4], "or as good as"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.patch_prediction import See, Sight, VoxelPoint
+from learning_functions.inference.iterative.patch_prediction import PatchPrediction, PatchPredictor, VoxelPoint
 from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
 from learning_functions.inference.iterative.traversal import COLD, FULL, IMAGE_END, LOST, Rules, Traversal, traverse
 from tests.inference.iterative.spine_truth import (
@@ -48,11 +48,13 @@ def starts_of(kind: str, labels: NDArray[np.integer], direction: str) -> list[St
     return [Heat(heat_of(labels), PATCH, direction), corner] if kind == "heat" else [corner]
 
 
-def run(labels: NDArray[np.integer], direction: str, kind: str, see: See | None = None) -> Traversal:
+def run(
+    labels: NDArray[np.integer], direction: str, kind: str, predict_patch: PatchPredictor | None = None
+) -> Traversal:
     starts = starts_of(kind, labels, direction)
-    see = see or Oracle(labels, direction)
-    done = traverse(see, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
-    assert done.trail.looks <= RULES.most_looks(sum(start.most for start in starts))
+    predict_patch = predict_patch or Oracle(labels, direction)
+    done = traverse(predict_patch, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
+    assert done.trail.predictions <= RULES.most_predictions(sum(start.most for start in starts))
     check_kept_apart(done)
     return done
 
@@ -145,20 +147,20 @@ def test_imperfect_masks_still_give_every_vertebra_once(count: int, seed: int, d
     assert [round(one.level) for one in done.found] == order_of(labels, direction)
 
 
-def full(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
-    return Sight(np.ones(memory.shape), 1.0, 9.0)
+def full(corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None) -> PatchPrediction:
+    return PatchPrediction(np.ones(memory.shape), 1.0, 9.0)
 
 
-def nothing(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
-    return Sight(np.zeros(memory.shape), 0.0, 0.0)
+def nothing(corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None) -> PatchPrediction:
+    return PatchPrediction(np.zeros(memory.shape), 0.0, 0.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_network_that_sees_all_or_nothing_ends_and_says_so(direction: str, kind: str) -> None:
     labels = spine(6)
-    for see in (full, nothing):
-        done = run(labels, direction, kind, see)
+    for predict_patch in (full, nothing):
+        done = run(labels, direction, kind, predict_patch)
         decisions = {step.decision for step in done.trail.steps}
         assert not done.found and decisions <= {"nothing", "too much", "moved"}
         assert done.trail.ended == IMAGE_END
@@ -194,12 +196,12 @@ def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> Non
     rng = np.random.default_rng(seed)
     labels = spine(5)
 
-    def random(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
+    def random(corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None) -> PatchPrediction:
         low = rng.integers(0, np.array(PATCH) - 4)
         high = low + rng.integers(4, 14, 3)
         mask = rng.random(PATCH) < 0.05
         mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = rng.random() < share
-        return Sight(mask, rng.random(), rng.normal(10, 10))
+        return PatchPrediction(mask, rng.random(), rng.normal(10, 10))
 
     assert len(run(labels, "up", kind, random).found) <= RULES.most_vertebrae
 
@@ -207,12 +209,12 @@ def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> Non
 def test_a_patch_that_runs_in_a_circle_rests_in_its_middle() -> None:
     """Shows the box always four voxels above the patch's middle when below a height, and below it when above."""
 
-    def swaying(corner: tuple[int, int, int], memory: NDArray[np.uint8], meant: VoxelPoint | None) -> Sight:
+    def swaying(corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None) -> PatchPrediction:
         mask = np.zeros(PATCH)
         if not memory.any():
             middle = 8 + (4 if corner[2] < 22 else -4)
             mask[5:15, 5:15, middle - 3 : middle + 3] = 1
-        return Sight(mask, 1.0, 5.0)
+        return PatchPrediction(mask, 1.0, 5.0)
 
     starts = [Centroids([np.array([20.0, 20.0, 28.0])], "down")]
     done = traverse(swaying, (40, 40, 60), PATCH, SPACING_MM, "down", starts)

@@ -65,15 +65,15 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
         before = before.having(detection=TubeMap(voxels, GRID))
         inside[:] = False
         inside[spine_region(GRID, None, before.detection, NEAR_SPINE_MM)] = True
-    heats = np.zeros(GRID.shape)
+    responses = np.zeros(GRID.shape)
     for point in truth().values():
         away = np.indices(GRID.shape) - GRID.to_index(point)[:, None, None, None]
-        heats = np.maximum(heats, np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)))
+        responses = np.maximum(responses, np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)))
     for memory_gb in (4.0, 0.5):
         view = view_of(numbered(GRID), before, AIR, save_intermediate=True, memory_gb=memory_gb)
         found = named_landmarks(oracle(), settings(), view)
         assert found.landmark_heatmap is not None
-        np.testing.assert_allclose(found.landmark_heatmap.voxels, np.where(inside, heats, 0), atol=1e-3)
+        np.testing.assert_allclose(found.landmark_heatmap.voxels, np.where(inside, responses, 0), atol=1e-3)
         inner = {name for name, point in truth().items() if inside[tuple(np.rint(GRID.to_index(point)).astype(int))]}
         assert {each.level for each in found.candidates or ()} == inner and (inner < set(NAMES)) == detected
         for each in found.candidates or ():
@@ -86,7 +86,7 @@ def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
     network = oracle()
     whole = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, AIR)
     parts = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, AIR)
-    assert len(whole.heats) == len(parts.heats) == len(NAMES)
+    assert len(whole.responses) == len(parts.responses) == len(NAMES)
     order, other = (np.argsort(each.landmarks) for each in (whole, parts))
     np.testing.assert_allclose(whole.places[order], parts.places[other], atol=1e-4)
 
@@ -146,14 +146,14 @@ def test_a_missed_level_is_filled_in_and_told_of() -> None:
     network.points = {place: point for place, point in network.points.items() if VERTEBRAE[place] != "L1"}
     found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=AIR))
     assert found.landmarks is not None and found.naming is not None
-    assert found.landmarks.names == NAMES and found.naming.filled == ("L1",)
+    assert found.landmarks.names == NAMES and found.naming.interpolated == ("L1",)
     assert "L1" not in found.naming.posterior and set(found.naming.posterior) == set(NAMES) - {"L1"}
     np.testing.assert_allclose(found.landmarks.point("L1"), truth()["L1"], atol=8.0)
 
 
 def test_a_scan_of_nothing_gives_no_landmark_and_says_so() -> None:
-    air = Volume(np.full((5, 6, 7), AIR, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
-    found = named_landmarks(oracle(), settings(), view_of(air, padding=AIR))
+    padding = Volume(np.full((5, 6, 7), AIR, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
+    found = named_landmarks(oracle(), settings(), view_of(padding, padding=AIR))
     assert found.landmarks is not None and len(found.landmarks) == 0
     assert found.notes == ("No vertebra was found.",)
 

@@ -44,18 +44,18 @@ class Naming:
     names: tuple[str, ...]
     posterior: NDArray[np.float64]
     found: Landmarks
-    filled: Landmarks
+    interpolated: Landmarks
     variants: tuple[str, ...]
     shifted: tuple[float, float]
     margin: float
-    doubt: float
+    error_probability: float
     alternatives: tuple[tuple[tuple[str, ...], float], ...]
     log_weight: float
 
     @property
     def landmarks(self) -> Landmarks:
         """Found and filled in, from the top down; score 0 marks the filled."""
-        return all_levels(self.found, self.filled)
+        return all_levels(self.found, self.interpolated)
 
     @property
     def false(self) -> tuple[int, ...]:
@@ -64,12 +64,12 @@ class Naming:
 
     def warning(self, threshold: float = WARNING_FROM) -> str | None:
         """One plain sentence where the names may be wrong, else None."""
-        if not len(self.found) or self.doubt < threshold:
+        if not len(self.found) or self.error_probability < threshold:
             return None
-        if sum(self.shifted) >= self.doubt / 2:
+        if sum(self.shifted) >= self.error_probability / 2:
             way = "upwards" if self.shifted[0] > self.shifted[1] else "downwards"
             return f"Levels may be shifted by one: {100 * sum(self.shifted):.0f} % (rather {way})."
-        return f"Some levels may be wrong: {100 * self.doubt:.0f} %."
+        return f"Some levels may be wrong: {100 * self.error_probability:.0f} %."
 
 
 def decode(detections: Detections, statistics: Statistics, alternatives: int = 0) -> Naming:
@@ -107,13 +107,13 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
         names=tuple(names[i] for i in back),
         posterior=shares[back],
         found=found,
-        filled=filled_in(found, routes, statistics),
+        interpolated=filled_in(found, routes, statistics),
         variants=tuple(
             name for name, step in VARIANTS.items() if step in steps or (step[1] in ("T13", "L6") and step[1] in names)
         ),
         shifted=(up, down),
         margin=margin,
-        doubt=max(0.0, 1.0 - kept),
+        error_probability=max(0.0, 1.0 - kept),
         alternatives=tuple(
             (tuple(_names(other)[i] for i in back), other.log_weight - best.log_weight) for other in others
         ),

@@ -59,11 +59,13 @@ def _on_curve(points: NDArray[np.float64], places: NDArray[np.float64]) -> NDArr
     return np.asarray(CubicSpline(length, points, bc_type="natural")(wanted))
 
 
-def all_levels(found: Landmarks, filled: Landmarks) -> Landmarks:
+def all_levels(found: Landmarks, interpolated: Landmarks) -> Landmarks:
     """Found and filled in together, from the top down."""
-    names = found.names + filled.names
+    names = found.names + interpolated.names
     order = sorted(range(len(names)), key=lambda i: anatomical_order(names[i]))
     together = Landmarks(
-        names, np.concatenate([found.points_mm, filled.points_mm]), np.concatenate([found.scores, filled.scores])
+        names,
+        np.concatenate([found.points_mm, interpolated.points_mm]),
+        np.concatenate([found.scores, interpolated.scores]),
     )
     return together.at(order)

@@ -32,9 +32,9 @@ def detections_of(peaks: Peaks, levels: Sequence[str]) -> Detections:
     The highest maximum of a body says where it is, each level's highest how likely that level is, and a tenth of it
     how likely the neighbouring ones are. A detection is false with the probability that its heat lacks to 1.
     """
-    heats, points = bodies_of(peaks, levels)
-    told = np.log(np.maximum(with_neighbours(heats), LEAST_HEAT))
-    false = np.clip(1 - heats.max(axis=1, initial=0.0), SUREST, LEAST_SURE)
+    responses, points = bodies_of(peaks, levels)
+    told = np.log(np.maximum(with_neighbours(responses), LEAST_HEAT))
+    false = np.clip(1 - responses.max(axis=1, initial=0.0), SUREST, LEAST_SURE)
     return Detections(points, told, false_prior=false)
 
 
@@ -44,7 +44,7 @@ def bodies_of(peaks: Peaks, levels: Sequence[str]) -> tuple[NDArray[np.float64],
     rows: list[NDArray[np.float64]] = []
     points: list[NDArray[np.float64]] = []
     reaches: list[float] = []
-    for point, landmark, heat in zip(*peaks.hottest(len(peaks.heats)), strict=True):
+    for point, landmark, heat in zip(*peaks.highest(len(peaks.responses)), strict=True):
         level = int(landmark)
         away = np.linalg.norm(np.array(points).reshape(-1, 3) - point, axis=1) / np.array(reaches)
         if len(away) and away.min() <= 1:
@@ -60,11 +60,11 @@ def bodies_of(peaks: Peaks, levels: Sequence[str]) -> tuple[NDArray[np.float64],
     return np.array(rows).reshape(-1, len(LEVELS)), np.array(points).reshape(-1, 3)
 
 
-def with_neighbours(heats: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_neighbours(responses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Heats (N, levels), each at least a tenth of that of every level that can lie next above or below."""
-    wider = heats.copy()
+    wider = responses.copy()
     for table in neighbours():
         for level, others in enumerate(table):
             for other in others:
-                wider[:, level] = np.maximum(wider[:, level], NEIGHBOUR_SHARE * heats[:, other])
+                wider[:, level] = np.maximum(wider[:, level], NEIGHBOUR_SHARE * responses[:, other])
     return wider

@@ -15,7 +15,7 @@ LARGEST_SHARE = 0.5
 """Of what the patch shows of a vertebra, no more than this changes hands."""
 
 
-def slipped_memory(
+def corrupted_memory(
     memory: NDArray[np.uint8],
     passed: NDArray[np.bool_],
     coming: NDArray[np.bool_],
