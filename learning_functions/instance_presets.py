@@ -7,10 +7,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.spec import AIR_HU, Spec
 from learning_functions.task import Settings
-from learning_functions.task_options import Changes
+from learning_functions.task_options.common_options import Changes
+from learning_functions.task_options.instance_options import InstanceOptions
 
 PAIR: Final = "pair"
 """Of ``graph``: two U-Nets, one of which finds and one draws."""

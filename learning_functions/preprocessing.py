@@ -6,7 +6,7 @@ import numpy as np
 
 from learning_functions.spec import AIR_HU, Spec, padding_value_of
 from learning_functions.task import Settings
-from learning_functions.task_options import TaskOptions
+from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.anatomy.body_box import cropped_to_body
 from utility_functions.geometry.volume import Volume
 

@@ -7,7 +7,25 @@ from typing import Any
 
 from learning_functions.spec import Spec
 from learning_functions.task import Options, Settings, Task, settings_of
-from learning_functions.task_options import Changes, MirroredOptions
+from learning_functions.task_options.common_options import Changes, MirroredOptions
+
+NEW_NAMES: Mapping[str, str] = {
+    "doubting": "error_weights",
+    "empty_share": "empty_fraction",
+    "first_share": "first_fraction",
+    "mark_jitter_mm": "prompt_jitter_mm",
+    "mark_offset_mm": "prompt_offset_mm",
+    "mark_sigma_mm": "prompt_sigma_mm",
+    "marked_alone": "prompted_without_memory",
+    "marked_share": "prompted_fraction",
+    "memory_drop": "memory_dropout",
+    "memory_slips": "memory_corruption",
+    "memory_wear": "memory_roughness",
+    "redrawn": "second_pass",
+    "sharpness": "evidence_weight",
+    "shares_before": "prior_probabilities",
+}
+"""Options of version 0.1.0 that have another name today."""
 
 
 def settings_from_samples(task: Task[Options], told: Mapping[str, Any]) -> Settings[Options]:
@@ -25,14 +43,19 @@ def settings_from_card(task: Task[Options], card: Mapping[str, Any]) -> Settings
     values, spec = card["settings"], Spec.from_json(card["spec"])
     if "spec" not in values:
         settings = settings_of(task, values.get("preset", "paper")).changed(spec=spec)
-        told = {**settings.options.to_json(), **card.get("learnt", {})}
+        told = {**settings.options.to_json(), **_learnt(card)}
         return settings.changed(options=task.options_type.from_json(told))
     augment = card.get("training", {}).get("augment")
-    options = {**in_todays_terms(task, values.get("options", {}), augment), **card.get("learnt", {})}
+    options = {**in_todays_terms(task, values.get("options", {}), augment), **_learnt(card)}
     settings = Settings.from_json({**values, "options": options}, task.options_type)
     if differences := settings.spec.differences(spec):
         raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
     return settings
+
+
+def _learnt(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What the card tells that training learnt besides the network, under the names of today."""
+    return {NEW_NAMES.get(name, name): value for name, value in card.get("learnt", {}).items()}
 
 
 def in_todays_terms(task: Task[Any], told: Mapping[str, Any], augment: str | None = None) -> dict[str, Any]:
@@ -43,7 +66,7 @@ def in_todays_terms(task: Task[Any], told: Mapping[str, Any], augment: str | Non
     is the published one or nothing was flipped, and for vertebra_masks wherever the options have a share of flipped
     samples. A spacing to refine masks at could be one number.
     """
-    options = dict(told)
+    options = {NEW_NAMES.get(name, name): value for name, value in told.items()}
     if isinstance(every := options.get("refine_mm"), int | float):
         options["refine_mm"] = [every] * 3
     if "mirrored_inference" in options or not issubclass(task.options_type, MirroredOptions):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
 from learning_functions.spec import Spec
-from learning_functions.task_options import TaskOptions
+from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.json_records import to_json

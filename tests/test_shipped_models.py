@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import measure
-from learning_functions.predict.pipeline import SHIPPED, SHIPPED_MODELS
+from learning_functions.model_files.pretrained import SHIPPED, SHIPPED_MODELS
 from learning_functions.predict.trained_model import TrainedModel
 from tests.tiny import phantom, write_case
 from utility_functions.files.annotations import read_landmarks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from learning_functions.inference.naming_evidence import decoded, statistics_of
-from learning_functions.predict.pipeline import SHIPPED
+from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.predict.trained_model import TrainedModel
 from tests.naming.brute_force import spine
 from utility_functions.anatomy.labels import region_of

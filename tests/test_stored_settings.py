@@ -9,7 +9,7 @@ import pytest
 
 from learning_functions.stored_settings import in_todays_terms, settings_from_card, settings_from_samples
 from learning_functions.task import load_task, settings_of, task_names
-from learning_functions.task_options import MirroredOptions, TaskOptions
+from learning_functions.task_options.common_options import MirroredOptions, TaskOptions
 
 
 def told(task: str, preset: str = "small", **options: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scipy import ndimage
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import run_published, run_tiles
 from learning_functions.task import Settings
-from learning_functions.task_options import MirroredOptions
+from learning_functions.task_options.common_options import MirroredOptions
 from utility_functions.geometry.boxes import seen_from, widened
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.map_kinds import ClassProbabilities

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from learning_functions.naming_options import NamingOptions
 from learning_functions.task import Settings
+from learning_functions.task_options.naming_options import NamingOptions
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections

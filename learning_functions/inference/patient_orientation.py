@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from learning_functions.orientation_check import OrientationCheck
+from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import ARCH
 from utility_functions.geometry.boxes import box_at, common, part_of, widened
 from utility_functions.geometry.quarter_turns import side_shown, turned

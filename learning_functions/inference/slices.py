@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import FIXED_GB, bytes_per_voxel, flexible, stride_of
 from learning_functions.task import Settings
-from learning_functions.task_options import TaskOptions
+from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.geometry.boxes import overlap
 from utility_functions.geometry.volume import LabelMap
 

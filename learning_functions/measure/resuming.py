@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 RECORD_ENDING = "_findings.json"
 """What the record of a scan ends in, after its id; it is written last of all its files, so it marks them as whole."""
 TRAIL_DRAWN, STRUCTURES_DRAWN = "_trail.png", "_structures.png"
-FORMAT = 1
+FORMAT = 2
 
 Conditions = dict[str, Any]
 

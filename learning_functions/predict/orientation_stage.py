@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from learning_functions.inference.patient_orientation import note_of, settled_orientation
 from learning_functions.options import InferenceOptions
-from learning_functions.orientation_check import OrientationCheck
 from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import PARTS
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings, StageFindings

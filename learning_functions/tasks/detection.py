@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
-from learning_functions.orientation_check import OrientationCheck
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
-from learning_functions.task_options import MirroredOptions
+from learning_functions.task_options.common_options import MirroredOptions
+from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts

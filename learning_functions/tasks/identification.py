@@ -13,7 +13,7 @@ from learning_functions.io_signature import IOSignature
 from learning_functions.samples.cut.sources import elastic_in_plane, place_scan, place_tissues
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
-from learning_functions.task_options import TaskOptions
+from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS, dense_levels
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.decoded_votes import decoded

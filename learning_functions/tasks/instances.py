@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.instance_presets import PAIR, PRESETS
 from learning_functions.io_signature import IOSignature
 from learning_functions.samples.cut.labelled_segments import DIRECTIONS, MOST_EXTRA_WEIGHT, STEPS, labelled_segments
 from learning_functions.samples.cut.next_vertebra import next_vertebra_sample
 from learning_functions.task import Objective, Sample, Settings, Task
+from learning_functions.task_options.instance_options import InstanceOptions
 from utility_functions.files.cases import Scan
 from utility_functions.records.findings import StageFindings
 

@@ -19,7 +19,7 @@ from learning_functions.preprocessing import seen_part
 from learning_functions.samples.cut.sources import place_image, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
-from learning_functions.task_options import USUAL_CHANGES, Changes, MirroredOptions
+from learning_functions.task_options.common_options import USUAL_CHANGES, Changes, MirroredOptions
 from utility_functions.anatomy.components import numbered_spine
 from utility_functions.anatomy.structures import (
     STRUCTURES,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning_functions.io_signature import IOSignature
-from learning_functions.naming_options import NamingOptions
 from learning_functions.spec import Spec
 from learning_functions.task import Objective, Sample, Settings, Task
+from learning_functions.task_options.naming_options import NamingOptions
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE, region_of
 from utility_functions.anatomy.naming.decoder import ALTERNATIVES
 from utility_functions.anatomy.naming.evidence import ROWS

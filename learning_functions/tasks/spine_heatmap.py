@@ -18,7 +18,7 @@ from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_s
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
-from learning_functions.task_options import USUAL_CHANGES, Augment, Changes, TaskOptions
+from learning_functions.task_options.common_options import USUAL_CHANGES, Augment, Changes, TaskOptions
 from utility_functions.anatomy.heatmaps import LEAST_HEAT
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.boxes import box_at

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning_functions.heatmap_options import VertebraHeatmapOptions
 from learning_functions.io_signature import IOSignature
 from learning_functions.samples.cut.earlier_stages import found_spine
 from learning_functions.samples.cut.labelled_points import LabelledPoints, labelled_points
 from learning_functions.samples.cut.sources import random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
+from learning_functions.task_options.heatmap_options import VertebraHeatmapOptions
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.boxes import overlap

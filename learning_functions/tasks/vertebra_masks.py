@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
-from learning_functions.mask_options import MaskOptions
 from learning_functions.samples.cut.earlier_stages import nearest_found
 from learning_functions.samples.cut.labelled_segments import LabelledSegment, labelled_segments
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec
 from learning_functions.task import Objective, Sample, Settings, Task
+from learning_functions.task_options.mask_options import MaskOptions
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.inference.naming_evidence import error_features, evidence_of
-from learning_functions.naming_options import NamingOptions
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.task import Settings
+from learning_functions.task_options.naming_options import NamingOptions
 from learning_functions.training.naming_doubt import error_weights
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import WARNING_FROM, decode

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.inference.sliding_window import flexible
-from learning_functions.orientation_check import OrientationCheck
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_store import SampleStore
+from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import ARCH
 
 if TYPE_CHECKING:

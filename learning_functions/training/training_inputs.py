@@ -10,7 +10,7 @@ from learning_functions.model_files.output_place import require_place
 from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
 from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, load_task
-from learning_functions.task_options import Augment
+from learning_functions.task_options.common_options import Augment
 from learning_functions.training.warm_start.initial_model import InitialModel
 from utility_functions.files.data_split import Fold
 

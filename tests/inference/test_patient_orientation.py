@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from learning_functions.inference.patient_orientation import note_of, settled_orientation
-from learning_functions.orientation_check import OrientationCheck
+from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import ARCH, BODY, PARTS
 from utility_functions.anatomy.peaks import Candidate
 from utility_functions.geometry.grid import Grid

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from learning_functions.model_files.model_file import change_card, load_model, save_model
-from learning_functions.orientation_check import OrientationCheck
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import load_task
+from learning_functions.task_options.orientation_check import OrientationCheck
 from learning_functions.training.learnt_options import learn_again, main
 from learning_functions.training.orientation_choice import LEAST_SCANS, Seen, arches_seen, check_of
 from learning_functions.training.temperature_choice import TEMPERATURES, bodies_seen, temperature_of

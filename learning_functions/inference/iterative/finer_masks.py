@@ -12,8 +12,8 @@ from learning_functions.inference.iterative.iterative_segmenter import patch_pre
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.iterative.seeds import UP, lattice
 from learning_functions.inference.scan_view import ImageAt, ScanView
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.task import Settings
+from learning_functions.task_options.instance_options import InstanceOptions
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, name_of_verse_id
 from utility_functions.geometry.boxes import box_around, overlap, part_of
 from utility_functions.geometry.landmarks import Landmarks

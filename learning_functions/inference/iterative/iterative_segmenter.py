@@ -19,8 +19,8 @@ from learning_functions.inference.iterative.segmented_chain import found_instanc
 from learning_functions.inference.iterative.threshold_search import best_agreeing_chain
 from learning_functions.inference.iterative.traversal import FULL, Rules, Traversal, traverse
 from learning_functions.inference.scan_view import ScanView
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.task import Settings
+from learning_functions.task_options.instance_options import InstanceOptions
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import HIGHEST, landmark_prompt
 from utility_functions.anatomy.naming.routes import above, below

@@ -15,8 +15,8 @@ from learning_functions.inference.landmarks.landmark_naming import scanned_heigh
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.inference.truncation import truncation_note
-from learning_functions.mask_options import MaskOptions
 from learning_functions.task import Settings
+from learning_functions.task_options.mask_options import MaskOptions
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.geometry.boxes import first_of, overlap

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.heatmap_options import VertebraHeatmapOptions
 from learning_functions.inference.landmarks.peak_search import find_peaks
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from learning_functions.task import Settings
+from learning_functions.task_options.heatmap_options import VertebraHeatmapOptions
 from utility_functions.anatomy.heatmaps import NEAR_SPINE_MM, spine_region
 from utility_functions.anatomy.naming.decoder import ALTERNATIVES, decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics

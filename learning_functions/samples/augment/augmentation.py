@@ -12,7 +12,7 @@ import tensorflow as tf
 from learning_functions.samples.augment import moved_points, warping
 from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.samples.sample_parts import MEMORY, TISSUES, WEIGHTS
-from learning_functions.task_options import Changes
+from learning_functions.task_options.common_options import Changes
 
 
 @dataclass(frozen=True)

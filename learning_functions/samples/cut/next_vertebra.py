@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.samples.cut.labelled_segments import LabelledSegment, memory_of
 from learning_functions.samples.cut.memory_corruption import corrupted_memory
 from learning_functions.samples.cut.memory_roughness import roughened_memory
 from learning_functions.spec import OUTSIDE
 from learning_functions.task import Sample, Settings
+from learning_functions.task_options.instance_options import InstanceOptions
 from utility_functions.anatomy.labels import regressed_level
 from utility_functions.anatomy.landmark_prompt import centred_first, landmark_prompt
 from utility_functions.geometry.landmarks import Landmarks

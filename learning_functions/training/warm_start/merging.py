@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.instance_presets import PAIR, PRESETS
-from learning_functions.mask_options import MaskOptions
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, load_task
+from learning_functions.task_options.instance_options import InstanceOptions
+from learning_functions.task_options.mask_options import MaskOptions
 from learning_functions.training.warm_start.initial_model import WarmStart
 from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, FINDS, FOUND, give
 from utility_functions.command_line import one_line

@@ -11,11 +11,11 @@ import pytest
 from scipy import ndimage
 
 from learning_functions.inference.iterative.finer_masks import refined
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.predict.pipeline import run_models
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.spec import Spec
 from learning_functions.task import Settings, load_task
+from learning_functions.task_options.instance_options import InstanceOptions
 from tests.inference.iterative.spine_truth import spine
 from tests.inference.iterative.test_iterative_segmenter import AIR, TOP, Reader
 from tests.model_files.test_card_threshold import Faint

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import NO_MASK, NOTHING, detected_pieces, segmented
 from learning_functions.inference.sliding_window import flexible
-from learning_functions.instance_options import InstanceOptions
 from learning_functions.options import InferenceOptions
 from learning_functions.spec import Spec
 from learning_functions.task import Settings
+from learning_functions.task_options.instance_options import InstanceOptions
 from tests.inference.iterative.spine_truth import SPACING_MM, spine
 from tests.views import known_after, view_of
 from utility_functions.anatomy.centroids import body_centroids, label_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from learning_functions.task_options import Augment, TaskOptions
+from learning_functions.task_options.common_options import Augment, TaskOptions
 from utility_functions.anatomy.naming.decoder import WARNING_FROM
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from learning_functions.task_options import Augment, Norm, TaskOptions
+from learning_functions.task_options.common_options import Augment, Norm, TaskOptions
 
 
 @dataclass(frozen=True)

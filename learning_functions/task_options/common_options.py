@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from learning_functions.orientation_check import OrientationCheck
+from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.json_records import from_json, to_json
 
 Augment = Literal["none", "standard", "synth"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from learning_functions.task_options import Augment, Changes, MirroredOptions, Norm
+from learning_functions.task_options.common_options import Augment, Changes, MirroredOptions, Norm
 
 PUBLISHED_CHANGES = Changes(flip=0.0, turn=0.0, elastic=0.5, intensity=0.0, noise=0.5, blur=0.5, crop=0.5)
 
