@@ -19,13 +19,11 @@ def main() -> None:
     use_onednn()
     import keras
 
-    from learning_functions.inference.scan_view import ScanView
-    from learning_functions.inference.slices import levels_of_slices
+    from learning_functions.inference.slices import told_of_slices
     from learning_functions.options import InferenceOptions
     from learning_functions.task import load_task
     from utility_functions.geometry.grid import Grid
     from utility_functions.geometry.volume import LabelMap, Volume
-    from utility_functions.records.findings import Findings
 
     task = load_task("identification")
     settings = task.presets["paper"].changed(filters=8)
@@ -41,12 +39,12 @@ def main() -> None:
     for turn in range(3):
         for windows in times:
             started = time.perf_counter()
-            view = ScanView(image, 0.0, Findings("scan", grid), InferenceOptions(windows=windows))
-            found[windows] = levels_of_slices(network, settings, view, detection)[0]
+            options = InferenceOptions(windows=windows)
+            found[windows] = told_of_slices(network, settings, image, detection, 0.0, options)
             if turn:  # the first turn warms up
                 times[windows].append(time.perf_counter() - started)
     ours, plain = (float(np.median(times[name])) for name in ("tiles", "published"))
-    worst = float(np.abs(found["tiles"][SPINE] - found["published"][SPINE]).max())
+    worst = float(np.abs(found["tiles"] - found["published"]).max())
     print(
         f"identification: {ours:.2f} s in batches, {plain:.2f} s by one predict() per slice, "
         f"{plain / ours:.1f}x (floor {FLOOR}x), largest difference {worst:.1e}"

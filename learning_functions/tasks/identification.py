@@ -236,16 +236,24 @@ class IdentificationTask(Task[IdentificationOptions]):
 
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
         """``landmarks`` and ``instances``, from the level told for each detected voxel."""
-        from learning_functions.inference.slices import levels_of_slices
+        from learning_functions.inference.placements import mean_over_placements, naming_grid
+        from learning_functions.inference.slices import told_of_slices
 
-        found, options = view.findings.detection, view.options
-        if not isinstance(found, LabelMap):
-            return StageFindings(landmarks=Landmarks.empty())
+        options = view.options
+        published = options.windows == "published"
+        found = view.detection_on(view.image.grid if published else naming_grid(view.image.grid))
         detection = column_of(found)
         if not detection.voxels.any():
             empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
             return StageFindings(landmarks=Landmarks.empty(), instances=empty)
-        levels, level_probabilities = levels_of_slices(network, settings, view, detection)
+
+        def told(image: Volume, column: LabelMap) -> NDArray[np.float32]:
+            return told_of_slices(network, settings, image, column, view.padding_value, options)
+
+        answers = told(view.image, detection) if published else mean_over_placements(told, view, column_of, detection)
+        level_probabilities = answers if _tells_classes(settings) else None
+        levels = np.zeros(detection.grid.shape, np.float32)
+        levels[detection.voxels > 0] = answers[:, 0] if level_probabilities is None else answers.argmax(axis=1) + 1
         by_decoder, record = options.naming == "decoder", None
         if "published" in (options.votes, options.naming):
             named = published_votes(levels, detection)
@@ -258,13 +266,13 @@ class IdentificationTask(Task[IdentificationOptions]):
             named, naming = decoded(named, view.statistics or scan_statistics(), settings.options.temperature)
             record = NamingRecord.of(naming, points)
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
-        told = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
+        result = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
         if named.discarded:
-            told = told.noting(f"{named.discarded} stray pieces of detection were left out.")
+            result = result.noting(f"{named.discarded} stray pieces of detection were left out.")
         if len(named.landmarks):
-            return told
+            return result
         cut = named.instances.voxels.any()
-        return told.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
+        return result.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
 
 
 TASK = IdentificationTask()

@@ -1,4 +1,4 @@
-"""Levels per voxel from slices: networks that answer a number, and networks that answer shares of levels."""
+"""Levels of detected voxels from slices: networks that answer a number, and networks that answer shares of levels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from learning_functions.inference.slices import levels_of_slices
+from learning_functions.inference.slices import told_of_slices
+from learning_functions.options import InferenceOptions
 from learning_functions.task import load_task, settings_of
-from tests.views import view_of
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 
@@ -45,12 +45,14 @@ def test_every_detected_voxel_is_told_its_own_level(windows: str, level_probabil
     found = np.zeros(GRID.shape, np.uint8)
     found[2:6, 10:30, 20:50] = rng.integers(0, 2, (4, 20, 30))
     found[8, 39, 59] = 1
-    levels, told = levels_of_slices(
-        network(level_probabilities), SETTINGS, view_of(image, windows=windows), LabelMap(found, GRID)
+    told = told_of_slices(
+        network(level_probabilities),
+        SETTINGS,
+        image,
+        LabelMap(found, GRID),
+        0.0,
+        InferenceOptions(windows=windows),
     )
-    where = found > 0
-    np.testing.assert_array_equal(levels[where], image.voxels[where])
-    assert (told is None) is not level_probabilities
-    if told is not None:
-        assert told.shape == (where.sum(), 26)
-        np.testing.assert_array_equal(told.argmax(axis=1) + 1, image.voxels[where])
+    assert told.shape == ((found > 0).sum(), 26 if level_probabilities else 1)
+    levels = told.argmax(axis=1) + 1 if level_probabilities else told[:, 0]
+    np.testing.assert_array_equal(levels, image.voxels[found > 0])
