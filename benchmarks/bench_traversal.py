@@ -100,7 +100,7 @@ def with_the_real_network() -> None:
 
     start_tensorflow()
     from learning_functions.model_files.pretrained import SHIPPED, SHIPPED_MODELS
-from learning_functions.predict.pipeline import load_models, run_models
+    from learning_functions.predict.pipeline import load_models, run_models
     from utility_functions.phantom.scanner import make_phantom
 
     by_way = {"centroids": load_models([*(SHIPPED / name for name in SHIPPED_MODELS), MODEL])}
