@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import reference
-
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("mkdocs", "material", "mkdocstrings", "griffe")
 BUILD = """
@@ -72,10 +70,10 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
     assert [each for each in styles if each] == []
 
 
-@pytest.mark.parametrize("script", ["generate_samples", "train", "measure"])
-def test_every_option_is_in_the_reference(site: Path, script: str) -> None:
+@pytest.mark.parametrize("command", ["spine_samples", "spine_train", "spine_measure"])
+def test_every_option_is_in_the_reference(site: Path, command: str) -> None:
     page = (site / "reference" / "command-line.html").read_text(encoding="utf-8")
-    parser = reference().parser_of(script)
+    parser = importlib.import_module(f"spine_levels.cli.{command}").parser()
     options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
     assert options and {option for option in options if f"<code>{option}</code>" not in page} == set()
 
@@ -83,7 +81,7 @@ def test_every_option_is_in_the_reference(site: Path, script: str) -> None:
 def test_every_module_is_in_the_reference(site: Path) -> None:
     """Each with its own sentence in the list, and a place on the page of its folder."""
     missing = []
-    for package in ("keras_models", "learning_functions", "losses_and_metrics", "utility_functions"):
+    for package in ("spine_levels", "keras_models", "learning_functions", "losses_and_metrics", "utility_functions"):
         for path in sorted((ROOT / package).rglob("*.py")):
             if path.stem not in ("__init__", "__main__"):
                 folder, _, name = str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").rpartition(".")

@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = tuple(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", *PAGES)
 GENERATED = ("docs/reference/command-line.md", "docs/reference/modules.md")
-SCRIPTS = {"generate_samples.py": "generate_samples", "train.py": "train", "measure.py": "measure"}
 
 
 def text_of(name: str) -> str:
@@ -34,6 +33,12 @@ def reference() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def scripts() -> dict[str, str]:
+    """The three scripts, each with the module that holds its parser."""
+    found: dict[str, str] = reference().SCRIPTS
+    return found
 
 
 @cache
@@ -75,8 +80,8 @@ def parsed(words: list[str]) -> None:
         if name not in known:
             raise SystemExit(f"no such module or experiment: {name}")
         parser, rest = parser_of(known[name]), words[3 if words[1] == "experiments" else 2 :]
-    elif words[0] in SCRIPTS:
-        parser, rest = parser_of(SCRIPTS[words[0]]), words[1:]
+    elif words[0] in scripts():
+        parser, rest = parser_of(scripts()[words[0]]), words[1:]
     else:
         raise SystemExit(f"no such script: {words[0]}")
     if rest not in ([], ["--help"]):  # a name alone stands for the command
@@ -95,8 +100,9 @@ def test_links_and_pictures_lead_somewhere(name: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_named_between_backticks_are_there(name: str) -> None:
     """Those under a room of the package, whole or as a pattern; <name> stands for what is to be written."""
-    rooms = "tests|benchmarks|experiments|docs|keras_models|learning_functions|losses_and_metrics|utility_functions"
-    named = re.findall(rf"`((?:{rooms}|saved_models)/[^`\s]*)`", text_of(name))
+    packages = "spine_levels|keras_models|learning_functions|losses_and_metrics|utility_functions"
+    rooms = f"tests|benchmarks|experiments|docs|saved_models|{packages}"
+    named = re.findall(rf"`((?:{rooms})/[^`\s]*)`", text_of(name))
     assert [path for path in named if "<" not in path and not (ROOT / path).exists()] == []
 
 
@@ -130,7 +136,7 @@ def test_every_command_is_one_that_its_parser_takes(name: str, capsys: pytest.Ca
 
 
 def test_readme_has_commands_of_all_three_scripts() -> None:
-    assert {words[0] for words in commands_of("README.md")} >= set(SCRIPTS)
+    assert {words[0] for words in commands_of("README.md")} >= set(scripts())
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -138,7 +144,7 @@ def test_every_option_named_is_one_of_a_command(name: str) -> None:
     """Options of others stand in lines that begin with their own program."""
     lines = [line for line in text_of(name).splitlines() if not re.match(r"\s*(pip|#SBATCH)\b", line)]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
-    parsers = [parser_of(module) for module in (*SCRIPTS.values(), *modules_run_by_name().values())]
+    parsers = [parser_of(module) for module in (*scripts().values(), *modules_run_by_name().values())]
     assert (
         named - {option for parser in parsers for action in parser._actions for option in action.option_strings}
         == set()

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest import mock
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ("generate_samples.py", "train.py", "measure.py")
+SCRIPTS = {
+    "generate_samples.py": "spine_levels.cli.spine_samples",
+    "train.py": "spine_levels.cli.spine_train",
+    "measure.py": "spine_levels.cli.spine_measure",
+}
+"""Each with the module of its console command, which holds the parser."""
 PACKAGES = ("spine_levels", "learning_functions", "keras_models", "losses_and_metrics", "utility_functions")
 RUN_BY_NAME = ("benchmarks", "experiments")
 """Folders whose modules run by their names; what they import is not needed to list them."""
@@ -41,7 +47,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def command_pages() -> dict[str, str]:
     """The page of all command lines."""
     sections = ["# Command line", "This page is made from the parsers of the commands, each time the site is built."]
-    sections += [section(parser_of(Path(name).stem), "## `python " + name + "`") for name in SCRIPTS]
+    for name, module in SCRIPTS.items():
+        same = f"The installed command is `{module.rpartition('.')[2].replace('_', '-')}`."
+        sections.append(section(parser_of(module, name), f"## `python {name}`\n\n{same}"))
+    sections.append(inference_options())
     sections.append("## Tools\n\nEach runs by `python -m`.")
     for name in tools():
         sections.append(section(parser_of(name), f"### `python -m {name.removesuffix('.__main__')}`"))
@@ -59,20 +68,37 @@ def tools() -> list[str]:
         for path in sorted((ROOT / package).rglob("*.py"))
         if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
     ]
-    return [dotted(path) for path in found]
+    return [name for name in map(dotted, found) if name not in SCRIPTS.values()]
+
+
+def inference_options() -> str:
+    """How models are run: the keys of a pipeline's TOML and of ``spine_levels.segment``, from their dataclass."""
+    from learning_functions.options import InferenceOptions
+
+    told = "Keys of a pipeline's TOML, and keywords of `spine_levels.segment` and `spine_levels.Pipeline`."
+    table = "| key | meaning | default |\n|---|---|---|"
+    for each in fields(InferenceOptions):
+        option = each.metadata["option"]
+        choices = ", ".join(f"`{choice}`" for choice in option.choices)
+        table += f"\n| `{each.name}` | {text_of(option.text)}{'; one of ' if choices else ''}{choices} | "
+        table += f"{'' if each.default is None else text_of(str(each.default))} |"
+    return f"## Inference options\n\n{told}\n\n{table}"
 
 
 class _Caught(Exception):
     pass
 
 
-def parser_of(module: str) -> argparse.ArgumentParser:
-    """The parser by which a module reads its arguments: made by its ``parser()``, or caught as its ``main`` parses."""
+def parser_of(module: str, *prog: str) -> argparse.ArgumentParser:
+    """The parser by which a module reads its arguments: made by its ``parser()``, or caught as its ``main`` parses.
+
+    prog: what the command is called, where its ``parser`` takes that.
+    """
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     imported: Any = importlib.import_module(module)
     if hasattr(imported, "parser"):
-        made: argparse.ArgumentParser = imported.parser()
+        made: argparse.ArgumentParser = imported.parser(*prog)
         return made
     caught: list[argparse.ArgumentParser] = []
 
