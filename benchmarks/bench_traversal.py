@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
-from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
+from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds, HeatmapSeeds, Seeds
 from learning_functions.inference.iterative.traversal import Rules, Traversal, traverse
 from utility_functions.anatomy.heatmaps import spine_heat
 from utility_functions.anatomy.labels import VERTEBRAE
@@ -84,7 +84,7 @@ class Oracle:
         return PatchPrediction(np.zeros(PATCH, np.float16), 0.0, 0.0)
 
 
-def walked(labels: NDArray[np.uint8], start: Starts, rules: Rules) -> tuple[int, Traversal, float]:
+def walked(labels: NDArray[np.uint8], start: Seeds, rules: Rules) -> tuple[int, Traversal, float]:
     """Calls, what was found, and the largest memory in MB that the traversal took for itself."""
     oracle = Oracle(labels)
     tracemalloc.start()
@@ -128,10 +128,10 @@ def tell(scene: Scene) -> None:
     hot = spine_heat(centres / HEAT_STEP, [n // HEAT_STEP for n in scene.shape], 4.0).astype(np.float16)
     for axis in range(3):
         hot = np.repeat(hot, HEAT_STEP, axis)
-    slid, by_sliding, _ = walked(labels, Corner(scene.shape, PATCH, "down"), Rules())
-    ways: list[tuple[str, Starts, Rules]] = [
-        ("centroids", Centroids(centres, "down"), Rules()),
-        ("a heatmap", Heat(hot, PATCH, "down"), Rules(agreeing_centres=3)),
+    slid, by_sliding, _ = walked(labels, CornerSeeds(scene.shape, PATCH, "down"), Rules())
+    ways: list[tuple[str, Seeds, Rules]] = [
+        ("centroids", CentroidSeeds(centres, "down"), Rules()),
+        ("a heatmap", HeatmapSeeds(hot, PATCH, "down"), Rules(agreeing_centres=3)),
     ]
     for name, start, rules in ways:
         calls, done, peak = walked(labels, start, rules)

@@ -56,12 +56,12 @@ def cases_of(folder: Path, every: int) -> list[Case]:
 
 def told_of(model: TrainedModel, scans: Sequence[Example]) -> list[np.ndarray]:
     """Per scan what the network tells of its bodies (N, levels + 1)."""
-    from learning_functions.inference.naming_evidence import shares
+    from learning_functions.inference.naming_evidence import level_probabilities
 
     told: list[np.ndarray] = []
     for first in range(0, len(scans), AT_ONCE):
         some = [keypoints_of(scan) for scan in scans[first : first + AT_ONCE]]
-        told += shares(model.network, model.settings, some)
+        told += level_probabilities(model.network, model.settings, some)
     return told
 
 

@@ -15,7 +15,7 @@ from utility_functions.geometry.boxes import seen_from, widened
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.map_kinds import ClassProbabilities
 
-SMALLEST = 1e-4
+LEAST_PROBABILITY = 1e-4
 """Probabilities below this count as none: numpy takes ten times as long for what is too small for a whole float16."""
 
 
@@ -30,20 +30,20 @@ def class_probabilities(
     image, options, padding = view.image, view.options, view.padding_value
     voxels, patch = image.voxels[..., None], settings.spec.patch
     if options.windows == "published":
-        found = run_published(network, voxels, patch, _halved, padding).astype(np.float16)
+        found = run_published(network, voxels, patch, _to_float16, padding).astype(np.float16)
         return ClassProbabilities(found, image.grid, kind)
     margin = [size // 4 for size in patch]
-    found = run_tiles(network, voxels, margin, options.memory_gb, _halved, padding).astype(np.float16, copy=False)
-    told = ClassProbabilities(found, image.grid, kind)
+    found = run_tiles(network, voxels, margin, options.memory_gb, _to_float16, padding).astype(np.float16, copy=False)
+    probabilities = ClassProbabilities(found, image.grid, kind)
     if not settings.options.mirrored_inference:
-        return told
-    for box in ndimage.find_objects(told.near_foreground().astype(np.uint8)):
+        return probabilities
+    for box in ndimage.find_objects(probabilities.near_foreground().astype(np.uint8)):
         outer = widened(box, *margin)
         mirrored = np.ascontiguousarray(voxels[outer][::-1])
-        other = run_tiles(network, mirrored, margin, options.memory_gb, _halved, padding)[::-1]
-        found[box] = _halved((found[box] + other[seen_from(box, outer)].astype(np.float32)) / 2)
-    return told
+        other = run_tiles(network, mirrored, margin, options.memory_gb, _to_float16, padding)[::-1]
+        found[box] = _to_float16((found[box] + other[seen_from(box, outer)].astype(np.float32)) / 2)
+    return probabilities
 
 
-def _halved(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
-    return np.where(probabilities < SMALLEST, 0, probabilities).astype(np.float16)
+def _to_float16(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
+    return np.where(probabilities < LEAST_PROBABILITY, 0, probabilities).astype(np.float16)

@@ -20,19 +20,19 @@ INSIDE, BESIDE = np.float16(0.51), np.float16(0.49)
 
 
 class LabelFusion:
-    """One label and its probability per voxel of ``grid``: that of the likeliest of those who claimed the voxel.
+    """One label and its probability per voxel of ``grid``: that of the likeliest of those who fused the voxel.
 
-    Masks are claimed with the voxels beside them, which are less likely: between the two lies the border, wherever the
+    Masks are fused with the voxels beside them, which are less likely: between the two lies the border, wherever the
     scan's own voxels are.
     """
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self._whose = np.zeros(grid.shape, np.uint8)
-        self._shares: NDArray[np.float16] = np.zeros(grid.shape, np.float16)
+        self._labels = np.zeros(grid.shape, np.uint8)
+        self._probabilities: NDArray[np.float16] = np.zeros(grid.shape, np.float16)
 
     def add(self, number: int, first: Voxels, mask: NDArray[np.bool_], probabilities: NDArray[np.float16]) -> None:
-        """Claim a mask for a label, where it is likelier than who claimed before.
+        """Claim a mask for a label, where it is likelier than who fused before.
 
         first: voxel of the grid at which ``mask`` and ``probabilities``, of one shape, begin; they may reach beyond the grid.
         """
@@ -40,24 +40,26 @@ class LabelFusion:
         own[~ndimage.binary_dilation(mask)] = 0
         box, part = overlap(first, own.shape, self.grid.shape)
         shown = own[part]
-        likelier = shown > self._shares[box]
-        self._whose[box][likelier], self._shares[box][likelier] = number, shown[likelier]
+        likelier = shown > self._probabilities[box]
+        self._labels[box][likelier], self._probabilities[box][likelier] = number, shown[likelier]
 
     def labels(self) -> NDArray[np.uint8]:
         """Whose each voxel of the grid is (x, y, z); 0 where nobody is likely."""
-        return np.where(self._shares > HALF, self._whose, 0).astype(np.uint8)
+        return np.where(self._probabilities > HALF, self._labels, 0).astype(np.uint8)
 
     def keep_only(self, kept: NDArray[np.bool_]) -> None:
         """Give up the voxels of masks that are not ``kept``."""
-        self._shares[(self._shares > HALF) & ~kept] = 0
+        self._probabilities[(self._probabilities > HALF) & ~kept] = 0
 
     def add_sacrum(self, findings: Findings) -> None:
         """Claim the sacral levels found before, on the same grid, where no vertebra is."""
         if findings.instances is None:
             return
         before = findings.instances.voxels
-        sacral = np.isin(before, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS]) & (self._shares <= HALF)
-        self._whose[sacral], self._shares[sacral] = before[sacral], 1
+        sacral = np.isin(before, [VERSE_IDS[name] for name in SACRAL if name in VERSE_IDS]) & (
+            self._probabilities <= HALF
+        )
+        self._labels[sacral], self._probabilities[sacral] = before[sacral], 1
 
     def on(self, target: Grid) -> VertebraMap:
         """Labels at each voxel of ``target``, from the probabilities in between, linearly.
@@ -65,15 +67,15 @@ class LabelFusion:
         A voxel belongs to somebody where all together are likelier than none, and then to the likeliest.
         """
         found = np.zeros(target.shape, np.uint8)
-        boxes = {n: widened(box, 1) for n, box in enumerate(ndimage.find_objects(self._whose), start=1) if box}
-        for whole in ndimage.find_objects((self._whose > 0).astype(np.uint8)):
+        boxes = {n: widened(box, 1) for n, box in enumerate(ndimage.find_objects(self._labels), start=1) if box}
+        for whole in ndimage.find_objects((self._labels > 0).astype(np.uint8)):
             for slab in slabs(box_around(part_of(self.grid, widened(whole, 1)), target), SLAB_VOXELS):
                 best, total = (np.zeros(found[slab].shape, np.float32) for _ in range(2))
                 for number, box in boxes.items():
                     there = common(box_around(part_of(self.grid, box), target), slab)
                     if not found[there].size:
                         continue
-                    share = np.where(self._whose[box] == number, self._shares[box], 0).astype(np.float32)
+                    share = np.where(self._labels[box] == number, self._probabilities[box], 0).astype(np.float32)
                     part = self.grid.window([axis.start for axis in box], share.shape)
                     seen = resample(Volume(share, part), part_of(target, there), fill=0.0).voxels
                     inside = seen_from(there, slab)

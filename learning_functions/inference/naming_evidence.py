@@ -26,11 +26,13 @@ from utility_functions.geometry.landmarks import Landmarks
 if TYPE_CHECKING:
     import keras
 
-LEAST = 1e-7
+LEAST_PROBABILITY = 1e-7
 Array = NDArray[np.float64]
 
 
-def shares(network: keras.Model, settings: Settings[NamingOptions], scans: Sequence[Keypoints]) -> list[Array]:
+def level_probabilities(
+    network: keras.Model, settings: Settings[NamingOptions], scans: Sequence[Keypoints]
+) -> list[Array]:
     """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
     network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
     """
@@ -52,16 +54,16 @@ def shares(network: keras.Model, settings: Settings[NamingOptions], scans: Seque
 def evidence_of(
     told: Array, statistics: Statistics, evidence_weight: float = 1.0, prior_probabilities: ArrayLike | None = None
 ) -> tuple[Array, Array]:
-    """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from shares (N, levels + 1).
+    """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from level_probabilities (N, levels + 1).
 
     What is known beforehand is taken off, since the decoder adds it: of false detections what the statistics hold, of
-    levels ``prior_probabilities`` (levels,), their shares among what the network learnt from (none: nothing is taken off).
+    levels ``prior_probabilities`` (levels,), their level_probabilities among what the network learnt from (none: nothing is taken off).
     It is taken off relative to what the network tells, so that levels as a whole stay as likely against being false.
     evidence_weight: an exponent.
     """
     false = np.clip(told[:, -1], 1e-4, 1 - 1e-4)
     levels = told[:, :-1] / (1 - false)[:, None]
-    evidence = np.log(np.maximum(levels, LEAST))
+    evidence = np.log(np.maximum(levels, LEAST_PROBABILITY))
     if prior_probabilities is not None:
         before = np.log(np.asarray(prior_probabilities, float))
         evidence += (levels @ before)[:, None] - before
@@ -75,11 +77,11 @@ def evidence(network: keras.Model, settings: Settings[NamingOptions], detections
 
     settings: a naming model's, with what its card has learnt.
     """
-    return evidence_told(shares(network, settings, [detections])[0], settings)
+    return evidence_from(level_probabilities(network, settings, [detections])[0], settings)
 
 
-def evidence_told(told: Array, settings: Settings[NamingOptions]) -> tuple[Array, Array]:
-    """The same from the shares that the network told (N, levels + 1)."""
+def evidence_from(told: Array, settings: Settings[NamingOptions]) -> tuple[Array, Array]:
+    """The same from the level_probabilities that the network told (N, levels + 1)."""
     options = settings.options
     return evidence_of(told, statistics_of(settings), options.evidence_weight, options.prior_probabilities)
 
@@ -88,7 +90,9 @@ def decoded(
     network: keras.Model, settings: Settings[NamingOptions], detections: Keypoints, alternatives: int = 0
 ) -> Naming:
     """The names of detected bodies by the exact decoder, by what the network tells of them; `completed`."""
-    naming = named(shares(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives)
+    naming = named(
+        level_probabilities(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives
+    )
     return completed(naming, detections, settings)
 
 
@@ -103,12 +107,12 @@ def completed(naming: Naming, detections: Keypoints, settings: Settings[NamingOp
 
 
 def named(told: Array, points_mm: Array, settings: Settings[NamingOptions], alternatives: int = 0) -> Naming:
-    """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the shares (N, levels + 1) that a network told.
+    """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the level_probabilities (N, levels + 1) that a network told.
 
     Their doubt, and the shifts with it, is that which the card has learnt to tell (``error_weights``), where it has: the
     decoder's own knows nothing of a network that hesitates over the whole spine.
     """
-    levels, false = evidence_told(told, settings)
+    levels, false = evidence_from(told, settings)
     given = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
     naming = decode(given, statistics_of(settings), alternatives)
     weights = settings.options.error_weights
@@ -126,9 +130,9 @@ def named(told: Array, points_mm: Array, settings: Settings[NamingOptions], alte
 
 def error_features(naming: Naming, told: Array) -> Array:
     """What tells whether a name may be wrong (2,): the log-odds of the decoder's doubt, and the logarithm of the mean
-    entropy of the network's shares (N, levels + 1)."""
+    entropy of the network's level_probabilities (N, levels + 1)."""
     error_probability = float(np.clip(naming.error_probability, 1e-6, 1 - 1e-6))
-    entropy = -(told * np.log(np.maximum(told, LEAST))).sum(axis=1).mean()
+    entropy = -(told * np.log(np.maximum(told, LEAST_PROBABILITY))).sum(axis=1).mean()
     return np.array([np.log(error_probability) - np.log1p(-error_probability), np.log(entropy + 0.01)])
 
 

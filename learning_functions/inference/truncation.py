@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-CUT = "cut by the border of the scan"
+AT_BORDER = "cut by the border of the scan"
 
 
-def truncation_note(names: Sequence[str], truncated: str, why: str = CUT) -> str:
+def truncation_note(names: Sequence[str], truncated: str, why: str = AT_BORDER) -> str:
     """A note on the vertebrae that are ``why``; none where there are none, or with the option ``truncated`` "keep".
 
     Leaving them out, with "drop", is the caller's.

@@ -1,4 +1,4 @@
-"""Classes on a scan's own voxels, from shares on the coarser ones that a network sees."""
+"""Classes on a scan's own voxels, from probabilities on the coarser ones that a network sees."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def ball(grid: Grid) -> NDArray[np.float64]:
     return 19.0 - np.linalg.norm(places - [33.0, 31.0, 30.0], axis=-1)
 
 
-def shares_of(grid: Grid) -> NDArray[np.float16]:
+def probabilities_of(grid: Grid) -> NDArray[np.float16]:
     """Two classes, less sure near the border of the ball."""
     inside = 1 / (1 + np.exp(-ball(grid) / 4))
     return np.stack([1 - inside, inside], axis=-1).astype(np.float16)
 
 
-def likeliest_on(shares: NDArray[np.float16], grid: Grid, target: Grid) -> LabelMap:
-    return ClassProbabilities(shares, grid, PartMap).on(target)
+def likeliest_on(probabilities: NDArray[np.float16], grid: Grid, target: Grid) -> LabelMap:
+    return ClassProbabilities(probabilities, grid, PartMap).on(target)
 
 
 def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -48,38 +48,38 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def test_borders_are_finer_than_the_network_s_voxels() -> None:
     true = ball(FINE) > 0
-    shares = shares_of(COARSE)
-    stepped = resample(LabelMap(shares.argmax(axis=-1).astype(np.uint8), COARSE), FINE)
-    smooth = likeliest_on(shares, COARSE, FINE)
+    probabilities = probabilities_of(COARSE)
+    stepped = resample(LabelMap(probabilities.argmax(axis=-1).astype(np.uint8), COARSE), FINE)
+    smooth = likeliest_on(probabilities, COARSE, FINE)
     assert smooth.grid is FINE and smooth.voxels.dtype == np.uint8
     assert dice(smooth.voxels == 1, true) > 0.985 > dice(stepped.voxels == 1, true)
 
 
 def test_on_its_own_grid_the_likeliest_class_stays() -> None:
-    shares = np.random.default_rng(1).dirichlet((1, 1, 1), size=(5, 6, 7)).astype(np.float16)
+    probabilities = np.random.default_rng(1).dirichlet((1, 1, 1), size=(5, 6, 7)).astype(np.float16)
     grid = Grid.from_spacing((5, 6, 7), (2.0, 3.0, 4.0))
-    assert np.array_equal(likeliest_on(shares, grid, grid).voxels, shares.argmax(axis=-1))
+    assert np.array_equal(likeliest_on(probabilities, grid, grid).voxels, probabilities.argmax(axis=-1))
 
 
 @pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS[::9])
 def test_the_storage_of_the_scan_changes_nothing(axcodes: str) -> None:
-    shares = shares_of(COARSE)
-    plain = likeliest_on(shares, COARSE, FINE)
-    turned = likeliest_on(shares, COARSE, FINE.reoriented(axcodes)).reoriented("RAS")
+    probabilities = probabilities_of(COARSE)
+    plain = likeliest_on(probabilities, COARSE, FINE)
+    turned = likeliest_on(probabilities, COARSE, FINE.reoriented(axcodes)).reoriented("RAS")
     assert (turned.voxels != plain.voxels).mean() < 1e-4, "but for voxels on the border itself"
 
 
 def test_classes_as_likely_as_each_other_are_the_first_of_them_however_the_scan_is_stored() -> None:
     """Between two voxels that are sure of different classes rounding must not decide."""
-    shares = np.zeros((16, 16, 16, 3), np.float16)
-    shares[..., 0], shares[4:10, 4:10, 4:12, 0] = 1, 0
-    shares[4:10, 4:10, 4:8, 1] = shares[4:10, 4:10, 8:12, 2] = 1
+    probabilities = np.zeros((16, 16, 16, 3), np.float16)
+    probabilities[..., 0], probabilities[4:10, 4:10, 4:12, 0] = 1, 0
+    probabilities[4:10, 4:10, 4:8, 1] = probabilities[4:10, 4:10, 8:12, 2] = 1
     between = Grid.from_spacing((31, 31, 31), (2.0, 2.0, 2.0), (2.0, 2.0, 2.0))
-    plain = likeliest_on(shares, COARSE, between)
+    plain = likeliest_on(probabilities, COARSE, between)
     assert plain.voxels[12, 12, 15] == 1
     assert plain.voxels[7, 12, 12] == 0
     for axcodes in ALL_ORIENTATIONS:
-        turned = likeliest_on(shares, COARSE, between.reoriented(axcodes)).reoriented("RAS")
+        turned = likeliest_on(probabilities, COARSE, between.reoriented(axcodes)).reoriented("RAS")
         assert np.array_equal(turned.voxels, plain.voxels)
 
 
@@ -88,7 +88,7 @@ def test_background_alone_and_a_scan_elsewhere_give_nothing() -> None:
     nothing[..., 0] = 1
     assert not likeliest_on(nothing, COARSE, FINE).voxels.any()
     away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
-    assert not likeliest_on(shares_of(COARSE), COARSE, away).voxels.any()
+    assert not likeliest_on(probabilities_of(COARSE), COARSE, away).voxels.any()
 
 
 @pytest.mark.parametrize("preset", ["small", "shipped", "paper"])
@@ -124,14 +124,14 @@ def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
 
     monkeypatch.setattr(module, "run_tiles", noted)
     image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
-    told = class_probabilities(network, DETECTION.presets["shipped"], view_of(image, padding=-1.0), PartMap)
+    probabilities = class_probabilities(network, DETECTION.presets["shipped"], view_of(image, padding=-1.0), PartMap)
     assert seen == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
-    assert np.array_equal(told.voxels.argmax(axis=-1), voxels > 0)
+    assert np.array_equal(probabilities.voxels.argmax(axis=-1), voxels > 0)
 
 
 def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = FINE.reoriented("PIR")
-    whole = likeliest_on(shares_of(COARSE), COARSE, fine)
+    whole = likeliest_on(probabilities_of(COARSE), COARSE, fine)
     monkeypatch.setattr(map_kinds, "SLAB_VOXELS", 20_000)
-    parted = likeliest_on(shares_of(COARSE), COARSE, fine)
-    assert whole.voxels.any() and (whole.voxels != parted.voxels).mean() < 1e-5
+    split = likeliest_on(probabilities_of(COARSE), COARSE, fine)
+    assert whole.voxels.any() and (whole.voxels != split.voxels).mean() < 1e-5

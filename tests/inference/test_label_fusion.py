@@ -25,7 +25,7 @@ def box(*slices: slice) -> NDArray[np.bool_]:
     return mask
 
 
-def claimed(*ones: tuple[int, NDArray[np.bool_]], sure: float = 0.9, beside: float = 0.0) -> LabelFusion:
+def fused(*ones: tuple[int, NDArray[np.bool_]], sure: float = 0.9, beside: float = 0.0) -> LabelFusion:
     fusion = LabelFusion(COARSE)
     for number, mask in ones:
         fusion.add(number, START, mask, np.where(mask, sure, beside).astype(np.float16))
@@ -48,7 +48,7 @@ def test_the_likelier_keeps_what_both_claim_whoever_comes_first() -> None:
 
 
 def test_a_mask_keeps_its_voxels_however_unsure_and_takes_none_beside_it() -> None:
-    fusion = claimed((5, LEFT), sure=0.3, beside=0.95)
+    fusion = fused((5, LEFT), sure=0.3, beside=0.95)
     assert np.array_equal(fusion.labels() == 5, LEFT)
 
 
@@ -62,12 +62,12 @@ def test_what_is_claimed_beyond_the_grid_is_left_out() -> None:
 
 
 def test_on_its_own_grid_labels_stay() -> None:
-    fusion = claimed((3, LEFT), (7, RIGHT), beside=0.4)
+    fusion = fused((3, LEFT), (7, RIGHT), beside=0.4)
     assert np.array_equal(fusion.on(COARSE).voxels, fusion.labels())
 
 
 def test_two_meet_between_voxels_and_leave_no_gap_where_they_touch() -> None:
-    fusion = claimed((3, LEFT), (7, RIGHT))
+    fusion = fused((3, LEFT), (7, RIGHT))
     fine = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (2.0, 2.0, 2.0))
     found = fusion.on(fine).voxels
     assert set(np.unique(found)) == {0, 3, 7}
@@ -79,12 +79,12 @@ def test_two_meet_between_voxels_and_leave_no_gap_where_they_touch() -> None:
 
 def test_doubtful_voxels_beside_a_mask_move_its_border() -> None:
     mask = box(slice(4, 12), slice(4, 12), slice(4, 12))
-    volumes = [int((claimed((5, mask), beside=beside).on(FINE).voxels == 5).sum()) for beside in (0.0, 0.2, 0.45)]
+    volumes = [int((fused((5, mask), beside=beside).on(FINE).voxels == 5).sum()) for beside in (0.0, 0.2, 0.45)]
     assert volumes[0] < volumes[1] < volumes[2]
 
 
 def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    fusion = claimed((5, LEFT), (6, RIGHT), sure=0.7, beside=0.3)
+    fusion = fused((5, LEFT), (6, RIGHT), sure=0.7, beside=0.3)
     fine = FINE.reoriented("PIR")
     whole = fusion.on(fine)
     monkeypatch.setattr(module, "SLAB_VOXELS", 20_000)
@@ -92,14 +92,14 @@ def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_given_up_is_nobody_s() -> None:
-    fusion = claimed((5, LEFT), (6, RIGHT), beside=0.4)
+    fusion = fused((5, LEFT), (6, RIGHT), beside=0.4)
     fusion.keep_only(LEFT)
     assert np.array_equal(fusion.labels(), np.where(LEFT, 5, 0))
 
 
 def test_the_sacrum_found_before_stays_where_no_vertebra_is() -> None:
     before = np.where(LEFT | RIGHT, VERSE_IDS["S1"], 0).astype(np.uint8)
-    fusion = claimed((5, LEFT), beside=0.4)
+    fusion = fused((5, LEFT), beside=0.4)
     fusion.add_sacrum(Findings("scan", COARSE))
     assert np.array_equal(fusion.labels(), np.where(LEFT, 5, 0))
     fusion.add_sacrum(Findings("scan", COARSE, instances=LabelMap(before, COARSE)))
@@ -108,4 +108,4 @@ def test_the_sacrum_found_before_stays_where_no_vertebra_is() -> None:
 
 def test_on_a_scan_elsewhere_there_is_nothing() -> None:
     away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
-    assert not claimed((2, box(slice(0, 16)))).on(away).voxels.any()
+    assert not fused((2, box(slice(0, 16)))).on(away).voxels.any()

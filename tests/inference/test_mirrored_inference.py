@@ -15,7 +15,7 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
 PATCH = (20, 20, 16)
-AIR = -1.0
+PADDING = -1.0
 
 
 @dataclass
@@ -36,11 +36,11 @@ def test_both_sides_are_looked_at_and_what_is_seen_is_put_back_where_it_lies() -
     voxels = np.random.default_rng(5).random(PATCH, np.float32)
     image = Volume(voxels, Grid.from_spacing(PATCH, SPACING_MM, (0.0, 0.0, 0.0)))
     memory = np.zeros(PATCH, np.uint8)
-    seen = patch_predictor(Lopsided(0.0), both, image, AIR)((0, 0, 0), memory, None)
+    seen = patch_predictor(Lopsided(0.0), both, image, PADDING)((0, 0, 0), memory, None)
     np.testing.assert_allclose(seen.mask, voxels, atol=1e-3)
     ends = voxels[0].mean() / 2, voxels[-1].mean() / 2
     assert seen.complete == pytest.approx(np.mean(ends), abs=1e-6) and seen.level == 7.0
-    lopsided = patch_predictor(Lopsided(1.0), both, image, AIR)((0, 0, 0), memory, None)
+    lopsided = patch_predictor(Lopsided(1.0), both, image, PADDING)((0, 0, 0), memory, None)
     np.testing.assert_allclose(lopsided.mask, voxels * (1 + 1 / PATCH[0]) / 2, atol=1e-3)
 
 

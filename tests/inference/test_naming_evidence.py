@@ -13,7 +13,7 @@ from learning_functions.inference.naming_evidence import (
     evidence,
     evidence_of,
     named,
-    shares,
+    level_probabilities,
     statistics_of,
 )
 from learning_functions.inference.sliding_window import flexible
@@ -57,8 +57,10 @@ def test_evidence_stands_in_the_order_given(network) -> None:
 
 
 def test_what_is_told_of_a_scan_hangs_neither_on_padding_nor_on_other_scans(network) -> None:
-    alone = shares(network, SETTINGS, [keypoints("L1", "L5")])[0]
-    together = shares(network, SETTINGS, [keypoints("C1", "L5"), keypoints("L1", "L5")])  # longer than the patch
+    alone = level_probabilities(network, SETTINGS, [keypoints("L1", "L5")])[0]
+    together = level_probabilities(
+        network, SETTINGS, [keypoints("C1", "L5"), keypoints("L1", "L5")]
+    )  # longer than the patch
     assert together[0].shape == (24, len(LEVELS) + 1)
     np.testing.assert_allclose(together[1], alone, atol=1e-5)
     np.testing.assert_allclose(alone.sum(axis=1), 1, atol=1e-5)
@@ -68,7 +70,7 @@ def test_the_place_of_the_whole_spine_is_not_told(network) -> None:
     here = keypoints("T9", "L3")
     away = np.array([120.0, -60.0, 900.0])
     there = Keypoints(here.bodies_mm + away, here.names, here.probabilities, here.left_mm + away, here.right_mm + away)
-    first, second = shares(network, SETTINGS, [here, there])
+    first, second = level_probabilities(network, SETTINGS, [here, there])
     np.testing.assert_allclose(first, second, atol=1e-3)
 
 

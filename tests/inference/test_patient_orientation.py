@@ -1,4 +1,4 @@
-"""Patients who lie otherwise than the header says: a turn that shows far more is taken, places stay the header's."""
+"""Patients who lie misaligned than the header says: a turn that shows far more is taken, places stay the header's."""
 
 from __future__ import annotations
 
@@ -22,116 +22,116 @@ from utility_functions.records.trail import Step, Trail
 from utility_functions.records.turned_findings import turned_findings
 
 SHAPE = (20, 24, 16)
-BODY_HU, ARCH_HU, AIR_HU = 1.0, 2.0, -1.0
+BODY_HU, ARCH_HU, PADDING = 1.0, 2.0, -1.0
 CHECK = OrientationCheck(hesitant_below=0.86, believed_from=0.82)
 
 
 def patient(spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0), arches: bool = True) -> Volume:
     """A column of bodies with arches behind it, and no left and right."""
-    voxels = np.full(SHAPE, AIR_HU, np.float32)
+    voxels = np.full(SHAPE, PADDING, np.float32)
     voxels[8:12, 14:18] = BODY_HU
     if arches:
         voxels[8:12, 6:12] = ARCH_HU
     return Volume(voxels, Grid.from_spacing(SHAPE, spacing_mm, (-30, 40, 500)))
 
 
-class Looker:
+class Predictor:
     """Sees bodies however they lie, and arches for certain only where they lie behind them."""
 
-    def __init__(self, lying: float = 0.97, otherwise: float = 0.7) -> None:
-        self.lying, self.otherwise = lying, otherwise
+    def __init__(self, aligned: float = 0.97, misaligned: float = 0.7) -> None:
+        self.aligned, self.misaligned = aligned, misaligned
         self.shapes: list[tuple[int, ...]] = []
 
     def __call__(self, image: Volume) -> ClassProbabilities:
         self.shapes.append(image.voxels.shape)
         bodies, arches = np.argwhere(image.voxels == BODY_HU), np.argwhere(image.voxels == ARCH_HU)
         behind = len(arches) > 0 and arches[:, 1].max() < bodies[:, 1].min()
-        shares = np.zeros((*image.voxels.shape, len(PARTS)), np.float32)
-        shares[..., BODY] = np.where(image.voxels == BODY_HU, 0.95, 0)
-        shares[..., ARCH] = np.where(image.voxels == ARCH_HU, self.lying if behind else self.otherwise, 0)
-        shares[..., 0] = 1 - shares.sum(axis=-1)
-        return ClassProbabilities(shares.astype(np.float16), image.grid, PartMap)
+        probabilities = np.zeros((*image.voxels.shape, len(PARTS)), np.float32)
+        probabilities[..., BODY] = np.where(image.voxels == BODY_HU, 0.95, 0)
+        probabilities[..., ARCH] = np.where(image.voxels == ARCH_HU, self.aligned if behind else self.misaligned, 0)
+        probabilities[..., 0] = 1 - probabilities.sum(axis=-1)
+        return ClassProbabilities(probabilities.astype(np.float16), image.grid, PartMap)
 
 
-@pytest.mark.parametrize("quarters", range(4))
-def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarters: int) -> None:
-    laid = turned(patient(), -quarters).reoriented("RAS")
-    settled = settled_orientation(Looker(), laid, AIR_HU, CHECK)
-    assert settled.quarter_turns == quarters
-    told = Looker()(patient())
-    np.testing.assert_array_equal(settled.probabilities.voxels, told.voxels)
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarter_turns: int) -> None:
+    rotated = turned(patient(), -quarter_turns).reoriented("RAS")
+    settled = settled_orientation(Predictor(), rotated, PADDING, CHECK)
+    assert settled.quarter_turns == quarter_turns
+    probabilities = Predictor()(patient())
+    np.testing.assert_array_equal(settled.probabilities.voxels, probabilities.voxels)
     assert settled.probabilities.grid.same_as(patient().grid)
 
 
 def test_who_lies_as_the_header_says_is_looked_at_once() -> None:
-    looker = Looker()
+    predictor = Predictor()
     image = patient()
-    assert settled_orientation(looker, image, AIR_HU, CHECK).probabilities.grid is image.grid
-    assert looker.shapes == [SHAPE]
+    assert settled_orientation(predictor, image, PADDING, CHECK).probabilities.grid is image.grid
+    assert predictor.shapes == [SHAPE]
 
 
 def test_turns_are_looked_at_round_what_was_found_alone() -> None:
-    looker = Looker(lying=0.8)
+    predictor = Predictor(aligned=0.8)
     grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
-    image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
+    image = Volume(np.full(grid.shape, PADDING, np.float32), grid)
     image.voxels[40:60, 30:54, 5:21] = patient().voxels
-    assert settled_orientation(looker, image, AIR_HU, CHECK).quarter_turns == 0
+    assert settled_orientation(predictor, image, PADDING, CHECK).quarter_turns == 0
     beside = 20
     box = (4 + 2 * beside, 12 + 2 * beside, 30)
-    assert looker.shapes == [grid.shape, (box[1], box[0], 30), box, (box[1], box[0], 30)]
+    assert predictor.shapes == [grid.shape, (box[1], box[0], 30), box, (box[1], box[0], 30)]
 
 
 @pytest.mark.parametrize(
-    ("lying", "otherwise"),
+    ("aligned", "misaligned"),
     [(0.8, 0.7), (0.84, 0.7), (0.97, 0.91)],
     ids=["no turn is certain", "none is arch for certain", "as certain as it lies"],
 )
-def test_a_turn_that_shows_little_more_is_not_believed(lying: float, otherwise: float) -> None:
-    laid = turned(patient(), 1).reoriented("RAS")
-    assert settled_orientation(Looker(lying, otherwise), laid, AIR_HU, CHECK).quarter_turns == 0
+def test_a_turn_that_shows_little_more_is_not_believed(aligned: float, misaligned: float) -> None:
+    rotated = turned(patient(), 1).reoriented("RAS")
+    assert settled_orientation(Predictor(aligned, misaligned), rotated, PADDING, CHECK).quarter_turns == 0
 
 
 def test_a_few_voxels_of_arch_are_no_reason_to_turn() -> None:
-    laid = turned(patient((0.8, 0.8, 0.8)), 2).reoriented("RAS")
-    assert settled_orientation(Looker(), laid, AIR_HU, CHECK).quarter_turns == 0
+    rotated = turned(patient((0.8, 0.8, 0.8)), 2).reoriented("RAS")
+    assert settled_orientation(Predictor(), rotated, PADDING, CHECK).quarter_turns == 0
 
 
 def test_where_nothing_is_found_no_turn_is_looked_at() -> None:
-    looker = Looker()
-    empty = patient().with_voxels(np.full(SHAPE, AIR_HU, np.float32))
-    assert settled_orientation(looker, empty, AIR_HU, CHECK).quarter_turns == 0
-    assert looker.shapes == [SHAPE]
+    predictor = Predictor()
+    empty = patient().with_voxels(np.full(SHAPE, PADDING, np.float32))
+    assert settled_orientation(predictor, empty, PADDING, CHECK).quarter_turns == 0
+    assert predictor.shapes == [SHAPE]
 
 
 def test_bodies_without_arches_stay_as_they_lie() -> None:
-    looker = Looker()
-    assert settled_orientation(looker, patient(arches=False), AIR_HU, CHECK).quarter_turns == 0
-    assert len(looker.shapes) == 4
+    predictor = Predictor()
+    assert settled_orientation(predictor, patient(arches=False), PADDING, CHECK).quarter_turns == 0
+    assert len(predictor.shapes) == 4
 
 
 def test_crumbs_far_away_do_not_widen_what_is_looked_at() -> None:
-    looker = Looker(lying=0.8)
+    predictor = Predictor(aligned=0.8)
     grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
-    image = Volume(np.full(grid.shape, AIR_HU, np.float32), grid)
+    image = Volume(np.full(grid.shape, PADDING, np.float32), grid)
     image.voxels[40:60, 30:54, 5:21] = patient().voxels
     image.voxels[2:4, 77:79, 10] = BODY_HU
-    settled_orientation(looker, image, AIR_HU, CHECK)
-    assert looker.shapes[2] == (44, 52, 30)
+    settled_orientation(predictor, image, PADDING, CHECK)
+    assert predictor.shapes[2] == (44, 52, 30)
 
 
 def test_a_network_of_unequal_spacing_sees_turned_scans_at_its_own() -> None:
     spacing = (2.0, 3.0, 4.0)
-    laid = turned(patient(spacing), 1).reoriented("RAS")
-    network = Volume(laid.voxels, laid.grid)
+    rotated = turned(patient(spacing), 1).reoriented("RAS")
+    network = Volume(rotated.voxels, rotated.grid)
     spacings = []
-    looker = Looker()
+    predictor = Predictor()
 
-    def look(image: Volume) -> ClassProbabilities:
+    def predict(image: Volume) -> ClassProbabilities:
         spacings.append(image.grid.spacing_mm)
-        return looker(image)
+        return predictor(image)
 
-    assert settled_orientation(look, network, AIR_HU, CHECK).quarter_turns == 3
-    assert set(spacings) == {laid.grid.spacing_mm}
+    assert settled_orientation(predict, network, PADDING, CHECK).quarter_turns == 3
+    assert set(spacings) == {rotated.grid.spacing_mm}
 
 
 FULL = Findings(

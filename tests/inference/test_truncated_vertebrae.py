@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learning_functions.inference.iterative.patch_prediction import Instance, touches_border, truncated_ones
+from learning_functions.inference.iterative.patch_prediction import Instance, touches_border, are_truncated
 from learning_functions.inference.iterative.segmented_chain import found_instances
 from tests.views import view_of
 from utility_functions.geometry.grid import Grid
@@ -51,10 +51,10 @@ def test_the_faces_of_a_scan_count_however_it_lies(degrees: float) -> None:
 
 def test_ends_and_what_touches_the_border_are_cut_where_they_are_not_whole() -> None:
     chain = [block(18, 30), block(35, 22), block(18, 14), block(18, 6)]
-    assert truncated_ones(chain, IMAGE) == [True, True, False, True]
+    assert are_truncated(chain, IMAGE) == [True, True, False, True]
     whole = [Instance(one.start, one.mask, 1.0, one.level) for one in chain]
-    assert truncated_ones(whole, IMAGE) == [False] * 4
-    assert truncated_ones([], IMAGE) == []
+    assert are_truncated(whole, IMAGE) == [False] * 4
+    assert are_truncated([], IMAGE) == []
 
 
 @pytest.mark.parametrize(("complete", "expected"), [(0.0, ("T11", "T12", "L1")), (1.0, ("T10", "T12", "L1"))])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.iterative_segmenter import segmented
-from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from tests.inference.iterative.test_iterative_segmenter import PADDING, Reader, scan_of, settings
 from tests.views import view_of
 
 
@@ -23,7 +23,7 @@ class Faint(Reader):
 def test_the_card_says_from_which_probability_on_a_voxel_is_taken(options: dict[str, float], seen: int) -> None:
     image, truth = scan_of(3)
     chosen = settings().with_options(**options)
-    found = segmented(Faint(image), chosen, view_of(image, padding=AIR))
+    found = segmented(Faint(image), chosen, view_of(image, padding=PADDING))
     assert len(found.landmarks or ()) == seen
     if seen:
         assert found.instances is not None and (found.instances.voxels == truth.voxels).all()

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from learning_functions.inference.iterative.iterative_segmenter import halves
+from learning_functions.inference.iterative.iterative_segmenter import branches
 from learning_functions.model_files.model_file import load_model, save_model
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task import Settings, load_task
@@ -70,14 +70,14 @@ def test_in_one_batch_each_sample_is_answered_for_itself(models: tuple[Path, Pat
 
 def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
     pair = load_model(models[2])[0]
-    unmarked, prompted = halves(pair)
-    assert halves(pair)[0] is unmarked, "made once"
+    unmarked, prompted = branches(pair)
+    assert branches(pair)[0] is unmarked, "made once"
     assert unmarked.count_params() + prompted.count_params() == pair.count_params()
     for half, told in ((unmarked, False), (prompted, True)):
         mask = half.predict_on_batch(batch(told))["mask"]
         np.testing.assert_allclose(mask, pair.predict_on_batch(batch(told))["mask"], atol=1e-6)
     plain = load_model(models[0])[0]
-    assert halves(plain) == (plain, plain)
+    assert branches(plain) == (plain, plain)
 
 
 def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) -> None:

@@ -24,8 +24,8 @@ from utility_functions.records.map_kinds import VertebraMap
 
 MARGIN_VOXELS = 2
 """A finer mask reaches at most this many coarse voxels beyond the coarse one."""
-LEAST_SHARE, MOST_SHARE = 0.5, 1.5
-"""A finer mask whose volume is not within these shares of the coarse one is not taken: the network is lost there."""
+LEAST_FRACTION, MOST_FRACTION = 0.5, 1.5
+"""A finer mask labels volume is not within these probabilities of the coarse one is not taken: the network is lost there."""
 
 
 def refined(
@@ -48,7 +48,7 @@ def refined(
     target = view.target_grid
     ids = [VERSE_IDS[name] for name in VERTEBRAE if (coarse.voxels == VERSE_IDS[name]).any()]
     voxels = resample(coarse, target).voxels.copy()
-    given_up = []
+    unrefined = []
     before: list[int] = []
     landmarks = None if settings.options.second_pass else found.landmarks
     for number in ids if settings.options.direction != UP else ids[::-1]:
@@ -57,14 +57,14 @@ def refined(
         )
         before.append(number)
         if finer is None:
-            given_up.append(number)
+            unrefined.append(number)
             continue
         box = box_around(finer.grid, target)
         part = resample(finer, part_of(target, box)).voxels > 0
         voxels[voxels == number] = 0
         voxels[box][part & (voxels[box] == 0)] = number
-    if given_up:
-        names = [name for name in VERTEBRAE if VERSE_IDS[name] in given_up]
+    if unrefined:
+        names = [name for name in VERTEBRAE if VERSE_IDS[name] in unrefined]
         found = found.noting(f"Masks left as coarse as they were found: {', '.join(names)}.")
     return found.having(instances=VertebraMap(voxels, target))
 
@@ -110,4 +110,4 @@ def _finer(
     free = (held.voxels[inner] == 0) & allowed
     found = largest_piece((total >= settings.options.threshold * np.maximum(predictions, 1)) & free)
     share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
-    return LabelMap(found.astype(np.uint8), grid) if LEAST_SHARE <= share <= MOST_SHARE else None
+    return LabelMap(found.astype(np.uint8), grid) if LEAST_FRACTION <= share <= MOST_FRACTION else None

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.iterative.mr_numbering import counted_centres, found_counted
+from learning_functions.inference.iterative.mr_numbering import counted_centres, numbered_findings
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, PatchPredictor, VoxelPoint
 from learning_functions.inference.iterative.second_pass import second_pass
-from learning_functions.inference.iterative.seeds import DOWN, Centroids, Corner, Heat, Starts
+from learning_functions.inference.iterative.seeds import DOWN, CentroidSeeds, CornerSeeds, HeatmapSeeds, Seeds
 from learning_functions.inference.iterative.segmented_chain import found_instances
 from learning_functions.inference.iterative.threshold_search import best_agreeing_chain
 from learning_functions.inference.iterative.traversal import FULL, Rules, Traversal, traverse
@@ -36,9 +36,9 @@ SMALLEST_PIECE_MM3 = 500.0
 """Smaller pieces of detection are no place to look at."""
 TOP_DOWN = Rules(agreeing_centres=3)
 """Along a spine heatmap a vertebra is kept when the last three centres agree (Serrador et al. 2024)."""
-TOLD_FROM = 0.1
+LEAST_PROMPT_FRACTION = 0.1
 """A patch that shows less of a mark's height tells of no vertebra, as in the graph of a pair (`next_vertebra_unet`)."""
-_HALVES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_BRANCHES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 NOTHING = "No vertebra was found."
 NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
 
@@ -49,7 +49,7 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
     network: sees (1, *patch, 2), image and memory, or (1, *patch, 3), with a mark of the vertebra that is meant, and
         answers {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is asked through ``predict_on_batch``.
 
-    It starts from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
+    It seeds from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
     from a spine heatmap (``heatmap``), or from a corner; the option ``direction`` says where to. With
     the option ``counted`` vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
     Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
@@ -62,10 +62,10 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
     known = known_bodies(findings, image.grid)
 
     def chain_at(threshold: float) -> Traversal:
-        starts = starts_of(findings, image, spec.patch, direction, options.sees_prompts and not options.second_pass)
-        rules = replace(TOP_DOWN if isinstance(starts[0], Heat) else Rules(), threshold=threshold)
+        seeds = seeds_of(findings, image, spec.patch, direction, options.sees_prompts and not options.second_pass)
+        rules = replace(TOP_DOWN if isinstance(seeds[0], HeatmapSeeds) else Rules(), threshold=threshold)
         return traverse(
-            predict_patch, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, starts, rules, known
+            predict_patch, image.grid.shape, spec.patch, image.grid.spacing_mm, direction, seeds, rules, known
         )
 
     parts = findings.detection if isinstance(findings.detection, PartMap) else None
@@ -74,7 +74,7 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
     done = best_agreeing_chain(chain_at, *thresholds, findings, bone, image.grid, options.least_agreement)
     trail = done.trail.placed(image.grid)
     if options.counted:
-        counted = found_counted(view, done.found) if done.found else StageFindings().noting(NOTHING)
+        counted = numbered_findings(view, done.found) if done.found else StageFindings().noting(NOTHING)
         return counted.having(trail=trail)
     chain = done.found
     if options.sees_prompts and options.second_pass:
@@ -117,9 +117,9 @@ def patch_predictor(network: Any, settings: Settings[InstanceOptions], image: Vo
             if target is not None:
                 prompt = landmark_prompt(image.grid.to_mm(target), window.grid, options.prompt_sigma_mm)
             channels.append(prompt)
-            told = float(prompt.max()) >= TOLD_FROM * HIGHEST
+            told = float(prompt.max()) >= LEAST_PROMPT_FRACTION * HIGHEST
         shown = np.stack(channels, axis=-1)[None].astype(np.float32)
-        asked = halves(network)[told]
+        asked = branches(network)[told]
         answer = asked.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
         masks = np.asarray(answer["mask"], np.float32)[..., 0]
         mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
@@ -129,13 +129,13 @@ def patch_predictor(network: Any, settings: Settings[InstanceOptions], image: Vo
     return predict_patch
 
 
-def halves(network: Any) -> tuple[Any, Any]:
+def branches(network: Any) -> tuple[Any, Any]:
     """What of a network answers without a mark, and with one: of a pair (`next_vertebra_unet`) one part each, so that
     no look costs both, and the second tells nothing but a mask; else the network itself.
     """
     if not any(layer.name == "found_unmarked" for layer in getattr(network, "layers", ())):
         return network, network
-    if network not in _HALVES:
+    if network not in _BRANCHES:
         import keras
 
         found, drawn = (network.get_layer(name).output for name in ("found", "drawn"))
@@ -143,35 +143,38 @@ def halves(network: Any) -> tuple[Any, Any]:
         parts = keras.Model(network.inputs, {"mask": found, **told}), keras.Model(network.inputs, {"mask": drawn})
         for part in parts:
             part.compile(jit_compile=False)  # as the whole is
-        _HALVES[network] = parts
-    return _HALVES[network]
+        _BRANCHES[network] = parts
+    return _BRANCHES[network]
 
 
-def starts_of(
+def seeds_of(
     findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str, prompted: bool = False
-) -> list[Starts]:
+) -> list[Seeds]:
     """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner.
 
     marked: whether the network can be shown centroids found before.
     """
-    corner = Corner(image.grid.shape, patch, direction)
+    corner = CornerSeeds(image.grid.shape, patch, direction)
     detected = bone_of(findings), image.grid.spacing_mm
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and findings.landmarks is not None and len(named):
         points = image.grid.to_index(named.points_mm)
-        hides = hidden_before(named.names, findings.landmarks.names, direction) if prompted else None
-        return [Centroids(points, direction, bone_of(findings), image.grid.spacing_mm, hides=hides), corner]
+        unnamed_before = unnamed_before(named.names, findings.landmarks.names, direction) if prompted else None
+        return [
+            CentroidSeeds(points, direction, bone_of(findings), image.grid.spacing_mm, unnamed_before=unnamed_before),
+            corner,
+        ]
     if pieces := detected_pieces(findings):
-        return [Centroids(pieces, direction, *detected), corner]
+        return [CentroidSeeds(pieces, direction, *detected), corner]
     if findings.numbered is not None and (counted := counted_centres(findings.numbered)):
-        return [Centroids(counted, direction), corner]
+        return [CentroidSeeds(counted, direction), corner]
     if findings.heatmap is not None:
         findings.heatmap.grid.require_same(image.grid, "The heatmap and the image")
-        return [Heat(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
+        return [HeatmapSeeds(np.asarray(findings.heatmap.voxels, np.float32), patch, direction), corner]
     return [corner]
 
 
-def hidden_before(names: Sequence[str], known: Collection[str], direction: str) -> list[bool]:
+def unnamed_before(names: Sequence[str], known: Collection[str], direction: str) -> list[bool]:
     """Of each of the vertebrae that are named, whether one that is not ``known`` may come before it on the way."""
     before = [set(above(name) if direction == DOWN else below(name)) for name in names]
     return [bool(levels) and not levels & set(known) for levels in before]

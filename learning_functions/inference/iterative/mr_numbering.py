@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import Instance, truncated_ones
+from learning_functions.inference.iterative.patch_prediction import Instance, are_truncated
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from utility_functions.anatomy.centroids import body_centre, body_centroids
@@ -24,7 +24,7 @@ from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import SpiderMap, VertebraMap
 
 
-def found_counted(view: ScanView, found: Sequence[Instance]) -> StageFindings:
+def numbered_findings(view: ScanView, found: Sequence[Instance]) -> StageFindings:
     """``numbered`` and ``completeness`` of the masks found on the grid of the view's image.
 
     Discs and canal are those of ``structures``, where an earlier model told them. Vertebrae that are not wholly seen
@@ -34,13 +34,13 @@ def found_counted(view: ScanView, found: Sequence[Instance]) -> StageFindings:
     """
     grid, options = view.image.grid, view.options
     chain = sorted(found, key=lambda one: _height_mm(one, grid))
-    cut = truncated_ones(chain, grid, view.scan_grid)
-    told = [f"vertebra {place}" for place, is_cut in enumerate(cut, start=1) if is_cut]
+    cut = are_truncated(chain, grid, view.scan_grid)
+    told = [f"vertebra {place}" for place, is_truncated in enumerate(cut, start=1) if is_truncated]
     notes = [truncation_note(told, options.truncated)]
     if len(chain) > SPIDER_MOST:
         notes.append(f"Only {SPIDER_MOST} vertebrae can be numbered; those above are left out.")
     counted, completeness = np.zeros(grid.shape, np.uint8), {}
-    kept = [options.truncated != "drop" or not is_cut for is_cut in cut]
+    kept = [options.truncated != "drop" or not is_truncated for is_truncated in cut]
     for number, one in enumerate(chain[:SPIDER_MOST], start=1):
         if not kept[number - 1]:
             continue
@@ -48,8 +48,8 @@ def found_counted(view: ScanView, found: Sequence[Instance]) -> StageFindings:
         completeness[str(number)] = float(one.complete)
     classes = view.findings.structures or LabelMap(np.zeros(grid.shape, np.uint8), grid)
     prompts = np.arange(256, dtype=np.uint8)
-    for number, is_cut in enumerate(cut[:SPIDER_MOST], start=1):
-        prompts[number] += SPIDER_PARTIAL * is_cut
+    for number, is_truncated in enumerate(cut[:SPIDER_MOST], start=1):
+        prompts[number] += SPIDER_PARTIAL * is_truncated
     numbered = SpiderMap(prompts[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
     found_here = StageFindings(numbered=numbered, completeness=completeness).noting(*notes)
     return found_here if options.lowest is None else named_from(found_here, numbered, options.lowest)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.patch_prediction import VoxelPoint, largest_piece
 
-BODY_MM, HELD_BODY_MM = 18.0, 25.0
+BODY_MM, ENCLOSED_BODY_MM = 18.0, 25.0
 """What lies this near to a known centroid, and farther from the own one, is of that body: of any known one, and of one
-whose centroid lies in the mask, which then holds most of its body."""
+labels centroid lies in the mask, which then holds most of its body."""
 
 
 def without_neighbouring_bodies(
@@ -35,9 +35,9 @@ def without_neighbouring_bodies(
         own = next((place for place in inside if np.allclose(places[place], target)), own)
     voxels = np.argwhere(piece)
     away_mm = np.linalg.norm((voxels[:, None] - places) * spacing_mm, axis=2)  # (voxels, known)
-    reach_mm = np.where(np.isin(np.arange(len(places)), inside), HELD_BODY_MM, BODY_MM)
+    reach_mm = np.where(np.isin(np.arange(len(places)), inside), ENCLOSED_BODY_MM, BODY_MM)
     others = (away_mm < away_mm[:, [own]]) & (away_mm < reach_mm)
-    given_up = voxels[others.any(axis=1)]
+    unrefined = voxels[others.any(axis=1)]
     kept = piece.copy()
-    kept[tuple(given_up.T)] = False
+    kept[tuple(unrefined.T)] = False
     return largest_piece(kept)

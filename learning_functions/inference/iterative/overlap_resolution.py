@@ -14,7 +14,7 @@ from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.labels import regressed_level
 from utility_functions.geometry.boxes import common, seen_from
 
-LEAST_SHARE = 0.5
+LEAST_FRACTION = 0.5
 """A mask that keeps less than this share of itself beside the others is another's; two masks that share so much of the
 smaller one are of the same vertebra."""
 FIRST_LEVEL = regressed_level("C1") or 1
@@ -40,7 +40,7 @@ def centre_of(one: Instance, spacing_mm: Sequence[float]) -> VoxelPoint:
     return np.asarray(one.start) + body_centre(one.mask, (x, y, z))
 
 
-def shared(one: Instance, other: Instance) -> int:
+def shared_voxels(one: Instance, other: Instance) -> int:
     """How many voxels two masks have in common."""
     box = common(one.box, other.box)
     return int((one.mask[seen_from(box, one.box)] & other.mask[seen_from(box, other.box)]).sum())
@@ -48,69 +48,74 @@ def shared(one: Instance, other: Instance) -> int:
 
 def same_vertebra(one: Instance, other: Instance) -> bool:
     """Whether two masks share most of the smaller one."""
-    return shared(one, other) >= LEAST_SHARE * min(int(one.mask.sum()), int(other.mask.sum()))
+    return shared_voxels(one, other) >= LEAST_FRACTION * min(int(one.mask.sum()), int(other.mask.sum()))
 
 
-def label_owners(competitors: Sequence[Instance | None], shape: Sequence[int]) -> NDArray[np.int16]:
+def fused_labels(competitors: Sequence[Instance | None], shape: Sequence[int]) -> NDArray[np.int16]:
     """Per voxel of the image the number of the likeliest mask that holds it, from 1 on; 0 where none does."""
-    whose, best = np.zeros(tuple(shape), np.int16), np.zeros(tuple(shape), np.float16)
+    labels, best = np.zeros(tuple(shape), np.int16), np.zeros(tuple(shape), np.float16)
     for number, one in enumerate(competitors, start=1):
         if one is None:
             continue
-        shares = np.where(one.mask, np.maximum(_inner(one), np.finfo(np.float16).tiny), 0)
-        likelier = shares > best[one.box]
-        whose[one.box][likelier], best[one.box][likelier] = number, shares[likelier]
-    return whose
+        probabilities = np.where(one.mask, np.maximum(_inner(one), np.finfo(np.float16).tiny), 0)
+        likelier = probabilities > best[one.box]
+        labels[one.box][likelier], best[one.box][likelier] = number, probabilities[likelier]
+    return labels
 
 
 def suppressed(
-    proposals: Sequence[MaskProposal | None], whose: NDArray[np.int16], spacing_mm: Sequence[float]
+    proposals: Sequence[MaskProposal | None], labels: NDArray[np.int16], spacing_mm: Sequence[float]
 ) -> int | None:
     """Which of the drawings is none of a vertebra of its own, the worst first; None where all stand.
 
     It is the one that keeps the least of itself, or, where it and the one that takes most of it are of one vertebra,
-    that of the two whose mark lies farther from what was drawn.
+    that of the two labels mark lies farther from what was drawn.
     """
-    kept = [_kept_share(number, each, whose) for number, each in enumerate(proposals, start=1)]
+    kept = [_retained_fraction(number, each, labels) for number, each in enumerate(proposals, start=1)]
     worst = int(np.argmin(kept)) if kept else 0
-    loser = proposals[worst] if kept else None
-    if loser is None or kept[worst] >= LEAST_SHARE:
+    weakest = proposals[worst] if kept else None
+    if weakest is None or kept[worst] >= LEAST_FRACTION:
         return None
-    there = whose[loser.one.box][loser.one.mask]
-    taker = int(np.argmax(np.bincount(there[there != worst + 1], minlength=2)[1:]))
-    other = proposals[taker]
-    if other is not None and same_vertebra(loser.one, other.one):
-        return taker if other.away_mm(spacing_mm) > loser.away_mm(spacing_mm) else worst
+    there = labels[weakest.one.box][weakest.one.mask]
+    winner = int(np.argmax(np.bincount(there[there != worst + 1], minlength=2)[1:]))
+    other = proposals[winner]
+    if other is not None and same_vertebra(weakest.one, other.one):
+        return winner if other.away_mm(spacing_mm) > weakest.away_mm(spacing_mm) else worst
     return worst
 
 
-def _kept_share(number: int, drawing: MaskProposal | None, whose: NDArray[np.int16]) -> float:
+def _retained_fraction(number: int, drawing: MaskProposal | None, labels: NDArray[np.int16]) -> float:
     if drawing is None:
         return 1.0
     mask = drawing.one.mask
-    return float(largest_piece(mask & (whose[drawing.one.box] == number)).sum() / mask.sum())
+    return float(largest_piece(mask & (labels[drawing.one.box] == number)).sum() / mask.sum())
 
 
-def part_kept(one: Instance, own: NDArray[np.bool_]) -> Instance:
+def retained_part(one: Instance, own: NDArray[np.bool_]) -> Instance:
     """The vertebra with the largest piece of a part of its mask (in its box)."""
     piece = largest_piece(one.mask & own)
     if piece.sum() == one.mask.sum():
         return one
-    shares = np.pad(one.mask, 1).astype(np.float16) if one.shares is None else one.shares
-    return cut_out(one, np.asarray(one.start) - 1, np.pad(piece, 1), shares)
+    probabilities = np.pad(one.mask, 1).astype(np.float16) if one.probabilities is None else one.probabilities
+    return cropped(one, np.asarray(one.start) - 1, np.pad(piece, 1), probabilities)
 
 
-def cut_out(
-    told: Instance, first: Sequence[int] | NDArray[np.int_], mask: NDArray[np.bool_], shares: NDArray[np.floating]
+def cropped(
+    told: Instance,
+    first: Sequence[int] | NDArray[np.int_],
+    mask: NDArray[np.bool_],
+    probabilities: NDArray[np.floating],
 ) -> Instance:
-    """A vertebra with a mask and shares that begin at voxel ``first`` of the image, cut to its box, and what was told
+    """A vertebra with a mask and probabilities that begin at voxel ``first`` of the image, cut to its box, and what was told
     of another."""
     [box] = ndimage.find_objects(mask.astype(np.uint8))
     x, y, z = (int(a) + axis.start for a, axis in zip(first, box, strict=True))
     wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
-    return replace(told, start=(x, y, z), mask=mask[box], shares=np.pad(np.asarray(shares, np.float16), 1)[wider])
+    return replace(
+        told, start=(x, y, z), mask=mask[box], probabilities=np.pad(np.asarray(probabilities, np.float16), 1)[wider]
+    )
 
 
 def _inner(one: Instance) -> NDArray[np.float16]:
     """What the network told of the box of the mask alone."""
-    return one.mask.astype(np.float16) if one.shares is None else one.shares[1:-1, 1:-1, 1:-1]
+    return one.mask.astype(np.float16) if one.probabilities is None else one.probabilities[1:-1, 1:-1, 1:-1]

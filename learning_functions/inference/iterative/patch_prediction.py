@@ -36,16 +36,16 @@ that is meant, in voxels of the image, where it is known, to what is seen."""
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One vertebra: ``mask`` (bool) in the box of the image whose first voxel is ``start``.
+    """One vertebra: ``mask`` (bool) in the box of the image labels first voxel is ``start``.
 
-    shares: what the network told of that box and of one voxel more on all sides; None: as sure as the mask.
+    probabilities: what the network told of that box and of one voxel more on all sides; None: as sure as the mask.
     """
 
     start: tuple[int, int, int]
     mask: NDArray[np.bool_]
     complete: float
     level: float
-    shares: NDArray[np.float16] | None = None
+    probabilities: NDArray[np.float16] | None = None
 
     @property
     def box(self) -> tuple[slice, ...]:
@@ -71,7 +71,7 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
 
 
-def truncated_ones(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:
+def are_truncated(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:
     """Which of a chain in order are cut: not wholly seen, and at an end of it or at the border of the scan."""
     ends = (0, len(chain) - 1)
     return [

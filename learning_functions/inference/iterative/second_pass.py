@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.overlap_resolution import (
-    LEAST_SHARE,
+    LEAST_FRACTION,
     MaskProposal,
     centre_of,
-    cut_out,
-    label_owners,
-    part_kept,
+    cropped,
+    fused_labels,
+    retained_part,
     same_vertebra,
-    shared,
+    shared_voxels,
     suppressed,
 )
 from learning_functions.inference.iterative.patch_prediction import Instance, PatchPredictor, VoxelPoint, largest_piece
@@ -35,8 +35,8 @@ THRESHOLD = 0.5
 SMALLEST_MM3 = 1000.0
 """Less is no vertebra, as on the way."""
 NEAR_MM = 10.0
-"""A centroid that lies in no mask, such as that of C1, is of the one whose centre lies no farther away."""
-LEFT_SHARE = 0.3
+"""A centroid that lies in no mask, such as that of C1, is of the one labels centre lies no farther away."""
+MISSED_FRACTION = 0.3
 """Bone of bodies that no mask holds is a vertebra that was missed from this share on of what a mask holds of it."""
 
 
@@ -63,39 +63,41 @@ def second_pass(
         marked at the centre of its body. offset_mm: from the mark to the middle of the patch, in RAS+.
     bodies: detected in the image (x, y, z).
 
-    A drawing counts where it is of the mask found before; where two are of one vertebra, the one whose mark lies nearer
+    A drawing counts where it is of the mask found before; where two are of one vertebra, the one labels mark lies nearer
     to its centre stays, and the other is marked at the body found before. A mask that still is not drawn anew stays one
     of the rivals or, where a drawing is of the same vertebra, keeps what is left of it, if that is most of it.
     """
-    easel = _Easel(predict_patch, grid, patch, direction, offset_mm)
-    prompts, missed = _marks(found, centroids, grid.spacing_mm)
-    proposals = [easel.drawn(prompt, one) for prompt, one in zip(prompts, found, strict=True)]
-    more = [easel.drawn(prompt) for prompt in missed]
+    segmenter = _PromptedSegmenter(predict_patch, grid, patch, direction, offset_mm)
+    prompts, missed = _prompts(found, centroids, grid.spacing_mm)
+    proposals = [segmenter.drawn(prompt, one) for prompt, one in zip(prompts, found, strict=True)]
+    more = [segmenter.drawn(prompt) for prompt in missed]
     proposals += more
     olds: list[Instance | None] = [*found, *[None] * len(more)]
-    left = [None if each is None else each.one for each in easel.compete(proposals, olds)]
+    left = [None if each is None else each.one for each in segmenter.compete(proposals, olds)]
     competitors = [
         one if one is not None or old is None or any(same_vertebra(old, other) for other in left if other) else old
         for one, old in zip(left, olds, strict=True)
     ]
-    whose = label_owners(competitors, grid.shape)
+    labels = fused_labels(competitors, grid.shape)
     kept = [
-        None if one is None or not (own := whose[one.box] == number)[one.mask].any() else part_kept(one, own)
+        None if one is None or not (own := labels[one.box] == number)[one.mask].any() else retained_part(one, own)
         for number, one in enumerate(competitors, start=1)
     ]
-    held = whose > 0
-    kept = [_rest(old, held) if one is None and old is not None else one for one, old in zip(kept, olds, strict=True)]
+    held = labels > 0
+    kept = [
+        _remainder(old, held) if one is None and old is not None else one for one, old in zip(kept, olds, strict=True)
+    ]
     before = [one for one in kept[: len(found)] if one is not None]
     new = [one for one in kept[len(found) :] if one is not None]
-    for prompt in [] if bodies is None else left_over(bodies, [*before, *new], grid):
-        if (late := easel.drawn(prompt)) is not None and (rest := _rest(late.one, held)) is not None:
+    for prompt in [] if bodies is None else missed_bodies(bodies, [*before, *new], grid):
+        if (late := segmenter.drawn(prompt)) is not None and (rest := _remainder(late.one, held)) is not None:
             held[rest.box] |= rest.mask
             new.append(rest)
-    told = [easel.told(one, [*before, *new]) for one in new]
-    return SecondPass((*before, *told), easel.predictions)
+    told = [segmenter.told(one, [*before, *new]) for one in new]
+    return SecondPass((*before, *told), segmenter.predictions)
 
 
-class _Easel:
+class _PromptedSegmenter:
     """Where vertebrae are drawn; looks: how many it has taken."""
 
     def __init__(
@@ -106,7 +108,7 @@ class _Easel:
         direction: str,
         offset_mm: Sequence[float],
     ) -> None:
-        self._see, self._grid, self._patch = predict_patch, grid, tuple(int(n) for n in patch)
+        self._predict_patch, self._grid, self._patch = predict_patch, grid, tuple(int(n) for n in patch)
         self._offset_mm, self._sign = offset_mm, sign_of(direction)
         self.predictions = 0
 
@@ -115,14 +117,16 @@ class _Easel:
         corner = centred_first(self._grid.to_mm(prompt), self._grid, self._patch, self._offset_mm)
         x, y, z = (int(n) for n in corner)
         self.predictions += 1
-        shares = np.asarray(self._see((x, y, z), np.zeros(self._patch, np.uint8), prompt).mask, np.float16)
+        probabilities = np.asarray(
+            self._predict_patch((x, y, z), np.zeros(self._patch, np.uint8), prompt).mask, np.float16
+        )
         _, inner = overlap(corner, self._patch, self._grid.shape)
         mask = np.zeros(self._patch, bool)
-        mask[inner] = ndimage.binary_fill_holes(largest_piece(shares[inner] >= THRESHOLD))
+        mask[inner] = ndimage.binary_fill_holes(largest_piece(probabilities[inner] >= THRESHOLD))
         if not mask.any() or mask.sum() * self._grid.voxel_volume_mm3 < SMALLEST_MM3:
             return None
         blank = Instance((x, y, z), mask, np.nan, np.nan) if old is None else old
-        one = cut_out(blank, corner, mask, shares)
+        one = cropped(blank, corner, mask, probabilities)
         if old is not None and not same_vertebra(one, old):
             return None
         return MaskProposal(one, prompt)
@@ -133,8 +137,8 @@ class _Easel:
         """The drawings that hold most of themselves beside all others; each beaten one is tried once more."""
         left, tried = list(proposals), [False] * len(proposals)
         while True:
-            whose = label_owners([None if each is None else each.one for each in left], self._grid.shape)
-            out = suppressed(left, whose, self._grid.spacing_mm)
+            labels = fused_labels([None if each is None else each.one for each in left], self._grid.shape)
+            out = suppressed(left, labels, self._grid.spacing_mm)
             if out is None:
                 return left
             former, old, left[out] = left[out], olds[out], None
@@ -157,15 +161,17 @@ class _Easel:
         memory[inner] = passed[image]
         x, y, z = (int(n) for n in corner)
         self.predictions += 1
-        prediction = self._see((x, y, z), memory, None)
+        prediction = self._predict_patch((x, y, z), memory, None)
         mask = np.zeros(self._patch, bool)
         mask[inner] = np.asarray(prediction.mask)[inner] >= THRESHOLD
         seen = Instance((x, y, z), mask, prediction.complete, prediction.level)
-        of_it = 2 * shared(one, seen) >= max(int(mask.sum()), 1)
-        return Instance(one.start, one.mask, prediction.complete, prediction.level if of_it else np.nan, one.shares)
+        of_it = 2 * shared_voxels(one, seen) >= max(int(mask.sum()), 1)
+        return Instance(
+            one.start, one.mask, prediction.complete, prediction.level if of_it else np.nan, one.probabilities
+        )
 
 
-def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[VoxelPoint]:
+def missed_bodies(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) -> list[VoxelPoint]:
     """Middles, in voxels, of bodies detected between those found that no mask holds, from the top down."""
     if len(found) < 2:
         return []
@@ -179,20 +185,20 @@ def left_over(bodies: NDArray[np.bool_], found: Sequence[Instance], grid: Grid) 
     prompts = [
         np.argwhere(pieces[box] == number).mean(axis=0) + [axis.start for axis in box]
         for number, box in enumerate(ndimage.find_objects(pieces), start=1)
-        if counts[number] >= max(LEFT_SHARE * usual, SMALLEST_MM3 / grid.voxel_volume_mm3)
+        if counts[number] >= max(MISSED_FRACTION * usual, SMALLEST_MM3 / grid.voxel_volume_mm3)
     ]
     return sorted(
         (prompt for prompt in prompts if min(middles) < prompt[2] < max(middles)), key=lambda prompt: -float(prompt[2])
     )
 
 
-def _rest(one: Instance, held: NDArray[np.bool_]) -> Instance | None:
+def _remainder(one: Instance, held: NDArray[np.bool_]) -> Instance | None:
     """What others do not hold of a mask; None where that is less than most of it."""
-    rest = part_kept(one, ~held[one.box]) if not held[one.box][one.mask].all() else None
-    return rest if rest is not None and rest.mask.sum() >= LEAST_SHARE * one.mask.sum() else None
+    rest = retained_part(one, ~held[one.box]) if not held[one.box][one.mask].all() else None
+    return rest if rest is not None and rest.mask.sum() >= LEAST_FRACTION * one.mask.sum() else None
 
 
-def _marks(
+def _prompts(
     found: Sequence[Instance], centroids: NDArray[np.float64], spacing_mm: Sequence[float]
 ) -> tuple[list[VoxelPoint], list[VoxelPoint]]:
     """Of each mask the centroid known of it, or the centre of its body; and the centroids that are of no mask."""

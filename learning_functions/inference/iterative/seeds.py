@@ -17,7 +17,7 @@ from learning_functions.inference.iterative.patch_prediction import VoxelPoint
 from utility_functions.geometry.boxes import first_of, within
 
 UP, DOWN = "up", "down"
-SMALLEST_HEAT = 0.3
+LEAST_RESPONSE = 0.3
 """Heat from which a place belongs to the spine (Serrador et al. 2024)."""
 
 
@@ -28,21 +28,21 @@ def sign_of(direction: str) -> int:
     return 1 if direction == UP else -1
 
 
-class Starts(Protocol):
+class Seeds(Protocol):
     """Places to look at, one after another.
 
     name: what the trail calls it.
     follows: whether the trail is followed from each vertebra found, before the next place.
     most: how many looks for a vertebra it leads to at most, in all.
     meant: of the place offered last, the centroid of the vertebra that is meant, where a network can be shown it.
-    may_hide: whether a vertebra that no centroid is known of may come before the one meant.
+    may_follow_unnamed: whether a vertebra that no centroid is known of may come before the one meant.
     """
 
     name: str
     follows: bool
     most: int
     target: VoxelPoint | None
-    may_hide: bool
+    may_follow_unnamed: bool
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         """The next centre to look at, or None when there is none left.
@@ -52,18 +52,18 @@ class Starts(Protocol):
         before the first.
         """
 
-    def settled(self) -> None:
+    def skip_current(self) -> None:
         """The place offered last has led to the vertebra that is meant: it is not offered again."""
 
 
-class Corner:
+class CornerSeeds:
     """Half a patch on at a time over the whole image, axial layers in the direction of traversal.
 
     The lattice is centred on the image and reaches beyond it where sizes do not fit. Layers that show nothing beyond
     the vertebrae found already are passed over.
     """
 
-    name, follows, may_hide = "corner", True, False
+    name, follows, may_follow_unnamed = "corner", True, False
     target: VoxelPoint | None = None
 
     def __init__(self, shape: Sequence[int], patch: Sequence[int], direction: str) -> None:
@@ -83,11 +83,11 @@ class Corner:
                 return centre
         return None
 
-    def settled(self) -> None:
+    def skip_current(self) -> None:
         pass
 
 
-class Centroids:
+class CentroidSeeds:
     """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
 
     A vertebra that no centroid was known of can come between: the network then shows that one first. A centroid is
@@ -95,7 +95,7 @@ class Centroids:
     bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
         passed, since a network that knows vertebrae by those before them would miss all that follow as well.
     spacing_mm: of the voxels, for what is nearest.
-    hides: given for a network that can be shown these: of each, whether a vertebra that no centroid is known of may
+    unnamed_before: given for a network that can be shown these: of each, whether a vertebra that no centroid is known of may
         come before it. One may as well where two are farther apart than GAP times the nearer of their neighbours.
     """
 
@@ -111,20 +111,20 @@ class Centroids:
         bone: NDArray[np.bool_] | None = None,
         spacing_mm: Sequence[float] = (1.0, 1.0, 1.0),
         *,
-        hides: Iterable[bool] | None = None,
+        unnamed_before: Iterable[bool] | None = None,
     ) -> None:
-        self._shown = hides is not None
+        self._shown = unnamed_before is not None
         self.target: VoxelPoint | None = None
-        self.may_hide = False
+        self.may_follow_unnamed = False
         sign = sign_of(direction)
         given = [np.asarray(centre, float) for centre in centres]
         order = sorted(range(len(given)), key=lambda place: sign * float(given[place][2]))
         self._centres = [given[place] for place in order]
         self._place = self._tried = self._known = 0
         self._bone, self._spacing_mm = bone, np.asarray(spacing_mm, float)
-        told = [False] * len(given) if hides is None else list(hides)
-        self._hides = [told[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
-        self.most = self.TRIES * len(self._centres) + self._shown * (self.TRIES - 1) * sum(self._hides)
+        told = [False] * len(given) if unnamed_before is None else list(unnamed_before)
+        self._unnamed_before = [told[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
+        self.most = self.TRIES * len(self._centres) + self._shown * (self.TRIES - 1) * sum(self._unnamed_before)
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         while self._place < len(self._centres):
@@ -133,14 +133,14 @@ class Centroids:
             if not held and self._tried < self.TRIES and (not self._tried or known != self._known):
                 self._tried, self._known = self._tried + 1, known
                 self.target = centre if self._shown else None
-                self.may_hide = self._shown and self._hides[self._place] and self._tried < self.TRIES
+                self.may_follow_unnamed = self._shown and self._unnamed_before[self._place] and self._tried < self.TRIES
                 return centre
             if not held:
                 self._pass_over(memory)
             self._place, self._tried = self._place + 1, 0
         return None
 
-    def settled(self) -> None:
+    def skip_current(self) -> None:
         self._place, self._tried = self._place + 1, 0
 
     def _gaps(self) -> list[bool]:
@@ -165,19 +165,19 @@ class Centroids:
         memory[box][tuple(own.T)] = 1
 
 
-class Heat:
-    """The first slice in the direction of traversal that is hot enough, at its hottest voxel (Serrador et al. 2024).
+class HeatmapSeeds:
+    """The first slice in the direction of traversal that is with_heatmap enough, at its hottest voxel (Serrador et al. 2024).
 
-    Where the trail is lost, the next hot slice beyond all that was found or looked at, half a patch on. The traversal
-    ends with the first mask that is nowhere hot enough: published is the heat at its centre, which may be in the canal.
-    heat: (x, y, z) in 0..1; smallest: what is hot enough.
+    Where the trail is lost, the next with_heatmap slice beyond all that was found or looked at, half a patch on. The traversal
+    ends with the first mask that is nowhere with_heatmap enough: published is the heat at its centre, which may be in the canal.
+    heat: (x, y, z) in 0..1; smallest: what is with_heatmap enough.
     """
 
-    name, follows, may_hide = "heat", True, False
+    name, follows, may_follow_unnamed = "heat", True, False
     target: VoxelPoint | None = None
 
     def __init__(
-        self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = SMALLEST_HEAT
+        self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = LEAST_RESPONSE
     ) -> None:
         self._heat, self._smallest, self._sign = heat, smallest, sign_of(direction)
         self._slices = [int(z) for z in np.flatnonzero((heat >= smallest).any(axis=(0, 1)))][:: self._sign]
@@ -194,11 +194,11 @@ class Heat:
                 return np.array((x, y, z), float)
         return None
 
-    def settled(self) -> None:
+    def skip_current(self) -> None:
         pass
 
-    def is_cold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
-        """Whether a mask in a box of the image is nowhere hot enough."""
+    def is_below_threshold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
+        """Whether a mask in a box of the image is nowhere with_heatmap enough."""
         return float(self._heat[box][mask].max()) < self._smallest
 
 

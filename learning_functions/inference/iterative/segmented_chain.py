@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.patch_prediction import COMPLETE, Instance, truncated_ones
+from learning_functions.inference.iterative.patch_prediction import COMPLETE, Instance, are_truncated
 from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
@@ -27,8 +27,8 @@ from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import NamingRecord
 
 NEAR_MM = 15.0
-"""A landmark names the vertebra whose mask it lies in, or else whose centre is nearest and no farther than this."""
-AGREEING_SHARE = 0.5
+"""A landmark names the vertebra labels mask it lies in, or else labels centre is nearest and no farther than this."""
+AGREEING_FRACTION = 0.5
 """Names given before hold when they all agree with one count and name at least this share of the vertebrae."""
 DOUBTFUL_MARGIN = 0.1
 """Where the next best start agrees by no more less than this, the names may be shifted."""
@@ -56,7 +56,9 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
     if unnamed := sum(not name for name in names) - false:
         notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
     cut = [
-        name for name, is_cut in zip(names, truncated_ones(chain, grid, view.scan_grid), strict=True) if name and is_cut
+        name
+        for name, is_truncated in zip(names, are_truncated(chain, grid, view.scan_grid), strict=True)
+        if name and is_truncated
     ]
     notes.append(truncation_note(cut, truncated))
     dropped = {"", *(cut if truncated == "drop" else ())}
@@ -65,15 +67,15 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
         if name in dropped:
             continue
         mask = np.pad(one.mask, 1)
-        shares = mask.astype(np.float16) if one.shares is None else one.shares
-        fusion.add(VERSE_IDS[name], np.asarray(one.start) - 1, mask, shares)
+        probabilities = mask.astype(np.float16) if one.probabilities is None else one.probabilities
+        fusion.add(VERSE_IDS[name], np.asarray(one.start) - 1, mask, probabilities)
         completeness[name] = float(one.complete)
         if name == "C1":
             points[place] = means[place]
         kept.append(place)
     landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
     fusion.add_sacrum(findings)
-    landmarks, unseen = _joined(landmarks, findings.landmarks, agreed, set(names))
+    landmarks, unseen = _merged_landmarks(landmarks, findings.landmarks, agreed, set(names))
     landmarks = all_levels(
         landmarks, interpolated.at([i for i, name in enumerate(interpolated.names) if name not in landmarks])
     )
@@ -84,8 +86,8 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
     return found_here.noting(*notes)
 
 
-def _above_each_other(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The means of masks, (n, 3), by whose distances vertebrae are counted.
+def _aligned_means(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The means of masks, (n, 3), by labels distances vertebrae are counted.
 
     Those of ends that are not wholly seen stand straight above or below their neighbours, since what is left of one may
     be its spinous process alone.
@@ -119,16 +121,16 @@ def _names(
 ) -> _Names:
     findings, grid = view.findings, view.image.grid
     levels = np.array([one.level for one in chain], float)
-    along_mm = _above_each_other(chain, means_mm)
+    along_mm = _aligned_means(chain, means_mm)
     known = _known(chain, points_mm, findings.landmarks, grid)
     given = sum(map(bool, known))
-    if given and given >= AGREEING_SHARE * len(chain):
+    if given and given >= AGREEING_FRACTION * len(chain):
         names = names_by(known, along_mm)
         if names is not None:
             said = (
                 f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
             )
-            return _Names(names, np.ones(len(chain)), said, True, _still_true(findings.naming, names))
+            return _Names(names, np.ones(len(chain)), said, True, _without_segmented(findings.naming, names))
     whole = [one.complete >= COMPLETE for one in chain]
     unlike = "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
     if view.options.naming == "decoder":
@@ -166,7 +168,7 @@ def _decoded(
     return _Names(names, scores, record=record, interpolated=interpolated, false=len(naming.false))
 
 
-def _still_true(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
+def _without_segmented(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
     """The record of names given before, less what has a mask now."""
     if record is None:
         return None
@@ -190,7 +192,7 @@ def _known(
     return known
 
 
-def _joined(
+def _merged_landmarks(
     landmarks: Landmarks, before: Landmarks | None, agreed: bool, named: set[str]
 ) -> tuple[Landmarks, tuple[str, ...]]:
     """The landmarks with those found before that no mask speaks against, and which vertebrae are among these."""

@@ -20,8 +20,8 @@ from utility_functions.records.findings import Findings
 
 BESIDE_VOXELS = 1
 """A centroid this near to a mask lies in it."""
-CLEARLY = 0.005
-"""Chains whose agreement differs by less are as good as each other, and a vertebra of a neck may hide in less."""
+LEAST_GAIN = 0.005
+"""Chains labels agreement differs by less are as good as each other, and a vertebra of a neck may hide in less."""
 WITHOUT_BODY = "C1"
 """Its centroid lies in its ring, where no mask is."""
 
@@ -41,17 +41,17 @@ def best_agreeing_chain(
     without it the first chain stands. least_agreement: a chain that agrees less with it is doubtful.
     """
     first = chain_at(threshold)
-    if bone is None or not others or not is_doubtful(first.found, findings, bone, grid, least_agreement):
+    if bone is None or not others or not is_inconsistent(first.found, findings, bone, grid, least_agreement):
         return first
     tried = [first, *(chain_at(other) for other in others)]
     best = max(tried[1:], key=lambda chain: dice_with_detection(chain.found, bone))
-    better = dice_with_detection(best.found, bone) >= dice_with_detection(first.found, bone) + CLEARLY
+    better = dice_with_detection(best.found, bone) >= dice_with_detection(first.found, bone) + LEAST_GAIN
     kept = best if better else first
     predictions = sum(chain.trail.predictions for chain in tried) - kept.trail.predictions
     return replace(kept, trail=replace(kept.trail, discarded_predictions=predictions))
 
 
-def is_doubtful(
+def is_inconsistent(
     found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid, least_agreement: float
 ) -> bool:
     """Whether masks and what was found before do not go together.

@@ -4,7 +4,7 @@ The network is a callable that sees a patch of the image with the memory of what
 the first vertebra not in it, or of the one that is meant, where a centroid of it is known. A patch is centred on what
 it shows until it rests; the mask is then written where it was predicted, and the search goes on from there.
 
-It always ends: starts are offered a limited number of times, at most ``most_vertebrae`` are kept, and each of them,
+It always ends: seeds are offered a limited number of times, at most ``most_vertebrae`` are kept, and each of them,
 like each start, leads to a limited number of looks (``Rules.most_predictions``).
 """
 
@@ -20,15 +20,15 @@ from scipy import ndimage
 
 from learning_functions.inference.iterative.neighbour_exclusion import without_neighbouring_bodies
 from learning_functions.inference.iterative.patch_prediction import Instance, PatchPredictor, VoxelPoint, largest_piece
-from learning_functions.inference.iterative.seeds import Corner, Heat, Starts, sign_of
+from learning_functions.inference.iterative.seeds import CornerSeeds, HeatmapSeeds, Seeds, sign_of
 from utility_functions.geometry.boxes import overlap
 from utility_functions.records.trail import FOUND, MOVED, Step, Trail
 
-IMAGE_END, LOST, FULL, COLD = "end of the image", "trail lost", "most vertebrae", "heat ends"
+IMAGE_END, LOST, FULL, HEATMAP_END = "end of the image", "trail lost", "most vertebrae", "heat ends"
 """Why traversals end."""
-UNMARKED = "looked at again, marked"
+REPEATED = "looked at again, marked"
 BEFORE_MM = 4.0
-"""A mask that does not hold the centroid that is meant, and whose middle comes so much before it, is another's."""
+"""A mask that does not hold the centroid that is meant, and labels middle comes so much before it, is another's."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Rules:
         each axis. agreeing_centres: how many centres those are (Lessmann et al. 2; Serrador et al. 3).
     most_steps: after so many looks, or when it runs in a circle, the midpoint of the last two positions is taken.
     largest_overlap: share of a mask that may lie in memory.
-    nearest_mm: two vertebrae whose middles are nearer are one.
+    nearest_mm: two vertebrae labels middles are nearer are one.
     follow_steps: by how many half patches the trail is followed where nothing is seen.
     """
 
@@ -64,9 +64,9 @@ class Rules:
         if self.agreeing_centres < 2:
             raise ValueError(f"Two centres or more can agree. Received: agreeing_centres {self.agreeing_centres}.")
 
-    def most_predictions(self, starts: int) -> int:
-        """More looks than this no traversal takes that is offered so many starts."""
-        return (starts + self.most_vertebrae * (self.follow_steps + 1)) * (self.most_steps + 1)
+    def most_predictions(self, seeds: int) -> int:
+        """More looks than this no traversal takes that is offered so many seeds."""
+        return (seeds + self.most_vertebrae * (self.follow_steps + 1)) * (self.most_steps + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,26 +84,26 @@ def traverse(
     patch: Sequence[int],
     spacing_mm: Sequence[float],
     direction: str,
-    starts: Sequence[Starts],
+    seeds: Sequence[Seeds],
     rules: Rules | None = None,
     known: NDArray[np.float64] | None = None,
 ) -> Traversal:
     """All vertebrae of an image of ``shape`` voxels, each at most once.
 
-    direction: "up" or "down" along the third axis. starts: tried one after another until one has led to a vertebra.
+    direction: "up" or "down" along the third axis. seeds: tried one after another until one has led to a vertebra.
     known: centroids of bodies (n, 3), in voxels: a mask gives up what lies in the bodies of others than the first one
-        along the way whose centroid it holds.
+        along the way labels centroid it holds.
     """
-    walker = _Walker(predict_patch, shape, patch, spacing_mm, direction, rules or Rules(), known)
+    state = _TraversalState(predict_patch, shape, patch, spacing_mm, direction, rules or Rules(), known)
     ended, name = IMAGE_END, ""
-    for start in starts:
-        name, ended = start.name, walker.run(start)
-        if walker.found:
+    for start in seeds:
+        name, ended = start.name, state.run(start)
+        if state.found:
             break
-    return Traversal(tuple(walker.found), walker.memory, Trail(direction, name, tuple(walker.steps), ended))
+    return Traversal(tuple(state.found), state.memory, Trail(direction, name, tuple(state.steps), ended))
 
 
-class _Walker:
+class _TraversalState:
     """The state: memory, what was found, and the steps taken."""
 
     def __init__(
@@ -124,36 +124,36 @@ class _Walker:
         self.found: list[Instance] = []
         self.steps: list[Step] = []
 
-    def run(self, starts: Starts) -> str:
-        """Take all that ``starts`` offers; returns why it ended."""
+    def run(self, seeds: Seeds) -> str:
+        """Take all that ``seeds`` offers; returns why it ended."""
         ended, lead = IMAGE_END, np.zeros(3)
-        while (centre := starts.next(self.memory, self._reached())) is not None:
-            target = starts.target
-            hidden = self._before(target, centre + lead) if starts.may_hide and target is not None else None
-            seen = hidden or self.settle(centre + lead, target)
+        while (centre := seeds.next(self.memory, self._reached())) is not None:
+            target = seeds.target
+            hidden = self._before(target, centre + lead) if seeds.may_follow_unnamed and target is not None else None
+            seen = hidden or self.converge(centre + lead, target)
             if target is not None and hidden is None and seen is not None and self._is_of(target, seen):
-                starts.settled()
-            ended = self.along(seen, starts, starts.follows) or ended
-            if ended in (FULL, COLD):
+                seeds.skip_current()
+            ended = self.along(seen, seeds, seeds.follows) or ended
+            if ended in (FULL, HEATMAP_END):
                 return ended
             if hidden is not None:
                 continue
-            if seen is not None and not starts.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
+            if seen is not None and not seeds.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
                 lead = seen.middle - centre  # bodies lie in front of the middle of their vertebrae, each much alike
-        if isinstance(starts, Corner):
+        if isinstance(seeds, CornerSeeds):
             return IMAGE_END
-        if self.found and not starts.follows:
+        if self.found and not seeds.follows:
             seen, ended = self.follow(self._last())
-            ended = self.along(seen, starts, True) or ended
+            ended = self.along(seen, seeds, True) or ended
         return ended
 
-    def along(self, seen: Instance | None, starts: Starts, onwards: bool) -> str:
+    def along(self, seen: Instance | None, seeds: Seeds, onwards: bool) -> str:
         """Keep what is seen and, where asked, all that follows on it; returns why it ended, if it did."""
         ended = ""
         while seen is not None:
-            if isinstance(starts, Heat) and starts.is_cold(seen.box, seen.mask):
-                self._decide(COLD)
-                return COLD
+            if isinstance(seeds, HeatmapSeeds) and seeds.is_below_threshold(seen.box, seen.mask):
+                self._decide(HEATMAP_END)
+                return HEATMAP_END
             self.keep(seen)
             if len(self.found) >= self.rules.most_vertebrae:
                 return FULL
@@ -162,17 +162,17 @@ class _Walker:
 
     def _before(self, target: VoxelPoint, centre: VoxelPoint) -> Instance | None:
         """A vertebra that comes before the one that is meant, from the same place on; None where there is none."""
-        seen = self.settle(centre)
+        seen = self.converge(centre)
         if seen is None:
             return None
         is_before = self.sign * float((target - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
         if is_before and not _lies_in(target, seen):
             return seen
-        self._decide(UNMARKED)
+        self._decide(REPEATED)
         return None
 
     def _is_of(self, target: VoxelPoint, seen: Instance) -> bool:
-        """Whether a mask is of the vertebra that is meant, whose centroid need not lie in it where it is a ring."""
+        """Whether a mask is of the vertebra that is meant, labels centroid need not lie in it where it is a ring."""
         return _lies_in(target, seen) or not any(_lies_in(other, seen) for other in self.known)
 
     def follow(self, last: Instance) -> tuple[Instance | None, str]:
@@ -182,11 +182,11 @@ class _Walker:
             centre = last.middle + np.array((0, 0, self.sign * half * step))
             if not -0.5 <= centre[2] <= self.memory.shape[2] - 0.5:
                 return None, IMAGE_END
-            if (seen := self.settle(centre)) is not None:
+            if (seen := self.converge(centre)) is not None:
                 return seen, IMAGE_END
         return None, LOST
 
-    def settle(self, centre: VoxelPoint, target: VoxelPoint | None = None) -> Instance | None:
+    def converge(self, centre: VoxelPoint, target: VoxelPoint | None = None) -> Instance | None:
         """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
 
         meant: the centroid of the vertebra looked for, where it is known.
@@ -201,13 +201,13 @@ class _Walker:
             been.append(at)
             if (seen := self.look(corner, target)) is None:
                 return None
-            if self._rests([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
-                return self._judged(seen)
+            if self._has_converged([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
+                return self._checked(seen)
             centre = seen.middle
         seen = self.look(self._corner((been[-1] + centre) / 2), target)
-        return None if seen is None else self._judged(seen)
+        return None if seen is None else self._checked(seen)
 
-    def _rests(self, centres: Sequence[VoxelPoint]) -> bool:
+    def _has_converged(self, centres: Sequence[VoxelPoint]) -> bool:
         """Whether the last centres of a patch, the one it would move to among them, agree."""
         last = centres[-self.rules.agreeing_centres :]
         return len(last) == self.rules.agreeing_centres and bool(
@@ -244,15 +244,15 @@ class _Walker:
         start = corner + [axis.start for axis in box]
         first = (int(start[0]), int(start[1]), int(start[2]))
         wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
-        shares = np.pad(np.asarray(prediction.mask, np.float16), 1)[wider]
-        return Instance(first, piece[box], prediction.complete, prediction.level, shares)
+        probabilities = np.pad(np.asarray(prediction.mask, np.float16), 1)[wider]
+        return Instance(first, piece[box], prediction.complete, prediction.level, probabilities)
 
     def keep(self, seen: Instance) -> None:
         """Write a vertebra into the memory, where it was predicted."""
         self.memory[seen.box][seen.mask] = 1
         self.found.append(seen)
 
-    def _judged(self, seen: Instance) -> Instance | None:
+    def _checked(self, seen: Instance) -> Instance | None:
         """What the patch rests on, or None where it is a rest of a vertebra found before; the last step says so."""
         away = [np.linalg.norm((seen.mean - other.mean) * self.spacing_mm) for other in self.found]
         new = not away or min(away) >= self.rules.nearest_mm

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.label_fusion import LabelFusion
-from learning_functions.inference.landmarks.landmark_naming import scanned_heights, still_told
+from learning_functions.inference.landmarks.landmark_naming import scanned_heights, restricted_record
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.inference.truncation import truncation_note
@@ -69,7 +69,7 @@ def masks_at_landmarks(network: Any, settings: Settings[MaskOptions], view: Scan
     if cut and truncated == "drop" and findings.landmarks is not None:
         voxels[np.isin(voxels, [VERSE_IDS[name] for name in cut])] = 0
         left = findings.landmarks.only(set(findings.landmarks.names) - set(cut))
-        told = told.having(landmarks=left, naming=still_told(findings.naming, left))
+        told = told.having(landmarks=left, naming=restricted_record(findings.naming, left))
     fusion.keep_only(voxels > 0)
     fusion.add_sacrum(findings)
     return told.having(instances=fusion.on(view.target_grid))

@@ -28,7 +28,7 @@ BORDER_MM = 10.0
 """A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""
 MOST_PEAKS = 400
 """Maxima that are looked at, the highest ones, where a network has learnt too little to tell few."""
-WHY = f"within {BORDER_MM:g} mm of the upper or lower end of the scan"
+NEAR_END = f"within {BORDER_MM:g} mm of the upper or lower end of the scan"
 NOTHING = "No vertebra was found."
 
 
@@ -61,11 +61,11 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
     cut = near_the_end(found, image, padding)
     if options.truncated == "drop":
         found = found.only(set(found.names) - set(cut))
-    told = more.having(landmarks=found, naming=still_told(record, found))
-    return told.noting(truncation_note(cut, options.truncated, WHY), "" if len(found) else NOTHING)
+    told = more.having(landmarks=found, naming=restricted_record(record, found))
+    return told.noting(truncation_note(cut, options.truncated, NEAR_END), "" if len(found) else NOTHING)
 
 
-def still_told(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
+def restricted_record(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
     """The record less what is not among the landmarks told."""
     if record is None:
         return None

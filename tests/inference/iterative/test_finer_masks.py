@@ -17,7 +17,7 @@ from learning_functions.spec import Spec
 from learning_functions.task import Settings, load_task
 from learning_functions.task_options.instance_options import InstanceOptions
 from tests.inference.iterative.spine_truth import spine
-from tests.inference.iterative.test_iterative_segmenter import AIR, TOP, Reader
+from tests.inference.iterative.test_iterative_segmenter import PADDING, TOP, Reader
 from tests.model_files.test_card_threshold import Faint
 from tests.views import view_of
 from utility_functions.anatomy.labels import CSI_LEVELS, USUAL_VERTEBRAE, VERSE_IDS
@@ -57,7 +57,7 @@ def test_masks_come_nearer_to_the_truth(patch: tuple[int, int, int], axcodes: st
         return Volume((levels / 100).astype(np.float32), grid)
 
     network = Reader(image_at(coarse.grid), direction)
-    view = view_of(image_at(coarse.grid), padding=AIR, scan=truth.grid).having(image_at=image_at)
+    view = view_of(image_at(coarse.grid), padding=PADDING, scan=truth.grid).having(image_at=image_at)
     found = refined(network, settings(direction, patch), view, StageFindings(instances=coarse))
     assert found.instances is not None and found.instances.grid is truth.grid
     wrong = (found.instances.voxels != truth.voxels).sum()
@@ -76,7 +76,7 @@ def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: flo
         levels = np.vectorize(lambda number: LEVEL_OF.get(number, 0))(resample(truth, grid).voxels)
         return Volume((levels / 100).astype(np.float32), grid)
 
-    view = view_of(image_at(coarse.grid), padding=AIR, scan=truth.grid).having(image_at=image_at)
+    view = view_of(image_at(coarse.grid), padding=PADDING, scan=truth.grid).having(image_at=image_at)
     found = refined(Faint(image_at(coarse.grid)), chosen, view, StageFindings(instances=coarse))
     assert found.notes == (() if drawn_anew else ("Masks left as coarse as they were found: T12, L1, L2, L3.",))
 
@@ -88,7 +88,7 @@ def test_where_the_network_is_lost_the_coarse_masks_stay() -> None:
     def image_at(grid: Grid) -> Volume:
         return Volume(np.zeros(grid.shape, np.float32), grid)
 
-    view = view_of(image_at(coarse.grid), padding=AIR, scan=truth.grid).having(image_at=image_at)
+    view = view_of(image_at(coarse.grid), padding=PADDING, scan=truth.grid).having(image_at=image_at)
     found = refined(Reader(truth), settings("down", (20, 20, 16)), view, StageFindings(instances=coarse))
     assert found.instances is not None
     assert (found.instances.voxels == resample(coarse, truth.grid).voxels).all()

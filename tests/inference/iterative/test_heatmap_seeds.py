@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from learning_functions.inference.iterative.iterative_segmenter import NOTHING, TOP_DOWN, starts_of
+from learning_functions.inference.iterative.iterative_segmenter import NOTHING, TOP_DOWN, seeds_of
 from learning_functions.predict.pipeline import in_stage_order
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task import load_task
-from tests.inference.iterative.test_iterative_segmenter import PATCH, Reader, scan_of, walked
+from tests.inference.iterative.test_iterative_segmenter import PATCH, Reader, scan_of, traversed
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.heatmaps import spine_heat
 from utility_functions.geometry.grid import Grid
@@ -21,7 +21,7 @@ from utility_functions.records.trail import FOUND
 SIGMA_VOXELS = 6.0
 
 
-def hot(truth: LabelMap) -> Findings:
+def with_heatmap(truth: LabelMap) -> Findings:
     """Findings with the heatmap of a truth, as float16, which models give."""
     places = truth.grid.to_index(body_centroids(truth).points_mm)
     heat = spine_heat(places, truth.grid.shape, SIGMA_VOXELS).astype(np.float16)
@@ -33,7 +33,7 @@ def hot(truth: LabelMap) -> Findings:
 def test_every_vertebra_is_found_from_the_heat_alone(count: int, direction: str) -> None:
     image, truth = scan_of(count, top=12)
     network = Reader(image, direction)
-    found = walked(image, network, hot(truth), direction=direction)
+    found = traversed(image, network, with_heatmap(truth), direction=direction)
     assert found.instances is not None and (found.instances.voxels == truth.voxels).all()
     assert found.landmarks is not None and found.landmarks.names == body_centroids(truth).names
     assert found.trail is not None and found.trail.start == "heat"
@@ -42,9 +42,9 @@ def test_every_vertebra_is_found_from_the_heat_alone(count: int, direction: str)
 
 def test_the_first_look_is_at_the_top_of_the_heat() -> None:
     image, truth = scan_of(4)
-    findings = hot(truth)
+    findings = with_heatmap(truth)
     assert findings.heatmap is not None
-    first = walked(image, Reader(image), findings).trail.steps[0].position  # type: ignore[union-attr]
+    first = traversed(image, Reader(image), findings).trail.steps[0].position  # type: ignore[union-attr]
     heat = findings.heatmap.voxels.astype(np.float32)
     z = np.flatnonzero((heat >= 0.3).any(axis=(0, 1)))[-1]
     x, y = np.unravel_index(heat[..., z].argmax(), heat.shape[:2])
@@ -54,7 +54,7 @@ def test_the_first_look_is_at_the_top_of_the_heat() -> None:
 def test_a_vertebra_is_kept_when_the_last_three_centres_agree() -> None:
     """Or at once where the patch would not move: the network would see the same again, and answer the same."""
     image, truth = scan_of(5)
-    trail = walked(image, Reader(image), hot(truth)).trail
+    trail = traversed(image, Reader(image), with_heatmap(truth)).trail
     assert trail is not None
     places = [image.grid.to_index(step.position) for step in trail.steps]
     kept = [number for number, step in enumerate(trail.steps) if step.decision == FOUND]
@@ -70,37 +70,37 @@ def test_a_vertebra_is_kept_when_the_last_three_centres_agree() -> None:
 
 def test_it_stops_where_the_heat_does() -> None:
     image, truth = scan_of(9, top=12)
-    findings = hot(truth)
+    findings = with_heatmap(truth)
     assert findings.heatmap is not None
     heat = findings.heatmap.voxels.copy()
     lowest = np.argwhere(truth.voxels == np.unique(truth.voxels)[6])[:, 2].min()
-    heat[:, :, :lowest] = 0  # six from the top stay hot
-    found = walked(image, Reader(image), findings.having(heatmap=Volume(heat, image.grid)))
+    heat[:, :, :lowest] = 0  # six from the top stay with_heatmap
+    found = traversed(image, Reader(image), findings.having(heatmap=Volume(heat, image.grid)))
     assert found.landmarks is not None and len(found.landmarks) == 6
     assert found.trail is not None and found.trail.ended == "heat ends"
 
 
 def test_known_centroids_come_before_heat_and_heat_before_the_corner() -> None:
     image, truth = scan_of(3)
-    findings = hot(truth)
+    findings = with_heatmap(truth)
     named = findings.having(landmarks=body_centroids(truth))
-    kinds = [[start.name for start in starts_of(each, image, PATCH, "down")] for each in (findings, named)]
+    kinds = [[start.name for start in seeds_of(each, image, PATCH, "down")] for each in (findings, named)]
     assert kinds == [["heat", "corner"], ["centroids", "corner"]]
 
 
 def test_heat_where_nothing_is_leads_to_the_corner_and_to_nothing() -> None:
     image, truth = scan_of(3)
     blank = image.with_voxels(np.zeros_like(image.voxels))
-    assert walked(blank, Reader(blank), hot(truth)).notes == (NOTHING,)
+    assert traversed(blank, Reader(blank), with_heatmap(truth)).notes == (NOTHING,)
 
 
 def test_a_heatmap_on_another_grid_is_refused() -> None:
     image, truth = scan_of(3)
-    heatmap = hot(truth).heatmap
+    heatmap = with_heatmap(truth).heatmap
     assert heatmap is not None
     other = Volume(heatmap.voxels, Grid.from_spacing(image.grid.shape, 5.0))
     with pytest.raises(ValueError, match="must lie on one grid"):
-        starts_of(Findings("s", other.grid, heatmap=other), image, PATCH, "down")
+        seeds_of(Findings("s", other.grid, heatmap=other), image, PATCH, "down")
 
 
 def test_instances_run_after_the_heatmap_they_use() -> None:

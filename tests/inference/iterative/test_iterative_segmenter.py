@@ -1,4 +1,4 @@
-"""A whole scan walked by networks that read the truth off the image, and by a real one that knows nothing."""
+"""A whole scan traversed by networks that read the truth off the image, and by a real one that knows nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from utility_functions.records.naming_record import NamingRecord
 from utility_functions.records.trail import FOUND
 
 PATCH = (20, 20, 16)
-AIR = -1.0
+PADDING = -1.0
 TOP = CSI_LEVELS["T12"]
 BODY_DEPTH = 4
 
@@ -43,7 +43,7 @@ def settings(direction: str = "down", patch: tuple[int, int, int] = PATCH) -> Se
 
 
 def scan_of(count: int, top: int = TOP, **how: Any) -> tuple[Volume, LabelMap]:
-    """An image whose intensities tell the level (level / 100), and its truth in VerSe's ids."""
+    """An image labels intensities tell the level (level / 100), and its truth in VerSe's ids."""
     labels = spine(count, **how)
     grid = Grid.from_spacing(labels.shape, SPACING_MM, (-50.0, 20.0, 300.0))
     levels = np.where(labels > 0, labels.astype(int) + top - 1, 0)
@@ -85,7 +85,7 @@ class Reader:
         }
 
 
-def walked(
+def traversed(
     image: Volume,
     network: Any,
     findings: Findings | None = None,
@@ -93,7 +93,7 @@ def walked(
     direction: str = "down",
     naming: str = "published",
 ) -> Findings:
-    view = view_of(image, findings, AIR, truncated=truncated, naming=naming)
+    view = view_of(image, findings, PADDING, truncated=truncated, naming=naming)
     return known_after(segmented(network, settings(direction), view), view)
 
 
@@ -102,7 +102,7 @@ def walked(
 def test_every_vertebra_gets_its_mask_its_name_and_its_centre(direction: str, naming: str) -> None:
     image, truth = scan_of(5)
     network = Reader(image, direction)
-    found = walked(image, network, direction=direction, naming=naming)
+    found = traversed(image, network, direction=direction, naming=naming)
     assert found.instances is not None and (found.instances.voxels == truth.voxels).all()
     true = body_centroids(truth)
     assert found.landmarks is not None and found.landmarks.names == true.names == ("T12", "L1", "L2", "L3", "L4")
@@ -113,7 +113,7 @@ def test_every_vertebra_gets_its_mask_its_name_and_its_centre(direction: str, na
 
 def test_the_trail_is_told_in_millimetres() -> None:
     image, truth = scan_of(3)
-    found = walked(image, Reader(image))
+    found = traversed(image, Reader(image))
     assert found.trail is not None and found.trail.direction == "down" and found.trail.start == "corner"
     kept = [step.position for step in found.trail.steps if step.decision == FOUND]
     assert len(kept) == 3 and np.abs(np.array(kept) - body_centroids(truth).points_mm).max() < 12
@@ -122,7 +122,7 @@ def test_the_trail_is_told_in_millimetres() -> None:
 @pytest.mark.parametrize("truncated", ["keep", "flag", "drop"])
 def test_cut_vertebrae_are_kept_flagged_or_dropped(truncated: str) -> None:
     image, _ = scan_of(4, cut=True)
-    found = walked(image, Reader(image, incomplete=(TOP, TOP + 3)), truncated=truncated)
+    found = traversed(image, Reader(image, incomplete=(TOP, TOP + 3)), truncated=truncated)
     assert found.instances is not None and found.landmarks is not None
     dropped = truncated == "drop"
     assert label_names(found.instances) == (("L1", "L2") if dropped else ("T12", "L1", "L2", "L3"))
@@ -135,7 +135,7 @@ def test_cut_vertebrae_are_kept_flagged_or_dropped(truncated: str) -> None:
 
 def test_an_incomplete_vertebra_amid_the_spine_is_never_dropped() -> None:
     image, _ = scan_of(5)
-    found = walked(image, Reader(image, incomplete=(TOP + 2,)), truncated="drop")
+    found = traversed(image, Reader(image, incomplete=(TOP + 2,)), truncated="drop")
     assert found.landmarks is not None and "L2" in found.landmarks.names and found.completeness["L2"] == 0
 
 
@@ -143,7 +143,7 @@ def test_names_found_before_win_where_they_agree() -> None:
     image, truth = scan_of(5)
     true = body_centroids(truth)
     before = Landmarks(("T11", "L1", "L2", "S1"), [*true.points_mm[[0, 2, 3]], true.points_mm[4] - (0, 0, 40)])
-    found = walked(image, Reader(image), Findings("scan", image.grid, landmarks=before))
+    found = traversed(image, Reader(image), Findings("scan", image.grid, landmarks=before))
     assert found.landmarks is not None and found.landmarks.names == ("T11", "T12", "L1", "L2", "L3", "S1")
     assert found.trail is not None and found.trail.start == "centroids"
     assert any("found before, of 3 of 5" in note for note in found.notes)
@@ -153,7 +153,7 @@ def test_names_found_before_that_contradict_one_another_lose() -> None:
     image, truth = scan_of(5)
     true = body_centroids(truth)
     before = Landmarks(("T11", "L1", "L3"), true.points_mm[[0, 1, 2]])
-    found = walked(image, Reader(image, skew=0.3), Findings("scan", image.grid, landmarks=before))
+    found = traversed(image, Reader(image, skew=0.3), Findings("scan", image.grid, landmarks=before))
     assert found.landmarks is not None and found.landmarks.names == true.names
     assert any("do not agree" in note for note in found.notes)
 
@@ -162,7 +162,7 @@ def test_a_vertebra_named_before_without_a_mask_keeps_its_place() -> None:
     image, truth = scan_of(5)
     true = body_centroids(truth)
     hidden = image.with_voxels(np.where(truth.voxels == VERSE_IDS["L2"], 0.0, image.voxels).astype(np.float32))
-    found = walked(hidden, Reader(hidden), Findings("scan", image.grid, landmarks=true))
+    found = traversed(hidden, Reader(hidden), Findings("scan", image.grid, landmarks=true))
     assert found.landmarks is not None and found.landmarks.names == true.names
     assert found.instances is not None and label_names(found.instances) == ("T12", "L1", "L3", "L4")
     assert "No mask was found of L2, named before." in found.notes
@@ -173,7 +173,7 @@ def test_a_missed_vertebra_keeps_the_count_right() -> None:
     usual = np.mean([STEP_MM[pair] for pair in pairwise(USUAL_VERTEBRAE[18:])])
     stretched = Grid.from_spacing(image.grid.shape, (4.0, 4.0, 4.0 * usual / 28))
     image, truth = Volume(image.voxels, stretched), LabelMap(truth.voxels, stretched)
-    found = walked(image, Reader(image))
+    found = traversed(image, Reader(image))
     assert found.landmarks is not None and found.landmarks.names == ("T12", "L1", "L3", "L4", "L5")
 
 
@@ -181,7 +181,7 @@ def test_the_decoder_puts_a_missed_vertebra_where_it_lies_and_says_so() -> None:
     image, _ = scan_of(6, missing=(3,))
     usual = np.mean([STEP_MM[pair] for pair in pairwise(USUAL_VERTEBRAE[18:])])
     image = Volume(image.voxels, Grid.from_spacing(image.grid.shape, (4.0, 4.0, 4.0 * usual / 28)))
-    found = walked(image, Reader(image), naming="decoder")
+    found = traversed(image, Reader(image), naming="decoder")
     assert found.landmarks is not None and found.naming is not None and found.instances is not None
     assert found.landmarks.names == ("T12", "L1", "L2", "L3", "L4", "L5")
     assert found.interpolated == ("L2",) and "L2" not in label_names(found.instances) and "L2" not in found.completeness
@@ -192,7 +192,7 @@ def test_the_decoder_puts_a_missed_vertebra_where_it_lies_and_says_so() -> None:
 
 def test_the_decoder_places_cut_vertebrae_and_lets_them_tell_nothing() -> None:
     image, _ = scan_of(4, cut=True)
-    found = walked(image, Reader(image, incomplete=(TOP, TOP + 3)), naming="decoder")
+    found = traversed(image, Reader(image, incomplete=(TOP, TOP + 3)), naming="decoder")
     assert found.landmarks is not None and found.landmarks.names == ("T12", "L1", "L2", "L3")
     assert "T12, L3: cut by the border of the scan." in found.notes
     assert found.naming is not None and set(found.naming.posterior) == set(found.landmarks.names)
@@ -200,7 +200,7 @@ def test_the_decoder_places_cut_vertebrae_and_lets_them_tell_nothing() -> None:
 
 def test_the_decoder_warns_where_levels_hesitate() -> None:
     image, _ = scan_of(3)
-    sure, torn = (walked(image, Reader(image, skew=skew), naming="decoder").naming for skew in (0.0, 0.5))
+    sure, torn = (traversed(image, Reader(image, skew=skew), naming="decoder").naming for skew in (0.0, 0.5))
     assert sure is not None and torn is not None and torn.warning
     assert torn.shifted_by_one > 0.25 > sure.shifted_by_one and torn.margin < sure.margin
 
@@ -210,7 +210,7 @@ def test_names_that_hold_keep_what_was_told_of_them() -> None:
     true = body_centroids(truth)
     told = NamingRecord(dict.fromkeys(true.names[:3], 0.9), interpolated=("L1", "L3"), warning="Doubtful.")
     before = Findings("scan", image.grid, landmarks=true).named(told)
-    found = walked(image, Reader(image), before, naming="decoder")
+    found = traversed(image, Reader(image), before, naming="decoder")
     assert found.naming is not None and found.interpolated == () and found.notes.count("Doubtful.") == 1
 
 
@@ -218,7 +218,7 @@ def test_the_sacrum_found_before_stays() -> None:
     image, truth = scan_of(3)
     before = np.where(truth.voxels == VERSE_IDS["L2"], VERSE_IDS["S1"], truth.voxels)
     before[:2, :2, :2] = VERSE_IDS["S1"]
-    found = walked(image, Reader(image), Findings("scan", image.grid, instances=BodyMap(before, image.grid)))
+    found = traversed(image, Reader(image), Findings("scan", image.grid, instances=BodyMap(before, image.grid)))
     assert found.instances is not None
     assert set(np.unique(found.instances.voxels)) == {0, *np.unique(truth.voxels), VERSE_IDS["S1"]}
     assert (found.instances.voxels == VERSE_IDS["S1"]).sum() == 8
@@ -232,26 +232,26 @@ def test_detected_bodies_are_where_it_starts(parts: bool) -> None:
         voxels[13:17, 13:22] = voxels.any(axis=(0, 1))
     findings = Findings("scan", image.grid, (PartMap if parts else TubeMap)(voxels, image.grid))
     assert len(detected_pieces(findings)) in (5, 6)
-    found = walked(image, Reader(image), findings)
+    found = traversed(image, Reader(image), findings)
     assert found.trail is not None and found.trail.start == "centroids"
     assert found.landmarks is not None and len(found.landmarks) == 5
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (40, 30, 50)])
 def test_a_scan_without_a_vertebra_says_so(shape: tuple[int, int, int]) -> None:
-    for level in (0.0, AIR):
+    for level in (0.0, PADDING):
         image = Volume(np.full(shape, level, np.float32), Grid.from_spacing(shape, SPACING_MM))
         network = Reader(image)
-        found = walked(image, network)
+        found = traversed(image, network)
         assert found.notes == (NOTHING,) and found.landmarks is not None and not len(found.landmarks)
         assert found.instances is not None and not found.instances.voxels.any()
-        assert bool(network.batches) == (level != AIR), "the network is not asked about air"
+        assert bool(network.batches) == (level != PADDING), "the network is not asked about air"
 
 
 def test_a_chain_longer_than_the_spine_leaves_out_what_has_no_name() -> None:
     image, _ = scan_of(26, top=1)
     image = Volume(image.voxels, Grid.from_spacing(image.grid.shape, (4.0, 4.0, 2.7)))  # steps of 19 mm
-    found = walked(image, Reader(image))
+    found = traversed(image, Reader(image))
     assert found.landmarks is not None and found.landmarks.names == USUAL_VERTEBRAE
     assert any("2 vertebrae beyond C1 to L5" in note for note in found.notes)
 
@@ -275,7 +275,7 @@ def keras_network() -> keras.Model:
 def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -> None:
     image, _ = scan_of(2)
     chosen = replace(settings(direction), spec=replace(settings().spec, patch=(8, 8, 8)))
-    view = view_of(image, padding=AIR)
+    view = view_of(image, padding=PADDING)
     found = known_after(segmented(keras_network, chosen, view), view)
     assert found.trail is not None and found.trail.predictions and found.landmarks is not None
     assert found.instances is not None
@@ -291,7 +291,7 @@ def test_where_no_mask_is_found_what_was_named_before_stands() -> None:
     image, truth = scan_of(4)
     blank = image.with_voxels(image.voxels * 0)
     before = Findings("scan", image.grid, instances=truth, landmarks=body_centroids(truth))
-    view = view_of(blank, before, AIR)
+    view = view_of(blank, before, PADDING)
     found = known_after(segmented(Reader(blank), settings(), view), view)
     assert found.landmarks is before.landmarks and found.instances is truth
     assert NO_MASK in found.notes and found.trail is not None

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative import iterative_segmenter as instance_walk
+from learning_functions.inference.iterative import iterative_segmenter as iterative_segmenter
 from learning_functions.inference.iterative.finer_masks import refined
-from learning_functions.inference.iterative.iterative_segmenter import hidden_before, patch_predictor, segmented
+from learning_functions.inference.iterative.iterative_segmenter import unnamed_before, patch_predictor, segmented
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
-from learning_functions.inference.iterative.seeds import Centroids, Corner
-from learning_functions.inference.iterative.traversal import UNMARKED, Rules, traverse
+from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds
+from learning_functions.inference.iterative.traversal import REPEATED, Rules, traverse
 from learning_functions.task import Settings
 from tests.inference.iterative.spine_truth import SPACING_MM, Oracle, centres, check_true, order_of, spine, window
-from tests.inference.iterative.test_iterative_segmenter import AIR, PATCH, TOP, Reader, scan_of, settings
+from tests.inference.iterative.test_iterative_segmenter import PADDING, PATCH, TOP, Reader, scan_of, settings
 from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.geometry.grid import Grid
@@ -25,7 +25,7 @@ from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings, StageFindings
 
 
-def marking(own: Settings, **options: Any) -> Settings:
+def with_prompts(own: Settings, **options: Any) -> Settings:
     more = {"prompted_fraction": 0.5, "prompt_sigma_mm": 3.0, **options}
     return own.with_options(**more)
 
@@ -49,7 +49,7 @@ def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
     image, truth = scan_of(5)
     network = Told()
     findings = Findings("scan", image.grid, landmarks=body_centroids(truth))
-    found = segmented(network, marking(settings()), view_of(image, findings, AIR))
+    found = segmented(network, with_prompts(settings()), view_of(image, findings, PADDING))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert found.landmarks is not None and found.landmarks.names == body_centroids(truth).names
     assert min(prompt for prompt in network.prompts if prompt) > 150
@@ -59,7 +59,7 @@ def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
 def test_without_landmarks_nothing_is_marked() -> None:
     image, _ = scan_of(3)
     network = Told()
-    segmented(network, marking(settings()), view_of(image, padding=AIR))
+    segmented(network, with_prompts(settings()), view_of(image, padding=PADDING))
     assert set(network.prompts) == {0.0}
 
 
@@ -74,13 +74,13 @@ def test_only_centroids_that_are_meant_are_told() -> None:
             return super().__call__(corner, memory, target)
 
     places = centres(labels)
-    for starts, expected in (
-        (Centroids(places.values(), "down", hides=[False] * 4), list(places.values())),
-        (Centroids(places.values(), "down"), []),
-        (Corner(labels.shape, (20, 20, 16), "down"), []),
+    for seeds, expected in (
+        (CentroidSeeds(places.values(), "down", unnamed_before=[False] * 4), list(places.values())),
+        (CentroidSeeds(places.values(), "down"), []),
+        (CornerSeeds(labels.shape, (20, 20, 16), "down"), []),
     ):
         told: list[VoxelPoint | None] = []
-        done = traverse(Listening(labels, "down"), labels.shape, (20, 20, 16), SPACING_MM, "down", [starts])
+        done = traverse(Listening(labels, "down"), labels.shape, (20, 20, 16), SPACING_MM, "down", [seeds])
         check_true(done, labels, "down")
         assert {tuple(at) for at in told if at is not None} == {tuple(at) for at in expected}
 
@@ -88,7 +88,7 @@ def test_only_centroids_that_are_meant_are_told() -> None:
 @pytest.mark.parametrize("is_prompted", [True, False])
 def test_a_network_that_did_not_learn_marks_is_shown_none(is_prompted: bool) -> None:
     image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), SPACING_MM, (1.0, 2.0, 3.0)))
-    own = marking(settings()) if is_prompted else settings()
+    own = with_prompts(settings()) if is_prompted else settings()
     shown: list[NDArray[np.float32]] = []
 
     class Seeing:
@@ -97,7 +97,7 @@ def test_a_network_that_did_not_learn_marks_is_shown_none(is_prompted: bool) -> 
             return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
 
     target = np.array((12.0, 11.0, 9.0))
-    patch_predictor(Seeing(), own, image, AIR)((5, 4, 3), np.zeros(PATCH, np.uint8), target)
+    patch_predictor(Seeing(), own, image, PADDING)((5, 4, 3), np.zeros(PATCH, np.uint8), target)
     [batch] = shown
     assert batch.shape == (1, *PATCH, 3 if is_prompted else 2)
     if is_prompted:
@@ -107,13 +107,13 @@ def test_a_network_that_did_not_learn_marks_is_shown_none(is_prompted: bool) -> 
 def test_a_second_look_means_the_vertebra_too() -> None:
     image, truth = scan_of(3, top=TOP)
     network = Told()
-    own = marking(settings(), refine_mm=SPACING_MM)
+    own = with_prompts(settings(), refine_mm=SPACING_MM)
 
     def image_at(grid: Grid) -> Volume:
         first = np.rint(image.grid.to_index(grid.to_mm((0, 0, 0)))).astype(int)
         return replace(image.window(first, grid.shape, fill=0.0), grid=grid)
 
-    view = view_of(image, padding=AIR).having(image_at=image_at)
+    view = view_of(image, padding=PADDING).having(image_at=image_at)
     found = refined(network, own, view, StageFindings(landmarks=body_centroids(truth), instances=truth))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels) and not found.notes
     assert max(network.prompts) > 150
@@ -122,12 +122,12 @@ def test_a_second_look_means_the_vertebra_too() -> None:
 def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as_it_learnt() -> None:
     image, truth = scan_of(3, top=TOP)
     network = Told()
-    own = marking(settings(), refine_mm=SPACING_MM, second_pass=True)
+    own = with_prompts(settings(), refine_mm=SPACING_MM, second_pass=True)
 
     def image_at(grid: Grid) -> Volume:
         return image.window((0, 0, 0), grid.shape, fill=0.0)
 
-    view = view_of(image, padding=AIR).having(image_at=image_at)
+    view = view_of(image, padding=PADDING).having(image_at=image_at)
     refined(network, own, view, StageFindings(landmarks=body_centroids(truth), instances=truth))
     assert set(network.prompts) == {0.0}
 
@@ -145,9 +145,9 @@ def test_a_mark_that_the_patch_hardly_shows_is_none(monkeypatch: Any, away_mm: f
             asked.append(self.name)
             return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
 
-    monkeypatch.setattr(instance_walk, "halves", lambda network: (Half("finder"), Half("drawer")))
+    monkeypatch.setattr(iterative_segmenter, "branches", lambda network: (Half("finder"), Half("drawer")))
     first_voxel = np.array((5.0, 10.0, 10.0))
-    patch_predictor(None, marking(settings()), image, AIR)(
+    patch_predictor(None, with_prompts(settings()), image, PADDING)(
         (5, 4, 3), np.zeros(PATCH, np.uint8), first_voxel - (away_mm / 2.0, 0.0, 0.0)
     )
     assert asked == [half]
@@ -179,14 +179,14 @@ def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
     labels = spine(7)
     numbers = [number for number in centres(labels) if number not in unknown]
     known = [centres(labels)[number] for number in numbers]
-    hides = [
+    unnamed_before = [
         number != order_of(labels, direction)[0] and order_before(number, direction) in unknown for number in numbers
     ]
-    starts = Centroids(known, direction, labels > 0, SPACING_MM, hides=hides)
+    seeds = CentroidSeeds(known, direction, labels > 0, SPACING_MM, unnamed_before=unnamed_before)
     predict_patch = Both(labels, direction)
-    done = traverse(predict_patch, labels.shape, (20, 20, 16), SPACING_MM, direction, [starts], Rules())
+    done = traverse(predict_patch, labels.shape, (20, 20, 16), SPACING_MM, direction, [seeds], Rules())
     check_true(done, labels, direction)
-    assert done.trail.predictions <= Rules().most_predictions(starts.most)
+    assert done.trail.predictions <= Rules().most_predictions(seeds.most)
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -202,10 +202,10 @@ def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_m
             shown = behind if target is not None else window(behind, corner, self.patch) | memory
             return super().__call__(corner, shown, target)
 
-    starts = Centroids(centres(labels).values(), direction, labels > 0, SPACING_MM, hides=[True] * 4)
-    done = traverse(Hasty(labels, direction), labels.shape, (20, 20, 16), SPACING_MM, direction, [starts])
+    seeds = CentroidSeeds(centres(labels).values(), direction, labels > 0, SPACING_MM, unnamed_before=[True] * 4)
+    done = traverse(Hasty(labels, direction), labels.shape, (20, 20, 16), SPACING_MM, direction, [seeds])
     check_true(done, labels, direction)
-    assert UNMARKED in [step.decision for step in done.trail.steps]
+    assert REPEATED in [step.decision for step in done.trail.steps]
 
 
 def ring_and_dens() -> tuple[NDArray[np.uint8], list[VoxelPoint]]:
@@ -238,8 +238,8 @@ def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
                 return PatchPrediction(own.astype(np.float16), 1.0, float(number))
         return PatchPrediction(np.zeros(patch, np.float16), 0.0, 0.0)
 
-    starts = Centroids(places, "down", labels > 0, SPACING_MM, hides=[False, False, False])
-    done = traverse(predict_patch, labels.shape, patch, SPACING_MM, "down", [starts], known=np.array(places[1:]))
+    seeds = CentroidSeeds(places, "down", labels > 0, SPACING_MM, unnamed_before=[False, False, False])
+    done = traverse(predict_patch, labels.shape, patch, SPACING_MM, "down", [seeds], known=np.array(places[1:]))
     assert [round(one.level) for one in done.found] == [1, 2, 3]
     for one in done.found:
         own = np.zeros(labels.shape, bool)
@@ -267,9 +267,9 @@ def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
             return PatchPrediction(shown.astype(np.float16), 1.0, float(number))
 
     target = {2: places[2]}  # the first one was missed
-    starts = Centroids(target.values(), "down", labels > 0, SPACING_MM, hides=[False])
+    seeds = CentroidSeeds(target.values(), "down", labels > 0, SPACING_MM, unnamed_before=[False])
     known = np.array(list(places.values()))
-    done = traverse(Joining(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [starts], known=known)
+    done = traverse(Joining(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [seeds], known=known)
     [one] = done.found
     assert one.mask[tuple(np.rint(places[2]).astype(int) - one.start)]
     assert not (np.rint(places[1]).astype(int)[2] < one.box[2].stop), "the body above is given up"
@@ -289,5 +289,5 @@ def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
 def test_a_vertebra_may_hide_where_names_are_missing(
     names: tuple[str, ...], direction: str, expected: list[bool]
 ) -> None:
-    assert hidden_before(names, names, direction) == expected
-    assert hidden_before(("L5",), ("L5", "S1"), "up") == [False]
+    assert unnamed_before(names, names, direction) == expected
+    assert unnamed_before(("L5",), ("L5", "S1"), "up") == [False]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.iterative_segmenter import segmented, starts_of
-from learning_functions.inference.iterative.mr_numbering import counted_centres, found_counted
+from learning_functions.inference.iterative.iterative_segmenter import segmented, seeds_of
+from learning_functions.inference.iterative.mr_numbering import counted_centres, numbered_findings
 from learning_functions.inference.iterative.patch_prediction import Instance
-from learning_functions.inference.iterative.seeds import Centroids
+from learning_functions.inference.iterative.seeds import CentroidSeeds
 from learning_functions.task import load_task, settings_of
-from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from tests.inference.iterative.test_iterative_segmenter import PADDING, Reader, scan_of, settings
 from tests.made_spines import spine
 from tests.views import known_after, view_of
 from utility_functions.anatomy.structures import structures_of
@@ -33,7 +33,7 @@ def counted(true: LabelMap, structures: LabelMap | None = None, complete: Any = 
     found = [instance(true.voxels, number, complete.get(number, 1.0)) for number in (3, 1, 2)]
     findings = Findings("scan", true.grid, structures=structures)
     view = view_of(Volume(np.zeros(true.grid.shape, np.float32), true.grid), findings, **options)
-    return known_after(found_counted(view, found), view)
+    return known_after(numbered_findings(view, found), view)
 
 
 def test_masks_discs_and_canal_make_a_map_in_spider_s_code() -> None:
@@ -77,8 +77,8 @@ def test_counted_vertebrae_are_named_where_the_lowest_is_declared() -> None:
 def test_vertebrae_counted_before_are_where_a_traversal_starts() -> None:
     true = spine(3)
     image = Volume(np.zeros(true.voxels.shape, np.float32), true.grid)
-    first = starts_of(Findings("scan", true.grid, numbered=true), image, (8, 8, 8), "up")[0]
-    assert isinstance(first, Centroids)
+    first = seeds_of(Findings("scan", true.grid, numbered=true), image, (8, 8, 8), "up")[0]
+    assert isinstance(first, CentroidSeeds)
     centres = counted_centres(true)
     assert len(centres) == 3 and [round(centre[2]) for centre in centres] == sorted(round(c[2]) for c in centres)
 
@@ -86,7 +86,7 @@ def test_vertebrae_counted_before_are_where_a_traversal_starts() -> None:
 def test_a_whole_scan_is_walked_upwards_and_counted() -> None:
     image, truth = scan_of(4)
     options = settings("up").with_options(counted=True)
-    found = segmented(Reader(image, "up"), options, view_of(image, padding=AIR))
+    found = segmented(Reader(image, "up"), options, view_of(image, padding=PADDING))
     assert found.numbered is not None and found.landmarks is None and found.trail is not None
     names = np.unique(truth.voxels)[1:][::-1]  # from the bottom
     for number, name in enumerate(names, start=1):

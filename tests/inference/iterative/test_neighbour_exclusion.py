@@ -12,7 +12,7 @@ from scipy import ndimage
 from learning_functions.inference.iterative.iterative_segmenter import known_bodies
 from learning_functions.inference.iterative.neighbour_exclusion import BODY_MM
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
-from learning_functions.inference.iterative.seeds import Centroids
+from learning_functions.inference.iterative.seeds import CentroidSeeds
 from learning_functions.inference.iterative.traversal import Traversal, traverse
 from tests.inference.iterative.spine_truth import PATCH, Oracle, centres, check_true, spine, window
 from utility_functions.geometry.grid import Grid
@@ -38,17 +38,17 @@ class Greedy(Oracle):
         return replace(prediction, mask=ndimage.binary_closing(both, np.ones((1, 1, 5))).astype(np.float16))
 
 
-def walked(
+def traversed(
     labels: NDArray[np.integer], direction: str, known: list[NDArray[np.float64]] | None, predict_patch: Oracle
 ) -> Traversal:
-    starts = [Centroids(centres(labels).values(), direction)]
+    seeds = [CentroidSeeds(centres(labels).values(), direction)]
     return traverse(
         predict_patch,
         labels.shape,
         PATCH,
         SLENDER_MM,
         direction,
-        starts,
+        seeds,
         known=None if known is None else np.array(known),
     )
 
@@ -58,8 +58,8 @@ def test_a_mask_over_two_bodies_is_cut_between_them(direction: str) -> None:
     labels = spine(6)
     places = centres(labels)
     greedy = Greedy(labels, direction, voxel_mm3=25.0)
-    assert len(walked(labels, direction, None, greedy).found) < 6
-    done = walked(labels, direction, list(places.values()), greedy)
+    assert len(traversed(labels, direction, None, greedy).found) < 6
+    done = traversed(labels, direction, list(places.values()), greedy)
     assert len(done.found) == 6
     for number, one in zip(range(1, 7) if direction == "down" else range(6, 0, -1), done.found, strict=True):
         truth = labels[one.box] == number
@@ -74,14 +74,14 @@ def test_a_mask_over_two_bodies_is_cut_between_them(direction: str) -> None:
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_right_masks_stay_as_they_are(direction: str) -> None:
     labels = spine(6)
-    done = walked(labels, direction, list(centres(labels).values()), Oracle(labels, direction, voxel_mm3=25.0))
+    done = traversed(labels, direction, list(centres(labels).values()), Oracle(labels, direction, voxel_mm3=25.0))
     check_true(done, labels, direction)
 
 
 def test_what_is_known_in_no_mask_changes_nothing() -> None:
     labels = spine(4)
     for known in ([], [np.array([2.0, 2.0, 2.0])], [np.array([-50.0, 0.0, 0.0]), np.array([900.0, 0.0, 3.0])]):
-        check_true(walked(labels, "down", known, Oracle(labels, "down", voxel_mm3=25.0)), labels, "down")
+        check_true(traversed(labels, "down", known, Oracle(labels, "down", voxel_mm3=25.0)), labels, "down")
 
 
 def test_bodies_are_known_by_their_names_in_the_voxels_of_the_image() -> None:

@@ -20,8 +20,8 @@ from learning_functions.inference.iterative.patch_prediction import (
 )
 from learning_functions.inference.iterative.second_pass import SecondPass, second_pass
 from tests.inference.iterative.spine_truth import SPACING_MM, centres, spine, window
-from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
-from tests.inference.iterative.test_landmark_prompts import Told, marking
+from tests.inference.iterative.test_iterative_segmenter import PADDING, Reader, scan_of, settings
+from tests.inference.iterative.test_landmark_prompts import Told, with_prompts
 from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.geometry.grid import Grid
@@ -96,7 +96,7 @@ def check_masks(done: SecondPass, labels: NDArray[np.integer], numbers: Sequence
     assert len(done.found) == len(numbers)
     for number, one in zip(numbers, done.found, strict=True):
         assert np.array_equal(whole(one, labels.shape), labels == number)
-        assert one.shares is not None and one.shares.shape == tuple(size + 2 for size in one.mask.shape)
+        assert one.probabilities is not None and one.probabilities.shape == tuple(size + 2 for size in one.mask.shape)
 
 
 def test_parts_that_went_to_a_neighbour_come_back() -> None:
@@ -281,7 +281,7 @@ def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: 
     network = Finding()
     landmarks = body_centroids(truth) if told else None
     findings = Findings("scan", image.grid, landmarks=landmarks)
-    found = segmented(network, marking(settings(), second_pass=True), view_of(image, findings, AIR))
+    found = segmented(network, with_prompts(settings(), second_pass=True), view_of(image, findings, PADDING))
     assert sum(prompt > 0 for prompt in network.prompts) == 4 and not any(network.prompts[:-4]), (
         "marked once all are found"
     )
@@ -298,7 +298,7 @@ def test_where_the_way_shows_nothing_what_was_named_before_is_drawn(bodies: bool
     image, truth = scan_of(4)
     landmarks = body_centroids(truth)
     findings = Findings("scan", image.grid, landmarks=landmarks, instances=truth if bodies else None)
-    found = segmented(Told(), marking(settings(), second_pass=True), view_of(image, findings, AIR))
+    found = segmented(Told(), with_prompts(settings(), second_pass=True), view_of(image, findings, PADDING))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert (
         found.landmarks is not None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
-from learning_functions.inference.iterative.seeds import Centroids, Corner, Starts
+from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds, Seeds
 from learning_functions.inference.iterative.traversal import traverse
 from tests.inference.iterative.spine_truth import PATCH, RULES, SPACING_MM, Oracle, centres, check_true, order_of, spine
 
@@ -22,16 +22,16 @@ DIRECTIONS = ("up", "down")
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_vertebrae_without_a_centroid_are_found_too(known: tuple[int, ...], direction: str) -> None:
     labels = spine(6)
-    starts = [Centroids([centres(labels)[number] for number in known], direction)]
-    done = traverse(Oracle(labels, direction), labels.shape, PATCH, SPACING_MM, direction, starts)
+    seeds = [CentroidSeeds([centres(labels)[number] for number in known], direction)]
+    done = traverse(Oracle(labels, direction), labels.shape, PATCH, SPACING_MM, direction, seeds)
     assert sorted(round(one.level) for one in done.found) == [1, 2, 3, 4, 5, 6]
 
 
 def test_false_centroids_lead_to_nothing() -> None:
     labels = spine(4)
     false = [np.array([1.0, 2.0, 3.0]), np.array([200.0, -50.0, 900.0])]
-    starts: list[Starts] = [Centroids([*false, *centres(labels).values()], "down")]
-    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
+    seeds: list[Seeds] = [CentroidSeeds([*false, *centres(labels).values()], "down")]
+    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", seeds)
     check_true(done, labels, "down")
 
 
@@ -49,8 +49,8 @@ def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detecte
         return replace(prediction, mask=np.zeros(PATCH, np.float16)) if prediction.level == blind else prediction
 
     for bone in (labels > 0, None):
-        starts = [Centroids(centres(labels).values(), direction, bone, SPACING_MM)]
-        done = traverse(predict_patch, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
+        seeds = [CentroidSeeds(centres(labels).values(), direction, bone, SPACING_MM)]
+        done = traverse(predict_patch, labels.shape, PATCH, SPACING_MM, direction, seeds, RULES)
         order = order_of(labels, direction)
         expected = [n for n in order if n != blind] if bone is not None else order[: order.index(blind)]
         assert [round(one.level) for one in done.found] == expected
@@ -59,8 +59,8 @@ def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detecte
 
 def test_where_no_centroid_leads_to_a_vertebra_the_image_is_searched_from_the_corner() -> None:
     labels = spine(4)
-    starts = [Centroids([np.array([0.0, 0.0, 500.0])], "up"), Corner(labels.shape, PATCH, "up")]
-    done = traverse(Oracle(labels, "up"), labels.shape, PATCH, SPACING_MM, "up", starts)
+    seeds = [CentroidSeeds([np.array([0.0, 0.0, 500.0])], "up"), CornerSeeds(labels.shape, PATCH, "up")]
+    done = traverse(Oracle(labels, "up"), labels.shape, PATCH, SPACING_MM, "up", seeds)
     check_true(done, labels, "up")
     assert done.trail.start == "corner"
 
@@ -71,11 +71,11 @@ def test_centroids_take_four_times_fewer_looks_than_the_corner() -> None:
     bodies = [at + np.array((0.3, 5.0, 0.2)) for at in centres(labels).values()]
     patch = (32, 32, 32)
     predictions = {}
-    for starts in (Corner(labels.shape, patch, "down"), Centroids(bodies, "down")):
+    for seeds in (CornerSeeds(labels.shape, patch, "down"), CentroidSeeds(bodies, "down")):
         oracle = Oracle(labels, "down", patch=patch)
-        done = traverse(oracle, labels.shape, patch, SPACING_MM, "down", [starts])
+        done = traverse(oracle, labels.shape, patch, SPACING_MM, "down", [seeds])
         check_true(done, labels, "down")
-        predictions[starts.name] = done.trail.predictions
+        predictions[seeds.name] = done.trail.predictions
         assert oracle.calls == done.trail.predictions
     assert 4 * predictions["centroids"] <= predictions["corner"], predictions
 
@@ -83,12 +83,12 @@ def test_centroids_take_four_times_fewer_looks_than_the_corner() -> None:
 @settings(max_examples=50, deadline=None)
 @given(size=st.integers(1, 200), width=st.integers(1, 40), direction=st.sampled_from(DIRECTIONS))
 def test_sliding_leaves_no_voxel_out(size: int, width: int, direction: str) -> None:
-    starts = Corner((1, 1, size), (4, 4, width), direction)
+    seeds = CornerSeeds((1, 1, size), (4, 4, width), direction)
     seen = np.zeros(size, bool)
     places = []
-    while (centre := starts.next(np.zeros((1, 1, size), np.uint8), None)) is not None:
+    while (centre := seeds.next(np.zeros((1, 1, size), np.uint8), None)) is not None:
         low = int(np.rint(centre[2] - (width - 1) / 2))
         seen[max(low, 0) : low + width] = True
         places.append(centre[2])
-    assert seen.all() and len(places) == starts.most
+    assert seen.all() and len(places) == seeds.most
     assert places == sorted(places, reverse=direction == "down")

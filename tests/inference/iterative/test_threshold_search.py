@@ -13,10 +13,10 @@ from learning_functions.inference.iterative.patch_prediction import Instance
 from learning_functions.inference.iterative.threshold_search import (
     best_agreeing_chain,
     dice_with_detection,
-    is_doubtful,
+    is_inconsistent,
 )
 from learning_functions.inference.iterative.traversal import Traversal
-from tests.inference.iterative.test_iterative_segmenter import AIR, Reader, scan_of, settings
+from tests.inference.iterative.test_iterative_segmenter import PADDING, Reader, scan_of, settings
 from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.parts import BODY
@@ -59,24 +59,24 @@ def named(**heights: float) -> Findings:
     ],
 )
 def test_a_centroid_in_no_mask_or_two_in_one_are_doubtful(heights: dict[str, float], doubtful: bool) -> None:
-    assert is_doubtful((HIGH, LOW), named(**heights), BONE, GRID, LEAST) is doubtful
+    assert is_inconsistent((HIGH, LOW), named(**heights), BONE, GRID, LEAST) is doubtful
 
 
 def test_masks_that_agree_little_with_bone_are_doubtful() -> None:
     more = BONE.copy()
     more[:2, :, 4:12] = True
-    assert is_doubtful((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID, LEAST)
+    assert is_inconsistent((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID, LEAST)
 
 
 def test_a_centroid_between_two_masks_is_in_either() -> None:
     above = Instance((2, 2, 6), np.ones((4, 4, 4), bool), 1.0, 20.0)
     bone = BONE.copy()
     bone[above.box] = True
-    assert not is_doubtful((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID, LEAST)
+    assert not is_inconsistent((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID, LEAST)
 
 
 def test_nothing_named_is_nothing_doubtful() -> None:
-    assert not is_doubtful((), Findings("scan", GRID), BONE, GRID, LEAST)
+    assert not is_inconsistent((), Findings("scan", GRID), BONE, GRID, LEAST)
 
 
 def test_masks_agree_with_bone_by_what_they_share() -> None:
@@ -140,7 +140,7 @@ def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], par
     before = Findings("scan", image.grid, landmarks=landmarks, detection=bone)
     chosen = settings().with_options(threshold=0.4, other_thresholds=others, least_agreement=LEAST)
     middle = round(float(np.unique(image.voxels[image.voxels > 0])[2]) * 100)
-    view = view_of(image, before, AIR, naming="published")
-    walked = segmented(Doubtful(image, doubted=middle), chosen, view)
-    assert walked.instances is not None
-    assert len(np.unique(walked.instances.voxels)) - 1 == found
+    view = view_of(image, before, PADDING, naming="published")
+    traversed = segmented(Doubtful(image, doubted=middle), chosen, view)
+    assert traversed.instances is not None
+    assert len(np.unique(traversed.instances.voxels)) - 1 == found

@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, PatchPredictor, VoxelPoint
-from learning_functions.inference.iterative.seeds import Centroids, Corner, Heat, Starts
-from learning_functions.inference.iterative.traversal import COLD, FULL, IMAGE_END, LOST, Rules, Traversal, traverse
+from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds, HeatmapSeeds, Seeds
+from learning_functions.inference.iterative.traversal import (
+    HEATMAP_END,
+    FULL,
+    IMAGE_END,
+    LOST,
+    Rules,
+    Traversal,
+    traverse,
+)
 from tests.inference.iterative.spine_truth import (
     PATCH,
     RULES,
@@ -33,7 +41,7 @@ DIRECTIONS = ("up", "down")
 rarely = settings(max_examples=15, deadline=None)
 
 
-def heat_of(labels: NDArray[np.integer], sigma: float = 6.0) -> NDArray[np.float32]:
+def heatmap_of(labels: NDArray[np.integer], sigma: float = 6.0) -> NDArray[np.float32]:
     heat = np.zeros(labels.shape, np.float32)
     for at in centres(labels).values():
         heat[tuple(np.rint(at).astype(int))] = 1
@@ -41,20 +49,20 @@ def heat_of(labels: NDArray[np.integer], sigma: float = 6.0) -> NDArray[np.float
     return heat / max(float(heat.max()), 1e-9)
 
 
-def starts_of(kind: str, labels: NDArray[np.integer], direction: str) -> list[Starts]:
-    corner = Corner(labels.shape, PATCH, direction)
+def seeds_of(kind: str, labels: NDArray[np.integer], direction: str) -> list[Seeds]:
+    corner = CornerSeeds(labels.shape, PATCH, direction)
     if kind == "centroids":
-        return [Centroids(centres(labels).values(), direction), corner]
-    return [Heat(heat_of(labels), PATCH, direction), corner] if kind == "heat" else [corner]
+        return [CentroidSeeds(centres(labels).values(), direction), corner]
+    return [HeatmapSeeds(heatmap_of(labels), PATCH, direction), corner] if kind == "heat" else [corner]
 
 
 def run(
     labels: NDArray[np.integer], direction: str, kind: str, predict_patch: PatchPredictor | None = None
 ) -> Traversal:
-    starts = starts_of(kind, labels, direction)
+    seeds = seeds_of(kind, labels, direction)
     predict_patch = predict_patch or Oracle(labels, direction)
-    done = traverse(predict_patch, labels.shape, PATCH, SPACING_MM, direction, starts, RULES)
-    assert done.trail.predictions <= RULES.most_predictions(sum(start.most for start in starts))
+    done = traverse(predict_patch, labels.shape, PATCH, SPACING_MM, direction, seeds, RULES)
+    assert done.trail.predictions <= RULES.most_predictions(sum(start.most for start in seeds))
     check_kept_apart(done)
     return done
 
@@ -119,9 +127,9 @@ def test_a_phantom_is_traversed_as_it_is(direction: str) -> None:
         kept = (pieces == 1 + sizes.argmax()) & (sizes.max() * VOXEL_MM3 >= 2000)
         labels[(labels == number) & ~kept] = 0
     patch = (32, 32, 24)
-    for starts in ([Corner(labels.shape, patch, direction)], [Centroids(centres(labels).values(), direction)]):
+    for seeds in ([CornerSeeds(labels.shape, patch, direction)], [CentroidSeeds(centres(labels).values(), direction)]):
         oracle = Oracle(labels, direction, patch=patch)
-        done = traverse(oracle, labels.shape, patch, SPACING_MM, direction, starts)
+        done = traverse(oracle, labels.shape, patch, SPACING_MM, direction, seeds)
         assert [round(one.level) for one in done.found] == order_of(labels, direction)
         assert (done.memory > 0)[labels > 0].mean() > 0.98 and not done.memory[labels == 0].any()
 
@@ -168,25 +176,25 @@ def test_a_network_that_sees_all_or_nothing_ends_and_says_so(direction: str, kin
 
 def test_pieces_without_end_stop_at_the_most_vertebrae() -> None:
     rules = replace(RULES, largest_mm3=1e9, most_vertebrae=3, largest_overlap=1.0, nearest_mm=0.0)
-    starts = [Corner((40, 40, 200), PATCH, "down")]
-    done = traverse(full, (40, 40, 200), PATCH, SPACING_MM, "down", starts, rules)
+    seeds = [CornerSeeds((40, 40, 200), PATCH, "down")]
+    done = traverse(full, (40, 40, 200), PATCH, SPACING_MM, "down", seeds, rules)
     assert len(done.found) == 3 and done.trail.ended == FULL
     check_kept_apart(done)
 
 
 def test_the_trail_that_turns_cold_ends() -> None:
     labels = spine(8)
-    heat = heat_of(labels)
+    heat = heatmap_of(labels)
     heat[:, :, :28] = 0
-    starts = [Heat(heat, PATCH, "down", 0.3)]
-    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
-    assert [round(one.level) for one in done.found] == [1, 2, 3, 4, 5] and done.trail.ended == COLD
+    seeds = [HeatmapSeeds(heat, PATCH, "down", 0.3)]
+    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", seeds)
+    assert [round(one.level) for one in done.found] == [1, 2, 3, 4, 5] and done.trail.ended == HEATMAP_END
 
 
 def test_a_trail_lost_before_the_image_ends_is_told() -> None:
     labels = spine(14, missing=range(5, 15))
-    starts = [Centroids([centres(labels)[1]], "down")]
-    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", starts)
+    seeds = [CentroidSeeds([centres(labels)[1]], "down")]
+    done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", seeds)
     assert len(done.found) == 4 and done.trail.ended == LOST
 
 
@@ -216,8 +224,8 @@ def test_a_patch_that_runs_in_a_circle_rests_in_its_middle() -> None:
             mask[5:15, 5:15, middle - 3 : middle + 3] = 1
         return PatchPrediction(mask, 1.0, 5.0)
 
-    starts = [Centroids([np.array([20.0, 20.0, 28.0])], "down")]
-    done = traverse(swaying, (40, 40, 60), PATCH, SPACING_MM, "down", starts)
+    seeds = [CentroidSeeds([np.array([20.0, 20.0, 28.0])], "down")]
+    done = traverse(swaying, (40, 40, 60), PATCH, SPACING_MM, "down", seeds)
     decisions = [step.decision for step in done.trail.steps]
     assert decisions[:4] == ["moved", "moved", "found", "nothing"] and len(done.found) == 1
 

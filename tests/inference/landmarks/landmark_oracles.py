@@ -12,7 +12,7 @@ import numpy as np
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
-AIR = -1.0
+PADDING = -1.0
 
 
 def numbered(grid: Grid) -> Volume:
@@ -22,7 +22,7 @@ def numbered(grid: Grid) -> Volume:
 
 def first_of(window: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The first voxel of a window of a numbered image that is not all air."""
-    inside = np.argwhere(window != AIR)[0]
+    inside = np.argwhere(window != PADDING)[0]
     return np.array(np.unravel_index(int(window[tuple(inside)]), shape)) - inside
 
 
@@ -45,7 +45,7 @@ class _Oracle:
 
 
 @dataclass
-class HeatOracle(_Oracle):
+class HeatmapOracle(_Oracle):
     """Gaussians at points, in voxels of the image, of the landmarks that are numbered so."""
 
     points: Mapping[int, np.ndarray] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class MaskOracle(_Oracle):
 
     def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
         answer = np.full(window.shape, 0.1, np.float32)
-        if (window == AIR).all():
+        if (window == PADDING).all():
             return answer
         first = first_of(window, self.shape)
         at = np.array(np.unravel_index(int(mark.argmax()), mark.shape)) + first

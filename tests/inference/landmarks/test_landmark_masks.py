@@ -11,7 +11,7 @@ import pytest
 from learning_functions.inference.landmarks.landmark_masks import masks_at_landmarks
 from learning_functions.task import Settings
 from tests.inference.iterative.spine_truth import centres, spine
-from tests.inference.landmarks.landmark_oracles import AIR, MaskOracle, numbered
+from tests.inference.landmarks.landmark_oracles import PADDING, MaskOracle, numbered
 from tests.tiny import tiny_settings
 from tests.views import known_after, view_of
 from utility_functions.anatomy.labels import VERSE_IDS
@@ -40,7 +40,7 @@ def landmarks(labels: np.ndarray = LABELS) -> Landmarks:
 
 
 def found_by(network: Any, findings: Findings, image: Volume | None = None, **options: Any) -> Findings:
-    view = view_of(numbered(GRID) if image is None else image, findings, AIR, **options)
+    view = view_of(numbered(GRID) if image is None else image, findings, PADDING, **options)
     return known_after(masks_at_landmarks(network, settings(), view), view)
 
 
@@ -69,7 +69,7 @@ def test_a_network_is_asked_about_mirror_images_where_its_card_says_so() -> None
     findings = Findings("scan", GRID, landmarks=one)
     for mirrored, lopsided in ((False, True), (True, False)):
         made = settings().with_options(mirrored_inference=mirrored)
-        found = masks_at_landmarks(network, made, view_of(numbered(GRID), findings, AIR))
+        found = masks_at_landmarks(network, made, view_of(numbered(GRID), findings, PADDING))
         assert found.instances is not None
         assert found.instances.voxels.any() == lopsided, "0.48 from one side and nothing from the other are no mask"
 
@@ -81,7 +81,7 @@ def test_borders_on_a_finer_scan_lie_between_the_voxels_of_the_network() -> None
         masks_at_landmarks(
             MaskOracle(GRID.shape, labels=LABELS, sure=share),
             settings(),
-            view_of(numbered(GRID), findings, AIR, fine),
+            view_of(numbered(GRID), findings, PADDING, fine),
         ).instances
         for share in (0.95, 0.55)
     )
@@ -94,7 +94,7 @@ class Claiming(MaskOracle):
     """Answers more than is true: everything within the patch, the surer the nearer to the mark."""
 
     def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
-        return np.where(window == AIR, 0.0, 0.51 + 0.4 * mark / 255).astype(np.float32)
+        return np.where(window == PADDING, 0.0, 0.51 + 0.4 * mark / 255).astype(np.float32)
 
 
 def test_a_voxel_that_several_claim_goes_to_the_likeliest() -> None:

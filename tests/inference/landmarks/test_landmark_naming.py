@@ -11,7 +11,7 @@ import pytest
 from learning_functions.inference.landmarks.landmark_naming import named_landmarks, near_the_end, scanned_heights
 from learning_functions.inference.landmarks.peak_search import find_peaks
 from learning_functions.task import Settings
-from tests.inference.landmarks.landmark_oracles import AIR, HeatOracle, numbered
+from tests.inference.landmarks.landmark_oracles import PADDING, HeatmapOracle, numbered
 from tests.naming.heat_spines import spine_mm
 from tests.tiny import tiny_settings
 from tests.views import view_of
@@ -36,9 +36,9 @@ def truth() -> dict[str, np.ndarray]:
     return {name: point + np.array([0.7, 5.3, 30.0]) for name, point in spine_mm(NAMES).items()}
 
 
-def oracle() -> HeatOracle:
+def oracle() -> HeatmapOracle:
     points = {VERTEBRAE.index(name): GRID.to_index(point) for name, point in truth().items()}
-    return HeatOracle(GRID.shape, points=points)
+    return HeatmapOracle(GRID.shape, points=points)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def oracle() -> HeatOracle:
 )
 def test_every_landmark_is_named_where_it_is(options: dict[str, Any]) -> None:
     network = oracle()
-    found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=AIR, **options))
+    found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=PADDING, **options))
     assert found.landmarks is not None and found.landmarks.names == NAMES
     for name, point in found.landmarks:
         np.testing.assert_allclose(point, truth()[name], atol=0.2)
@@ -70,7 +70,7 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
         away = np.indices(GRID.shape) - GRID.to_index(point)[:, None, None, None]
         responses = np.maximum(responses, np.exp(-(away**2).sum(axis=0) / (2 * 1.5**2)))
     for memory_gb in (4.0, 0.5):
-        view = view_of(numbered(GRID), before, AIR, save_intermediate=True, memory_gb=memory_gb)
+        view = view_of(numbered(GRID), before, PADDING, save_intermediate=True, memory_gb=memory_gb)
         found = named_landmarks(oracle(), settings(), view)
         assert found.landmark_heatmap is not None
         np.testing.assert_allclose(found.landmark_heatmap.voxels, np.where(inside, responses, 0), atol=1e-3)
@@ -78,14 +78,14 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
         assert {each.level for each in found.candidates or ()} == inner and (inner < set(NAMES)) == detected
         for each in found.candidates or ():
             np.testing.assert_allclose(each.point_mm, truth()[each.level], atol=0.2)
-    plain = named_landmarks(oracle(), settings(), view_of(numbered(GRID), before, AIR))
+    plain = named_landmarks(oracle(), settings(), view_of(numbered(GRID), before, PADDING))
     assert plain.landmark_heatmap is None and plain.candidates is None
 
 
 def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
     network = oracle()
-    whole = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, AIR)
-    parts = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, AIR)
+    whole = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, PADDING)
+    parts = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, PADDING)
     assert len(whole.responses) == len(parts.responses) == len(NAMES)
     order, other = (np.argsort(each.landmarks) for each in (whole, parts))
     np.testing.assert_allclose(whole.places[order], parts.places[other], atol=1e-4)
@@ -99,7 +99,7 @@ def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
     region = spine_region(GRID, None, findings.detection, 30.0)
     np.testing.assert_array_equal(first_of(region), middle - 8)
     np.testing.assert_array_equal(size_of(region), (17, 17, 17))
-    found = named_landmarks(oracle(), settings(), view_of(numbered(GRID), findings, AIR))
+    found = named_landmarks(oracle(), settings(), view_of(numbered(GRID), findings, PADDING))
     inside = part_of(GRID, region)
     expected = tuple(name for name, point in truth().items() if inside.contains(point))
     assert found.landmarks is not None and found.landmarks.names == expected
@@ -122,8 +122,10 @@ def test_landmarks_at_the_upper_end_are_kept_flagged_or_dropped(
     image = numbered(GRID)
     top = int(GRID.to_index(truth()["T9"])[2] + 1.5)
     ended = image.voxels.copy()
-    ended[:, :, top + 1 :] = AIR
-    found = named_landmarks(oracle(), settings(), view_of(image.with_voxels(ended), padding=AIR, truncated=truncated))
+    ended[:, :, top + 1 :] = PADDING
+    found = named_landmarks(
+        oracle(), settings(), view_of(image.with_voxels(ended), padding=PADDING, truncated=truncated)
+    )
     assert found.landmarks is not None and found.landmarks.names == names
     assert any("T9: within 10 mm" in note for note in found.notes) == told
 
@@ -132,19 +134,19 @@ def test_where_a_tilted_scan_ends_is_told_column_by_column() -> None:
     y, z = np.meshgrid(np.arange(20), np.arange(30), indexing="ij")
     shown = (z > y / 2) & (z < 20 + y / 2)
     image = Volume(
-        np.where(shown, 1.0, AIR).astype(np.float32)[None].repeat(9, axis=0), Grid.from_spacing((9, 20, 30), 4.0)
+        np.where(shown, 1.0, PADDING).astype(np.float32)[None].repeat(9, axis=0), Grid.from_spacing((9, 20, 30), 4.0)
     )
-    assert scanned_heights(image, (4, 0.2, 10), AIR) == (1, 20)
-    assert scanned_heights(image, (4, 19, 10), AIR) == (10, 29)
-    assert scanned_heights(image.with_voxels(np.full((9, 20, 30), AIR)), (4, 4, 4), AIR) == (0, 29)
+    assert scanned_heights(image, (4, 0.2, 10), PADDING) == (1, 20)
+    assert scanned_heights(image, (4, 19, 10), PADDING) == (10, 29)
+    assert scanned_heights(image.with_voxels(np.full((9, 20, 30), PADDING)), (4, 4, 4), PADDING) == (0, 29)
     points = image.grid.to_mm([(4, 2, 12), (4, 2, 20), (4, 17, 20)])
-    assert near_the_end(Landmarks(("L1", "L2", "L3"), points), image, AIR) == ("L2",)
+    assert near_the_end(Landmarks(("L1", "L2", "L3"), points), image, PADDING) == ("L2",)
 
 
 def test_a_missed_level_is_filled_in_and_told_of() -> None:
     network = oracle()
     network.points = {place: point for place, point in network.points.items() if VERTEBRAE[place] != "L1"}
-    found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=AIR))
+    found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=PADDING))
     assert found.landmarks is not None and found.naming is not None
     assert found.landmarks.names == NAMES and found.naming.interpolated == ("L1",)
     assert "L1" not in found.naming.posterior and set(found.naming.posterior) == set(NAMES) - {"L1"}
@@ -152,8 +154,8 @@ def test_a_missed_level_is_filled_in_and_told_of() -> None:
 
 
 def test_a_scan_of_nothing_gives_no_landmark_and_says_so() -> None:
-    padding = Volume(np.full((5, 6, 7), AIR, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
-    found = named_landmarks(oracle(), settings(), view_of(padding, padding=AIR))
+    padding = Volume(np.full((5, 6, 7), PADDING, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
+    found = named_landmarks(oracle(), settings(), view_of(padding, padding=PADDING))
     assert found.landmarks is not None and len(found.landmarks) == 0
     assert found.notes == ("No vertebra was found.",)
 
@@ -162,6 +164,6 @@ def test_only_levels_that_the_network_knows_are_told() -> None:
     known = settings()
     known = known.changed(spec=replace(known.spec, labels=("L1", "L2", "L3")))
     points = {place: GRID.to_index(truth()[name]) for place, name in enumerate(known.spec.labels)}
-    network = HeatOracle(GRID.shape, points=points, landmarks=3)
-    found = named_landmarks(network, known, view_of(numbered(GRID), padding=AIR))
+    network = HeatmapOracle(GRID.shape, points=points, landmarks=3)
+    found = named_landmarks(network, known, view_of(numbered(GRID), padding=PADDING))
     assert found.landmarks is not None and found.landmarks.names == known.spec.labels
