@@ -1,4 +1,4 @@
-"""How likely each class is at each voxel of an upright image, by a network that tells classes."""
+"""Class probabilities at each voxel of an upright image, from a segmentation network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.map_kinds import ClassProbabilities
 
 LEAST_PROBABILITY = 1e-4
-"""Probabilities below this count as none: numpy takes ten times as long for what is too small for a whole float16."""
+"""Smaller probabilities are set to 0: numpy takes ten times as long for what is too small for a normal float16."""
 
 
 def class_probabilities(
@@ -24,8 +24,9 @@ def class_probabilities(
 ) -> ClassProbabilities:
     """The probabilities on the image's grid, in tiles with a margin of a quarter patch or in the published windows.
 
-    Round what is no background, the mean over the image and its mirror image, left for right, where the settings say so
-    (``mirrored_inference``), and not in the published windows. kind: what a map of the likeliest class is.
+    With the option ``mirrored_inference`` the result near foreground is the mean over the image and its mirror image,
+    left for right; this does not hold for the published windows. kind: class of the label map made from the
+    probabilities.
     """
     image, options, padding = view.image, view.options, view.padding_value
     voxels, patch = image.voxels[..., None], settings.spec.patch

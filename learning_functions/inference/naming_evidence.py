@@ -1,4 +1,4 @@
-"""What a naming network tells of keypoints, as evidence for the exact decoder."""
+"""Evidence for the exact decoder from a naming network that sees keypoints."""
 
 from __future__ import annotations
 
@@ -33,63 +33,69 @@ Array = NDArray[np.float64]
 def level_probabilities(
     network: keras.Model, settings: Settings[NamingOptions], scans: Sequence[Keypoints]
 ) -> list[Array]:
-    """Per scan the share of each row of ROWS (N, levels + 1) in what its bodies, as given, may be; the mean of the
-    network's members. More bodies than the patch has room for need a network that takes any number (`flexible`).
+    """Per scan the probabilities (N, levels + 1) of the levels of its bodies, in the order given.
+
+    The last column is the probability of a false positive. The result is the mean of the network's members. More
+    bodies than the patch has room for need a network that takes any number (`flexible`).
     """
     places = read_places(settings.options.places)
-    told = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm), places) for scan in scans]
-    room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in told)])
-    inputs = np.zeros((len(told), 1, room, CHANNELS), np.float32)
-    for row, (nodes, _) in zip(inputs, told, strict=True):
+    graphs = [nodes_of(scan.bodies_mm, scan.probabilities, (scan.left_mm, scan.right_mm), places) for scan in scans]
+    room = max([settings.spec.patch[2], *(len(nodes) for nodes, _ in graphs)])
+    inputs = np.zeros((len(graphs), 1, room, CHANNELS), np.float32)
+    for row, (nodes, _) in zip(inputs, graphs, strict=True):
         row[0, : len(nodes)] = nodes / UNITS
-    answers = np.asarray(network(inputs, training=False), np.float64).mean(axis=3)[:, 0] if len(told) else []
+    outputs = np.asarray(network(inputs, training=False), np.float64).mean(axis=3)[:, 0] if len(graphs) else []
     found = []
-    for answer, (nodes, order) in zip(answers, told, strict=True):
-        given = np.empty((len(nodes), answer.shape[1]))
-        given[order] = answer[: len(nodes)]
-        found.append(given)
+    for output, (nodes, order) in zip(outputs, graphs, strict=True):
+        ordered = np.empty((len(nodes), output.shape[1]))
+        ordered[order] = output[: len(nodes)]
+        found.append(ordered)
     return found
 
 
 def evidence_of(
-    told: Array, statistics: Statistics, evidence_weight: float = 1.0, prior_probabilities: ArrayLike | None = None
+    probabilities: Array,
+    statistics: Statistics,
+    evidence_weight: float = 1.0,
+    prior_probabilities: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
-    """Log-likelihoods of the levels (N, levels), and of being false rather than any (N,), from level_probabilities (N, levels + 1).
+    """Log-likelihoods of the levels (N, levels), and of false positives (N,), from probabilities (N, levels + 1).
 
-    What is known beforehand is taken off, since the decoder adds it: of false detections what the statistics hold, of
-    levels ``prior_probabilities`` (levels,), their level_probabilities among what the network learnt from (none: nothing is taken off).
-    It is taken off relative to what the network tells, so that levels as a whole stay as likely against being false.
+    Prior probabilities are divided out, because the decoder multiplies by them: of false positives those of the
+    statistics, of levels ``prior_probabilities`` (levels,), their frequencies in the training data (None: not divided
+    out). They are taken relative to the network's mean, so that the odds of all levels together against a false
+    positive stay.
     evidence_weight: an exponent.
     """
-    false = np.clip(told[:, -1], 1e-4, 1 - 1e-4)
-    levels = told[:, :-1] / (1 - false)[:, None]
+    false = np.clip(probabilities[:, -1], 1e-4, 1 - 1e-4)
+    levels = probabilities[:, :-1] / (1 - false)[:, None]
     evidence = np.log(np.maximum(levels, LEAST_PROBABILITY))
     if prior_probabilities is not None:
-        before = np.log(np.asarray(prior_probabilities, float))
-        evidence += (levels @ before)[:, None] - before
-    beforehand = np.log(statistics.false_rate) - np.log1p(-statistics.false_rate)
-    return evidence_weight * evidence, np.log(false) - np.log1p(-false) - beforehand
+        log_prior = np.log(np.asarray(prior_probabilities, float))
+        evidence += (levels @ log_prior)[:, None] - log_prior
+    prior = np.log(statistics.false_rate) - np.log1p(-statistics.false_rate)
+    return evidence_weight * evidence, np.log(false) - np.log1p(-false) - prior
 
 
 def evidence(network: keras.Model, settings: Settings[NamingOptions], detections: Keypoints) -> tuple[Array, Array]:
-    """What the network tells of N detected bodies, in the order given: log-likelihoods (N, levels) of LEVELS, and the
-    log-odds (N,) that each is no vertebra of its own; both as `Detections` takes them.
+    """Log-likelihoods (N, levels) of LEVELS for N detected bodies, and the log-odds (N,) of false positives.
 
-    settings: a naming model's, with what its card has learnt.
+    Both are in the order given, as `Detections` takes them.
+    settings: of a naming model, with what its card has learnt.
     """
     return evidence_from(level_probabilities(network, settings, [detections])[0], settings)
 
 
-def evidence_from(told: Array, settings: Settings[NamingOptions]) -> tuple[Array, Array]:
-    """The same from the level_probabilities that the network told (N, levels + 1)."""
+def evidence_from(probabilities: Array, settings: Settings[NamingOptions]) -> tuple[Array, Array]:
+    """The same from the network's probabilities (N, levels + 1)."""
     options = settings.options
-    return evidence_of(told, statistics_of(settings), options.evidence_weight, options.prior_probabilities)
+    return evidence_of(probabilities, statistics_of(settings), options.evidence_weight, options.prior_probabilities)
 
 
 def decoded(
     network: keras.Model, settings: Settings[NamingOptions], detections: Keypoints, alternatives: int = 0
 ) -> Naming:
-    """The names of detected bodies by the exact decoder, by what the network tells of them; `completed`."""
+    """The names of detected bodies, by the exact decoder from the network's evidence; `completed`."""
     naming = named(
         level_probabilities(network, settings, [detections])[0], detections.bodies_mm, settings, alternatives
     )
@@ -97,47 +103,50 @@ def decoded(
 
 
 def completed(naming: Naming, detections: Keypoints, settings: Settings[NamingOptions]) -> Naming:
-    """The naming with levels filled in at its ends, where both pedicles of a body that was not detected were."""
+    """The naming with levels added at its ends, where both pedicles of a body that was not detected were found."""
     at = [i for i, name in enumerate(naming.names) if name]
     at.sort(key=lambda i: anatomical_order(naming.names[i]))
     found = Landmarks(tuple(naming.names[i] for i in at), detections.bodies_mm[at])
     pedicles = detections.left_mm, detections.right_mm
-    more = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.places))
-    return replace(naming, interpolated=all_levels(naming.interpolated, more)) if len(more) else naming
+    undetected = beyond_the_ends(found, detections.probabilities[at], *pedicles, read_places(settings.options.places))
+    return replace(naming, interpolated=all_levels(naming.interpolated, undetected)) if len(undetected) else naming
 
 
-def named(told: Array, points_mm: Array, settings: Settings[NamingOptions], alternatives: int = 0) -> Naming:
-    """The names of bodies (N, 3) in RAS+ mm by the exact decoder, from the level_probabilities (N, levels + 1) that a network told.
+def named(probabilities: Array, points_mm: Array, settings: Settings[NamingOptions], alternatives: int = 0) -> Naming:
+    """The names of bodies (N, 3) in RAS+ mm, by the exact decoder from a network's probabilities (N, levels + 1).
 
-    Their doubt, and the shifts with it, is that which the card has learnt to tell (``error_weights``), where it has: the
-    decoder's own knows nothing of a network that hesitates over the whole spine.
+    The error probability, and the shifts that are part of it, come from the model that the card has learnt
+    (``error_weights``), where it has one. The decoder's own does not consider a network that is uncertain about the
+    whole spine.
     """
-    levels, false = evidence_from(told, settings)
-    given = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
-    naming = decode(given, statistics_of(settings), alternatives)
+    levels, false = evidence_from(probabilities, settings)
+    detections = Detections(points_mm, levels.reshape(-1, len(LEVELS)), false)
+    naming = decode(detections, statistics_of(settings), alternatives)
     weights = settings.options.error_weights
     if weights is None or not len(naming.found):
         return naming
-    odds = weights[0] + error_features(naming, told) @ np.asarray(weights[1:], float)
+    odds = weights[0] + error_features(naming, probabilities) @ np.asarray(weights[1:], float)
     error_probability = float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
     up, down = (
-        share * error_probability / max(naming.error_probability, 1e-12) for share in naming.shifted
-    )  # a shift is part of the doubt
+        shift * error_probability / max(naming.error_probability, 1e-12) for shift in naming.shifted
+    )  # part of the error probability
     return replace(
         naming, error_probability=error_probability, shifted=(min(up, error_probability), min(down, error_probability))
     )
 
 
-def error_features(naming: Naming, told: Array) -> Array:
-    """What tells whether a name may be wrong (2,): the log-odds of the decoder's doubt, and the logarithm of the mean
-    entropy of the network's level_probabilities (N, levels + 1)."""
+def error_features(naming: Naming, probabilities: Array) -> Array:
+    """Two features of a wrong name (2,), from a naming and the network's probabilities (N, levels + 1).
+
+    They are the log-odds of the decoder's error probability and the logarithm of the mean entropy of the probabilities.
+    """
     error_probability = float(np.clip(naming.error_probability, 1e-6, 1 - 1e-6))
-    entropy = -(told * np.log(np.maximum(told, LEAST_PROBABILITY))).sum(axis=1).mean()
+    entropy = -(probabilities * np.log(np.maximum(probabilities, LEAST_PROBABILITY))).sum(axis=1).mean()
     return np.array([np.log(error_probability) - np.log1p(-error_probability), np.log(entropy + 0.01)])
 
 
 def statistics_of(settings: Settings[NamingOptions]) -> Statistics:
-    """The statistics that a naming model's card holds; the literature's where it holds none."""
+    """The statistics in a naming model's card; those of the literature where it holds none."""
     text = settings.options.statistics
     return Statistics() if text is None else _read(text)
 

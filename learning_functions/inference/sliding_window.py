@@ -1,4 +1,4 @@
-"""A network over a whole volume: in tiles as large as memory allows, or in the published small windows."""
+"""A network on a whole volume: in tiles as large as memory allows, or in the published small windows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Reduce = Callable[[NDArray[np.float32]], NDArray[np.generic]]
 BYTES_PER_VOXEL_AND_FILTER = 34.0
 """Peak memory of one pass of a 3D U-Net per voxel and filter of its first level (benchmarks/bench_detection.py)."""
 FIXED_GB = 0.9
-"""Memory that a process with TensorFlow, a network and a scan takes before the first tile."""
+"""Memory of a process with TensorFlow, a network and a scan, before the first tile."""
 MOST_GB = 6.0
-"""More memory than this is not used: larger tiles cost more in fresh pages than their borders save (same benchmark)."""
+"""More memory is not used: larger tiles cost more in fresh pages than their borders save (same benchmark)."""
 
 
 def flexible(network: keras.Model) -> keras.Model:
-    """The same network, weights included, for inputs of any size along the spatial axes (itself if it is so)."""
+    """The same network, weights included, for inputs of any spatial size; itself if it takes them already."""
     channels = network.inputs[0].shape[-1]
     dimensions = len(network.inputs[0].shape) - 2
     if not any(network.inputs[0].shape[1:-1]):
@@ -33,12 +33,12 @@ def flexible(network: keras.Model) -> keras.Model:
 
 
 def stride_of(network: keras.Model) -> int:
-    """By how much the network's poolings shrink its input along the axis they shrink most."""
+    """The factor by which the network's poolings shrink its input along the axis that they shrink most."""
     return max(strides_of(network))
 
 
 def strides_of(network: keras.Model) -> tuple[int, ...]:
-    """By how much the network's poolings shrink each axis of its input: sizes must be multiples of it."""
+    """The factor by which the network's poolings shrink each axis of its input; sizes must be multiples of it."""
     pools = [layer for layer in network.layers if "Pooling" in type(layer).__name__ and hasattr(layer, "pool_size")]
     steps = (
         np.prod([layer.pool_size for layer in pools], axis=0) if pools else np.ones(len(network.inputs[0].shape) - 2)
@@ -57,8 +57,9 @@ def tile_plan(
 ) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, ...]]]:
     """How to cover ``shape`` with the fewest equal tiles of at most ``most_voxels``.
 
-    Returns (size of a tile, size of its core that is kept, first voxel of each core). A tile shows ``margin`` voxels
-    beyond its core along each axis that is cut; sizes are multiples of ``stride``, one or one for each axis.
+    Returns (size of a tile, size of its core, first voxel of each core); the output is kept in the core. A tile reaches
+    ``margin`` voxels beyond its core along each axis that is split. Sizes are multiples of ``stride``, one number or
+    one for each axis.
     """
     size = np.asarray(shape)
     steps = np.broadcast_to(np.asarray(stride), size.shape)
@@ -95,7 +96,7 @@ def run_tiles(
     fill: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.generic]:
-    """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` beyond it."""
+    """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` pads the image."""
     shape = image.shape[:-1]
     most = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9 / bytes_per_voxel(network)
     size, core, firsts = tile_plan(shape, margin, strides_of(network), most)
@@ -120,7 +121,7 @@ def run_tiles(
 def run_published(
     network: keras.Model, image: NDArray[np.float32], patch: Sequence[int], reduce: Reduce, fill: float
 ) -> NDArray[np.generic]:
-    """The original's windows (McCouat & Glocker 2019): a patch seen, its central half kept, one predict() each."""
+    """The published windows (McCouat & Glocker 2019): one patch per predict(), of which the central half is kept."""
     shape = image.shape[:-1]
     core = [size // 2 for size in patch]
     edge = [size // 4 for size in patch]
@@ -139,7 +140,7 @@ def run_published(
 
 
 def _window(image: NDArray[np.float32], first: Sequence[int], size: Sequence[int], fill: float) -> NDArray[np.float32]:
-    """A box of ``image``; ``fill`` where it reaches beyond."""
+    """A box of ``image``; ``fill`` where it reaches beyond the image."""
     box = np.full((*size, image.shape[-1]), fill, np.float32)
     source, target = overlap(first, size, image.shape[:-1])
     box[target] = image[source]

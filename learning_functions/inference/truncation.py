@@ -1,18 +1,18 @@
-"""Vertebrae that the scan shows in part: what is told of them."""
+"""Notes on vertebrae that are truncated by the field of view."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-AT_BORDER = "cut by the border of the scan"
+AT_BORDER = "truncated by the border of the scan"
 
 
 def truncation_note(names: Sequence[str], truncated: str, why: str = AT_BORDER) -> str:
-    """A note on the vertebrae that are ``why``; none where there are none, or with the option ``truncated`` "keep".
+    """A note on the vertebrae ``names``; "" where there are none, or with the option ``truncated`` "keep".
 
-    Leaving them out, with "drop", is the caller's.
+    why: how they are truncated. With "drop" the caller leaves them out.
     """
     if not names or truncated == "keep":
         return ""
-    told = f"{', '.join(names)}: {why}"
-    return f"{told}, and left out." if truncated == "drop" else f"{told}."
+    note = f"{', '.join(names)}: {why}"
+    return f"{note}, and left out." if truncated == "drop" else f"{note}."

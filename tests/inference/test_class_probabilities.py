@@ -1,4 +1,4 @@
-"""Classes on a scan's own voxels, from probabilities on the coarser ones that a network sees."""
+"""Label maps on a scan's own voxels, from class probabilities on the coarser grid of the network."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FINE = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5))
 
 
 def ball(grid: Grid) -> NDArray[np.float64]:
-    """How far each voxel lies inside a ball, in mm."""
+    """Depth of each voxel inside a ball, in mm."""
     places = grid.to_mm(np.stack(np.indices(grid.shape), axis=-1))
     return 19.0 - np.linalg.norm(places - [33.0, 31.0, 30.0], axis=-1)
 
 
 def probabilities_of(grid: Grid) -> NDArray[np.float16]:
-    """Two classes, less sure near the border of the ball."""
+    """Two classes; probabilities fall towards the border of the ball."""
     inside = 1 / (1 + np.exp(-ball(grid) / 4))
     return np.stack([1 - inside, inside], axis=-1).astype(np.float16)
 
@@ -46,13 +46,13 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
 
 
-def test_borders_are_finer_than_the_network_s_voxels() -> None:
+def test_borders_are_finer_than_the_voxels_of_the_network() -> None:
     true = ball(FINE) > 0
     probabilities = probabilities_of(COARSE)
-    stepped = resample(LabelMap(probabilities.argmax(axis=-1).astype(np.uint8), COARSE), FINE)
-    smooth = likeliest_on(probabilities, COARSE, FINE)
-    assert smooth.grid is FINE and smooth.voxels.dtype == np.uint8
-    assert dice(smooth.voxels == 1, true) > 0.985 > dice(stepped.voxels == 1, true)
+    nearest = resample(LabelMap(probabilities.argmax(axis=-1).astype(np.uint8), COARSE), FINE)
+    interpolated = likeliest_on(probabilities, COARSE, FINE)
+    assert interpolated.grid is FINE and interpolated.voxels.dtype == np.uint8
+    assert dice(interpolated.voxels == 1, true) > 0.985 > dice(nearest.voxels == 1, true)
 
 
 def test_on_its_own_grid_the_likeliest_class_stays() -> None:
@@ -64,26 +64,26 @@ def test_on_its_own_grid_the_likeliest_class_stays() -> None:
 @pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS[::9])
 def test_the_storage_of_the_scan_changes_nothing(axcodes: str) -> None:
     probabilities = probabilities_of(COARSE)
-    plain = likeliest_on(probabilities, COARSE, FINE)
+    expected = likeliest_on(probabilities, COARSE, FINE)
     turned = likeliest_on(probabilities, COARSE, FINE.reoriented(axcodes)).reoriented("RAS")
-    assert (turned.voxels != plain.voxels).mean() < 1e-4, "but for voxels on the border itself"
+    assert (turned.voxels != expected.voxels).mean() < 1e-4, "except for voxels on the border itself"
 
 
-def test_classes_as_likely_as_each_other_are_the_first_of_them_however_the_scan_is_stored() -> None:
-    """Between two voxels that are sure of different classes rounding must not decide."""
+def test_of_equally_likely_classes_the_first_is_taken_in_every_storage_orientation() -> None:
+    """Rounding must not decide between two voxels of different, certain classes."""
     probabilities = np.zeros((16, 16, 16, 3), np.float16)
     probabilities[..., 0], probabilities[4:10, 4:10, 4:12, 0] = 1, 0
     probabilities[4:10, 4:10, 4:8, 1] = probabilities[4:10, 4:10, 8:12, 2] = 1
     between = Grid.from_spacing((31, 31, 31), (2.0, 2.0, 2.0), (2.0, 2.0, 2.0))
-    plain = likeliest_on(probabilities, COARSE, between)
-    assert plain.voxels[12, 12, 15] == 1
-    assert plain.voxels[7, 12, 12] == 0
+    expected = likeliest_on(probabilities, COARSE, between)
+    assert expected.voxels[12, 12, 15] == 1
+    assert expected.voxels[7, 12, 12] == 0
     for axcodes in ALL_ORIENTATIONS:
         turned = likeliest_on(probabilities, COARSE, between.reoriented(axcodes)).reoriented("RAS")
-        assert np.array_equal(turned.voxels, plain.voxels)
+        assert np.array_equal(turned.voxels, expected.voxels)
 
 
-def test_background_alone_and_a_scan_elsewhere_give_nothing() -> None:
+def test_background_alone_and_a_target_elsewhere_give_no_label() -> None:
     nothing = np.zeros((16, 16, 16, 3), np.float16)
     nothing[..., 0] = 1
     assert not likeliest_on(nothing, COARSE, FINE).voxels.any()
@@ -92,13 +92,13 @@ def test_background_alone_and_a_scan_elsewhere_give_nothing() -> None:
 
 
 @pytest.mark.parametrize("preset", ["small", "shipped", "paper"])
-def test_left_and_right_are_seen_alike_by_what_has_learnt_from_both(preset: str) -> None:
-    """A network that tells what lies to the left from what lies to the right is heard from both sides."""
+def test_mirrored_inference_treats_left_and_right_alike(preset: str) -> None:
+    """The network distinguishes left from right; the mean over both images does not."""
     inputs = keras.Input((None, None, None, 1))
     x = keras.layers.Conv3D(2, (3, 1, 1), padding="same", activation="softmax")(inputs)
     network = keras.Model(inputs, x)
     kernel = np.array([[0, -1], [0, 0], [0, 1]], np.float32).reshape(3, 1, 1, 1, 2)
-    network.set_weights([kernel, np.array([0, 2], np.float32)])  # background nowhere
+    network.set_weights([kernel, np.array([0, 2], np.float32)])  # no background
     image = Volume(np.random.default_rng(2).random((8, 8, 8), np.float32), Grid.from_spacing((8, 8, 8), (1, 1, 1)))
     mirrored = image.with_voxels(np.ascontiguousarray(image.voxels[::-1]))
     settings = DETECTION.presets[preset]
@@ -107,7 +107,7 @@ def test_left_and_right_are_seen_alike_by_what_has_learnt_from_both(preset: str)
     np.testing.assert_allclose(one.astype(float).sum(axis=-1), 1, atol=2e-3)
 
 
-def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
+def test_the_mirror_image_is_predicted_only_near_foreground(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     inputs = keras.Input((None, None, None, 1))
@@ -116,20 +116,20 @@ def test_where_nothing_but_background_is_near_the_mirror_image_is_not_looked_at(
     network.set_weights([np.array([[[[[-9.0, 9.0]]]]], np.float32)])
     voxels = np.full((64, 64, 128), -1, np.float32)
     voxels[30:38, 20:30, 90:110] = 1
-    seen = []
+    shapes = []
 
-    def noted(network: keras.Model, image: NDArray[np.float32], *rest: Any) -> NDArray[np.generic]:
-        seen.append(image.shape[:3])
+    def recorded(network: keras.Model, image: NDArray[np.float32], *rest: Any) -> NDArray[np.generic]:
+        shapes.append(image.shape[:3])
         return run_tiles(network, image, *rest)
 
-    monkeypatch.setattr(module, "run_tiles", noted)
+    monkeypatch.setattr(module, "run_tiles", recorded)
     image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
     probabilities = class_probabilities(network, DETECTION.presets["shipped"], view_of(image, padding=-1.0), PartMap)
-    assert seen == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
+    assert shapes == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
     assert np.array_equal(probabilities.voxels.argmax(axis=-1), voxels > 0)
 
 
-def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slabs_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = FINE.reoriented("PIR")
     whole = likeliest_on(probabilities_of(COARSE), COARSE, fine)
     monkeypatch.setattr(map_kinds, "SLAB_VOXELS", 20_000)

@@ -1,4 +1,4 @@
-"""Masks that several vertebrae claim, and their borders on the scan's own voxels."""
+"""Overlapping masks, and their borders on the scan's own voxels."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ def box(*slices: slice) -> NDArray[np.bool_]:
     return mask
 
 
-def fused(*ones: tuple[int, NDArray[np.bool_]], sure: float = 0.9, beside: float = 0.0) -> LabelFusion:
+def fused(*masks: tuple[int, NDArray[np.bool_]], certainty: float = 0.9, beside: float = 0.0) -> LabelFusion:
     fusion = LabelFusion(COARSE)
-    for number, mask in ones:
-        fusion.add(number, START, mask, np.where(mask, sure, beside).astype(np.float16))
+    for number, mask in masks:
+        fusion.add(number, START, mask, np.where(mask, certainty, beside).astype(np.float16))
     return fusion
 
 
 LEFT, RIGHT = box(slice(4, 8), slice(4, 12), slice(4, 12)), box(slice(8, 12), slice(4, 12), slice(4, 12))
 
 
-def test_the_likelier_keeps_what_both_claim_whoever_comes_first() -> None:
+def test_overlaps_go_to_the_likelier_mask_in_either_order() -> None:
     wide = box(slice(4, 10), slice(4, 12), slice(4, 12))
     for order in (0, 1):
         fusion = LabelFusion(COARSE)
-        ones = [(3, wide, 0.6), (7, RIGHT, 0.8)]
-        for number, mask, sure in ones[:: 1 if order else -1]:
-            fusion.add(number, START, mask, mask * np.float16(sure))
+        masks = [(3, wide, 0.6), (7, RIGHT, 0.8)]
+        for number, mask, certainty in masks[:: 1 if order else -1]:
+            fusion.add(number, START, mask, mask * np.float16(certainty))
         labels = fusion.labels()
         assert (labels[RIGHT] == 7).all() and (labels[wide & ~RIGHT] == 3).all()
         assert np.count_nonzero(labels) == np.count_nonzero(wide | RIGHT)
 
 
-def test_a_mask_keeps_its_voxels_however_unsure_and_takes_none_beside_it() -> None:
-    fusion = fused((5, LEFT), sure=0.3, beside=0.95)
+def test_a_mask_keeps_its_voxels_at_any_probability_and_takes_none_beside_it() -> None:
+    fusion = fused((5, LEFT), certainty=0.3, beside=0.95)
     assert np.array_equal(fusion.labels() == 5, LEFT)
 
 
-def test_what_is_claimed_beyond_the_grid_is_left_out() -> None:
+def test_voxels_beyond_the_grid_are_left_out() -> None:
     fusion = LabelFusion(COARSE)
     mask = np.ones((6, 6, 6), bool)
     fusion.add(4, np.array([-3, 13, 5]), mask, mask.astype(np.float16))
@@ -61,37 +61,37 @@ def test_what_is_claimed_beyond_the_grid_is_left_out() -> None:
     assert not (fusion.labels() == 6).any()
 
 
-def test_on_its_own_grid_labels_stay() -> None:
+def test_labels_stay_on_their_own_grid() -> None:
     fusion = fused((3, LEFT), (7, RIGHT), beside=0.4)
     assert np.array_equal(fusion.on(COARSE).voxels, fusion.labels())
 
 
-def test_two_meet_between_voxels_and_leave_no_gap_where_they_touch() -> None:
+def test_two_masks_that_touch_meet_between_voxels_without_a_gap() -> None:
     fusion = fused((3, LEFT), (7, RIGHT))
     fine = Grid.from_spacing((64, 64, 64), (1.0, 1.0, 1.0), (2.0, 2.0, 2.0))
     found = fusion.on(fine).voxels
     assert set(np.unique(found)) == {0, 3, 7}
-    assert (found[18:44, 20:44, 20:44] > 0).all(), "all together they are as likely where they meet"
+    assert (found[18:44, 20:44, 20:44] > 0).all(), "the sum of probabilities stays where they meet"
     assert (found[:30] != 7).all() and (found[31:] != 3).all()
     for axcodes in ALL_ORIENTATIONS[::5]:
         assert np.array_equal(fusion.on(fine.reoriented(axcodes)).reoriented("RAS").voxels, found)
 
 
-def test_doubtful_voxels_beside_a_mask_move_its_border() -> None:
+def test_probabilities_beside_a_mask_move_its_border() -> None:
     mask = box(slice(4, 12), slice(4, 12), slice(4, 12))
     volumes = [int((fused((5, mask), beside=beside).on(FINE).voxels == 5).sum()) for beside in (0.0, 0.2, 0.45)]
     assert volumes[0] < volumes[1] < volumes[2]
 
 
-def test_in_slabs_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    fusion = fused((5, LEFT), (6, RIGHT), sure=0.7, beside=0.3)
+def test_slabs_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    fusion = fused((5, LEFT), (6, RIGHT), certainty=0.7, beside=0.3)
     fine = FINE.reoriented("PIR")
     whole = fusion.on(fine)
     monkeypatch.setattr(module, "SLAB_VOXELS", 20_000)
     assert whole.voxels.any() and (whole.voxels != fusion.on(fine).voxels).mean() < 1e-5
 
 
-def test_what_is_given_up_is_nobody_s() -> None:
+def test_removed_voxels_have_no_label() -> None:
     fusion = fused((5, LEFT), (6, RIGHT), beside=0.4)
     fusion.keep_only(LEFT)
     assert np.array_equal(fusion.labels(), np.where(LEFT, 5, 0))
@@ -106,6 +106,6 @@ def test_the_sacrum_found_before_stays_where_no_vertebra_is() -> None:
     assert np.array_equal(fusion.labels(), np.where(LEFT, 5, np.where(RIGHT, VERSE_IDS["S1"], 0)))
 
 
-def test_on_a_scan_elsewhere_there_is_nothing() -> None:
+def test_a_target_elsewhere_gets_no_label() -> None:
     away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
     assert not fused((2, box(slice(0, 16)))).on(away).voxels.any()

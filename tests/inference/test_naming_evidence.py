@@ -1,4 +1,4 @@
-"""What the naming network tells: in the order given, whatever the padding, as the decoder takes it."""
+"""The naming network's evidence: in the order of the detections, independent of padding, in the decoder's form."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from learning_functions.inference.naming_evidence import (
     error_features,
     evidence,
     evidence_of,
-    named,
     level_probabilities,
+    named,
     statistics_of,
 )
 from learning_functions.inference.sliding_window import flexible
@@ -40,13 +40,13 @@ def network():
 def keypoints(first: str, last: str, order: list[int] | None = None) -> Keypoints:
     points = np.array(list(spine(first, last).values()))
     points = points if order is None else points[order]
-    told = np.tile([0.02, 0.1, 0.9], (len(points), 1))
+    probabilities = np.tile([0.02, 0.1, 0.9], (len(points), 1))
     return Keypoints(
-        points, ("",) * len(points), told, points + np.array([-14, -20, 2]), points + np.array([14, -20, 2])
+        points, ("",) * len(points), probabilities, points + np.array([-14, -20, 2]), points + np.array([14, -20, 2])
     )
 
 
-def test_evidence_stands_in_the_order_given(network) -> None:
+def test_evidence_has_the_order_of_the_detections(network) -> None:
     order = [3, 0, 4, 1, 2]
     levels, false = evidence(network, SETTINGS, keypoints("L1", "L5"))
     mixed, its = evidence(network, SETTINGS, keypoints("L1", "L5", order))
@@ -56,7 +56,7 @@ def test_evidence_stands_in_the_order_given(network) -> None:
     np.testing.assert_allclose(its, false[order], atol=1e-3)
 
 
-def test_what_is_told_of_a_scan_hangs_neither_on_padding_nor_on_other_scans(network) -> None:
+def test_probabilities_depend_neither_on_padding_nor_on_other_scans(network) -> None:
     alone = level_probabilities(network, SETTINGS, [keypoints("L1", "L5")])[0]
     together = level_probabilities(
         network, SETTINGS, [keypoints("C1", "L5"), keypoints("L1", "L5")]
@@ -66,7 +66,7 @@ def test_what_is_told_of_a_scan_hangs_neither_on_padding_nor_on_other_scans(netw
     np.testing.assert_allclose(alone.sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_place_of_the_whole_spine_is_not_told(network) -> None:
+def test_probabilities_do_not_depend_on_the_position_of_the_spine(network) -> None:
     here = keypoints("T9", "L3")
     away = np.array([120.0, -60.0, 900.0])
     there = Keypoints(here.bodies_mm + away, here.names, here.probabilities, here.left_mm + away, here.right_mm + away)
@@ -74,26 +74,26 @@ def test_the_place_of_the_whole_spine_is_not_told(network) -> None:
     np.testing.assert_allclose(first, second, atol=1e-3)
 
 
-def test_evidence_is_that_of_the_shares_less_what_is_known_beforehand() -> None:
-    told = np.full((1, len(LEVELS) + 1), 0.5 / (len(LEVELS) - 1))
-    told[0, 22], told[0, -1] = 0.4, 0.1
-    levels, false = evidence_of(told, Statistics(false_rate=0.1), evidence_weight=0.5)
+def test_the_prior_false_rate_is_divided_out_of_the_evidence() -> None:
+    probabilities = np.full((1, len(LEVELS) + 1), 0.5 / (len(LEVELS) - 1))
+    probabilities[0, 22], probabilities[0, -1] = 0.4, 0.1
+    levels, false = evidence_of(probabilities, Statistics(false_rate=0.1), evidence_weight=0.5)
     assert levels[0, 22] == pytest.approx(0.5 * np.log(0.4 / 0.9))
     assert levels[0, 0] == pytest.approx(0.5 * np.log(0.5 / (len(LEVELS) - 1) / 0.9))
     assert false[0] == pytest.approx(0.0)
 
 
-def test_what_levels_are_beforehand_is_taken_off_between_them_alone() -> None:
-    told = np.full((1, len(LEVELS) + 1), 1e-9)
-    told[0, 25], told[0, 26] = 0.2, 0.8
+def test_prior_probabilities_of_levels_are_divided_out_among_levels_alone() -> None:
+    probabilities = np.full((1, len(LEVELS) + 1), 1e-9)
+    probabilities[0, 25], probabilities[0, 26] = 0.2, 0.8
     before = np.full(len(LEVELS), 0.5 / (len(LEVELS) - 2))
     before[25], before[26] = 0.1, 0.4
-    levels, _ = evidence_of(told, Statistics(), 1.0, before)
+    levels, _ = evidence_of(probabilities, Statistics(), 1.0, before)
     assert levels[0, 26] - levels[0, 25] == pytest.approx(np.log(0.8 / 0.2) - np.log(0.4 / 0.1), abs=1e-3)
-    assert told[0, 25:27] @ levels[0, 25:27] == pytest.approx(0.2 * np.log(0.2) + 0.8 * np.log(0.8), abs=1e-3)
+    assert probabilities[0, 25:27] @ levels[0, 25:27] == pytest.approx(0.2 * np.log(0.2) + 0.8 * np.log(0.8), abs=1e-3)
 
 
-def test_nothing_detected_has_no_names(network) -> None:
+def test_no_detection_gives_no_names(network) -> None:
     none = np.zeros((0, 3))
     nothing = Keypoints(none, (), none, none, none)
     levels, false = evidence(network, SETTINGS, nothing)
@@ -101,7 +101,7 @@ def test_nothing_detected_has_no_names(network) -> None:
     assert decoded(network, SETTINGS, nothing).names == ()
 
 
-def test_statistics_come_from_the_card_where_it_holds_some() -> None:
+def test_statistics_come_from_the_card_where_it_holds_them() -> None:
     fitted = Statistics(false_rate=0.2)
     assert statistics_of(SETTINGS) == Statistics()
     assert statistics_of(with_options(statistics=fitted.to_json())) == fitted
@@ -111,7 +111,7 @@ def with_options(**more: object) -> Settings:
     return SETTINGS.with_options(**more)
 
 
-def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:
+def test_landmarks_get_new_names_and_uncertainty_is_noted(network) -> None:
     levels = spine("T11", "L4")
     given = Landmarks(tuple(levels), np.array(list(levels.values())))
     findings = Findings("scan", NO_IMAGE.grid, landmarks=given)
@@ -123,17 +123,23 @@ def test_landmarks_are_named_anew_and_doubt_is_noted(network) -> None:
     assert nothing.landmarks is not None and not len(nothing.landmarks) and nothing.notes
 
 
-def test_doubt_is_that_which_the_card_has_learnt_to_tell() -> None:
+def test_the_error_probability_is_that_of_the_card() -> None:
     points = np.array(list(spine("T10", "L4").values()))
-    told = np.full((len(points), len(LEVELS) + 1), 1e-3)
-    told[np.arange(len(points)), LEVELS.index("T10") + np.array([0, 1, 2, 4, 5, 6, 7])] = 1 - 1e-3 * len(LEVELS)
-    plain = named(told, points, SETTINGS)
-    features = error_features(plain, told)
-    learnt = named(told, points, with_options(error_weights=(-1.0, 0.5, 2.0)))
-    assert learnt.error_probability == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * features[0] - 2.0 * features[1])))
-    assert learnt.names == plain.names and learnt.margin == plain.margin
-    np.testing.assert_array_equal(learnt.posterior, plain.posterior)
-    assert sum(learnt.shifted) <= learnt.error_probability
-    less = named(np.full_like(told, 1 / told.shape[1]), points, with_options(error_weights=(-1.0, 0.0, 2.0)))
-    assert less.error_probability > learnt.error_probability, "a network that hesitates is doubted more"
-    assert named(told[:0], points[:0], with_options(error_weights=(1.0, 1.0, 1.0))).error_probability == 0.0
+    probabilities = np.full((len(points), len(LEVELS) + 1), 1e-3)
+    probabilities[np.arange(len(points)), LEVELS.index("T10") + np.array([0, 1, 2, 4, 5, 6, 7])] = 1 - 1e-3 * len(
+        LEVELS
+    )
+    uncalibrated = named(probabilities, points, SETTINGS)
+    features = error_features(uncalibrated, probabilities)
+    calibrated = named(probabilities, points, with_options(error_weights=(-1.0, 0.5, 2.0)))
+    assert calibrated.error_probability == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * features[0] - 2.0 * features[1])))
+    assert calibrated.names == uncalibrated.names and calibrated.margin == uncalibrated.margin
+    np.testing.assert_array_equal(calibrated.posterior, uncalibrated.posterior)
+    assert sum(calibrated.shifted) <= calibrated.error_probability
+    uncertain = named(
+        np.full_like(probabilities, 1 / probabilities.shape[1]), points, with_options(error_weights=(-1.0, 0.0, 2.0))
+    )
+    assert uncertain.error_probability > calibrated.error_probability, (
+        "an uncertain network has a larger error probability"
+    )
+    assert named(probabilities[:0], points[:0], with_options(error_weights=(1.0, 1.0, 1.0))).error_probability == 0.0

@@ -1,4 +1,4 @@
-"""Patients who lie misaligned than the header says: a turn that shows far more is taken, places stay the header's."""
+"""Patients whose orientation differs from the header: a turn that shows far more arch is taken; positions stay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHECK = OrientationCheck(hesitant_below=0.86, believed_from=0.82)
 
 
 def patient(spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0), arches: bool = True) -> Volume:
-    """A column of bodies with arches behind it, and no left and right."""
+    """A symmetric column of bodies with arches behind it."""
     voxels = np.full(SHAPE, PADDING, np.float32)
     voxels[8:12, 14:18] = BODY_HU
     if arches:
@@ -36,7 +36,7 @@ def patient(spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0), arches: bo
 
 
 class Predictor:
-    """Sees bodies however they lie, and arches for certain only where they lie behind them."""
+    """Finds bodies in every orientation, and arches with certainty only behind the bodies."""
 
     def __init__(self, aligned: float = 0.97, misaligned: float = 0.7) -> None:
         self.aligned, self.misaligned = aligned, misaligned
@@ -54,7 +54,7 @@ class Predictor:
 
 
 @pytest.mark.parametrize("quarter_turns", range(4))
-def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarter_turns: int) -> None:
+def test_the_quarter_turns_that_restore_the_patient_orientation_are_found(quarter_turns: int) -> None:
     rotated = turned(patient(), -quarter_turns).reoriented("RAS")
     settled = settled_orientation(Predictor(), rotated, PADDING, CHECK)
     assert settled.quarter_turns == quarter_turns
@@ -63,14 +63,14 @@ def test_the_turn_that_undoes_how_the_patient_was_laid_is_found(quarter_turns: i
     assert settled.probabilities.grid.same_as(patient().grid)
 
 
-def test_who_lies_as_the_header_says_is_looked_at_once() -> None:
+def test_a_patient_as_in_the_header_takes_one_prediction() -> None:
     predictor = Predictor()
     image = patient()
     assert settled_orientation(predictor, image, PADDING, CHECK).probabilities.grid is image.grid
     assert predictor.shapes == [SHAPE]
 
 
-def test_turns_are_looked_at_round_what_was_found_alone() -> None:
+def test_quarter_turns_are_predicted_near_the_spine_alone() -> None:
     predictor = Predictor(aligned=0.8)
     grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
     image = Volume(np.full(grid.shape, PADDING, np.float32), grid)
@@ -84,32 +84,32 @@ def test_turns_are_looked_at_round_what_was_found_alone() -> None:
 @pytest.mark.parametrize(
     ("aligned", "misaligned"),
     [(0.8, 0.7), (0.84, 0.7), (0.97, 0.91)],
-    ids=["no turn is certain", "none is arch for certain", "as certain as it lies"],
+    ids=["no turn is certain", "none is arch for certain", "as certain as before the turn"],
 )
-def test_a_turn_that_shows_little_more_is_not_believed(aligned: float, misaligned: float) -> None:
+def test_a_quarter_turn_that_shows_little_more_arch_is_rejected(aligned: float, misaligned: float) -> None:
     rotated = turned(patient(), 1).reoriented("RAS")
     assert settled_orientation(Predictor(aligned, misaligned), rotated, PADDING, CHECK).quarter_turns == 0
 
 
-def test_a_few_voxels_of_arch_are_no_reason_to_turn() -> None:
+def test_a_few_voxels_of_arch_do_not_turn_the_scan() -> None:
     rotated = turned(patient((0.8, 0.8, 0.8)), 2).reoriented("RAS")
     assert settled_orientation(Predictor(), rotated, PADDING, CHECK).quarter_turns == 0
 
 
-def test_where_nothing_is_found_no_turn_is_looked_at() -> None:
+def test_without_detection_no_quarter_turn_is_predicted() -> None:
     predictor = Predictor()
     empty = patient().with_voxels(np.full(SHAPE, PADDING, np.float32))
     assert settled_orientation(predictor, empty, PADDING, CHECK).quarter_turns == 0
     assert predictor.shapes == [SHAPE]
 
 
-def test_bodies_without_arches_stay_as_they_lie() -> None:
+def test_bodies_without_arches_keep_the_orientation() -> None:
     predictor = Predictor()
     assert settled_orientation(predictor, patient(arches=False), PADDING, CHECK).quarter_turns == 0
     assert len(predictor.shapes) == 4
 
 
-def test_crumbs_far_away_do_not_widen_what_is_looked_at() -> None:
+def test_small_components_far_away_do_not_widen_the_region() -> None:
     predictor = Predictor(aligned=0.8)
     grid = Grid.from_spacing((100, 80, 30), (2.0, 2.0, 2.0))
     image = Volume(np.full(grid.shape, PADDING, np.float32), grid)
@@ -119,7 +119,7 @@ def test_crumbs_far_away_do_not_widen_what_is_looked_at() -> None:
     assert predictor.shapes[2] == (44, 52, 30)
 
 
-def test_a_network_of_unequal_spacing_sees_turned_scans_at_its_own() -> None:
+def test_turned_scans_keep_the_network_s_anisotropic_spacing() -> None:
     spacing = (2.0, 3.0, 4.0)
     rotated = turned(patient(spacing), 1).reoriented("RAS")
     network = Volume(rotated.voxels, rotated.grid)
@@ -149,7 +149,7 @@ PLACED |= {"landmarks", "trail", "naming", "candidates"}
 ELSEWHERE = {"case_id", "completeness", "scores", "seconds", "notes", "quarter_turns"}
 
 
-def test_every_place_in_findings_turns() -> None:
+def test_every_position_in_findings_turns() -> None:
     assert {each.name for each in fields(Findings)} == PLACED | ELSEWHERE, "whether a new field tells of places"
     there = turned_findings(FULL, 1)
     np.testing.assert_array_equal(there.landmarks.points_mm, turned_points(FULL.landmarks.points_mm, 1))

@@ -1,4 +1,4 @@
-"""Tiles cover every voxel once, within memory, and give what one pass gives."""
+"""Tiles cover every voxel once, stay within memory, and give the result of one pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_tiles_stay_within_memory_where_they_can() -> None:
 
 
 def blur() -> keras.Model:
-    """A network whose every output depends on the voxels at most two away."""
+    """A network whose outputs depend on the voxels at most two away."""
     inputs = keras.Input((8, 8, 8, 1))
     x = keras.layers.Conv3D(1, 3, padding="same", kernel_initializer="ones", use_bias=False)(inputs)
     return keras.Model(inputs, keras.layers.Conv3D(1, 3, padding="same", kernel_initializer="ones")(x))

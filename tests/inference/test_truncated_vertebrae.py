@@ -1,4 +1,4 @@
-"""Which vertebrae of a chain count as cut, also where the scan lies obliquely in the upright image."""
+"""Which vertebrae of a chain count as truncated, also in a scan oblique to the upright image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learning_functions.inference.iterative.patch_prediction import Instance, touches_border, are_truncated
+from learning_functions.inference.iterative.patch_prediction import Instance, are_truncated, touches_border
 from learning_functions.inference.iterative.segmented_chain import found_instances
 from tests.views import view_of
 from utility_functions.geometry.grid import Grid
@@ -40,7 +40,7 @@ def test_an_upright_image_is_its_own_scan() -> None:
 
 
 @pytest.mark.parametrize("degrees", [0.0, 20.0, 40.0])
-def test_the_faces_of_a_scan_count_however_it_lies(degrees: float) -> None:
+def test_the_faces_of_a_scan_count_at_any_tilt(degrees: float) -> None:
     scan = tilted(degrees)
     assert not touches_border(block(18, 18), IMAGE, scan)
     top = scan.to_mm((29.5, 29.5, 58.0))  # a millimetre below its upper face, inside the image
@@ -49,7 +49,7 @@ def test_the_faces_of_a_scan_count_however_it_lies(degrees: float) -> None:
     assert touches_border(one, IMAGE, scan) and not touches_border(one, IMAGE)
 
 
-def test_ends_and_what_touches_the_border_are_cut_where_they_are_not_whole() -> None:
+def test_incomplete_vertebrae_at_ends_or_borders_are_truncated() -> None:
     chain = [block(18, 30), block(35, 22), block(18, 14), block(18, 6)]
     assert are_truncated(chain, IMAGE) == [True, True, False, True]
     whole = [Instance(one.start, one.mask, 1.0, one.level) for one in chain]
@@ -58,7 +58,9 @@ def test_ends_and_what_touches_the_border_are_cut_where_they_are_not_whole() -> 
 
 
 @pytest.mark.parametrize(("complete", "expected"), [(0.0, ("T11", "T12", "L1")), (1.0, ("T10", "T12", "L1"))])
-def test_the_process_left_of_a_cut_end_counts_as_the_next_one(complete: float, expected: tuple[str, ...]) -> None:
+def test_a_process_left_of_a_truncated_end_counts_as_the_next_vertebra(
+    complete: float, expected: tuple[str, ...]
+) -> None:
     bodies = [replace(block(18, z, 1.0), start=(18, 30, z)) for z in (17, 4)]
     chain = [replace(block(18, 30, complete), start=(18, 7, 30)), *bodies]  # 46 mm behind
     landmarks = Landmarks(("T12", "L1"), IMAGE.to_mm(np.array([one.mean for one in bodies])))
@@ -67,7 +69,7 @@ def test_the_process_left_of_a_cut_end_counts_as_the_next_one(complete: float, e
     assert found.landmarks is not None and found.landmarks.names == expected
 
 
-def test_two_cut_ones_are_counted_as_neighbours_too() -> None:
+def test_two_truncated_vertebrae_are_counted_as_neighbours() -> None:
     chain = [replace(block(18, 20), start=(18, 7, 20)), replace(block(18, 7), start=(18, 30, 7))]
     landmarks = Landmarks(("T12",), IMAGE.to_mm(chain[1].mean[None]))
     found = found_instances(view_of(BLANK, Findings("scan", IMAGE, landmarks=landmarks), scan=IMAGE), chain)

@@ -1,4 +1,4 @@
-"""Masks made finer: a second look at each vertebra found, by the same network, at a finer spacing."""
+"""Refinement of masks: each vertebra is segmented again, by the same network, at a finer spacing."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import VertebraMap
 
 MARGIN_VOXELS = 2
-"""A finer mask reaches at most this many coarse voxels beyond the coarse one."""
+"""A refined mask reaches at most this many coarse voxels beyond the coarse one."""
 LEAST_FRACTION, MOST_FRACTION = 0.5, 1.5
-"""A finer mask labels volume is not within these probabilities of the coarse one is not taken: the network is lost there."""
+"""A refined mask is discarded if its volume is not within these fractions of the coarse one."""
 
 
 def refined(
@@ -34,12 +34,12 @@ def refined(
     view: ScanView,
     found: StageFindings,
 ) -> StageFindings:
-    """What was found with ``instances`` drawn anew at ``refine_mm``, on the scan's grid, where that succeeds.
+    """The findings with ``instances`` refined at ``refine_mm``, on the scan's grid, where that succeeds.
 
-    found: with ``instances`` as the traversal found them, on its own grid.
-    Each vertebra, in the direction of traversal, is seen in patches over its box, with all before it as memory; masks
-    are only ever brought from grid to grid by nearest neighbour. A network that drew them by marks placed as it learnt
-    (option ``second_pass``) is shown none here, where patches lie otherwise.
+    found: with ``instances`` of the traversal, on its own grid. Each vertebra, in the direction of traversal, is
+    predicted in patches over its box, with all before it as memory. Masks are resampled by nearest neighbour. A network
+    that has segmented them in a second pass (option ``second_pass``) gets no prompt here, because it learnt prompts at
+    one place of the patch.
     """
     spacing_mm = settings.options.refine_mm
     coarse = found.instances
@@ -65,7 +65,7 @@ def refined(
         voxels[box][part & (voxels[box] == 0)] = number
     if unrefined:
         names = [name for name in VERTEBRAE if VERSE_IDS[name] in unrefined]
-        found = found.noting(f"Masks left as coarse as they were found: {', '.join(names)}.")
+        found = found.noting(f"Masks not refined, left at the coarse spacing: {', '.join(names)}.")
     return found.having(instances=VertebraMap(voxels, target))
 
 
@@ -80,9 +80,9 @@ def _finer(
     padding: float,
     landmarks: Landmarks | None = None,
 ) -> LabelMap | None:
-    """One vertebra on its box at the finer spacing; None where the network does not see it there.
+    """One vertebra in its box at the finer spacing; None where the network fails there.
 
-    landmarks: among them the one that a network which learnt marks is shown.
+    landmarks: the network is prompted with the vertebra's own, if it takes prompts.
     """
     patch = np.asarray(settings.spec.patch)
     box = ndimage.find_objects((coarse.voxels == number).astype(np.uint8))[0]
@@ -92,9 +92,9 @@ def _finer(
     grid = window.grid.resampled(spacing_mm)
     edge = patch // 2 + 1  # patches reach no farther beyond the box
     around = grid.padded(edge, edge)
-    held = resample(coarse.with_voxels(np.isin(coarse.voxels, before).astype(np.uint8)), around)
-    near = ndimage.binary_dilation(window.voxels == number, iterations=MARGIN_VOXELS)
-    allowed = resample(window.with_voxels(near.astype(np.uint8)), grid).voxels > 0
+    memory = resample(coarse.with_voxels(np.isin(coarse.voxels, before).astype(np.uint8)), around)
+    dilated = ndimage.binary_dilation(window.voxels == number, iterations=MARGIN_VOXELS)
+    allowed = resample(window.with_voxels(dilated.astype(np.uint8)), grid).voxels > 0
     name = name_of_verse_id(number)
     target = around.to_index(landmarks.point(name)) if landmarks is not None and name and name in landmarks else None
     predict_patch = patch_predictor(network, settings, image_at(around), padding)
@@ -102,12 +102,12 @@ def _finer(
     for centre in product(*(lattice(size, width) for size, width in zip(grid.shape, patch, strict=True))):
         corner = np.rint(np.asarray(centre) - (patch - 1) / 2).astype(int)
         x, y, z = (int(n) for n in corner + edge)
-        mask = np.asarray(predict_patch((x, y, z), held.window((x, y, z), patch).voxels, target).mask, np.float32)
-        inside, shown = overlap(corner, patch, grid.shape)
-        total[inside] += mask[shown]
+        mask = np.asarray(predict_patch((x, y, z), memory.window((x, y, z), patch).voxels, target).mask, np.float32)
+        inside, part = overlap(corner, patch, grid.shape)
+        total[inside] += mask[part]
         predictions[inside] += 1
-    inner, _ = overlap(edge, grid.shape, held.grid.shape)
-    free = (held.voxels[inner] == 0) & allowed
+    inner, _ = overlap(edge, grid.shape, memory.grid.shape)
+    free = (memory.voxels[inner] == 0) & allowed
     found = largest_piece((total >= settings.options.threshold * np.maximum(predictions, 1)) & free)
-    share = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
-    return LabelMap(found.astype(np.uint8), grid) if LEAST_FRACTION <= share <= MOST_FRACTION else None
+    fraction = found.sum() * grid.voxel_volume_mm3 / ((coarse.voxels == number).sum() * coarse.grid.voxel_volume_mm3)
+    return LabelMap(found.astype(np.uint8), grid) if LEAST_FRACTION <= fraction <= MOST_FRACTION else None

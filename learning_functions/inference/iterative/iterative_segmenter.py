@@ -1,4 +1,4 @@
-"""A network of the iterative kind over a whole scan: traversed, named, and what it found put into the findings."""
+"""The iterative segmenter on a whole scan: seeds, traversal, second pass, and the findings made from them."""
 
 from __future__ import annotations
 
@@ -31,30 +31,31 @@ from utility_functions.records.findings import Findings, StageFindings
 from utility_functions.records.map_kinds import PartMap
 
 USUAL_STEP_MM = 25.0
-"""Detected voxels without gaps between vertebrae are parted into pieces of about this height, for places to look at."""
+"""Detected vertebrae without gaps between them are split into pieces of about this height, which serve as seeds."""
 SMALLEST_PIECE_MM3 = 500.0
-"""Smaller pieces of detection are no place to look at."""
+"""Smaller components of the detection are no seeds."""
 TOP_DOWN = Rules(agreeing_centres=3)
-"""Along a spine heatmap a vertebra is kept when the last three centres agree (Serrador et al. 2024)."""
+"""Along a spine heatmap a vertebra is found when the last three centres agree (Serrador et al. 2024)."""
 LEAST_PROMPT_FRACTION = 0.1
-"""A patch that shows less of a mark's height tells of no vertebra, as in the graph of a pair (`next_vertebra_unet`)."""
+"""A patch with less of a prompt's height counts as unprompted, as in the two-branch model (`next_vertebra_unet`)."""
 _BRANCHES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 NOTHING = "No vertebra was found."
-NO_MASK = "No mask of a whole vertebra was found; what was named before stands."
+NO_MASK = "No mask of a whole vertebra was found; the names found before stay."
 
 
 def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView) -> StageFindings:
     """``instances``, ``landmarks``, ``completeness`` and ``trail`` of one traversal.
 
-    network: sees (1, *patch, 2), image and memory, or (1, *patch, 3), with a mark of the vertebra that is meant, and
-        answers {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is asked through ``predict_on_batch``.
+    network: input (1, *patch, 2), image and memory, or (1, *patch, 3), with a landmark prompt of the target; output
+        {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is called through ``predict_on_batch``.
 
-    It seeds from the centroids found before, else from the detection, from vertebrae counted before (``numbered``),
-    from a spine heatmap (``heatmap``), or from a corner; the option ``direction`` says where to. With
-    the option ``counted`` vertebrae are counted and not named: ``numbered`` takes the place of instances and landmarks.
-    Masks give up the bodies of other vertebrae named before; where a chain and what was found before still do not go
-    together, others at ``other_thresholds`` are tried, and the trail is that of the one kept (`best_agreeing_chain`).
-    A network that learnt marks is shown them on the way or, with the option ``second_pass``, once all are found.
+    Seeds are the centroids found before, else the detection, vertebrae numbered before (``numbered``), a spine heatmap
+    (``heatmap``), or a lattice; the option ``direction`` says which way it goes. With the option ``counted`` vertebrae
+    are
+    numbered and not named: ``numbered`` takes the place of instances and landmarks. Masks exclude the bodies of other
+    vertebrae named before. Where a chain still contradicts what was found before, others at ``other_thresholds`` are
+    tried, and the trail is that of the chain kept (`best_agreeing_chain`). A network that takes prompts gets them
+    during the traversal or, with the option ``second_pass``, after it.
     """
     spec, options = settings.spec, settings.options
     image, findings, direction = view.image, view.findings, options.direction
@@ -71,39 +72,39 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
     parts = findings.detection if isinstance(findings.detection, PartMap) else None
     bone = None if parts is None else bone_of(findings)
     thresholds = options.threshold, options.other_thresholds
-    done = best_agreeing_chain(chain_at, *thresholds, findings, bone, image.grid, options.least_agreement)
-    trail = done.trail.placed(image.grid)
+    traversal = best_agreeing_chain(chain_at, *thresholds, findings, bone, image.grid, options.least_agreement)
+    trail = traversal.trail.placed(image.grid)
     if options.counted:
-        counted = numbered_findings(view, done.found) if done.found else StageFindings().noting(NOTHING)
+        counted = numbered_findings(view, traversal.found) if traversal.found else StageFindings().noting(NOTHING)
         return counted.having(trail=trail)
-    chain = done.found
+    chain = traversal.found
     if options.sees_prompts and options.second_pass:
         points = np.zeros((0, 3))
         if findings.landmarks is not None:
             points = image.grid.to_index(findings.landmarks.only(VERTEBRAE).points_mm)
         bodies = None if parts is None else parts.voxels == BODY
         offset_mm = options.second_pass_offset_mm
-        anew = second_pass(predict_patch, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
-        chain, trail = anew.found, replace(trail, second_pass_predictions=anew.predictions)
+        second = second_pass(predict_patch, chain, image.grid, spec.patch, direction, points, offset_mm, bodies)
+        chain, trail = second.found, replace(trail, second_pass_predictions=second.predictions)
     if not chain and findings.landmarks is not None and len(findings.landmarks) and findings.instances is not None:
         return StageFindings(trail=trail).noting(NO_MASK)
-    target = None if options.refine_mm else view.target_grid  # what is drawn anew begins with the coarse
+    target = None if options.refine_mm else view.target_grid  # refinement begins with the coarse masks
     found = found_instances(view, chain, target).having(trail=trail)
     if not chain:
         return found.noting(NOTHING)
-    if done.trail.ended == FULL:
-        return found.noting(f"The traversal stopped after {len(done.found)} vertebrae; there may be more.")
+    if traversal.trail.ended == FULL:
+        return found.noting(f"The traversal stopped after {len(traversal.found)} vertebrae; there may be more.")
     return found
 
 
 def patch_predictor(network: Any, settings: Settings[InstanceOptions], image: Volume, padding: float) -> PatchPredictor:
-    """What the network sees in the patch from a corner on, with the memory there; it is not asked about mere air.
+    """The network as a function of a patch's corner, memory and target; patches of padding alone are skipped.
 
-    With the option ``mirrored_inference`` the answer is the mean of what it sees there and in the mirror image. One
-    that learnt marks is shown one at the centroid that is meant.
+    With the option ``mirrored_inference`` the output is the mean of the predictions on the patch and its mirror image.
+    A network that takes prompts gets one at the target's centroid.
     """
     patch, options = settings.spec.patch, settings.options
-    both_sides = options.mirrored_inference
+    mirrored = options.mirrored_inference
 
     def predict_patch(
         corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
@@ -111,18 +112,18 @@ def patch_predictor(network: Any, settings: Settings[InstanceOptions], image: Vo
         window = image.window(corner, patch, fill=padding)
         if (window.voxels == np.float32(padding)).all():
             return PatchPrediction(np.zeros(patch, np.float16), 0.0, np.nan)
-        channels, told = [window.voxels, memory], False
+        channels, is_prompted = [window.voxels, memory], False
         if options.sees_prompts:
             prompt = np.zeros(patch, np.uint8)
             if target is not None:
                 prompt = landmark_prompt(image.grid.to_mm(target), window.grid, options.prompt_sigma_mm)
             channels.append(prompt)
-            told = float(prompt.max()) >= LEAST_PROMPT_FRACTION * HIGHEST
-        shown = np.stack(channels, axis=-1)[None].astype(np.float32)
-        asked = branches(network)[told]
-        answer = asked.predict_on_batch(np.concatenate([shown, shown[:, ::-1]]) if both_sides else shown)
+            is_prompted = float(prompt.max()) >= LEAST_PROMPT_FRACTION * HIGHEST
+        inputs = np.stack(channels, axis=-1)[None].astype(np.float32)
+        chosen = branches(network)[is_prompted]
+        answer = chosen.predict_on_batch(np.concatenate([inputs, inputs[:, ::-1]]) if mirrored else inputs)
         masks = np.asarray(answer["mask"], np.float32)[..., 0]
-        mask = (masks[0] + masks[1][::-1]) / 2 if both_sides else masks[0]
+        mask = (masks[0] + masks[1][::-1]) / 2 if mirrored else masks[0]
         complete, level = (float(np.mean(answer[name])) if name in answer else np.nan for name in ("complete", "level"))
         return PatchPrediction(mask.astype(np.float16), complete, level)
 
@@ -130,17 +131,22 @@ def patch_predictor(network: Any, settings: Settings[InstanceOptions], image: Vo
 
 
 def branches(network: Any) -> tuple[Any, Any]:
-    """What of a network answers without a mark, and with one: of a pair (`next_vertebra_unet`) one part each, so that
-    no look costs both, and the second tells nothing but a mask; else the network itself.
+    """The network for patches without a prompt, and that for patches with one.
+
+    Of a two-branch model (`next_vertebra_unet`) they are its two branches, so that each prediction computes only one;
+    the second one predicts a mask alone. Of any other network both are the network itself.
     """
     if not any(layer.name == "found_unmarked" for layer in getattr(network, "layers", ())):
         return network, network
     if network not in _BRANCHES:
         import keras
 
-        found, drawn = (network.get_layer(name).output for name in ("found", "drawn"))
-        told = {name: network.get_layer(name).output for name in ("complete", "level")}
-        parts = keras.Model(network.inputs, {"mask": found, **told}), keras.Model(network.inputs, {"mask": drawn})
+        found, prompted = (network.get_layer(name).output for name in ("found", "drawn"))
+        properties = {name: network.get_layer(name).output for name in ("complete", "level")}
+        parts = (
+            keras.Model(network.inputs, {"mask": found, **properties}),
+            keras.Model(network.inputs, {"mask": prompted}),
+        )
         for part in parts:
             part.compile(jit_compile=False)  # as the whole is
         _BRANCHES[network] = parts
@@ -150,18 +156,18 @@ def branches(network: Any) -> tuple[Any, Any]:
 def seeds_of(
     findings: Findings, image: Volume, patch: tuple[int, int, int], direction: str, prompted: bool = False
 ) -> list[Seeds]:
-    """Where to start, the best first: centroids found before, else detected or counted, else heat; then a corner.
+    """Seeds, the best first: known centroids, else detected or numbered vertebrae, else the heatmap; then a lattice.
 
-    marked: whether the network can be shown centroids found before.
+    prompted: whether the network can be prompted with centroids found before.
     """
     corner = CornerSeeds(image.grid.shape, patch, direction)
     detected = bone_of(findings), image.grid.spacing_mm
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is not None and findings.landmarks is not None and len(named):
         points = image.grid.to_index(named.points_mm)
-        unnamed_before = unnamed_before(named.names, findings.landmarks.names, direction) if prompted else None
+        preceded = unnamed_before(named.names, findings.landmarks.names, direction) if prompted else None
         return [
-            CentroidSeeds(points, direction, bone_of(findings), image.grid.spacing_mm, unnamed_before=unnamed_before),
+            CentroidSeeds(points, direction, bone_of(findings), image.grid.spacing_mm, unnamed_before=preceded),
             corner,
         ]
     if pieces := detected_pieces(findings):
@@ -175,13 +181,13 @@ def seeds_of(
 
 
 def unnamed_before(names: Sequence[str], known: Collection[str], direction: str) -> list[bool]:
-    """Of each of the vertebrae that are named, whether one that is not ``known`` may come before it on the way."""
+    """Of each named vertebra, whether one that is not ``known`` may come before it in the direction of traversal."""
     before = [set(above(name) if direction == DOWN else below(name)) for name in names]
     return [bool(levels) and not levels & set(known) for levels in before]
 
 
 def known_bodies(findings: Findings, grid: Grid) -> NDArray[np.float64]:
-    """The centroids of vertebrae named before (n, 3), in voxels of the grid; C1, which has no body, is none."""
+    """The centroids of vertebrae named before (n, 3), in voxels of the grid, without C1, which has no body."""
     if findings.landmarks is None:
         return np.zeros((0, 3))
     return grid.to_index(findings.landmarks.only(VERTEBRAE[1:]).points_mm)
@@ -196,7 +202,7 @@ def bone_of(findings: Findings) -> NDArray[np.bool_] | None:
 
 
 def detected_pieces(findings: Findings) -> list[VoxelPoint]:
-    """Middles (voxels) of the bodies that the detection shows; tubes without gaps are cut into usual heights."""
+    """Means (voxels) of the detected bodies; tubes without gaps are split at the usual height."""
     detection = findings.detection
     if not isinstance(detection, LabelMap):
         return []

@@ -1,4 +1,4 @@
-"""Vertebrae that are counted from the bottom, as SPIDER counts them, and named only where the lowest is declared."""
+"""Vertebrae in SPIDER's code: numbered from the bottom, and named only where the lowest level is declared."""
 
 from __future__ import annotations
 
@@ -25,38 +25,37 @@ from utility_functions.records.map_kinds import SpiderMap, VertebraMap
 
 
 def numbered_findings(view: ScanView, found: Sequence[Instance]) -> StageFindings:
-    """``numbered`` and ``completeness`` of the masks found on the grid of the view's image.
+    """``numbered`` and ``completeness`` of the masks on the grid of the view's image.
 
-    Discs and canal are those of ``structures``, where an earlier model told them. Vertebrae that are not wholly seen
-    and end the chain or touch the border bear SPIDER's mark of those seen in part; with the option
-    ``truncated`` "drop" they are left out, but counted, so that no other changes its number or its name. Where
-    ``lowest`` is declared, also names.
+    Discs and canal come from ``structures``, where an earlier model found them. Vertebrae that are truncated get
+    SPIDER's label of partly visible ones. With the option ``truncated`` "drop" they are left out but counted, so that
+    no other number or name changes. Where ``lowest`` is declared, the vertebrae are also named.
     """
     grid, options = view.image.grid, view.options
     chain = sorted(found, key=lambda one: _height_mm(one, grid))
-    cut = are_truncated(chain, grid, view.scan_grid)
-    told = [f"vertebra {place}" for place, is_truncated in enumerate(cut, start=1) if is_truncated]
-    notes = [truncation_note(told, options.truncated)]
+    truncated = are_truncated(chain, grid, view.scan_grid)
+    names = [f"vertebra {place}" for place, is_truncated in enumerate(truncated, start=1) if is_truncated]
+    notes = [truncation_note(names, options.truncated)]
     if len(chain) > SPIDER_MOST:
-        notes.append(f"Only {SPIDER_MOST} vertebrae can be numbered; those above are left out.")
+        notes.append(f"SPIDER's code has numbers for only {SPIDER_MOST} vertebrae; those above are left out.")
     counted, completeness = np.zeros(grid.shape, np.uint8), {}
-    kept = [options.truncated != "drop" or not is_truncated for is_truncated in cut]
+    retained = [options.truncated != "drop" or not is_truncated for is_truncated in truncated]
     for number, one in enumerate(chain[:SPIDER_MOST], start=1):
-        if not kept[number - 1]:
+        if not retained[number - 1]:
             continue
         counted[one.box][one.mask & (counted[one.box] == 0)] = number
         completeness[str(number)] = float(one.complete)
     classes = view.findings.structures or LabelMap(np.zeros(grid.shape, np.uint8), grid)
-    prompts = np.arange(256, dtype=np.uint8)
-    for number, is_truncated in enumerate(cut[:SPIDER_MOST], start=1):
-        prompts[number] += SPIDER_PARTIAL * is_truncated
-    numbered = SpiderMap(prompts[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
-    found_here = StageFindings(numbered=numbered, completeness=completeness).noting(*notes)
-    return found_here if options.lowest is None else named_from(found_here, numbered, options.lowest)
+    codes = np.arange(256, dtype=np.uint8)
+    for number, is_truncated in enumerate(truncated[:SPIDER_MOST], start=1):
+        codes[number] += SPIDER_PARTIAL * is_truncated
+    numbered = SpiderMap(codes[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
+    findings = StageFindings(numbered=numbered, completeness=completeness).noting(*notes)
+    return findings if options.lowest is None else named_from(findings, numbered, options.lowest)
 
 
 def named_from(found: StageFindings, numbered: LabelMap, lowest: str) -> StageFindings:
-    """What was found, with numbered vertebrae under their names, the lowest being ``lowest``."""
+    """The findings with names for the numbered vertebrae; the lowest is ``lowest``."""
     ids = levels_of_numbers(lowest)
     table = np.zeros(256, np.uint8)
     for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
@@ -67,11 +66,11 @@ def named_from(found: StageFindings, numbered: LabelMap, lowest: str) -> StageFi
 
 
 def counted_centres(numbered: LabelMap) -> list[NDArray[np.float64]]:
-    """The middle (voxels) of each vertebra of a map in SPIDER's code, from the bottom."""
+    """The mean voxel of each vertebra of a map in SPIDER's code, from the bottom."""
     voxels = numbered.voxels
-    plain = np.where(voxels > SPIDER_CANAL, voxels.astype(int) - SPIDER_PARTIAL, voxels)
+    numbers = np.where(voxels > SPIDER_CANAL, voxels.astype(int) - SPIDER_PARTIAL, voxels)
     return [
-        np.argwhere(plain == number).mean(axis=0) for number in range(1, SPIDER_MOST + 1) if (plain == number).any()
+        np.argwhere(numbers == number).mean(axis=0) for number in range(1, SPIDER_MOST + 1) if (numbers == number).any()
     ]
 
 

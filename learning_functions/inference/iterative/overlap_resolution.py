@@ -1,4 +1,4 @@
-"""Masks that claim the same voxels: each voxel goes to the likeliest, and of two of one vertebra one stays."""
+"""Overlap resolution: each voxel goes to the likeliest mask, and of two masks of one vertebra one is suppressed."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from utility_functions.anatomy.labels import regressed_level
 from utility_functions.geometry.boxes import common, seen_from
 
 LEAST_FRACTION = 0.5
-"""A mask that keeps less than this share of itself beside the others is another's; two masks that share so much of the
-smaller one are of the same vertebra."""
+"""A mask that retains a smaller fraction of itself beside the others is suppressed.
+
+Two masks that share this fraction of the smaller one are of the same vertebra."""
 FIRST_LEVEL = regressed_level("C1") or 1
 
 
 @dataclass(frozen=True, eq=False)
 class MaskProposal:
-    """A mask drawn of the vertebra at a mark, in voxels of the image (3,)."""
+    """A mask that the network proposes for the vertebra at a prompt; the prompt in voxels of the image (3,)."""
 
     one: Instance
     prompt: VoxelPoint
 
     def away_mm(self, spacing_mm: Sequence[float]) -> float:
-        """How far the mark lies from the centre of what was drawn."""
+        """Distance from the prompt to the centre of the mask."""
         return float(np.linalg.norm((centre_of(self.one, spacing_mm) - self.prompt) * spacing_mm))
 
 
 def centre_of(one: Instance, spacing_mm: Sequence[float]) -> VoxelPoint:
-    """Where the landmark of a vertebra lies, in voxels of the image: in its body, of C1 at the middle of its ring."""
+    """The landmark of a vertebra, in voxels of the image: in its body, of C1 the middle of its ring."""
     if np.isfinite(one.level) and round(one.level) == FIRST_LEVEL:
         return one.mean
     x, y, z = spacing_mm
@@ -52,47 +53,47 @@ def same_vertebra(one: Instance, other: Instance) -> bool:
 
 
 def fused_labels(competitors: Sequence[Instance | None], shape: Sequence[int]) -> NDArray[np.int16]:
-    """Per voxel of the image the number of the likeliest mask that holds it, from 1 on; 0 where none does."""
-    labels, best = np.zeros(tuple(shape), np.int16), np.zeros(tuple(shape), np.float16)
+    """Per voxel of the image the number of the likeliest mask that holds it, from 1 on; 0 where none does (int16)."""
+    labels, highest = np.zeros(tuple(shape), np.int16), np.zeros(tuple(shape), np.float16)
     for number, one in enumerate(competitors, start=1):
         if one is None:
             continue
         probabilities = np.where(one.mask, np.maximum(_inner(one), np.finfo(np.float16).tiny), 0)
-        likelier = probabilities > best[one.box]
-        labels[one.box][likelier], best[one.box][likelier] = number, probabilities[likelier]
+        likelier = probabilities > highest[one.box]
+        labels[one.box][likelier], highest[one.box][likelier] = number, probabilities[likelier]
     return labels
 
 
 def suppressed(
     proposals: Sequence[MaskProposal | None], labels: NDArray[np.int16], spacing_mm: Sequence[float]
 ) -> int | None:
-    """Which of the drawings is none of a vertebra of its own, the worst first; None where all stand.
+    """The index of the proposal to suppress, the worst first; None where all stand.
 
-    It is the one that keeps the least of itself, or, where it and the one that takes most of it are of one vertebra,
-    that of the two labels mark lies farther from what was drawn.
+    The worst is the one that retains the smallest fraction of itself. Where it and the mask that takes most of it are
+    of one vertebra, the one whose prompt lies farther from its mask is suppressed.
     """
-    kept = [_retained_fraction(number, each, labels) for number, each in enumerate(proposals, start=1)]
-    worst = int(np.argmin(kept)) if kept else 0
-    weakest = proposals[worst] if kept else None
-    if weakest is None or kept[worst] >= LEAST_FRACTION:
+    retained = [_retained_fraction(number, each, labels) for number, each in enumerate(proposals, start=1)]
+    worst = int(np.argmin(retained)) if retained else 0
+    weakest = proposals[worst] if retained else None
+    if weakest is None or retained[worst] >= LEAST_FRACTION:
         return None
-    there = labels[weakest.one.box][weakest.one.mask]
-    winner = int(np.argmax(np.bincount(there[there != worst + 1], minlength=2)[1:]))
+    competing = labels[weakest.one.box][weakest.one.mask]
+    winner = int(np.argmax(np.bincount(competing[competing != worst + 1], minlength=2)[1:]))
     other = proposals[winner]
     if other is not None and same_vertebra(weakest.one, other.one):
         return winner if other.away_mm(spacing_mm) > weakest.away_mm(spacing_mm) else worst
     return worst
 
 
-def _retained_fraction(number: int, drawing: MaskProposal | None, labels: NDArray[np.int16]) -> float:
-    if drawing is None:
+def _retained_fraction(number: int, proposal: MaskProposal | None, labels: NDArray[np.int16]) -> float:
+    if proposal is None:
         return 1.0
-    mask = drawing.one.mask
-    return float(largest_piece(mask & (labels[drawing.one.box] == number)).sum() / mask.sum())
+    mask = proposal.one.mask
+    return float(largest_piece(mask & (labels[proposal.one.box] == number)).sum() / mask.sum())
 
 
 def retained_part(one: Instance, own: NDArray[np.bool_]) -> Instance:
-    """The vertebra with the largest piece of a part of its mask (in its box)."""
+    """The vertebra with the largest component of a part of its mask; ``own``: the part, in the mask's box."""
     piece = largest_piece(one.mask & own)
     if piece.sum() == one.mask.sum():
         return one
@@ -101,21 +102,20 @@ def retained_part(one: Instance, own: NDArray[np.bool_]) -> Instance:
 
 
 def cropped(
-    told: Instance,
+    instance: Instance,
     first: Sequence[int] | NDArray[np.int_],
     mask: NDArray[np.bool_],
     probabilities: NDArray[np.floating],
 ) -> Instance:
-    """A vertebra with a mask and probabilities that begin at voxel ``first`` of the image, cut to its box, and what was told
-    of another."""
+    """A vertebra with another mask, cropped to its bounding box; mask and probabilities begin at voxel ``first``."""
     [box] = ndimage.find_objects(mask.astype(np.uint8))
     x, y, z = (int(a) + axis.start for a, axis in zip(first, box, strict=True))
     wider = tuple(slice(axis.start, axis.stop + 2) for axis in box)
     return replace(
-        told, start=(x, y, z), mask=mask[box], probabilities=np.pad(np.asarray(probabilities, np.float16), 1)[wider]
+        instance, start=(x, y, z), mask=mask[box], probabilities=np.pad(np.asarray(probabilities, np.float16), 1)[wider]
     )
 
 
 def _inner(one: Instance) -> NDArray[np.float16]:
-    """What the network told of the box of the mask alone."""
+    """The probabilities in the box of the mask alone."""
     return one.mask.astype(np.float16) if one.probabilities is None else one.probabilities[1:-1, 1:-1, 1:-1]

@@ -1,4 +1,4 @@
-"""What the network of a traversal answers, and the single vertebra that is kept of it."""
+"""Patch predictions of the iterative segmenter, and the vertebra instances made from them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from scipy import ndimage
 from utility_functions.geometry.grid import Grid
 
 COMPLETE = 0.5
-"""A vertebra is wholly seen where the network says so with at least this probability."""
+"""A vertebra is wholly visible where the network says so with at least this probability."""
 BORDER_VOXELS = 1
 """A mask this near to the scan's border touches it."""
 TOLERANCE_MM = 1e-3
 VoxelPoint = NDArray[np.float64]
-"""A place in voxels of the image, (3,)."""
+"""A point in voxels of the image, (3,)."""
 
 
 @dataclass(frozen=True)
 class PatchPrediction:
-    """What the network answers: mask (patch) of probabilities, is it wholly seen (0..1), level as a number."""
+    """The network's output: mask (patch) of probabilities, probability of being wholly visible, level as a number."""
 
     mask: NDArray[np.generic]
     complete: float
@@ -30,15 +30,16 @@ class PatchPrediction:
 
 
 PatchPredictor = Callable[[tuple[int, int, int], NDArray[np.uint8], VoxelPoint | None], PatchPrediction]
-"""From the first voxel of a patch, which may lie outside the image, the memory there, and the centroid of the vertebra
-that is meant, in voxels of the image, where it is known, to what is seen."""
+"""The arguments: first voxel of a patch, which may lie outside the image; the memory there; and the centroid of the
+target, in voxels of the image, where it is known.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One vertebra: ``mask`` (bool) in the box of the image labels first voxel is ``start``.
+    """One vertebra: ``mask`` (bool) in a box of the image that begins at voxel ``start``.
 
-    probabilities: what the network told of that box and of one voxel more on all sides; None: as sure as the mask.
+    probabilities: the network's, in that box and one voxel more on all sides; None: 1 in the mask and 0 beside it.
     """
 
     start: tuple[int, int, int]
@@ -64,7 +65,7 @@ class Instance:
 
 
 def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest piece of a mask, voxels joined by faces."""
+    """The largest component of a mask; voxels are connected by faces."""
     pieces, count = ndimage.label(mask)
     if count < 2:
         return mask
@@ -72,7 +73,7 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def are_truncated(chain: Sequence[Instance], grid: Grid, scan: Grid | None = None) -> list[bool]:
-    """Which of a chain in order are cut: not wholly seen, and at an end of it or at the border of the scan."""
+    """Which instances of an ordered chain are truncated: not wholly visible, and at an end or at the scan's border."""
     ends = (0, len(chain) - 1)
     return [
         one.complete < COMPLETE and (place in ends or touches_border(one, grid, scan))
@@ -81,13 +82,13 @@ def are_truncated(chain: Sequence[Instance], grid: Grid, scan: Grid | None = Non
 
 
 def touches_border(one: Instance, grid: Grid, scan: Grid | None = None) -> bool:
-    """Whether a vertebra of the image on ``grid`` reaches the border of the scan it was made of (None: of the image).
+    """Whether a vertebra of the image on ``grid`` reaches the border of the scan (None: of the image).
 
-    The scan may lie obliquely in the upright image: what counts is how near its own faces are.
+    The scan may be oblique to the upright image: the distance to its own faces counts.
     """
     scan = scan or grid
-    places_mm = grid.to_mm(np.argwhere(one.mask) + one.start)
-    beyond_first = scan.to_index(places_mm) * scan.spacing_mm
-    before_last = (np.asarray(scan.shape) - 1) * scan.spacing_mm - beyond_first
-    nearest_mm = float(np.minimum(beyond_first, before_last).min())
+    points_mm = grid.to_mm(np.argwhere(one.mask) + one.start)
+    from_first = scan.to_index(points_mm) * scan.spacing_mm
+    to_last = (np.asarray(scan.shape) - 1) * scan.spacing_mm - from_first
+    nearest_mm = float(np.minimum(from_first, to_last).min())
     return nearest_mm <= BORDER_VOXELS * max(grid.spacing_mm) + TOLERANCE_MM

@@ -1,7 +1,7 @@
-"""Where a traversal looks for vertebrae: centroids known already, a spine heatmap, or sliding from a corner.
+"""Seeds of a traversal: known centroids, a spine heatmap, or a lattice that begins in a corner.
 
-Each offers centres of patches (voxel indices) in the direction of traversal, a limited number of times in all, and
-never goes back: that is what makes a traversal end.
+Seeds offer centres of patches (voxel indices) in the direction of traversal. They offer a limited number in all, and
+never go back; therefore a traversal ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from utility_functions.geometry.boxes import first_of, within
 
 UP, DOWN = "up", "down"
 LEAST_RESPONSE = 0.3
-"""Heat from which a place belongs to the spine (Serrador et al. 2024)."""
+"""Heatmap response from which a voxel belongs to the spine (Serrador et al. 2024)."""
 
 
 def sign_of(direction: str) -> int:
@@ -29,13 +29,13 @@ def sign_of(direction: str) -> int:
 
 
 class Seeds(Protocol):
-    """Places to look at, one after another.
+    """Centres of patches, one after another.
 
-    name: what the trail calls it.
-    follows: whether the trail is followed from each vertebra found, before the next place.
-    most: how many looks for a vertebra it leads to at most, in all.
-    meant: of the place offered last, the centroid of the vertebra that is meant, where a network can be shown it.
-    may_follow_unnamed: whether a vertebra that no centroid is known of may come before the one meant.
+    name: what the trail calls them.
+    follows: whether the traversal goes on from each vertebra found, before the next centre.
+    most: the most attempts to find a vertebra that they lead to, in all.
+    target: centroid of the vertebra that the last centre means, where the network can be prompted with it.
+    may_follow_unnamed: whether a vertebra without a known centroid may come before the target.
     """
 
     name: str
@@ -45,22 +45,22 @@ class Seeds(Protocol):
     may_follow_unnamed: bool
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
-        """The next centre to look at, or None when there is none left.
+        """The next centre, or None when there is none left.
 
-        memory: 1 where a vertebra was found already; what counts as passed without having been found is put there, too.
+        memory: 1 where a vertebra was found. Bone that counts as passed without being found is written there, too.
         reached: how far the vertebrae found reach in the direction of traversal (voxels along the third axis), or None
         before the first.
         """
 
     def skip_current(self) -> None:
-        """The place offered last has led to the vertebra that is meant: it is not offered again."""
+        """The last centre has led to its target; it is not offered again."""
 
 
 class CornerSeeds:
-    """Half a patch on at a time over the whole image, axial layers in the direction of traversal.
+    """A lattice over the whole image at half a patch, in axial layers in the direction of traversal.
 
     The lattice is centred on the image and reaches beyond it where sizes do not fit. Layers that show nothing beyond
-    the vertebrae found already are passed over.
+    the vertebrae found are skipped.
     """
 
     name, follows, may_follow_unnamed = "corner", True, False
@@ -88,15 +88,15 @@ class CornerSeeds:
 
 
 class CentroidSeeds:
-    """Each centroid in the direction of traversal, until a vertebra found covers it or it was looked at thrice.
+    """Each centroid in the direction of traversal, until a vertebra covers it or it was offered three times.
 
-    A vertebra that no centroid was known of can come between: the network then shows that one first. A centroid is
-    looked at again only where something was found meanwhile; else the same would be seen.
-    bone: (x, y, z) where vertebrae were detected. What lies nearest to a centroid that was given up then counts as
-        passed, since a network that knows vertebrae by those before them would miss all that follow as well.
-    spacing_mm: of the voxels, for what is nearest.
-    unnamed_before: given for a network that can be shown these: of each, whether a vertebra that no centroid is known of may
-        come before it. One may as well where two are farther apart than GAP times the nearer of their neighbours.
+    A vertebra without a known centroid can come between: the network then predicts that one first. A centroid is
+    offered again only where something was found since; else the prediction would be the same.
+    bone: (x, y, z) where vertebrae were detected. Bone that lies nearest to a centroid without a mask counts as passed,
+        because a network that knows vertebrae by those before them would miss all that follow as well.
+    spacing_mm: of the voxels.
+    unnamed_before: for a network that takes prompts: of each centroid, whether a vertebra without one may come before
+        it. One may also come where two centroids are farther apart than GAP times the nearer of their neighbours.
     """
 
     name, follows = "centroids", False
@@ -113,18 +113,18 @@ class CentroidSeeds:
         *,
         unnamed_before: Iterable[bool] | None = None,
     ) -> None:
-        self._shown = unnamed_before is not None
+        self._is_prompted = unnamed_before is not None
         self.target: VoxelPoint | None = None
         self.may_follow_unnamed = False
         sign = sign_of(direction)
-        given = [np.asarray(centre, float) for centre in centres]
-        order = sorted(range(len(given)), key=lambda place: sign * float(given[place][2]))
-        self._centres = [given[place] for place in order]
+        points = [np.asarray(centre, float) for centre in centres]
+        order = sorted(range(len(points)), key=lambda place: sign * float(points[place][2]))
+        self._centres = [points[place] for place in order]
         self._place = self._tried = self._known = 0
         self._bone, self._spacing_mm = bone, np.asarray(spacing_mm, float)
-        told = [False] * len(given) if unnamed_before is None else list(unnamed_before)
-        self._unnamed_before = [told[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
-        self.most = self.TRIES * len(self._centres) + self._shown * (self.TRIES - 1) * sum(self._unnamed_before)
+        may_be_unnamed = [False] * len(points) if unnamed_before is None else list(unnamed_before)
+        self._unnamed_before = [may_be_unnamed[place] or gap for place, gap in zip(order, self._gaps(), strict=True)]
+        self.most = self.TRIES * len(self._centres) + self._is_prompted * (self.TRIES - 1) * sum(self._unnamed_before)
 
     def next(self, memory: NDArray[np.uint8], reached: float | None) -> VoxelPoint | None:
         while self._place < len(self._centres):
@@ -132,8 +132,10 @@ class CentroidSeeds:
             held, known = _held(memory, centre), int(np.count_nonzero(memory))
             if not held and self._tried < self.TRIES and (not self._tried or known != self._known):
                 self._tried, self._known = self._tried + 1, known
-                self.target = centre if self._shown else None
-                self.may_follow_unnamed = self._shown and self._unnamed_before[self._place] and self._tried < self.TRIES
+                self.target = centre if self._is_prompted else None
+                self.may_follow_unnamed = (
+                    self._is_prompted and self._unnamed_before[self._place] and self._tried < self.TRIES
+                )
                 return centre
             if not held:
                 self._pass_over(memory)
@@ -153,11 +155,11 @@ class CentroidSeeds:
         return gaps
 
     def _pass_over(self, memory: NDArray[np.uint8]) -> None:
-        """Put the bone nearest to the present centroid into memory."""
+        """Write the bone nearest to the present centroid into the memory."""
         if self._bone is None:
             return
         centre, reach = self._centres[self._place], self.REACH_MM / self._spacing_mm
-        low, high = (np.rint(centre + way * reach).astype(int) for way in (-1, 1))
+        low, high = (np.rint(centre + side * reach).astype(int) for side in (-1, 1))
         box = within(low, high, memory.shape)
         there = np.argwhere(self._bone[box])
         away = [np.linalg.norm((there + first_of(box) - other) * self._spacing_mm, axis=1) for other in self._centres]
@@ -166,21 +168,22 @@ class CentroidSeeds:
 
 
 class HeatmapSeeds:
-    """The first slice in the direction of traversal that is with_heatmap enough, at its hottest voxel (Serrador et al. 2024).
+    """The largest response in the first slice that reaches the threshold (Serrador et al. 2024).
 
-    Where the trail is lost, the next with_heatmap slice beyond all that was found or looked at, half a patch on. The traversal
-    ends with the first mask that is nowhere with_heatmap enough: published is the heat at its centre, which may be in the canal.
-    heat: (x, y, z) in 0..1; smallest: what is with_heatmap enough.
+    Where the traversal finds nothing more, the next such slice beyond all that was found or offered, half a patch on.
+    The traversal ends with the first mask whose responses are all below the threshold. The published rule is the
+    response at the mask's centre, which may lie in the canal.
+    heatmap: (x, y, z) in 0..1; smallest: the threshold.
     """
 
     name, follows, may_follow_unnamed = "heat", True, False
     target: VoxelPoint | None = None
 
     def __init__(
-        self, heat: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = LEAST_RESPONSE
+        self, heatmap: NDArray[np.floating], patch: Sequence[int], direction: str, smallest: float = LEAST_RESPONSE
     ) -> None:
-        self._heat, self._smallest, self._sign = heat, smallest, sign_of(direction)
-        self._slices = [int(z) for z in np.flatnonzero((heat >= smallest).any(axis=(0, 1)))][:: self._sign]
+        self._heatmap, self._smallest, self._sign = heatmap, smallest, sign_of(direction)
+        self._slices = [int(z) for z in np.flatnonzero((heatmap >= smallest).any(axis=(0, 1)))][:: self._sign]
         self._step = max(patch[2] // 2, 1)
         self._from: float | None = None
         self.most = 0 if not self._slices else abs(self._slices[-1] - self._slices[0]) // self._step + 1
@@ -190,7 +193,7 @@ class HeatmapSeeds:
         for z in self._slices:
             if all(self._sign * (z - edge) >= 0 for edge in least):
                 self._from = z + self._sign * self._step
-                x, y = np.unravel_index(int(self._heat[:, :, z].argmax()), self._heat.shape[:2])
+                x, y = np.unravel_index(int(self._heatmap[:, :, z].argmax()), self._heatmap.shape[:2])
                 return np.array((x, y, z), float)
         return None
 
@@ -198,12 +201,12 @@ class HeatmapSeeds:
         pass
 
     def is_below_threshold(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> bool:
-        """Whether a mask in a box of the image is nowhere with_heatmap enough."""
-        return float(self._heat[box][mask].max()) < self._smallest
+        """Whether all responses in a mask, in a box of the image, are below the threshold."""
+        return float(self._heatmap[box][mask].max()) < self._smallest
 
 
 def lattice(size: int, width: int) -> list[float]:
-    """Centres of patches of ``width`` voxels, half of it apart, that cover ``size`` voxels."""
+    """Centres of patches of ``width`` voxels, half a patch apart, that cover ``size`` voxels."""
     half = max(width // 2, 1)
     count = max(-(-(size - width) // half), 0) + 1
     first = (size - 1) / 2 - (count - 1) * half / 2
@@ -211,6 +214,6 @@ def lattice(size: int, width: int) -> list[float]:
 
 
 def _held(memory: NDArray[np.uint8], centre: VoxelPoint) -> bool:
-    """Whether a found vertebra covers the voxel at ``centre``, or one beside it."""
+    """Whether the memory holds the voxel at ``centre``, or one beside it."""
     voxel = np.rint(centre).astype(int)
     return bool(memory[within(voxel - 1, voxel + 2, memory.shape)].any())

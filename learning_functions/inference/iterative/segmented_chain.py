@@ -1,4 +1,4 @@
-"""From masks found one after another to findings: their order, names and centres, and what becomes of cut ones."""
+"""From a chain of masks to findings: order, names and centres, and what becomes of truncated vertebrae."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import NamingRecord
 
 NEAR_MM = 15.0
-"""A landmark names the vertebra labels mask it lies in, or else labels centre is nearest and no farther than this."""
+"""A landmark names the vertebra whose mask holds it, or else the nearest one, if its centre is no farther than this."""
 AGREEING_FRACTION = 0.5
-"""Names given before hold when they all agree with one count and name at least this share of the vertebrae."""
+"""Names given before hold when they all agree with one count and name at least this fraction of the vertebrae."""
 DOUBTFUL_MARGIN = 0.1
-"""Where the next best start agrees by no more less than this, the names may be shifted."""
+"""Where the second best count agrees less by no more than this, the names may be shifted."""
 KNOWN_NATS = 4.0
-"""What a name found before speaks for its level, where those found before do not all agree with one count."""
+"""The evidence of a name found before for its level, where those found before do not all agree with one count."""
 EMPTY = Landmarks.empty()
 
 
 def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | None = None) -> StageFindings:
-    """``instances``, ``landmarks`` and ``completeness`` of the masks found on the grid of the view's image.
+    """``instances``, ``landmarks`` and ``completeness`` of the masks on the grid of the view's image.
 
-    target: what the map is to lie on; None: on that grid.
-    Names that landmarks found before give win where they agree with one another; else the levels along the chain
-    decide. Landmarks of the sacrum stay, and those of vertebrae that no mask was found of where names agree.
-    Option truncated: "keep", "flag" or "drop" vertebrae that are not wholly seen and end the chain or touch the border.
-    Option naming: "decoder", or else the published rule (`chain_names`); the decoder also fills missed levels in.
+    target: grid of the map; None: that of the image.
+    Names of landmarks found before win where they agree with one another; else the levels along the chain decide.
+    Landmarks of the sacrum stay. Those of vertebrae without a mask stay where names agree.
+    Option truncated: "keep", "flag" or "drop" truncated vertebrae.
+    Option naming: "decoder", or else the published rule (`chain_names`); the decoder also interpolates missed levels.
     """
     findings, grid, truncated = view.findings, view.image.grid, view.options.truncated
     centres = [grid.to_mm(np.asarray(one.start) + body_centre(one.mask, grid.spacing_mm)) for one in found]
@@ -55,14 +55,14 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
     notes = [note]
     if unnamed := sum(not name for name in names) - false:
         notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
-    cut = [
+    truncated_names = [
         name
         for name, is_truncated in zip(names, are_truncated(chain, grid, view.scan_grid), strict=True)
         if name and is_truncated
     ]
-    notes.append(truncation_note(cut, truncated))
-    dropped = {"", *(cut if truncated == "drop" else ())}
-    fusion, completeness, kept = LabelFusion(grid), {}, []
+    notes.append(truncation_note(truncated_names, truncated))
+    dropped = {"", *(truncated_names if truncated == "drop" else ())}
+    fusion, completeness, retained = LabelFusion(grid), {}, []
     for place, (name, one) in enumerate(zip(names, chain, strict=True)):
         if name in dropped:
             continue
@@ -72,24 +72,24 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
         completeness[name] = float(one.complete)
         if name == "C1":
             points[place] = means[place]
-        kept.append(place)
-    landmarks = Landmarks(tuple(names[i] for i in kept), points[kept], scores[kept])
+        retained.append(place)
+    landmarks = Landmarks(tuple(names[i] for i in retained), points[retained], scores[retained])
     fusion.add_sacrum(findings)
-    landmarks, unseen = _merged_landmarks(landmarks, findings.landmarks, agreed, set(names))
+    landmarks, unsegmented = _merged_landmarks(landmarks, findings.landmarks, agreed, set(names))
     landmarks = all_levels(
         landmarks, interpolated.at([i for i, name in enumerate(interpolated.names) if name not in landmarks])
     )
-    if unseen:
-        notes.append(f"No mask was found of {', '.join(unseen)}, named before.")
+    if unsegmented:
+        notes.append(f"No mask was found of {', '.join(unsegmented)}, named before.")
     instances = fusion.on(target or grid)
-    found_here = StageFindings(instances=instances, landmarks=landmarks, naming=record, completeness=completeness)
-    return found_here.noting(*notes)
+    result = StageFindings(instances=instances, landmarks=landmarks, naming=record, completeness=completeness)
+    return result.noting(*notes)
 
 
 def _aligned_means(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The means of masks, (n, 3), by labels distances vertebrae are counted.
+    """The means of masks, (n, 3), that give the distances by which vertebrae are counted.
 
-    Those of ends that are not wholly seen stand straight above or below their neighbours, since what is left of one may
+    The mean of a truncated end is moved straight above or below its neighbour, because what is left of the vertebra may
     be its spinous process alone.
     """
     placed = means_mm.copy()
@@ -101,10 +101,10 @@ def _aligned_means(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> 
 
 
 class _Names(NamedTuple):
-    """names: from the top down, "" for what gets none; scores: how sure each is (0..1); note: what to say of them.
+    """names: from the top down, "" for an unnamed mask; scores: probability or agreement (0..1); note: for the user.
 
-    agreed: whether names given before hold.  record, filled, false: of the decoder, the levels it puts between the
-        masks, and how many masks it takes for no vertebra.
+    agreed: whether names given before hold. record, interpolated, false: of the decoder, the levels it puts between the
+        masks, and how many masks it takes for false positives.
     """
 
     names: tuple[str, ...]
@@ -127,18 +127,20 @@ def _names(
     if given and given >= AGREEING_FRACTION * len(chain):
         names = names_by(known, along_mm)
         if names is not None:
-            said = (
+            summary = (
                 f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
             )
-            return _Names(names, np.ones(len(chain)), said, True, _without_segmented(findings.naming, names))
+            return _Names(names, np.ones(len(chain)), summary, True, _without_segmented(findings.naming, names))
     whole = [one.complete >= COMPLETE for one in chain]
-    unlike = "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
+    disagreement = (
+        "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
+    )
     if view.options.naming == "decoder":
         statistics = view.statistics or scan_statistics()
-        return _decoded(levels, whole, along_mm, means_mm, known, statistics)._replace(note=unlike)
+        return _decoded(levels, whole, along_mm, means_mm, known, statistics)._replace(note=disagreement)
     named = chain_names(levels, whole, along_mm)
     scores = np.array([_agreement(name, level) for name, level in zip(named.names, levels, strict=True)])
-    notes = [unlike] if unlike else []
+    notes = [disagreement] if disagreement else []
     if any(named.names) and named.margin < DOUBTFUL_MARGIN:
         notes.append("The names could be shifted by one level.")
     return _Names(named.names, scores, " ".join(notes))
@@ -152,9 +154,9 @@ def _decoded(
     known: Sequence[str],
     statistics: Statistics,
 ) -> _Names:
-    """Names by the exact decoder, from the levels regressed and, as far as there are any, names given before.
+    """Names by the exact decoder, from the regressed levels and, where there are any, names given before.
 
-    along_mm: what distances are told by; means_mm: where the masks lie.
+    along_mm: points that give distances; means_mm: the means of the masks.
     """
     detections = regressed_detections(levels, whole, along_mm)
     detections = replace(detections, evidence=detections.evidence + names_given(known, KNOWN_NATS))
@@ -162,14 +164,14 @@ def _decoded(
     names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
     scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
     record = NamingRecord.of(naming, means_mm)
-    free = {name: share for name, share in record.posterior.items() if name in VERTEBRAE}
+    posterior = {name: share for name, share in record.posterior.items() if name in VERTEBRAE}
     interpolated = naming.interpolated.only(VERTEBRAE)
-    record = replace(record, posterior=free, interpolated=interpolated.names)
+    record = replace(record, posterior=posterior, interpolated=interpolated.names)
     return _Names(names, scores, record=record, interpolated=interpolated, false=len(naming.false))
 
 
 def _without_segmented(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
-    """The record of names given before, less what has a mask now."""
+    """The record of names given before; a level that has a mask now is not interpolated any more."""
     if record is None:
         return None
     return replace(record, interpolated=tuple(name for name in record.interpolated if name not in names))
@@ -178,7 +180,7 @@ def _without_segmented(record: NamingRecord | None, names: Sequence[str]) -> Nam
 def _known(
     chain: Sequence[Instance], points_mm: NDArray[np.float64], before: Landmarks | None, grid: Grid
 ) -> list[str]:
-    """The name that landmarks give each vertebra: by the mask they lie in, else by the nearest centre; or ""."""
+    """The name that landmarks give each vertebra, by the mask that holds them, else by the nearest centre; or ""."""
     known = [""] * len(chain)
     away_by: dict[int, float] = {}
     for name, point in before or Landmarks.empty():
@@ -195,15 +197,15 @@ def _known(
 def _merged_landmarks(
     landmarks: Landmarks, before: Landmarks | None, agreed: bool, named: set[str]
 ) -> tuple[Landmarks, tuple[str, ...]]:
-    """The landmarks with those found before that no mask speaks against, and which vertebrae are among these."""
-    rest = [name for name, _ in before or Landmarks.empty() if name and name not in named]
-    unseen = tuple(sorted((name for name in rest if agreed and name in VERTEBRAE), key=anatomical_order))
+    """The landmarks with those found before that no mask contradicts, and which vertebrae are among these."""
+    others = [name for name, _ in before or Landmarks.empty() if name and name not in named]
+    unsegmented = tuple(sorted((name for name in others if agreed and name in VERTEBRAE), key=anatomical_order))
     if before is None:
-        return landmarks, unseen
-    more = before.only({*unseen, *(name for name in rest if name not in VERTEBRAE)})
+        return landmarks, unsegmented
+    more = before.only({*unsegmented, *(name for name in others if name not in VERTEBRAE)})
     names, points = (*landmarks.names, *more.names), np.vstack([landmarks.points_mm, more.points_mm])
     joined = Landmarks(names, points, np.concatenate([landmarks.scores, more.scores]))
-    return joined.at(sorted(range(len(names)), key=lambda i: _place(names[i]))), unseen
+    return joined.at(sorted(range(len(names)), key=lambda i: _place(names[i]))), unsegmented
 
 
 def _place(name: str) -> int:
@@ -216,7 +218,7 @@ def _holds(one: Instance, index: NDArray[np.float64]) -> bool:
 
 
 def _agreement(name: str, level: float) -> float:
-    """How well a regressed level fits the name, 1 where it is the same."""
+    """How well a regressed level fits the name: 1 where it is the same."""
     return float(np.exp(-abs(level - (regressed_level(name) or 0)))) if name and np.isfinite(level) else 0.0
 
 

@@ -1,7 +1,7 @@
-"""Whether a chain of masks has lost its way, and which of several agrees best with what was detected.
+"""Threshold search: whether a chain of masks fits the detection, and which of several fits best.
 
-A traversal that slips once hands a wrong memory on, and how it runs hangs on chance: from which probability on voxels
-are taken decides whether it slips. Nothing in a mask tells that it is wrong, but detection has seen the same bone.
+One wrong mask in the memory spoils all that follow, and a small change of the threshold decides whether it occurs. A
+mask alone does not show that it is wrong, but the detection is an independent measurement of the same bone.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from utility_functions.records.findings import Findings
 BESIDE_VOXELS = 1
 """A centroid this near to a mask lies in it."""
 LEAST_GAIN = 0.005
-"""Chains labels agreement differs by less are as good as each other, and a vertebra of a neck may hide in less."""
+"""Another chain replaces the first where its Dice is larger by this; even a small cervical vertebra gains more."""
 WITHOUT_BODY = "C1"
-"""Its centroid lies in its ring, where no mask is."""
+"""Its centroid lies inside its ring, in no mask."""
 
 
 def best_agreeing_chain(
@@ -35,10 +35,10 @@ def best_agreeing_chain(
     grid: Grid,
     least_agreement: float,
 ) -> Traversal:
-    """The chain at ``threshold``; where it is doubtful, another one if that agrees clearly better with the bone.
+    """The chain at ``threshold``; where it is inconsistent, the best other one if its Dice is clearly larger.
 
-    chain_at: traverses the scan with voxels taken from a probability on. bone: detected in vertebrae, on ``grid``;
-    without it the first chain stands. least_agreement: a chain that agrees less with it is doubtful.
+    chain_at: the traversal at a threshold. bone: detected vertebrae (x, y, z), on ``grid``; without it the first chain
+    stands. least_agreement: a chain whose Dice with the bone is smaller is inconsistent.
     """
     first = chain_at(threshold)
     if bone is None or not others or not is_inconsistent(first.found, findings, bone, grid, least_agreement):
@@ -54,23 +54,23 @@ def best_agreeing_chain(
 def is_inconsistent(
     found: Sequence[Instance], findings: Findings, bone: NDArray[np.bool_], grid: Grid, least_agreement: float
 ) -> bool:
-    """Whether masks and what was found before do not go together.
+    """Whether masks contradict what was found before.
 
-    So it is where a vertebra named before has its centroid in no mask, where a mask holds two of them, or where masks
-    and bone agree by less than ``least_agreement``, a Dice.
+    They do where the centroid of a named vertebra lies in no mask, where a mask holds two centroids, or where the Dice
+    of masks and bone is below ``least_agreement``.
     """
     named = findings.landmarks.only(VERTEBRAE) if findings.landmarks is not None else None
     if named is None or not len(named):
         return False
-    held = np.zeros(len(found), int)
+    centroids_held = np.zeros(len(found), int)
     for name, point in zip(named.names, np.rint(grid.to_index(named.points_mm)).astype(int), strict=True):
         if name == WITHOUT_BODY or bool((point < 0).any()) or bool((point >= grid.shape).any()):
             continue
         holding = [place for place, one in enumerate(found) if _holds(one, point)]
         if not holding:
             return True
-        held[holding] += len(holding) == 1  # one between two masks tells nothing
-    return bool((held > 1).any()) or dice_with_detection(found, bone) < least_agreement
+        centroids_held[holding] += len(holding) == 1  # a centroid between two masks is no evidence
+    return bool((centroids_held > 1).any()) or dice_with_detection(found, bone) < least_agreement
 
 
 def _holds(one: Instance, point: NDArray[np.int_]) -> bool:
@@ -80,7 +80,7 @@ def _holds(one: Instance, point: NDArray[np.int_]) -> bool:
 
 
 def dice_with_detection(found: Sequence[Instance], bone: NDArray[np.bool_]) -> float:
-    """Dice of all masks together and the bone detected (x, y, z); 0 where both are empty."""
+    """Dice of the union of all masks and the detected bone (x, y, z); 0 where both are empty."""
     together = np.zeros(bone.shape, bool)
     for one in found:
         together[one.box] |= one.mask

@@ -1,11 +1,12 @@
-"""Vertebra after vertebra along a spine: a state machine that asks a network what it sees (Lessmann et al. 2019).
+"""Traversal of a spine, vertebra after vertebra, by a state machine that calls a network (Lessmann et al. 2019).
 
-The network is a callable that sees a patch of the image with the memory of what was found, and answers with the mask of
-the first vertebra not in it, or of the one that is meant, where a centroid of it is known. A patch is centred on what
-it shows until it rests; the mask is then written where it was predicted, and the search goes on from there.
+The network is a callable. Its input is a patch of the image and the memory of what was found. Its output is the mask of
+the first vertebra that the memory does not hold, or of the target, where the centroid of one is known. The patch is
+centred on the mask again and again, until its centre converges. The mask is then written where it was predicted, and
+the traversal goes on from there.
 
-It always ends: seeds are offered a limited number of times, at most ``most_vertebrae`` are kept, and each of them,
-like each start, leads to a limited number of looks (``Rules.most_predictions``).
+A traversal always ends: seeds are offered a limited number of times, at most ``most_vertebrae`` are found, and each
+seed and each vertebra leads to a limited number of predictions (``Rules.most_predictions``).
 """
 
 from __future__ import annotations
@@ -24,25 +25,26 @@ from learning_functions.inference.iterative.seeds import CornerSeeds, HeatmapSee
 from utility_functions.geometry.boxes import overlap
 from utility_functions.records.trail import FOUND, MOVED, Step, Trail
 
-IMAGE_END, LOST, FULL, HEATMAP_END = "end of the image", "trail lost", "most vertebrae", "heat ends"
-"""Why traversals end."""
-REPEATED = "looked at again, marked"
+IMAGE_END, LOST, FULL, HEATMAP_END = "end of the image", "trail lost", "most vertebrae", "end of the heatmap"
+"""Why a traversal ends."""
+REPEATED = "repeated with the prompt"
 BEFORE_MM = 4.0
-"""A mask that does not hold the centroid that is meant, and labels middle comes so much before it, is another's."""
+"""A mask that does not hold the target's centroid is of another vertebra if its mean comes this far before it."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """When to move, keep and give up.
+    """When the patch moves, when a vertebra is found, and when the traversal ends.
 
     threshold: probability from which a voxel belongs to the mask.
-    smallest_fragment_mm3, largest_mm3: less is nothing yet, more is no vertebra.
-    converged_voxels: a patch rests when its last centres, with the one it would move to, lie no farther apart along
-        each axis. agreeing_centres: how many centres those are (Lessmann et al. 2; Serrador et al. 3).
-    most_steps: after so many looks, or when it runs in a circle, the midpoint of the last two positions is taken.
-    largest_overlap: share of a mask that may lie in memory.
-    nearest_mm: two vertebrae labels middles are nearer are one.
-    follow_steps: by how many half patches the trail is followed where nothing is seen.
+    smallest_fragment_mm3, largest_mm3: a smaller mask is not a vertebra yet, a larger one is none.
+    converged_voxels: a patch has converged when its last centres, with the next one, lie no farther apart along each
+    axis.
+    agreeing_centres: how many centres these are (Lessmann et al. 2; Serrador et al. 3).
+    most_steps: after so many predictions, or when the centres repeat, the midpoint of the last two is taken.
+    largest_overlap: fraction of a mask that may lie in the memory.
+    nearest_mm: two masks whose means are nearer are of one vertebra.
+    follow_steps: how many half patches the traversal goes on where nothing is found.
     """
 
     threshold: float = 0.5
@@ -65,13 +67,13 @@ class Rules:
             raise ValueError(f"Two centres or more can agree. Received: agreeing_centres {self.agreeing_centres}.")
 
     def most_predictions(self, seeds: int) -> int:
-        """More looks than this no traversal takes that is offered so many seeds."""
+        """The most predictions that a traversal with so many seeds can take."""
         return (seeds + self.most_vertebrae * (self.follow_steps + 1)) * (self.most_steps + 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Traversal:
-    """What was found, in the order found; ``memory`` (x, y, z) is 1 on all of it, and on what was passed over."""
+    """The vertebrae in the order found; ``memory`` (x, y, z) is 1 in all of them, and in bone that was passed over."""
 
     found: tuple[Instance, ...]
     memory: NDArray[np.uint8]
@@ -90,9 +92,9 @@ def traverse(
 ) -> Traversal:
     """All vertebrae of an image of ``shape`` voxels, each at most once.
 
-    direction: "up" or "down" along the third axis. seeds: tried one after another until one has led to a vertebra.
-    known: centroids of bodies (n, 3), in voxels: a mask gives up what lies in the bodies of others than the first one
-        along the way labels centroid it holds.
+    direction: "up" or "down" along the third axis. seeds: tried in order, until one of them leads to a vertebra.
+    known: centroids of bodies (n, 3), in voxels. A mask excludes the bodies of all but the first vertebra, along the
+        direction of traversal, whose centroid it holds.
     """
     state = _TraversalState(predict_patch, shape, patch, spacing_mm, direction, rules or Rules(), known)
     ended, name = IMAGE_END, ""
@@ -104,7 +106,7 @@ def traverse(
 
 
 class _TraversalState:
-    """The state: memory, what was found, and the steps taken."""
+    """The memory, the vertebrae found, and the steps taken."""
 
     def __init__(
         self,
@@ -125,97 +127,101 @@ class _TraversalState:
         self.steps: list[Step] = []
 
     def run(self, seeds: Seeds) -> str:
-        """Take all that ``seeds`` offers; returns why it ended."""
-        ended, lead = IMAGE_END, np.zeros(3)
+        """Go through all that ``seeds`` offers; return why it ended."""
+        ended, offset = IMAGE_END, np.zeros(3)
         while (centre := seeds.next(self.memory, self._reached())) is not None:
             target = seeds.target
-            hidden = self._before(target, centre + lead) if seeds.may_follow_unnamed and target is not None else None
-            seen = hidden or self.converge(centre + lead, target)
-            if target is not None and hidden is None and seen is not None and self._is_of(target, seen):
+            unnamed = self._before(target, centre + offset) if seeds.may_follow_unnamed and target is not None else None
+            instance = unnamed or self.converge(centre + offset, target)
+            if target is not None and unnamed is None and instance is not None and self._is_of(target, instance):
                 seeds.skip_current()
-            ended = self.along(seen, seeds, seeds.follows) or ended
+            ended = self.along(instance, seeds, seeds.follows) or ended
             if ended in (FULL, HEATMAP_END):
                 return ended
-            if hidden is not None:
+            if unnamed is not None:
                 continue
-            if seen is not None and not seeds.follows and (np.abs(seen.middle - centre) <= self.patch / 4).all():
-                lead = seen.middle - centre  # bodies lie in front of the middle of their vertebrae, each much alike
+            if (
+                instance is not None
+                and not seeds.follows
+                and (np.abs(instance.middle - centre) <= self.patch / 4).all()
+            ):
+                offset = instance.middle - centre  # from the body to the middle of the mask: much alike along a spine
         if isinstance(seeds, CornerSeeds):
             return IMAGE_END
         if self.found and not seeds.follows:
-            seen, ended = self.follow(self._last())
-            ended = self.along(seen, seeds, True) or ended
+            instance, ended = self.follow(self._last())
+            ended = self.along(instance, seeds, True) or ended
         return ended
 
-    def along(self, seen: Instance | None, seeds: Seeds, onwards: bool) -> str:
-        """Keep what is seen and, where asked, all that follows on it; returns why it ended, if it did."""
+    def along(self, instance: Instance | None, seeds: Seeds, onwards: bool) -> str:
+        """Store a vertebra and, with ``onwards``, all that follow it; return why that ended, or ""."""
         ended = ""
-        while seen is not None:
-            if isinstance(seeds, HeatmapSeeds) and seeds.is_below_threshold(seen.box, seen.mask):
+        while instance is not None:
+            if isinstance(seeds, HeatmapSeeds) and seeds.is_below_threshold(instance.box, instance.mask):
                 self._decide(HEATMAP_END)
                 return HEATMAP_END
-            self.keep(seen)
+            self.keep(instance)
             if len(self.found) >= self.rules.most_vertebrae:
                 return FULL
-            seen, ended = self.follow(seen) if onwards else (None, "")
+            instance, ended = self.follow(instance) if onwards else (None, "")
         return ended
 
     def _before(self, target: VoxelPoint, centre: VoxelPoint) -> Instance | None:
-        """A vertebra that comes before the one that is meant, from the same place on; None where there is none."""
-        seen = self.converge(centre)
-        if seen is None:
+        """The vertebra that comes before the target, from the same centre; None where there is none."""
+        instance = self.converge(centre)
+        if instance is None:
             return None
-        is_before = self.sign * float((target - seen.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
-        if is_before and not _lies_in(target, seen):
-            return seen
+        is_before = self.sign * float((target - instance.mean)[2]) * self.spacing_mm[2] >= BEFORE_MM
+        if is_before and not _lies_in(target, instance):
+            return instance
         self._decide(REPEATED)
         return None
 
-    def _is_of(self, target: VoxelPoint, seen: Instance) -> bool:
-        """Whether a mask is of the vertebra that is meant, labels centroid need not lie in it where it is a ring."""
-        return _lies_in(target, seen) or not any(_lies_in(other, seen) for other in self.known)
+    def _is_of(self, target: VoxelPoint, instance: Instance) -> bool:
+        """Whether a mask is of the target. The centroid of C1 need not lie in its mask, which is a ring."""
+        return _lies_in(target, instance) or not any(_lies_in(other, instance) for other in self.known)
 
     def follow(self, last: Instance) -> tuple[Instance | None, str]:
-        """The next vertebra from ``last`` on, half a patch at a time; or None, and why."""
+        """The next vertebra after ``last``, half a patch at a time; or None, and why."""
         half = max(int(self.patch[2]) // 2, 1)
         for step in range(self.rules.follow_steps + 1):
             centre = last.middle + np.array((0, 0, self.sign * half * step))
             if not -0.5 <= centre[2] <= self.memory.shape[2] - 0.5:
                 return None, IMAGE_END
-            if (seen := self.converge(centre)) is not None:
-                return seen, IMAGE_END
+            if (instance := self.converge(centre)) is not None:
+                return instance, IMAGE_END
         return None, LOST
 
     def converge(self, centre: VoxelPoint, target: VoxelPoint | None = None) -> Instance | None:
-        """The vertebra that a patch comes to rest on, looking from ``centre`` first; None where the trail ends.
+        """The vertebra on which a patch converges, from ``centre`` on; None where there is none.
 
-        meant: the centroid of the vertebra looked for, where it is known.
-        A patch that would not move at all rests: looking again would show the same.
+        target: centroid of the vertebra that is meant, where it is known.
+        A patch whose corner would stay has converged: the next prediction would be the same.
         """
-        been: list[VoxelPoint] = []
+        visited: list[VoxelPoint] = []
         for _ in range(self.rules.most_steps):
             corner = self._corner(centre)
             at = corner + (self.patch - 1) / 2
-            if any((at == other).all() for other in been):
+            if any((at == other).all() for other in visited):
                 break
-            been.append(at)
-            if (seen := self.look(corner, target)) is None:
+            visited.append(at)
+            if (instance := self.predict(corner, target)) is None:
                 return None
-            if self._has_converged([*been, seen.middle]) or (self._corner(seen.middle) == corner).all():
-                return self._checked(seen)
-            centre = seen.middle
-        seen = self.look(self._corner((been[-1] + centre) / 2), target)
-        return None if seen is None else self._checked(seen)
+            if self._has_converged([*visited, instance.middle]) or (self._corner(instance.middle) == corner).all():
+                return self._checked(instance)
+            centre = instance.middle
+        instance = self.predict(self._corner((visited[-1] + centre) / 2), target)
+        return None if instance is None else self._checked(instance)
 
     def _has_converged(self, centres: Sequence[VoxelPoint]) -> bool:
-        """Whether the last centres of a patch, the one it would move to among them, agree."""
+        """Whether the last centres of a patch agree; the next one is among them."""
         last = centres[-self.rules.agreeing_centres :]
         return len(last) == self.rules.agreeing_centres and bool(
             np.ptp(last, axis=0).max() <= self.rules.converged_voxels
         )
 
-    def look(self, corner: NDArray[np.int_], target: VoxelPoint | None = None) -> Instance | None:
-        """The largest piece that the network shows and memory does not hold; None where that is no vertebra."""
+    def predict(self, corner: NDArray[np.int_], target: VoxelPoint | None = None) -> Instance | None:
+        """The largest component that is predicted outside the memory; None where it is no vertebra."""
         image, inner = overlap(corner, self.patch, self.memory.shape)
         memory = np.zeros(tuple(self.patch), np.uint8)
         memory[inner] = self.memory[image]
@@ -224,14 +230,14 @@ class _TraversalState:
         mask = np.zeros(tuple(self.patch), bool)
         mask[inner] = np.asarray(prediction.mask)[inner] >= self.rules.threshold
         count = int(mask.sum())
-        held = int((mask & (memory > 0)).sum())
+        remembered = int((mask & (memory > 0)).sum())
         places, own = np.asarray(self.known - corner, float), None if target is None else target - corner
         piece = without_neighbouring_bodies(
             largest_piece(mask & (memory == 0)), places, own, self.spacing_mm, self.sign
         )
         volume = float(piece.sum() * np.prod(self.spacing_mm))
         decision = MOVED
-        if count and held > self.rules.largest_overlap * count:
+        if count and remembered > self.rules.largest_overlap * count:
             decision = "in memory"
         elif volume < self.rules.smallest_fragment_mm3 or volume == 0:
             decision = "too little" if count else "nothing"
@@ -247,20 +253,20 @@ class _TraversalState:
         probabilities = np.pad(np.asarray(prediction.mask, np.float16), 1)[wider]
         return Instance(first, piece[box], prediction.complete, prediction.level, probabilities)
 
-    def keep(self, seen: Instance) -> None:
+    def keep(self, instance: Instance) -> None:
         """Write a vertebra into the memory, where it was predicted."""
-        self.memory[seen.box][seen.mask] = 1
-        self.found.append(seen)
+        self.memory[instance.box][instance.mask] = 1
+        self.found.append(instance)
 
-    def _checked(self, seen: Instance) -> Instance | None:
-        """What the patch rests on, or None where it is a rest of a vertebra found before; the last step says so."""
-        away = [np.linalg.norm((seen.mean - other.mean) * self.spacing_mm) for other in self.found]
+    def _checked(self, instance: Instance) -> Instance | None:
+        """The vertebra, or None where it is the rest of one found before; the last step records which."""
+        away = [np.linalg.norm((instance.mean - other.mean) * self.spacing_mm) for other in self.found]
         new = not away or min(away) >= self.rules.nearest_mm
         self._decide(FOUND if new else "too near")
-        return seen if new else None
+        return instance if new else None
 
     def _decide(self, decision: str) -> None:
-        """Put another decision to the last step."""
+        """Change the decision of the last step."""
         self.steps[-1] = replace(self.steps[-1], decision=decision)
 
     def _last(self) -> Instance:
@@ -268,7 +274,7 @@ class _TraversalState:
         return max(self.found, key=lambda one: self.sign * float(one.middle[2]))
 
     def _reached(self) -> float | None:
-        """How far vertebrae found reach along the third axis, in the direction of traversal."""
+        """How far the vertebrae found reach along the third axis, in the direction of traversal."""
         if not self.found:
             return None
         edges = [one.box[2].stop - 1 if self.sign > 0 else one.box[2].start for one in self.found]
@@ -279,7 +285,7 @@ class _TraversalState:
 
 
 def _lies_in(point: VoxelPoint, one: Instance) -> bool:
-    """Whether a voxel of a mask lies at a point of the image, or beside it."""
+    """Whether a mask holds a point of the image, or a voxel beside it."""
     return bool(np.abs(np.argwhere(one.mask) + one.start - np.rint(point)).max(axis=1).min() <= 1)
 
 

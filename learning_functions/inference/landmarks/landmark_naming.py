@@ -1,4 +1,4 @@
-"""From a heatmap network to named landmarks: maxima inside the spine, named in order, those at the border minded."""
+"""Named landmarks from a heatmap network: maxima near the spine, their names, and what is truncated at the ends."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from utility_functions.records.findings import StageFindings
 from utility_functions.records.naming_record import NamingRecord
 
 BORDER_MM = 10.0
-"""A landmark this near to where the scan ends above or below belongs to a vertebra that is cut (Payer et al. 2020)."""
+"""A landmark this near to the upper or lower end of the scan is of a truncated vertebra (Payer et al. 2020)."""
 MOST_PEAKS = 400
-"""Maxima that are looked at, the highest ones, where a network has learnt too little to tell few."""
+"""Only so many maxima are used, the highest ones: a network that has learnt little gives far too many."""
 NEAR_END = f"within {BORDER_MM:g} mm of the upper or lower end of the scan"
 NOTHING = "No vertebra was found."
 
 
 def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], view: ScanView) -> StageFindings:
-    """``landmarks`` of the levels that the network knows, or that its naming tells.
+    """``landmarks`` of the levels that the network knows, or that the naming adds.
 
-    Option naming: "published" is the best path of the published graph; else the decoder names, and fills missed levels
-    in. Option truncated: "keep", "flag" or "drop" landmarks near the upper or lower border. Option save_intermediate:
+    Option naming: "published" is the best path of the published graph; else the decoder names, and interpolates missed
+    levels. Option truncated: "keep", "flag" or "drop" landmarks near the upper or lower end. Option save_intermediate:
     also ``landmark_heatmap`` and ``candidates``.
     """
     spec, image, options, padding = settings.spec, view.image, view.options, view.padding_value
@@ -47,9 +47,11 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
     largest = np.zeros(image.grid.shape, np.float16) if options.save_intermediate else None
     peaks = find_peaks(network, image, box, margin, stride, options.memory_gb, padding, largest=largest)
     peaks = peaks.highest(MOST_PEAKS)
-    more = StageFindings()
+    intermediate = StageFindings()
     if largest is not None:
-        more = more.having(landmark_heatmap=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels))
+        intermediate = intermediate.having(
+            landmark_heatmap=Volume(largest, image.grid), candidates=peaks.candidates(spec.labels)
+        )
     statistics = view.statistics or scan_statistics()
     if options.naming == "published":
         found, record = published_names(peaks, spec.labels, statistics), None
@@ -58,38 +60,40 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
         naming = decode(detections, statistics, ALTERNATIVES)
         found, record = naming.landmarks, NamingRecord.of(naming, detections.points_mm)
     found = found.only(spec.labels)
-    cut = near_the_end(found, image, padding)
+    truncated_names = near_the_end(found, image, padding)
     if options.truncated == "drop":
-        found = found.only(set(found.names) - set(cut))
-    told = more.having(landmarks=found, naming=restricted_record(record, found))
-    return told.noting(truncation_note(cut, options.truncated, NEAR_END), "" if len(found) else NOTHING)
+        found = found.only(set(found.names) - set(truncated_names))
+    result = intermediate.having(landmarks=found, naming=restricted_record(record, found))
+    return result.noting(truncation_note(truncated_names, options.truncated, NEAR_END), "" if len(found) else NOTHING)
 
 
 def restricted_record(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
-    """The record less what is not among the landmarks told."""
+    """The record of the landmarks that are reported."""
     if record is None:
         return None
-    posterior = {name: share for name, share in record.posterior.items() if name in found}
+    posterior = {name: probability for name, probability in record.posterior.items() if name in found}
     return replace(
         record, posterior=posterior, interpolated=tuple(name for name in record.interpolated if name in found)
     )
 
 
 def near_the_end(landmarks: Landmarks, image: Volume, padding: float) -> tuple[str, ...]:
-    """Names of landmarks within 10 mm of where the scan ends above or below them."""
-    cut = []
+    """Names of the landmarks within 10 mm of the upper or lower end of the scan, measured in their own column."""
+    truncated_names = []
     for name, point in landmarks:
         index = image.grid.to_index(point)
         low, high = scanned_heights(image, index, padding)
         away = min(index[2] - (low - 0.5), high + 0.5 - index[2]) * image.grid.spacing_mm[2]
         if away < BORDER_MM:
-            cut.append(name)
-    return tuple(cut)
+            truncated_names.append(name)
+    return tuple(truncated_names)
 
 
 def scanned_heights(image: Volume, index: Sequence[float] | NDArray[np.float64], padding: float) -> tuple[int, int]:
-    """The lowest and the highest slice of an upright image that show more than air near an index (3,); in a tilted scan
-    they differ from place to place. All slices where nothing but air is near."""
+    """The lowest and the highest slice of an upright image that show more than padding near an index (3,).
+
+    In a tilted scan they differ from column to column. All slices where only padding is near.
+    """
     x, y = (slice(max(round(float(i)) - 1, 0), max(round(float(i)) + 2, 1)) for i in index[:2])
     shown = np.flatnonzero((image.voxels[x, y] != np.float32(padding)).any(axis=(0, 1)))
     return (int(shown[0]), int(shown[-1])) if len(shown) else (0, image.grid.shape[2] - 1)

@@ -1,4 +1,4 @@
-"""The maxima of a heatmap network's answer over a whole scan, tile by tile, so that no scan of heatmaps is kept."""
+"""The maxima of a heatmap network's output over a whole scan, tile by tile, so that no full heatmaps are stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from utility_functions.geometry.boxes import Box, box_at, common, first_of, move
 from utility_functions.geometry.volume import Volume
 
 BYTES_PER_VOXEL_AND_LANDMARK = 24.0
-"""Memory that the maps of one landmark take per voxel: local, spatial and their product, and what is made of them."""
+"""Memory of the maps of one landmark per voxel: local, spatial and their product, and what is computed from them."""
 
 
 def find_peaks(
@@ -28,11 +28,12 @@ def find_peaks(
     lowest: float = LOWEST_HEAT,
     largest: NDArray[np.float16] | None = None,
 ) -> Peaks:
-    """Maxima in a box of an image, places in RAS+ mm.
+    """Maxima in a box of an image, points in RAS+ mm.
 
-    network: sees (1, x, y, z, 1), sizes multiples of ``stride``, and answers (1, x, y, z, landmarks).
-    A tile shows ``margin`` voxels beyond what its maxima are taken from, and ``padding`` beyond the image.
-    largest: of the image's shape; where given, the largest heat of all landmarks is written into it, inside the box.
+    network: input (1, x, y, z, 1), sizes multiples of ``stride``; output (1, x, y, z, landmarks).
+    A tile reaches ``margin`` voxels beyond the core from which its maxima are taken; ``padding`` pads the image.
+    largest: of the image's shape; where given, the largest response of all landmarks is written into it, inside the
+    box.
     """
     network = flexible(network)
     each = bytes_per_voxel(network) + BYTES_PER_VOXEL_AND_LANDMARK * network.outputs[0].shape[-1]
@@ -47,14 +48,14 @@ def find_peaks(
         tile = image.window(inner - edge, size, fill=padding).voxels
         if (tile == np.float32(padding)).all():
             continue
-        answer = np.asarray(network.predict_on_batch(tile[None, ..., None].astype(np.float32)))[0]
-        peaks = local_maxima(answer, lowest)
+        output = np.asarray(network.predict_on_batch(tile[None, ..., None].astype(np.float32)))[0]
+        peaks = local_maxima(output, lowest)
         places = peaks.places + (inner - edge)
         voxels = np.rint(places)
         here = common(box_at(inner, core), box)
         begin = np.array(first_of(here))
-        mine = np.all((voxels >= begin) & (voxels < begin + size_of(here)), axis=1)
+        in_core = np.all((voxels >= begin) & (voxels < begin + size_of(here)), axis=1)
         if largest is not None:
-            largest[here] = answer[moved(here, edge - inner)].max(axis=-1)
-        found.append(Peaks(image.grid.to_mm(places), peaks.landmarks, peaks.responses).at(mine))
+            largest[here] = output[moved(here, edge - inner)].max(axis=-1)
+        found.append(Peaks(image.grid.to_mm(places), peaks.landmarks, peaks.responses).at(in_core))
     return Peaks.joined(found)

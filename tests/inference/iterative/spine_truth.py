@@ -1,4 +1,4 @@
-"""Spines of plain solids with their truth, and oracles that answer from it as a network would."""
+"""Spines of simple solids with their truth, and oracles that predict from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utility_functions.records.trail import FOUND
 SPACING_MM = (4.0, 4.0, 4.0)
 PATCH = (20, 20, 16)
 PITCH = 7
-"""Voxels from vertebra to vertebra; each is 5 high."""
+"""Voxels between neighbouring vertebrae; each is 5 high."""
 VOXEL_MM3 = 64.0
 RULES = Rules()
 
@@ -24,16 +24,16 @@ RULES = Rules()
 def spine(
     count: int,
     missing: Sequence[int] = (),
-    cut: bool = False,
+    truncated: bool = False,
     shape_across: tuple[int, int] = (30, 30),
     bend: float = 5.0,
     solid: str = "ellipsoid",
 ) -> NDArray[np.uint8]:
-    """Labels 1 to ``count`` from the top down, on a bent line; ``missing`` ones are left out.
+    """Labels 1 to ``count`` from the top down, on a bent line, without those ``missing``.
 
-    cut: the image ends within the first and the last vertebra; else a little beyond them.
+    truncated: the image ends within the first and the last vertebra; else a little beyond them.
     """
-    margin = -2 if cut else 4
+    margin = -2 if truncated else 4
     height = max(count * PITCH + 2 * margin, 6)
     labels = np.zeros((*shape_across, height), np.uint8)
     x, y, z = np.indices(labels.shape)
@@ -41,9 +41,11 @@ def spine(
         if number in missing:
             continue
         up = height - margin - PITCH * (number - 0.5)
-        at = (shape_across[0] / 2 + bend * np.sin(number / 3), shape_across[1] / 2 + bend * np.cos(number / 4), up)
-        away = [np.abs(axis - middle) / half for axis, middle, half in zip((x, y, z), at, (7.0, 6.0, 2.6), strict=True)]
-        inside = np.max(away, axis=0) <= 1 if solid == "box" else sum(part**2 for part in away) <= 1
+        centre = (shape_across[0] / 2 + bend * np.sin(number / 3), shape_across[1] / 2 + bend * np.cos(number / 4), up)
+        distances = [
+            np.abs(axis - middle) / half for axis, middle, half in zip((x, y, z), centre, (7.0, 6.0, 2.6), strict=True)
+        ]
+        inside = np.max(distances, axis=0) <= 1 if solid == "box" else sum(part**2 for part in distances) <= 1
         labels[inside & (labels == 0)] = number
     return labels
 
@@ -60,9 +62,9 @@ def centres(labels: NDArray[np.integer]) -> dict[int, NDArray[np.float64]]:
 
 @dataclass
 class Oracle:
-    """Shows the first vertebra in the direction of traversal that memory does not hold and the patch shows enough of.
+    """Predicts the first vertebra along the traversal that the memory does not hold and the patch mostly shows.
 
-    blurred: what it makes of a right mask before it answers.
+    blurred: changes a correct mask before it is returned.
     """
 
     labels: NDArray[np.integer]
@@ -78,9 +80,9 @@ class Oracle:
     ) -> PatchPrediction:
         self.calls += 1
         self.corners.append(corner)
-        seen = window(self.labels, corner, self.patch)
-        for number in order_of(seen, self.direction):
-            own = seen == number
+        visible = window(self.labels, corner, self.patch)
+        for number in order_of(visible, self.direction):
+            own = visible == number
             if own.sum() * self.voxel_mm3 < RULES.smallest_fragment_mm3 or memory[own].mean() > 0.5:
                 continue
             whole = self.labels == number
@@ -91,7 +93,7 @@ class Oracle:
 
 
 def window(array: NDArray, corner: Sequence[int], size: Sequence[int]) -> NDArray:
-    """A box of an array, 0 beyond it."""
+    """A box of an array, padded with 0."""
     low = [max(-a, 0) for a in corner]
     high = [max(a + n - whole, 0) for a, n, whole in zip(corner, size, array.shape, strict=True)]
     padded = np.pad(array, list(zip(low, high, strict=True)))
@@ -99,7 +101,7 @@ def window(array: NDArray, corner: Sequence[int], size: Sequence[int]) -> NDArra
 
 
 def check_kept_apart(done: Traversal) -> None:
-    """No voxel belongs to two, and memory is all of them."""
+    """Masks do not overlap, and the memory is their union."""
     total = np.zeros(done.memory.shape, int)
     for one in done.found:
         assert one.mask.any() and all(one.mask.any(axis=(1, 2))[[0, -1]]), "the box is tight"
@@ -109,7 +111,7 @@ def check_kept_apart(done: Traversal) -> None:
 
 
 def check_true(done: Traversal, labels: NDArray[np.integer], direction: str) -> None:
-    """Every vertebra, none twice, in order, each as it is."""
+    """Every vertebra is found once, in order, with its true mask."""
     assert [round(one.level) for one in done.found] == order_of(labels, direction)
     assert ((done.memory > 0) == (labels > 0)).all()
     for one in done.found:

@@ -1,4 +1,4 @@
-"""A second look at a finer spacing: nearer to the truth, on the scan's own grid, and given up where it misleads."""
+"""Refinement at a finer spacing: nearer to the truth, on the scan's own grid, discarded where it fails."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_masks_come_nearer_to_the_truth(patch: tuple[int, int, int], axcodes: st
     assert {shape[1:4] for shape in network.batches} == {patch}
 
 
-@pytest.mark.parametrize(("threshold", "drawn_anew"), [(0.5, False), (0.4, True)])
-def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: float, drawn_anew: bool) -> None:
+@pytest.mark.parametrize(("threshold", "is_refined"), [(0.5, False), (0.4, True)])
+def test_the_threshold_is_that_of_the_card(threshold: float, is_refined: bool) -> None:
     truth = truth_of("RAS")
     coarse = resample(truth, truth.grid.upright(4.0))
     chosen = settings("down", (48, 48, 32))
@@ -78,10 +78,10 @@ def test_a_voxel_is_taken_from_the_probability_that_the_card_says(threshold: flo
 
     view = view_of(image_at(coarse.grid), padding=PADDING, scan=truth.grid).having(image_at=image_at)
     found = refined(Faint(image_at(coarse.grid)), chosen, view, StageFindings(instances=coarse))
-    assert found.notes == (() if drawn_anew else ("Masks left as coarse as they were found: T12, L1, L2, L3.",))
+    assert found.notes == (() if is_refined else ("Masks not refined, left at the coarse spacing: T12, L1, L2, L3.",))
 
 
-def test_where_the_network_is_lost_the_coarse_masks_stay() -> None:
+def test_where_the_network_fails_the_coarse_masks_stay() -> None:
     truth = truth_of("RAS")
     coarse = resample(truth, truth.grid.upright(4.0))
 
@@ -92,25 +92,25 @@ def test_where_the_network_is_lost_the_coarse_masks_stay() -> None:
     found = refined(Reader(truth), settings("down", (20, 20, 16)), view, StageFindings(instances=coarse))
     assert found.instances is not None
     assert (found.instances.voxels == resample(coarse, truth.grid).voxels).all()
-    assert found.notes == ("Masks left as coarse as they were found: T12, L1, L2, L3.",)
+    assert found.notes == ("Masks not refined, left at the coarse spacing: T12, L1, L2, L3.",)
 
 
-def test_a_model_whose_card_asks_for_it_looks_twice() -> None:
-    """Walked, restored and refined as measure.py runs it, on a scan stored in another orientation."""
+def test_a_model_refines_where_its_card_says_so() -> None:
+    """Traversed, resampled and refined as measure.py does, on a scan stored in another orientation."""
     labels = spine(4)
     levels = np.where(labels > 0, labels.astype(int) + TOP - 1, 0)
     spec = settings("down", (20, 20, 16)).spec
     (low, high), grid = spec.window, Grid.from_spacing(labels.shape, 4.0, (-40, -30, 500))
     scan = Volume((levels / 100 * (high - low) / 2 + (low + high) / 2).astype(np.float32), grid).reoriented("PIR")
     task = load_task("instances")
-    found, asked = [], []
+    found, counts = [], []
     for refine_mm in (None, (4.0, 4.0, 4.0)):
         network: Any = Reader(scan)
         model = TrainedModel(Path("m.h5"), "instances", task, settings("down", spec.patch), network, {})
         model = replace(model, settings=model.settings.with_options(refine_mm=refine_mm))
         found.append(run_models([model], scan))
-        asked.append(len(network.batches))
-    assert asked[1] > asked[0] and found[1].notes == ()
+        counts.append(len(network.batches))
+    assert counts[1] > counts[0] and found[1].notes == ()
     ids = np.array([0, *(VERSE_IDS[USUAL_VERTEBRAE[TOP - 1 + i]] for i in range(4))], np.uint8)
     truth = LabelMap(ids[labels], grid).reoriented("PIR")
     for each in found:

@@ -1,4 +1,4 @@
-"""A traversal along a spine heatmap: from its top, three centres that agree, until the heat ends."""
+"""A traversal along a spine heatmap: it starts at the top, three centres agree, and it ends with the heatmap."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SIGMA_VOXELS = 6.0
 def with_heatmap(truth: LabelMap) -> Findings:
     """Findings with the heatmap of a truth, as float16, which models give."""
     places = truth.grid.to_index(body_centroids(truth).points_mm)
-    heat = spine_heat(places, truth.grid.shape, SIGMA_VOXELS).astype(np.float16)
-    return Findings("scan", truth.grid, heatmap=Volume(heat, truth.grid))
+    heatmap = spine_heat(places, truth.grid.shape, SIGMA_VOXELS).astype(np.float16)
+    return Findings("scan", truth.grid, heatmap=Volume(heatmap, truth.grid))
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("count", [1, 5, 9])
-def test_every_vertebra_is_found_from_the_heat_alone(count: int, direction: str) -> None:
+def test_every_vertebra_is_found_from_the_heatmap_alone(count: int, direction: str) -> None:
     image, truth = scan_of(count, top=12)
     network = Reader(image, direction)
     found = traversed(image, network, with_heatmap(truth), direction=direction)
@@ -40,19 +40,19 @@ def test_every_vertebra_is_found_from_the_heat_alone(count: int, direction: str)
     assert len(network.batches) <= 4 * count + 4
 
 
-def test_the_first_look_is_at_the_top_of_the_heat() -> None:
+def test_the_first_patch_is_at_the_top_of_the_heatmap() -> None:
     image, truth = scan_of(4)
     findings = with_heatmap(truth)
     assert findings.heatmap is not None
     first = traversed(image, Reader(image), findings).trail.steps[0].position  # type: ignore[union-attr]
-    heat = findings.heatmap.voxels.astype(np.float32)
-    z = np.flatnonzero((heat >= 0.3).any(axis=(0, 1)))[-1]
-    x, y = np.unravel_index(heat[..., z].argmax(), heat.shape[:2])
+    heatmap = findings.heatmap.voxels.astype(np.float32)
+    z = np.flatnonzero((heatmap >= 0.3).any(axis=(0, 1)))[-1]
+    x, y = np.unravel_index(heatmap[..., z].argmax(), heatmap.shape[:2])
     assert np.abs(image.grid.to_index(first) - (x, y, z)).max() <= 0.5
 
 
 def test_a_vertebra_is_kept_when_the_last_three_centres_agree() -> None:
-    """Or at once where the patch would not move: the network would see the same again, and answer the same."""
+    """Or at once where the patch would not move, because the next prediction would be the same."""
     image, truth = scan_of(5)
     trail = traversed(image, Reader(image), with_heatmap(truth)).trail
     assert trail is not None
@@ -68,19 +68,19 @@ def test_a_vertebra_is_kept_when_the_last_three_centres_agree() -> None:
         assert apart <= TOP_DOWN.converged_voxels or np.abs(places[number] - middle).max() <= 0.5
 
 
-def test_it_stops_where_the_heat_does() -> None:
+def test_a_traversal_ends_where_the_heatmap_does() -> None:
     image, truth = scan_of(9, top=12)
     findings = with_heatmap(truth)
     assert findings.heatmap is not None
-    heat = findings.heatmap.voxels.copy()
+    heatmap = findings.heatmap.voxels.copy()
     lowest = np.argwhere(truth.voxels == np.unique(truth.voxels)[6])[:, 2].min()
-    heat[:, :, :lowest] = 0  # six from the top stay with_heatmap
-    found = traversed(image, Reader(image), findings.having(heatmap=Volume(heat, image.grid)))
+    heatmap[:, :, :lowest] = 0  # six from the top stay above the threshold
+    found = traversed(image, Reader(image), findings.having(heatmap=Volume(heatmap, image.grid)))
     assert found.landmarks is not None and len(found.landmarks) == 6
-    assert found.trail is not None and found.trail.ended == "heat ends"
+    assert found.trail is not None and found.trail.ended == "end of the heatmap"
 
 
-def test_known_centroids_come_before_heat_and_heat_before_the_corner() -> None:
+def test_known_centroids_come_before_the_heatmap_and_it_before_the_corner() -> None:
     image, truth = scan_of(3)
     findings = with_heatmap(truth)
     named = findings.having(landmarks=body_centroids(truth))
@@ -88,7 +88,7 @@ def test_known_centroids_come_before_heat_and_heat_before_the_corner() -> None:
     assert kinds == [["heat", "corner"], ["centroids", "corner"]]
 
 
-def test_heat_where_nothing_is_leads_to_the_corner_and_to_nothing() -> None:
+def test_a_false_heatmap_leads_to_the_corner_and_to_nothing() -> None:
     image, truth = scan_of(3)
     blank = image.with_voxels(np.zeros_like(image.voxels))
     assert traversed(blank, Reader(blank), with_heatmap(truth)).notes == (NOTHING,)

@@ -1,4 +1,4 @@
-"""A whole scan traversed by networks that read the truth off the image, and by a real one that knows nothing."""
+"""The iterative segmenter on whole scans, with oracles that read the truth off the image and with a random network."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def settings(direction: str = "down", patch: tuple[int, int, int] = PATCH) -> Se
 
 
 def scan_of(count: int, top: int = TOP, **how: Any) -> tuple[Volume, LabelMap]:
-    """An image labels intensities tell the level (level / 100), and its truth in VerSe's ids."""
+    """An image whose intensity is the level / 100, and its truth in VerSe's ids."""
     labels = spine(count, **how)
     grid = Grid.from_spacing(labels.shape, SPACING_MM, (-50.0, 20.0, 300.0))
     levels = np.where(labels > 0, labels.astype(int) + top - 1, 0)
@@ -56,7 +56,10 @@ def scan_of(count: int, top: int = TOP, **how: Any) -> tuple[Volume, LabelMap]:
 
 @dataclass
 class Reader:
-    """Reads the levels off the image: the first that memory does not hold; ``skew`` is added to what it says."""
+    """An oracle that reads the levels off the image: the first that the memory does not hold.
+
+    skew: added to the level. incomplete: levels that it calls incomplete.
+    """
 
     image: Volume
     direction: str = "down"
@@ -111,7 +114,7 @@ def test_every_vertebra_gets_its_mask_its_name_and_its_centre(direction: str, na
     assert set(network.batches) == {(1, *PATCH, 2)}
 
 
-def test_the_trail_is_told_in_millimetres() -> None:
+def test_the_trail_is_in_millimetres() -> None:
     image, truth = scan_of(3)
     found = traversed(image, Reader(image))
     assert found.trail is not None and found.trail.direction == "down" and found.trail.start == "corner"
@@ -120,20 +123,20 @@ def test_the_trail_is_told_in_millimetres() -> None:
 
 
 @pytest.mark.parametrize("truncated", ["keep", "flag", "drop"])
-def test_cut_vertebrae_are_kept_flagged_or_dropped(truncated: str) -> None:
-    image, _ = scan_of(4, cut=True)
+def test_truncated_vertebrae_are_kept_flagged_or_dropped(truncated: str) -> None:
+    image, _ = scan_of(4, truncated=True)
     found = traversed(image, Reader(image, incomplete=(TOP, TOP + 3)), truncated=truncated)
     assert found.instances is not None and found.landmarks is not None
     dropped = truncated == "drop"
     assert label_names(found.instances) == (("L1", "L2") if dropped else ("T12", "L1", "L2", "L3"))
     assert found.landmarks.names == label_names(found.instances) == tuple(found.completeness)
-    said = {"keep": (), "flag": ("T12, L3: cut by the border of the scan.",)}
-    assert found.notes == said.get(truncated, ("T12, L3: cut by the border of the scan, and left out.",))
+    expected = {"keep": (), "flag": ("T12, L3: truncated by the border of the scan.",)}
+    assert found.notes == expected.get(truncated, ("T12, L3: truncated by the border of the scan, and left out.",))
     if not dropped:
         assert found.completeness == {"T12": 0.0, "L1": 1.0, "L2": 1.0, "L3": 0.0}
 
 
-def test_an_incomplete_vertebra_amid_the_spine_is_never_dropped() -> None:
+def test_an_incomplete_vertebra_inside_the_chain_is_never_dropped() -> None:
     image, _ = scan_of(5)
     found = traversed(image, Reader(image, incomplete=(TOP + 2,)), truncated="drop")
     assert found.landmarks is not None and "L2" in found.landmarks.names and found.completeness["L2"] == 0
@@ -177,7 +180,7 @@ def test_a_missed_vertebra_keeps_the_count_right() -> None:
     assert found.landmarks is not None and found.landmarks.names == ("T12", "L1", "L3", "L4", "L5")
 
 
-def test_the_decoder_puts_a_missed_vertebra_where_it_lies_and_says_so() -> None:
+def test_the_decoder_interpolates_a_missed_vertebra_and_reports_it() -> None:
     image, _ = scan_of(6, missing=(3,))
     usual = np.mean([STEP_MM[pair] for pair in pairwise(USUAL_VERTEBRAE[18:])])
     image = Volume(image.voxels, Grid.from_spacing(image.grid.shape, (4.0, 4.0, 4.0 * usual / 28)))
@@ -190,26 +193,26 @@ def test_the_decoder_puts_a_missed_vertebra_where_it_lies_and_says_so() -> None:
     assert np.linalg.norm(found.landmarks.point("L2") - between) < 6
 
 
-def test_the_decoder_places_cut_vertebrae_and_lets_them_tell_nothing() -> None:
-    image, _ = scan_of(4, cut=True)
+def test_the_decoder_names_truncated_vertebrae_without_using_their_levels() -> None:
+    image, _ = scan_of(4, truncated=True)
     found = traversed(image, Reader(image, incomplete=(TOP, TOP + 3)), naming="decoder")
     assert found.landmarks is not None and found.landmarks.names == ("T12", "L1", "L2", "L3")
-    assert "T12, L3: cut by the border of the scan." in found.notes
+    assert "T12, L3: truncated by the border of the scan." in found.notes
     assert found.naming is not None and set(found.naming.posterior) == set(found.landmarks.names)
 
 
-def test_the_decoder_warns_where_levels_hesitate() -> None:
+def test_the_decoder_warns_where_levels_are_uncertain() -> None:
     image, _ = scan_of(3)
-    sure, torn = (traversed(image, Reader(image, skew=skew), naming="decoder").naming for skew in (0.0, 0.5))
-    assert sure is not None and torn is not None and torn.warning
-    assert torn.shifted_by_one > 0.25 > sure.shifted_by_one and torn.margin < sure.margin
+    certain, uncertain = (traversed(image, Reader(image, skew=skew), naming="decoder").naming for skew in (0.0, 0.5))
+    assert certain is not None and uncertain is not None and uncertain.warning
+    assert uncertain.shifted_by_one > 0.25 > certain.shifted_by_one and uncertain.margin < certain.margin
 
 
-def test_names_that_hold_keep_what_was_told_of_them() -> None:
+def test_names_that_hold_keep_their_record() -> None:
     image, truth = scan_of(4)
     true = body_centroids(truth)
-    told = NamingRecord(dict.fromkeys(true.names[:3], 0.9), interpolated=("L1", "L3"), warning="Doubtful.")
-    before = Findings("scan", image.grid, landmarks=true).named(told)
+    record = NamingRecord(dict.fromkeys(true.names[:3], 0.9), interpolated=("L1", "L3"), warning="Doubtful.")
+    before = Findings("scan", image.grid, landmarks=true).named(record)
     found = traversed(image, Reader(image), before, naming="decoder")
     assert found.naming is not None and found.interpolated == () and found.notes.count("Doubtful.") == 1
 
@@ -225,7 +228,7 @@ def test_the_sacrum_found_before_stays() -> None:
 
 
 @pytest.mark.parametrize("parts", [True, False])
-def test_detected_bodies_are_where_it_starts(parts: bool) -> None:
+def test_a_traversal_starts_at_detected_bodies(parts: bool) -> None:
     image, truth = scan_of(5)
     voxels = (truth.voxels > 0).astype(np.uint8)
     if not parts:  # a tube without gaps
@@ -238,17 +241,17 @@ def test_detected_bodies_are_where_it_starts(parts: bool) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (40, 30, 50)])
-def test_a_scan_without_a_vertebra_says_so(shape: tuple[int, int, int]) -> None:
+def test_a_scan_without_a_vertebra_gives_a_note(shape: tuple[int, int, int]) -> None:
     for level in (0.0, PADDING):
         image = Volume(np.full(shape, level, np.float32), Grid.from_spacing(shape, SPACING_MM))
         network = Reader(image)
         found = traversed(image, network)
         assert found.notes == (NOTHING,) and found.landmarks is not None and not len(found.landmarks)
         assert found.instances is not None and not found.instances.voxels.any()
-        assert bool(network.batches) == (level != PADDING), "the network is not asked about air"
+        assert bool(network.batches) == (level != PADDING), "patches of padding alone are not predicted"
 
 
-def test_a_chain_longer_than_the_spine_leaves_out_what_has_no_name() -> None:
+def test_a_chain_longer_than_the_spine_leaves_out_unnamed_vertebrae() -> None:
     image, _ = scan_of(26, top=1)
     image = Volume(image.voxels, Grid.from_spacing(image.grid.shape, (4.0, 4.0, 2.7)))  # steps of 19 mm
     found = traversed(image, Reader(image))
@@ -258,7 +261,7 @@ def test_a_chain_longer_than_the_spine_leaves_out_what_has_no_name() -> None:
 
 @pytest.fixture(scope="module")
 def keras_network() -> keras.Model:
-    """One of the contract's form, with random weights."""
+    """A network with the right inputs and outputs, and random weights."""
     keras.utils.set_random_seed(3)
     inputs = keras.Input((8, 8, 8, 2))
     features = keras.layers.Conv3D(2, 3, padding="same", activation="relu")(inputs)
@@ -272,7 +275,7 @@ def keras_network() -> keras.Model:
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -> None:
+def test_a_keras_network_segments_a_scan(keras_network: keras.Model, direction: str) -> None:
     image, _ = scan_of(2)
     chosen = replace(settings(direction), spec=replace(settings().spec, patch=(8, 8, 8)))
     view = view_of(image, padding=PADDING)
@@ -282,12 +285,12 @@ def test_a_keras_network_is_walked(keras_network: keras.Model, direction: str) -
     assert set(label_names(found.instances)) == set(found.landmarks.names) - set(found.interpolated)
 
 
-def test_what_to_do_with_partial_vertebrae_is_one_of_three() -> None:
+def test_the_option_truncated_has_three_values() -> None:
     with pytest.raises(ValueError, match=r"one of keep, flag, drop\. Received: 'hide'"):
         InferenceOptions(truncated="hide")
 
 
-def test_where_no_mask_is_found_what_was_named_before_stands() -> None:
+def test_without_masks_the_names_found_before_stay() -> None:
     image, truth = scan_of(4)
     blank = image.with_voxels(image.voxels * 0)
     before = Findings("scan", image.grid, instances=truth, landmarks=body_centroids(truth))

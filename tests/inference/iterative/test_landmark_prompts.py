@@ -1,4 +1,4 @@
-"""The vertebra that is meant, where its centroid is known: shown to networks that learnt marks, and to no others."""
+"""Landmark prompts of the target: networks with a prompt channel get them, no others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative import iterative_segmenter as iterative_segmenter
+from learning_functions.inference.iterative import iterative_segmenter
 from learning_functions.inference.iterative.finer_masks import refined
-from learning_functions.inference.iterative.iterative_segmenter import unnamed_before, patch_predictor, segmented
+from learning_functions.inference.iterative.iterative_segmenter import patch_predictor, segmented, unnamed_before
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds
 from learning_functions.inference.iterative.traversal import REPEATED, Rules, traverse
@@ -31,8 +31,8 @@ def with_prompts(own: Settings, **options: Any) -> Settings:
 
 
 @dataclass
-class Told:
-    """Shows the vertebra in which the mark lies, whatever memory holds; nothing without a mark."""
+class PromptReader:
+    """Predicts the vertebra at the prompt, whatever the memory holds; nothing without a prompt."""
 
     prompts: list[float] = field(default_factory=list)
 
@@ -45,32 +45,32 @@ class Told:
         return Reader.answer(own, float(level > 0), float(level))
 
 
-def test_a_traversal_from_landmarks_marks_each_of_them() -> None:
+def test_a_traversal_from_landmarks_prompts_with_each_of_them() -> None:
     image, truth = scan_of(5)
-    network = Told()
+    network = PromptReader()
     findings = Findings("scan", image.grid, landmarks=body_centroids(truth))
     found = segmented(network, with_prompts(settings()), view_of(image, findings, PADDING))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert found.landmarks is not None and found.landmarks.names == body_centroids(truth).names
     assert min(prompt for prompt in network.prompts if prompt) > 150
-    assert 0 in network.prompts, "beyond the last one the trail is followed, and nothing is meant"
+    assert 0 in network.prompts, "after the last one the traversal goes on without a prompt"
 
 
-def test_without_landmarks_nothing_is_marked() -> None:
+def test_without_landmarks_there_is_no_prompt() -> None:
     image, _ = scan_of(3)
-    network = Told()
+    network = PromptReader()
     segmented(network, with_prompts(settings()), view_of(image, padding=PADDING))
     assert set(network.prompts) == {0.0}
 
 
-def test_only_centroids_that_are_meant_are_told() -> None:
+def test_only_target_centroids_are_passed_on() -> None:
     labels = spine(4)
 
-    class Listening(Oracle):
+    class Recorder(Oracle):
         def __call__(
             self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
         ) -> PatchPrediction:
-            told.append(target)
+            targets.append(target)
             return super().__call__(corner, memory, target)
 
     places = centres(labels)
@@ -79,34 +79,34 @@ def test_only_centroids_that_are_meant_are_told() -> None:
         (CentroidSeeds(places.values(), "down"), []),
         (CornerSeeds(labels.shape, (20, 20, 16), "down"), []),
     ):
-        told: list[VoxelPoint | None] = []
-        done = traverse(Listening(labels, "down"), labels.shape, (20, 20, 16), SPACING_MM, "down", [seeds])
+        targets: list[VoxelPoint | None] = []
+        done = traverse(Recorder(labels, "down"), labels.shape, (20, 20, 16), SPACING_MM, "down", [seeds])
         check_true(done, labels, "down")
-        assert {tuple(at) for at in told if at is not None} == {tuple(at) for at in expected}
+        assert {tuple(at) for at in targets if at is not None} == {tuple(at) for at in expected}
 
 
 @pytest.mark.parametrize("is_prompted", [True, False])
-def test_a_network_that_did_not_learn_marks_is_shown_none(is_prompted: bool) -> None:
+def test_a_network_without_a_prompt_channel_gets_no_prompt(is_prompted: bool) -> None:
     image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), SPACING_MM, (1.0, 2.0, 3.0)))
     own = with_prompts(settings()) if is_prompted else settings()
-    shown: list[NDArray[np.float32]] = []
+    batches: list[NDArray[np.float32]] = []
 
-    class Seeing:
+    class Recorder:
         def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-            shown.append(batch)
+            batches.append(batch)
             return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
 
     target = np.array((12.0, 11.0, 9.0))
-    patch_predictor(Seeing(), own, image, PADDING)((5, 4, 3), np.zeros(PATCH, np.uint8), target)
-    [batch] = shown
+    patch_predictor(Recorder(), own, image, PADDING)((5, 4, 3), np.zeros(PATCH, np.uint8), target)
+    [batch] = batches
     assert batch.shape == (1, *PATCH, 3 if is_prompted else 2)
     if is_prompted:
         assert batch[0, 7, 7, 6, 2] == 255 and batch[0, ..., 2].argmax() == np.ravel_multi_index((7, 7, 6), PATCH)
 
 
-def test_a_second_look_means_the_vertebra_too() -> None:
+def test_refinement_prompts_with_the_landmark() -> None:
     image, truth = scan_of(3, top=TOP)
-    network = Told()
+    network = PromptReader()
     own = with_prompts(settings(), refine_mm=SPACING_MM)
 
     def image_at(grid: Grid) -> Volume:
@@ -119,9 +119,9 @@ def test_a_second_look_means_the_vertebra_too() -> None:
     assert max(network.prompts) > 150
 
 
-def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as_it_learnt() -> None:
+def test_refinement_after_a_second_pass_uses_no_prompt() -> None:
     image, truth = scan_of(3, top=TOP)
-    network = Told()
+    network = PromptReader()
     own = with_prompts(settings(), refine_mm=SPACING_MM, second_pass=True)
 
     def image_at(grid: Grid) -> Volume:
@@ -132,29 +132,31 @@ def test_a_second_look_marks_nothing_for_a_network_that_draws_where_marks_lie_as
     assert set(network.prompts) == {0.0}
 
 
-@pytest.mark.parametrize(("away_mm", "half"), [(0.0, "drawer"), (6.0, "drawer"), (7.0, "finder"), (400.0, "finder")])
-def test_a_mark_that_the_patch_hardly_shows_is_none(monkeypatch: Any, away_mm: float, half: str) -> None:
+@pytest.mark.parametrize(
+    ("away_mm", "branch"), [(0.0, "prompted"), (6.0, "prompted"), (7.0, "unprompted"), (400.0, "unprompted")]
+)
+def test_a_prompt_that_the_patch_hardly_shows_counts_as_none(monkeypatch: Any, away_mm: float, branch: str) -> None:
     image = Volume(np.full((30, 30, 30), 0.5, np.float32), Grid.from_spacing((30, 30, 30), (2.0, 2.0, 2.0)))
-    asked: list[str] = []
+    calls: list[str] = []
 
-    class Half:
+    class Branch:
         def __init__(self, name: str) -> None:
             self.name = name
 
         def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-            asked.append(self.name)
+            calls.append(self.name)
             return Reader.answer(np.zeros(PATCH), 0.0, 0.0)
 
-    monkeypatch.setattr(iterative_segmenter, "branches", lambda network: (Half("finder"), Half("drawer")))
+    monkeypatch.setattr(iterative_segmenter, "branches", lambda network: (Branch("unprompted"), Branch("prompted")))
     first_voxel = np.array((5.0, 10.0, 10.0))
     patch_predictor(None, with_prompts(settings()), image, PADDING)(
         (5, 4, 3), np.zeros(PATCH, np.uint8), first_voxel - (away_mm / 2.0, 0.0, 0.0)
     )
-    assert asked == [half]
+    assert calls == [branch]
 
 
 class Both(Oracle):
-    """Shows the vertebra that is meant; without one, as traversals know it, the first that memory does not hold."""
+    """Predicts the target; without one, as in a traversal, the first vertebra that the memory does not hold."""
 
     def __call__(
         self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
@@ -173,7 +175,7 @@ def order_before(number: int, direction: str) -> int:
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("unknown", [(1,), (7,), (4,), (3,), (1, 4), (1, 7), (2, 4, 6), (1, 3, 5, 7), (2, 3, 5, 6), ()])
-def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
+def test_vertebrae_without_a_centroid_are_found_before_and_between_others(
     unknown: tuple[int, ...], direction: str
 ) -> None:
     labels = spine(7)
@@ -190,8 +192,8 @@ def test_vertebrae_that_no_centroid_is_known_of_are_found_before_and_between(
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_meant(direction: str) -> None:
-    """A network that without a mark always shows the vertebra behind."""
+def test_an_unprompted_mask_is_kept_only_before_the_target(direction: str) -> None:
+    """The network always predicts the vertebra behind when it has no prompt."""
     labels = spine(4)
 
     class Hasty(Both):
@@ -209,7 +211,7 @@ def test_what_is_seen_without_a_mark_is_kept_only_where_it_lies_before_the_one_m
 
 
 def ring_and_dens() -> tuple[NDArray[np.uint8], list[VoxelPoint]]:
-    """A ring (1) round the dens of the next (2), and a third one; centroids as C1, C2 and C3 have them."""
+    """A ring (1) round the dens of the next (2), and a third vertebra; centroids as of C1, C2 and C3."""
     labels = np.zeros((40, 40, 44), np.uint8)
     x, y, z = np.indices(labels.shape) - np.array((20, 20, 0))[:, None, None, None]
     away = np.hypot(x, y)
@@ -220,20 +222,20 @@ def ring_and_dens() -> tuple[NDArray[np.uint8], list[VoxelPoint]]:
     return labels, [np.array((20.0, 20.0, height)) for height in (33.5, 22.5, 10.5)]
 
 
-def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
-    """The centroid of C1 lies in no mask of its own: it is not taken for missed, nor the bone there for passed."""
+def test_the_ring_of_c1_takes_nothing_from_the_dens() -> None:
+    """The centroid of C1 lies outside its mask; it must not count as missed, nor the bone there as passed."""
     labels, places = ring_and_dens()
     patch = (24, 24, 24)
 
     def predict_patch(
         corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
     ) -> PatchPrediction:
-        seen = window(labels, corner, patch)
-        numbers = order_of(seen, "down")
+        visible = window(labels, corner, patch)
+        numbers = order_of(visible, "down")
         if target is not None:
             numbers = [1 + int(np.argmin([np.linalg.norm(target - place) for place in places]))]
         for number in numbers:
-            own = seen == number
+            own = visible == number
             if own.sum() > 60 and memory[own].mean() <= 0.5:
                 return PatchPrediction(own.astype(np.float16), 1.0, float(number))
         return PatchPrediction(np.zeros(patch, np.float16), 0.0, 0.0)
@@ -247,32 +249,32 @@ def test_a_ring_that_was_found_takes_nothing_from_the_dens_in_it() -> None:
         assert np.array_equal(own, labels == one.level)
 
 
-def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
+def test_of_two_bodies_in_a_mask_the_target_is_kept() -> None:
     labels = spine(4)
     places = centres(labels)
 
-    class Joining(Oracle):
+    class Joined(Oracle):
         """Shows the vertebra that is meant and the one above it, in one piece."""
 
         def __call__(
             self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
         ) -> PatchPrediction:
-            seen = window(self.labels, corner, self.patch)
+            visible = window(self.labels, corner, self.patch)
             number = 0 if target is None else int(self.labels[tuple(np.rint(target).astype(int))])
-            heights = np.flatnonzero(np.isin(seen, (number - 1, number)).any(axis=(0, 1)))
-            shown = np.zeros(self.patch, bool)
+            heights = np.flatnonzero(np.isin(visible, (number - 1, number)).any(axis=(0, 1)))
+            joined = np.zeros(self.patch, bool)
             if number and len(heights):
-                across = (seen == number).any(axis=2)
-                shown[:, :, heights[0] : heights[-1] + 1] = across[:, :, None]
-            return PatchPrediction(shown.astype(np.float16), 1.0, float(number))
+                across = (visible == number).any(axis=2)
+                joined[:, :, heights[0] : heights[-1] + 1] = across[:, :, None]
+            return PatchPrediction(joined.astype(np.float16), 1.0, float(number))
 
     target = {2: places[2]}  # the first one was missed
     seeds = CentroidSeeds(target.values(), "down", labels > 0, SPACING_MM, unnamed_before=[False])
     known = np.array(list(places.values()))
-    done = traverse(Joining(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [seeds], known=known)
+    done = traverse(Joined(labels, "down"), labels.shape, (20, 20, 16), (2.5, 2.5, 4.0), "down", [seeds], known=known)
     [one] = done.found
     assert one.mask[tuple(np.rint(places[2]).astype(int) - one.start)]
-    assert not (np.rint(places[1]).astype(int)[2] < one.box[2].stop), "the body above is given up"
+    assert not (np.rint(places[1]).astype(int)[2] < one.box[2].stop), "the body above is excluded"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_of_two_bodies_in_a_mask_the_one_that_is_meant_is_kept() -> None:
         (("L1", "L3", "L5"), "up", [True, True, True]),
     ],
 )
-def test_a_vertebra_may_hide_where_names_are_missing(
+def test_a_vertebra_may_come_before_where_names_are_missing(
     names: tuple[str, ...], direction: str, expected: list[bool]
 ) -> None:
     assert unnamed_before(names, names, direction) == expected

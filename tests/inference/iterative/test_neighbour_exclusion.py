@@ -1,4 +1,4 @@
-"""Masks give up the bodies of vertebrae that are known to lie elsewhere."""
+"""Masks exclude the bodies of vertebrae whose centroids are known."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import Findings
 
 SLENDER_MM = (2.5, 2.5, 4.0)
-"""Voxels by which the spines' solids are as wide as vertebrae are."""
+"""Spacing at which the solids are as wide as vertebrae."""
 
 
 class Greedy(Oracle):
-    """Shows the next vertebra and the one behind it, joined."""
+    """Predicts the next vertebra and the one behind it, joined."""
 
     def __call__(
         self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
@@ -54,7 +54,7 @@ def traversed(
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_mask_over_two_bodies_is_cut_between_them(direction: str) -> None:
+def test_a_mask_over_two_bodies_is_split_between_them(direction: str) -> None:
     labels = spine(6)
     places = centres(labels)
     greedy = Greedy(labels, direction, voxel_mm3=25.0)
@@ -72,19 +72,19 @@ def test_a_mask_over_two_bodies_is_cut_between_them(direction: str) -> None:
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_right_masks_stay_as_they_are(direction: str) -> None:
+def test_correct_masks_do_not_change(direction: str) -> None:
     labels = spine(6)
     done = traversed(labels, direction, list(centres(labels).values()), Oracle(labels, direction, voxel_mm3=25.0))
     check_true(done, labels, direction)
 
 
-def test_what_is_known_in_no_mask_changes_nothing() -> None:
+def test_centroids_in_no_mask_change_nothing() -> None:
     labels = spine(4)
     for known in ([], [np.array([2.0, 2.0, 2.0])], [np.array([-50.0, 0.0, 0.0]), np.array([900.0, 0.0, 3.0])]):
         check_true(traversed(labels, "down", known, Oracle(labels, "down", voxel_mm3=25.0)), labels, "down")
 
 
-def test_bodies_are_known_by_their_names_in_the_voxels_of_the_image() -> None:
+def test_known_bodies_are_named_centroids_in_voxels() -> None:
     grid = Grid.from_spacing((10, 10, 10), 2.0, (5.0, 6.0, 7.0))
     named = Landmarks(("C1", "C2", "L5", "S1"), np.array([[5.0, 6.0, 21.0], [7.0, 6.0, 15.0], [5, 8, 11], [5, 6, 7]]))
     found = known_bodies(Findings("scan", grid).having(landmarks=named), grid)

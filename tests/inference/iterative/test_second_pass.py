@@ -1,4 +1,4 @@
-"""Masks of a chain drawn once more by marks: what slipped is put right, and nobody's mask is lost."""
+"""Second pass by landmark prompts: wrong masks are corrected, and no mask is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from learning_functions.inference.iterative.patch_prediction import (
 from learning_functions.inference.iterative.second_pass import SecondPass, second_pass
 from tests.inference.iterative.spine_truth import SPACING_MM, centres, spine, window
 from tests.inference.iterative.test_iterative_segmenter import PADDING, Reader, scan_of, settings
-from tests.inference.iterative.test_landmark_prompts import Told, with_prompts
+from tests.inference.iterative.test_landmark_prompts import PromptReader, with_prompts
 from tests.views import view_of
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.geometry.grid import Grid
@@ -49,33 +49,33 @@ def whole(one: Instance, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return mask
 
 
-class MaskProposal:
-    """Draws the vertebra of ``labels`` that is nearest to the mark, asked with nothing in memory.
+class PromptOracle:
+    """Predicts the vertebra of ``labels`` nearest to the prompt; its memory must be empty.
 
-    Without a mark it tells of the first one that memory does not hold.
+    Without a prompt it predicts the first vertebra that the memory does not hold.
     """
 
-    def __init__(self, labels: NDArray[np.integer], sure: float = 1.0) -> None:
-        self.labels, self.sure = labels, sure
+    def __init__(self, labels: NDArray[np.integer], certainty: float = 1.0) -> None:
+        self.labels, self.certainty = labels, certainty
         self.target: list[VoxelPoint] = []
 
     def __call__(
         self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
     ) -> PatchPrediction:
-        seen = window(self.labels, corner, PATCH)
+        visible = window(self.labels, corner, PATCH)
         if target is None:
-            number = int(np.unique(seen[(seen > 0) & (memory == 0)])[0])
-            return PatchPrediction((seen == number).astype(np.float32), 0.75, float(number))
+            number = int(np.unique(visible[(visible > 0) & (memory == 0)])[0])
+            return PatchPrediction((visible == number).astype(np.float32), 0.75, float(number))
         assert not memory.any()
         self.target.append(target)
-        return PatchPrediction(self.sure * (seen == self.number(target)).astype(np.float32), np.nan, np.nan)
+        return PatchPrediction(self.certainty * (visible == self.number(target)).astype(np.float32), np.nan, np.nan)
 
     def number(self, target: VoxelPoint) -> int:
         places = centres(self.labels)
         return min(places, key=lambda number: float(np.linalg.norm(places[number] - target)))
 
 
-def drawn_anew(
+def segmented_again(
     predict_patch: PatchPredictor,
     found: Sequence[Instance],
     labels: NDArray[np.integer],
@@ -99,29 +99,29 @@ def check_masks(done: SecondPass, labels: NDArray[np.integer], numbers: Sequence
         assert one.probabilities is not None and one.probabilities.shape == tuple(size + 2 for size in one.mask.shape)
 
 
-def test_parts_that_went_to_a_neighbour_come_back() -> None:
+def test_parts_labelled_as_a_neighbour_are_corrected() -> None:
     labels = spine(4)
-    slipped = labels.copy()
-    slipped[:10][labels[:10] == 2] = 3
-    done = drawn_anew(MaskProposal(labels), chain_of(slipped), labels, points_of(labels))
+    wrong = labels.copy()
+    wrong[:10][labels[:10] == 2] = 3
+    done = segmented_again(PromptOracle(labels), chain_of(wrong), labels, points_of(labels))
     check_masks(done, labels, (1, 2, 3, 4))
-    assert [(one.complete, one.level) for one in done.found] == [(1.0, n) for n in (1, 2, 3, 4)], "as told on the way"
+    assert [(one.complete, one.level) for one in done.found] == [(1.0, n) for n in (1, 2, 3, 4)], "as in the traversal"
     assert done.predictions == 4
 
 
-def test_vertebrae_without_a_known_centroid_are_marked_at_their_bodies() -> None:
+def test_vertebrae_without_a_known_centroid_are_prompted_at_their_bodies() -> None:
     labels = spine(3)
-    predict_patch = MaskProposal(labels)
-    drawn_anew(predict_patch, chain_of(labels), labels, np.zeros((0, 3)))
+    predict_patch = PromptOracle(labels)
+    segmented_again(predict_patch, chain_of(labels), labels, np.zeros((0, 3)))
     for number, target in enumerate(predict_patch.target, start=1):
         assert labels[tuple(np.rint(target).astype(int))] == number
     known = points_of(labels, 2) + np.array((1.0, 0.0, 0.0))
-    predict_patch = MaskProposal(labels)
-    drawn_anew(predict_patch, chain_of(labels), labels, known)
+    predict_patch = PromptOracle(labels)
+    segmented_again(predict_patch, chain_of(labels), labels, known)
     assert np.array_equal(predict_patch.target[1], known[0]) and not np.array_equal(predict_patch.target[0], known[0])
 
 
-def test_the_first_one_is_marked_at_the_middle_of_its_ring() -> None:
+def test_c1_is_prompted_at_the_middle_of_its_ring() -> None:
     ring = np.zeros((1, 20, 8), bool)
     ring[:, :8], ring[:, 14:, 2:6], ring[:, :, 3:5] = True, True, True
     ring = np.repeat(ring, 9, axis=0)
@@ -130,8 +130,8 @@ def test_the_first_one_is_marked_at_the_middle_of_its_ring() -> None:
         assert np.array_equal(centre, np.argwhere(ring).mean(axis=0) + np.array((3, 4, 5))) == at_mean
 
 
-class Greedy(MaskProposal):
-    """Of the second one also, less likely, all of the third."""
+class Greedy(PromptOracle):
+    """For the second vertebra also predicts, with a smaller probability, all of the third."""
 
     def __call__(
         self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
@@ -139,25 +139,26 @@ class Greedy(MaskProposal):
         prediction = super().__call__(corner, memory, target)
         if target is None or self.number(target) != 2:
             return prediction
-        seen = window(self.labels, corner, PATCH)
-        joined = np.isin(seen, (2, 3)) * np.float32(0.6)
-        between = (seen == 2).any(axis=2)[:, :, None] & (joined.cumsum(axis=2) > 0)
+        visible = window(self.labels, corner, PATCH)
+        joined = np.isin(visible, (2, 3)) * np.float32(0.6)
+        between = (visible == 2).any(axis=2)[:, :, None] & (joined.cumsum(axis=2) > 0)
         return replace(prediction, mask=np.maximum(np.asarray(prediction.mask), np.maximum(joined, between * 0.6)))
 
 
-def test_what_several_claim_goes_to_the_likeliest_and_the_largest_piece_of_it() -> None:
+def test_overlaps_go_to_the_likeliest_mask() -> None:
     labels = spine(3)
     masks = [
-        whole(one, labels.shape) for one in drawn_anew(Greedy(labels), chain_of(labels), labels, points_of(labels))[0]
+        whole(one, labels.shape)
+        for one in segmented_again(Greedy(labels), chain_of(labels), labels, points_of(labels))[0]
     ]
     assert np.array_equal(masks[2], labels == 3) and not (masks[1] & masks[2]).any()
     assert masks[1][labels == 2].all()
 
 
-@pytest.mark.parametrize("sure", [0.0, 0.3])
-def test_a_network_that_sees_nothing_again_changes_nothing(sure: float) -> None:
+@pytest.mark.parametrize("certainty", [0.0, 0.3])
+def test_a_second_pass_without_a_mask_changes_nothing(certainty: float) -> None:
     labels = spine(3)
-    done = drawn_anew(MaskProposal(labels, sure), chain_of(labels), labels, points_of(labels))
+    done = segmented_again(PromptOracle(labels, certainty), chain_of(labels), labels, points_of(labels))
     for number, one in enumerate(done.found, start=1):
         assert np.array_equal(whole(one, labels.shape), labels == number) and len(done.found) == 3
 
@@ -166,19 +167,19 @@ def test_a_network_that_sees_nothing_again_changes_nothing(sure: float) -> None:
 def test_a_mask_over_two_vertebrae_becomes_two_where_both_are_known_or_detected(known: tuple[int, ...]) -> None:
     labels = spine(4)
     merged = np.where(labels == 3, 2, np.where(labels == 4, 3, labels))
-    done = drawn_anew(MaskProposal(labels), chain_of(merged), labels, points_of(labels, *known), bodies=labels > 0)
+    done = segmented_again(PromptOracle(labels), chain_of(merged), labels, points_of(labels, *known), bodies=labels > 0)
     masks = {int(labels[whole(one, labels.shape)].max()): one for one in done.found}
     assert sorted(masks) == [1, 2, 3, 4]
     for number, one in masks.items():
         assert np.array_equal(whole(one, labels.shape), labels == number)
 
 
-def test_a_cut_vertebra_and_a_whole_one_in_one_mask_are_parted() -> None:
+def test_a_truncated_and_a_whole_vertebra_in_one_mask_are_split() -> None:
     labels = spine(3)
     rows = np.argwhere(labels == 1)[:, 2]
     labels[:, :, int(np.median(rows)) + 1 :][labels[:, :, int(np.median(rows)) + 1 :] == 1] = 0
     merged = np.where(labels > 1, labels - 1, labels)
-    done = drawn_anew(MaskProposal(labels), chain_of(merged), labels, points_of(labels))
+    done = segmented_again(PromptOracle(labels), chain_of(merged), labels, points_of(labels))
     assert sorted(int(labels[whole(one, labels.shape)].max()) for one in done.found) == [1, 2, 3]
     for one in done.found:
         assert len(np.unique(labels[whole(one, labels.shape)])) == 1
@@ -189,7 +190,7 @@ def test_two_masks_of_one_vertebra_become_one() -> None:
     split = np.where(labels == 3, 4, labels)
     split[:13][labels[:13] == 2] = 3
     for points in (points_of(labels), np.zeros((0, 3))):
-        done = drawn_anew(MaskProposal(labels), chain_of(split), labels, points)
+        done = segmented_again(PromptOracle(labels), chain_of(split), labels, points)
         check_masks(done, labels, [int(labels[whole(one, labels.shape)].max()) for one in done.found])
         assert len(done.found) == 3
 
@@ -198,14 +199,14 @@ def test_a_centroid_between_two_vertebrae_takes_neither_from_the_other() -> None
     labels = spine(3)
     points = points_of(labels)
     points[1] = points[1] + 0.55 * (points[0] - points[1])  # nearer to the first than to its own
-    done = drawn_anew(MaskProposal(labels), chain_of(labels), labels, points)
+    done = segmented_again(PromptOracle(labels), chain_of(labels), labels, points)
     check_masks(done, labels, (1, 2, 3))
 
 
-def test_what_a_drawing_that_is_not_kept_had_won_goes_back() -> None:
+def test_a_suppressed_proposal_returns_its_voxels() -> None:
     labels = spine(3)
 
-    class Confused(MaskProposal):
+    class Confused(PromptOracle):
         """At the mark of the first one sees the second, surer than that itself in a part of it."""
 
         def __call__(
@@ -217,39 +218,39 @@ def test_what_a_drawing_that_is_not_kept_had_won_goes_back() -> None:
             own = window(self.labels, corner, PATCH) == 2
             return replace(prediction, mask=own * np.where(np.arange(PATCH[0]) < 9, 0.9, 0.7)[:, None, None])
 
-    done = drawn_anew(Confused(labels), chain_of(labels), labels, points_of(labels))
+    done = segmented_again(Confused(labels), chain_of(labels), labels, points_of(labels))
     for number, one in enumerate(done.found, start=1):
         assert np.array_equal(whole(one, labels.shape), labels == number)
 
 
 @pytest.mark.parametrize("how", ["named", "detected"])
-def test_a_vertebra_that_the_chain_missed_is_drawn_and_told_of(how: str) -> None:
+def test_a_vertebra_that_the_chain_missed_is_segmented(how: str) -> None:
     labels = spine(5)
     found = [one for one in chain_of(labels) if one.level != 3]
     points = points_of(labels) if how == "named" else points_of(labels, 1, 2, 4, 5)
     bodies = labels > 0 if how == "detected" else None
-    done = drawn_anew(MaskProposal(labels), found, labels, points, bodies=bodies)
+    done = segmented_again(PromptOracle(labels), found, labels, points, bodies=bodies)
     check_masks(done, labels, (1, 2, 4, 5, 3))
     assert (done.found[-1].complete, done.found[-1].level) == (0.75, 3.0)
     assert done.predictions == 6
 
 
-def test_bodies_beyond_those_found_are_not_taken_for_vertebrae() -> None:
+def test_bodies_beyond_the_chain_are_not_segmented() -> None:
     labels = spine(5)
     found = [one for one in chain_of(labels) if one.level in (2, 3, 4)]
-    done = drawn_anew(MaskProposal(labels), found, labels, points_of(labels, 2, 3, 4), bodies=labels > 0)
+    done = segmented_again(PromptOracle(labels), found, labels, points_of(labels, 2, 3, 4), bodies=labels > 0)
     check_masks(done, labels, (2, 3, 4))
-    assert drawn_anew(MaskProposal(labels), [], labels, np.zeros((0, 3)), bodies=labels > 0) == ((), 0)
+    assert segmented_again(PromptOracle(labels), [], labels, np.zeros((0, 3)), bodies=labels > 0) == ((), 0)
 
 
-def test_the_patch_lies_as_it_was_learnt_whatever_the_order_of_axes() -> None:
+def test_the_offset_of_the_patch_holds_in_every_orientation() -> None:
     labels = spine(3)
     corners = []
     for axcodes in ("RAS", "LPS"):
         image = Volume(labels.astype(np.float32), Grid.from_spacing(labels.shape, SPACING_MM)).reoriented(axcodes)
         turned = np.rint(image.voxels).astype(np.uint8)
 
-        class Placed(MaskProposal):
+        class Placed(PromptOracle):
             def __call__(
                 self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
             ) -> PatchPrediction:
@@ -263,27 +264,27 @@ def test_the_patch_lies_as_it_was_learnt_whatever_the_order_of_axes() -> None:
     assert np.abs(np.array(corners) - (0.0, -16.0, 0.0)).max() <= max(SPACING_MM) / 2
 
 
-class Finding(Told):
-    """Finds by memory, unmarked, the most of each vertebra, and draws the whole one by its mark."""
+class TwoBranch(PromptReader):
+    """Unprompted, predicts most of each vertebra by the memory; prompted, the whole one."""
 
     def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        drawn = super().predict_on_batch(batch)
+        prompted = super().predict_on_batch(batch)
         if batch[..., 2].any():
-            return drawn
+            return prompted
         found = Reader(scan_of(4)[0]).predict_on_batch(batch[..., :2])
         half = np.cumsum(found["mask"], axis=1) <= found["mask"].sum(axis=1, keepdims=True) * 0.75
         return {**found, "mask": found["mask"] * half}
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: bool) -> None:
+@pytest.mark.parametrize("with_names", [True, False])
+def test_the_second_pass_follows_the_card(with_names: bool) -> None:
     image, truth = scan_of(4)
-    network = Finding()
-    landmarks = body_centroids(truth) if told else None
+    network = TwoBranch()
+    landmarks = body_centroids(truth) if with_names else None
     findings = Findings("scan", image.grid, landmarks=landmarks)
     found = segmented(network, with_prompts(settings(), second_pass=True), view_of(image, findings, PADDING))
     assert sum(prompt > 0 for prompt in network.prompts) == 4 and not any(network.prompts[:-4]), (
-        "marked once all are found"
+        "prompted once all are found"
     )
     assert found.instances is not None and found.trail is not None
     assert np.array_equal(found.instances.voxels, truth.voxels)
@@ -294,11 +295,11 @@ def test_a_chain_found_without_marks_is_drawn_anew_where_the_card_says_so(told: 
 
 
 @pytest.mark.parametrize("bodies", [True, False])
-def test_where_the_way_shows_nothing_what_was_named_before_is_drawn(bodies: bool) -> None:
+def test_where_the_traversal_finds_nothing_named_vertebrae_are_segmented(bodies: bool) -> None:
     image, truth = scan_of(4)
     landmarks = body_centroids(truth)
     findings = Findings("scan", image.grid, landmarks=landmarks, instances=truth if bodies else None)
-    found = segmented(Told(), with_prompts(settings(), second_pass=True), view_of(image, findings, PADDING))
+    found = segmented(PromptReader(), with_prompts(settings(), second_pass=True), view_of(image, findings, PADDING))
     assert found.instances is not None and np.array_equal(found.instances.voxels, truth.voxels)
     assert (
         found.landmarks is not None

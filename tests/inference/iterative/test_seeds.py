@@ -1,4 +1,4 @@
-"""Where a traversal looks: centroids known before, and a lattice over the image."""
+"""Seeds of a traversal: known centroids, and a lattice over the image."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_false_centroids_lead_to_nothing() -> None:
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("blind", [1, 3, 6])
-def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detected(direction: str, blind: int) -> None:
-    """A network that sees nothing while memory lacks a vertebra else misses all that come after it."""
+def test_bone_at_a_missed_centroid_counts_as_passed(direction: str, blind: int) -> None:
+    """The network predicts nothing while the memory lacks a vertebra; it would miss all that follow."""
     labels = spine(6)
     oracle = Oracle(labels, direction)
 
@@ -57,7 +57,7 @@ def test_what_was_missed_at_its_centroid_counts_as_passed_where_bone_was_detecte
     assert oracle.calls < 60
 
 
-def test_where_no_centroid_leads_to_a_vertebra_the_image_is_searched_from_the_corner() -> None:
+def test_without_a_good_centroid_the_image_is_searched_from_the_corner() -> None:
     labels = spine(4)
     seeds = [CentroidSeeds([np.array([0.0, 0.0, 500.0])], "up"), CornerSeeds(labels.shape, PATCH, "up")]
     done = traverse(Oracle(labels, "up"), labels.shape, PATCH, SPACING_MM, "up", seeds)
@@ -65,8 +65,8 @@ def test_where_no_centroid_leads_to_a_vertebra_the_image_is_searched_from_the_co
     assert done.trail.start == "corner"
 
 
-def test_centroids_take_four_times_fewer_looks_than_the_corner() -> None:
-    """A trunk of 38 cm across, with patches of 128 mm; centroids of bodies lie 2 cm in front of the masks' middles."""
+def test_centroids_take_four_times_fewer_predictions_than_the_corner() -> None:
+    """A trunk of 38 cm across and patches of 128 mm; centroids of bodies lie 2 cm in front of the masks' middles."""
     labels = np.pad(spine(24, shape_across=(30, 30)), ((33, 33), (25, 41), (30, 30)))
     bodies = [at + np.array((0.3, 5.0, 0.2)) for at in centres(labels).values()]
     patch = (32, 32, 32)
@@ -82,13 +82,13 @@ def test_centroids_take_four_times_fewer_looks_than_the_corner() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(size=st.integers(1, 200), width=st.integers(1, 40), direction=st.sampled_from(DIRECTIONS))
-def test_sliding_leaves_no_voxel_out(size: int, width: int, direction: str) -> None:
+def test_the_lattice_covers_every_voxel(size: int, width: int, direction: str) -> None:
     seeds = CornerSeeds((1, 1, size), (4, 4, width), direction)
-    seen = np.zeros(size, bool)
+    covered = np.zeros(size, bool)
     places = []
     while (centre := seeds.next(np.zeros((1, 1, size), np.uint8), None)) is not None:
         low = int(np.rint(centre[2] - (width - 1) / 2))
-        seen[max(low, 0) : low + width] = True
+        covered[max(low, 0) : low + width] = True
         places.append(centre[2])
-    assert seen.all() and len(places) == seeds.most
+    assert covered.all() and len(places) == seeds.most
     assert places == sorted(places, reverse=direction == "down")

@@ -1,4 +1,4 @@
-"""Other chains are tried where one does not go with what was found before; that which agrees best with it stays."""
+"""Threshold search: other chains are tried where one contradicts what was found before, and the best one is kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from utility_functions.records.trail import Step, Trail
 
 GRID = Grid.from_spacing((8, 8, 20), 2.0)
 LEAST = 0.85
-"""A chain that agrees less with bone is doubtful."""
+"""A chain whose Dice with the bone is smaller is inconsistent."""
 BONE = np.zeros(GRID.shape, bool)
 BONE[2:6, 2:6, 2:6] = BONE[2:6, 2:6, 10:14] = True
 LOW, HIGH = (Instance((2, 2, z), np.ones((4, 4, 4), bool), 1.0, 20.0) for z in (2, 10))
@@ -45,7 +45,7 @@ def named(**heights: float) -> Findings:
 
 
 @pytest.mark.parametrize(
-    ("heights", "doubtful"),
+    ("heights", "inconsistent"),
     [
         ({"L1": 12.0, "L2": 4.0}, False),
         ({"L1": 14.0, "L2": 4.0}, False),  # one voxel above the mask
@@ -58,82 +58,84 @@ def named(**heights: float) -> Findings:
         ({}, False),
     ],
 )
-def test_a_centroid_in_no_mask_or_two_in_one_are_doubtful(heights: dict[str, float], doubtful: bool) -> None:
-    assert is_inconsistent((HIGH, LOW), named(**heights), BONE, GRID, LEAST) is doubtful
+def test_a_centroid_in_no_mask_or_two_in_one_are_inconsistent(heights: dict[str, float], inconsistent: bool) -> None:
+    assert is_inconsistent((HIGH, LOW), named(**heights), BONE, GRID, LEAST) is inconsistent
 
 
-def test_masks_that_agree_little_with_bone_are_doubtful() -> None:
+def test_masks_with_a_small_dice_with_bone_are_inconsistent() -> None:
     more = BONE.copy()
     more[:2, :, 4:12] = True
     assert is_inconsistent((HIGH, LOW), named(L1=12.0, L2=4.0), more, GRID, LEAST)
 
 
-def test_a_centroid_between_two_masks_is_in_either() -> None:
+def test_a_centroid_between_two_masks_belongs_to_either() -> None:
     above = Instance((2, 2, 6), np.ones((4, 4, 4), bool), 1.0, 20.0)
     bone = BONE.copy()
     bone[above.box] = True
     assert not is_inconsistent((HIGH, above, LOW), named(L1=12.0, L2=9.4, L3=4.0), bone, GRID, LEAST)
 
 
-def test_nothing_named_is_nothing_doubtful() -> None:
+def test_without_names_nothing_is_inconsistent() -> None:
     assert not is_inconsistent((), Findings("scan", GRID), BONE, GRID, LEAST)
 
 
-def test_masks_agree_with_bone_by_what_they_share() -> None:
+def test_dice_with_the_detection() -> None:
     assert dice_with_detection((HIGH, LOW), BONE) == 1.0
     assert dice_with_detection((HIGH,), BONE) == pytest.approx(2 / 3)
     assert dice_with_detection((HIGH, HIGH), BONE) == pytest.approx(2 / 3)
     assert dice_with_detection((), BONE) == dice_with_detection((), ~BONE & BONE) == 0.0
 
 
-def asked_for(chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, others: tuple[float, ...]) -> list[float]:
-    """The thresholds asked for, and last that of the chain kept."""
-    asked = []
+def requested_of(
+    chains: dict[float, Traversal], bone: NDArray[np.bool_] | None, others: tuple[float, ...]
+) -> list[float]:
+    """The thresholds requested, and last that of the chain kept."""
+    requested = []
 
     def chain_at(threshold: float) -> Traversal:
-        asked.append(threshold)
+        requested.append(threshold)
         return chains[threshold]
 
     kept = best_agreeing_chain(chain_at, 0.4, others, named(L1=12.0, L2=4.0), bone, GRID, LEAST)
-    told = sum(chains[threshold].trail.predictions for threshold in asked)
-    assert kept.trail.predictions == told, "looks of chains that were not kept count, too"
-    return [*asked, next(threshold for threshold, one in chains.items() if one.found == kept.found)]
+    total = sum(chains[threshold].trail.predictions for threshold in requested)
+    assert kept.trail.predictions == total, "predictions of discarded chains count, too"
+    return [*requested, next(threshold for threshold, one in chains.items() if one.found == kept.found)]
 
 
-def test_of_several_chains_the_one_that_agrees_best_is_kept() -> None:
+def test_of_several_chains_the_one_with_the_best_dice_is_kept() -> None:
     chains = {0.4: chain(HIGH), 0.5: chain(), 0.3: chain(HIGH, LOW)}
-    assert asked_for(chains, BONE, (0.5, 0.3)) == [0.4, 0.5, 0.3, 0.3]
-    assert asked_for(chains, BONE, (0.5,)) == [0.4, 0.5, 0.4]
-    assert asked_for({0.4: chain(HIGH), 0.5: chain(LOW)}, BONE, (0.5,)) == [0.4, 0.5, 0.4], "the first of equals"
+    assert requested_of(chains, BONE, (0.5, 0.3)) == [0.4, 0.5, 0.3, 0.3]
+    assert requested_of(chains, BONE, (0.5,)) == [0.4, 0.5, 0.4]
+    assert requested_of({0.4: chain(HIGH), 0.5: chain(LOW)}, BONE, (0.5,)) == [0.4, 0.5, 0.4], "the first of equals"
     bone = np.pad(BONE, 12)  # so that a voxel more or less is next to nothing
     bone[:12] = True
     larger = Instance((2, 2, 2), np.ones((4, 4, 5), bool), 1.0, 20.0)
     assert dice_with_detection((HIGH, larger), bone) > dice_with_detection((HIGH,), bone)
-    assert asked_for({0.4: chain(HIGH), 0.5: chain(larger)}, bone, (0.5,)) == [0.4, 0.5, 0.4], "or as good as"
+    assert requested_of({0.4: chain(HIGH), 0.5: chain(larger)}, bone, (0.5,)) == [0.4, 0.5, 0.4], "or as good as"
 
 
 def test_no_other_chain_is_tried_without_need_or_without_a_detection() -> None:
     chains = {0.4: chain(HIGH, LOW), 0.5: chain()}
-    assert asked_for(chains, BONE, (0.5,)) == [0.4, 0.4]
+    assert requested_of(chains, BONE, (0.5,)) == [0.4, 0.4]
     chains = {0.4: chain(HIGH), 0.3: chain(HIGH, LOW)}
-    assert asked_for(chains, None, (0.3,)) == [0.4, 0.4]
-    assert asked_for(chains, BONE, ()) == [0.4, 0.4]
+    assert requested_of(chains, None, (0.3,)) == [0.4, 0.4]
+    assert requested_of(chains, BONE, ()) == [0.4, 0.4]
 
 
 @dataclass
-class Doubtful(Reader):
-    """Says of the voxels of one level that they are likely by 0.35, of the others' that they are by 0.9."""
+class Uncertain(Reader):
+    """Predicts one level with a probability of 0.35 and all others with 0.9."""
 
-    doubted: int = 0
+    uncertain_level: int = 0
 
     def predict_on_batch(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         answer = super().predict_on_batch(batch)
-        likely = 0.35 if round(float(answer["level"][0, 0])) == self.doubted else 0.9
-        return {**answer, "mask": answer["mask"] * np.float32(likely)}
+        probability = 0.35 if round(float(answer["level"][0, 0])) == self.uncertain_level else 0.9
+        return {**answer, "mask": answer["mask"] * np.float32(probability)}
 
 
 @pytest.mark.parametrize(("others", "parts", "found"), [((), True, 4), ((0.3,), True, 5), ((0.3,), False, 4)])
-def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], parts: bool, found: int) -> None:
+def test_a_traversal_tries_the_other_thresholds_of_the_card(others: tuple[float, ...], parts: bool, found: int) -> None:
     image, truth = scan_of(5)
     landmarks = body_centroids(truth)
     bone = (PartMap if parts else TubeMap)((truth.voxels > 0).astype(np.uint8) * np.uint8(BODY), truth.grid)
@@ -141,6 +143,6 @@ def test_a_walk_tries_the_card_s_other_thresholds(others: tuple[float, ...], par
     chosen = settings().with_options(threshold=0.4, other_thresholds=others, least_agreement=LEAST)
     middle = round(float(np.unique(image.voxels[image.voxels > 0])[2]) * 100)
     view = view_of(image, before, PADDING, naming="published")
-    traversed = segmented(Doubtful(image, doubted=middle), chosen, view)
+    traversed = segmented(Uncertain(image, uncertain_level=middle), chosen, view)
     assert traversed.instances is not None
     assert len(np.unique(traversed.instances.voxels)) - 1 == found

@@ -1,4 +1,4 @@
-"""Traversal, with oracles that answer from ground truth and networks that mislead it."""
+"""Traversals with oracles that predict from the truth, and with networks that mislead them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scipy import ndimage
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, PatchPredictor, VoxelPoint
 from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds, HeatmapSeeds, Seeds
 from learning_functions.inference.iterative.traversal import (
-    HEATMAP_END,
     FULL,
+    HEATMAP_END,
     IMAGE_END,
     LOST,
     Rules,
@@ -42,11 +42,11 @@ rarely = settings(max_examples=15, deadline=None)
 
 
 def heatmap_of(labels: NDArray[np.integer], sigma: float = 6.0) -> NDArray[np.float32]:
-    heat = np.zeros(labels.shape, np.float32)
+    heatmap = np.zeros(labels.shape, np.float32)
     for at in centres(labels).values():
-        heat[tuple(np.rint(at).astype(int))] = 1
-    heat = ndimage.gaussian_filter(heat, sigma)
-    return heat / max(float(heat.max()), 1e-9)
+        heatmap[tuple(np.rint(at).astype(int))] = 1
+    heatmap = ndimage.gaussian_filter(heatmap, sigma)
+    return heatmap / max(float(heatmap.max()), 1e-9)
 
 
 def seeds_of(kind: str, labels: NDArray[np.integer], direction: str) -> list[Seeds]:
@@ -80,8 +80,8 @@ def test_every_vertebra_is_found_once(count: int, direction: str, kind: str) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_cut_vertebrae_at_both_ends_are_found_as_incomplete(direction: str, kind: str) -> None:
-    labels = spine(6, cut=True)
+def test_truncated_vertebrae_at_both_ends_are_found_as_incomplete(direction: str, kind: str) -> None:
+    labels = spine(6, truncated=True)
     done = run(labels, direction, kind)
     check_true(done, labels, direction)
     assert [one.complete for one in done.found] == [0, 1, 1, 1, 1, 0]
@@ -90,7 +90,7 @@ def test_cut_vertebrae_at_both_ends_are_found_as_incomplete(direction: str, kind
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("missing", [(3,), (3, 4), (2, 3, 4, 5, 6, 7), (2, 5, 6, 9)])
-def test_gaps_do_not_end_it(missing: tuple[int, ...], direction: str, kind: str) -> None:
+def test_gaps_do_not_end_a_traversal(missing: tuple[int, ...], direction: str, kind: str) -> None:
     labels = spine(10, missing)
     check_true(run(labels, direction, kind), labels, direction)
 
@@ -105,20 +105,20 @@ def test_an_empty_image_has_no_vertebra(shape: tuple[int, int, int], kind: str) 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_an_image_smaller_than_the_patch_is_padded(direction: str, kind: str) -> None:
-    labels = spine(2, shape_across=(13, 12), bend=0.0, cut=True)
+    labels = spine(2, shape_across=(13, 12), bend=0.0, truncated=True)
     assert (np.array(labels.shape) < PATCH).all()
     check_true(run(labels, direction, kind), labels, direction)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_mask_is_written_where_it_was_predicted(direction: str) -> None:
-    """Centres of boxes at half voxels: a mask written at the moved centre would be off by one or two."""
+    """Centres of boxes lie at half voxels: a mask written at the moved centre would be off by one or two."""
     labels = spine(9, solid="box")
     check_true(run(labels, direction, "corner"), labels, direction)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_phantom_is_traversed_as_it_is(direction: str) -> None:
+def test_a_phantom_is_traversed_completely(direction: str) -> None:
     label_map = make_phantom(np.random.default_rng(4), "p", "lumbar", 4.0, "RAS").label_map
     labels = np.where(label_map.voxels <= 25, label_map.voxels, 0)
     for number in np.unique(labels[labels > 0]):  # of each the largest piece, where it is no sliver
@@ -165,7 +165,7 @@ def nothing(corner: tuple[int, int, int], memory: NDArray[np.uint8], target: Vox
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_network_that_sees_all_or_nothing_ends_and_says_so(direction: str, kind: str) -> None:
+def test_a_network_that_predicts_all_or_nothing_ends(direction: str, kind: str) -> None:
     labels = spine(6)
     for predict_patch in (full, nothing):
         done = run(labels, direction, kind, predict_patch)
@@ -174,7 +174,7 @@ def test_a_network_that_sees_all_or_nothing_ends_and_says_so(direction: str, kin
         assert done.trail.ended == IMAGE_END
 
 
-def test_pieces_without_end_stop_at_the_most_vertebrae() -> None:
+def test_endless_masks_stop_at_the_most_vertebrae() -> None:
     rules = replace(RULES, largest_mm3=1e9, most_vertebrae=3, largest_overlap=1.0, nearest_mm=0.0)
     seeds = [CornerSeeds((40, 40, 200), PATCH, "down")]
     done = traverse(full, (40, 40, 200), PATCH, SPACING_MM, "down", seeds, rules)
@@ -182,16 +182,16 @@ def test_pieces_without_end_stop_at_the_most_vertebrae() -> None:
     check_kept_apart(done)
 
 
-def test_the_trail_that_turns_cold_ends() -> None:
+def test_a_traversal_ends_below_the_heatmap_threshold() -> None:
     labels = spine(8)
-    heat = heatmap_of(labels)
-    heat[:, :, :28] = 0
-    seeds = [HeatmapSeeds(heat, PATCH, "down", 0.3)]
+    heatmap = heatmap_of(labels)
+    heatmap[:, :, :28] = 0
+    seeds = [HeatmapSeeds(heatmap, PATCH, "down", 0.3)]
     done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", seeds)
     assert [round(one.level) for one in done.found] == [1, 2, 3, 4, 5] and done.trail.ended == HEATMAP_END
 
 
-def test_a_trail_lost_before_the_image_ends_is_told() -> None:
+def test_a_trail_lost_before_the_image_ends_is_recorded() -> None:
     labels = spine(14, missing=range(5, 15))
     seeds = [CentroidSeeds([centres(labels)[1]], "down")]
     done = traverse(Oracle(labels, "down"), labels.shape, PATCH, SPACING_MM, "down", seeds)
@@ -199,8 +199,8 @@ def test_a_trail_lost_before_the_image_ends_is_told() -> None:
 
 
 @rarely
-@given(seed=st.integers(0, 10_000), share=st.floats(0.0, 1.0), kind=st.sampled_from(KINDS))
-def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> None:
+@given(seed=st.integers(0, 10_000), fraction=st.floats(0.0, 1.0), kind=st.sampled_from(KINDS))
+def test_a_random_network_always_ends(seed: int, fraction: float, kind: str) -> None:
     rng = np.random.default_rng(seed)
     labels = spine(5)
 
@@ -208,14 +208,14 @@ def test_a_random_network_always_ends(seed: int, share: float, kind: str) -> Non
         low = rng.integers(0, np.array(PATCH) - 4)
         high = low + rng.integers(4, 14, 3)
         mask = rng.random(PATCH) < 0.05
-        mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = rng.random() < share
+        mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = rng.random() < fraction
         return PatchPrediction(mask, rng.random(), rng.normal(10, 10))
 
     assert len(run(labels, "up", kind, random).found) <= RULES.most_vertebrae
 
 
-def test_a_patch_that_runs_in_a_circle_rests_in_its_middle() -> None:
-    """Shows the box always four voxels above the patch's middle when below a height, and below it when above."""
+def test_a_patch_that_oscillates_converges_in_the_middle() -> None:
+    """The box is always four voxels above the patch's middle when the patch is low, and below it when it is high."""
 
     def swaying(corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None) -> PatchPrediction:
         mask = np.zeros(PATCH)
@@ -231,7 +231,7 @@ def test_a_patch_that_runs_in_a_circle_rests_in_its_middle() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": -1.0}, {"most_steps": 0}, {"nearest_mm": np.nan}])
-def test_rules_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+def test_invalid_rules_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"is a number above zero\. Received: "):
         Rules(**wrong)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""A mask at each landmark: batched, largest pieces, likeliest vertebra, borders as asked."""
+"""A mask at each landmark: in batches, largest components, likeliest vertebra, truncation by option."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def test_each_landmark_gets_the_mask_of_its_vertebra_and_they_come_in_batches() 
 
 
 class Lopsided(MaskOracle):
-    """Answers for what lies in the first half of the patch alone."""
+    """Predicts a block in the first half of the patch alone."""
 
-    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
+    def _one(self, window: np.ndarray, prompt: np.ndarray) -> np.ndarray:
         answer = np.zeros(window.shape, np.float32)
         answer[window.shape[0] // 2 - 4 : window.shape[0] // 2, 8:16, 4:12] = 0.96
         return answer
 
 
-def test_a_network_is_asked_about_mirror_images_where_its_card_says_so() -> None:
+def test_mirrored_inference_follows_the_card() -> None:
     network = Lopsided(GRID.shape, labels=LABELS)
     one = landmarks().only({"L2"})
     findings = Findings("scan", GRID, landmarks=one)
@@ -77,45 +77,45 @@ def test_a_network_is_asked_about_mirror_images_where_its_card_says_so() -> None
 def test_borders_on_a_finer_scan_lie_between_the_voxels_of_the_network() -> None:
     fine = Grid.from_spacing([2 * n - 1 for n in GRID.shape], 2.0)
     findings = Findings("scan", GRID, landmarks=landmarks())
-    sure, doubtful = (
+    certain, uncertain = (
         masks_at_landmarks(
-            MaskOracle(GRID.shape, labels=LABELS, sure=share),
+            MaskOracle(GRID.shape, labels=LABELS, certainty=certainty),
             settings(),
             view_of(numbered(GRID), findings, PADDING, fine),
         ).instances
-        for share in (0.95, 0.55)
+        for certainty in (0.95, 0.55)
     )
-    assert sure is not None and doubtful is not None and sure.grid is fine
-    np.testing.assert_array_equal(sure.voxels[::2, ::2, ::2], EXPECTED)
-    assert set(np.unique(doubtful.voxels)) == set(np.unique(EXPECTED))
+    assert certain is not None and uncertain is not None and certain.grid is fine
+    np.testing.assert_array_equal(certain.voxels[::2, ::2, ::2], EXPECTED)
+    assert set(np.unique(uncertain.voxels)) == set(np.unique(EXPECTED))
 
 
-class Claiming(MaskOracle):
-    """Answers more than is true: everything within the patch, the surer the nearer to the mark."""
+class Overlapping(MaskOracle):
+    """Predicts the whole patch; probabilities rise towards the prompt."""
 
-    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
-        return np.where(window == PADDING, 0.0, 0.51 + 0.4 * mark / 255).astype(np.float32)
+    def _one(self, window: np.ndarray, prompt: np.ndarray) -> np.ndarray:
+        return np.where(window == PADDING, 0.0, 0.51 + 0.4 * prompt / 255).astype(np.float32)
 
 
-def test_a_voxel_that_several_claim_goes_to_the_likeliest() -> None:
-    found = found_by(Claiming(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
+def test_overlaps_go_to_the_likeliest_vertebra() -> None:
+    found = found_by(Overlapping(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
     assert found.instances is not None
     for name, point in landmarks():
         voxel = np.rint(GRID.to_index(point)).astype(int)
         assert found.instances.voxels[tuple(voxel)] == VERSE_IDS[name]
 
 
-class Crumbling(MaskOracle):
-    """Adds a crumb far from the vertebra."""
+class Fragmented(MaskOracle):
+    """Adds a small component far from the vertebra."""
 
-    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
-        answer = super()._one(window, mark)
+    def _one(self, window: np.ndarray, prompt: np.ndarray) -> np.ndarray:
+        answer = super()._one(window, prompt)
         answer[0:2, 0:2, 0] = 0.95
         return answer
 
 
-def test_the_largest_piece_alone_is_kept() -> None:
-    found = found_by(Crumbling(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
+def test_only_the_largest_component_is_kept() -> None:
+    found = found_by(Fragmented(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=landmarks()))
     assert found.instances is not None
     np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
 
@@ -123,8 +123,8 @@ def test_the_largest_piece_alone_is_kept() -> None:
 class Hollow(MaskOracle):
     """Misses the middle of the vertebra."""
 
-    def _one(self, window: np.ndarray, mark: np.ndarray) -> np.ndarray:
-        answer = super()._one(window, mark)
+    def _one(self, window: np.ndarray, prompt: np.ndarray) -> np.ndarray:
+        answer = super()._one(window, prompt)
         middle = np.rint(np.argwhere(answer > 0.5).mean(axis=0)).astype(int)
         answer[tuple(middle)] = 0.2
         return answer
@@ -136,9 +136,9 @@ def test_holes_are_filled() -> None:
     np.testing.assert_array_equal(found.instances.voxels, EXPECTED)
 
 
-def test_a_landmark_without_a_mask_is_told_of() -> None:
-    doubtful = MaskOracle(GRID.shape, labels=LABELS, sure=0.4)
-    found = found_by(doubtful, Findings("scan", GRID, landmarks=landmarks()))
+def test_a_landmark_without_a_mask_is_reported() -> None:
+    uncertain = MaskOracle(GRID.shape, labels=LABELS, certainty=0.4)
+    found = found_by(uncertain, Findings("scan", GRID, landmarks=landmarks()))
     assert found.instances is not None and not found.instances.voxels.any()
     assert found.notes == ("No mask was found of L1, L2, L3, L4.",)
     beyond = Landmarks(("L1",), [[9999.0, 0.0, 0.0]])
@@ -154,12 +154,10 @@ def test_without_a_named_vertebra_there_is_no_mask(given: Landmarks) -> None:
 
 
 @pytest.mark.parametrize(
-    ("truncated", "kept", "told"), [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:3], True)]
+    ("truncated", "kept", "noted"), [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:3], True)]
 )
-def test_vertebrae_cut_by_the_border_are_kept_flagged_or_dropped(
-    truncated: str, kept: tuple[str, ...], told: bool
-) -> None:
-    labels = spine(len(NAMES), cut=True)
+def test_truncated_vertebrae_are_kept_flagged_or_dropped(truncated: str, kept: tuple[str, ...], noted: bool) -> None:
+    labels = spine(len(NAMES), truncated=True)
     grid = Grid.from_spacing(labels.shape, 4.0)
     points = grid.to_mm([centre for _, centre in sorted(centres(labels).items())])
     findings = Findings("scan", grid, landmarks=Landmarks(NAMES, points))
@@ -168,7 +166,7 @@ def test_vertebrae_cut_by_the_border_are_kept_flagged_or_dropped(
     assert found.instances is not None and found.landmarks is not None
     assert set(np.unique(found.instances.voxels)) == {0, *(VERSE_IDS[name] for name in kept)}
     assert found.landmarks.names == kept
-    assert any("L1, L4: cut by the border" in note for note in found.notes) == told
+    assert any("L1, L4: truncated by the border" in note for note in found.notes) == noted
 
 
 def test_the_sacrum_found_before_stays() -> None:

@@ -1,4 +1,4 @@
-"""Heatmaps of a whole scan become named landmarks: in tiles, inside the spine found before, at borders as asked."""
+"""Heatmaps of a whole scan become named landmarks: in tiles, near the spine, truncation by option."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_every_landmark_is_named_where_it_is(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("detected", [False, True])
-def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -> None:
+def test_heatmap_and_candidates_are_returned_on_request(detected: bool) -> None:
     before = Findings("scan", GRID)
     inside = np.ones(GRID.shape, bool)
-    if detected:  # landmarks are looked for round it alone
+    if detected:  # landmarks are searched near it alone
         voxels = np.zeros(GRID.shape, np.uint8)
         voxels[10:26, 14:30, 40:60] = 1
         before = before.having(detection=TubeMap(voxels, GRID))
@@ -78,11 +78,11 @@ def test_heat_and_candidates_are_kept_where_they_are_asked_for(detected: bool) -
         assert {each.level for each in found.candidates or ()} == inner and (inner < set(NAMES)) == detected
         for each in found.candidates or ():
             np.testing.assert_allclose(each.point_mm, truth()[each.level], atol=0.2)
-    plain = named_landmarks(oracle(), settings(), view_of(numbered(GRID), before, PADDING))
-    assert plain.landmark_heatmap is None and plain.candidates is None
+    without = named_landmarks(oracle(), settings(), view_of(numbered(GRID), before, PADDING))
+    assert without.landmark_heatmap is None and without.candidates is None
 
 
-def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
+def test_no_maximum_is_found_twice_where_tiles_meet() -> None:
     network = oracle()
     whole = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 4.0, PADDING)
     parts = find_peaks(network, numbered(GRID), box_at((0, 0, 0), GRID.shape), (4, 4, 4), 8, 0.5, PADDING)
@@ -91,7 +91,7 @@ def test_no_maximum_is_told_twice_where_tiles_meet() -> None:
     np.testing.assert_allclose(whole.places[order], parts.places[other], atol=1e-4)
 
 
-def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
+def test_maxima_are_searched_near_the_spine_alone() -> None:
     detection = np.zeros(GRID.shape, np.uint8)
     middle = np.rint(GRID.to_index(truth()["L2"])).astype(int)
     detection[tuple(middle)] = 1
@@ -106,18 +106,18 @@ def test_maxima_are_looked_for_where_the_spine_was_found() -> None:
     assert "L2" in expected and len(expected) < 4
 
 
-def test_without_findings_all_of_the_scan_is_looked_at() -> None:
+def test_without_findings_the_whole_scan_is_searched() -> None:
     nothing = Findings("scan", GRID, detection=TubeMap(np.zeros(GRID.shape, np.uint8), GRID))
     for findings in (Findings("scan", GRID), nothing):
         assert spine_region(GRID, None, findings.detection, 30.0) == box_at((0, 0, 0), GRID.shape)
 
 
 @pytest.mark.parametrize(
-    ("truncated", "names", "told"),
+    ("truncated", "names", "noted"),
     [("keep", NAMES, False), ("flag", NAMES, True), ("drop", NAMES[1:], True)],
 )
 def test_landmarks_at_the_upper_end_are_kept_flagged_or_dropped(
-    truncated: str, names: tuple[str, ...], told: bool
+    truncated: str, names: tuple[str, ...], noted: bool
 ) -> None:
     image = numbered(GRID)
     top = int(GRID.to_index(truth()["T9"])[2] + 1.5)
@@ -127,10 +127,10 @@ def test_landmarks_at_the_upper_end_are_kept_flagged_or_dropped(
         oracle(), settings(), view_of(image.with_voxels(ended), padding=PADDING, truncated=truncated)
     )
     assert found.landmarks is not None and found.landmarks.names == names
-    assert any("T9: within 10 mm" in note for note in found.notes) == told
+    assert any("T9: within 10 mm" in note for note in found.notes) == noted
 
 
-def test_where_a_tilted_scan_ends_is_told_column_by_column() -> None:
+def test_the_end_of_a_tilted_scan_is_found_column_by_column() -> None:
     y, z = np.meshgrid(np.arange(20), np.arange(30), indexing="ij")
     shown = (z > y / 2) & (z < 20 + y / 2)
     image = Volume(
@@ -143,7 +143,7 @@ def test_where_a_tilted_scan_ends_is_told_column_by_column() -> None:
     assert near_the_end(Landmarks(("L1", "L2", "L3"), points), image, PADDING) == ("L2",)
 
 
-def test_a_missed_level_is_filled_in_and_told_of() -> None:
+def test_a_missed_level_is_interpolated_and_reported() -> None:
     network = oracle()
     network.points = {place: point for place, point in network.points.items() if VERTEBRAE[place] != "L1"}
     found = named_landmarks(network, settings(), view_of(numbered(GRID), padding=PADDING))
@@ -153,14 +153,14 @@ def test_a_missed_level_is_filled_in_and_told_of() -> None:
     np.testing.assert_allclose(found.landmarks.point("L1"), truth()["L1"], atol=8.0)
 
 
-def test_a_scan_of_nothing_gives_no_landmark_and_says_so() -> None:
+def test_a_scan_of_padding_gives_no_landmark_and_a_note() -> None:
     padding = Volume(np.full((5, 6, 7), PADDING, np.float32), Grid.from_spacing((5, 6, 7), 4.0))
     found = named_landmarks(oracle(), settings(), view_of(padding, padding=PADDING))
     assert found.landmarks is not None and len(found.landmarks) == 0
     assert found.notes == ("No vertebra was found.",)
 
 
-def test_only_levels_that_the_network_knows_are_told() -> None:
+def test_only_levels_that_the_network_knows_are_reported() -> None:
     known = settings()
     known = known.changed(spec=replace(known.spec, labels=("L1", "L2", "L3")))
     points = {place: GRID.to_index(truth()[name]) for place, name in enumerate(known.spec.labels)}
