@@ -150,7 +150,7 @@ ELSEWHERE = {"case_id", "completeness", "scores", "seconds", "notes", "quarter_t
 
 
 def test_every_position_in_findings_turns() -> None:
-    assert {each.name for each in fields(Findings)} == PLACED | ELSEWHERE, "whether a new field tells of places"
+    assert {each.name for each in fields(Findings)} == PLACED | ELSEWHERE, "decide whether a new field holds positions"
     there = turned_findings(FULL, 1)
     np.testing.assert_array_equal(there.landmarks.points_mm, turned_points(FULL.landmarks.points_mm, 1))
     assert there.landmarks.scores.tolist() == [0.5, 0.25]

@@ -22,10 +22,10 @@ from learning_functions.inference.sliding_window import flexible, run_published,
 @settings(max_examples=200, deadline=None)
 def test_cores_cover_every_voxel_exactly_once(shape, margin, stride, most) -> None:
     size, core, firsts = tile_plan(shape, margin, stride, most)
-    seen = np.zeros(shape, int)
+    covered = np.zeros(shape, int)
     for first in firsts:
-        seen[tuple(slice(f, f + c) for f, c in zip(first, core, strict=True))] += 1
-    assert (seen == 1).all()
+        covered[tuple(slice(f, f + c) for f, c in zip(first, core, strict=True))] += 1
+    assert (covered == 1).all()
     assert all(n % stride == 0 for n in size)
     for axis in range(3):
         needed = core[axis] + (2 * margin[axis] if core[axis] < shape[axis] else 0)

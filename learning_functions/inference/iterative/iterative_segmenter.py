@@ -50,11 +50,10 @@ def segmented(network: Any, settings: Settings[InstanceOptions], view: ScanView)
         {"mask": (1, *patch, 1), "complete": (1, 1), "level": (1, 1)}. It is called through ``predict_on_batch``.
 
     Seeds are the centroids found before, else the detection, vertebrae numbered before (``numbered``), a spine heatmap
-    (``heatmap``), or a lattice; the option ``direction`` says which way it goes. With the option ``counted`` vertebrae
-    are
-    numbered and not named: ``numbered`` takes the place of instances and landmarks. Masks exclude the bodies of other
-    vertebrae named before. Where a chain still contradicts what was found before, others at ``other_thresholds`` are
-    tried, and the trail is that of the chain kept (`best_agreeing_chain`). A network that takes prompts gets them
+    (``heatmap``), or a lattice; the option ``direction`` gives the direction. With the option ``counted`` vertebrae are
+    numbered instead of named, and ``numbered`` takes the place of instances and landmarks. Masks exclude the bodies of
+    other vertebrae named before. Where a chain still contradicts what was found before, others at ``other_thresholds``
+    are tried, and the trail is that of the chain kept (`best_agreeing_chain`). A network that takes prompts gets them
     during the traversal or, with the option ``second_pass``, after it.
     """
     spec, options = settings.spec, settings.options

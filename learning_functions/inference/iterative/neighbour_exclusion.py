@@ -25,7 +25,7 @@ def without_neighbouring_bodies(
 
     Its own is the target, if the mask holds its centroid, else the first known one in it, in the direction of
     traversal.
-    places: known centroids of bodies (n, 3), and target: that of the vertebra meant (3,), in voxels of the patch.
+    places: known centroids of bodies (n, 3), and target: that of the vertebra to segment (3,), in voxels of the patch.
     sign: of the direction of traversal along the third axis.
     """
     nearest = np.rint(places).astype(int)

@@ -54,7 +54,7 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
     names, scores, note, agreed, record, interpolated, false = _names(view, chain, points, means)
     notes = [note]
     if unnamed := sum(not name for name in names) - false:
-        notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 could not be named and left out.")
+        notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 got no name and no label.")
     truncated_names = [
         name
         for name, is_truncated in zip(names, are_truncated(chain, grid, view.scan_grid), strict=True)
@@ -164,7 +164,7 @@ def _decoded(
     names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
     scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
     record = NamingRecord.of(naming, means_mm)
-    posterior = {name: share for name, share in record.posterior.items() if name in VERTEBRAE}
+    posterior = {name: probability for name, probability in record.posterior.items() if name in VERTEBRAE}
     interpolated = naming.interpolated.only(VERTEBRAE)
     record = replace(record, posterior=posterior, interpolated=interpolated.names)
     return _Names(names, scores, record=record, interpolated=interpolated, false=len(naming.false))

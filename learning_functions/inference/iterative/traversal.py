@@ -195,7 +195,7 @@ class _TraversalState:
     def converge(self, centre: VoxelPoint, target: VoxelPoint | None = None) -> Instance | None:
         """The vertebra on which a patch converges, from ``centre`` on; None where there is none.
 
-        target: centroid of the vertebra that is meant, where it is known.
+        target: centroid of the vertebra to find, where it is known.
         A patch whose corner would stay has converged: the next prediction would be the same.
         """
         visited: list[VoxelPoint] = []

@@ -254,7 +254,7 @@ def test_of_two_bodies_in_a_mask_the_target_is_kept() -> None:
     places = centres(labels)
 
     class Joined(Oracle):
-        """Shows the vertebra that is meant and the one above it, in one piece."""
+        """Predicts the target and the vertebra above it, in one component."""
 
         def __call__(
             self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None

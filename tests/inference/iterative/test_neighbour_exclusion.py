@@ -30,9 +30,9 @@ class Greedy(Oracle):
         self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None = None
     ) -> PatchPrediction:
         prediction = super().__call__(corner, memory, target)
-        seen = window(self.labels, corner, self.patch)
+        visible = window(self.labels, corner, self.patch)
         behind = int(prediction.level) + (1 if self.direction == "down" else -1)
-        both = (np.asarray(prediction.mask) > 0) | (seen == behind)
+        both = (np.asarray(prediction.mask) > 0) | (visible == behind)
         if not prediction.level:
             return prediction
         return replace(prediction, mask=ndimage.binary_closing(both, np.ones((1, 1, 5))).astype(np.float16))

@@ -207,7 +207,7 @@ def test_a_suppressed_proposal_returns_its_voxels() -> None:
     labels = spine(3)
 
     class Confused(PromptOracle):
-        """At the mark of the first one sees the second, surer than that itself in a part of it."""
+        """Prompted for the first vertebra, predicts the second, in a part of it with a higher probability."""
 
         def __call__(
             self, corner: tuple[int, int, int], memory: NDArray[np.uint8], target: VoxelPoint | None
