@@ -1,4 +1,4 @@
-"""Levels of detected voxels from slices: networks that answer a number, and networks that answer shares of levels."""
+"""Levels of detected voxels from slices, by networks that regress a number or predict level probabilities."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ GRID = Grid.from_spacing((9, 40, 60), SETTINGS.spec.spacing_mm)
 
 @keras.saving.register_keras_serializable("tests")
 class Rounded(layers.Layer):
-    """One-hot shares of the number that the middle slice holds."""
+    """The one-hot level of the number that the middle slice holds."""
 
     def call(self, x):  # type: ignore[no-untyped-def]
         return ops.one_hot(ops.cast(ops.round(x[..., 0]), "int32") - 1, 26)
 
 
 def network(level_probabilities: bool) -> keras.Model:
-    """Answers each pixel of the middle slice with its own value, as a number or as the share of that level."""
+    """Returns each pixel of the middle slice, as a number or as the probabilities of that level."""
     inputs = keras.Input((None, None, SETTINGS.spec.channels))
     middle = layers.Conv2D(1, 1, use_bias=False)
     answer = layers.Activation("relu")(middle(inputs))
@@ -39,13 +39,13 @@ def network(level_probabilities: bool) -> keras.Model:
 
 @pytest.mark.parametrize("windows", ["tiles", "published"])
 @pytest.mark.parametrize("level_probabilities", [False, True])
-def test_every_detected_voxel_is_told_its_own_level(windows: str, level_probabilities: bool) -> None:
+def test_every_detected_voxel_gets_its_own_level(windows: str, level_probabilities: bool) -> None:
     rng = np.random.default_rng(3)
     image = Volume(rng.integers(1, 27, GRID.shape).astype(np.float32), GRID)
     found = np.zeros(GRID.shape, np.uint8)
     found[2:6, 10:30, 20:50] = rng.integers(0, 2, (4, 20, 30))
     found[8, 39, 59] = 1
-    told = told_of_slices(
+    predicted = told_of_slices(
         network(level_probabilities),
         SETTINGS,
         image,
@@ -53,6 +53,6 @@ def test_every_detected_voxel_is_told_its_own_level(windows: str, level_probabil
         0.0,
         InferenceOptions(windows=windows),
     )
-    assert told.shape == ((found > 0).sum(), 26 if level_probabilities else 1)
-    levels = told.argmax(axis=1) + 1 if level_probabilities else told[:, 0]
+    assert predicted.shape == ((found > 0).sum(), 26 if level_probabilities else 1)
+    levels = predicted.argmax(axis=1) + 1 if level_probabilities else predicted[:, 0]
     np.testing.assert_array_equal(levels, image.voxels[found > 0])
