@@ -29,7 +29,7 @@ FARTHEST = 3
 """Levels by which all names of a scan may be off, in what is held against the truth."""
 TEMPERATURES = tuple(np.round(np.arange(0.2, 2.01, 0.05), 2).tolist())
 
-Bodies = tuple[NDArray[np.float64], NDArray[np.int_]]
+BodyVotes = tuple[NDArray[np.float64], NDArray[np.int_]]
 """Of the levels that a scan shows the mean share of each number (n, 26), and the true one (n,), C1 = 1."""
 
 
@@ -38,7 +38,7 @@ def chosen_temperature(network: keras.Model, validation: SampleStore) -> float |
     return temperature_of(bodies_seen(network, validation))
 
 
-def temperature_of(scans: Sequence[Bodies]) -> float | None:
+def temperature_of(scans: Sequence[BodyVotes]) -> float | None:
     """The same, of what was told of each scan.
 
     All bodies of a scan are held to be so many levels off together, as they mostly are where names are wrong: their
@@ -60,7 +60,7 @@ def temperature_of(scans: Sequence[Bodies]) -> float | None:
     return float(max(TEMPERATURES, key=likelihood))
 
 
-def bodies_seen(network: keras.Model, store: SampleStore) -> list[Bodies]:
+def bodies_seen(network: keras.Model, store: SampleStore) -> list[BodyVotes]:
     """What the network tells of each level in the samples of each scan, of MOST_SCANS at most."""
     with h5py.File(store.path, "r") as file:
         cases = file["case"][()][store.places]
