@@ -11,7 +11,7 @@ from losses_and_metrics.intervals import bootstrap_interval
 from utility_functions.anatomy.labels import VERTEBRAE, anatomical_order
 from utility_functions.anatomy.naming.statistics import VARIANTS
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.records.naming_scores import Bin, HeldOutFraction, NamingSummary, VariantScore
+from utility_functions.records.naming_scores import Bin, FractionAndInterval, NamingSummary, VariantScore
 from utility_functions.reporting.results import ScanRow
 
 BINS = 10
@@ -119,7 +119,7 @@ def _variants(rows: Sequence[ScanRow]) -> tuple[VariantScore, ...]:
     )
 
 
-def _share(sums: Sequence[float], counts: Sequence[int]) -> HeldOutFraction | None:
+def _share(sums: Sequence[float], counts: Sequence[int]) -> FractionAndInterval | None:
     if not sum(counts):
         return None
     return float(sum(sums)) / sum(counts), bootstrap_interval(sums, counts)

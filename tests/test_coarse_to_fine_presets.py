@@ -33,7 +33,7 @@ def test_heatmaps_are_of_26_landmarks_at_2_mm(heatmaps: keras.Model) -> None:
     assert heatmaps.input_shape == (None, 96, 96, 128, 1) and heatmaps.output_shape == (None, 96, 96, 128, 26)
     assert (settings.filters, settings.levels, settings.batch, settings.learning_rate) == (96, 4, 1, 1e-4)
     loss = load_task("vertebra_heatmaps").objective(settings).loss
-    assert (loss.sigma, loss.penalty, loss.io_signature) == (4.0, 100.0, "sums")
+    assert (loss.sigma, loss.penalty, loss.form) == (4.0, 100.0, "sums")
     assert settings.options.learn_sigma and settings.options.absent == "unknown"
 
 

@@ -84,4 +84,4 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     ]
     words = "\n".join(said)
     assert "masks: 2 of 2 found, mean Dice 1.000" in words and "name right" in words
-    assert (out / "dice.png").is_file() and "Masks" in (out / "report.html").read_text()
+    assert (out / "dice.png").is_file() and "Masks" in (out / "report.html").read_text("utf-8")

@@ -89,7 +89,7 @@ def test_a_landmark_just_beyond_the_border_of_a_patch_is_not_judged() -> None:
 
 def test_levels_of_the_sacrum_are_learnt_where_they_are_asked_for() -> None:
     settings = settings_with().aiming_at(TASK, "levels")
-    assert settings.spec.labels == LEVELS and TASK.form(settings).outputs == {"": (5, 28)}
+    assert settings.spec.labels == LEVELS and TASK.io_signature(settings).outputs == {"": (5, 28)}
     with pytest.raises(ValueError, match="vertebrae, levels"):
         settings.aiming_at(TASK, "tubes")
 

@@ -112,9 +112,9 @@ def test_air_that_the_window_tells_is_not_kept(tmp_path: Path) -> None:
     ct = replace(MINMAX, intensity="window", window=(-200.0, 1000.0))
     for number, padding in enumerate((None, -1024.0)):
         store = stored(tmp_path / f"{number}.h5", padding, ct)
-        assert "padding" not in store.layout
+        assert "air" not in store.layout
         with h5py.File(store.path) as file:
-            assert "padding" not in file
+            assert "air" not in file
 
 
 @pytest.mark.parametrize("spec", [MINMAX, SERIES])
@@ -127,7 +127,7 @@ def test_both_ways_of_feeding_give_the_same_within_bounds(tmp_path: Path, spec: 
 
 @pytest.mark.parametrize("spec", [MINMAX, SERIES])
 def test_appearances_lie_within_the_bounds_and_ct_s_soft_tissues_do_not_vanish(spec: Spec) -> None:
-    names = ("padding", "fat", "muscle", "vertebra marrow", "csf")
+    names = ("air", "fat", "muscle", "vertebra marrow", "csf")
     codes = np.repeat(np.arange(5, dtype=np.uint8), 64)[:, None].reshape(5, 8, 8, 1)
     drawing = Appearance.of(spec, names, (3.0, 1.0, 1.0), kept=0.0, mixed=0.0, ct=1.0, noise=0.0, blur=0.0, thick=0.0)
     for seed in range(4):

@@ -24,10 +24,10 @@ DTYPES = {
     "memory": "uint8",
     "numbers": "float32",
     "tissues": "uint8",
-    "padding": "float32",
+    "air": "float32",
     "normalisation": "float64",
 }
-SHAPE = {"inputs": (4, 5, 6, 1), "tissues": (4, 5, 6, 1), "numbers": (2,), "padding": (), "normalisation": (2,)}
+SHAPE = {"inputs": (4, 5, 6, 1), "tissues": (4, 5, 6, 1), "numbers": (2,), "air": (), "normalisation": (2,)}
 
 
 def test_a_sample_of_a_task_has_the_parts_of_the_table() -> None:
@@ -39,7 +39,7 @@ def test_a_file_laid_out_by_hand_is_read_whole(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     kept = {name: rng.integers(0, 9, (3, *SHAPE.get(name, (4, 5, 6)))).astype(dtype) for name, dtype in DTYPES.items()}
     texts = {"spec": SPEC.to_json(), "settings": {}, "versions": {}, "case_ids": ["a"], "patients": ["p"]}
-    names = {"tissues": ["padding", "bone"], "numbers_names": ["share", "level"]}
+    names = {"tissues": ["air", "bone"], "numbers_names": ["share", "level"]}
     with h5py.File(tmp_path / "s.h5", "w") as file:
         for name, values in kept.items():
             file[name] = values
@@ -47,7 +47,7 @@ def test_a_file_laid_out_by_hand_is_read_whole(tmp_path: Path) -> None:
         file.attrs.update({"spine_samples": 1, "task": "detection", "seed": 5, "split": "training"})
         file.attrs.update({name: json.dumps(value) for name, value in {**texts, **names}.items()})
     store = open_store(tmp_path / "s.h5")
-    assert (store.count, store.tissue_names, store.numbers_names) == (3, ("padding", "bone"), ("share", "level"))
+    assert (store.count, store.tissue_names, store.numbers_names) == (3, ("air", "bone"), ("share", "level"))
     parts = store.parts("tissues")
     assert list(parts) == [part.name for part in PARTS]
     arrays = {name: np.empty((2, *shape), dtype) for name, (dtype, shape) in parts.items()}

@@ -83,7 +83,7 @@ CARDS: list[tuple[Callable[[dict], object], str]] = [
     (lambda card: card["settings"].update(epochs=0), "epochs must be at least 1"),
     (lambda card: card["settings"].update(colour="red"), "colour"),
     (lambda card: card.update(task="magic"), "A task is one of"),
-    (lambda card: card.update(task="identification"), "does not fit its network"),
+    (lambda card: card.update(task="identification"), "The options of this task are answer"),
 ]
 
 

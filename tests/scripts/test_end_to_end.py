@@ -103,7 +103,7 @@ def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data
         assert record["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
         assert record["task"] == model.stem and record["settings"]["filters"] == 2
         assert record["training"]["epochs"] == 1
-    assert set(told["seconds"]) == {"reading", "detection", "identification", "writing"}
+    assert set(told["seconds"]) == {"reading", "resampling", "detection", "identification", "writing"}
     for scan in told["scans"]:
         assert scan["problem"] is None and set(scan["seconds"]) == set(told["seconds"])
         assert scan["identification"] and any(level["true_x_ras_mm"] for level in scan["levels"])

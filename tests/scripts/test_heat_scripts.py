@@ -35,7 +35,7 @@ def test_a_heatmap_leads_the_traversal_and_is_written_only_when_asked_for(
     bright = scan.voxels >= BASE
     assert heat.voxels[bright].mean() > 0.9 and heat.voxels[~bright].mean() < 0.1
     said = run("measure", tmp_path / "in", *top_down, "--output", out, "--skip-existing")
-    assert said.code == 2 and "save_intermediate True, now None" in said.errors[0]
+    assert said.code == 2 and "save_intermediate True, now False" in said.errors[0]
     said = run("measure", tmp_path / "in", *top_down, "--output", out)
     assert said.code == 0 and not (out / "alone_heatmap.nii.gz").exists()
 

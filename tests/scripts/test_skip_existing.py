@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from learning_functions.measure import measuring
+from learning_functions.measure import measuring, resuming
 from tests.oracle import oracle_landmarks, oracle_scan
 from tests.scripts.said import Run
 from utility_functions.files.annotations import write_lml
@@ -158,7 +158,7 @@ def test_what_changed_or_is_not_whole_is_measured_again(
     if change == "record":  # a file without our mark is not ours
         assert said.code == 2 and "not made by this program" in said.errors[0]
     else:
-        assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == 1
+        assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == resuming.FORMAT
 
 
 def test_files_that_other_models_left_of_a_scan_do_not_stay_beside_its_new_ones(

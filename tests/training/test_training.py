@@ -159,6 +159,6 @@ def test_a_device_that_is_none(device: str) -> None:
 
 
 def test_logs_for_tensorboard_need_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="install the extra 'track'"):
         Training(tensorboard=Path("logs"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HeldOutFraction = tuple[float, tuple[float, float] | None]
+FractionAndInterval = tuple[float, tuple[float, float] | None]
 """A share of 1 and its 95 % interval over scans (None where there are fewer than two)."""
 
 
@@ -41,11 +41,11 @@ class NamingSummary:
     """
 
     scans: int
-    detected: HeldOutFraction | None
+    detected: FractionAndInterval | None
     interpolated: int
-    all_right: HeldOutFraction | None
-    detected_right: HeldOutFraction | None
-    shifted: HeldOutFraction | None
+    all_right: FractionAndInterval | None
+    detected_right: FractionAndInterval | None
+    shifted: FractionAndInterval | None
     variants: tuple[VariantScore, ...]
     warned_wrong: float | None = None
     warned_right: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from utility_functions.records.naming_record import NamingRecord
-from utility_functions.records.naming_scores import HeldOutFraction, NamingSummary
+from utility_functions.records.naming_scores import FractionAndInterval, NamingSummary
 from utility_functions.reporting.tables import NOT_DEFINED, between, percent
 
 
@@ -49,7 +49,7 @@ def naming_lines(summary: NamingSummary) -> list[str]:
     return lines
 
 
-def _words(share: HeldOutFraction | None) -> str:
+def _words(share: FractionAndInterval | None) -> str:
     if share is None:
         return NOT_DEFINED
     return percent(share[0]) + (f" ({between(*share[1], percent)})" if share[1] else "")
