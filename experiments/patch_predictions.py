@@ -79,14 +79,14 @@ def predictions(
     model: TrainedModel, stretch: LabelledSegment, landmarks: Landmarks | None
 ) -> Iterator[tuple[str, str, float]]:
     """Of each vertebra and memory: the row of the table, the kind of memory, and the Dice."""
-    from learning_functions.inference.iterative.iterative_segmenter import seeing
+    from learning_functions.inference.iterative.iterative_segmenter import patch_predictor
     from learning_functions.samples.cut.labelled_segments import memory_of
 
     spec, direction = model.settings.spec, model.settings.options.direction
     offset, scale = spec.offset_and_scale(stretch.image.voxels)
     image = stretch.image.with_voxels(spec.normalise(stretch.image.voxels, offset, scale))
     padding = float(spec.normalise(np.array(stretch.padding), offset, scale))
-    see = seeing(model.network, model.settings, image, padding)
+    see = patch_predictor(model.network, model.settings, image, padding)
     offset_mm = np.asarray(model.settings.options.second_pass_offset_mm)
     places = range(1, len(stretch.vertebrae) + 1)
     for place in places:
