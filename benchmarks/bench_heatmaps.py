@@ -70,11 +70,11 @@ def main() -> None:
     start_tensorflow()
     import tensorflow as tf
 
-    from learning_functions.samples.augment.heatmap_targets import spine_heats
+    from learning_functions.samples.augment.heatmap_targets import spine_heatmaps
 
     spine, levels = chain(25, SPINE), chain(26, LEVELS)
     batch = tf.constant(spine[None], tf.float32)
-    in_graph = tf.function(lambda points: spine_heats(points, SPINE, SPINE_SIGMA))
+    in_graph = tf.function(lambda points: spine_heatmaps(points, SPINE, SPINE_SIGMA))
     tell(
         f"heat of a spine in {SPINE}",
         {

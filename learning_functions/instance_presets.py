@@ -1,4 +1,4 @@
-"""The presets of the task instances: three as published, and three that two CPU cores train."""
+"""The presets of the task instances: three as published, and three small enough for training on two CPU cores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from learning_functions.task import Settings
 from learning_functions.task_options.common_options import Changes
 from learning_functions.task_options.instance_options import InstanceOptions
 
-PAIR: Final = "pair"
-"""Of ``graph``: two U-Nets, one of which finds and one draws."""
+TWO_BRANCH: Final = "pair"
+"""The value of the option ``graph`` for two U-Nets in one model: one for the traversal, one for the second pass."""
 
 _PAPER = Settings(
     preset="paper",
@@ -88,24 +88,24 @@ _SHIPPED = _SMALL.changed(
         memory_corruption=0.4,
         threshold=0.4,
         other_thresholds=(0.5, 0.3),
-        least_agreement=0.85,  # sound chains of phantoms mostly agree better, slipped ones mostly less
+        least_agreement=0.85,  # correct traversals of phantoms mostly have a higher Dice, shifted ones a lower one
         augment="synth",
         changes=Changes(crop=0.3),
     ),
 )
-_PAIR = _SHIPPED.changed(
+_TWO_BRANCH = _SHIPPED.changed(
     preset="pair",
     options=replace(
         _SHIPPED.options,
-        graph=PAIR,
+        graph=TWO_BRANCH,
         prompted_fraction=0.5,
         prompted_without_memory=1.0,
         second_pass=True,
         prompt_offset_mm=(0.0, -16.0, 0.0),
     ),
 )
-"""Two networks in one: what was found by memory is drawn once more, by marks. Half of the samples that show a vertebra
-teach the second one what it is asked: a patch that lies about the mark as it will, and nothing in memory."""
+"""Two networks in one: the second one segments each vertebra again by its landmark prompt. Half of the samples that
+show a vertebra train it: the patch lies as in the second pass, and memory is empty."""
 PRESETS: Mapping[str, Settings[InstanceOptions]] = MappingProxyType(
-    {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED, "pair": _PAIR}
+    {"paper": _PAPER, "topdown": _TOPDOWN, "spider": _SPIDER, "small": _SMALL, "shipped": _SHIPPED, "pair": _TWO_BRANCH}
 )

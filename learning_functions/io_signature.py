@@ -1,4 +1,4 @@
-"""The form of a task's network: what it takes and what it answers, held against a network before it is used."""
+"""The I/O signature of a task's network: its input and outputs. Every network is checked by it before use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IOSignature:
-    """What a network of some settings takes and answers.
+    """The input and outputs of a network with some settings.
 
     outputs: of each output by name its rank, with the batch, and the size of its last axis. A network of one output
-        may leave its name open (""); it is then not compared.
-    memory: channels of the first input behind those of the image.
-    input: shape of the first input without the batch, None for any size, where it is neither the spec's patch nor (for
-        slices) the patch without its first axis, with the channels of image and memory behind.
+        may leave its name open (""); the name is then not compared.
+    memory: channels of the first input after those of the image.
+    input: shape of the first input without the batch, None for any size. Without it, the input is the spec's patch or
+        (for slices) the patch without its first axis, followed by the channels of image and memory.
     """
 
     outputs: Mapping[str, tuple[int, int]]
@@ -28,22 +28,22 @@ class IOSignature:
     input: tuple[int | None, ...] | None = None
 
     def misfit(self, network: keras.Model, spec: Spec) -> str | None:
-        """What of the network is otherwise, as the end of a sentence; None where all is as it should be.
+        """The difference of a network from this signature, as the end of a sentence; None where it fits.
 
-        Sizes that the network leaves open fit any.
+        A size that the network leaves open fits any.
         """
-        seen = tuple(network.inputs[0].shape[1:])
-        patch = spec.patch[1:] if len(seen) == len(spec.patch) else spec.patch
+        actual = tuple(network.inputs[0].shape[1:])
+        patch = spec.patch[1:] if len(actual) == len(spec.patch) else spec.patch
         expected = (*patch, spec.channels + self.memory) if self.input is None else self.input
-        if len(seen) != len(expected) or any(
-            None not in (size, usual) and size != usual for size, usual in zip(seen, expected, strict=True)
+        if len(actual) != len(expected) or any(
+            None not in (size, wanted) and size != wanted for size, wanted in zip(actual, expected, strict=True)
         ):
-            return f"it should take {_shape(expected)}. Received: {_shape(seen)}."
-        given = [(len(output.shape), output.shape[-1]) for output in network.outputs]
-        unnamed = set(self.outputs) == {""} and len(given) == 1
-        answers = dict(zip([""] if unnamed else network.output_names, given, strict=True))
-        if answers != dict(self.outputs):
-            return f"it should answer {_in_words(self.outputs)}. Received: {_in_words(answers)}."
+            return f"it should take {_shape(expected)}. Received: {_shape(actual)}."
+        ranks = [(len(output.shape), output.shape[-1]) for output in network.outputs]
+        unnamed = set(self.outputs) == {""} and len(ranks) == 1
+        outputs = dict(zip([""] if unnamed else network.output_names, ranks, strict=True))
+        if outputs != dict(self.outputs):
+            return f"it should answer {_in_words(self.outputs)}. Received: {_in_words(outputs)}."
         return None
 
 
@@ -51,6 +51,6 @@ def _shape(sizes: tuple[int | None, ...]) -> str:
     return " x ".join("any" if size is None else str(size) for size in sizes)
 
 
-def _in_words(answers: Mapping[str, tuple[int, int | None]]) -> str:
-    told = (f"{name or 'an output'} of {rank} axes, the last {size}" for name, (rank, size) in answers.items())
-    return " and ".join(told)
+def _in_words(outputs: Mapping[str, tuple[int, int | None]]) -> str:
+    parts = (f"{name or 'an output'} of {rank} axes, the last {size}" for name, (rank, size) in outputs.items())
+    return " and ".join(parts)

@@ -1,7 +1,7 @@
 """Inference options: each one field with its help, default, choices and check.
 
 The options of measure.py, the keys of a pipeline's TOML, the record of a run and the reference page are made from the
-fields of ``InferenceOptions``. Needs no TensorFlow.
+fields of ``InferenceOptions``. The module needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from utility_functions.anatomy.labels import VERTEBRAE
 
 @dataclass(frozen=True)
 class OptionHelp:
-    """What is known of one option beside its type and default.
+    """The description of one option, beside its type and default.
 
-    text: what it does, as --help tells it. choices: the values there are; none: any of its type.
-    metavar: the placeholder in --help. check: what is wrong with a value, as a sentence; None where nothing is.
+    text: the text in --help. choices: the permitted values; none: any of its type.
+    metavar: the placeholder in --help. check: it returns the problem of a value as a sentence, or None.
     changes_results: whether another value may give other results, so that a resumed run must have the same.
     """
 
@@ -33,8 +33,8 @@ class OptionHelp:
     changes_results: bool = True
 
 
-def _told(text: str, **known: Any) -> Mapping[str, OptionHelp]:
-    return {"option": OptionHelp(text, **known)}
+def _help(text: str, **values: Any) -> Mapping[str, OptionHelp]:
+    return {"option": OptionHelp(text, **values)}
 
 
 def _memory_problem(value: float) -> str | None:
@@ -47,74 +47,78 @@ def _level_problem(value: str) -> str | None:
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """How trained models are run, whatever their tasks. Raises ValueError for a value that no option has.
+    """How trained models are run, whatever their tasks. Raises ValueError for a value that an option does not permit.
 
-    It holds no scan and nothing that was found: the same options serve all scans of a run.
+    It holds no scan and no findings: the same options serve all scans of a run.
     """
 
     memory_gb: float = field(
-        default=4.0, metadata=_told("memory to use at most, about", check=_memory_problem, changes_results=False)
+        default=4.0,
+        metadata=_help("about the largest memory to use, in GB", check=_memory_problem, changes_results=False),
     )
     windows: str = field(
         default="tiles",
-        metadata=_told(
-            "how images are seen: in tiles as large as memory allows, or in the published small windows, one by one",
+        metadata=_help(
+            "how images are passed to the network: in tiles as large as memory permits, or in the published windows",
             choices=("tiles", "published"),
         ),
     )
     votes: str = field(
         default="ordered",
-        metadata=_told(
-            "whether components and the order of levels drop stray votes, or the published rule keeps them",
+        metadata=_help(
+            "discard false votes by components and the order of levels, or keep them by the published rule",
             choices=("ordered", "published"),
         ),
     )
     naming: str = field(
         default="decoder",
-        metadata=_told(
-            "who names: the exact decoder, the cheapest chain of votes, or the published rules",
+        metadata=_help(
+            "what assigns the names: the exact decoder, the cheapest sequence of votes, or the published rules",
             choices=("decoder", "chain", "published"),
         ),
     )
     truncated: str = field(
         default="flag",
-        metadata=_told(
-            "what is done with vertebrae of masks and heatmaps that the field of view truncates",
+        metadata=_help(
+            "what to do with the vertebrae of masks and heatmaps that the field of view truncates",
             choices=("keep", "flag", "drop"),
         ),
     )
     orientation: str = field(
         default="auto",
-        metadata=_told(
-            "how the patient lies: quarter turns are tried where a detection of parts hesitates, or as the header says",
+        metadata=_help(
+            "patient orientation: test quarter turns where a detection of parts is uncertain, or keep the header's",
             choices=("auto", "header"),
         ),
     )
     lowest: str | None = field(
         default=None,
-        metadata=_told(
-            "of MR: name counted vertebrae, the lowest being e.g. L5", metavar="LEVEL", check=_level_problem
+        metadata=_help(
+            "MR only: name the counted vertebrae from this lowest level, e.g. L5", metavar="LEVEL", check=_level_problem
         ),
     )
     save_intermediate: bool = field(
-        default=False, metadata=_told("also write what models give one another, to look at and for --from-results")
+        default=False, metadata=_help("also write the results of every stage, for inspection and for --from-results")
     )
     stop_after: str | None = field(
         default=None,
-        metadata=_told("task of the last model to run; later ones do not", metavar="TASK", changes_results=False),
+        metadata=_help(
+            "task of the last model to run; later models are skipped", metavar="TASK", changes_results=False
+        ),
     )
     landmarks: Path | None = field(
         default=None,
-        metadata=_told(
-            "landmark files by the scans' names (of one scan, its file), in place of landmarks found; models that find "
-            "or name them (identification, vertebra_heatmaps, naming) are refused, instances starts from them",
+        metadata=_help(
+            "landmark files by the scans' names (for one scan, its file), in place of found landmarks; models that "
+            "find or name landmarks (identification, vertebra_heatmaps, naming) are refused, instances starts from "
+            "them",
             metavar="FOLDER",
         ),
     )
     from_results: Path | None = field(
         default=None,
-        metadata=_told(
-            "go on from what an earlier run with --save-intermediate found before the models named here",
+        metadata=_help(
+            "start from the intermediate results of an earlier run with --save-intermediate",
             metavar="FOLDER",
         ),
     )
@@ -140,20 +144,19 @@ class InferenceOptions:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> InferenceOptions:
-        """The options among ``values``; those that are not there have their defaults, and other names are passed
-        over."""
+        """The options among ``values``, with defaults for those that are missing; other names are ignored."""
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
     @classmethod
     def from_keywords(cls, values: Mapping[str, Any]) -> InferenceOptions:
-        """The options of those names. Raises: ValueError for a name that is none, telling which there are."""
+        """The options of those names. Raises: ValueError for an unknown name; it lists the known ones."""
         if unknown := sorted(set(values) - set(OPTION_NAMES)):
             known = ", ".join(OPTION_NAMES)
             raise ValueError(f"The options are {known}. Received: {', '.join(unknown)}.")
         return cls(**values)
 
     def that_change_results(self) -> dict[str, Any]:
-        """The values, as JSON holds them, of the options that may change results; of folders whether one is given."""
+        """The options that may change results, as JSON values; a folder is stored as true."""
         found = {each.name: getattr(self, each.name) for each in fields(self) if option_help(each).changes_results}
         return {name: True if isinstance(value, Path) else value for name, value in found.items()}
 
@@ -163,13 +166,13 @@ OPTION_NAMES: tuple[str, ...] = tuple(each.name for each in fields(InferenceOpti
 
 
 def option_help(of: Field[Any]) -> OptionHelp:
-    """What is known of the option that a field of InferenceOptions holds."""
+    """The description of the option in a field of InferenceOptions."""
     found: OptionHelp = of.metadata["option"]
     return found
 
 
 def option_type(name: str) -> type:
-    """The type of an option's values, None aside."""
+    """The type of an option's values, without None."""
     hint = get_type_hints(InferenceOptions)[name]
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(each for each in get_args(hint) if each is not type(None))
@@ -178,13 +181,13 @@ def option_type(name: str) -> type:
 
 
 def usual_value(name: str) -> Any:
-    """The value that an option has when nobody gives it."""
+    """The default of an option."""
     [each] = [each for each in fields(InferenceOptions) if each.name == name]
     return None if each.default is MISSING else each.default
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Offer every inference option on the command line, its underscores written as hyphens."""
+    """Add every inference option to a command line, its underscores written as hyphens."""
     for each in fields(InferenceOptions):
         option, kind = option_help(each), option_type(each.name)
         flag = f"--{each.name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""What is done to a scan before it is resampled for a network: storable intensities, and the part looked at."""
+"""Preprocessing of a scan before resampling: intensities that int16 can hold, and the region of interest."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from utility_functions.geometry.volume import Volume
 
 FULL_RANGE = 8000.0
 LEAST_RANGE, MOST_RANGE = 1000.0, 32000.0
-"""Intensities that span less, or reach farther, are multiplied to about FULL_RANGE before they are rounded."""
+"""Intensities that span less, or reach farther, are scaled to about FULL_RANGE before they are rounded."""
 
 
 def storable(volume: Volume, spec: Spec) -> Volume:
-    """The volume with intensities that whole numbers of 16 bits hold well.
+    """The volume with intensities that int16 holds well.
 
-    MR has no scale: numbers from 0 to 1, or up to 100,000, are multiplied, which no normalisation by the scan's own
-    statistics sees. What is normalised by a fixed window, and CT, stay as they are.
+    MR has no scale: intensities from 0 to 1, or up to 100,000, are scaled. Normalisation by the scan's own statistics
+    cancels the factor. CT, and what is normalised by a fixed window, stay as they are.
     """
     if spec.intensity == "window" or padding_value_of(volume.voxels) == AIR_HU:
         return volume
@@ -31,6 +31,6 @@ def storable(volume: Volume, spec: Spec) -> Volume:
     return volume.with_voxels(volume.voxels.astype(np.float32) * np.float32(FULL_RANGE / reach))
 
 
-def seen_part(volume: Volume, settings: Settings[TaskOptions]) -> Volume:
-    """What of a scan is looked at: all of it or, with the option ``cropped``, the box round the body."""
+def region_of_interest(volume: Volume, settings: Settings[TaskOptions]) -> Volume:
+    """The part of a scan that the network takes: all of it or, with the option ``cropped``, the box round the body."""
     return cropped_to_body(volume) if settings.options.cropped else volume

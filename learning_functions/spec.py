@@ -1,4 +1,4 @@
-"""What a network was taught to see: spacing, orientation, patch and intensities, carried by samples and models."""
+"""The spec of a network's input: spacing, orientation, patch and intensities. Samples and models carry it."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from utility_functions.json_records import to_json
 
 AIR_HU = -1024.0
 OUTSIDE = 255
-"""What stands in a tissue map where the scan ends."""
+"""The code in a tissue map out of the field of view."""
 INTENSITIES: dict[str, tuple[float, float] | None] = {
     "window": None,
     "zscore": None,
     "minmax": (-1.0, 1.0),
     "series": (-3.0, 3.0),
 }
-"""How intensities are normalised, with the bounds that they are then kept within, where there are any."""
+"""The kinds of intensity normalisation, each with the bounds that normalised intensities are clipped to, if any."""
 DARKEST, BRIGHTEST = 0.5, 99.5
-"""Percentiles of a scan that stand for its lowest and highest intensity, since single voxels may be anything."""
+"""Percentiles of a scan taken as its lowest and highest intensity, since single voxels may be outliers."""
 TAIL = (90.0, 3.0)
-"""A series has a long bright tail where its brightest lie more than 3 times as far from the darkest as 90 % do."""
+"""A series has a long bright tail where its range, DARKEST to BRIGHTEST, is above 3 times that up to 90 %."""
 LOWEST_OF_NO_CT = -200.0
-"""An image without values below this is no CT, or one without air: its own lowest value is its background."""
+"""An image without values below this is no CT, or a CT without air: its own lowest value is its background."""
 
 
 def padding_value_of(voxels: NDArray[Any]) -> float:
-    """The intensity to put where a scan ends: that of air in CT, the lowest there is elsewhere."""
+    """The intensity for voxels out of the field of view: that of air in CT, the scan's lowest otherwise."""
     lowest = float(voxels.min())
     return AIR_HU if lowest < LOWEST_OF_NO_CT else lowest
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Travels in the sample file and in the model's card; a mismatch is an error.
+    """What a network takes and predicts. It is in the sample file and in the model's card; a mismatch is an error.
 
-    spacing_mm: voxel spacing along the array axes the network sees.
-    axcodes: the direction each of those axes runs to, for example "RAS".
+    spacing_mm: voxel spacing along the axes of the network's input.
+    axcodes: the direction of each of those axes, for example "RAS".
     patch: voxels along those axes in one sample.
-    channels: image channels (for slices: how many neighbours are seen at once).
-    labels: what the outputs stand for.
-    intensity: "window" clips to ``window`` and scales that to -1..1; "zscore" makes each scan, clipped to
-        ``window``, zero mean and unit variance. For MR, whose numbers have no scale: "minmax" takes the scan's own
-        percentiles DARKEST and BRIGHTEST to -1 and 1 and cuts off what lies beyond; "series" does so, cut off at -3 and
-        3, unless the histogram has a long bright tail (TAIL), as beside a surface coil, where the spine would be left
-        dark: such a scan is given zero mean and unit variance.
+    channels: image channels (for slices: the number of neighbouring slices).
+    labels: the meaning of the outputs.
+    intensity: "window" clips to ``window`` and scales that to -1..1; "zscore" clips each scan to ``window`` and gives
+        it zero mean and unit variance. For MR, whose intensities have no scale: "minmax" maps the scan's own
+        percentiles DARKEST and BRIGHTEST to -1 and 1 and clips to these; "series" does the same, clipped to -3 and 3.
+        Where the histogram has a long bright tail (TAIL), as beside a surface coil, the spine would be dark; "series"
+        then gives zero mean and unit variance.
     window: lowest and highest intensity kept (HU for CT).
     """
 
@@ -91,7 +91,7 @@ class Spec:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """What normalised intensities are kept within; None where the window alone does so."""
+        """The range that normalised intensities are clipped to; None where the window is the only limit."""
         return INTENSITIES[self.intensity]
 
     def offset_and_scale(self, voxels: NDArray[Any]) -> tuple[float, float]:
@@ -112,7 +112,7 @@ class Spec:
         return float(kept.mean(dtype=np.float64)), 1 / deviation if deviation > 0 else 1.0
 
     def normalise(self, voxels: NDArray[Any], offset: float, scale: float) -> NDArray[np.float32]:
-        """Intensities as the network sees them, float32."""
+        """Normalised intensities, float32."""
         kept = (np.clip(voxels, *self.window) if self.bounds is None else voxels).astype(np.float32)
         kept -= np.float32(offset)
         kept *= np.float32(scale)

@@ -1,4 +1,4 @@
-"""Settings as sample files and cards tell them, those that version 0.1.0 wrote among them."""
+"""Reading the settings of sample files and cards, also of those that version 0.1.0 wrote."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ NEW_NAMES: Mapping[str, str] = {
     "sharpness": "evidence_weight",
     "shares_before": "prior_probabilities",
 }
-"""Options of version 0.1.0 that have another name today."""
+"""Today's names of the options of version 0.1.0 that were renamed."""
 
 
-def settings_from_samples(task: Task[Options], told: Mapping[str, Any]) -> Settings[Options]:
-    """The settings that samples of the task were cut by. Raises: ValueError, in one sentence."""
-    options = in_todays_terms(task, told.get("options", {}))
-    return Settings.from_json({**told, "options": options}, task.options_type)
+def settings_from_samples(task: Task[Options], stored: Mapping[str, Any]) -> Settings[Options]:
+    """The settings that samples of the task were cut with. Raises: ValueError, in one sentence."""
+    options = in_todays_terms(task, stored.get("options", {}))
+    return Settings.from_json({**stored, "options": options}, task.options_type)
 
 
 def settings_from_card(task: Task[Options], card: Mapping[str, Any]) -> Settings[Options]:
-    """The settings a card tells; among their options what training learnt besides the network.
+    """The settings of a card, with the options that training estimated.
 
-    Where it tells only a preset (old models), that preset with the card's spec.
-    Raises: ValueError, in one sentence, for an option that the task does not have, and for a spec of two minds.
+    Cards of old models hold a preset alone; the settings are then that preset's with the card's spec.
+    Raises: ValueError, in one sentence, for an option that the task does not have, and where the card's two specs
+    differ.
     """
     values, spec = card["settings"], Spec.from_json(card["spec"])
     if "spec" not in values:
         settings = settings_of(task, values.get("preset", "paper")).changed(spec=spec)
-        told = {**settings.options.to_json(), **_learnt(card)}
-        return settings.changed(options=task.options_type.from_json(told))
+        options = {**settings.options.to_json(), **_learnt(card)}
+        return settings.changed(options=task.options_type.from_json(options))
     augment = card.get("training", {}).get("augment")
     options = {**in_todays_terms(task, values.get("options", {}), augment), **_learnt(card)}
     settings = Settings.from_json({**values, "options": options}, task.options_type)
@@ -54,19 +55,20 @@ def settings_from_card(task: Task[Options], card: Mapping[str, Any]) -> Settings
 
 
 def _learnt(card: Mapping[str, Any]) -> dict[str, Any]:
-    """What the card tells that training learnt besides the network, under the names of today."""
+    """The card's options that training estimated, under today's names."""
     return {NEW_NAMES.get(name, name): value for name, value in card.get("learnt", {}).items()}
 
 
-def in_todays_terms(task: Task[Any], told: Mapping[str, Any], augment: str | None = None) -> dict[str, Any]:
-    """Options as they are told today, of those that a file tells; what version 0.1.0 wrote is mended here alone.
+def in_todays_terms(task: Task[Any], stored: Mapping[str, Any], augment: str | None = None) -> dict[str, Any]:
+    """The options of a file in today's terms; only here are those of version 0.1.0 translated.
 
-    It asked networks about mirror images too where they had learnt from some. What tells that is how training augmented
-    (``augment``; None: as the options say): so it was for detection and multiclass_mr, for instances unless the graph
-    is the published one or nothing was flipped, and for vertebra_masks wherever the options have a share of flipped
-    samples. A spacing to refine masks at could be one number.
+    augment: the augmentation of the training; None: that of the options.
+    Version 0.1.0 had no option ``mirrored_inference``. It predicted on mirrored images where the network had been
+    trained on some: for detection and multiclass_mr with any augmentation, for instances also with flips and a graph
+    other than the published one, and for vertebra_masks with a fraction of flipped samples above 0. ``refine_mm`` could
+    be one number.
     """
-    options = {NEW_NAMES.get(name, name): value for name, value in told.items()}
+    options = {NEW_NAMES.get(name, name): value for name, value in stored.items()}
     if isinstance(every := options.get("refine_mm"), int | float):
         options["refine_mm"] = [every] * 3
     if "mirrored_inference" in options or not issubclass(task.options_type, MirroredOptions):
@@ -81,12 +83,13 @@ def in_todays_terms(task: Task[Any], told: Mapping[str, Any], augment: str | Non
 
 
 def cut_otherwise(task: Task[Any], one: Settings[Any], other: Settings[Any]) -> dict[str, tuple[Any, Any]]:
-    """Options by which samples are cut, with both values, where two settings of a task differ in them: the task's
-    choices, and what part of a scan a sample shows, at what size.
+    """The sampling options in which two settings of a task differ, each with both values.
+
+    These are the task's choices, ``resized`` and ``cropped``.
     """
-    told = [
+    values = [
         {**each.options.to_json(), "resized": each.options.resized, "cropped": each.options.cropped}
         for each in (one, other)
     ]
     names = (*task.choices, "resized", "cropped")
-    return {name: (told[0][name], told[1][name]) for name in names if told[0][name] != told[1][name]}
+    return {name: (values[0][name], values[1][name]) for name in names if values[0][name] != values[1][name]}

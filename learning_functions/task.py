@@ -1,8 +1,8 @@
-"""What a task is, which there are, and the values that make one: listing tasks imports none of them.
+"""The contract of tasks, their settings, and the list of tasks; listing tasks imports none of them.
 
-A task is one module in ``learning_functions/tasks`` of its name, which holds ``TASK``, an instance of its subclass of
-``Task``. That answers six questions, each with a method (samples, network, form, objective, augmentation, predict), and
-imports Keras only inside those that need it, so that making samples never does.
+A task is one module of its name in ``learning_functions/tasks``. It holds ``TASK``, an instance of its subclass of
+``Task``. Six methods make a task: samples, network, io_signature, objective, augmentation and predict. They import
+Keras only where they need it, so that making samples never does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 TASKS_FOLDER = Path(__file__).parent / "tasks"
-NOTHING_TO_CHOOSE: Mapping[str, Any] = MappingProxyType({})
+NO_CHOICE: Mapping[str, Any] = MappingProxyType({})
 
 Options = TypeVar("Options", bound=TaskOptions)
 ItsOptions = TypeVar("ItsOptions", bound=TaskOptions, covariant=True)
@@ -44,10 +44,10 @@ ItsOptions = TypeVar("ItsOptions", bound=TaskOptions, covariant=True)
 
 @dataclass(frozen=True)
 class Settings(Generic[ItsOptions]):
-    """The numbers that make one form of a task; written into sample files and cards.
+    """The hyperparameters of a task, written into sample files and cards.
 
-    momentum is Keras's momentum of batch normalisation; with a weight_decay AdamW is used instead of
-    Adam; options holds what only one task knows.
+    momentum: Keras's momentum of batch normalisation. weight_decay: above 0, AdamW takes the place of Adam.
+    options: those of one task alone.
     """
 
     preset: str
@@ -75,18 +75,18 @@ class Settings(Generic[ItsOptions]):
             raise ValueError(f'The schedule is "constant" or "cosine". Received: {self.schedule!r}.')
 
     def changed(self, **values: Any) -> Settings[ItsOptions]:
-        """These settings with the given values, those that are None left as they are."""
+        """These settings with other values; those that are None stay as they are."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def with_options(self, **values: Any) -> Settings[ItsOptions]:
-        """These settings with other options, None among them too. Raises: ValueError for an unknown one."""
+        """These settings with other options; None counts as a value. Raises: ValueError for an unknown option."""
         return replace(self, options=self.options.changed(**values))
 
     def at_spacing(self, spacing_mm: Sequence[float]) -> Settings[ItsOptions]:
         """These settings at another voxel size, one for all axes or three; the patch keeps its voxels."""
         if self.options.resized:
             raise ValueError(
-                "This preset resizes every scan to its patch, so that there is no spacing to choose. "
+                "This preset resizes every scan to its patch, so that the spacing cannot be chosen. "
                 f"Received: {list(spacing_mm)}."
             )
         if len(spacing_mm) not in (1, 3):
@@ -97,25 +97,21 @@ class Settings(Generic[ItsOptions]):
     def aiming_at(self, task: Task, target: str) -> Settings[ItsOptions]:
         """These settings with another of the task's targets, if it has a choice."""
         if target not in task.targets:
-            known = f"one of {', '.join(task.targets)}" if task.targets else "not to be chosen for this task"
+            known = f"one of {', '.join(task.targets)}" if task.targets else "fixed for this task"
             raise ValueError(f"The target is {known}. Received: {target!r}.")
         return self.changed(spec=replace(self.spec, labels=task.targets[target]))
 
     def choosing(self, task: Task, **chosen: str | None) -> Settings[ItsOptions]:
-        """These settings with some options chosen (None: as they are) out of what the task offers."""
-        wanted = {name: value for name, value in chosen.items() if value is not None}
-        for name, value in wanted.items():
+        """These settings with other choices that the task offers; those that are None stay as they are."""
+        requested = {name: value for name, value in chosen.items() if value is not None}
+        for name, value in requested.items():
             if value not in task.choices.get(name, ()):
-                known = (
-                    f"one of {', '.join(task.choices[name])}"
-                    if name in task.choices
-                    else "not to be chosen for this task"
-                )
+                known = f"one of {', '.join(task.choices[name])}" if name in task.choices else "fixed for this task"
                 raise ValueError(f"The {name} is {known}. Received: {value!r}.")
-        return self.with_options(**wanted)
+        return self.with_options(**requested)
 
     def grid_of(self, scan: Grid) -> Grid:
-        """The upright grid on which a scan is seen: of the spec's spacing or, ``resized``, the patch over all of it."""
+        """The upright grid to resample a scan to: of the spec's spacing or, ``resized``, the patch over all of it."""
         spec = self.spec
         if not self.options.resized:
             return scan.upright(spec.spacing_mm, spec.axcodes)
@@ -127,10 +123,10 @@ class Settings(Generic[ItsOptions]):
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], options: type[Options]) -> Settings[Options]:
-        """The settings that ``to_json`` gave. Raises: ValueError, in one sentence, where they are none."""
-        told = {**values, "options": options.from_json(values.get("options", {}))}
+        """The settings that ``to_json`` gave. Raises: ValueError, in one sentence, where the values are no settings."""
+        parsed = {**values, "options": options.from_json(values.get("options", {}))}
         try:
-            return Settings(**{**told, "spec": Spec.from_json(values["spec"])})
+            return Settings(**{**parsed, "spec": Spec.from_json(values["spec"])})
         except (KeyError, TypeError) as error:
             names = ", ".join(values)
             raise ValueError(f"These settings lack or do not know a value ({error}). Received: {names}.") from error
@@ -140,9 +136,9 @@ class Settings(Generic[ItsOptions]):
 class Sample:
     """One example: inputs (*patch, channels) as stored intensities, targets (...), weights (...) where needed.
 
-    tissues: the tissue of each voxel of ``inputs``, where the scan tells them (see samples/augment/appearance.py).
-    memory (*patch) or (*patch, k): what is known beside the image, 0 to 255 per voxel; the last channel, or the last k,
-        of what the network sees. It moves with the image, is taken from the nearest voxel and never normalised.
+    tissues: the tissue of each voxel of ``inputs``, where the scan has a tissue map (samples/augment/appearance.py).
+    memory (*patch) or (*patch, k): 0 to 255 per voxel; the last channel, or the last k, of the network's input.
+        Augmentation moves it with the image, by nearest neighbours, and it is never normalised.
     numbers (k,): float32, one figure per name in the task's ``numbers``; points among them move with the image too.
     """
 
@@ -155,17 +151,17 @@ class Sample:
 
 
 Arrange = Callable[[Any, Any, Any], tuple[Any, Any]]
-"""Targets, weights (or None) and numbers (or None) of a batch -> what Keras is given as y and as sample weights."""
+"""Targets, weights (or None) and numbers (or None) of a batch -> y and sample weights for Keras."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What training minimises (loss), shows (metrics) and picks the best epoch by (watched, as logged).
+    """The loss that training minimises, its metrics, and the logged value that selects the best epoch (watched).
 
-    loss and metrics: one loss and a list of metrics, or for a network of several outputs both by the output's name.
-    A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``, called before each one (the first
-    is 0); it must depend on nothing else, so that a run gone on with has the same. One that has weights of its own to
-    train keeps them in a layer of the network, which it looks for when a method ``bind(network)`` is called.
+    loss and metrics: one loss and a list of metrics; for a network of several outputs both by the output's name.
+    A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``. Training calls it before each epoch
+    (the first is 0). It must depend on nothing else, so that a resumed run has the same loss. A loss with trainable
+    weights keeps them in a layer of the network, which it looks up in a method ``bind(network)``.
     """
 
     loss: Any
@@ -175,35 +171,35 @@ class Objective:
 
 
 class Task(ABC, Generic[Options]):
-    """The contract of a task; ``settings.options`` are its own ones, of the type ``options_type``."""
+    """The contract of a task; ``settings.options`` are of its own type, ``options_type``."""
 
     name: ClassVar[str]
-    """That of its file."""
+    """The name of its file."""
     options_type: type[Options]
     presets: Mapping[str, Settings[Options]]
 
     needs: ClassVar[tuple[str, ...]] = ()
-    """Findings that must be there before ``predict``."""
+    """Findings that ``predict`` requires."""
     gives: ClassVar[tuple[str, ...]] = ()
     """Findings that ``predict`` adds."""
     may_give: ClassVar[tuple[str, ...]] = ()
-    """Findings that ``predict`` adds only where the running options or its own ask for them."""
+    """Findings that ``predict`` adds only where the inference options or its own request them."""
     uses: ClassVar[tuple[str, ...]] = ()
-    """Findings that ``predict`` makes use of where another model gives them, so that it runs after that one."""
+    """Findings that ``predict`` uses where another model gives them; the task then runs after that model."""
     cropped_by: ClassVar[tuple[str, ...]] = ()
-    """Findings of earlier stages, by any of which its samples can be cropped (``cropped_samples``)."""
+    """Findings of earlier stages that samples can be cropped by; one is enough (``cropped_samples``)."""
     numbers: ClassVar[tuple[str, ...]] = ()
     """The names of its samples' numbers."""
     sees_images: ClassVar[bool] = True
     """False where samples are landmarks alone, which have no tissues."""
     tells_orientation: ClassVar[bool] = False
-    """Whether its models may tell how the patient lies, so that they run as early as they can."""
-    targets: ClassVar[Mapping[str, tuple[str, ...]]] = NOTHING_TO_CHOOSE
-    """What there is to learn by name, each the classes of its spec (``Settings.aiming_at``)."""
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = NOTHING_TO_CHOOSE
-    """Options there is a choice for, each with its values (``Settings.choosing``)."""
-    begins_as: ClassVar[Mapping[str, str]] = NOTHING_TO_CHOOSE
-    """By a graph (option ``graph``), another one whose trained weights its network can begin with."""
+    """Whether its models can find the patient orientation; they then run as early as possible."""
+    targets: ClassVar[Mapping[str, tuple[str, ...]]] = NO_CHOICE
+    """The targets by name, each with the classes of its spec (``Settings.aiming_at``)."""
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = NO_CHOICE
+    """The options that a user can choose when samples are made, with their values (``Settings.choosing``)."""
+    begins_as: ClassVar[Mapping[str, str]] = NO_CHOICE
+    """For a graph (option ``graph``), another graph whose trained weights can initialise it."""
 
     @abstractmethod
     def samples(self, scan: Scan, settings: Settings[Options], rng: np.random.Generator) -> list[Sample]:
@@ -212,8 +208,10 @@ class Task(ABC, Generic[Options]):
     def cropped_samples(
         self, scan: Scan, settings: Settings[Options], rng: np.random.Generator, found: Findings
     ) -> list[Sample]:
-        """Those, cropped by what was ``found`` (on the scan's own grid), as the network will be shown scans when it is
-        run after the stages that found it; only of a task with ``cropped_by``."""
+        """Examples cropped by findings of earlier stages, as in inference after these stages.
+
+        found: on the scan's own grid. Only for a task with ``cropped_by``.
+        """
         raise ValueError(f"Samples of {self.name} are cropped by no model. Received: findings of {found.case_id}.")
 
     @abstractmethod
@@ -222,7 +220,7 @@ class Task(ABC, Generic[Options]):
 
     @abstractmethod
     def io_signature(self, settings: Settings[Options]) -> IOSignature:
-        """What that network takes and answers, without making it: every model file and training is held against it."""
+        """The inputs and outputs of that network, without building it; model files and training are checked by it."""
 
     @abstractmethod
     def objective(self, settings: Settings[Options]) -> Objective:
@@ -230,36 +228,40 @@ class Task(ABC, Generic[Options]):
 
     @abstractmethod
     def augmentation(self, settings: Settings[Options]) -> Any:
-        """The ``Augmentation`` that keeps this task's anatomy true."""
+        """The ``Augmentation`` that preserves this task's anatomy."""
 
     def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[Options]) -> tuple[Any, Any]:
-        """What the outputs are held against (for several outputs a dict by their names), and sample weights or None.
+        """The targets of the outputs (for several outputs a dict by their names), and sample weights or None.
 
-        Made in keras.ops of a batch's targets, weights and numbers (None where samples have none) after augmentation;
-        as stored unless a task says otherwise.
+        It takes a batch's targets, weights and numbers (None where samples have none) after augmentation, and computes
+        in keras.ops. By default targets and weights stay as stored.
         """
         return y, w
 
     def learnt(
         self, network: keras.Model, settings: Settings[Options], training: SampleStore, validation: SampleStore
     ) -> Options:
-        """The options with what else is learnt of the samples once the network is trained (a temperature, a threshold,
-        statistics); what differs is kept in the card."""
+        """The options with what is estimated from the samples after training: a temperature, a threshold, statistics.
+
+        The card keeps the options that differ from the settings.
+        """
         return settings.options
 
     @abstractmethod
     def predict(self, network: keras.Model, settings: Settings[Options], view: ScanView) -> StageFindings:
-        """What this task finds in a scan, and nothing that was known before; maps lie on any grid."""
+        """What this task finds in a scan, without earlier findings; maps may be on any grid."""
 
     def class_probabilities(
         self, network: keras.Model, settings: Settings[Options], view: ScanView
     ) -> ClassProbabilities:
-        """How likely each part is at each voxel of the image; only of a task that ``tells_orientation``."""
-        raise ValueError(f"A model of {self.name} tells no parts of vertebrae.")
+        """The probability of each part at each voxel of the image; only for a task that ``tells_orientation``."""
+        raise ValueError(f"A model of {self.name} predicts no parts of vertebrae.")
 
     def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
-        """What ``predict`` finds where the network told these probabilities; likewise."""
-        raise ValueError(f"A model of {self.name} tells no parts of vertebrae. Received: {probabilities.grid.shape}.")
+        """The findings of ``predict`` for these probabilities; only for a task that ``tells_orientation``."""
+        raise ValueError(
+            f"A model of {self.name} predicts no parts of vertebrae. Received: {probabilities.grid.shape}."
+        )
 
 
 def task_names() -> tuple[str, ...]:

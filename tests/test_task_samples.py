@@ -156,7 +156,7 @@ def test_the_target_is_chosen_by_name() -> None:
     assert small.aiming_at(task, "parts").aiming_at(task, "tubes") == small
     with pytest.raises(ValueError, match="one of tubes, parts"):
         small.aiming_at(task, "masks")
-    with pytest.raises(ValueError, match="not to be chosen"):
+    with pytest.raises(ValueError, match="fixed for this task"):
         settings_of(load_task("identification"), "small").aiming_at(load_task("identification"), "parts")
 
 

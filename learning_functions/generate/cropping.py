@@ -1,4 +1,4 @@
-"""Trained models of earlier stages by which samples are cropped: checked at once, run where samples are cut."""
+"""Models of earlier stages that crop samples: they are checked first and run where samples are cut."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from utility_functions.records.findings import Findings
 
 MEMORY_GB = 2.0
-"""For each process that cuts samples."""
-ALONE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
-"""How TensorFlow computes in such a process: on one thread of the processor, so that all find the same."""
+"""The memory for the models in each process that cuts samples."""
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+"""The environment of such a process: TensorFlow computes on one CPU thread, so that all processes find the same."""
 
 
 @dataclass(frozen=True)
 class Cropping:
-    """The models by whose findings samples of a task are cropped; told: file, task and hash of each."""
+    """The models whose findings crop the samples of a task; records: file, task and hash of each."""
 
     paths: tuple[Path, ...]
-    told: tuple[dict[str, str], ...]
+    records: tuple[dict[str, str], ...]
 
 
 def requested_cropping(task_name: str, paths: Sequence[Path]) -> Cropping | None:
-    """The models to crop samples of a task by; None where there are none.
+    """The models that crop the samples of a task; None where there are none.
 
-    Raises: ValueError or BrokenFile, in one sentence, for a task whose samples no model crops, and for models that are
-    none or find nothing to crop by.
+    Raises: ValueError or BrokenFile, in one sentence, for a task whose samples no model crops, for files that are no
+    models, and for models without findings to crop by.
     """
     if not paths:
         return None
-    wanted = load_task(task_name).cropped_by
-    if not wanted:
+    findings = load_task(task_name).cropped_by
+    if not findings:
         raise ValueError(f"Samples of {task_name} are cropped by no model. Received: --crop-by {paths[0]}.")
-    told, tasks = [], {}
+    records, tasks = [], {}
     for path in paths:
         card = read_card(path)
         if card is None:
@@ -53,25 +53,25 @@ def requested_cropping(task_name: str, paths: Sequence[Path]) -> Cropping | None
         if card["task"] in tasks:
             raise ValueError(f"One model per task crops, and two are for {card['task']}. Received: {path}.")
         tasks[card["task"]] = load_task(card["task"])
-        told.append({"file": path.name, "task": card["task"], "sha256": ModelRecord.of(path, card).sha256})
-    _require_use(task_name, wanted, tasks)
-    return Cropping(tuple(paths), tuple(told))
+        records.append({"file": path.name, "task": card["task"], "sha256": ModelRecord.of(path, card).sha256})
+    _require_use(task_name, findings, tasks)
+    return Cropping(tuple(paths), tuple(records))
 
 
-def _require_use(task_name: str, wanted: Sequence[str], tasks: dict[str, Task]) -> None:
-    """Raises ValueError unless each task finds something to crop by, or something that one of these makes use of."""
-    needed, used = set(wanted), set[str]()
+def _require_use(task_name: str, findings: Sequence[str], tasks: dict[str, Task]) -> None:
+    """Raises ValueError unless each task finds something to crop by, or something that such a task uses."""
+    needed, used = set(findings), set[str]()
     while more := {name for name, task in tasks.items() if needed.intersection(task.gives)} - used:
         used |= more
         needed |= {need for name in more for need in (*tasks[name].needs, *tasks[name].uses)}
     if idle := [name for name in tasks if name not in used]:
         raise ValueError(
-            f"Samples of {task_name} are cropped by a model that finds {' or '.join(wanted)}. "
+            f"Samples of {task_name} are cropped by a model that finds {' or '.join(findings)}. "
             f"Received: one of {idle[0]}."
         )
-    given = {finding for task in tasks.values() for finding in task.gives}
+    found = {finding for task in tasks.values() for finding in task.gives}
     for name, task in tasks.items():
-        if lacking := [need for need in task.needs if need not in given]:
+        if lacking := [need for need in task.needs if need not in found]:
             raise ValueError(
                 f"A model of {name} needs what another finds; name that one by --crop-by, too. "
                 f"Received: none that finds {', '.join(lacking)}."
@@ -80,8 +80,8 @@ def _require_use(task_name: str, wanted: Sequence[str], tasks: dict[str, Task]) 
 
 @cache
 def cropping_models(paths: tuple[Path, ...]) -> list[TrainedModel]:
-    """The models in running order, loaded once in a process that is meant for cutting samples."""
-    os.environ.update(ALONE)
+    """The models in stage order, loaded once in each process that cuts samples."""
+    os.environ.update(ONE_THREAD)
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
@@ -91,8 +91,8 @@ def cropping_models(paths: tuple[Path, ...]) -> list[TrainedModel]:
 
 
 def found_by(models: Sequence[TrainedModel], volume: Volume, case_id: str) -> Findings:
-    """What the models find in a scan, on its own grid."""
+    """The findings of the models in a scan, on its own grid."""
     from learning_functions.predict.pipeline import run_models
 
-    options = InferenceOptions(memory_gb=MEMORY_GB, orientation="header")  # as samples are cut
+    options = InferenceOptions(memory_gb=MEMORY_GB, orientation="header")  # samples keep the header's, too
     return run_models(models, volume, case_id, options)

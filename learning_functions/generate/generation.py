@@ -1,4 +1,4 @@
-"""Samples from a data set: scans are worked on in parallel, and the file depends on the seed alone."""
+"""Samples from a data set: workers process the scans in parallel, and the file depends on the seed alone."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What one scan gave: samples, or why there are none; and what stands for air in it."""
+class ScanSamples:
+    """The samples of one scan, or the problem with it; its normalisation and its padding value."""
 
     samples: list[Sample]
     normalisation: tuple[float, float]
@@ -43,7 +43,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Generated:
-    """What a run made: samples in the file, scans used, and the broken scans with their problems."""
+    """The counts of a run: samples in the file and scans used, and the broken scans with their problems."""
 
     samples: int
     scans: int
@@ -60,13 +60,13 @@ def cases_of_one_split(
     folds: int | None = None,
     fold: int | None = None,
 ) -> list[Case]:
-    """The cases of a data set that belong to ``split``; without one, all, if they are all of one.
+    """The cases of one ``split`` of a data set; without ``split``, all cases, which must then be of one split.
 
-    hold_out: share of the patients kept for validation, chosen by ``seed``; or else one ``fold`` of ``folds`` is.
-    ``part`` says whether the "validation" or the "training" part is wanted, and becomes the cases' split.
-    phantom_seed: what phantoms come from that a ``dataset`` such as "phantom:2000" asks for.
+    hold_out: fraction of the patients held out for validation, chosen by ``seed``; or one ``fold`` of ``folds``.
+    part: "validation" for the held-out patients, "training" for the others; it becomes the cases' split.
+    phantom_seed: the seed of the phantoms of a ``dataset`` such as "phantom:2000".
     Raises: ValueError where several splits would be mixed, where one patient's scans are in several, and where
-    other than training scans would be parted.
+    a split other than training would be divided.
     """
     held_out = requested_hold_out(hold_out, folds, fold, seed)
     return one_part(_unmixed(dataset, split, phantom_seed), held_out, part)
@@ -77,9 +77,10 @@ def _unmixed(dataset: Path, split: str | None, phantom_seed: int) -> list[Case]:
     cases = find_cases(dataset, phantom_seed=phantom_seed)
     splits = sorted({case.split for case in cases})
     for patient in sorted({case.patient for case in cases}):
-        its = sorted({case.split for case in cases if case.patient == patient})
-        if len(its) > 1:
-            raise ValueError(f"A patient belongs to one split. Received: {patient} in {' and '.join(its)}.")
+        splits_of_patient = sorted({case.split for case in cases if case.patient == patient})
+        if len(splits_of_patient) > 1:
+            named = " and ".join(splits_of_patient)
+            raise ValueError(f"A patient belongs to one split. Received: {patient} in {named}.")
     if split is not None:
         return only_split(cases, split, dataset)
     if len(splits) > 1:
@@ -101,11 +102,11 @@ def generate(
 ) -> Generated:
     """Write the samples of all cases, in the order of their ids, to ``path``.
 
-    A broken scan is named, left out and counted. Every scan has a generator of its own, made from the seed and the
-    scan's id, so neither the number of workers nor the other scans change what it gives. Phantoms are painted in the
-    workers at the spec's own spacing. Tissue maps are kept where every scan has one.
-    cropping: models of earlier stages, run in the workers, by whose findings samples are cropped; the file tells which.
-    Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be written over.
+    A broken scan is logged, skipped and counted. Every scan has its own random generator, made from the seed and the
+    scan's id, so neither the number of workers nor the other scans change its samples. The workers paint phantoms at
+    the spec's own spacing. Tissue maps are stored where every scan has one.
+    cropping: models of earlier stages whose findings crop the samples; the workers run them, and the file records them.
+    Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be overwritten.
     """
     if seed < 0:
         raise ValueError(f"A seed is zero or above. Received: {seed}.")
@@ -127,22 +128,22 @@ def generate(
         compression=compression,
         tissue_names=TISSUES if with_tissues else (),
         numbers_names=task.numbers,
-        cropped_by=() if cropping is None else cropping.told,
+        cropped_by=() if cropping is None else cropping.records,
     ) as writer:
         models = () if cropping is None else cropping.paths
-        drawn_in_order = _drawn(ordered, workers, task_name, settings, seed, models)
-        with tqdm(drawn_in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
-            for case, drawn in zip(ordered, bar, strict=True):
-                if drawn.problem:
-                    problems[case.case_id] = drawn.problem
+        in_order = _samples_in_order(ordered, workers, task_name, settings, seed, models)
+        with tqdm(in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
+            for case, cut in zip(ordered, bar, strict=True):
+                if cut.problem:
+                    problems[case.case_id] = cut.problem
                     with tqdm.external_write_mode():
-                        log.warning("Left out %s: %s", case.case_id, drawn.problem)
-                for sample in drawn.samples:
+                        log.warning("Left out %s: %s", case.case_id, cut.problem)
+                for sample in cut.samples:
                     parts = {part.name: getattr(sample, part.name) for part in SAMPLED}
                     writer.append(
                         **(parts if with_tissues else {**parts, "tissues": None}),
-                        normalisation=drawn.normalisation,
-                        padding=drawn.padding,
+                        normalisation=cut.normalisation,
+                        padding=cut.padding,
                         case_id=case.case_id,
                         patient=case.patient,
                     )
@@ -153,24 +154,24 @@ def generate(
     return Generated(count, len(ordered) - len(problems), problems)
 
 
-def _drawn(
+def _samples_in_order(
     cases: Sequence[Case], workers: int | None, task_name: str, settings: Settings, seed: int, models: tuple[Path, ...]
-) -> Iterator[Drawn]:
-    """The samples of each case, in their order; a few scans ahead at most, so that memory stays bounded.
+) -> Iterator[ScanSamples]:
+    """The samples of each case, in the order of the cases; workers are a few scans ahead at most, to bound memory.
 
-    Models are never run in this process, in which TensorFlow may compute on as many threads as it likes.
+    Models never run in this process, in which TensorFlow may use any number of threads.
     """
     count = min(workers or usable_processors(), len(cases))
     if count <= 1 and not models:
         for case in cases:
-            yield draw(task_name, case, settings, seed)
+            yield samples_of_case(task_name, case, settings, seed)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
-        waiting: deque[Future[Drawn]] = deque()
+        waiting: deque[Future[ScanSamples]] = deque()
         try:
             for case in cases:
-                waiting.append(pool.submit(draw, task_name, case, settings, seed, models))
+                waiting.append(pool.submit(samples_of_case, task_name, case, settings, seed, models))
                 if len(waiting) >= 2 * count:
                     yield waiting.popleft().result()
             while waiting:
@@ -179,24 +180,27 @@ def _drawn(
             raise OSError(
                 "A worker process was ended from outside, most likely for lack of memory; use fewer workers."
             ) from error
-        finally:  # an interrupted run does not draw what nobody waits for
+        finally:  # an interrupted run does not process the remaining scans
             pool.shutdown(cancel_futures=True)
 
 
 def _require_place(path: Path) -> None:
-    """Raise unless samples can be written there without harm to a file of another kind."""
+    """Raise unless samples can be written there without overwriting a file of another kind."""
     if path.suffix != ".h5":
         raise ValueError(f"Samples are saved as .h5. Received: {path}.")
     if path.is_file():
         try:
             open_store(path)
         except BrokenFile as error:
-            raise ValueError(f"What is there holds no samples and is not written over: {error}") from error
+            raise ValueError(f"The file at this path holds no samples and is not written over: {error}") from error
 
 
-def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tuple[Path, ...] = ()) -> Drawn:
-    """The samples of one case, cropped by what ``models`` find where there are any; a problem with its files or
-    contents is told, one with the models raised.
+def samples_of_case(
+    task_name: str, case: Case, settings: Settings, seed: int, models: tuple[Path, ...] = ()
+) -> ScanSamples:
+    """The samples of one case, cropped by the findings of ``models`` where there are any.
+
+    A problem with the case's files or contents is returned; one with the models is raised.
     """
     rng = np.random.default_rng([seed, crc32(case.case_id.encode())])
     task = load_task(task_name)
@@ -206,9 +210,9 @@ def draw(task_name: str, case: Case, settings: Settings, seed: int, models: tupl
         scan = load_scan(case, tissues=True, spacing_mm=spec.spacing_mm, axcodes=spec.axcodes)
         found = found_by(croppers, scan.volume, case.case_id) if croppers else None
         scan = replace(scan, volume=storable(scan.volume, spec))
-        given = (scan, settings, rng)
-        samples = task.samples(*given) if found is None else task.cropped_samples(*given, found)
+        arguments = (scan, settings, rng)
+        samples = task.samples(*arguments) if found is None else task.cropped_samples(*arguments, found)
     except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
-        return Drawn([], (0.0, 1.0), one_line(error))
+        return ScanSamples([], (0.0, 1.0), one_line(error))
     voxels = scan.volume.voxels
-    return Drawn(samples, spec.offset_and_scale(voxels), padding=padding_value_of(voxels))
+    return ScanSamples(samples, spec.offset_and_scale(voxels), padding=padding_value_of(voxels))

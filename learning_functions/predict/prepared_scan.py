@@ -6,7 +6,7 @@ import numpy as np
 
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.options import InferenceOptions
-from learning_functions.preprocessing import seen_part, storable
+from learning_functions.preprocessing import region_of_interest, storable
 from learning_functions.spec import Spec, padding_value_of
 from learning_functions.task import Settings
 from utility_functions.anatomy.naming.statistics import Statistics
@@ -55,7 +55,7 @@ class PreparedScan:
         statistics: Statistics | None = None,
     ) -> ScanView:
         """The scan and what was found in it before, as a network of these settings is shown them."""
-        grid = settings.grid_of(seen_part(self.volume, settings).grid)
+        grid = settings.grid_of(region_of_interest(self.volume, settings).grid)
         return ScanView(
             image=self.image(settings.spec, grid),
             padding_value=self.normalised_padding(settings.spec),

@@ -1,6 +1,6 @@
-"""The parts of a sample: one entry for each, from which writer, reader, store and batches are made.
+"""The parts of a sample: one entry each, which writer, reader, store and batches use.
 
-A further part is one entry of PARTS and, where tasks give it, a field of its name in `task.Sample`.
+A new part is one entry of PARTS and, where tasks give it, a field of its name in `task.Sample`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from learning_functions.spec import OUTSIDE
 
 SIGNATURE, FORMAT = "spine_samples", 1
-"""The attribute that marks a file of samples, and its value: how such a file is laid out."""
+"""The file signature: the attribute of a sample file, and its value, the version of the format."""
 
 ArrayShape = tuple[int, ...]
 
 
 class Layout(NamedTuple):
-    """How a part of one sample is stored."""
+    """Dtype and shape of a part of one sample."""
 
     dtype: str
     shape: ArrayShape
@@ -32,16 +32,17 @@ class SamplePart:
     """One part.
 
     name: of its dataset in the file, of its array in a batch, and of its field in a task's Sample.
-    stored: the values that a task gives as they are stored. Raises: ValueError for what cannot be.
+    stored: converts a task's values to those stored. Raises: ValueError for values that cannot be stored.
     required: every sample has it; else all samples of a file do, or none.
-    misfit: from its shape, that of the inputs, and how many names it has: one sentence where they do not fit, else "".
-    names_in: the attribute of the file that holds its names, for a part that is there where it has names.
-    whole: one or two figures for each sample, which are written and read all at once.
-    only_asked: read where a caller asks for it alone.
-    batch_dtype: what it becomes in a batch; None: as stored.
-    padding: its value where augmentation moves what lies beyond the border into the sample; None: it is not padded, or
-        not by the same value in every file.
-    augmented: whether it leaves augmentation as a part of its own; memory becomes channels of the inputs.
+    misfit: takes its shape, that of the inputs, and the number of its names; one sentence where they do not fit,
+        else "".
+    names_in: the attribute of the file that holds its names; such a part exists where it has names.
+    whole: one or two figures per sample, written and read for all samples at once.
+    on_request: read only where a caller requests it.
+    batch_dtype: the dtype in a batch; None: as stored.
+    padding: its value for voxels that augmentation moves in from outside the sample; None: it is not padded, or not by
+        the same value in every file.
+    augmented: whether augmentation returns it as a part of its own; memory becomes channels of the inputs.
     """
 
     name: str
@@ -50,14 +51,14 @@ class SamplePart:
     misfit: Callable[[ArrayShape, ArrayShape, int], str] | None = None
     names_in: str = ""
     whole: bool = False
-    only_asked: bool = False
+    on_request: bool = False
     batch_dtype: str | None = None
     padding: int | None = None
     augmented: bool = False
 
 
 def _intensities(values: ArrayLike) -> NDArray[np.int16]:
-    """Whole numbers of 16 bits."""
+    """Intensities rounded to int16."""
     array = np.asarray(values)
     if array.dtype != np.int16:
         limits = np.iinfo(np.int16)
@@ -70,7 +71,7 @@ def _intensities(values: ArrayLike) -> NDArray[np.int16]:
 
 
 def _any_of(what: str, *allowed: str) -> Callable[[ArrayLike], NDArray[Any]]:
-    """Values in one of the dtypes allowed: bool becomes uint8, and float32 float16 where that is one of them."""
+    """A function that keeps values of the permitted dtypes; bool becomes uint8, float32 float16 where permitted."""
 
     def stored(values: ArrayLike) -> NDArray[Any]:
         array = np.asarray(values)
@@ -86,14 +87,14 @@ def _any_of(what: str, *allowed: str) -> Callable[[ArrayLike], NDArray[Any]]:
 
 
 def _tissues_misfit(shape: ArrayShape, inputs: ArrayShape, names: int) -> str:
-    return "" if shape == inputs else f"Tissues are those of the image's voxels, {inputs}."
+    return "" if shape == inputs else f"Tissues have the shape of the inputs, {inputs}."
 
 
 def _memory_misfit(shape: ArrayShape, inputs: ArrayShape, names: int) -> str:
-    """One value for each voxel without its channels, or more than one."""
+    """Memory has one value per voxel of the inputs, or a last axis of several."""
     voxels = inputs[:-1]
     several = len(shape) == len(inputs) and shape[-1] > 1 and shape[:-1] == voxels
-    return "" if shape == voxels or several else f"Memory are those of the image's voxels, {voxels}."
+    return "" if shape == voxels or several else f"Memory has one or several values per voxel of the inputs, {voxels}."
 
 
 def _numbers_misfit(shape: ArrayShape, inputs: ArrayShape, names: int) -> str:
@@ -107,7 +108,7 @@ WEIGHTS = SamplePart(
     "weights", _any_of("Weights", "float16", "uint8"), batch_dtype="float32", padding=0, augmented=True
 )
 MEMORY = SamplePart("memory", _any_of("Memory", "uint8"), misfit=_memory_misfit, padding=0)
-"""One value for each voxel of the inputs, or several: the last channels that the network sees."""
+"""One value for each voxel of the inputs, or several: the last channels of the network's input."""
 NUMBERS = SamplePart(
     "numbers",
     lambda values: np.asarray(values, np.float32),
@@ -121,17 +122,17 @@ TISSUES = SamplePart(
     _any_of("Tissues", "uint8"),
     misfit=_tissues_misfit,
     names_in="tissues",
-    only_asked=True,
+    on_request=True,
     padding=OUTSIDE,
 )
 """The tissue of each voxel, a place among the file's names of tissues."""
-AIR = SamplePart("air", lambda values: np.asarray(values, np.float32), whole=True)
-"""The raw intensity that stands beyond the scan; kept where any sample's is not the lowest of the spec's window."""
+PADDING = SamplePart("air", lambda values: np.asarray(values, np.float32), whole=True)
+"""The padding value, a raw intensity; stored where any sample's is not the lowest of the spec's window."""
 NORMALISATION = SamplePart("normalisation", lambda values: np.asarray(values, np.float64), required=True, whole=True)
 """Offset and scale of the intensities (2,), see Spec.normalise."""
 
-PARTS = (INPUTS, TARGETS, WEIGHTS, MEMORY, NUMBERS, TISSUES, AIR, NORMALISATION)
-"""All of them, in the order in which batches hold them."""
+PARTS = (INPUTS, TARGETS, WEIGHTS, MEMORY, NUMBERS, TISSUES, PADDING, NORMALISATION)
+"""All parts, in their order in batches."""
 PART_OF = {part.name: part for part in PARTS}
 SAMPLED = tuple(part for part in PARTS if not part.whole)
-"""What tasks give, the fields of a Sample."""
+"""The parts that tasks give, the fields of a Sample."""

@@ -1,4 +1,4 @@
-"""What the options of all tasks have in common: types, defaults and checks of what only one task knows."""
+"""The base classes of task options: types, defaults and checks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.json_records import from_json, to_json
 
 Augment = Literal["none", "standard", "synth"]
-"""What is done to samples: nothing, changes of shape and brightness, or appearances drawn from tissues."""
+"""Augmentation: none, changes of shape and intensity, or appearances sampled from tissue maps."""
 Norm = Literal["none", "batch", "group"]
 """How a network normalises between its layers."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How often and how much samples are changed while a network is trained, as samples/augment/augmentation.py tells.
+    """Probabilities and amounts of augmentation in training; see samples/augment/augmentation.py.
 
     flip, turn, elastic, intensity, noise, blur, crop, shift: the probability of each change.
-    contrast, brightness: relative and absolute change of the normalised intensities, at most.
+    contrast, brightness: the largest relative and absolute change of the normalised intensities.
     """
 
     flip: float = 0.5
@@ -43,10 +43,10 @@ USUAL_CHANGES = Changes()
 class TaskOptions:
     """Options of a task, written into sample files and cards; each task has a subclass with its own.
 
-    Every field has a default, mostly as published, which also counts where an older file does not tell it.
+    Every field has a default, mostly the published value. The default also applies where an older file lacks the field.
 
-    augment: what is done to samples in training, where its call does not say otherwise.
-    gradient_norm: gradients longer than this are shortened to it; None: they stay.
+    augment: the augmentation in training, unless the call of training names another.
+    gradient_norm: longer gradients are clipped to this norm; None: no clipping.
     """
 
     augment: Augment = "none"
@@ -80,13 +80,12 @@ class TaskOptions:
 
     @property
     def orientation(self) -> OrientationCheck | None:
-        """How sure a network of parts is as patients lie, by which it tells that one lies otherwise; a field where a
-        task tells it."""
+        """The thresholds of the check of patient orientation; a field where a task's models can do it."""
         return None
 
     @property
     def weights(self) -> tuple[float, ...] | None:
-        """The loss's weights of the classes; a field where a task has such a loss."""
+        """The class weights of the loss; a field where a task has such a loss."""
         return None
 
     def changed(self, **values: Any) -> Self:
@@ -99,9 +98,9 @@ class TaskOptions:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The options that a file tells, defaults where it does not. Raises: ValueError, in one sentence."""
+        """The options that a file holds, with defaults where it lacks one. Raises: ValueError, in one sentence."""
         if not isinstance(values, Mapping):
-            raise ValueError(f"Options are told by their names. Received: {values!r}.")
+            raise ValueError(f"Options are given by their names. Received: {values!r}.")
         cls._require_known(values)
         try:
             return from_json(cls, dict(values))
@@ -117,10 +116,10 @@ class TaskOptions:
 
 @dataclass(frozen=True)
 class MirroredOptions(TaskOptions):
-    """Options of tasks whose networks can be asked about mirror images, too.
+    """Options of tasks whose networks can also predict on mirrored images.
 
-    mirrored_inference: whether, when the model is run, answers are the mean over the image and its mirror image, left
-        for right; the published forms are not.
+    mirrored_inference: whether a prediction is the mean over the image and its left-right mirror image. The published
+        systems do not do so.
     """
 
     mirrored_inference: bool = False
@@ -128,6 +127,6 @@ class MirroredOptions(TaskOptions):
 
 @cache
 def _choices(kind: Any) -> dict[str, tuple[Any, ...]]:
-    """The values that fields may have, of those that have a choice."""
+    """The permitted values of each field that has a choice."""
     hints = get_type_hints(kind)
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}

@@ -1,4 +1,4 @@
-"""The options of the task vertebra_heatmaps: its targets, its network, and what its training learns besides."""
+"""The options of the task vertebra_heatmaps: its targets, its network, and the statistics that training estimates."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from learning_functions.task_options.common_options import Augment, Norm, TaskOp
 class VertebraHeatmapOptions(TaskOptions):
     """Defaults as published by Payer et al. 2020.
 
-    sigma: deviation of the Gaussians in voxels, or what it starts from where ``learn_sigma``; scale: of their height,
-        0 for a height of 1; penalty: of learnt deviations; loss: sums of squared errors, or in parts of the Gaussians'
-        own squares.
-    absent: what is held against a landmark that the patch does not show, nothing or emptiness where that is known.
-    coarser: how many times coarser the graph's spatial part sees; dropout, norm, head_deviation, spatial_start: of its
-        layers (`spatial_configuration_net`).
-    flip: share of samples that are mirrored.
-    statistics: learnt once the network is trained, what the decoder is to hold usual (`Statistics.to_json`).
+    sigma: standard deviation of the Gaussians in voxels; its initial value where ``learn_sigma`` is set.
+    scale: of the Gaussians' height, 0 for a height of 1; penalty: of learnt standard deviations.
+    loss: sums of squared errors, or squared errors relative to the Gaussians' own squares.
+    absent: the target of a landmark that the patch does not show: none, or an empty heatmap where its absence is known.
+    coarser: downsampling factor of the spatial component; dropout, norm, head_deviation, spatial_start: of the layers
+        (`spatial_configuration_net`).
+    flip: fraction of mirrored samples.
+    statistics: the decoder's prior statistics, estimated after training (`Statistics.to_json`).
     """
 
     sigma: float = 4.0

@@ -1,4 +1,4 @@
-"""The options of the task instances: how samples are cut, which network learns from them, how it is run."""
+"""The options of the task instances: samples, network, training and inference."""
 
 from __future__ import annotations
 
@@ -12,36 +12,40 @@ PUBLISHED_CHANGES = Changes(flip=0.0, turn=0.0, elastic=0.5, intensity=0.0, nois
 
 @dataclass(frozen=True)
 class InstanceOptions(MirroredOptions):
-    """Defaults as published by Lessmann et al. 2019, but for what they do not have, which is off.
+    """Defaults as published by Lessmann et al. 2019; what the publication does not have is off.
 
-    Samples (``InstanceTask.samples`` tells more)
-    direction: the way along the spine in which vertebrae are found.
-    empty_fraction: share of samples that have every vertebra in memory and an empty target; empty_at_end: share of these
-        that lie at the vertebra passed last.
-    first_fraction: share of samples, beside those by chance, that show the vertebra that a traversal comes to first.
-    balanced: whether each vertebra of a scan is taken as often as any other, up to one.
-    memory_dropout, memory_roughness, memory_corruption: share of samples that remember the neighbour alone; whose memory is as rough
-        as a network's masks; whose memory lacks a part of the vertebra passed last, or holds a part of the target.
-    prompted_fraction: share of samples with a mark at the landmark of the vertebra, above 0 for a network that sees marks;
-        prompted_without_memory: share of these, but for empty ones, that remember nothing.
-    prompt_sigma_mm: width of a mark; prompt_jitter_mm: deviation of its place along each axis.
-    prompt_offset_mm: how far from its mark the middle of a patch lies, in marked samples and in the second pass; None:
-        samples are cut at random voxels, marked or not, and the second pass has the mark in the middle.
+    Samples (details: ``InstanceTask.samples``)
+    direction: the direction of the traversal along the spine.
+    empty_fraction: fraction of samples with every vertebra in memory and an empty target.
+    empty_at_end: fraction of the empty samples that lie at the last vertebra of the traversal.
+    first_fraction: fraction of samples, beside random ones, that show the first vertebra of the traversal.
+    balanced: whether every vertebra of a scan is sampled equally often, up to one.
+    memory_dropout: fraction of samples whose memory holds the neighbour alone.
+    memory_roughness: fraction of samples whose memory has borders as rough as predicted masks.
+    memory_corruption: fraction of samples whose memory lacks a part of the previous vertebra or holds a part of the
+        target.
+    prompted_fraction: fraction of samples with a landmark prompt; above 0, the network has the channel for it.
+    prompted_without_memory: fraction of the prompted samples with an empty memory; empty samples do not count.
+    prompt_sigma_mm: width of a prompt; prompt_jitter_mm: standard deviation of its position along each axis.
+    prompt_offset_mm: the distance of a patch's centre from its prompt, in prompted samples and in the second pass.
+        None: samples are cut at random voxels, prompted or not, and the second pass centres patches at the prompt.
 
     Network and training
-    graph: the published one, a U-Net, or two of which one finds and one draws.
+    graph: the published one, a U-Net, or a two-branch model of two U-Nets, one for the traversal and one for the second
+        pass.
     widening: whether filters double from level to level; norm: of the published graph.
-    start_level, level_scale: where the regressed level starts, and what its last layer is multiplied with.
-    loss: of masks, sums as published or means with soft Dice; false_positive_weight: of its false positives, in the
-        first and in the last epoch; level_weight: of the level's error.
-    changes: how samples are changed.
+    start_level, level_scale: the initial value of the regressed level, and the factor of its last layer.
+    loss: of masks, sums as published or means with soft Dice.
+    false_positive_weight: of the mask loss, in the first and in the last epoch; level_weight: of the level's error.
+    changes: the augmentation.
 
-    Running
+    Inference
     counted: whether vertebrae are counted and not named.
-    threshold: probability from which a voxel belongs to a mask; other_thresholds: tried where the chain is doubtful.
-    least_agreement: a chain is doubtful, too, where its Dice with the bone detected is less; 0: it never is for that.
-    redrawn: whether vertebrae are drawn once more, by their marks, when all are found.
-    refine_mm: spacing at which masks are drawn anew; None: they stay.
+    threshold: probability from which a voxel belongs to a mask.
+    other_thresholds: the further thresholds of the threshold search, used where a traversal is in doubt.
+    least_agreement: a traversal is also in doubt below this Dice with the detection; 0: this check is off.
+    second_pass: whether vertebrae are segmented again by their landmark prompts, once all are found.
+    refine_mm: spacing at which masks are predicted again; None: masks are not refined.
     """
 
     direction: Literal["up", "down"] = "up"
@@ -76,10 +80,10 @@ class InstanceOptions(MirroredOptions):
 
     @property
     def sees_prompts(self) -> bool:
-        """Whether the network sees, behind memory, a mark of the vertebra that is meant."""
+        """Whether the network has, behind memory, a channel for the landmark prompt."""
         return self.prompted_fraction > 0
 
     @property
     def second_pass_offset_mm(self) -> tuple[float, float, float]:
-        """How far from its mark the middle of a patch lies in the second pass."""
+        """The distance of a patch's centre from its landmark prompt in the second pass."""
         return self.prompt_offset_mm or (0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The options of the task vertebra_masks: where marks lie, which network learns from them, and its loss."""
+"""The options of the task vertebra_masks: its landmark prompts, its network and its loss."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from learning_functions.task_options.common_options import Augment, MirroredOpti
 class MaskOptions(MirroredOptions):
     """Defaults as published by Payer et al. 2020.
 
-    sigma_mm: width of the mark at a landmark; offset_mm: how far from it the middle of the patch lies; jitter_mm:
-        deviation of its place along each axis in samples.
+    sigma_mm: width of the landmark prompt; offset_mm: distance of the patch's centre from the landmark; jitter_mm:
+        standard deviation of the prompt's position along each axis in samples.
     graph: the published one, or a U-Net; dropout, norm: of the published one.
-    dice, crossentropy, focal: weights of the parts of the loss.
-    flip: share of samples that are mirrored.
+    dice, crossentropy, focal: weights of the terms of the loss.
+    flip: fraction of mirrored samples.
     """
 
     sigma_mm: float = 3.0

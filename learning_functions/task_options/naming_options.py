@@ -1,4 +1,4 @@
-"""The options of the task naming, with what its training learns besides the network."""
+"""The options of the task naming, with the calibration that training adds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from utility_functions.anatomy.naming.decoder import WARNING_FROM
 class NamingOptions(TaskOptions):
     """Options of a naming model.
 
-    members: networks whose mean is told; dropout: share of what they see that is hidden in training; decay: of weights.
-    places: where the pedicles of a body lie (`PediclePlaces.to_json`); None: those of all of VID.
+    members: size of the ensemble, whose mean is the prediction; dropout: fraction of the inputs hidden in training;
+        decay: of weights.
+    places: the positions of the pedicles beside a body (`PediclePlaces.to_json`); None: those of all of VID.
 
-    Learnt once the network is trained (`training/naming_choice.py`):
-    statistics: what the decoder is to hold usual (`Statistics.to_json`); None: the literature's.
-    prior_probabilities: share of each level among what the network learnt from, taken off its evidence; None: nothing is.
-    evidence_weight: exponent of its evidence.
-    error_weights: constant and weights of the log-odds that a name is wrong; None: the decoder's own doubt is told.
-    warn_from: the doubt from which a scan is warned of.
+    Estimated after training (`training/naming_choice.py`):
+    statistics: the decoder's prior statistics (`Statistics.to_json`); None: those of the literature.
+    prior_probabilities: frequency of each level in the training samples, removed from the evidence; None: not removed.
+    evidence_weight: exponent of the evidence.
+    error_weights: constant and weights of the log-odds that a name is wrong; None: the decoder's own error probability
+        is reported.
+    warn_from: the error probability from which the user is warned of a scan.
     """
 
     augment: Augment = "standard"

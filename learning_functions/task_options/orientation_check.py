@@ -1,4 +1,4 @@
-"""What a detection of parts must know of itself to tell how a patient lies, in place of what the header says."""
+"""The thresholds by which a detection of parts finds a patient orientation other than the header's."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OrientationCheck:
-    """When quarter turns of a scan are looked at, and when one is believed, by the arches that a network sees.
+    """When quarter turns of a scan are tested, and when one is accepted, by the predicted arches.
 
-    A network that learnt from patients on their back is sure of arches there alone. How sure, each training chooses by
-    its own samples (`training/orientation_choice.py`).
+    A network that was trained on supine patients is confident of arches in that orientation alone. Training chooses
+    the two probabilities by its own samples (`training/orientation_choice.py`).
 
-    hesitant_below: turns are looked at below this mean probability of the voxels that are likeliest arch.
-    believed_from: a turn is believed from this mean probability on,
-    better_by: where so many times more is arch for certain,
-    least_mm3: and at least so much.
-    certain_from: a voxel is arch for certain from this probability on.
+    hesitant_below: turns are tested below this mean arch probability of the voxels whose likeliest part is the arch.
+    believed_from: a turn is accepted from this mean probability on,
+    better_by: if the volume of certain arch grows by this factor,
+    least_mm3: and is at least this large.
+    certain_from: the probability from which a voxel is certain arch.
     """
 
     hesitant_below: float

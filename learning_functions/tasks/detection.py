@@ -1,7 +1,7 @@
 """Detection: which voxels are vertebra, by a 3D U-Net (McCouat & Glocker 2019, stage one).
 
-The published target is the tube of bodies and discs round the centroids. Where there are masks of whole vertebrae,
-their parts can be told apart instead (anatomy/parts.py), so that outlines are found too; the preset `shipped` does so.
+The published target is the tube of bodies and discs round the centroids. Where there are masks of whole vertebrae, the
+target can be their parts instead (anatomy/parts.py), which gives outlines too; the preset `shipped` does so.
 """
 
 from __future__ import annotations
@@ -38,22 +38,19 @@ if TYPE_CHECKING:
     from learning_functions.samples.store.sample_store import SampleStore
 
 EMPTY_HU = -950.0
-"""No disc is so dark, unless it lies beyond what was scanned."""
-
-
+"""No disc is so dark; such voxels lie out of the field of view."""
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"tubes": ("background", "vertebra"), "parts": PARTS})
-"""What there is to learn, by name: the classes that tell the targets apart."""
+"""The targets by name, with their classes."""
 
 
 @dataclass(frozen=True)
 class DetectionOptions(MirroredOptions):
     """Defaults as published by McCouat & Glocker 2019.
 
-    weights: of the classes in the loss, where tubes are learnt; where parts are, the loss is another.
-    empty_fraction: share of a scan's samples that may show no vertebra.
-    present_only: whether a class of which a batch holds nothing has no Dice there (parts).
-    orientation: learnt once the network is trained on parts, when it doubts how the header says that a patient lies;
-        None: it never does.
+    weights: class weights of the loss for tubes; the loss for parts has none.
+    empty_fraction: largest fraction of a scan's samples without a vertebra.
+    present_only: whether the Dice of parts leaves out a class that a batch does not hold.
+    orientation: thresholds of the check of patient orientation, estimated after training on parts; None: no check.
     """
 
     weights: tuple[float, ...] = (0.1, 0.9)
@@ -132,11 +129,11 @@ def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings[
     ids = LABEL_CODES[scan.case.label_code]
     if scan.label_map is None or ids is None:
         lacking = "no label map" if scan.label_map is None else f"a label map in the code {scan.case.label_code}"
-        raise ValueError(f"Parts of vertebrae are learnt from label maps that tell levels. Received: {lacking}.")
+        raise ValueError(f"Parts of vertebrae are learnt from label maps that hold levels. Received: {lacking}.")
     require_known_labels(scan.label_map, scan.case.label_code)
     parts = vertebra_parts(landmarks, resample(scan.label_map, image.grid), ids)
     if padding_value_of(image.voxels) == AIR_HU:
-        parts[(parts == DISC) & (image.voxels <= EMPTY_HU)] = 0  # where nothing was scanned
+        parts[(parts == DISC) & (image.voxels <= EMPTY_HU)] = 0  # out of the field of view
     return parts
 
 
@@ -151,7 +148,7 @@ class DetectionTask(Task[DetectionOptions]):
     presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[DetectionOptions], rng: np.random.Generator) -> list[Sample]:
-        """Patches at random places of one scan; at most ``empty_fraction`` of them hold no vertebra.
+        """Patches at random positions in one scan; at most a fraction ``empty_fraction`` of them holds no vertebra.
 
         Inputs (*patch, 1) intensities; targets (*patch) 1 in the vertebrae's tubes, or the code of the part.
         """
@@ -162,22 +159,22 @@ class DetectionTask(Task[DetectionOptions]):
             raise ValueError("No vertebra lies inside the image.")
         most_empty = int(settings.options.empty_fraction * settings.samples_per_scan)
         where = np.argwhere(target.voxels)
-        drawn: list[Sample] = []
+        samples: list[Sample] = []
         empty = 0
-        while len(drawn) < settings.samples_per_scan:
+        while len(samples) < settings.samples_per_scan:
             window = random_window(image.grid.shape, settings.spec.patch, rng)
             patch = target.window(window, settings.spec.patch)
             if not patch.voxels.any():
-                if empty >= most_empty:  # then one that holds a vertebra's voxel drawn at random
+                if empty >= most_empty:  # then one round a random voxel of a vertebra
                     voxel = where[rng.integers(len(where))]
                     window = voxel - rng.integers(0, settings.spec.patch)
                     patch = target.window(window, settings.spec.patch)
                 else:
                     empty += 1
             inputs = image.window(window, settings.spec.patch, fill=padding_value_of(image.voxels))
-            seen = None if tissues is None else tissues.window(window, settings.spec.patch, OUTSIDE).voxels[..., None]
-            drawn.append(Sample(inputs.voxels[..., None], patch.voxels, tissues=seen))
-        return drawn
+            codes = None if tissues is None else tissues.window(window, settings.spec.patch, OUTSIDE).voxels[..., None]
+            samples.append(Sample(inputs.voxels[..., None], patch.voxels, tissues=codes))
+        return samples
 
     def network(self, settings: Settings[DetectionOptions]) -> keras.Model:
         from keras_models.unet import detection_unet
@@ -218,7 +215,7 @@ class DetectionTask(Task[DetectionOptions]):
         training: SampleStore,
         validation: SampleStore,
     ) -> DetectionOptions:
-        """How sure the network is of arches as patients lie, by which it later tells that one lies otherwise."""
+        """The options with the thresholds of the check of patient orientation, where the target is parts."""
         if settings.spec.labels != PARTS:
             return settings.options
         from learning_functions.training.orientation_choice import chosen_check
@@ -226,7 +223,7 @@ class DetectionTask(Task[DetectionOptions]):
         return settings.options.changed(orientation=chosen_check(network, validation))
 
     def predict(self, network: keras.Model, settings: Settings[DetectionOptions], view: ScanView) -> StageFindings:
-        """``detection``: how likely each class is per voxel, on the network's grid."""
+        """``detection``: the probability of each class per voxel, on the network's grid."""
         return self.found_in(self.class_probabilities(network, settings, view))
 
     def class_probabilities(

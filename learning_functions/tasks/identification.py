@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from learning_functions.samples.store.sample_store import SampleStore
 
 BESIDE_MM = 15.0
-"""Slices are drawn this far to either side of the outermost centroids."""
+"""Slices are sampled up to this far to either side of the outermost centroids."""
 LABELLED_MM2 = 500.0
 """A crop shows at least this much of labelled area, if the slice has it."""
 TRIES = 20
@@ -47,11 +47,11 @@ NO_NAME = "No vertebra could be named."
 class IdentificationOptions(TaskOptions):
     """Defaults as published by McCouat & Glocker 2019.
 
-    elastic_mm: deviation of the control points by which slices are bent.
-    balanced: whether crops lie round each level of a slice as often as round any other.
-    answer: what the network tells of each pixel, its level as a number, or the share of each level.
-    start_level, level_scale: of a number, where it starts, and what the last layer is multiplied with.
-    temperature: learnt once the network is trained, how many times its votes count for the decoder.
+    elastic_mm: standard deviation of the control points of the elastic deformation of slices.
+    balanced: whether crops lie round each level of a slice equally often.
+    answer: the network's output for each pixel: its level as a number, or the probability of each level.
+    start_level, level_scale: of a number, its initial value, and the factor of the last layer.
+    temperature: the factor of the votes in the decoder, estimated after training.
     """
 
     elastic_mm: float = 7.0
@@ -126,7 +126,7 @@ def _stack(
     rows, columns = spec.patch[1:]
     start, size = (x - spec.channels // 2, 0, 0), (spec.channels, *image.grid.shape[1:])
     slices = image.window(start, size, fill=padding).voxels
-    seen = None if tissues is None else tissues.window(start, size, fill=OUTSIDE).voxels
+    codes = None if tissues is None else tissues.window(start, size, fill=OUTSIDE).voxels
     target = levels[x]
     enough = LABELLED_MM2 / (spec.spacing_mm[1] * spec.spacing_mm[2])
     labelled = np.argwhere(target)
@@ -135,7 +135,7 @@ def _stack(
         shown_levels = np.unique(target[target > 0])
         middle = np.argwhere(target == shown_levels[rng.integers(len(shown_levels))])
     best: tuple[int, NDArray[np.int_]] | None = None
-    for _ in range(TRIES):  # a crop round a labelled pixel drawn at random, until enough of them are seen
+    for _ in range(TRIES):  # a crop round a random labelled pixel, until it shows enough of them
         first = middle[rng.integers(len(middle))] - rng.integers(0, (rows, columns))
         shown = int(((labelled >= first) & (labelled < np.add(first, (rows, columns)))).all(axis=1).sum())
         if best is None or shown > best[0]:
@@ -144,17 +144,17 @@ def _stack(
             break
     offset = best[1] if best else np.zeros(2, int)
     amplitude = np.divide(settings.options.elastic_mm, spec.spacing_mm[1:])
-    inputs, targets, seen = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, padding, rng, seen)
-    return Sample(np.moveaxis(inputs, 0, -1), targets, tissues=None if seen is None else np.moveaxis(seen, 0, -1))
+    inputs, targets, codes = elastic_in_plane(slices, target, offset, (rows, columns), amplitude, padding, rng, codes)
+    return Sample(np.moveaxis(inputs, 0, -1), targets, tissues=None if codes is None else np.moveaxis(codes, 0, -1))
 
 
-def _tells_classes(settings: Settings[IdentificationOptions]) -> bool:
-    """Whether the network tells a share of each level, and not one number; the first cards have no such entry."""
+def _predicts_classes(settings: Settings[IdentificationOptions]) -> bool:
+    """Whether the network predicts a probability of each level, and not one number."""
     return bool(settings.options.answer == "classes")
 
 
 class IdentificationTask(Task[IdentificationOptions]):
-    """The level of each detected voxel, and by these the landmarks."""
+    """The level of each detected voxel, and the landmarks from these levels."""
 
     name = "identification"
     options_type = IdentificationOptions
@@ -163,7 +163,7 @@ class IdentificationTask(Task[IdentificationOptions]):
     presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[IdentificationOptions], rng: np.random.Generator) -> list[Sample]:
-        """Stacks of neighbouring sagittal slices, bent in-plane at random, cropped round the labelled pixels.
+        """Stacks of neighbouring sagittal slices, deformed in-plane at random, cropped round the labelled pixels.
 
         Inputs (anterior, superior, slices); targets (anterior, superior): the level of each pixel of slice
         ``channels // 2``, 0 where there is none.
@@ -200,17 +200,17 @@ class IdentificationTask(Task[IdentificationOptions]):
             floor,
             settings.options.start_level,
             settings.options.level_scale,
-            NUMBER_OF_LEVELS if _tells_classes(settings) else 0,
+            NUMBER_OF_LEVELS if _predicts_classes(settings) else 0,
         )
 
     def io_signature(self, settings: Settings[IdentificationOptions]) -> IOSignature:
-        return IOSignature({"": (4, NUMBER_OF_LEVELS if _tells_classes(settings) else 1)})
+        return IOSignature({"": (4, NUMBER_OF_LEVELS if _predicts_classes(settings) else 1)})
 
     def objective(self, settings: Settings[IdentificationOptions]) -> Objective:
         from losses_and_metrics.dense_losses import LabelledCrossentropy, LabelledError, LevelAccuracy
 
         return Objective(
-            loss=LabelledCrossentropy() if _tells_classes(settings) else LabelledError(),
+            loss=LabelledCrossentropy() if _predicts_classes(settings) else LabelledError(),
             metrics=[LevelAccuracy()],
             watched="val_loss",
             highest_is_best=False,
@@ -228,7 +228,7 @@ class IdentificationTask(Task[IdentificationOptions]):
         training: SampleStore,
         validation: SampleStore,
     ) -> IdentificationOptions:
-        """How much the votes count against what is usual along a spine, by the scans validated on."""
+        """The options with the temperature of the votes, estimated on the validation samples."""
         from learning_functions.training.temperature_choice import chosen_temperature
 
         chosen = chosen_temperature(network, validation)

@@ -1,8 +1,8 @@
-"""Vertebrae, discs and canal in MR, class by class, by a 3D U-Net, as in the baseline that came with SPIDER.
+"""Vertebrae, discs and canal in MR: semantic segmentation by a 3D U-Net, as in SPIDER's baseline.
 
 van der Graaf et al. 2024, "Lumbar spine segmentation in MR images: a dataset and a public benchmark". Preset `paper`
-resizes each series, cropped to the body, to 256x128x32; `spaced` keeps millimetres (2x0.6x0.6); `shipped` is meant to
-learn any contrast from phantoms (`--augment synth`). Single structures come by components (anatomy/components.py).
+crops each series to the body and resizes it to 256x128x32; `spaced` keeps millimetres (2x0.6x0.6); `shipped` learns any
+contrast from phantoms (`--augment synth`). Connected components are the single structures (anatomy/components.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
-from learning_functions.preprocessing import seen_part
+from learning_functions.preprocessing import region_of_interest
 from learning_functions.samples.cut.sources import place_image, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
@@ -43,10 +43,12 @@ if TYPE_CHECKING:
 class StructureOptions(MirroredOptions):
     """Defaults as published by van der Graaf et al. 2024.
 
-    cropped: whether scans are cropped to the body first; resized: and then resized to the patch, whatever their
-    spacing. random_share: share of samples that lie anywhere; of the others each class is shown as often. flat_levels:
-    levels of the network that leave the slices' axis as it is. loss: cross-entropy, or with soft Dice beside it.
-    changes: how samples are changed.
+    cropped: whether scans are first cropped to the body.
+    resized: whether they are then resized to the patch, whatever their spacing.
+    random_share: fraction of samples at random positions; the others show each class equally often.
+    flat_levels: levels of the network that do not downsample the slices' axis.
+    loss: cross-entropy, or its sum with soft Dice.
+    changes: the augmentation.
     """
 
     cropped: bool = True
@@ -108,15 +110,15 @@ _SHIPPED = _SMALL.changed(
 def _round(
     voxel: NDArray[np.int_], shape: tuple[int, ...], patch: tuple[int, ...], rng: np.random.Generator
 ) -> NDArray[np.int_]:
-    """The first voxel of a patch that shows ``voxel`` and reaches beyond the scan by a quarter at most, if it may."""
+    """The first voxel of a patch that shows ``voxel``; at most a quarter of it lies out of the scan, if possible."""
     first = voxel - rng.integers(0, patch)
-    beyond = np.asarray(patch) // 4
+    outside = np.asarray(patch) // 4
     last = np.asarray(shape) - np.asarray(patch)
-    return np.asarray(np.clip(first, np.minimum(last, 0) - beyond, np.maximum(last, 0) + beyond))
+    return np.asarray(np.clip(first, np.minimum(last, 0) - outside, np.maximum(last, 0) + outside))
 
 
 class StructureTask(Task[StructureOptions]):
-    """Vertebrae, discs and canal, and single ones of these by components."""
+    """Vertebrae, discs and canal by class, and the single structures as their components."""
 
     name = "multiclass_mr"
     options_type = StructureOptions
@@ -125,17 +127,17 @@ class StructureTask(Task[StructureOptions]):
     presets = MappingProxyType({"paper": _PAPER, "spaced": _SPACED, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[StructureOptions], rng: np.random.Generator) -> list[Sample]:
-        """Patches round random voxels of vertebra, disc or canal, each class as often; ``resized``, the whole scan in
-        each.
+        """Patches round random voxels of vertebra, disc or canal, each class equally often.
 
-        Inputs (*patch, 1) intensities; targets (*patch) codes of STRUCTURES. A share ``random_share`` lies anywhere.
+        Inputs (*patch, 1) intensities; targets (*patch) codes of STRUCTURES. A fraction ``random_share`` lies at random
+        positions. With ``resized``, each sample is the whole scan.
         Raises: ValueError where there are no masks of these classes, or a series of SPIDER has a defect.
         """
         if scan.label_map is None:
             raise ValueError("Vertebrae, discs and canal are learnt from label maps. Received: no label map.")
         require_sound(scan)
         classes = structures_of(scan.label_map, scan.case.label_code, scan.tissues, TISSUES)
-        shown = seen_part(scan.volume, settings)
+        shown = region_of_interest(scan.volume, settings)
         grid = settings.grid_of(shown.grid)
         image, tissues, patch = place_image(scan, settings.spec, grid), place_tissues(scan, grid), settings.spec.patch
         target = resample(classes, grid)
@@ -143,7 +145,7 @@ class StructureTask(Task[StructureOptions]):
         places = [where for where in places if len(where)]
         if not places:
             raise ValueError("No vertebra, disc or canal lies inside the image.")
-        drawn = []
+        samples = []
         for number in range(settings.samples_per_scan):
             first = np.zeros(3, int)
             if not settings.options.resized:
@@ -151,10 +153,10 @@ class StructureTask(Task[StructureOptions]):
                 if rng.random() >= settings.options.random_share:
                     where = places[number % len(places)]
                     first = _round(where[rng.integers(len(where))], grid.shape, patch, rng)
-            seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
+            codes = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
             inputs = image.window(first, patch, fill=padding_value_of(scan.volume.voxels)).voxels[..., None]
-            drawn.append(Sample(inputs, target.window(first, patch).voxels.astype(np.uint8), tissues=seen))
-        return drawn
+            samples.append(Sample(inputs, target.window(first, patch).voxels.astype(np.uint8), tissues=codes))
+        return samples
 
     def network(self, settings: Settings[StructureOptions]) -> keras.Model:
         from keras_models.unet import sliced_unet
@@ -173,7 +175,7 @@ class StructureTask(Task[StructureOptions]):
         return IOSignature({"": (5, len(settings.spec.labels))})
 
     def objective(self, settings: Settings[StructureOptions]) -> Objective:
-        """Cross-entropy (``loss`` "crossentropy"), or with soft Dice beside it ("dice"); F1 of voxels is their Dice."""
+        """Cross-entropy (``loss`` "crossentropy"), or its sum with soft Dice ("dice"); the F1 of voxels is Dice."""
         from losses_and_metrics.dense_losses import ClassDice, DiceCrossentropy, VoxelAccuracy, WeightedCrossentropy
 
         crossentropy = settings.options.loss == "crossentropy"
@@ -192,8 +194,8 @@ class StructureTask(Task[StructureOptions]):
     def predict(self, network: keras.Model, settings: Settings[StructureOptions], view: ScanView) -> StageFindings:
         """``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
 
-        Where the lowest vertebra's level is told (option ``lowest``), also ``instances`` and ``landmarks`` by name. All
-        of it lies on the scan's own grid.
+        With the level of the lowest vertebra (option ``lowest``), also ``instances`` and ``landmarks`` by name. All
+        results are on the scan's own grid.
         """
         from learning_functions.inference.class_probabilities import class_probabilities
         from learning_functions.inference.iterative.mr_numbering import named_from

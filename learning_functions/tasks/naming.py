@@ -1,10 +1,10 @@
-"""Naming: which level each detected body is, or that it is none, by a small network over keypoints.
+"""Naming: the level of each detected body, or that it is a false positive, by a small network over keypoints.
 
 The nodes are those of VID (Buergin et al. 2023): bodies with probabilities of their region, and the two pedicles of
-each. Which pedicle belongs to which body is learnt apart from the network (`anatomy/naming/pedicle_places.py`): the
-option ``places`` holds what was learnt, those of all of VID count where it is not given.
-The publication's graph network is not rebuilt: residual convolutions along the sorted bodies take its place, in every
-preset, and the exact decoder (anatomy/naming) makes names of what they tell. `paper` is the widest of them.
+each. The assignment of pedicles to bodies is estimated apart from the network (`anatomy/naming/pedicle_places.py`). The
+option ``places`` holds the estimate; without it, that of all of VID applies.
+Residual convolutions along the sorted bodies take the place of the publication's graph network in every preset. The
+exact decoder (anatomy/naming) turns their output into names. `paper` is the widest preset.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from learning_functions.samples.store.sample_store import SampleStore
 
 FALSE = ROWS.index("false") + 1
-"""The target of what is no vertebra; levels are 1 to 28 in anatomical order, 0 is no node."""
-AS_SURE_AS = 0.9
-"""Probability of its region that a named landmark counts as having told, where no detector told one."""
+"""The target of false positives; levels are 1 to 28 in anatomical order, 0 is no node."""
+REGION_PROBABILITY = 0.9
+"""The probability of its region that a named landmark gets, where no detector gave one."""
 
 _SMALL = Settings(
     preset="small",
@@ -82,19 +82,19 @@ def _sample(
 
 
 def _keypoints_of(landmarks: Landmarks) -> Keypoints:
-    """Landmarks as a detector's bodies, which tells of each the region that its name lies in."""
-    told = np.zeros((len(landmarks), 3))
+    """Landmarks as a detector's bodies, each with the region of its name."""
+    probabilities = np.zeros((len(landmarks), 3))
     for row, name in enumerate(landmarks.names):
         region = "Lumbar" if name in ("S1", "S2") else region_of(name)
         if region is not None:
-            told[row] = (1 - AS_SURE_AS) / 2
-            told[row, ("Cervical", "Thoracic", "Lumbar").index(region)] = AS_SURE_AS
+            probabilities[row] = (1 - REGION_PROBABILITY) / 2
+            probabilities[row, ("Cervical", "Thoracic", "Lumbar").index(region)] = REGION_PROBABILITY
     none = np.zeros((0, 3))
-    return Keypoints(landmarks.points_mm, ("",) * len(landmarks), told, none, none)
+    return Keypoints(landmarks.points_mm, ("",) * len(landmarks), probabilities, none, none)
 
 
 class NamingTask(Task[NamingOptions]):
-    """The level of each landmark found, by a network over keypoints."""
+    """The level of each landmark, by a network over keypoints."""
 
     name = "naming"
     options_type = NamingOptions
@@ -108,23 +108,24 @@ class NamingTask(Task[NamingOptions]):
     def samples(self, scan: Scan, settings: Settings[NamingOptions], rng: np.random.Generator) -> list[Sample]:
         """The nodes of one scan (1, nodes, channels) with the row of ROWS of each, counted from 1 (1, nodes).
 
-        Nodes are a detector's keypoints where there are such, else the true bodies. Every sample of a scan is alike,
-        since each is changed anew in training; of more bodies than there is room for, a stretch at random is taken.
+        Nodes are a detector's keypoints where there are such, else the true bodies. All samples of a scan are alike,
+        since training augments each anew. Of more bodies than the patch holds, a random contiguous run is taken.
         """
         true = true_landmarks(scan)
         if true is None or not len(true.only(VERTEBRAE)):
             raise ValueError("There is no named vertebra among the annotations.")
-        seen = scan.keypoints
-        if seen is None:
+        keypoints = scan.keypoints
+        if keypoints is None:
             found = true.only(VERTEBRAE)
-            seen = Keypoints(
+            keypoints = Keypoints(
                 found.points_mm, found.names, np.zeros((len(found), 3)), np.zeros((0, 3)), np.zeros((0, 3))
             )
-        if not len(seen.bodies_mm):
+        if not len(keypoints.bodies_mm):
             raise ValueError("No body was detected.")
         places = read_places(settings.options.places)
-        nodes, order = nodes_of(seen.bodies_mm, seen.probabilities, (seen.left_mm, seen.right_mm), places)
-        names = true_names(seen.bodies_mm, true)
+        pedicles_mm = (keypoints.left_mm, keypoints.right_mm)
+        nodes, order = nodes_of(keypoints.bodies_mm, keypoints.probabilities, pedicles_mm, places)
+        names = true_names(keypoints.bodies_mm, true)
         targets = np.array([ROWS.index(names[i] or "false") + 1 for i in order], np.uint8)
         numbers = np.array([level in true for level in LEVELS], np.float32)
         return [_sample(nodes, targets, numbers, settings.spec, rng) for _ in range(settings.samples_per_scan)]
@@ -169,23 +170,23 @@ class NamingTask(Task[NamingOptions]):
     def learnt(
         self, network: keras.Model, settings: Settings[NamingOptions], training: SampleStore, validation: SampleStore
     ) -> NamingOptions:
-        """Statistics of the samples learnt from, and what makes decoding with this network surest on the others."""
+        """The options with statistics of the training samples, and the calibration on the validation samples."""
         from learning_functions.training.naming_choice import chosen
 
         changes = None if settings.options.augment == "none" else self.augmentation(settings)
         return chosen(network, settings, training, validation, changes)
 
     def predict(self, network: keras.Model, settings: Settings[NamingOptions], view: ScanView) -> StageFindings:
-        """The landmarks found so far, named anew; what is false is left out, and missed levels are filled in."""
+        """The landmarks found so far, with new names; false positives are excluded and missed levels interpolated."""
         from learning_functions.inference.naming_evidence import decoded
 
-        given = view.findings.landmarks
-        if given is not None:  # what was filled in before is no detection
-            given = given.only(name for name in given.names if name not in view.findings.interpolated)
-        if given is None or not len(given):
+        detected = view.findings.landmarks
+        if detected is not None:  # an interpolated level is no detection
+            detected = detected.only(name for name in detected.names if name not in view.findings.interpolated)
+        if detected is None or not len(detected):
             return StageFindings(landmarks=Landmarks.empty()).noting("There was no vertebra to name.")
-        naming = decoded(network, settings, _keypoints_of(given), ALTERNATIVES)
-        record = NamingRecord.of(naming, given.points_mm, settings.options.warn_from)
+        naming = decoded(network, settings, _keypoints_of(detected), ALTERNATIVES)
+        record = NamingRecord.of(naming, detected.points_mm, settings.options.warn_from)
         return StageFindings(landmarks=naming.landmarks, naming=record)
 
 

@@ -1,4 +1,4 @@
-"""Spine heatmap: how near every voxel lies to the spine, from the image at a coarse spacing.
+"""Spine heatmap: Gaussians at the centroids of vertebrae, predicted from the image at a coarse spacing.
 
 Payer et al. 2020, "Coarse to Fine Vertebrae Localization and Segmentation with SpatialConfiguration-Net and U-Net",
 stage one (preset `paper`); Serrador et al. 2024, whose first step resizes the whole image (`topdown`).
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 class SpineHeatmapOptions(TaskOptions):
     """Defaults as published by Payer et al. 2020.
 
-    sigma_voxels: deviation of the heat round each centroid.
+    sigma_voxels: standard deviation of the Gaussian at each centroid.
     resized: whether each scan is resized to the patch, whatever its spacing.
-    empty_fraction: share of the samples, at most about, that show no centroid.
-    widening: whether filters double from level to level; norm, answer: of the network's layers, and of its last one.
+    empty_fraction: about the largest fraction of samples that show no centroid.
+    widening: whether filters double from level to level.
+    norm: normalisation of the layers; answer: activation of the last layer.
     loss: squared error, or divergence with Dice.
-    changes: how samples are changed.
+    changes: the augmentation.
     """
 
     sigma_voxels: float = 4.0
@@ -108,7 +109,7 @@ _SMALL = _PAPER.changed(
 _SHIPPED = _SMALL.changed(preset="shipped", filters=12, options=replace(_SMALL.options, augment="synth"))
 
 JUDGED = 1
-"""What the stored target holds where heat is judged; the heat itself is drawn from the points, batch by batch."""
+"""The stored target where the loss counts; the heatmap itself is made from the points, batch by batch."""
 
 
 def _window(
@@ -117,7 +118,8 @@ def _window(
     settings: Settings[SpineHeatmapOptions],
     rng: np.random.Generator,
 ) -> NDArray[np.int_]:
-    """The first voxel of a patch at a random place; one that shows no centroid is mostly drawn anew round one."""
+    """The first voxel of a patch at a random position; one without a centroid is mostly replaced by one round a
+    centroid."""
     patch = settings.spec.patch
     first = random_window(shape, patch, rng)
     shows = ((centres >= first) & (centres < first + np.asarray(patch))).all(axis=1).any()
@@ -127,7 +129,7 @@ def _window(
 
 
 class SpineHeatmapTask(Task[SpineHeatmapOptions]):
-    """How near every voxel lies to the spine."""
+    """A heatmap of the spine."""
 
     name = "spine_heatmap"
     options_type = SpineHeatmapOptions
@@ -136,10 +138,10 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
     presets = MappingProxyType({"paper": _PAPER, "topdown": _TOPDOWN, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[SpineHeatmapOptions], rng: np.random.Generator) -> list[Sample]:
-        """Patches at random places or, ``resized``, the whole image in each.
+        """Patches at random positions; with ``resized``, each sample is the whole image.
 
-        Inputs (*patch, 1) intensities; targets (*patch) JUDGED but where a vertebra may have no label; numbers as
-        ``numbers``. ``empty_fraction`` of the patches, at most about, show no centroid.
+        Inputs (*patch, 1) intensities; targets (*patch) JUDGED except where a vertebra may lack a label; numbers as
+        ``numbers``. At most about a fraction ``empty_fraction`` of the patches shows no centroid.
         """
         grid = settings.grid_of(scan.volume.grid)
         image, landmarks = place_scan(scan, settings.spec, grid)
@@ -149,25 +151,25 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         if not len(centres):
             raise ValueError("No vertebra lies inside the image.")
         judged = LabelMap(np.broadcast_to(judged_slices(landmarks, grid), grid.shape).astype(np.uint8), grid)
-        drawn = []
+        samples = []
         for _ in range(settings.samples_per_scan):
             first = np.zeros(3, int) if settings.options.resized else _window(grid.shape, centres, settings, rng)
             inputs = image.window(first, patch, fill=padding_value_of(image.voxels)).voxels[..., None]
-            seen = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
+            codes = None if tissues is None else tissues.window(first, patch, OUTSIDE).voxels[..., None]
             target = judged.window(first, patch, fill=JUDGED).voxels
-            drawn.append(Sample(inputs, target, tissues=seen, numbers=point_numbers(landmarks, grid, first)))
-        return drawn
+            samples.append(Sample(inputs, target, tissues=codes, numbers=point_numbers(landmarks, grid, first)))
+        return samples
 
     def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[SpineHeatmapOptions]) -> tuple[Any, Any]:
-        """Targets (b, *patch, 2): the heat, drawn from the points, and whether it is judged."""
+        """Targets (b, *patch, 2): the heatmap, made from the points, and whether the loss counts."""
         from keras import ops
 
-        from learning_functions.samples.augment.heatmap_targets import spine_heats
+        from learning_functions.samples.augment.heatmap_targets import spine_heatmaps
 
         patch = settings.spec.patch
         points = ops.reshape(ops.convert_to_tensor(numbers), (-1, len(POINT_NUMBERS) // 3, 3))
-        heat = spine_heats(points, patch, settings.options.sigma_voxels)
-        return ops.stack([heat, ops.cast(ops.equal(y, JUDGED), "float32")], axis=-1), None
+        heatmaps = spine_heatmaps(points, patch, settings.options.sigma_voxels)
+        return ops.stack([heatmaps, ops.cast(ops.equal(y, JUDGED), "float32")], axis=-1), None
 
     def network(self, settings: Settings[SpineHeatmapOptions]) -> keras.Model:
         from keras_models.heatmap_unet import heatmap_unet
@@ -204,17 +206,19 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         return Augmentation(settings.spec.spacing_mm, flip_axis=0, ignore=JUDGED, points_from=0, **changes)
 
     def predict(self, network: keras.Model, settings: Settings[SpineHeatmapOptions], view: ScanView) -> StageFindings:
-        """``heatmap``, 0 to 1; a scan smaller than the patch is seen in its middle, as in training."""
+        """``heatmap``, 0 to 1; a scan smaller than the patch lies in the patch's centre, as in training."""
         from learning_functions.inference.sliding_window import run_tiles
 
         image, patch = view.image, settings.spec.patch
         size = np.maximum(image.grid.shape, patch)
         before = (size - image.grid.shape) // 2
-        seen = image.window(-before, size, fill=view.padding_value).voxels[..., None]
+        padded = image.window(-before, size, fill=view.padding_value).voxels[..., None]
         margin = [length // 4 for length in patch]
-        heat = run_tiles(network, seen, margin, view.options.memory_gb, lambda out: out[..., 0], view.padding_value)
+        heatmap = run_tiles(
+            network, padded, margin, view.options.memory_gb, lambda out: out[..., 0], view.padding_value
+        )
         inner = box_at(before, image.grid.shape)
-        found = Volume(np.clip(heat[inner], 0, 1).astype(np.float16), image.grid)
+        found = Volume(np.clip(heatmap[inner], 0, 1).astype(np.float16), image.grid)
         return StageFindings(heatmap=found).noting("" if found.voxels.max() >= LEAST_HEAT else "No spine was found.")
 
 

@@ -1,8 +1,8 @@
 """Vertebra heatmaps: a named landmark per vertebra, by SpatialConfiguration-Net.
 
 Payer et al. 2020, "Coarse to Fine Vertebrae Localization and Segmentation with SpatialConfiguration-Net and U-Net",
-second stage (preset `paper`). The 26 landmarks are those of VerSe: C1 to L6 with T13. Between its decoder and the
-published graph `--naming` chooses.
+second stage (preset `paper`). The 26 landmarks are those of VerSe: C1 to L6 with T13. The inference option `--naming`
+chooses between the decoder and the published graph.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from learning_functions.samples.augment.augmentation import Augmentation
     from learning_functions.samples.store.sample_store import SampleStore
 MARGIN_SIGMAS = 3.0
-"""A landmark this near beyond a patch's border would reach into it, and is not judged there."""
+"""The Gaussian of a landmark this near outside a patch reaches into it; the loss ignores that landmark."""
 
 _PAPER = Settings(
     preset="paper",
@@ -106,12 +106,12 @@ def _sample(labelled: LabelledPoints, first: np.ndarray, settings: Settings[Vert
     scanned = np.zeros(settings.spec.patch, np.uint8)
     scanned[overlap(first, patch, labelled.image.grid.shape)[1]] = 1
     points = labelled.points - first
-    beyond = np.maximum(np.maximum(-0.5 - points, points - patch + 0.5), 0).max(axis=1)
-    reaching = (beyond > 0) & (beyond < MARGIN_SIGMAS * settings.options.sigma)
+    outside = np.maximum(np.maximum(-0.5 - points, points - patch + 0.5), 0).max(axis=1)
+    reaching = (outside > 0) & (outside < MARGIN_SIGMAS * settings.options.sigma)
     known = labelled.known & ~reaching
-    seen = None if labelled.tissues is None else labelled.tissues.window(first, patch, OUTSIDE).voxels[..., None]
+    codes = None if labelled.tissues is None else labelled.tissues.window(first, patch, OUTSIDE).voxels[..., None]
     numbers = np.concatenate([known, points.ravel()]).astype(np.float32)
-    return Sample(image.voxels[..., None], scanned, tissues=seen, numbers=numbers)
+    return Sample(image.voxels[..., None], scanned, tissues=codes, numbers=numbers)
 
 
 class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
@@ -124,30 +124,31 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
     gives = ("landmarks",)
     may_give = ("landmark_heatmap", "candidates")
     targets = MappingProxyType({"vertebrae": VERTEBRAE, "levels": LEVELS})
-    """The landmarks there are to learn, by name: free vertebrae, or these and the first two of the sacrum."""
+    """The targets by name: landmarks of the free vertebrae, or of these and the first two of the sacrum."""
     numbers = (*(f"{level}_known" for level in LEVELS), *(f"{level}_{axis}" for level in LEVELS for axis in "xyz"))
-    """Whether a level is judged (1 or 0), and its place in voxels of the patch (NaN: none)."""
+    """Whether the loss counts a level (1 or 0), and its position in voxels of the patch (NaN: none)."""
     presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[VertebraHeatmapOptions], rng: np.random.Generator) -> list[Sample]:
-        """Patches round random landmarks, off their middle by up to a quarter across and a half along the spine.
+        """Patches round random landmarks, off-centre by up to a quarter across and a half along the spine.
 
         Inputs (*patch, 1) intensities; targets (*patch) 1 where the scan is; numbers as ``numbers``.
         """
         labelled, places = _labelled(scan, settings)
-        patch, drawn = np.asarray(settings.spec.patch), []
+        patch, samples = np.asarray(settings.spec.patch), []
         for _ in range(settings.samples_per_scan):
             place = places[rng.integers(len(places))]
             away = rng.uniform(-0.5, 0.5, 3) * patch * (0.5, 0.5, 1.0)
-            drawn.append(_sample(labelled, np.rint(place + away - (patch - 1) / 2).astype(int), settings))
-        return drawn
+            samples.append(_sample(labelled, np.rint(place + away - (patch - 1) / 2).astype(int), settings))
+        return samples
 
     def cropped_samples(
         self, scan: Scan, settings: Settings[VertebraHeatmapOptions], rng: np.random.Generator, found: Findings
     ) -> list[Sample]:
-        """The same of patches at random places in the box in which ``predict`` looks for landmarks; up to a quarter of
-        one may reach beyond it. No true landmark tells where they lie, so where the spine found is none, they may show
-        none.
+        """The same, from patches at random positions in the box in which ``predict`` searches for landmarks.
+
+        Up to a quarter of a patch may reach out of the box. The true landmarks do not determine the positions: where
+        the spine found is a false positive, patches may show no landmark.
         """
         labelled, _ = _labelled(scan, settings)
         low, shape = found_spine(found, labelled, settings.grid_of(scan.volume.grid))
@@ -155,23 +156,22 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
         return [_sample(labelled, first, settings) for first in places]
 
     def arrange(self, y: Any, w: Any, numbers: Any, settings: Settings[VertebraHeatmapOptions]) -> tuple[Any, None]:
-        """(batch, landmarks, 4): the point in voxels of the patch, then what is known of it
-        (losses_and_metrics/heatmaps).
+        """(batch, landmarks, 4): the point in voxels of the patch, then PRESENT, ABSENT or UNKNOWN.
 
-        With ``absent`` "unknown", as published, landmarks that the patch does not show are not judged; with "empty"
-        those that are known not to be in it are held against nothing.
+        With ``absent`` "unknown", as published, the loss ignores landmarks that the patch does not show. With "empty",
+        the target of those that are known to be absent is an empty heatmap.
         """
         from keras import ops
 
         from losses_and_metrics.landmark_heatmap_loss import ABSENT, PRESENT, UNKNOWN
 
-        wanted = [LEVELS.index(level) for level in settings.spec.labels]
-        known = ops.take(numbers[:, : len(LEVELS)], wanted, axis=1) > 0
+        columns = [LEVELS.index(level) for level in settings.spec.labels]
+        known = ops.take(numbers[:, : len(LEVELS)], columns, axis=1) > 0
         points = ops.reshape(numbers[:, len(LEVELS) :], (-1, len(LEVELS), 3))
-        points = ops.take(points, wanted, axis=1)
+        points = ops.take(points, columns, axis=1)
         patch = ops.convert_to_tensor(settings.spec.patch, "float32")
-        told = ops.logical_and(points >= -0.5, points < patch - 0.5)  # False where NaN
-        present = ops.logical_and(known, ops.all(told, axis=-1))
+        inside = ops.logical_and(points >= -0.5, points < patch - 0.5)  # False where NaN
+        present = ops.logical_and(known, ops.all(inside, axis=-1))
         absent = ABSENT if settings.options.absent == "empty" else UNKNOWN
         state = ops.where(present, PRESENT, ops.where(known, absent, UNKNOWN))
         points = ops.where(present[..., None], points, ops.zeros_like(points))
@@ -199,9 +199,10 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
         return IOSignature({"": (5, len(settings.spec.labels))})
 
     def objective(self, settings: Settings[VertebraHeatmapOptions]) -> Objective:
-        """The published loss, or (``loss`` "mean") the same squared errors in parts of the Gaussians' own squares.
+        """The published loss, or (``loss`` "mean") the same squared errors relative to the Gaussians' own squares.
 
-        Where sigmas are learnt, losses of two epochs are not alike, and the best epoch is that of the least distance.
+        Where sigmas are learnt, losses of two epochs cannot be compared. The best epoch is then that of the smallest
+        distance.
         """
         from losses_and_metrics.landmark_heatmap_loss import HeatmapLoss, LandmarkDistance, LandmarksFound
 
@@ -230,7 +231,7 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
         training: SampleStore,
         validation: SampleStore,
     ) -> VertebraHeatmapOptions:
-        """The distances and directions of the landmarks learnt from, by which those found are named."""
+        """The options with the statistics of the training landmarks: distances and directions, for the decoder."""
         from learning_functions.training.spine_statistics import spine_statistics
 
         return settings.options.changed(statistics=spine_statistics(training, len(LEVELS)).to_json())
@@ -238,7 +239,7 @@ class VertebraHeatmapTask(Task[VertebraHeatmapOptions]):
     def predict(
         self, network: keras.Model, settings: Settings[VertebraHeatmapOptions], view: ScanView
     ) -> StageFindings:
-        """``landmarks``: maxima of the heatmaps inside the spine found before, if any was, named in order."""
+        """``landmarks``: maxima of the heatmaps, inside the spine where an earlier stage found one, named in order."""
         from learning_functions.inference.landmarks.landmark_naming import named_landmarks
 
         return named_landmarks(network, settings, view)

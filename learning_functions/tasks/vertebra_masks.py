@@ -1,4 +1,4 @@
-"""Vertebra masks: the whole vertebra at each landmark that was found before, one by one.
+"""Vertebra masks: the landmark-prompted segmenter. It segments the whole vertebra at each landmark, one by one.
 
 Payer et al. 2020, "Coarse to Fine Vertebrae Localization and Segmentation with SpatialConfiguration-Net and U-Net",
 last stage (preset `paper`).
@@ -73,7 +73,7 @@ _SMALL = _PAPER.changed(
 _SHIPPED = _SMALL.changed(preset="shipped", epochs=6, options=replace(_SMALL.options, augment="synth"))
 
 
-def _drawn(scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator, found: Landmarks) -> list[Sample]:
+def _samples(scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator, found: Landmarks) -> list[Sample]:
     segments = labelled_segments(scan, settings.spec)
     all_of_them = [(segment, place + 1) for segment in segments for place in range(len(segment.vertebrae))]
     rounds = -(-settings.samples_per_scan // len(all_of_them))
@@ -81,11 +81,11 @@ def _drawn(scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator
     own = np.full(len(all_of_them), -1)
     if len(found):
         own = nearest_found([each[0].landmark_mm(each[1], scan.landmarks) for each in all_of_them], found.points_mm)
-    drawn = []
+    samples = []
     for segment, place, nearest in ((*all_of_them[i], own[i]) for i in chosen):
         at_mm = segment.landmark_mm(place, scan.landmarks) + rng.normal(0.0, settings.options.jitter_mm, 3)
-        drawn.append(_sample(segment, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
-    return drawn
+        samples.append(_sample(segment, place, at_mm if nearest < 0 else found.points_mm[nearest], settings))
+    return samples
 
 
 def _sample(
@@ -94,11 +94,11 @@ def _sample(
     spec, options = settings.spec, settings.options
     first = centred_first(at_mm, segment.image.grid, spec.patch, options.offset_mm)
     box = segment.image.grid.window(first, spec.patch)
-    seen = None if segment.tissues is None else segment.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]
+    codes = None if segment.tissues is None else segment.tissues.window(first, spec.patch, OUTSIDE).voxels[..., None]
     return Sample(
         segment.image.window(first, spec.patch, fill=segment.padding).voxels[..., None],
         (segment.order.window(first, spec.patch).voxels == place).astype(np.uint8),
-        tissues=seen,
+        tissues=codes,
         memory=landmark_prompt(at_mm, box, options.sigma_mm),
     )
 
@@ -110,27 +110,28 @@ class MaskTask(Task[MaskOptions]):
     options_type = MaskOptions
     needs = ("landmarks",)
     uses = ("landmarks",)
-    """Of whichever model tells them last."""
+    """Of the last model that finds them."""
     cropped_by = ("landmarks",)
     gives = ("instances",)
     presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 
     def samples(self, scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator) -> list[Sample]:
-        """Patches round the landmarks of vertebrae, each vertebra as often as any other, up to one.
+        """Patches round the landmarks of vertebrae, every vertebra equally often, up to one.
 
-        Inputs (*patch, 1) intensities; memory (*patch) the mark of the landmark, moved by N(0, ``jitter_mm``) along
-        each axis as errors of those found will be; targets (*patch) 1 in the vertebra. Beyond a stretch of labelled
-        vertebrae nothing is shown, and of a cut vertebra what is there is taught.
+        Inputs (*patch, 1) intensities; memory (*patch) the landmark prompt, moved by N(0, ``jitter_mm``) along each
+        axis to imitate errors of found landmarks; targets (*patch) 1 in the vertebra. Outside a contiguous labelled
+        segment, inputs hold the padding value. The target of a truncated vertebra is its visible part.
         """
-        return _drawn(scan, settings, rng, Landmarks.empty())
+        return _samples(scan, settings, rng, Landmarks.empty())
 
     def cropped_samples(
         self, scan: Scan, settings: Settings[MaskOptions], rng: np.random.Generator, found: Findings
     ) -> list[Sample]:
-        """The same round the landmarks that were found, as they are and whatever their names; a vertebra at which none
-        was found keeps its own landmark, moved.
+        """The same round the found landmarks, unmoved and whatever their names.
+
+        A vertebra without a found landmark keeps its own, moved.
         """
-        return _drawn(scan, settings, rng, found.landmarks or Landmarks.empty())
+        return _samples(scan, settings, rng, found.landmarks or Landmarks.empty())
 
     def network(self, settings: Settings[MaskOptions]) -> keras.Model:
         from keras_models.averaging_unet import mask_unet

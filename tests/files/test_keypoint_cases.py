@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.generate.generation import draw
+from learning_functions.generate.generation import samples_of_case
 from learning_functions.task import load_task, settings_of
 from tests.keypoint_files import write
 from tests.naming.brute_force import spine
@@ -45,16 +45,16 @@ def test_a_case_of_keypoints_is_read_without_an_image(folder: Path) -> None:
 
 def test_a_task_that_needs_the_image_says_so(folder: Path) -> None:
     case = find_cases(folder)[0]
-    drawn = draw("detection", case, settings_of(load_task("detection"), "small"), 1)
-    assert drawn.problem == "There is no image, only keypoints." and not drawn.samples
+    found = samples_of_case("detection", case, settings_of(load_task("detection"), "small"), 1)
+    assert found.problem == "There is no image, only keypoints." and not found.samples
 
 
 def test_a_broken_file_is_named_when_samples_are_cut(folder: Path) -> None:
     (folder / "truth" / "b.json").write_text("{")
     cases = find_cases(folder)
-    drawn = draw("naming", cases[1], settings_of(load_task("naming"), "small"), 1)
-    assert "b" in drawn.problem and not drawn.samples
-    assert draw("naming", cases[0], settings_of(load_task("naming"), "small"), 1).samples
+    found = samples_of_case("naming", cases[1], settings_of(load_task("naming"), "small"), 1)
+    assert "b" in found.problem and not found.samples
+    assert samples_of_case("naming", cases[0], settings_of(load_task("naming"), "small"), 1).samples
 
 
 def test_no_pair_is_no_data_set(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_spine_found_beyond_the_labels_is_told() -> None:
     heat = np.zeros_like(high.voxels)
     top = np.rint(high.grid.to_index(grid.to_mm(np.array(grid.shape) - 2))).astype(int)
     heat[tuple(np.clip(top, 1, np.array(heat.shape) - 2))] = 1
-    with pytest.raises(ValueError, match="beyond the labelled part"):
+    with pytest.raises(ValueError, match="outside the labelled part"):
         found_spine(Findings("scan", high.grid, heatmap=high.with_voxels(heat)), low, grid)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("keras")
 
-from learning_functions.samples.augment.heatmap_targets import spine_heats
+from learning_functions.samples.augment.heatmap_targets import spine_heatmaps
 from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_slices, point_numbers
 from losses_and_metrics.gaussian_profiles import profiles
 from utility_functions.anatomy.heatmaps import gaussians, spine_heat
@@ -30,7 +30,7 @@ def some_points(seed: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("sigma", [1.0, 4.0, 10.0])
 def test_a_batch_of_heatmaps_is_that_of_each_sample(sigma: float) -> None:
     points = some_points()
-    found = np.asarray(spine_heats(points, SHAPE, sigma))
+    found = np.asarray(spine_heatmaps(points, SHAPE, sigma))
     expected = np.stack([spine_heat(each, SHAPE, sigma) for each in points])
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not found[3].any() and np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1.001

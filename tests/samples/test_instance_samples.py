@@ -48,7 +48,7 @@ def test_a_third_direction_is_refused() -> None:
         memory_of(np.zeros(3, np.uint8), 1, "left")
     with pytest.raises(ValueError, match="one of up, down"):
         settings().choosing(TASK, direction="left")
-    with pytest.raises(ValueError, match="not to be chosen"):
+    with pytest.raises(ValueError, match="fixed for this task"):
         settings().choosing(load_task("detection"), direction="up")
     assert settings().choosing(TASK, direction=None) == settings()
     assert settings().choosing(TASK, direction="up").options.direction == "up"

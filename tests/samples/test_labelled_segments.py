@@ -139,5 +139,5 @@ def test_labels_out_of_their_order_are_told_by_name() -> None:
     scan, _ = shingled(())
     assert scan.label_map is not None
     upside_down = LabelMap(scan.label_map.voxels[:, :, ::-1], scan.label_map.grid)
-    with pytest.raises(ValueError, match="do not lie in anatomical order"):
+    with pytest.raises(ValueError, match="are not in anatomical order"):
         labelled_segments(Scan(scan.case, scan.volume, scan.landmarks, upside_down), settings().spec)

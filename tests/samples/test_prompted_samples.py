@@ -181,7 +181,7 @@ def test_memory_of_several_channels_moves_with_the_image(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("shape", [(4, 5, 6, 1), (4, 5, 5, 2), (4, 5), (4, 5, 6, 2, 2)])
 def test_memory_that_does_not_lie_on_the_image_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="those of the image's voxels"):
+    with pytest.raises(ValueError, match="values per voxel of the inputs"):
         remembering(tmp_path / "s.h5", memory=np.zeros(shape, np.uint8))
 
 

@@ -47,7 +47,7 @@ def test_a_file_without_tissues_is_read_as_ever(tmp_path: Path) -> None:
     ("tissues", "said"),
     [
         (None, "has tissues or none has"),
-        (np.zeros((4, 5, 6), np.uint8), r"image's voxels, \(4, 5, 6, 1\)"),
+        (np.zeros((4, 5, 6), np.uint8), r"shape of the inputs, \(4, 5, 6, 1\)"),
         (np.zeros((4, 5, 6, 1), np.int16), "uint8"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_file_without_memory_and_numbers_says_nothing_of_them(tmp_path: Path) 
     ("change", "said"),
     [
         ({"memory": None}, "has memory or none has"),
-        ({"memory": np.zeros((4, 5, 6, 1), np.uint8)}, r"Memory are those of the image's voxels, \(4, 5, 6\)"),
+        ({"memory": np.zeros((4, 5, 6, 1), np.uint8)}, r"several values per voxel of the inputs, \(4, 5, 6\)"),
         ({"memory": np.zeros((4, 5, 6), np.float32)}, "uint8"),
         ({"numbers": None}, "has numbers or none has"),
         ({"numbers": [1.0]}, "2 numbers, one for each name"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learning_functions.samples.cut.memory_corruption import LARGEST_SHARE, corrupted_memory
+from learning_functions.samples.cut.memory_corruption import LARGEST_FRACTION, corrupted_memory
 from learning_functions.samples.cut.memory_roughness import roughened_memory
 from tests.samples.blocks import LUMBAR, settings, verse
 from tests.samples.test_instance_samples import drawn, ids_in
@@ -44,7 +44,7 @@ def test_slipped_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_com
         slipped = corrupted_memory(memory, passed, coming, (1.0, 1.0, 1.0), np.random.default_rng(seed))
         lost, taken = passed & (slipped == 0), coming & (slipped == 1)
         assert not (lost.any() and taken.any()) and not slipped[~(passed | coming)].any()
-        assert max(lost.sum() / passed.sum(), taken.sum() / coming.sum()) <= LARGEST_SHARE
+        assert max(lost.sum() / passed.sum(), taken.sum() / coming.sum()) <= LARGEST_FRACTION
         kinds.add((bool(lost.any()), bool(taken.any())))
     assert kinds == {(True, False), (False, True), (False, False)}, "a part too large does not change hands"
 

@@ -151,14 +151,14 @@ def test_an_interrupted_run_leaves_nothing(
 ) -> None:
     scans = of_two(data_set, tmp_path / "scans")
     given = itertools.count()
-    whole = generation.draw
+    whole = generation.samples_of_case
 
     def interrupted(*arguments: object) -> object:
         if next(given):
             raise KeyboardInterrupt
         return whole(*arguments)
 
-    monkeypatch.setattr(generation, "draw", interrupted)
+    monkeypatch.setattr(generation, "samples_of_case", interrupted)
     said = run("generate_samples", "detection", scans, tmp_path / "out" / "samples.h5", *FEW, "--workers", 1)
     assert said.code == 130 and "Interrupted; no sample file was written." in said.err and "Traceback" not in said.err
     assert not list((tmp_path / "out").iterdir())

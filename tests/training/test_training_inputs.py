@@ -82,5 +82,5 @@ def test_scans_resized_and_scans_in_mm_do_not_belong_together(tmp_path: Path) ->
 def test_what_is_resized_has_no_spacing_to_choose(task: str) -> None:
     resized = [each for each in load_task(task).presets.values() if each.options.resized]
     assert resized
-    with pytest.raises(ValueError, match=r"no spacing to choose\. Received: \[3\.0\]"):
+    with pytest.raises(ValueError, match=r"spacing cannot be chosen\. Received: \[3\.0\]"):
         resized[0].at_spacing([3.0])

@@ -1,4 +1,4 @@
-"""Heatmaps made of a batch's points, at batch time, in keras.ops: the same as anatomy/heatmaps.py gives one by one."""
+"""Heatmaps of a batch's points in keras.ops, equal to those of anatomy/heatmaps.py."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from keras import ops
 from losses_and_metrics.gaussian_profiles import profiles, told_points
 
 
-def spine_heats(points: Any, shape: Sequence[int], sigma: float) -> Any:
-    """The heatmaps (b, *shape) of spines, 0 to 1; points (b, n, 3) and sigma in voxels, NaN for one that is not there.
+def spine_heatmaps(points: Any, shape: Sequence[int], sigma: float) -> Any:
+    """The heatmaps (b, *shape) of spines, 0 to 1; points (b, n, 3) and sigma in voxels, NaN for an absent point.
 
-    See anatomy/heatmaps.py, spine_heat. The sum over the points is a product of matrices, one of which holds the
-    first two axes.
+    See anatomy/heatmaps.py. The sum over the points is a product of matrices, one of which holds the first two axes.
     """
     there, known = told_points(points)
     x, y, z = profiles(points, shape, sigma)
@@ -24,7 +23,7 @@ def spine_heats(points: Any, shape: Sequence[int], sigma: float) -> Any:
     total = ops.reshape(ops.matmul(ops.transpose(across, (0, 2, 1)), z), (batch, *shape))
     apart = ops.sum(ops.square(known[:, :, None] - known[:, None]), axis=-1)
     inside = ops.all(ops.logical_and(known >= -0.5, known < np.array(shape, "float32") - 0.5), axis=-1)
-    beyond = there * (1.0 - ops.cast(inside, "float32"))
-    near = ops.exp(-0.5 * apart / sigma**2) * beyond[:, :, None] * there[:, None]
+    outside = there * (1.0 - ops.cast(inside, "float32"))
+    near = ops.exp(-0.5 * apart / sigma**2) * outside[:, :, None] * there[:, None]
     peak = ops.maximum(ops.max(total, axis=(1, 2, 3)), ops.max(ops.sum(near, axis=2), axis=1))
     return total / ops.where(peak > 0, peak, 1.0)[:, None, None, None]

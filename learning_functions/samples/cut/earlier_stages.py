@@ -1,4 +1,4 @@
-"""What the models of earlier stages found in a scan, as what samples of a later stage are cropped by."""
+"""The findings of earlier stages that crop the samples of a later stage."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from utility_functions.geometry.resampling import resample
 from utility_functions.records.findings import Findings
 
 MOST_APART_MM = 20.0
-"""A landmark found farther than this from every vertebra belongs to none."""
+"""A found landmark farther than this from every vertebra is a false positive."""
 
 
 def found_spine(found: Findings, labelled: LabelledPoints, grid: Grid) -> tuple[list[int], list[int]]:
-    """First voxel and shape, in ``labelled.image``, of where a landmark network looks after such findings.
+    """First voxel and shape, in ``labelled.image``, of the region in which a landmark network searches.
 
-    found: with a heatmap or a detection, on the scan's own grid. grid: all of the scan, upright, of which the labelled
-    image is a part. Where no spine was found, that is everywhere, as when the network is run.
-    Raises: ValueError where no labelled part of the scan is looked at.
+    found: with a heatmap or a detection, on the scan's own grid. grid: of the whole upright scan; the labelled image is
+    a part of it. Where the findings hold no spine, the region is everything, as in inference.
+    Raises: ValueError where the region holds no labelled part of the scan.
     """
     maps = {name: getattr(found, name) for name in ("heatmap", "detection")}
-    there = {name: resample(seen, grid) for name, seen in maps.items() if seen is not None}
-    if not there:
-        raise ValueError(f"A spine is told by a heatmap or a detection. Received: neither in {found.case_id}.")
-    region = spine_region(grid, there.get("heatmap"), there.get("detection"), NEAR_SPINE_MM)
+    resampled = {name: resample(each, grid) for name, each in maps.items() if each is not None}
+    if not resampled:
+        raise ValueError(f"A spine is found by a heatmap or a detection. Received: neither in {found.case_id}.")
+    region = spine_region(grid, resampled.get("heatmap"), resampled.get("detection"), NEAR_SPINE_MM)
     low = np.rint(labelled.image.grid.to_index(grid.to_mm(first_of(region)))).astype(int)
     box = within(low, low + size_of(region), labelled.image.grid.shape)
     if not min(size_of(box)):
-        raise ValueError("The spine that was found lies beyond the labelled part of the scan.")
+        raise ValueError("The spine that was found lies outside the labelled part of the scan.")
     return list(first_of(box)), list(size_of(box))
 
 
 def nearest_found(true_mm: ArrayLike, found_mm: ArrayLike) -> NDArray[np.int_]:
-    """For each true landmark (N, 3) the number of the one found that is its own (N,), -1 where none is.
+    """For each true landmark (N, 3) the number of the found landmark that matches it (N,), -1 where none does.
 
-    That is the nearest, if it has no nearer true one itself and is not far off: what was found is at most one
-    vertebra's, whatever its name.
+    The nearest one matches if it has no nearer true landmark itself and is within MOST_APART_MM. A found landmark
+    matches at most one vertebra, whatever its name.
     """
     true, found = (np.asarray(points, float).reshape(-1, 3) for points in (true_mm, found_mm))
     if not len(true) or not len(found):

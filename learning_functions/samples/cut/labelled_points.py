@@ -1,4 +1,4 @@
-"""The labelled landmarks of a scan as what a network is to find: where they lie, and which of the others are absent."""
+"""The labelled landmarks of a scan as targets: their positions, and which of the other levels are absent."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 
 STEPS_SHOWN = 1.5
-"""A scan is shown so many usual steps beyond its last labelled vertebra: its neighbour, which may be in view without a
-label, and no more of what else was not labelled."""
+"""A scan is kept up to this many usual steps outside its last labelled vertebra: to the neighbour, which may be in view
+without a label, and no farther into unlabelled spine."""
 BOTTOM = ("L5", "L6", "S1", "S2")
-"""Below these lies no free vertebra that has no label."""
+"""Below these lies no free vertebra without a label."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledPoints:
-    """A scan on the upright grid of a spec, cut off where labels end.
+    """A scan on the upright grid of a spec, cropped where labels end.
 
     points: (levels of LEVELS, 3) in voxels of ``image``; NaN where there is none.
-    known: (levels,) whether it is known where the level is, or that it is not in view.
+    known: (levels,) whether the position of the level is known, or its absence.
     """
 
     image: Volume
@@ -41,7 +41,7 @@ class LabelledPoints:
 
 
 def labelled_points(scan: Scan, spec: Spec) -> LabelledPoints:
-    """The landmarks of a scan. Raises: ValueError where it has none inside the image, nor a label map to tell them."""
+    """The landmarks of a scan, else of its label map. Raises: ValueError where none lies inside the image."""
     image, landmarks = place_scan(scan, spec)
     tissues = place_tissues(scan, image.grid)
     landmarks = landmarks.only(LEVELS)
@@ -58,10 +58,10 @@ def labelled_points(scan: Scan, spec: Spec) -> LabelledPoints:
 
 
 def known_levels(names: Collection[str]) -> NDArray[np.bool_]:
-    """Of which levels (LEVELS,) labels tell where they are, or that they are not in view.
+    """The levels (LEVELS,) that labels place, or that they show to be out of the field of view.
 
-    What could lie next beyond the labelled ones may be in view and cut, and what is missing between two that are no
-    neighbours may be there without a label: of these nothing is known.
+    The level next to the last labelled one may be in view and truncated. A level missing between two that are no
+    neighbours may be there without a label. Of both nothing is known.
     """
     ordered = sorted(names, key=anatomical_order)
     known = np.ones(len(LEVELS), bool)
@@ -76,7 +76,7 @@ def known_levels(names: Collection[str]) -> NDArray[np.bool_]:
 
 
 def shown_box(landmarks: Landmarks, grid: Grid) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """First voxel and shape of what is shown of an upright grid (third axis upwards)."""
+    """First voxel and shape of the part of an upright grid (third axis upwards) that samples may show."""
     ordered = landmarks.at(sorted(range(len(landmarks)), key=lambda i: anatomical_order(landmarks.names[i])))
     places = grid.to_index(ordered.points_mm)[:, 2]
     low, high = 0, grid.shape[2]

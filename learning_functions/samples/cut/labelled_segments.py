@@ -1,4 +1,4 @@
-"""Stretches of spine in which every vertebra is labelled, and what is cut from them for one vertebra after another."""
+"""Contiguous labelled segments of a spine, from which samples of the iterative segmenter are cut."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ DIRECTIONS = ("up", "down")
 BORDER_MM = 6.0
 MOST_EXTRA_WEIGHT = 8.0
 REACH_MM = 20.0
-"""Farther than this from a border, weights are 1 to their last digit."""
+"""Farther than this from a border, weights are 1 to float precision."""
 STEPS = 255
 BODY_CORE_MM = 6.0
-"""What lies so near to the middle of a body, across the scan's third axis, tells how high the body is."""
+"""Voxels this near to the centre of a body, across the scan's third axis, determine the body's height."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledSegment:
     """A part of a scan without unlabelled vertebrae, on the upright grid of a spec.
 
-    order: 1, 2, .. from the top down at the voxels of ``vertebrae``, 0 elsewhere. air: what lies beyond.
+    order: 1, 2, .. from the top down at the voxels of ``vertebrae``, 0 elsewhere. padding: the padding value.
     """
 
     image: Volume
@@ -52,7 +52,7 @@ class LabelledSegment:
         return np.asarray(inside + [axis.start for axis in box])
 
     def landmark_mm(self, place: int, landmarks: Landmarks | None) -> NDArray[np.float64]:
-        """The landmark given for a vertebra, else the centre of its body, or for C1 of all of it; RAS+ mm (3,)."""
+        """The annotated landmark of a vertebra, else the centre of its body, or for C1 of all of it; RAS+ mm (3,)."""
         vertebra = self.vertebrae[place - 1]
         if landmarks is not None and vertebra.name and vertebra.name in landmarks:
             return landmarks.point(vertebra.name)
@@ -68,7 +68,7 @@ class LabelledSegment:
         return {}
 
     def weights_near(self, place: int) -> LabelMap:
-        """``border_steps`` of one vertebra, in a box round it beyond which they are 0."""
+        """``border_steps`` of one vertebra, in a box round it; outside the box they are 0."""
         if place not in self._weighed:
             spacing = self.order.grid.spacing_mm
             box = self._boxes[place - 1]
@@ -93,14 +93,13 @@ def border_steps(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDAr
 
 
 def labelled_segments(scan: Scan, spec: Spec) -> list[LabelledSegment]:
-    """The stretches of a scan, from the top down.
+    """The contiguous labelled segments of a scan, from the top down.
 
-    Beyond the body of its first and of its last labelled vertebra a stretch is cut off, across the third axis, so that
-    unlabelled vertebrae are not taught as background (of a neighbour's processes what reaches beside that body
-    stays); a vertebra whose own processes are cut off with it is not whole. Above C1 and below the last lumbar vertebra
-    there are none, and the scan stays: a network must see sacra to leave them out.
-    Raises: ValueError where there is no label map, none with a vertebra, or where vertebrae lie beyond those that
-    should come last.
+    A segment is cropped along the third axis to the bodies of its first and last labelled vertebrae, so that unlabelled
+    vertebrae do not become background (a neighbour's processes beside these bodies stay). A vertebra whose own
+    processes are cropped is not whole. Above C1 and below the last lumbar vertebra the scan is not cropped: the network
+    must learn to exclude the sacrum.
+    Raises: ValueError where there is no label map, no vertebra in it, or no anatomical order of the labels.
     """
     code = scan.case.label_code
     if scan.label_map is None:
@@ -122,17 +121,17 @@ def labelled_segments(scan: Scan, spec: Spec) -> list[LabelledSegment]:
         low, high = 0, image.grid.shape[2]
         if not is_top(run[0]):
             high = body_ends(order, 1)[1]
-            run = (_cut(run[0], bool((order.voxels[:, :, high:] == 1).any())), *run[1:])
+            run = (_truncated(run[0], bool((order.voxels[:, :, high:] == 1).any())), *run[1:])
         if not is_bottom(run[-1], scan.label_map, code):
             low = min(body_ends(order, len(run))[0], high - 1)
-            run = (*run[:-1], _cut(run[-1], bool((order.voxels[:, :, :low] == len(run)).any())))
+            run = (*run[:-1], _truncated(run[-1], bool((order.voxels[:, :, :low] == len(run)).any())))
         box = (0, 0, low), (*image.grid.shape[:2], high - low)
-        seen = None if tissues is None else tissues.window(*box, fill=OUTSIDE)
+        codes = None if tissues is None else tissues.window(*box, fill=OUTSIDE)
         kept = order.window(*box)
-        there = np.bincount(kept.voxels.ravel(), minlength=len(run) + 1)[1:]
-        if gone := [each.name or str(each.label) for each, count in zip(run, there, strict=True) if not count]:
-            raise ValueError(f"Labels do not lie in anatomical order from the top down. Received: {', '.join(gone)}.")
-        found.append(LabelledSegment(image.window(*box), kept, seen, run, padding))
+        sizes = np.bincount(kept.voxels.ravel(), minlength=len(run) + 1)[1:]
+        if gone := [each.name or str(each.label) for each, count in zip(run, sizes, strict=True) if not count]:
+            raise ValueError(f"Labels are not in anatomical order from the top down. Received: {', '.join(gone)}.")
+        found.append(LabelledSegment(image.window(*box), kept, codes, run, padding))
     return found
 
 
@@ -147,16 +146,16 @@ def body_ends(order: LabelMap, place: int) -> tuple[int, int]:
     return int(near.min()), int(near.max()) + 1
 
 
-def _cut(vertebra: Labelled, really: bool) -> Labelled:
-    return replace(vertebra, whole=False) if really else vertebra
+def _truncated(vertebra: Labelled, is_truncated: bool) -> Labelled:
+    return replace(vertebra, whole=False) if is_truncated else vertebra
 
 
 def memory_of(
     order: NDArray[np.uint8], place: int | None, direction: str, neighbour_only: bool = False
 ) -> NDArray[np.uint8]:
-    """1 where a traversal has been before it comes to vertebra number ``place`` (None: everywhere).
+    """1 in the vertebrae traversed before vertebra number ``place`` (None: all vertebrae), 0 elsewhere.
 
-    direction: "down" has passed all above, "up" all below. neighbour_only: the rest is forgotten.
+    direction: "down" has traversed all above, "up" all below. neighbour_only: memory holds the neighbour alone.
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"A spine is traversed {' or '.join(DIRECTIONS)}. Received: {direction!r}.")

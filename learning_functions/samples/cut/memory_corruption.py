@@ -1,4 +1,4 @@
-"""Memory as a traversal that slips comes to have it: a part of a vertebra went to its neighbour."""
+"""Memory corruption: a part of a vertebra is moved to its neighbour, as after a segmentation error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 RADIUS_MM = (6.0, 18.0)
-"""Of the ball within which a part changes hands; a process or half an arch lies in it."""
+"""Radius of the ball that holds the moved part; a process or half an arch fits in it."""
 LOST = 0.7
-"""Share of slips that forget a part of what was passed; the others remember a part of what comes next."""
-LARGEST_SHARE = 0.5
-"""Of what the patch shows of a vertebra, no more than this changes hands."""
+"""Fraction of corruptions that remove a part of the previous vertebra; the others add a part of the next one."""
+LARGEST_FRACTION = 0.5
+"""The largest part of a vertebra, relative to what the patch shows of it, that is moved."""
 
 
 def corrupted_memory(
@@ -22,11 +22,11 @@ def corrupted_memory(
     spacing_mm: Sequence[float],
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """A memory (x, y, z) of 0 and 1 that lacks a part of the vertebra ``passed`` last or holds one of that ``coming``.
+    """A memory (x, y, z) of 0 and 1 that lacks a part of the previous vertebra or holds a part of the next one.
 
-    A network that has only seen memory from the truth takes what its own mask left of one vertebra for a part of the
-    next, and then slips all along the spine. Unchanged where the patch shows nothing of the vertebra in question,
-    or where too much of it would change hands.
+    passed, coming: masks of the previous and of the next vertebra. A network that was trained with true memory alone
+    takes what its own mask missed of one vertebra for a part of the next; the error then spreads along the spine.
+    Memory is unchanged where the patch shows nothing of the chosen vertebra, or where the part would be too large.
     """
     loses = rng.random() < LOST or not coming.any()
     voxels = np.argwhere(passed if loses else coming)
@@ -36,8 +36,8 @@ def corrupted_memory(
         return memory
     centre = voxels[int(place * len(voxels))]
     near = voxels[np.linalg.norm((voxels - centre) * np.asarray(spacing_mm), axis=1) <= radius]
-    if len(near) > LARGEST_SHARE * len(voxels):
+    if len(near) > LARGEST_FRACTION * len(voxels):
         return memory
-    slipped = memory.copy()
-    slipped[tuple(near.T)] = 0 if loses else 1
-    return slipped
+    corrupted = memory.copy()
+    corrupted[tuple(near.T)] = 0 if loses else 1
+    return corrupted

@@ -1,4 +1,4 @@
-"""Memory as a traversal comes to have it: vertebrae with the rough borders of a network's masks."""
+"""Memory roughness: vertebrae with borders as rough as those of predicted masks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 GRAIN_VOXELS = 2.0
-"""How smooth the errors are along a border."""
+"""Smoothness of the errors along a border."""
 SOFT_VOXELS = 1.0
 ROUGHNESS = 0.2
-"""Standard deviation of the share from which on a voxel, smoothed with its neighbours, is held to be remembered."""
+"""Standard deviation of the threshold on the smoothed memory."""
 
 
 def roughened_memory(memory: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A memory (x, y, z) of 0 and 1 with borders that wander by about a voxel, in and out; thin parts may be lost.
+    """A memory (x, y, z) of 0 and 1 with borders moved in and out by about a voxel; thin parts may be lost.
 
-    Training knows memory from the truth; a network that has only seen such takes the rests that its own masks leave
-    of a vertebra for the next one.
+    A network that was trained with true memory alone takes what its own masks missed of a vertebra for the next one.
     """
     if not memory.any():
         return memory

@@ -1,4 +1,4 @@
-"""Landmarks as numbers of a sample, by which targets are drawn at batch time: where each level lies in its patch."""
+"""Landmarks as numbers of a sample: the position of each level in the patch, from which batches make targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST_OF_THE_SPINE = ("L5", "L6", *SACRAL)
 
 
 def point_numbers(landmarks: Landmarks, grid: Grid, first: ArrayLike) -> NDArray[np.float32]:
-    """POINT_NUMBERS of a patch whose first voxel is ``first`` on ``grid``; centroids beyond the grid are left out."""
+    """POINT_NUMBERS of a patch whose first voxel is ``first`` on ``grid``; centroids outside the grid are left out."""
     numbers = np.full((len(VERTEBRAE), 3), np.nan, np.float32)
     for name, point in landmarks.only(VERTEBRAE):
         if grid.contains(point):
@@ -26,10 +26,10 @@ def point_numbers(landmarks: Landmarks, grid: Grid, first: ArrayLike) -> NDArray
 
 
 def judged_slices(landmarks: Landmarks, grid: Grid) -> NDArray[np.bool_]:
-    """Which slices (of the third axis, which runs upwards) of an upright grid are known to show no other vertebra.
+    """The slices (of the third axis, which runs upwards) of an upright grid that show no unlabelled vertebra.
 
-    Those beyond the uppermost and the lowest label, by half a vertebra, are not, unless the spine ends there: what
-    nobody labelled is never taught to be none.
+    Slices more than half a vertebra outside the uppermost or the lowest label may show one, unless the spine ends
+    there. They do not count, so that unlabelled vertebrae do not become background.
     """
     known = landmarks.only(VERTEBRAE)
     height = grid.to_mm(np.stack(np.broadcast_arrays(0, 0, np.arange(grid.shape[2])), axis=1))[:, 2]

@@ -1,4 +1,4 @@
-"""What samples are cut from: a scan and its tissues placed on a spec's grid, random windows, and bent slices."""
+"""The sources of samples: a scan and its tissues on a spec's grid, random windows, and elastically deformed slices."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from utility_functions.geometry.volume import LabelMap, Volume
 
 
 def place_scan(scan: Scan, spec: Spec, grid: Grid | None = None) -> tuple[Volume, Landmarks]:
-    """The image on ``grid``, or the upright grid of the spec (int16, air beyond the scan), and its bodies' centroids.
+    """The image on ``grid``, or on the upright grid of the spec (int16), and the centroids of the bodies.
 
-    Where there are no centroids, those of the bodies in the label map are taken.
+    Out of the field of view stands the padding value. Without annotated centroids, the label map gives those of the
+    bodies. Raises: ValueError where there is neither.
     """
     landmarks = true_landmarks(scan)
     if landmarks is None:
@@ -28,7 +29,7 @@ def place_scan(scan: Scan, spec: Spec, grid: Grid | None = None) -> tuple[Volume
 
 
 def place_image(scan: Scan, spec: Spec, grid: Grid | None = None) -> Volume:
-    """The image on ``grid``, or else the upright grid of the spec (int16, air beyond the scan).
+    """The image on ``grid``, or on the upright grid of the spec (int16); it has the padding value out of the scan.
 
     Raises: ValueError without an image.
     """
@@ -40,15 +41,15 @@ def place_image(scan: Scan, spec: Spec, grid: Grid | None = None) -> Volume:
 
 
 def place_tissues(scan: Scan, grid: Grid) -> LabelMap | None:
-    """The tissue of each voxel of ``grid``, OUTSIDE beyond the scan; None where the scan has no tissue map."""
+    """The tissue of each voxel of ``grid``, OUTSIDE out of the field of view; None without a tissue map."""
     return None if scan.tissues is None else resample(scan.tissues, grid, fill=OUTSIDE)
 
 
 def random_window(shape: Sequence[int], patch: Sequence[int], rng: np.random.Generator) -> NDArray[np.int_]:
-    """The first voxel of a patch at a random place; up to a quarter of it may reach beyond the scan."""
+    """The first voxel of a patch at a random position; up to a quarter of it may reach out of the scan."""
     room = np.asarray(shape) - np.asarray(patch)
-    beyond = np.asarray(patch) // 4
-    low, high = np.minimum(room, 0) - beyond, np.maximum(room, 0) + beyond
+    outside = np.asarray(patch) // 4
+    low, high = np.minimum(room, 0) - outside, np.maximum(room, 0) + outside
     return np.asarray(rng.integers(low, high + 1))
 
 
@@ -62,7 +63,8 @@ def elastic_in_plane(
     rng: np.random.Generator,
     tissues: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Slices (n, y, z), target (y, z) and tissues (n, y, z) cut to ``shape`` from pixel ``first`` on, bent as one.
+    """Slices (n, y, z), target (y, z) and tissues (n, y, z), cropped to ``shape`` from pixel ``first`` on and deformed
+    alike.
 
     The field is a cubic spline through 3x3 control points moved by N(0, deviation) pixels along each axis.
     """
@@ -72,7 +74,7 @@ def elastic_in_plane(
     rows = np.arange(shape[0])[:, None] + first[0] + field[0]
     columns = np.arange(shape[1])[None, :] + first[1] + field[1]
     where = np.stack([rows, columns])
-    bent = np.stack(
+    deformed = np.stack(
         [ndimage.map_coordinates(one, where, order=1, mode="constant", cval=fill, output=np.float32) for one in slices]
     )
     labels = ndimage.map_coordinates(target, where, order=0, mode="constant", cval=0)
@@ -80,4 +82,4 @@ def elastic_in_plane(
         tissues = np.stack(
             [ndimage.map_coordinates(one, where, order=0, mode="constant", cval=OUTSIDE) for one in tissues]
         )
-    return np.round(bent).astype(np.int16), labels, tissues
+    return np.round(deformed).astype(np.int16), labels, tissues

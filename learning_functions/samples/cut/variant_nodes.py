@@ -1,4 +1,4 @@
-"""Nodes of spines that lack a level or have one more, made from those of usual spines."""
+"""Nodes of spines with a missing or an additional level, made from those of usual spines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Nodes = dict[str, Any]
 
 
 def without_level(nodes: Nodes, level: Any) -> Nodes:
-    """The spine without the node whose target is ``level``: all above it move down to where it was.
+    """The spine without the node whose target is ``level``; all nodes above it move down by one step.
 
-    As it was where there is no such node, or none below it to tell that one is gone.
+    The spine is unchanged where there is no such node, or none below it that shows that one is missing.
     """
     place, there = nodes["place"], nodes["there"]
     at = _index(there & (nodes["target"] == level))
@@ -31,8 +31,8 @@ def without_level(nodes: Nodes, level: Any) -> Nodes:
 def with_level(nodes: Nodes, above: Any, level: Any, slot: int) -> Nodes:
     """The spine with one more node, ``level``, below that whose target is ``above``, in the free place ``slot``.
 
-    All from there up move up by a step, and the new one lies where the one above it was, with its looks.
-    As it was where there is no such node, or no place.
+    That node and all above it move up by a step. The new node takes its position and its other features.
+    The spine is unchanged where there is no such node, or no free place.
     """
     place, there = nodes["place"], nodes["there"]
     at = _index(there & (nodes["target"] == above))
@@ -65,6 +65,6 @@ def with_level(nodes: Nodes, above: Any, level: Any, slot: int) -> Nodes:
 
 
 def _index(chosen: Any) -> Any:
-    """The place of the first that is chosen, -1 where none is."""
+    """The place of the first chosen node, -1 where there is none."""
     first = tf.argmax(tf.cast(chosen, tf.int32), output_type=tf.int32)
     return tf.where(tf.reduce_any(chosen), first, -1)

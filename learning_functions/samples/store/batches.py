@@ -1,4 +1,4 @@
-"""Samples as tf.data batches: read in one go, then cast, normalised and augmented in the pipeline."""
+"""Samples as tf.data batches, cast, normalised and augmented in the pipeline."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ def epoch_batches(
 ) -> tf.data.Dataset:
     """The batches (x, y) or (x, y, w) of one epoch: x float32 normalised, w float32, y as stored or ``target_dtype``.
 
-    Order and augmentation depend on the seed and the epoch alone, so that a run gone on with sees what it would have
-    seen. ``batch`` is that of all devices together; see EpochReader for where it does not divide
-    the samples. Tissues are read where the augmentation draws appearances from them. Memory is the last channel of x,
-    or its last ones.
-    ``arrange`` makes of y, w and the numbers of the samples what the network's outputs are held against; without it
+    Order and augmentation depend on the seed and the epoch alone, so that a resumed run has the same batches. ``batch``
+    is that of all devices together; see EpochReader for stores that it does not divide. Tissues are read where the
+    augmentation samples appearances. Memory is the last channel of x, or its last ones.
+    ``arrange`` makes the targets of the network's outputs from y, w and the numbers of the samples; without it the
     numbers are left out.
     """
-    drawing = augment is not None and augment.appearance is not None
+    synthetic = augment is not None and augment.appearance is not None
     reader = EpochReader(
-        store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=drawing
+        store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=synthetic
     )
     kinds = reader.parts
     (low, high), bounds = store.spec.window, store.spec.bounds
@@ -84,7 +83,7 @@ def epoch_batches(
             y, w = arrange(y, w, given.get("numbers"))
         return (x, y) if w is None else (x, y, w)
 
-    # One reader, in order; batches are prepared side by side, and none is out of turn.
+    # One reader reads in order; batches are prepared in parallel and stay in order.
     return (
         tf.data.Dataset.range(reader.steps)
         .map(read)

@@ -1,4 +1,4 @@
-"""Samples as a keras.utils.PyDataset, for backends without TensorFlow; not augmented."""
+"""Samples as a keras.utils.PyDataset without augmentation, for backends other than TensorFlow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SampleSequence(keras.utils.PyDataset):
         parts = self._batches.read(index)
         spec = self._options["store"].spec
         x = np.stack(
-            [spec.normalise(raw, *told) for raw, told in zip(parts["inputs"], parts["normalisation"], strict=True)],
+            [spec.normalise(raw, *pair) for raw, pair in zip(parts["inputs"], parts["normalisation"], strict=True)],
         )
         if "memory" in parts:
             memory = parts["memory"].reshape(*x.shape[:-1], self._options["store"].memory_channels)

@@ -1,4 +1,4 @@
-"""Which samples come in which batch of an epoch, and reading them: the same for every way of feeding a network."""
+"""The order of samples in the batches of an epoch, and reading them; all data pipelines use it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from learning_functions.samples.store.sample_store import SampleStore
 
 
 class EpochReader:
-    """The batches of one epoch as stored; they depend on the seed and the epoch alone, not on what was read before.
+    """The batches of one epoch as stored; they depend on the seed and the epoch alone.
 
-    Where ``batch`` does not divide the samples, all batches are nearly alike and ``batch`` at most: a last one of a
-    single sample would upset batch normalisation, and leave nothing for the second of two devices. With
-    ``drop_remainder`` all are of ``batch``, or of all there are, and the samples left over wait for another epoch.
+    Where ``batch`` does not divide the samples, all batches have nearly the same size, at most ``batch``: a last batch
+    of a single sample would disturb batch normalisation, and would leave nothing for the second of two devices. With
+    ``drop_remainder``, all batches have ``batch`` samples, or all of a smaller store; the epoch leaves out the others.
     """
 
     def __init__(
@@ -48,14 +48,15 @@ class EpochReader:
 
     @property
     def parts(self) -> dict[str, Layout]:
-        """Dtype and shape, of one sample, of what read() gives by name; "place" is the sample's among all seen."""
+        """Dtype and shape of one sample of each array of read(); "place" is the sample's number since the first
+        epoch."""
         return {**self._parts, "place": Layout("int64", ())}
 
     def read(self, step: int) -> dict[str, NDArray[Any]]:
         """The samples of a batch, an array (k, ...) for each of ``parts``, in their order.
 
-        The places count all samples seen since the first epoch, so no two are alike. The arrays are new ones each
-        time, since TensorFlow uses them in place.
+        The places count all samples since the first epoch, so each is unique. The arrays are new for each call, since
+        TensorFlow uses them in place.
         """
         chosen = self._chosen[step]
         arrays = {name: np.empty((chosen.size, *shape), dtype) for name, (dtype, shape) in self._parts.items()}

@@ -1,4 +1,4 @@
-"""Reading samples from a store into arrays that are there already."""
+"""Reading samples from a store into existing arrays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from learning_functions.samples.store.sample_store import SampleStore
 
 
 class SampleReader:
-    """Fills arrays with samples of a store; every process that uses it opens the file for itself.
+    """Copies samples of a store into arrays; every process that uses it opens the file for itself.
 
-    Chunks stored as they are get copied from a memory map, compressed ones come through HDF5's read_direct;
-    both are faster than fancy indexing.
+    Uncompressed chunks are copied from a memory map, compressed ones by HDF5's read_direct; both are faster than fancy
+    indexing.
     """
 
     def __init__(self, store: SampleStore) -> None:
@@ -34,7 +34,7 @@ class SampleReader:
         weights: NDArray[Any] | None = None,
         **others: NDArray[Any],
     ) -> None:
-        """Copies samples number ``indices`` (k,) to the first k places of each array given, by its part's name.
+        """Copy samples number ``indices`` (k,) to the first k places of each array, named by its part.
 
         The arrays are C-contiguous and of the stored dtypes; those of `SampleStore.parts` fit.
         """
@@ -43,8 +43,8 @@ class SampleReader:
         if chosen.size and not (chosen.min() >= 0 and chosen.max() < self.store.count):
             raise ValueError(f"Samples are numbered 0 to {self.store.count - 1}. Received: {chosen.tolist()}.")
         chosen = self._places[chosen]
-        wanted = {"inputs": inputs, "targets": targets, **({} if weights is None else {"weights": weights}), **others}
-        for name, out in wanted.items():
+        arrays = {"inputs": inputs, "targets": targets, **({} if weights is None else {"weights": weights}), **others}
+        for name, out in arrays.items():
             if name not in self._stored:
                 raise ValueError(f"The sample file has no {name}. Received: {self.store.path}.")
             stored, chunks = self._stored[name], self._chunks.get(name)
@@ -65,7 +65,7 @@ class SampleReader:
     def _open(self) -> None:
         if self._opened_by == os.getpid():
             return
-        # A forked child must not share its parent's handle; the chunks are read whole, so no chunk cache is kept.
+        # A forked child must not share its parent's handle; chunks are read whole, so a chunk cache is useless.
         file = h5py.File(self.store.path, "r", rdcc_nbytes=0)
         datasets = {name: file[name] for name in self.store.layout}
         self._stored = {name: each[()] if PART_OF[name].whole else each for name, each in datasets.items()}
@@ -80,7 +80,7 @@ class SampleReader:
 
 
 def _mapped_chunks(path: Path, dataset: h5py.Dataset) -> list[NDArray[Any]] | None:
-    """One array per sample, in place in the file, where the samples are stored neither compressed nor shuffled."""
+    """One memory-mapped array per sample, where the samples are neither compressed nor shuffled; else None."""
     if dataset.id.get_create_plist().get_nfilters() or dataset.chunks != (1, *dataset.shape[1:]):
         return None
     offsets: dict[int, int] = {}

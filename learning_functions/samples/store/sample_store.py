@@ -1,4 +1,4 @@
-"""The HDF5 file that samples are kept in, opened by its header; and which two files go together."""
+"""The header of an HDF5 file of samples, and the check that two files fit together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class SampleStore:
-    """The header of a finished sample file, or of some of its patients' samples; patients run parallel to case_ids."""
+    """The header of a sample file, or of the samples of some of its patients; patients are parallel to case_ids."""
 
     path: Path
     task: str
@@ -34,17 +34,17 @@ class SampleStore:
     patients: tuple[str, ...]
     count: int
     layout: Mapping[str, Layout]
-    """How each part that the file has is stored, by the part's name."""
+    """Dtype and shape of each stored part, by the part's name."""
     names: Mapping[str, tuple[str, ...]]
-    """What the codes of tissues and the numbers of a sample are called, by the part's name."""
+    """The names of tissue codes and of numbers, by the part's name."""
     cropped_by: tuple[dict[str, str], ...] = ()
-    """File, task and hash of each model by whose findings the samples were cropped."""
+    """File, task and hash of each model whose findings cropped the samples."""
     rows: tuple[int, ...] | None = None
-    """Which samples of the file these are, in their order; None: all of them."""
+    """The rows of these samples in the file, in order; None: all rows."""
 
     @property
     def places(self) -> NDArray[np.int_]:
-        """Where in the file each sample lies (count,)."""
+        """The row of each sample in the file (count,)."""
         return np.arange(self.count) if self.rows is None else np.array(self.rows, int)
 
     def first_of_each_scan(self) -> NDArray[np.int_]:
@@ -53,14 +53,14 @@ class SampleStore:
             return np.unique(file["case"][()][self.places], return_index=True)[1]
 
     def of_patients(self, patients: Collection[str]) -> SampleStore:
-        """The samples of these patients alone, seen as a file of their own; nothing is copied.
+        """A store of the samples of these patients alone; nothing is copied.
 
-        Raises: ValueError where none is of theirs.
+        Raises: ValueError where no sample is of these patients.
         """
         with h5py.File(self.path, "r") as file:
             cases = file["case"][()]
-            whose = json.loads(file.attrs["patients"])
-        rows = tuple(int(place) for place in self.places if whose[cases[place]] in patients)
+            patient_of = json.loads(file.attrs["patients"])
+        rows = tuple(int(place) for place in self.places if patient_of[cases[place]] in patients)
         kept = [place for place, patient in enumerate(self.patients) if patient in patients]
         if not rows:
             raise ValueError(f"No sample is of these patients. Received: {', '.join(sorted(patients))}, {self.path}.")
@@ -93,14 +93,14 @@ class SampleStore:
 
     @property
     def memory_channels(self) -> int:
-        """How many channels of what the network sees are memory."""
+        """The number of memory channels in the network's input."""
         if "memory" not in self.layout:
             return 0
         return (*self.layout["memory"].shape, 1)[len(self.input_shape) - 1]
 
     @property
     def has_tissues(self) -> bool:
-        """Whether every sample has a tissue map: places in tissue_names."""
+        """Whether every sample has a tissue map, with places in tissue_names as codes."""
         return "tissues" in self.layout
 
     @property
@@ -111,18 +111,16 @@ class SampleStore:
     def numbers_names(self) -> tuple[str, ...]:
         return self.names.get("numbers", ())
 
-    def parts(self, *asked: str) -> dict[str, Layout]:
-        """What is read of each sample, in one order for all: every part that the file has, of those that are read only
-        where they are wanted the ones ``asked`` for.
-        """
-        if lacking := [name for name in asked if name not in self.layout]:
+    def parts(self, *requested: str) -> dict[str, Layout]:
+        """The parts that are read of each sample, in the order of PARTS; those on request only if ``requested``."""
+        if lacking := [name for name in requested if name not in self.layout]:
             raise ValueError(f"The sample file has no {lacking[0]}. Received: {self.path}.")
-        named = [part.name for part in PARTS if not part.only_asked or part.name in asked]
+        named = [part.name for part in PARTS if not part.on_request or part.name in requested]
         return {name: self.layout[name] for name in named if name in self.layout}
 
 
 def open_store(path: Path | str) -> SampleStore:
-    """Reads the header of a sample file. Raises BrokenFile, in one sentence, for anything else."""
+    """Read the header of a sample file. Raises BrokenFile, in one sentence, for anything else."""
     path = Path(path)
     if not path.is_file():
         raise BrokenFile(f"There is no sample file at this path. Received: {path}.")
@@ -169,7 +167,7 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
 
 
 def check_same_task(training: SampleStore, validation: SampleStore) -> None:
-    """Raises ValueError, naming all differences, unless one network can learn from one and be judged on the other."""
+    """Raise ValueError, naming all differences, unless one network can train on one store and validate on the other."""
     differences = [] if training.task == validation.task else [f"task {training.task} and {validation.task}"]
     differences += training.spec.differences(validation.spec)
     for name in ("input_shape", "target_shape", "has_weights", "has_memory", "memory_channels", "numbers_names"):

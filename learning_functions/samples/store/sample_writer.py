@@ -1,4 +1,4 @@
-"""Writing the HDF5 file that samples are kept in: whole or not at all."""
+"""Writing the HDF5 file of samples, whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ COMPRESSIONS: dict[str, dict[str, Any]] = {
 
 
 class SampleWriter:
-    """Collects samples beside ``path`` and puts the finished file there when the ``with`` block ends well.
+    """Writes samples to a file beside ``path`` and moves it there when the ``with`` block ends without an error.
 
-    After an error the final path is as it was. Raises ValueError when no sample came.
+    After an error the final path is unchanged. Raises ValueError when no sample was appended.
     """
 
     def __init__(
@@ -89,20 +89,20 @@ class SampleWriter:
         patient: str = "",
         **others: ArrayLike | None,
     ) -> None:
-        """Adds one sample; all parts are those of `sample_parts`, ``others`` by their names, None for those it lacks.
+        """Append one sample of the parts in `sample_parts`; ``others`` by their names, None for absent parts.
 
         inputs: raw intensities with channels last, rounded to int16.
         targets: uint8 (or bool) or int16; weights: float16 (or float32), uint8 or bool, for all samples or for none.
-        normalisation: offset and scale, see Spec.normalise. air: the raw intensity where the scan ends, None for the
-            lowest of the spec's window; kept only where any differs from that.
+        normalisation: offset and scale, see Spec.normalise. padding: the raw intensity out of the field of view, None
+            for the lowest of the spec's window; stored only where any differs from that.
         tissues: uint8 of the shape of ``inputs``, places in the writer's tissue_names; for all samples if it has any.
         memory: uint8 or bool, one per voxel of ``inputs`` (no channels) or several, for all samples or for none.
         numbers: float32 (k,), one for each of the writer's numbers_names; for all samples if it has any.
         """
-        given = {"inputs": inputs, "targets": targets, "weights": weights, **others}
-        if unknown := sorted(set(given) - {part.name for part in SAMPLED}):
+        parts = {"inputs": inputs, "targets": targets, "weights": weights, **others}
+        if unknown := sorted(set(parts) - {part.name for part in SAMPLED}):
             raise ValueError(f"A sample has {', '.join(part.name for part in SAMPLED)}. Received: {unknown[0]}.")
-        arrays = {name: PART_OF[name].stored(values) for name, values in given.items() if values is not None}
+        arrays = {name: PART_OF[name].stored(values) for name, values in parts.items() if values is not None}
         self._require_fit(arrays, case_id)
         offset, scale = (float(value) for value in normalisation)
         if not (np.isfinite(offset) and np.isfinite(scale) and scale > 0):
@@ -124,28 +124,28 @@ class SampleWriter:
         self.count += 1
 
     def _require_fit(self, arrays: dict[str, NDArray[Any]], case_id: str) -> None:
-        """Raise unless the parts fit the inputs, and are those of the samples before; the first sample says which."""
+        """Raise unless the parts fit the inputs and have the layout of the first sample."""
         for name, array in arrays.items():
             misfit = PART_OF[name].misfit
-            if said := misfit(array.shape, arrays["inputs"].shape, len(self._names.get(name, ()))) if misfit else "":
-                raise ValueError(f"{said} Received: {array.shape} from {case_id}.")
+            if problem := misfit(array.shape, arrays["inputs"].shape, len(self._names.get(name, ()))) if misfit else "":
+                raise ValueError(f"{problem} Received: {array.shape} from {case_id}.")
         layout = {name: Layout(array.dtype.name, array.shape) for name, array in arrays.items()}
-        wanted = self._layout or layout
+        first = self._layout or layout
         for part in SAMPLED:
-            expected = bool(self._names[part.name]) if part.names_in else part.required or part.name in wanted
+            expected = bool(self._names[part.name]) if part.names_in else part.required or part.name in first
             if expected != (part.name in layout):
                 raise ValueError(
                     f"Either every sample has {part.name} or none has. Received: {case_id} unlike the others."
                 )
         for name, (dtype, shape) in layout.items():
-            if (dtype, shape) != wanted[name]:
+            if (dtype, shape) != first[name]:
                 raise ValueError(
-                    f"All samples have {name} of {wanted[name].shape} {wanted[name].dtype}. "
+                    f"All samples have {name} of {first[name].shape} {first[name].dtype}. "
                     f"Received: {shape} {dtype} from {case_id}."
                 )
 
     def _create(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """The datasets of samples like this one, without any yet."""
+        """Create empty datasets for samples like this one."""
         for name, array in arrays.items():
             shape = array.shape
             self._layout[name] = Layout(array.dtype.name, shape)

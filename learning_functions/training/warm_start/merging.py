@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from learning_functions.instance_presets import PAIR, PRESETS
+from learning_functions.instance_presets import PRESETS, TWO_BRANCH
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, load_task
@@ -62,7 +62,7 @@ def join(finder: Path, drawer: Path, out: Path) -> None:
     models = {}
     for path, task in ((finder, FINDS), (drawer, DRAWS)):
         network, card = load_model(path)
-        graphs = ("unet", PAIR) if task == FINDS else ("unet",)
+        graphs = ("unet", TWO_BRANCH) if task == FINDS else ("unet",)
         if card["task"] != task or settings_from_card(load_task(task), card).options.graph not in graphs:
             raise ValueError(f"A model of {task} is needed, with the graph {' or '.join(graphs)}. Received: {path}.")
         models[task] = network, card
@@ -98,7 +98,7 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
     counted, refine_mm = own.options.counted, own.options.refine_mm
     if others := [f"{name} {told}" for name, told in (("counted", counted), ("refine_mm", refine_mm)) if told]:
         raise ValueError(f"A finder that counts, or refines its masks, is not joined. Received: {', '.join(others)}.")
-    pair = PRESETS[PAIR]
+    pair = PRESETS[TWO_BRANCH]
     joined = own.with_options(
         graph=pair.options.graph,
         prompted_fraction=pair.options.prompted_fraction,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.instance_presets import PAIR
+from learning_functions.instance_presets import TWO_BRANCH
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import load_task
 
@@ -54,7 +54,7 @@ def as_pair(finder: keras.Model, card: Mapping[str, Any]) -> keras.Model:
     """A pair that answers as a finder does, whether or not there is a mark: both halves begin with its weights."""
     task = load_task(FINDS)
     settings = settings_from_card(task, card)
-    pair = task.network(settings.with_options(graph=PAIR))
+    pair = task.network(settings.with_options(graph=TWO_BRANCH))
     for half in (FOUND, DRAWN):
         give(pair, half, finder)
     return pair
