@@ -153,7 +153,7 @@ def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore)
     standard: Augmentation = task.augmentation(settings)
     if kind == "standard":
         return standard
-    return standard.drawing(Appearance.of(settings.spec, store.tissue_names, standard.spacing_mm))
+    return standard.with_appearance(Appearance.of(settings.spec, store.tissue_names, standard.spacing_mm))
 
 
 def _fit(

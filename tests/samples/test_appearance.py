@@ -1,4 +1,4 @@
-"""Drawn appearances: tissues keep their places, the seed decides everything, and stored images are kept where asked."""
+"""Synthetic appearances: tissues keep their places, the seed decides all, and stored images are kept on request."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_image_and_tissues_are_moved_as_one(shape: tuple[int, ...]) -> None:
     codes[5:12, 6:14] = 3
     target = (codes[..., 0] == 3).astype(np.uint8)
     moving = Augmentation((2.0,) * (len(shape) - 1), flip_axis=0, **(OFF | {"turn": 1.0, "elastic": 1.0, "flip": 0.5}))
-    augment = moving.drawing(drawn(shape, ct=1.0, **BARE))
+    augment = moving.with_appearance(drawn(shape, ct=1.0, **BARE))
     for seed in range(3):
         x, y, w = augment(image(shape), target, None, [seed, 5], -1.0, codes, NORMALISATION)
         x, y = x.numpy()[..., 0], y.numpy()
@@ -142,7 +142,7 @@ def test_image_and_tissues_are_moved_as_one(shape: tuple[int, ...]) -> None:
 def test_a_stack_is_mirrored_with_its_tissues() -> None:
     codes = np.broadcast_to(np.array([1, 1, 1, 1, 3, 1, 3, 1], np.uint8), STACK)
     flipping = Augmentation((2.0, 2.0), middle_channel=4, **(OFF | {"flip": 1.0}))
-    x, _, _ = flipping.drawing(drawn(STACK, ct=1.0, **BARE))(
+    x, _, _ = flipping.with_appearance(drawn(STACK, ct=1.0, **BARE))(
         image(STACK), np.zeros(STACK[:2], np.uint8), None, [1, 2], -1.0, codes, NORMALISATION
     )
     means = x.numpy().mean(axis=(0, 1))
@@ -150,7 +150,7 @@ def test_a_stack_is_mirrored_with_its_tissues() -> None:
 
 
 def test_weights_stand_between_target_and_tissues() -> None:
-    moving = Augmentation((2.0,) * 3, **(OFF | {"turn": 1.0})).drawing(drawn(PATCH))
+    moving = Augmentation((2.0,) * 3, **(OFF | {"turn": 1.0})).with_appearance(drawn(PATCH))
     target, weights = np.ones(PATCH[:3], np.uint8), np.full(PATCH[:3], 0.5, np.float32)
     x, y, w = moving(image(PATCH), target, weights, [1, 2], -1.0, tissues(PATCH), NORMALISATION)
     assert set(np.unique(w)) == {0.0, 0.5} and y.dtype == tf.uint8 and np.isfinite(x.numpy()).all()
@@ -163,7 +163,7 @@ def test_space_is_changed_as_without_an_appearance() -> None:
     moving = Augmentation((2.0,) * 3, flip_axis=0)
     for seed in range(4):
         without = moving(image(PATCH), target, None, [seed, 1])[1]
-        with_look = moving.drawing(drawn(PATCH))(
+        with_look = moving.with_appearance(drawn(PATCH))(
             image(PATCH), target, None, [seed, 1], -1.0, tissues(PATCH), NORMALISATION
         )
         np.testing.assert_array_equal(without, with_look[1])
@@ -195,7 +195,7 @@ def test_values_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
 def test_tissues_and_appearance_belong_together() -> None:
     moving = Augmentation((2.0,) * 3)
     target = np.zeros(PATCH[:3], np.uint8)
-    with pytest.raises(ValueError, match="belong to an appearance"):
-        moving.drawing(drawn(PATCH))(image(PATCH), target, None, [1, 2])
-    with pytest.raises(ValueError, match="belong to an appearance"):
+    with pytest.raises(ValueError, match="An appearance needs tissues"):
+        moving.with_appearance(drawn(PATCH))(image(PATCH), target, None, [1, 2])
+    with pytest.raises(ValueError, match="An appearance needs tissues"):
         moving(image(PATCH), target, None, [1, 2], -1.0, tissues(PATCH), NORMALISATION)

@@ -129,7 +129,7 @@ def test_appearances_are_drawn_from_the_tissues_of_each_sample(tmp_path: Path) -
     store = open_store(tmp_path / "s.h5")
     plain = dict.fromkeys(("flip", "turn", "elastic"), 0.0)
     look = Appearance.of(SPEC, store.tissue_names, (1, 1, 1), kept=0, mixed=0, ct=1, bias=0, gamma=0, noise=0)
-    augment = Augmentation((1, 1, 1), **plain).drawing(look)
+    augment = Augmentation((1, 1, 1), **plain).with_appearance(look)
     once, again, later = (batches(store, 4, augment=augment, epoch=epoch, shuffle=False) for epoch in (1, 1, 2))
     (x, y, w), (same, _, _), (other, _, _) = once[0], again[0], later[0]
     np.testing.assert_array_equal(x, same)

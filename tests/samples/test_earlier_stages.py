@@ -1,4 +1,4 @@
-"""Samples cropped by what the stage before found: patches in the box of the spine, masks round landmarks as found."""
+"""Samples cropped by findings of the earlier stage: patches in the box of the spine, masks round found landmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heatmaps drawn batch by batch equal those drawn one by one."""
+"""Heatmaps of a batch equal those made one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of instances: memory in either direction, the share of empty ones, completeness, borders and label codes."""
+"""Samples of instances: memory in either direction, empty samples, completeness, borders and label codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What labels tell of every level: where it is, that it is not there, or nothing; and how much of a scan they cover."""
+"""Labels give of every level its position, its absence, or nothing; and how much of a scan they cover."""
 
 from __future__ import annotations
 

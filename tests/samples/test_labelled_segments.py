@@ -1,4 +1,4 @@
-"""Stretches of labelled vertebrae: their order in every code, where a scan is cut off, memory and borders."""
+"""Contiguous labelled segments: their order in every code, where a scan is cropped, memory and borders."""
 
 from __future__ import annotations
 

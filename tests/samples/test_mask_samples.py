@@ -1,4 +1,4 @@
-"""Samples of vertebra_masks: a patch round each landmark, its mark, and the mask of that vertebra alone."""
+"""Samples of vertebra_masks: a patch round each landmark, its prompt, and the mask of that vertebra alone."""
 
 from __future__ import annotations
 

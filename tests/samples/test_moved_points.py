@@ -1,4 +1,4 @@
-"""Points of a sample move exactly as what they mark does, under every change of shape that augmentation knows."""
+"""Points of a sample move exactly like the voxels that they belong to, under every spatial change of augmentation."""
 
 from __future__ import annotations
 

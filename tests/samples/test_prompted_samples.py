@@ -1,4 +1,4 @@
-"""A mark of the vertebra that is meant, as a second channel of memory: in samples, their files, and batches."""
+"""A landmark prompt of the target vertebra, as a second channel of memory: in samples, files and batches."""
 
 from __future__ import annotations
 

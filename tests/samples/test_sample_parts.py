@@ -1,4 +1,4 @@
-"""The table of a sample's parts: what tasks give is all in it, and it tells the format that files have."""
+"""The table of a sample's parts: it holds all that tasks give, and it defines the format of files."""
 
 from __future__ import annotations
 

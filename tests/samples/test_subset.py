@@ -1,4 +1,4 @@
-"""The samples of some patients of a file, seen as a file of their own."""
+"""The samples of some patients of a file, as a store of their own."""
 
 from __future__ import annotations
 

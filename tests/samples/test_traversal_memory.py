@@ -1,4 +1,4 @@
-"""Memory in samples as a traversal comes to have it: worn at the borders, or slipped by a part of a vertebra."""
+"""Memory in samples with the errors of a traversal: rough borders, or a part of a vertebra moved to its neighbour."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tests.samples.blocks import LUMBAR, settings, verse
 from tests.samples.test_instance_samples import drawn, ids_in
 
 
-def test_worn_memory_is_rough_at_the_border_alone_and_the_same_again_by_the_same_seed() -> None:
+def test_roughened_memory_is_rough_at_the_border_alone_and_the_same_again_by_the_same_seed() -> None:
     memory = np.zeros((24, 24, 24), np.uint8)
     memory[6:18, 6:18, 6:18] = 1
-    worn = roughened_memory(memory, np.random.default_rng(1))
-    assert worn.dtype == np.uint8 and set(np.unique(worn)) == {0, 1}
-    changed = worn != memory
+    roughened = roughened_memory(memory, np.random.default_rng(1))
+    assert roughened.dtype == np.uint8 and set(np.unique(roughened)) == {0, 1}
+    changed = roughened != memory
     assert 0.02 < changed.mean() < 0.2
     assert not changed[9:15, 9:15, 9:15].any() and not changed[:3].any() and not changed[21:].any()
-    assert (worn[changed] == 1).any() and (worn[changed] == 0).any(), "too much here, too little there"
-    assert np.array_equal(worn, roughened_memory(memory, np.random.default_rng(1)))
+    assert (roughened[changed] == 1).any() and (roughened[changed] == 0).any(), "too much here, too little there"
+    assert np.array_equal(roughened, roughened_memory(memory, np.random.default_rng(1)))
     assert not roughened_memory(np.zeros_like(memory), np.random.default_rng(1)).any()
 
 
-def test_only_the_share_asked_for_is_worn() -> None:
+def test_only_the_requested_fraction_is_roughened() -> None:
     scan = verse(LUMBAR)
-    plain, worn = (drawn(scan, settings(direction="down", memory_roughness=share)) for share in (0.0, 1.0))
-    assert any(not np.array_equal(a.memory, b.memory) for a, b in zip(plain, worn, strict=True))
+    plain, roughened = (drawn(scan, settings(direction="down", memory_roughness=fraction)) for fraction in (0.0, 1.0))
+    assert any(not np.array_equal(a.memory, b.memory) for a, b in zip(plain, roughened, strict=True))
 
 
 def two_cubes() -> tuple[np.ndarray, np.ndarray]:
@@ -37,13 +37,13 @@ def two_cubes() -> tuple[np.ndarray, np.ndarray]:
     return passed, coming
 
 
-def test_slipped_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_comes() -> None:
+def test_corrupted_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_comes() -> None:
     passed, coming = two_cubes()
     memory, kinds = passed.astype(np.uint8), set()
     for seed in range(60):
-        slipped = corrupted_memory(memory, passed, coming, (1.0, 1.0, 1.0), np.random.default_rng(seed))
-        lost, taken = passed & (slipped == 0), coming & (slipped == 1)
-        assert not (lost.any() and taken.any()) and not slipped[~(passed | coming)].any()
+        corrupted = corrupted_memory(memory, passed, coming, (1.0, 1.0, 1.0), np.random.default_rng(seed))
+        lost, taken = passed & (corrupted == 0), coming & (corrupted == 1)
+        assert not (lost.any() and taken.any()) and not corrupted[~(passed | coming)].any()
         assert max(lost.sum() / passed.sum(), taken.sum() / coming.sum()) <= LARGEST_FRACTION
         kinds.add((bool(lost.any()), bool(taken.any())))
     assert kinds == {(True, False), (False, True), (False, False)}, "a part too large does not change hands"
@@ -64,16 +64,16 @@ def test_slips_are_the_same_by_the_same_seed_and_need_something_to_slip() -> Non
 def test_only_the_vertebra_passed_last_or_the_next_one_slips(direction: str) -> None:
     scan, changed = verse(LUMBAR), 0
     for seed in range(30):
-        plain, slipped = (
-            drawn(scan, settings(1, (16, 16, 48), direction=direction, memory_corruption=share), seed)[0]
-            for share in (0.0, 1.0)
+        plain, corrupted = (
+            drawn(scan, settings(1, (16, 16, 48), direction=direction, memory_corruption=fraction), seed)[0]
+            for fraction in (0.0, 1.0)
         )
-        np.testing.assert_array_equal(plain.targets, slipped.targets)
+        np.testing.assert_array_equal(plain.targets, corrupted.targets)
         [target] = ids_in(plain, "targets")
-        before, after = ids_in(plain, "memory"), ids_in(slipped, "memory")
+        before, after = ids_in(plain, "memory"), ids_in(corrupted, "memory")
         last = target + (1 if direction == "up" else -1)
         assert before <= after | {last} and after <= before | {target}
         others = ~np.isin(plain.inputs[..., 0], (target, last))
-        assert np.array_equal(plain.memory[others], slipped.memory[others])
-        changed += bool((plain.memory != slipped.memory).any())
+        assert np.array_equal(plain.memory[others], corrupted.memory[others])
+        changed += bool((plain.memory != corrupted.memory).any())
     assert changed > 10

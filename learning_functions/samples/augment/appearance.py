@@ -1,4 +1,4 @@
-"""The look of a sample drawn anew from its tissues, from CT-like to any contrast, and scanned anew (idea of SynthSeg).
+"""Synthetic appearances: images sampled from tissue maps, from CT-like to any contrast (idea of SynthSeg).
 
 Billot et al. 2023, "SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining".
 """
@@ -17,24 +17,25 @@ from learning_functions.samples.augment.tissue_prior import DARK, KIND_NAMES, Pr
 from learning_functions.spec import OUTSIDE, Spec
 
 CT_WINDOW = (-1000.0, 900.0)
-"""HU of about the darkest and the brightest voxels of a CT scan but a few."""
+"""HU of about the darkest and the brightest voxels of a CT scan, without outliers."""
 EDGE_VOXELS = 0.45
-"""Voxels of a tissue map are of one tissue each; a drawn image is blurred at least by this, as mixed voxels are."""
+"""The smallest blur of a synthetic image: it stands for partial volume, which a tissue map lacks."""
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """Draws the image of a sample from its tissue map in the way its seed says, or keeps the stored one.
+    """Synthesises the image of a sample from its tissue map by its seed, or keeps the stored image.
 
-    tissue_names: what the codes in the tissue map stand for. spacing_mm: of the sample's axes, two or three.
+    tissue_names: the names of the codes in the tissue map. spacing_mm: of the sample's axes, two or three.
     window: lowest and highest HU kept. zscore: whether intensities are normalised so, rather than to -1..1.
-    bounds: of normalised intensities, where the scan's own statistics make them (MR); CT comes as CT_WINDOW in them.
-    kept, mixed: shares of samples that keep the stored image, and that mix it with a drawn one; the rest are drawn.
-    ct: share of the drawn ones that look like CT of some patient; the others have any contrast.
-    blur, thick, bias, gamma, noise: the probabilities of each change, of stored images too.
-    blur_mm, thick_mm: standard deviation of the blur and distance of slices along one axis, at most.
-    bias_deviation, gamma_deviation, noise_deviation: of the logarithms of brightness and of gamma, and of the noise as
-        a share of half the range of intensities, at most.
+    bounds: of normalised intensities, where the scan's own statistics normalise (MR); they then span CT_WINDOW.
+    kept, mixed: fractions of samples with the stored image, and with a mixture of it and a synthetic one; the others
+        are synthetic.
+    ct: fraction of the synthetic images that look like CT; the others have any contrast.
+    blur, thick, bias, gamma, noise: the probability of each change, also of stored images.
+    blur_mm, thick_mm: the largest standard deviation of the blur, and slice distance along one axis.
+    bias_deviation, gamma_deviation, noise_deviation: the largest standard deviations of the logarithms of brightness
+        and of gamma, and of the noise relative to half the range of intensities.
     """
 
     tissue_names: tuple[str, ...]
@@ -81,13 +82,13 @@ class Appearance:
         return prior_of(self.tissue_names)
 
     def keeps_image(self, seed: Any) -> tf.Tensor:
-        """Whether the stored image, or a part of it, is in what that seed gives."""
+        """Whether the image for this seed contains the stored image, at least in part."""
         return _chances(seed)[0] < self.kept + self.mixed
 
     def __call__(self, x: Any, tissues: Any, seed: Any, normalisation: Any) -> tf.Tensor:
-        """The image (*shape, channels) as drawn, in normalised intensities.
+        """The image (*shape, channels), stored, mixed or synthetic, in normalised intensities.
 
-        x: the stored image, normalised; tissues: uint8 of its shape, OUTSIDE where there is no scan.
+        x: the stored image, normalised; tissues: uint8 of its shape, OUTSIDE out of the field of view.
         seed: two whole numbers. normalisation: offset and scale, see Spec.normalise.
         """
         x, tissues = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(tissues)
@@ -108,7 +109,7 @@ class Appearance:
         return tf.where(tissues == OUTSIDE, low, self._scanned(x, chances[9:], share < 1, seeds[1], (low, high)))
 
     def _painted(self, tissues: tf.Tensor, chances: tf.Tensor, seed: tf.Tensor, offset: Any, scale: Any) -> tf.Tensor:
-        """Each tissue in its own mean and grain; tissues of one kind are nearly alike."""
+        """Each tissue with its own mean and texture; tissues of one kind are nearly alike."""
         prior, kinds = self._prior, len(KIND_NAMES)
         seeds = tf.unstack(tf.random.split(seed, 5))
         of_kind = tf.random.stateless_normal([2, kinds], seeds[0])
@@ -117,7 +118,7 @@ class Appearance:
         shared = tf.gather(of_kind, prior.kind, axis=1)
         flat = tf.gather(uniform, prior.kind, axis=1)
         like_ct, enhanced, contrast, shift, darkens, apart, thickness = tf.unstack(chances)
-        # like CT: the patient's kinds differ from the mean ones, his tissues a little from their kind
+        # like CT: a patient's kinds differ from the mean, and tissues a little from their kind
         added = tf.where(enhanced < 0.5, flat[0], 0.0) * tf.exp(0.4 * own[1])
         hu = prior.mean_hu + prior.spread_hu * (shared[0] + 0.35 * own[0]) + prior.contrast_hu * added
         ct_mean = (hu * tf.exp(0.4 * (contrast - 0.5)) + 60 * (shift - 0.5) - offset) * scale
@@ -130,7 +131,7 @@ class Appearance:
         any_grain = (high - low) * 0.08 * flat[2] * tf.where(dark, 0.2, 1.0)
         looks = ((ct_mean, any_mean), (ct_grain, any_grain))
         table = tf.stack([tf.where(like_ct < self.ct, ct, other) for ct, other in looks], axis=1)
-        # a shell thinner than the voxels it is given lies nearer to its marrow
+        # the intensity of a shell thinner than its voxels is nearer to that of its marrow
         inside = tf.gather(table, prior.inner)
         table = inside + (0.2 + 0.8 * thickness) * (table - inside)
         table = tf.pad(table, [[0, OUTSIDE + 1 - len(self.tissue_names)], [0, 0]])
@@ -140,7 +141,7 @@ class Appearance:
         return looked[..., 0] + looked[..., 1] * (0.7 * fine + 0.7 * coarse)
 
     def _scanned(self, x: tf.Tensor, chances: tf.Tensor, is_drawn: tf.Tensor, seed: tf.Tensor, edges: Any) -> tf.Tensor:
-        """Blurred, sampled in thick slices, unevenly bright, of another gamma, noisy; clipped as stored images are."""
+        """The image with blur, thick slices, a bias field, gamma and noise; clipped as stored images are."""
         low, high = edges
         rank = len(self.spacing_mm)
         seeds = tf.unstack(tf.random.split(seed, 2))
@@ -195,5 +196,5 @@ class Appearance:
 
 
 def _chances(seed: Any) -> tf.Tensor:
-    """Uniform numbers (24,) from 0 to 1 for all that is one number per sample."""
+    """Uniform random numbers (24,) from 0 to 1, for everything that needs one number per sample."""
     return tf.random.stateless_uniform([24], tf.random.split(seed, 3)[2])

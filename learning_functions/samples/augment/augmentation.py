@@ -1,4 +1,4 @@
-"""Random but anatomically true changes of one sample, drawn once and applied to image, target and weights alike."""
+"""Augmentation: random changes of one sample that preserve anatomy, applied to image, target and weights alike."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from learning_functions.task_options.common_options import Changes
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes a sample in the way its seed says: the same seed, the same change, on every machine.
+    """Changes a sample by its seed: the same seed gives the same change on every machine.
 
     spacing_mm: voxel spacing of the sample's axes, three of a patch or two of a stack of slices.
-    flip_axis: the axis that runs from left to right, along which a patch may be flipped; None for none. Bodies are
-        never flipped top to bottom or front to back.
-    middle_channel: for sagittal slices as channels, the channel that the target belongs to: the stack is mirrored
-        about it. Where it is not the exact middle (4 of 8), the slice that the mirrored stack would need beyond the
-        last one is replaced by the last; None for no mirroring.
-    flip, turn, elastic, intensity, noise, blur: the probabilities of each change.
-    turn_degrees, zoom: rotation about each axis and relative change of size, at most.
+    flip_axis: the left-right axis, along which a patch may be flipped; None: no flips. Bodies are never flipped top to
+        bottom or front to back.
+    middle_channel: for sagittal slices as channels, the channel of the target; the stack is mirrored about it. Where it
+        is not the exact middle (4 of 8), the last slice repeats in place of the slice that the mirrored stack lacks.
+        None: no mirroring.
+    flip, turn, elastic, intensity, noise, blur: the probability of each change.
+    turn_degrees, zoom: the largest rotation about each axis and the largest relative change of size.
     elastic_mm: standard deviation of the displacement along each axis; control_mm: distance of its control points.
-    contrast, brightness: relative and absolute change of the normalised intensities, at most.
-    noise_deviation, blur_mm: standard deviations, at most; the noise in normalised intensities.
-    ignore: the target of what comes in from beyond the border; it weighs 0.
-    crop: the probability that the scan ends within a patch, above or below; what is cut away, ``crop_share`` of the
-        last axis at most, is air, and its target is ``ignore``. The middle is never cut away.
-    share_number: the number, by its place, that tells which share of the target is seen; it shrinks with what a turn
-        or a crop takes away.
-    shift: the probability that the sample is shifted, along each axis by ``shift_mm`` at most.
-    points_from: the place from which on numbers are points, one coordinate in voxels for each axis; they move with the
-        image, and are NaN where there is none or it is no longer seen.
-    appearance: draws the image from the sample's tissues, moved like all else; the changes of intensity, noise and
-        blur are then its own.
+    contrast, brightness: the largest relative and absolute change of the normalised intensities.
+    noise_deviation, blur_mm: the largest standard deviations; the noise in normalised intensities.
+    ignore: the target of voxels from outside the sample; their weight is 0.
+    crop: the probability that the field of view ends within the patch, above or below. At most ``crop_share`` of the
+        last axis gets the padding value and the target ``ignore``. The middle is never cropped.
+    share_number: the place, among the numbers, of the fraction of the target that the sample shows; turns and crops
+        reduce it.
+    shift: the probability of a shift, along each axis by ``shift_mm`` at most.
+    points_from: the place of the first number that belongs to points, one coordinate in voxels for each axis. Points
+        move with the image; they are NaN where there is none or it left the sample.
+    appearance: synthesises the image from the sample's tissues, after all spatial changes; it has its own changes of
+        intensity, noise and blur.
     """
 
     spacing_mm: tuple[float, ...]
@@ -85,8 +85,8 @@ class Augmentation:
         if self.flip_axis is not None and not 0 <= self.flip_axis < len(self.spacing_mm):
             raise ValueError(f"flip_axis is an axis of the sample. Received: {self.flip_axis}.")
 
-    def drawing(self, appearance: Appearance) -> Augmentation:
-        """This augmentation of space with drawn appearances."""
+    def with_appearance(self, appearance: Appearance) -> Augmentation:
+        """The spatial part of this augmentation, with synthetic appearances."""
         return replace(self, appearance=appearance, intensity=0.0, noise=0.0, blur=0.0)
 
     def __call__(
@@ -104,15 +104,16 @@ class Augmentation:
     ) -> tuple[Any, ...]:
         """The changed x, y, w and, where there are numbers, these.
 
-        x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), taken from the nearest
-        voxel. seed: two whole numbers. fill: the normalised intensity of air, for what lies beyond the border.
-        tissues (like x), normalisation (offset, scale): what an appearance is drawn from; needed with one.
-        memory (*shape) or (*shape, n): moved like the target, 0 beyond the border, and then the last channel of x, or
-        its last n. numbers (k,).
+        x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), moved by nearest
+        neighbours. seed: two whole numbers. fill: the normalised padding value, for voxels from outside the sample.
+        tissues (like x), normalisation (offset, scale): the source of a synthetic appearance; required with one.
+        memory (*shape) or (*shape, n): moved like the target, 0 outside the sample; it becomes the last channel of x,
+        or its last n. numbers (k,).
         """
         if (self.appearance is None) != (tissues is None):
             raise ValueError(
-                f"Tissues belong to an appearance. Received: {'none' if tissues is None else 'some'} for "
+                "An appearance needs tissues, and tissues need an appearance. "
+                f"Received: {'none' if tissues is None else 'some'} for "
                 f"{'none' if self.appearance is None else 'one'}."
             )
         x = tf.convert_to_tensor(x, tf.float32)
@@ -179,7 +180,7 @@ class Augmentation:
     def _flipped(
         self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, chance: tf.Tensor, stacks: int
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The parts mirrored where chosen; of a stack of slices, image and (two stacks) tissues have channels."""
+        """The parts, flipped at random; of a stack of slices, image and (two stacks) tissues have channels."""
         chosen = chance < self.flip
         if self.flip > 0 and self.flip_axis is not None:
             axis, size = self.flip_axis, parts[0].shape[self.flip_axis]
@@ -201,10 +202,11 @@ class Augmentation:
     def _warped(
         self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: Any, seeds: Any, beyond: Any, seen: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """Image, then what is taken from the nearest voxel, each with what lies beyond; the image only where seen.
+        """The image by linear interpolation (only where it is kept), the other parts by nearest neighbours.
 
-        drawn: whether it is turned, whether it is bent, and by how many voxels it is shifted. Numbers follow: points,
-        and the share of the target that stays in the patch (bending, by a few mm, is not counted).
+        beyond: the padding value of each part. drawn: whether it is rotated, whether it is deformed, and its shift in
+        voxels. The numbers follow: points move, and the fraction of the target in the patch is reduced (the elastic
+        deformation, by a few mm, does not count).
         """
         x, *beside = parts
         turned, bent, push = drawn
@@ -233,7 +235,7 @@ class Augmentation:
     def _cropped(
         self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: tf.Tensor, beyond: Sequence[Any]
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The parts with what lies beyond (None: as it is) above or below some height, and the numbers then true."""
+        """The parts with padding values (None: unchanged) above or below some height, and the matching numbers."""
         rank = len(self.spacing_mm)
         size = parts[0].shape[rank - 1]
         cut = drawn[0] * self.crop_share * (size // 2 * 2)
@@ -249,20 +251,21 @@ class Augmentation:
         return tuple(ended), self._shrunk(numbers, share)
 
     def _moved(self, numbers: tf.Tensor, move: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-        """The numbers with those that are points moved, all at once (n, axes)."""
+        """The numbers, with ``move`` applied to all points (n, axes)."""
         if self.points_from is None:
             return numbers
         points = move(tf.reshape(numbers[self.points_from :], [-1, len(self.spacing_mm)]))
         return tf.concat([numbers[: self.points_from], tf.reshape(points, [-1])], axis=0)
 
     def _shrunk(self, numbers: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        """The numbers with the share of the target that is seen shrunk to what is kept of it."""
+        """The numbers, with the fraction of the target in the sample multiplied by ``kept``."""
         if self.share_number is None:
             return numbers
         return tf.where(np.arange(numbers.shape[0]) == self.share_number, numbers * kept, numbers)
 
     def _share(self, target: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        """The share of a target's voxels that are kept (like *shape); 1 where it has none, or nothing follows it."""
+        """The fraction of a target's voxels that are kept (like *shape); 1 for an empty target, or if no number needs
+        it."""
         if self.share_number is None:
             return tf.constant(1.0)
         labelled = target != self.ignore

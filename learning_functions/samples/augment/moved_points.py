@@ -1,4 +1,4 @@
-"""Points of one sample (n, axes), in voxels, moved as its voxels are moved; a point that is not there is NaN."""
+"""Points of one sample (n, axes), in voxels, moved like its voxels; an absent point is NaN."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import tensorflow as tf
 from learning_functions.samples.augment import warping
 
 STEPS = 15
-"""Rounds in which the way of a point is found; each leaves the share of an error that the field is steep."""
+"""Fixed-point iterations; each multiplies the error by at most the steepness of the field."""
 
 
 def flipped(points: tf.Tensor, axis: int, size: int) -> tf.Tensor:
-    """The points of a sample turned back to front along an axis of ``size`` voxels."""
+    """The points of a sample flipped along an axis of ``size`` voxels."""
     chosen = np.arange(points.shape[1]) == axis
     return tf.where(chosen, size - 1 - points, points)
 
@@ -26,11 +26,11 @@ def warped(
     matrix: tf.Tensor,
     displacement: tf.Tensor | None,
 ) -> tf.Tensor:
-    """Where a sample shows its points when every voxel is taken from ``warping.sources`` of ``matrix``, displaced.
+    """The points of a sample after every voxel is taken from ``warping.sources`` of ``matrix``, plus a displacement.
 
-    displacement: (*shape, axes) in voxels, added to where each voxel is taken from. The way back is found step by step,
-    which leads there wherever neighbouring voxels stay in order. Points beyond the border are lost: where they would
-    come in, nothing but air is shown.
+    displacement: (*shape, axes) in voxels, added to the source of each voxel. A fixed-point iteration inverts the map;
+    it converges wherever neighbouring voxels stay in order. Points outside the sample become NaN: where they would come
+    in, the image holds the padding value.
     """
     middle = (np.array(shape, np.float32) - 1) / 2
     step = np.array(spacing_mm, np.float32)
@@ -54,7 +54,7 @@ def warped(
 def ended(points: tf.Tensor, first: tf.Tensor, last: tf.Tensor, size: int) -> tf.Tensor:
     """The points of a sample that shows voxels ``first`` to ``last`` of ``size`` along its last axis.
 
-    Points beyond an end that is not cut, which belong to what the sample shows of its surroundings, stay.
+    Points outside an end that is not cropped stay.
     """
     place = points[:, -1:]
     kept = ((place >= first - 0.5) | (first <= 0)) & ((place < last + 0.5) | (last >= size - 1))

@@ -1,4 +1,4 @@
-"""Random but anatomically true changes of the nodes of one spine, as detectors and fields of view make them."""
+"""Augmentation of the nodes of one spine: errors of detectors, fields of view and anatomical variants."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ PROBABILITIES = ("mirror", "cut", "lose", "double", "stray", "untell", "variant"
 
 @dataclass(frozen=True)
 class NodeChanges:
-    """Changes a sample in the way its seed says: the same seed, the same change, on every machine.
+    """Changes a sample by its seed: the same seed gives the same change on every machine.
 
-    false: the target of what is no vertebra.  removed: targets of levels that a patient may lack, one of which is
-    taken out.  added: pairs of a level and of the variant that may follow it, one of which is put in.
+    false: the target of false positives.
+    removed: targets of levels that a patient may lack; a variant removes one of them.
+    added: pairs of a level and of the additional level below it; a variant adds one of them.
     variant, mirror, cut, double, stray, blind: the probabilities of such a variant, of a mirrored spine, of a shorter
-    field of view, of a body told twice, of a stray beside the spine, and of no pedicles at all.
-    lose, untell, leap: those of each node being lost, its regions untold, and of its moving four times as far.
-    least: nodes that a cut leaves at least.
-    tilt_degrees, turn_degrees: rotation in the sagittal plane, and about the other two axes, at most.
-    size: relative change of size, at most.
-    jitter_mm: standard deviation of what bodies and pedicles are moved by, at most.
-    doubt: standard deviation of what is added to log-odds of the regions, for the whole spine and for each node.
+    field of view, of a body detected twice, of a false positive beside the spine, and of no pedicles at all.
+    lose, untell, leap: the probabilities, for each node, that it is missed, that its regions are unknown, and that it
+    moves four times as far.
+    least: the smallest number of nodes in a shorter field of view.
+    tilt_degrees, turn_degrees: the largest rotation in the sagittal plane, and about the other two axes.
+    size: the largest relative change of size.
+    jitter_mm: the largest standard deviation of the displacement of bodies and pedicles.
+    error_probability: standard deviation of the noise on the log-odds of the regions, for the whole spine and for each
+    node.
     """
 
     false: int
@@ -78,8 +81,8 @@ class NodeChanges:
     ) -> tuple[Any, ...]:
         """The changed x, y, w and, where there are numbers, these.
 
-        x: nodes (1, n, CHANNELS) from the top down, absent ones last, in shares and metres; y: targets (1, n), 0 where
-        there is no node.  seed: two whole numbers.  w and numbers are handed on; all else is not looked at.
+        x: nodes (1, n, CHANNELS) from the top down, absent ones last, in probabilities and metres; y: targets (1, n), 0
+        where there is no node.  seed: two whole numbers.  w and numbers are returned unchanged; the rest is ignored.
         """
         x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y)
         seeds = tf.unstack(tf.random.split(seed, 5))
@@ -97,7 +100,7 @@ class NodeChanges:
         return parts if numbers is None else (*parts, numbers)
 
     def _varied(self, nodes: Nodes, wanted: tf.Tensor, seed: tf.Tensor) -> Nodes:
-        """The spine with a level less or one more, where that is wanted."""
+        """The spine with one level less or one more, where ``wanted``."""
         if self.variant == 0 or not (self.removed or self.added):
             return nodes
         drawn = tf.random.stateless_uniform([2], seed)
@@ -114,7 +117,7 @@ class NodeChanges:
         )
 
     def _seen(self, nodes: Nodes, cut: tf.Tensor, blind: tf.Tensor, seed: tf.Tensor) -> Nodes:
-        """What a shorter field of view shows, less what is lost; never none of the nodes that there were."""
+        """The nodes in a shorter field of view, without missed ones; at least one node stays."""
         seeds = tf.unstack(tf.random.split(seed, 3))
         there, order = nodes["there"], nodes["order"]
         count = tf.reduce_sum(tf.cast(there, tf.float32))
@@ -133,7 +136,7 @@ class NodeChanges:
         }
 
     def _told_anew(self, nodes: Nodes, seed: tf.Tensor) -> Nodes:
-        """Probabilities of the regions, less sure or surer; some untold."""
+        """The probabilities of the regions with noise on their log-odds; some become unknown."""
         seeds = tf.unstack(tf.random.split(seed, 4))
         told = nodes["told"]
         count = told.shape[0]
@@ -149,7 +152,7 @@ class NodeChanges:
         return {**nodes, "told": tf.where(known, tf.clip_by_value(tf.sigmoid(odds), 1e-4, 1.0), 0.0)}
 
     def _with_false_ones(self, nodes: Nodes, seed: tf.Tensor) -> Nodes:
-        """A double and a stray in the last two places, where these are free."""
+        """A body detected twice and a false positive, in the last two places, where these are free."""
         seeds = tf.unstack(tf.random.split(seed, 4))
         there, place = nodes["there"], nodes["place"]
         count = place.shape[0]
@@ -181,7 +184,7 @@ class NodeChanges:
         }
 
     def _moved(self, nodes: Nodes, seed: tf.Tensor) -> Nodes:
-        """All of it turned and scaled, and each body and pedicle moved a little."""
+        """The spine rotated and scaled, with each body and pedicle displaced a little."""
         seeds = tf.unstack(tf.random.split(tf.random.fold_in(seed, 1), 5))
         count = nodes["place"].shape[0]
         most = tf.random.stateless_uniform([2], seeds[0]) * self.jitter_mm / 1000

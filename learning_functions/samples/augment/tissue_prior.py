@@ -1,4 +1,4 @@
-"""What each tissue may look like in CT, and which tissues look alike: the prior that appearances are drawn from."""
+"""The prior of synthetic appearances: the CT intensities of each tissue, and the tissues that look alike."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 }
 KIND_NAMES = tuple(KINDS)
 DARK = ("air", "lung")
-"""Kinds that stay the darkest in most images, whatever made them."""
+"""Kinds that are the darkest in images of most modalities."""
 _KIND_OF = {member: kind for kind, members in MEMBERS.items() for member in members}
 
 
@@ -69,7 +69,7 @@ class Prior:
 
 
 def kind_of(tissue: str) -> str:
-    """The kind that a tissue looks like; shells and marrow of all bones are two kinds, what is not known is soft."""
+    """The kind of a tissue; shells and marrow of all bones are two kinds, and an unknown tissue is soft."""
     if tissue in _KIND_OF:
         return _KIND_OF[tissue]
     return next((kind for kind in ("shell", "marrow") if tissue.endswith(f" {kind}")), "soft")

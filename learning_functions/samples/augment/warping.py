@@ -1,4 +1,4 @@
-"""Moving voxels of one sample in TensorFlow: where each comes from, and what is found there."""
+"""Warping one sample in TensorFlow: the source of each voxel, and interpolation there."""
 
 from __future__ import annotations
 
@@ -70,20 +70,20 @@ def sources(shape: Sequence[int], spacing_mm: Sequence[float], matrix: tf.Tensor
 
 
 def at_points(values: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
-    """Values (*shape, channels) interpolated linearly at points (n, axes) in voxels; beyond the border, the nearest."""
+    """Values (*shape, channels) interpolated linearly at points (n, axes) in voxels; outside, the nearest value."""
     last = np.array(values.shape[:-1], np.float32) - 1
     places = tf.clip_by_value(points, 0.0, last)
     low = tf.floor(places)
     found = tf.zeros([points.shape[0], values.shape[-1]])
     for corner in _corners(len(last)):
-        shares = tf.where(np.array(corner, bool), places - low, 1 - (places - low))
+        fractions = tf.where(np.array(corner, bool), places - low, 1 - (places - low))
         voxels = tf.cast(tf.minimum(low + np.array(corner, np.float32), last), tf.int32)
-        found += tf.reduce_prod(shares, axis=1, keepdims=True) * tf.gather_nd(values, voxels)
+        found += tf.reduce_prod(fractions, axis=1, keepdims=True) * tf.gather_nd(values, voxels)
     return found
 
 
 def is_inside(indices: Sequence[tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
-    """Whether each place lies in the sample, whose outermost voxels reach half a voxel beyond their centres."""
+    """Whether each position lies in the sample, which ends half a voxel outside the centres of its outermost voxels."""
     inside = tf.constant(True)
     for index, size in zip(indices, shape, strict=True):
         inside = inside & (index >= -0.5) & (index < size - 0.5)
@@ -109,7 +109,7 @@ def nearest(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, 
 def linear(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, beyond: Any) -> tf.Tensor:
     """Linear interpolation of values (*shape, channels) at each place, ``beyond`` outside.
 
-    All corners of a cell are laid side by side first, so that each place needs a single gather.
+    All corners of a cell are stored side by side first, so that each position needs a single gather.
     """
     shape = indices[0].shape
     rank, channels = len(shape), values.shape[-1]
@@ -136,7 +136,7 @@ def _corners(rank: int) -> list[tuple[int, ...]]:
 
 
 def blurred(values: tf.Tensor, spacing_mm: Sequence[float], deviation_mm: tf.Tensor) -> tf.Tensor:
-    """Values (*shape, channels) smoothed by a Gaussian, which is cut and made whole again at the border."""
+    """Values (*shape, channels) smoothed by a Gaussian, which is truncated and renormalised at the border."""
     rank = len(spacing_mm)
     bands = []
     for size, step in zip(values.shape[:rank], spacing_mm, strict=True):
@@ -154,8 +154,8 @@ def back_in_order(values: tf.Tensor, rank: int) -> tf.Tensor:
 def coarser(size: int, deviation: tf.Tensor, apart: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """The matrix (size, size) that blurs one axis, samples it every ``apart`` voxels and interpolates linearly between.
 
-    deviation: of the blur, in voxels; slices that are further apart are as much thicker. start: from 0 to 1, where the
-    first slice lies. Without blur and 1 apart it is the identity.
+    deviation: of the blur, in voxels; the slice thickness grows with ``apart``. start: from 0 to 1, the position of the
+    first slice. Without blur, and with ``apart`` 1, it is the identity.
     """
     voxel = tf.range(size, dtype=tf.float32)
     place = (voxel - start * (apart - 1)) / apart
@@ -163,8 +163,8 @@ def coarser(size: int, deviation: tf.Tensor, apart: tf.Tensor, start: tf.Tensor)
     profile = tf.sqrt(tf.square(deviation) + 0.12 * (tf.square(apart) - 1))
     profile = tf.maximum(profile, tf.where(apart > 1, 0.2, 1e-3))
     bands = []
-    for share, number in ((1 - (place - before), before), (place - before, before + 1)):
+    for fraction, number in ((1 - (place - before), before), (place - before, before + 1)):
         centre = tf.clip_by_value(start * (apart - 1) + number * apart, 0.0, size - 1.0)
         band = tf.exp(-0.5 * tf.square((voxel - centre[:, None]) / profile))
-        bands.append(share[:, None] * band / tf.reduce_sum(band, axis=1, keepdims=True))
+        bands.append(fraction[:, None] * band / tf.reduce_sum(band, axis=1, keepdims=True))
     return bands[0] + bands[1]
