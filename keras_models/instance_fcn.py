@@ -50,7 +50,7 @@ def instance_fcn(
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="mask")(x)  # (batch, x, y, z, 1)
     size = min(patch) // 2 ** (levels - 1)
     whole = summary(floor, size, lambda x, name: block(x, levels - 1, name))  # (batch, filters of the floor)
-    outputs = {"mask": mask, **whole_answers(whole, start_level, level_scale)}
+    outputs = {"mask": mask, **whole_outputs(whole, start_level, level_scale)}
     return keras.Model(inputs, outputs, name="instance_fcn")
 
 
@@ -65,7 +65,7 @@ def image_and_memory(
     return inputs, layers.Rescaling([1.0] * (channels + 1) + [1 / 255], name="mark_to_one")(inputs)
 
 
-def whole_answers(
+def whole_outputs(
     whole: keras.KerasTensor, start_level: float = 0.0, level_scale: float = 1.0
 ) -> dict[str, keras.KerasTensor]:
     """The outputs "complete" and "level" (batch, 1) from what is known of the whole vertebra (batch, width)."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_models.instance_fcn import image_and_memory, summary, whole_answers
+from keras_models.instance_fcn import image_and_memory, summary, whole_outputs
 from keras_models.unet import unet_block, unet_body
 
 
@@ -35,25 +35,25 @@ def next_vertebra_unet(
     start_level: float = 0.0,
     level_scale: float = 1.0,
     prompted: bool = False,
-    paired: bool = False,
+    two_branch: bool = False,
 ) -> keras.Model:
     """The next vertebra that memory does not hold, whether all of it is seen, and its level.
 
-    Inputs and outputs are those of ``instance_fcn``. ``paired``: two U-Nets in one network that sees marks. Where
+    Inputs and outputs are those of ``instance_fcn``. ``two_branch``: two U-Nets in one network that sees marks. Where
     nothing is marked the first one, by memory, gives the mask; where a vertebra is marked the second one does. What is
     told of the whole vertebra is always the first one's.
     """
-    inputs, seen = image_and_memory(patch, channels, prompted or paired)
+    inputs, seen = image_and_memory(patch, channels, prompted or two_branch)
     x, floor = unet_body(seen, filters, levels, momentum, (3, 3, 3))
-    name = "found" if paired else "mask"
+    name = "found" if two_branch else "mask"
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name=name)(x)  # (batch, x, y, z, 1)
-    if paired:
+    if two_branch:
         x, _ = unet_body(seen, filters, levels, momentum, (3, 3, 3), prefix="drawn_")
         drawn = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="drawn")(x)
         mask = _chosen(seen, mask, drawn, channels)
     size, width = min(patch) // 2 ** (levels - 1), filters * 2 ** (levels - 1)
     whole = summary(floor, size, lambda x, name: unet_block(x, width, (3, 3, 3), momentum, name))  # (batch, width)
-    return keras.Model(inputs, {"mask": mask, **whole_answers(whole, start_level, level_scale)}, name="next_vertebra")
+    return keras.Model(inputs, {"mask": mask, **whole_outputs(whole, start_level, level_scale)}, name="next_vertebra")
 
 
 def _chosen(

@@ -83,7 +83,9 @@ def divergence_of(layer: keras.Layer, loss: Any, temperature: float) -> Divergen
     return found
 
 
-def apart(divergence: Divergence, loss: Any, truth: Any, teacher: Any, student: Any, weights: Any = None) -> Any:
+def distillation_divergence(
+    divergence: Divergence, loss: Any, truth: Any, teacher: Any, student: Any, weights: Any = None
+) -> Any:
     """How far a student's answer to one output lies from its teacher's: one figure, counted as the task's loss counts.
 
     truth, weights: what ``loss`` is called with beside the answer. Its ``place_weights(y_true, y_pred)``, if it has

@@ -14,7 +14,7 @@ def profiles(points: Any, shape: Sequence[Any], sigma: Any) -> list[Any]:
     points (batch, points, axes) in voxels, NaN for one that is not there: its lines are zero; sigma: one number, or
     one for each point (points,).
     """
-    there, points = told_points(points)
+    there, points = present_points(points)
     width = ops.reshape(ops.convert_to_tensor(sigma, "float32"), (1, -1, 1))
     found = []
     for axis, size in enumerate(shape):
@@ -23,7 +23,7 @@ def profiles(points: Any, shape: Sequence[Any], sigma: Any) -> list[Any]:
     return found
 
 
-def told_points(points: Any) -> tuple[Any, Any]:
+def present_points(points: Any) -> tuple[Any, Any]:
     """Whether each point is there (batch, points), as 1 or 0, and the points, zero in place of those that are not."""
     points = ops.convert_to_tensor(points, "float32")
     missing = ops.any(ops.isnan(points), axis=-1)

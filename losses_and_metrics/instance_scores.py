@@ -19,7 +19,7 @@ from utility_functions.records.mask_scores import MISSED, MaskScore, Segmentatio
 
 MATCH_IOU = 0.1
 """A prediction lies on a true vertebra when their IoU is above this."""
-PART_SHARE = 0.1
+PART_FRACTION = 0.1
 """A vertebra is split, or a prediction merged, where each of several others holds more than this share of it."""
 MOSTLY = 0.5
 """A prediction lies mostly on labels when more than this share of it does."""
@@ -177,7 +177,7 @@ def _from_the_top(names: Mapping[int, str], boxes: Mapping[int, Box], grid: Grid
 
 
 def _holders(voxels: Mapping[int, int], whole: int) -> list[int]:
-    return [label for label, count in voxels.items() if count > PART_SHARE * whole]
+    return [label for label, count in voxels.items() if count > PART_FRACTION * whole]
 
 
 def _false(

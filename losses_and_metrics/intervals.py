@@ -10,7 +10,7 @@ import pandas as pd
 Interval = tuple[float, float]
 
 RESAMPLES = 2000
-SHARE = 0.95
+CONFIDENCE = 0.95
 SEED = 0
 
 
@@ -29,7 +29,7 @@ def bootstrap_interval(sums: Sequence[float], counts: Sequence[int], seed: int =
         return None
     times = np.random.default_rng(seed).multinomial(scans, np.full(scans, 1 / scans), RESAMPLES)
     means = (times @ np.asarray(sums, np.float64)[kept]) / (times @ np.asarray(counts, np.float64)[kept])
-    low, high = np.percentile(means, (50 * (1 - SHARE), 50 * (1 + SHARE)))
+    low, high = np.percentile(means, (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)))
     return float(low), float(high)
 
 

@@ -31,11 +31,11 @@ def summarise_names(rows: Sequence[ScanRow]) -> NamingSummary:
     warned = [(said, all(hits)) for said, hits in zip(warnings, found, strict=True) if hits]
     return NamingSummary(
         scans=len(judged),
-        detected=_share([sum(hits) for hits in found], [len(hits) for hits in found]),
+        detected=_fraction([sum(hits) for hits in found], [len(hits) for hits in found]),
         interpolated=sum(level.interpolated and level.hit_verse for _, score in scored for level in score.levels),
-        all_right=_share([bool(score.all_right) for _, score in scored], [1] * len(scored)),
-        detected_right=_share(right, [1] * len(right)),
-        shifted=_share([shift_of(row.landmarks, _true(row)) in (-1, 1) for row in judged], [1] * len(judged)),
+        all_right=_fraction([bool(score.all_right) for _, score in scored], [1] * len(scored)),
+        detected_right=_fraction(right, [1] * len(right)),
+        shifted=_fraction([shift_of(row.landmarks, _true(row)) in (-1, 1) for row in judged], [1] * len(judged)),
         variants=_variants(judged),
         warned_wrong=_mean([said for said, fine in warned if not fine]) if told else None,
         warned_right=_mean([said for said, fine in warned if fine]) if told else None,
@@ -119,7 +119,7 @@ def _variants(rows: Sequence[ScanRow]) -> tuple[VariantScore, ...]:
     )
 
 
-def _share(sums: Sequence[float], counts: Sequence[int]) -> FractionAndInterval | None:
+def _fraction(sums: Sequence[float], counts: Sequence[int]) -> FractionAndInterval | None:
     if not sum(counts):
         return None
     return float(sum(sums)) / sum(counts), bootstrap_interval(sums, counts)

@@ -40,7 +40,7 @@ def score_structures(case_id: str, predicted: LabelMap, true: LabelMap) -> Struc
     predicted.grid.require_same(true.grid, "Predicted and true structures")
     whole = _pairs(structures_of(predicted, "spider"), structures_of(true, "spider"))
     named = {name: whole(code, code) for code, name in enumerate(STRUCTURES) if code}
-    found, truth = (_without_marks(each) for each in (predicted, true))
+    found, truth = (_without_partial_codes(each) for each in (predicted, true))
     true_boxes, boxes = label_boxes(truth), label_boxes(found)
     counts = overlaps(truth, found, true_boxes, boxes)
     score = _pairs(found, truth, boxes, true_boxes)
@@ -83,7 +83,7 @@ def _row(structure: str, scores: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _without_marks(label_map: LabelMap) -> LabelMap:
+def _without_partial_codes(label_map: LabelMap) -> LabelMap:
     """The map with vertebrae that are seen in part under their plain numbers."""
     voxels = label_map.voxels
     part = (voxels > SPIDER_CANAL) & (voxels < SPIDER_DISCS)

@@ -14,7 +14,7 @@ import numpy as np
 
 from learning_functions.measure.outputs import (
     findings_figure,
-    forget,
+    remove_previous,
     require_outputs_free,
     write_findings,
     written_of,
@@ -46,13 +46,13 @@ class Result:
     """What the models found in one scan; empty, with a note, where they found nothing.
 
     scan: the scan and what it is called. findings: all that the models found, on the grid of the scan.
-    stages: what was known after each model, with ``save_intermediate``. given: what the scan started with.
+    stages: what was known after each model, with ``save_intermediate``. initial: what the scan started with.
     """
 
     scan: Scan
     findings: Findings
     stages: tuple[Stage, ...] = ()
-    given: InitialFindings = NOTHING
+    initial: InitialFindings = NOTHING
 
     @cached_property
     def landmarks(self) -> pd.DataFrame:
@@ -112,8 +112,8 @@ class Result:
         """
         place, case = Path(folder), self.scan.case
         require_writable(place)
-        require_outputs_free(case, place, self.given)
-        forget(case, place)
+        require_outputs_free(case, place, self.initial)
+        remove_previous(case, place)
         write_findings(self.findings, self.scan, None, place, self.stages)
         return written_of(case, place)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from learning_functions.predict.trained_model import TrainedModel
-    from spine_levels.given_image import Image
+    from spine_levels.image_input import Image
     from spine_levels.result import Result
 
     ModelName: TypeAlias = str | os.PathLike[str] | TrainedModel
@@ -62,7 +62,7 @@ class Pipeline:
         self.device = device
         with predicting_on(device):
             self.models = [loaded.get(path) or TrainedModel.load(path) for path in self._plan.model_paths]
-        if self._plan.given.earlier is None:  # else each scan tells what it starts with
+        if self._plan.initial.earlier is None:  # else each scan tells what it starts with
             self._plan.chosen(self.models, ())
 
     def segment(self, image: Image, *, affine: ArrayLike | None = None, name: str | None = None) -> Result:
@@ -74,11 +74,11 @@ class Pipeline:
         Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
         """
         from learning_functions.measure.measuring import stages_of, start_of
-        from spine_levels.given_image import scan_of
+        from spine_levels.image_input import scan_of
         from spine_levels.result import Result
 
         scan = scan_of(image, affine, name)
-        self._plan.given.require_there([scan.case])
+        self._plan.initial.require_there([scan.case])
         models = self._plan.chosen(self.models, [scan.case])
         with predicting_on(self.device):
             stages = stages_of(scan, models, self._plan, start_of(scan, models, self._plan))
@@ -86,7 +86,7 @@ class Pipeline:
             scan,
             stages[-1].findings.placed_on(scan.volume.grid),
             stages if self._plan.options.save_intermediate else (),
-            self._plan.given,
+            self._plan.initial,
         )
 
 

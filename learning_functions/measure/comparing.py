@@ -49,8 +49,8 @@ def measure_plans(
     left_out = tuple(case.case_id for case in cases if case.case_id not in kept)
     comparison = Comparison.of(figures, left_out)
     show(comparison_text(comparison))
-    write_comparison(folder, comparison, {plan.name: plan.asked for plan in plans}, command)
-    return [_told(row, plan) for plan, run in zip(plans, runs, strict=True) for row in run]
+    write_comparison(folder, comparison, {plan.name: plan.requested for plan in plans}, command)
+    return [_with_pipeline_name(row, plan) for plan, run in zip(plans, runs, strict=True) for row in run]
 
 
 def _chosen(plan: Plan, cases: Sequence[Case], loaded: dict[Path, TrainedModel]) -> list[TrainedModel]:
@@ -61,6 +61,6 @@ def _chosen(plan: Plan, cases: Sequence[Case], loaded: dict[Path, TrainedModel])
     return plan.chosen([loaded[path.resolve()] for path in plan.model_paths], cases)
 
 
-def _told(row: ScanRow, plan: Plan) -> ScanRow:
+def _with_pipeline_name(row: ScanRow, plan: Plan) -> ScanRow:
     """The row under a name that tells the pipeline too."""
     return ScanRow(f"{plan.name}/{row.case_id}", row.findings, problem=row.problem)

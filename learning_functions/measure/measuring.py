@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from learning_functions.measure.outputs import (
-    forget,
+    remove_previous,
     require_outputs_free,
     write_findings,
     written_of,
@@ -53,7 +53,7 @@ def measure_cases(
 
     settings: how the run was asked for, kept in results.json.
     """
-    plan = Plan(tuple(model_paths), options, asked=settings)
+    plan = Plan(tuple(model_paths), options, requested=settings)
     return measure_plan(plan, cases, folder, show, command, skip_existing)
 
 
@@ -78,7 +78,7 @@ def measure_plan(
     models = plan.chosen(loaded(plan.model_paths), cases) if models is None else models
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.options)
-    given = {case: plan.given.files(case) for case in cases}
+    given = {case: plan.initial.files(case) for case in cases}
     before = {case: finished_row(case, conditions, folder, given[case]) for case in cases} if skip_existing else {}
     rows: list[ScanRow] = []
     try:
@@ -98,7 +98,7 @@ def measure_plan(
     finally:
         rows += [finished for case in cases[len(rows) :] if (finished := before.get(case)) is not None]  # interrupted
         if any(row.findings is not None for row in rows):
-            sum_up(rows, records, folder, plan.asked, show, command)
+            sum_up(rows, records, folder, plan.requested, show, command)
     return rows
 
 
@@ -108,7 +108,7 @@ def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
         raise ValueError(f"Landmark files without images are named by --keypoints. Received: {bare[0]}.")
     require_results_free(folder)
     for case in cases:
-        require_outputs_free(case, folder, plan.given)
+        require_outputs_free(case, folder, plan.initial)
 
 
 def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]) -> None:
@@ -116,13 +116,13 @@ def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.options)
     for case in cases:
-        finished_row(case, conditions, folder, plan.given.files(case))
+        finished_row(case, conditions, folder, plan.initial.files(case))
 
 
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan: Plan) -> ScanRow:
     """One scan: found, scored, written and drawn."""
     started = time.perf_counter()
-    scan = load_scan(case, tissues=any(tells_structures(model) for model in models))
+    scan = load_scan(case, tissues=any(finds_structures(model) for model in models))
     start = start_of(scan, models, plan)
     reading = time.perf_counter() - started
     stages = stages_of(scan, models, plan, start)
@@ -139,7 +139,7 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     findings, masks = score_masks(findings, scan)
     findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
-    forget(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
+    remove_previous(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
     picture = write_findings(findings, scan, truth, folder, stages if plan.options.save_intermediate else (), true)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
@@ -147,8 +147,8 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
 
 def start_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan) -> Stage:
     """What a scan starts with before the first of the models."""
-    start = plan.given.start(scan.case, scan.volume.grid, [model.task_name for model in models])
-    require_as_told(start.findings, plan.options)
+    start = plan.initial.start(scan.case, scan.volume.grid, [model.task_name for model in models])
+    require_header_orientation(start.findings, plan.options)
     return start
 
 
@@ -158,7 +158,7 @@ def stages_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan, start: Sta
     return tuple(deque(run_stages(models, scan.volume, start, plan.options), maxlen=None if every else 1))
 
 
-def require_as_told(found: Findings, options: InferenceOptions) -> None:
+def require_header_orientation(found: Findings, options: InferenceOptions) -> None:
     """Raises: ValueError where the header is to be believed, and what a run goes on from was found in a turned scan."""
     if options.orientation == "header" and found.quarter_turns:
         raise ValueError(
@@ -168,7 +168,7 @@ def require_as_told(found: Findings, options: InferenceOptions) -> None:
         )
 
 
-def tells_structures(model: TrainedModel) -> bool:
+def finds_structures(model: TrainedModel) -> bool:
     """Whether the model finds discs and canal, or counts vertebrae: what is held against a phantom's tissues."""
     return "structures" in model.task.gives or model.settings.options.counted
 

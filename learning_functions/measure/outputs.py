@@ -104,7 +104,7 @@ def written_of(case: Case, folder: Path) -> list[Path]:
     return [path for path in places if path.is_file()]
 
 
-def forget(case: Case, folder: Path) -> None:
+def remove_previous(case: Case, folder: Path) -> None:
     """Take the mark, and whatever else was found of a scan before, away before its files are written anew."""
     for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)

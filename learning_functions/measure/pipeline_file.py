@@ -14,18 +14,18 @@ from utility_functions.files.broken_file import BrokenFile
 TITLE, MODELS = "title", "models"
 
 
-def plans_of(asked: Mapping[str, Any]) -> list[Plan]:
+def plans_of(requested: Mapping[str, Any]) -> list[Plan]:
     """The plans that measure.py is asked for: one per ``pipeline``, else that of the ``models`` and options.
 
-    asked: all options by name; those of a pipeline's own TOML go before them.
+    requested: all options by name; those of a pipeline's own TOML go before them.
     Raises: ValueError in one sentence for what cannot be used; nothing is loaded.
     """
-    if not asked["pipeline"]:
-        return [_plan(asked, tuple(asked["models"]))]
-    if asked["models"]:
-        models = ", ".join(map(str, asked["models"]))
+    if not requested["pipeline"]:
+        return [_plan(requested, tuple(requested["models"]))]
+    if requested["models"]:
+        models = ", ".join(map(str, requested["models"]))
         raise ValueError(f"With --pipeline its TOML names the models, and none stands beside. Received: {models}.")
-    plans = [read_plan(path, asked) for path in asked["pipeline"]]
+    plans = [read_plan(path, requested) for path in requested["pipeline"]]
     names = [plan.name for plan in plans]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         paths = ", ".join(str(plan.file) for plan in plans if plan.name == twice[0])
@@ -33,10 +33,10 @@ def plans_of(asked: Mapping[str, Any]) -> list[Plan]:
     return plans
 
 
-def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
+def read_plan(path: Path, requested: Mapping[str, Any]) -> Plan:
     """The plan of a TOML: ``models``, a list of files, and where wanted ``title`` and any inference option.
 
-    Paths are absolute or relative to the TOML. asked: options that hold where it tells none.
+    Paths are absolute or relative to the TOML. requested: options that hold where it tells none.
     Raises: BrokenFile.
     """
     try:
@@ -60,12 +60,12 @@ def read_plan(path: Path, asked: Mapping[str, Any]) -> Plan:
     own = {name: told[name] for name in OPTION_NAMES if name in told}
     own = {name: path.parent / value if option_type(name) is Path else value for name, value in own.items()}
     try:
-        return _plan({**asked, **own}, paths, path, told.get(TITLE, ""))
+        return _plan({**requested, **own}, paths, path, told.get(TITLE, ""))
     except ValueError as error:
         raise BrokenFile(f"{path}: {error}") from error
 
 
-def _plan(asked: Mapping[str, Any], models: tuple[Path, ...], file: Path | None = None, title: str = "") -> Plan:
-    settings = {**asked, MODELS: list(models), "pipeline": file}
-    options = InferenceOptions.from_mapping(asked)
+def _plan(requested: Mapping[str, Any], models: tuple[Path, ...], file: Path | None = None, title: str = "") -> Plan:
+    settings = {**requested, MODELS: list(models), "pipeline": file}
+    options = InferenceOptions.from_mapping(requested)
     return Plan(models, options, file, title or ("" if file is None else file.stem), settings)

@@ -11,7 +11,7 @@ from typing import Any
 from learning_functions.model_files.pretrained import located, shipped
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.initial_findings import InitialFindings
-from learning_functions.predict.stage_order import Model, in_stage_order, outlines, refuse_finders, until
+from learning_functions.predict.stage_order import Model, in_stage_order, outlines, refuse_landmark_models, until
 from learning_functions.task import task_names
 from utility_functions.files.cases import Case
 
@@ -21,28 +21,28 @@ class Plan:
     """models: files, none for those shipped. options: how they run, and what each scan starts with.
 
     file: the TOML that it was read from, whose models run in the order written there; None for a plan in words.
-    title: what tables and reports call it. asked: how it was asked for, kept in results.json.
+    title: what tables and reports call it. requested: how it was asked for, kept in results.json.
     """
 
     models: tuple[Path, ...]
     options: InferenceOptions
     file: Path | None = None
     title: str = ""
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    requested: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         stage = self.options.stop_after
         if stage is not None and stage not in task_names():
             raise ValueError(f"A stage to stop after is a task, one of {', '.join(task_names())}. Received: {stage!r}.")
-        if self.given and not self.models:
+        if self.initial and not self.models:
             raise ValueError("Models that go on from landmarks or earlier results must be named. Received: none.")
-        if self.given.landmarks is not None and self.options.lowest is not None:
+        if self.initial.landmarks is not None and self.options.lowest is not None:
             raise ValueError(
                 f"Landmarks are given, so vertebrae are not named by the lowest. Received: {self.options.lowest}."
             )
 
     @property
-    def given(self) -> InitialFindings:
+    def initial(self) -> InitialFindings:
         """What each scan starts with."""
         return InitialFindings(self.options.landmarks, self.options.from_results)
 
@@ -59,8 +59,8 @@ class Plan:
     def require_sound(self, cases: Sequence[Case]) -> None:
         """Raise a ValueError for what can be told to be wrong before a model is loaded, or TensorFlow."""
         with self._named():
-            self.given.require_there(cases)
-        if not (self.given or self.options.stop_after or self.file):
+            self.initial.require_there(cases)
+        if not (self.initial or self.options.stop_after or self.file):
             return  # what is wrong with models alone, loading tells best
         with self._named():
             known = outlines(self.model_paths)
@@ -70,9 +70,9 @@ class Plan:
     def chosen(self, models: Sequence[Model], cases: Sequence[Case]) -> list[Model]:
         """Those of the plan's models that run, in running order. Raises: ValueError where they do not go together."""
         with self._named():
-            if self.given.landmarks is not None:
-                refuse_finders(models)
-            known = self.given.fields(cases, [model.task_name for model in models])
+            if self.initial.landmarks is not None:
+                refuse_landmark_models(models)
+            known = self.initial.fields(cases, [model.task_name for model in models])
             ordered = in_stage_order(models, known)
             if self.file is not None and [model.path for model in ordered] != [model.path for model in models]:
                 tasks, right = (", ".join(model.task_name for model in some) for some in (models, ordered))

@@ -1,4 +1,4 @@
-"""Keras 1's layers and arguments in today's terms, for the layers that U-Nets are made of."""
+"""The layers and arguments of Keras 1 as those of Keras 3, for the layers of U-Nets."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _KEPT = {
     "Dropout": ("rate",),
     "Concatenate": ("axis",),
 }
-"""What predicting needs of each layer; initialisers, regularisers and constraints only matter to training."""
+"""The arguments of each layer that inference needs; initialisers, regularisers and constraints matter to training."""
 
 
 def in_todays_terms(config: dict[str, Any]) -> dict[str, Any]:
-    """A functional network's ``model_config`` rewritten; layers it does not know are left as they are."""
+    """The ``model_config`` of a functional network for Keras 3; unknown layers stay as they are."""
     inner = config.get("config")
     if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
         return config
@@ -46,7 +46,7 @@ def _layer(layer: Any) -> Any:
     if kind == "Merge" and old.get("mode") == "concat":
         kind = "Concatenate"
     kind = _CLASSES.get(kind, kind)
-    channels_first = old.get("dim_ordering", "tf") != "tf"  # Theano's order: the weights are turned too
+    channels_first = old.get("dim_ordering", "tf") != "tf"  # Theano's order: its kernels are flipped, too
     by_batch = kind == "BatchNormalization" and old.get("mode", 0) != 0
     if kind not in _KEPT or channels_first or by_batch:
         return layer

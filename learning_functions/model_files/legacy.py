@@ -1,4 +1,4 @@
-"""What is assumed of a model file that has no card: one that the ancestor's code saved under Keras 1 or 2."""
+"""The assumed card of a model file without one, which the published code saved under Keras 1 or 2."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import keras
 
 ORIENTATION = "LPS"
-"""The ancestor took the axes as they are stored, whatever their directions; CT is stored in DICOM's order, L, P, S."""
+"""The published code ignores the directions of the stored axes; CT is stored in the order of DICOM: L, P, S."""
 DETECTION_PATCH = (64, 64, 80)
 IDENTIFICATION_PATCH = (80, 320)
 
@@ -21,10 +21,10 @@ _log = logging.getLogger(__name__)
 
 
 def assumed_card(network: keras.Model, file_name: str, keras_version: str) -> dict[str, Any]:
-    """The card that the ancestor's code would have written; a warning says what was assumed.
+    """The card that fits the published networks; a warning states the assumptions.
 
-    Five-dimensional output of two classes with softmax: detection. Four-dimensional output of one channel:
-    identification. Raises BrokenFile for any other network.
+    A five-dimensional softmax output of two classes is detection. A four-dimensional output of one channel is
+    identification. Raises: BrokenFile for any other network.
     """
     task, spec = _task_and_spec(network, file_name)
     _log.warning(
@@ -43,8 +43,8 @@ def assumed_card(network: keras.Model, file_name: str, keras_version: str) -> di
     }
 
 
-def with_plain_input(network: keras.Model) -> keras.Model:
-    """The same network taking its one input as it is: Keras 1 and 2 stored it as a list, of which Keras 3 warns."""
+def with_single_input(network: keras.Model) -> keras.Model:
+    """The same network with a single input instead of a list of one, as Keras 1 and 2 stored it; Keras 3 warns of it."""
     import keras
 
     if isinstance(network, keras.Sequential) or len(network.inputs) != 1 or len(network.outputs) != 1:

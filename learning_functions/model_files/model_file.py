@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from learning_functions.io_signature import IOSignature
-from learning_functions.samples.sample_parts import SIGNATURE as SAMPLES_MARK
+from learning_functions.samples.sample_parts import SIGNATURE as SAMPLES_SIGNATURE
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, load_task, task_names
@@ -34,11 +34,11 @@ _LOADING_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OSError, 
 
 
 def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
-    """Writes network, weights and card to ``path``, beside first and then renamed; on failure ``path`` is as it was.
+    """Write network, weights and card to ``path``. The write is atomic: on failure ``path`` stays as it was.
 
-    card: "task" and "spec" (of Spec.to_json) must be there and fit the network; "format", "settings", "training",
-    "versions" and "created_by" are filled in where they are not. Raises ValueError for a network that ``load_model``
-    would refuse: .h5 keeps layers, not Lambda layers or operations of keras.ops.
+    card: "task" and "spec" (of Spec.to_json) are required and must fit the network; "format", "settings", "training",
+    "versions" and "created_by" have defaults. Raises: ValueError for a network that ``load_model`` would refuse: an
+    .h5 file keeps layers, but no Lambda layers and no operations of keras.ops.
     """
     from learning_functions.model_files.safe_loading import refuse_code
 
@@ -64,16 +64,16 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
 
 
 def read_card(path: Path) -> dict[str, Any] | None:
-    """The card of a model file, or None when it has none; needs no Keras. Raises BrokenFile for any other file."""
+    """The card of a model file, or None where it has none; needs no Keras. Raises: BrokenFile for any other file."""
     path = Path(path)
     with _opened(path) as file:
         return _card(file, path.name)
 
 
 def change_card(path: Path, card: dict[str, Any]) -> None:
-    """Writes another card to a model file, whose network stays as it is.
+    """Replace the card of a model file; its network does not change.
 
-    Raises BrokenFile for a card that does not fit the file's network in its task or its settings.
+    Raises: BrokenFile for a card whose task or settings do not fit the network.
     """
     path = Path(path)
     text = json_text(card)
@@ -85,13 +85,13 @@ def change_card(path: Path, card: dict[str, Any]) -> None:
 
 
 def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
-    """The network, not compiled, and its card; files of Keras 1 and 2 without a card get the ancestor's.
+    """The network, not compiled, and its card. A file of Keras 1 or 2 without a card gets an assumed one.
 
-    It is of Keras's own layers, whichever ones of the package's own an older file holds: saved, it loads with Keras.
-    Raises BrokenFile, before anything is built, for a file that asks to run code.
+    The network consists of Keras's layers alone; custom layers of older files are replaced.
+    Raises: BrokenFile, before anything is built, for a file that would run code.
     """
     from learning_functions.model_files.keras_1 import in_todays_terms
-    from learning_functions.model_files.legacy import assumed_card, with_plain_input
+    from learning_functions.model_files.legacy import assumed_card, with_single_input
     from learning_functions.model_files.safe_loading import refuse_code
 
     path = Path(path)
@@ -121,13 +121,13 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         reason = _text((str(error).strip() or type(error).__name__).splitlines()[0][:200])
         raise BrokenFile(f"{path.name} (saved by Keras {keras_version}) cannot be built again: {reason}") from error
     if card is None:
-        return with_plain_input(model), assumed_card(model, path.name, keras_version)
+        return with_single_input(model), assumed_card(model, path.name, keras_version)
     check_fit(model, card, path.name)
     return model, card
 
 
 def checked_card(card: Any, file_name: str) -> dict[str, Any]:
-    """The card if it is one; raises BrokenFile otherwise."""
+    """The card if it is valid. Raises: BrokenFile otherwise."""
     if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
         found = card.get("format") if isinstance(card, dict) else card
         raise BrokenFile(f"The card of {file_name} is not of format {CARD_FORMAT}. Received: {str(found)[:80]}.")
@@ -144,9 +144,9 @@ def checked_card(card: Any, file_name: str) -> dict[str, Any]:
 
 
 def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
-    """Raises BrokenFile unless the network is of the form that its task has with the card's settings.
+    """Raise BrokenFile unless the network has the I/O signature of its task with the card's settings.
 
-    Nothing is held against a network whose task is not known here.
+    A network of an unknown task is not checked.
     """
     if card["task"] not in task_names():
         return
@@ -156,15 +156,15 @@ def check_fit(model: keras.Model, card: dict[str, Any], file_name: str) -> None:
 
 
 def settings_and_signature(card: dict[str, Any], file_name: str) -> tuple[Settings, IOSignature]:
-    """What the card of a known task tells: its settings, with its spec, and the form of their network; else BrokenFile.
+    """The settings of a card of a known task, with the card's spec, and their I/O signature; BrokenFile otherwise.
 
-    Whether the settings tell another spec is asked where the model is to run.
+    Where the model is to run, another check compares the spec of the settings with the card's.
     """
-    task, told = load_task(card["task"]), card["settings"]
+    task, stored = load_task(card["task"]), card["settings"]
     try:
-        if "spec" in told:
-            told = {**told, "spec": card["spec"]}
-        settings = settings_from_card(task, {**card, "settings": told})
+        if "spec" in stored:
+            stored = {**stored, "spec": card["spec"]}
+        settings = settings_from_card(task, {**card, "settings": stored})
         return settings, task.io_signature(settings)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise BrokenFile(f"The card of {file_name} cannot be used: {one_line(error)}") from error
@@ -172,7 +172,7 @@ def settings_and_signature(card: dict[str, Any], file_name: str) -> tuple[Settin
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    """The file if it is a model that Keras saved whole; otherwise BrokenFile says what it is instead."""
+    """The file if it is a complete Keras model; otherwise BrokenFile says what it is instead."""
     if not path.exists():
         raise BrokenFile(f"There is no model file {path}.")
     if path.is_dir():
@@ -189,12 +189,12 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             found = set(file.attrs)
-            if SAMPLES_MARK in found:
+            if SAMPLES_SIGNATURE in found:
                 raise BrokenFile(f"{path.name} is a samples file, not a model.")
             if "model_config" not in found:
                 weights = "layer_names" in found or "layers" in file
                 what = "holds weights without their network" if weights else "is an HDF5 file, but not a model"
-                raise BrokenFile(f"{path.name} {what}; save models whole, with model.save.")
+                raise BrokenFile(f"{path.name} {what}; save the whole model, with model.save.")
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         raise BrokenFile(f"{path.name} is cut short or damaged: {error}.") from error
@@ -215,12 +215,14 @@ def _json(value: Any, what: str) -> Any:
 
 def _text(value: Any) -> str:
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return text.encode("utf-8", "replace").decode("utf-8")  # h5py keeps stray bytes as what cannot be printed
+    return text.encode("utf-8", "replace").decode(
+        "utf-8"
+    )  # h5py decodes invalid bytes to surrogates, which cannot be printed
 
 
 @contextmanager
 def _without_format_advice() -> Iterator[None]:
-    """Keeps Keras from advising the .keras format at every save."""
+    """Suppress the advice of Keras to use the .keras format."""
     logger = logging.getLogger("absl")
 
     def other(record: logging.LogRecord) -> bool:

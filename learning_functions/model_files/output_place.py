@@ -1,4 +1,4 @@
-"""Where a model is saved, and the folder beside it for what its training leaves."""
+"""The path of a model to save, and the folder beside it for the files of its training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from utility_functions.files.broken_file import BrokenFile
 
 
 def require_place(model_path: Path) -> None:
-    """Raise unless a model and what its training leaves can be written there without harm to another file."""
+    """Raise a ValueError or OSError unless a model and its training files can be written without harm to others."""
     if model_path.suffix != ".h5":
         raise ValueError(f"A model is saved as .h5. Received: {model_path}.")
     if model_path.exists():
         try:
             read_card(model_path)
         except BrokenFile as error:
-            raise ValueError(f"What is there is no model and is not written over: {error}") from error
+            raise ValueError(f"The existing file is no model and is not written over: {error}") from error
     require_writable(model_path.parent)
     require_writable(training_folder(model_path))
 
 
 def training_folder(model_path: Path) -> Path:
-    """The folder beside a model that holds what its training leaves."""
+    """The folder beside a model that holds the files of its training."""
     return model_path.with_suffix(".training")

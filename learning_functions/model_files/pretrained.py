@@ -1,4 +1,4 @@
-"""The models that run where none is given: those that are part of the package."""
+"""The pretrained models of the package, which run where the user names none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SHIPPED_MODELS = ("detection.h5", "identification.h5")
 
 
 def located(model: Path) -> Path:
-    """The file of a model: a bare name such as "instances" means the shipped one, unless a file of that name is there.
+    """The file of a model. A bare name such as "instances" is the shipped model, unless a file has that name.
 
-    Raises: ValueError for a bare name that no shipped model bears.
+    Raises: ValueError for a bare name that no shipped model has.
     """
     model = Path(model)
     if model.suffix or len(model.parts) != 1 or model.exists():
@@ -24,5 +24,5 @@ def located(model: Path) -> Path:
 
 
 def shipped() -> list[Path]:
-    """Where they lie."""
+    """The paths of the models that run by default."""
     return [SHIPPED / name for name in SHIPPED_MODELS]

@@ -1,4 +1,4 @@
-"""Layers of the package's own that model files of version 0.1.0 may hold, and Keras's own that took their place."""
+"""The custom layers of model files of version 0.1.0, and the Keras layers that replace them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from keras_models.spatial_configuration_net import with_sigmas
 
 
 class _Replaced(keras.layers.Layer):
-    """Stands in a loaded network where such a layer was, until ``of_keras_layers`` takes its place."""
+    """A placeholder for such a layer in a loaded network, until ``of_keras_layers`` replaces it."""
 
     def call(self, inputs: Any) -> Any:
         raise NotImplementedError(f"This layer is replaced before it computes. Received: {self.name}.")
 
     def rebuilt(self, x: keras.KerasTensor) -> Any:
-        """What the layer answers to ``x``, by Keras's own layers."""
+        """The layer's output for ``x``, from Keras layers."""
         raise NotImplementedError
 
 
@@ -39,7 +39,7 @@ class LinearUpSampling3D(_Replaced):
 
 
 class LandmarkSigmas(_Replaced):
-    """The widths of the network's targets, beside heatmaps handed on as they are."""
+    """The learnt widths of the targets; the heatmaps pass unchanged."""
 
     def __init__(self, start: float = 4.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -56,7 +56,7 @@ class LandmarkSigmas(_Replaced):
 
 
 class ChainFeatures(_Replaced):
-    """Features of nodes, and which nodes there are."""
+    """The features of nodes, and which nodes are present."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, _, nodes, _ = input_shape
@@ -67,11 +67,11 @@ class ChainFeatures(_Replaced):
 
 
 REPLACED = {f"spine>{kind.__name__}": kind for kind in (LinearUpSampling3D, LandmarkSigmas, ChainFeatures)}
-"""By the name under which such files hold them: Keras finds them in ``keras.saving.custom_object_scope(REPLACED)``."""
+"""By their names in such files, for ``keras.saving.custom_object_scope(REPLACED)``."""
 
 
 def of_keras_layers(network: keras.Model) -> keras.Model:
-    """The network, weights included, with Keras's own layers for those replaced; itself where it holds none."""
+    """The network and its weights with Keras layers in place of the custom ones; itself where it has none."""
     if not any(isinstance(layer, _Replaced) for layer in network.layers):
         return network
 

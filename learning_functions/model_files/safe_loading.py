@@ -1,4 +1,4 @@
-"""Refuses a model whose configuration would run code or read other files, before anything of it is built."""
+"""The check that refuses a model whose configuration would run code or read files, before anything is built."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from utility_functions.files.broken_file import BrokenFile
 
 RUNS_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
-"""Classes of Keras that run code, or load a program, which the model's author chose."""
+"""Classes of Keras that run code, or load a program, of the model's author."""
 READS_FILES = frozenset({"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization", "FeatureSpace"})
 """Classes of Keras that read a file named in their configuration."""
 VALUES = frozenset(
     {"__tuple__", "__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__bytes__"}
     | {"TensorShape"}
 )
-"""Not classes: how Keras writes tuples, arrays and shapes."""
+"""No classes: the names by which Keras writes tuples, arrays and shapes."""
 NETWORKS = ("Functional", "Model", "Sequential")
 
 
 def refuse_code(config: Any, file_name: str) -> None:
-    """Raises BrokenFile, naming layer and class, unless ``config`` asks for nothing but networks of known layers.
+    """Raise BrokenFile, with layer and class, unless ``config`` consists of networks of known layers alone.
 
-    ``config`` is the ``model_config`` of a model file, as parsed JSON. Known are Keras's own layers, operations,
-    initialisers, regularisers, constraints and precisions, and what is registered with Keras in this program.
-    Nothing is imported, called or made on the configuration's wish.
+    config: the ``model_config`` of a model file, as parsed JSON. Known are Keras's layers, operations, initialisers,
+    regularisers, constraints and dtype policies, and the classes that this program registers with Keras.
+    The check imports, calls and builds nothing that the configuration names.
     """
     if not isinstance(config, dict) or not isinstance(config.get("config"), (dict, list)):
         raise BrokenFile(f"{file_name} describes no network. Received: {str(config)[:80]!r}.")
@@ -41,7 +41,7 @@ def refuse_code(config: Any, file_name: str) -> None:
 
 
 def _items(value: Any, layer: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """All parts that name a class, each with the name of the layer it belongs to."""
+    """All parts that name a class, each with the name of its layer."""
     if isinstance(value, list):
         for part in value:
             yield from _items(part, layer)
@@ -79,7 +79,7 @@ def _registered(item: dict[str, Any]) -> bool:
 
 
 def _is_activation(item: dict[str, Any]) -> bool:
-    """Functions may be activations only."""
+    """Whether a function is an activation; no others are allowed."""
     import keras
 
     module, name = item.get("module"), item.get("config")
@@ -88,10 +88,10 @@ def _is_activation(item: dict[str, Any]) -> bool:
 
 
 def _is_known(kind: str, module: Any) -> bool:
-    """Whether Keras has a class of that name, of a kind that networks are made of, in that (already loaded) module."""
+    """Whether Keras has a class of that name in that (loaded) module, of a kind that networks consist of."""
     import keras
 
-    if module is None:  # as Keras 1 and 2 wrote layers, and whatever they hold
+    if module is None:  # as Keras 1 and 2 wrote layers and their parts
         places = [keras.layers, keras.models, keras.initializers, keras.regularizers, keras.constraints]
         places += [keras.dtype_policies]
         return kind == "Functional" or any(_is_part(getattr(place, kind, None)) for place in places)

@@ -1,4 +1,4 @@
-"""What a scan starts with before any model runs: landmarks that are given, and what an earlier run found."""
+"""The findings that a scan starts with before any model runs: supplied landmarks, and those of an earlier run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from utility_functions.records.findings import Findings
 
 @dataclass(frozen=True)
 class InitialFindings:
-    """landmarks: a folder of landmark files by the scans' ids or, of one scan, its file.
+    """Where the initial findings of scans come from.
 
-    earlier: the results of an earlier run that kept its stages; a scan goes on from the last one before any of the
-    tasks that are to run. Landmarks given replace those found there.
+    landmarks: a folder of landmark files named by the scans' ids or, for one scan, its file.
+    earlier: the results of an earlier run with its stages; a scan continues from the last stage before any of the
+    tasks that are to run. Supplied landmarks replace those found there.
     """
 
     landmarks: Path | None = None
@@ -38,27 +39,27 @@ class InitialFindings:
                 raise BrokenFile(f"{self.landmarks}: there is no such file or folder of landmarks.")
             if self.landmarks.is_file() and len(cases) > 1:
                 raise ValueError(
-                    f"Landmarks of several scans lie in a folder, a file for each. Received: {self.landmarks} for "
+                    f"Landmarks of several scans need a folder with a file for each. Received: {self.landmarks} for "
                     f"{len(cases)} scans."
                 )
             if not any(given_files(self.landmarks, case.case_id) for case in cases):
                 raise BrokenFile(
-                    f"{self.landmarks}: holds no landmark file of any of the scans, such as {cases[0].case_id}.json."
+                    f"{self.landmarks}: has no landmark file for any of the scans, such as {cases[0].case_id}.json."
                 )
         if self.earlier is not None:
             if not self.earlier.is_dir():
                 raise BrokenFile(f"{self.earlier}: there is no such folder of results.")
             if not any((self.earlier / f"{case.case_id}{RECORD}").is_file() for case in cases):
                 raise BrokenFile(
-                    f"{self.earlier}: holds no stages of any of the scans, such as {cases[0].case_id}{RECORD}; "
-                    "an earlier run keeps them with --save-intermediate."
+                    f"{self.earlier}: has no stages of any of the scans, such as {cases[0].case_id}{RECORD}; "
+                    "a run saves them with --save-intermediate."
                 )
 
     def fields(self, cases: Sequence[Case], tasks: Collection[str]) -> set[str]:
-        """The findings that all cases start with when models of these ``tasks`` are to run.
+        """The names of the findings that all cases start with when models of these ``tasks`` are to run.
 
-        Cases whose files are missing or cannot be used are left aside: they are told of when their turn comes.
-        Raises: ValueError where none can be used.
+        Cases with missing or unusable files are ignored here and reported when they run.
+        Raises: ValueError where no case has usable files.
         """
         found = {"landmarks"} if self.landmarks is not None else set()
         if self.earlier is None:
@@ -75,35 +76,35 @@ class InitialFindings:
         return found | (set.intersection(*known) if known else set())
 
     def files(self, case: Case) -> list[Path]:
-        """The files that tell of a case, by which it is known whether they changed."""
+        """The files with the initial findings of a case; a record of them shows later whether they changed."""
         record = [] if self.earlier is None else [self.earlier / f"{case.case_id}{RECORD}"]
         given = [] if self.landmarks is None else given_files(self.landmarks, case.case_id)
         return [*given, *(path for path in record if path.is_file())]
 
     def start(self, case: Case, grid: Grid, tasks: Collection[str]) -> Stage:
-        """What a scan on ``grid`` starts with when models of these ``tasks`` are to run.
+        """The stage that a scan on ``grid`` starts with when models of these ``tasks`` are to run.
 
-        Raises: ValueError where files are missing, of another scan or grid, or were changed by hand.
+        Raises: ValueError where files are missing, belong to another scan or grid, or were changed by hand.
         """
         tasks_before: tuple[str, ...] = ()
         findings = Findings(case.case_id, grid)
         if self.earlier is not None:
             kept = stage_before(self.earlier, case.case_id, tasks)
-            kept.findings.grid.require_same(grid, f"What {self.earlier} keeps and the scan {case.case_id}")
+            kept.findings.grid.require_same(grid, f"The results in {self.earlier} and the scan {case.case_id}")
             if self.landmarks is None:
                 self._require_unchanged(kept, grid)
             tasks_before = kept.tasks
             findings = kept.findings.having(grid=grid, **read_maps(kept))
-            known = ", ".join(kept.tasks) or "what it was given"
-            findings = findings.noting(f"Read from {self.earlier}, found before: {known}.")
+            known = ", ".join(kept.tasks) or "its initial findings"
+            findings = findings.noting(f"Read from {self.earlier}: the findings of {known}.")
         if self.landmarks is not None:
             landmarks, path = given_landmarks(self.landmarks, case.case_id, grid)
             findings = findings.named(None).having(landmarks=landmarks)
-            findings = findings.noting(f"Landmarks were given, not found: {path.name}.")
+            findings = findings.noting(f"The landmarks are supplied, not found: {path.name}.")
         return starting_stage(findings, tasks_before)
 
     def _require_unchanged(self, kept: KeptStage, grid: Grid) -> None:
-        """Raise a ValueError where landmarks are gone on from, and the run's centroid files tell others by now."""
+        """Raise a ValueError where the landmarks to continue from differ from the run's centroid files."""
         if self.earlier is None or kept.findings.landmarks is None or kept.written is None:
             return
         for path in given_files(self.earlier, kept.findings.case_id):
@@ -111,7 +112,7 @@ class InitialFindings:
                 continue
             if unlike := difference(read_landmarks(path, grid), kept.written):
                 raise ValueError(
-                    f"{path} was changed since it was written ({unlike}); give changed landmarks by --landmarks. "
+                    f"{path} was changed since it was written ({unlike}); supply changed landmarks by --landmarks. "
                     f"Received: {self.earlier} alone."
                 )
 

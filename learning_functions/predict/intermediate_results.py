@@ -1,7 +1,7 @@
-"""What each model of a run found, kept beside the results so that a later run can go on from any of them.
+"""The findings of each model of a run, saved beside the results so that a later run can continue from any of them.
 
-``NAME_stages.json`` tells, stage by stage, what was found but for the maps, and which file holds each map. Maps lie in
-``stages/TASK/`` on the grids they were found on, so that a run that goes on gives what one run would have given.
+``NAME_stages.json`` holds the findings of each stage without the maps, and the file of each map. The maps are in
+``stages/TASK/`` on the grids they were found on. So a continued run gives the results of one uninterrupted run.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ RECORD = "_stages.json"
 FOLDER = "stages"
 FORMAT = 2
 START = "start"
-"""The folder of maps that a run was given."""
+"""The folder of the initial maps of a run."""
 PROBABILITIES_ENDING = "_probabilities.npz"
 IMAGE, PROBABILITIES = "image", "probabilities"
-"""Kinds of maps that are no labels; those that are bear the name of their type."""
+"""The kinds of maps without labels; a label map has the name of its type."""
 
 
 @dataclass(frozen=True)
 class StoredMap:
-    """Where a map lies on disk and in the world, and what it is: IMAGE, PROBABILITIES or the name of a type of KINDS.
+    """The file of a map, its affine, and its kind: IMAGE, PROBABILITIES or the name of a type of KINDS.
 
-    affine: of the grid it was found on; files of images round theirs.
+    affine: of the grid it was found on; image files keep rounded values.
     """
 
     path: Path
@@ -52,10 +52,10 @@ class StoredMap:
 
 @dataclass(frozen=True)
 class KeptStage:
-    """A scan as it was known after some stage, read back without its maps.
+    """The findings of a scan after some stage, read back without the maps.
 
-    tasks: all that ran up to it. maps: the files of those that were known then. written: the landmarks of the run's
-    last stage, which its centroid files tell.
+    tasks: all that ran up to it. maps: the files of the maps found by then. written: the landmarks of the run's last
+    stage, which its centroid files hold.
     """
 
     tasks: tuple[str, ...]
@@ -65,14 +65,14 @@ class KeptStage:
 
     @property
     def fields(self) -> set[str]:
-        """The findings that are there."""
+        """The names of the findings that are there."""
         return {*self.maps, *(["landmarks"] if self.findings.landmarks is not None else [])}
 
 
 def write_stages(stages: Sequence[Stage], folder: Path) -> None:
-    """Write the record of a scan's stages, and the maps that each of them found."""
+    """Write the record of a scan's stages, and the maps of each."""
     case_id = stages[-1].findings.case_id
-    told: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for place, stage in enumerate(stages):
         kept = folder / FOLDER / (stage.tasks[-1] if place else START)
         maps = {name: _write_map(found, kept / case_id, name) for name, found in _maps_of(stage.found).items()}
@@ -81,42 +81,42 @@ def write_stages(stages: Sequence[Stage], folder: Path) -> None:
             name: {"file": at.path.relative_to(folder).as_posix(), "kind": at.kind, "affine": at.affine}
             for name, at in maps.items()
         }
-        told.append({"tasks": stage.tasks, "maps": files, "found": bare})
+        entries.append({"tasks": stage.tasks, "maps": files, "found": bare})
     grid = {"shape": stages[-1].findings.grid.shape, "affine": stages[-1].findings.grid.affine}
-    record = {"generator": GENERATOR, "format": FORMAT, "case_id": case_id, "grid": grid, "stages": told}
+    record = {"generator": GENERATOR, "format": FORMAT, "case_id": case_id, "grid": grid, "stages": entries}
     write_json(folder / f"{case_id}{RECORD}", record)
 
 
 def stage_maps(case_id: str, folder: Path) -> list[Path]:
-    """Where the maps of a scan's stages can lie."""
+    """All paths that the maps of a scan's stages can have."""
     places = [folder / FOLDER / name for name in (START, *task_names())]
     endings = [*MAP_ENDINGS.values(), *(_probabilities_ending(ending) for ending in MAP_ENDINGS.values())]
     return [place / f"{case_id}{ending}" for place in places for ending in endings]
 
 
 def stage_before(folder: Path, case_id: str, tasks: Collection[str]) -> KeptStage:
-    """The stage that a scan had come to in an earlier run before any of these ``tasks`` ran there.
+    """The last stage of a scan in an earlier run before any of these ``tasks`` ran there.
 
-    Raises: BrokenFile where the run kept no stages of the scan; ValueError where nothing found before those is kept.
+    Raises: BrokenFile where the run saved no stages of the scan; ValueError where it has no findings before the tasks.
     """
     path = folder / f"{case_id}{RECORD}"
     if not path.is_file():
-        raise BrokenFile(f"{path}: is not there; an earlier run keeps it with --save-intermediate.")
+        raise BrokenFile(f"{path}: is not there; a run saves it with --save-intermediate.")
     stages = _read(path, folder, case_id)
     before = [stage for stage in stages if not set(stage.tasks) & set(tasks)]
     if not before or not before[-1].fields:
         again = sorted(set(stages[-1].tasks) & set(tasks))
         raise ValueError(
-            f"{folder} keeps nothing of {case_id} that was found before {', '.join(again)}, which is to run again. "
+            f"{folder} has no findings of {case_id} from before {', '.join(again)}, which is to run again. "
             f"Received: {path}."
             if again
-            else f"{path}: nothing was found in that run that another model could go on from."
+            else f"{path}: that run has no findings that another model could continue from."
         )
     return before[-1]
 
 
 def read_maps(stage: KeptStage) -> dict[str, Volume | ClassProbabilities]:
-    """The maps of a stage, on the grids they were found on. Raises: BrokenFile where one is missing or another's."""
+    """The maps of a stage, on the grids they were found on. Raises: BrokenFile where one is missing or not ours."""
     return {name: _read_map(stored) for name, stored in stage.maps.items()}
 
 
@@ -146,7 +146,7 @@ def _read_map(stored: StoredMap) -> Volume | ClassProbabilities:
     if not path.is_file():
         raise BrokenFile(f"{path}: is not there, though the record of the scan's stages names it.")
     if not is_prediction(path):
-        raise BrokenFile(f"{path}: does not bear this program's mark, so it is not what the earlier run found.")
+        raise BrokenFile(f"{path}: has no provenance stamp of this program, so the earlier run did not write it.")
     if stored.kind == PROBABILITIES:
         return read_probabilities(path)
     read = read_image(path) if stored.kind == IMAGE else read_label_map(path)
@@ -158,7 +158,7 @@ def _read_map(stored: StoredMap) -> Volume | ClassProbabilities:
 
 
 def _read(path: Path, folder: Path, case_id: str) -> list[KeptStage]:
-    """The stages of a record, each with everything known after it."""
+    """The stages of a record, each with all findings up to it."""
     kept: list[KeptStage] = []
     tasks: tuple[str, ...] = ()
     maps: dict[str, StoredMap] = {}
@@ -167,26 +167,26 @@ def _read(path: Path, folder: Path, case_id: str) -> list[KeptStage]:
         if record["generator"] != GENERATOR or record["format"] != FORMAT:
             raise ValueError(f"made by {record['generator']}, format {record['format']}")
         if record["case_id"] != case_id:
-            raise ValueError(f"it is of {record['case_id']}")
+            raise ValueError(f"it belongs to {record['case_id']}")
         if not record["stages"]:
             raise ValueError("it has no stage")
         x, y, z = (int(size) for size in record["grid"]["shape"])
         grid = Grid((x, y, z), np.array(record["grid"]["affine"], float))
         findings = Findings(case_id, grid)
-        for told in record["stages"]:
-            findings = findings.merged(from_json(StageFindings, told["found"]))
-            maps = {**maps, **{name: _stored(folder, at) for name, at in told["maps"].items() if name in MAP_ENDINGS}}
-            tasks = (*tasks, *map(str, told["tasks"]))
+        for entry in record["stages"]:
+            findings = findings.merged(from_json(StageFindings, entry["found"]))
+            maps = {**maps, **{name: _stored(folder, at) for name, at in entry["maps"].items() if name in MAP_ENDINGS}}
+            tasks = (*tasks, *map(str, entry["tasks"]))
             kept.append(KeptStage(tasks, findings, maps, None))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BrokenFile(f"{path}: is no record of a scan's stages that can be used ({error}).") from error
+        raise BrokenFile(f"{path}: is no usable record of a scan's stages ({error}).") from error
     written = kept[-1].findings.landmarks
     return [KeptStage(stage.tasks, stage.findings, stage.maps, written) for stage in kept]
 
 
-def _stored(folder: Path, told: dict[str, Any]) -> StoredMap:
-    kind = str(told["kind"])
+def _stored(folder: Path, entry: dict[str, Any]) -> StoredMap:
+    kind = str(entry["kind"])
     if kind not in (IMAGE, PROBABILITIES, *KINDS):
         raise ValueError(f"it holds a map of an unknown kind {kind!r}")
-    affine = tuple(tuple(float(value) for value in row) for row in told["affine"])
-    return StoredMap(folder / str(told["file"]), kind, affine)
+    affine = tuple(tuple(float(value) for value in row) for row in entry["affine"])
+    return StoredMap(folder / str(entry["file"]), kind, affine)

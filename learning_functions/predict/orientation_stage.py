@@ -1,4 +1,4 @@
-"""The one stage that settles how the patient lies, before any other model is shown the scan."""
+"""The stage that determines the patient orientation, before any other model runs on the scan."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from utility_functions.records.map_kinds import ClassProbabilities
 
 
 def tells_orientation(model: TrainedModel, options: InferenceOptions) -> bool:
-    """Whether a model can tell how the patient lies, by what its card says, and is asked to."""
-    asked = options.orientation == "auto" and options.windows == "tiles"
-    return asked and model.task.tells_orientation and orientation_check_of(model) is not None
+    """Whether a model can determine the patient orientation, by its card, and the options request it."""
+    requested = options.orientation == "auto" and options.windows == "tiles"
+    return requested and model.task.tells_orientation and orientation_check_of(model) is not None
 
 
 def orientation_check_of(model: TrainedModel) -> OrientationCheck | None:
-    """What the model's card tells of its certainty; None where it tells nothing, or the model tells no parts."""
+    """The thresholds in the model's card; None where it has none, or the model does not segment parts."""
     return model.settings.options.orientation if model.settings.spec.labels == PARTS else None
 
 
 def in_patient_orientation(
     model: TrainedModel, prepared: PreparedScan, findings: Findings, options: InferenceOptions
 ) -> tuple[PreparedScan, StageFindings, int]:
-    """The scan as the patient lies, what the model finds in it, and the quarter turns that led there.
+    """The scan in patient orientation, the model's findings in it, and the quarter turns from ``prepared`` to it.
 
-    findings: everything known, as ``prepared`` lies. What is found lies as the scan returned.
+    findings: all findings so far, in the orientation of ``prepared``. The model's are in that of the returned scan.
     """
     check = orientation_check_of(model)
     if check is None:
-        raise ValueError(f"The card tells nothing of how patients lie. Received: {model.path}.")
+        raise ValueError(f"The card has no thresholds for the patient orientation. Received: {model.path}.")
     view = model.view(prepared, findings, options)
 
     def probabilities(image: Volume) -> ClassProbabilities:

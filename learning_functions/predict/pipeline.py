@@ -1,4 +1,4 @@
-"""The models given, run on one scan in the order in which each one's needs are met."""
+"""The run of several models on one scan, in an order that meets the needs of each."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from utility_functions.records.turned_findings import turned_findings, turned_st
 
 
 def load_models(paths: Sequence[str | Path] = ()) -> list[TrainedModel]:
-    """The models at ``paths``, or those shipped when none is given, in running order."""
+    """The models at ``paths``, or the shipped ones where there is none, in running order."""
     return in_stage_order(loaded([Path(path) for path in paths] or shipped()))
 
 
 def loaded(paths: Sequence[Path]) -> list[TrainedModel]:
-    """The models at ``paths``, in the order given."""
+    """The models at ``paths``, in that order."""
     return [TrainedModel.load(path) for path in paths]
 
 
@@ -37,9 +37,9 @@ def run_models(
     options: InferenceOptions | None = None,
     before: Findings | None = None,
 ) -> Findings:
-    """All that the models find in one scan, on its own grid; ``case_id`` stands in messages and files.
+    """The findings of the models in one scan, on its own grid. case_id: the scan's name in messages and files.
 
-    before: what is known of the scan already.
+    before: the findings so far.
     """
     start = starting_stage(Findings(case_id, volume.grid) if before is None else before)
     last = deque(run_stages(models, volume, start, options or InferenceOptions()), maxlen=1).pop()
@@ -49,10 +49,10 @@ def run_models(
 def run_stages(
     models: Sequence[TrainedModel], volume: Volume, start: Stage, options: InferenceOptions
 ) -> Iterator[Stage]:
-    """The start, and then what is known of one scan after each model; maps lie on the grids they were found on.
+    """The start, and then the findings of one scan after each model; maps are on the grids they were found on.
 
-    The scan is made ready once for all models. Where the patient lies otherwise than the header says, it is turned
-    when the first model has told so; all that is yielded lies where the header puts it.
+    The scan is prepared once for all models. Where the patient orientation differs from the header, the scan is turned
+    as soon as the first model has determined it. All yielded findings are in the frame of the header.
     """
     yield start
     findings = start.findings

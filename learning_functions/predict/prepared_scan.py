@@ -1,4 +1,4 @@
-"""A scan made ready once for all models: stored intensities, padding value, figures and resampled images."""
+"""A scan prepared once for all models: stored intensities, padding value, normalisation and resampled images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
 
 MOST_KEPT = 3
-"""Resampled images that are kept: networks of one spacing share theirs, and memory stays bounded."""
+"""The most resampled images in memory; networks of one spacing share theirs."""
 
 
 class PreparedScan:
-    """One scan, and what models ask of it, each worked out once.
+    """One scan, and what models need of it, each computed once.
 
-    Statistics of intensities are those of what was scanned, not of the padding round it.
+    Intensity statistics exclude the padding around the scanned region.
     """
 
     def __init__(self, volume: Volume) -> None:
@@ -35,15 +35,15 @@ class PreparedScan:
 
     @property
     def grid(self) -> Grid:
-        """The grid of the scan, as it lies here."""
+        """The grid of the scan in this orientation."""
         return self.volume.grid
 
-    def turned(self, quarters: int) -> PreparedScan:
-        """The same scan turned about the vertical axis; what depends on intensities alone is handed on."""
-        if quarters % 4 == 0:
+    def turned(self, turns: int) -> PreparedScan:
+        """The scan after quarter turns about the vertical axis; it keeps the intensity statistics."""
+        if turns % 4 == 0:
             return self
-        other = PreparedScan(turned(self.volume, quarters))
-        other._stored = {key: turned(stored, quarters) for key, stored in self._stored.items()}
+        other = PreparedScan(turned(self.volume, turns))
+        other._stored = {key: turned(stored, turns) for key, stored in self._stored.items()}
         other._padding, other._figures = self._padding, self._figures
         return other
 
@@ -54,7 +54,7 @@ class PreparedScan:
         options: InferenceOptions,
         statistics: Statistics | None = None,
     ) -> ScanView:
-        """The scan and what was found in it before, as a network of these settings is shown them."""
+        """The scan and the findings so far, as the inputs of a network of these settings."""
         grid = settings.grid_of(region_of_interest(self.volume, settings).grid)
         return ScanView(
             image=self.image(settings.spec, grid),
@@ -67,30 +67,30 @@ class PreparedScan:
         )
 
     def image(self, spec: Spec, grid: Grid, keep: bool = True) -> Volume:
-        """The image on ``grid``, normalised as the spec says, float32."""
+        """The image on ``grid``, normalised by the spec, float32."""
         image = self._on(spec, grid, keep)
         return image.with_voxels(spec.normalise(image.voxels, *self.figures(spec)))
 
     def figures(self, spec: Spec) -> tuple[float, float]:
-        """Offset and scale that normalise the scan's intensities as the spec says."""
+        """Offset and scale that normalise the scan's intensities by the spec."""
         key = (spec.intensity, spec.window)
         if key not in self._figures:
             self._figures[key] = spec.offset_and_scale(self.stored(spec).voxels)
         return self._figures[key]
 
     def normalised_padding(self, spec: Spec) -> float:
-        """What stands in a normalised image where the scan ends."""
+        """The padding value after normalising."""
         return float(spec.normalise(np.array(self.padding_value(spec)), *self.figures(spec)))
 
     def padding_value(self, spec: Spec) -> float:
-        """The intensity to put where the scan ends, before normalising."""
+        """The intensity beyond the border of the scan, before normalising."""
         key = _by_window(spec)
         if key not in self._padding:
             self._padding[key] = padding_value_of(self.stored(spec).voxels)
         return self._padding[key]
 
     def stored(self, spec: Spec) -> Volume:
-        """The scan with intensities as samples hold them."""
+        """The scan with intensities as samples store them."""
         key = _by_window(spec)
         if key not in self._stored:
             self._stored[key] = storable(self.volume, spec)
@@ -108,5 +108,5 @@ class PreparedScan:
 
 
 def _by_window(spec: Spec) -> bool:
-    """Whether a fixed window normalises, for which intensities are stored as they came."""
+    """Whether a fixed window normalises; then the stored intensities are the original ones."""
     return spec.intensity == "window"

@@ -1,4 +1,4 @@
-"""A stage of a run over one scan: what was found in it, and everything known afterwards."""
+"""A stage of a run over one scan: its own findings, and all findings up to it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from utility_functions.records.findings import Findings, StageFindings
 
 @dataclass(frozen=True)
 class Stage:
-    """tasks: of the model that ran, or of all whose findings a run starts from. found: what it found, and ``findings``
-    everything known then; both lie where the scan's header puts them."""
+    """The findings of one model in a scan.
+
+    tasks: of the model that ran, or of all whose findings a run starts from. found: its findings. findings: all
+    findings up to it. Both are in the frame of the scan's header.
+    """
 
     tasks: tuple[str, ...]
     found: StageFindings
@@ -19,5 +22,5 @@ class Stage:
 
 
 def starting_stage(findings: Findings, tasks: Sequence[str] = ()) -> Stage:
-    """What is known of a scan before the first model runs."""
+    """The findings of a scan before the first model runs."""
     return Stage(tuple(tasks), findings.as_stage(), findings)

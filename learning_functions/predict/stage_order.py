@@ -12,7 +12,7 @@ from learning_functions.task import Task, load_task, task_names
 
 
 class Runnable(Protocol):
-    """What is known of a model, loaded or not."""
+    """A model as far as its order depends on it, loaded or not."""
 
     @property
     def path(self) -> Path: ...
@@ -37,7 +37,7 @@ class Outline:
 
 
 def outlines(paths: Sequence[Path]) -> list[Outline] | None:
-    """What the cards of model files tell; None where one has no card, or a card of no task: loading it tells more.
+    """The tasks of model files, from their cards; None where a card is missing or names no task (loading reports why).
 
     Raises: BrokenFile for what is no model file.
     """
@@ -49,11 +49,11 @@ def outlines(paths: Sequence[Path]) -> list[Outline] | None:
 
 
 def in_stage_order(models: Sequence[Model], known: Collection[str] = ()) -> list[Model]:
-    """The models so ordered that each finds what it needs, and where it can what it uses besides.
+    """The models in an order in which each finds what it needs and, where possible, what it can use.
 
-    Those that tell how the patient lies run as early as they can, so that all others are shown the scan so.
-    known: findings that are there before any model runs. Where two give the same finding, that of the later one stays.
-    Raises: ValueError where none gives what is needed.
+    Models that determine the patient orientation run as early as possible, so that all others get the turned scan.
+    known: findings that are there before any model runs. Where two models give the same finding, the later one's stays.
+    Raises: ValueError where no model gives a needed finding.
     """
     for model in models:
         same = [str(other.path) for other in models if other.task_name == model.task_name]
@@ -69,7 +69,7 @@ def in_stage_order(models: Sequence[Model], known: Collection[str] = ()) -> list
         if ready is None:
             lacking = sorted({need for model in waiting for need in model.task.needs} - given)
             raise ValueError(
-                f"No model given finds {', '.join(lacking)}, which another needs. Received: {in_words(models)}."
+                f"None of the models finds {', '.join(lacking)}, which another needs. Received: {in_words(models)}."
             )
         waiting.remove(ready)
         ordered.append(ready)
@@ -85,20 +85,19 @@ def until(models: Sequence[Model], stage: str) -> list[Model]:
     return list(models[: tasks.index(stage) + 1])
 
 
-def refuse_finders(models: Sequence[Runnable]) -> None:
-    """Raise a ValueError where a model would find landmarks itself in place of those given.
+def refuse_landmark_models(models: Sequence[Runnable]) -> None:
+    """Raise a ValueError where a model would replace the supplied landmarks by its own.
 
-    A model that starts from landmarks and draws masks (instances) is no such model, though it tells centroids too.
+    A model that starts from landmarks and segments vertebrae (instances) may run, although it also gives centroids.
     """
-    finders = []
+    refused = []
     for model in models:
         starts_from = {*model.task.needs, *model.task.uses}
         if "landmarks" in model.task.gives and not ("landmarks" in starts_from and len(model.task.gives) > 1):
-            finders.append(model)
-    if finders:
+            refused.append(model)
+    if refused:
         raise ValueError(
-            f"Landmarks are given, so models that find or name them themselves cannot run beside. "
-            f"Received: {in_words(finders)}."
+            f"Landmarks are supplied, so models that find or name landmarks cannot run. Received: {in_words(refused)}."
         )
 
 
@@ -108,6 +107,6 @@ def in_words(models: Sequence[Runnable]) -> str:
 
 
 def _others_give(waiting: Sequence[Runnable], model: Runnable) -> bool:
-    """Whether a model yet to run gives something that this one uses."""
+    """Whether another waiting model gives something that this one uses."""
     uses = set(model.task.uses)
     return any(uses.intersection(other.task.gives) for other in waiting if other is not model)

@@ -1,4 +1,4 @@
-"""Where TensorFlow computes (the processor, one GPU, or all GPUs of one machine), and in which precision."""
+"""The devices of TensorFlow (the processor, one GPU, or all GPUs of one machine) and the precision."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def precision(mixed: bool) -> Iterator[None]:
-    """Networks made or loaded within compute in float16 with float32 weights where ``mixed``, else in float32.
+    """Networks that are built or loaded inside compute in float16 with float32 weights if ``mixed``, else in float32.
 
-    Loaded outside of it, a mixed network's optimiser would lose its loss scaling and all its state.
+    Outside of it, the optimiser of a mixed network would be loaded without its loss scaling and its state.
     """
     import keras
 
@@ -28,10 +28,9 @@ def precision(mixed: bool) -> Iterator[None]:
 
 
 def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
-    """A scope in which networks are made and trained on ``device``: "auto", "cpu", "gpu" or "gpu:N".
+    """A scope that builds and trains networks on ``device``: "auto", "cpu", "gpu" or "gpu:N".
 
-    "auto" and "gpu" take all GPUs (MirroredStrategy when there are several); "auto" takes the processor where
-    there is none.
+    "auto" and "gpu" take all GPUs (MirroredStrategy for several); "auto" takes the processor where there is none.
     """
     gpus = _gpus(device)
     import tensorflow as tf
@@ -52,9 +51,9 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
 
 
 def predicting_on(device: str) -> contextlib.AbstractContextManager[object]:
-    """A scope in which models are loaded and run on one device; "auto" and "gpu" take the first GPU.
+    """A scope that loads and runs models on one device; "auto" and "gpu" take the first GPU.
 
-    It does not hide a GPU from the rest of the process, and can be entered after TensorFlow has computed elsewhere.
+    It hides no GPU from the rest of the process. It also works after TensorFlow has computed on another device.
     """
     gpus = _gpus(device)
     import tensorflow as tf
@@ -62,13 +61,13 @@ def predicting_on(device: str) -> contextlib.AbstractContextManager[object]:
     if device == "cpu" or not gpus:
         return tf.device("/CPU:0")
     number = 0 if device in ("auto", "gpu") else int(device.removeprefix("gpu:"))
-    with contextlib.suppress(RuntimeError):  # TensorFlow has computed before, and keeps its memory as it is
+    with contextlib.suppress(RuntimeError):  # too late once TensorFlow has computed
         tf.config.experimental.set_memory_growth(gpus[number], True)
     return tf.device(f"/GPU:{number}")
 
 
 def require_device(device: str) -> None:
-    """Raise a ValueError unless ``device`` is written as a device is; needs no TensorFlow."""
+    """Raise a ValueError unless ``device`` is the name of a device; needs no TensorFlow."""
     if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
         raise ValueError(f"A device is auto, cpu, gpu or gpu:N. Received: {device!r}.")
 

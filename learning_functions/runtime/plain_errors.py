@@ -1,4 +1,4 @@
-"""What TensorFlow raises from within its graphs, as errors that a user can act on."""
+"""The translation of TensorFlow's graph errors into errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RAISED_BY_READING = re.compile(r"\b(?:OSError|ValueError|BrokenFile): ([^\n]+)"
 
 @contextmanager
 def in_plain_words(advice: str) -> Iterator[None]:
-    """Raises MemoryError, with the ``advice``, where memory runs out, and OSError where samples cannot be read."""
+    """Raise MemoryError with the ``advice`` where memory runs out, and OSError where samples cannot be read."""
     import tensorflow as tf
 
     try:

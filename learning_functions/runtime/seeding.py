@@ -1,4 +1,4 @@
-"""What chance decides inside a network, such as dropout, made to follow from the seed and the epoch alone."""
+"""The seeds of the random layers of a network, such as dropout: they follow from the seed and the epoch alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 STEPS_OF_AN_EPOCH = 2**20
-"""Draws are counted on from one epoch's first by so many for the next."""
+"""The distance between the counters of two epochs."""
 
 
 def seed_network(network: Any, seed: int, epoch: int) -> None:
-    """Sets every generator of a network's layers for one epoch.
+    """Set the random generators of all layers for one epoch.
 
-    Files keep no generator's state, so that a run gone on with would draw otherwise.
+    Files do not keep the generators' state; without this a resumed run would draw other numbers.
     """
     for place, generator in enumerate(_generators(network)):
         first = (seed + 7919 * place) % 2**31
@@ -22,7 +22,7 @@ def seed_network(network: Any, seed: int, epoch: int) -> None:
 
 
 def _generators(network: Any) -> Iterator[Any]:
-    """Those of all layers, and of networks within the network, in their order."""
+    """The generators of all layers, and of networks within the network, in order."""
     for layer in getattr(network, "layers", ()):
         if (generator := getattr(layer, "seed_generator", None)) is not None:
             yield generator

@@ -1,4 +1,4 @@
-"""TensorFlow started fast, and without the lines its libraries write while they look for GPUs."""
+"""The start of TensorFlow: with oneDNN, and without the lines that its libraries write while they look for GPUs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ log = logging.getLogger(__name__)
 
 
 def use_onednn() -> None:
-    """Let TensorFlow convolve by oneDNN on every x86 processor, whatever the environment does not say of it.
+    """Let TensorFlow use oneDNN on every x86 processor, unless the environment decides otherwise.
 
-    Of itself it does so only where there are instructions made for networks (AVX-512 VNNI and later); elsewhere its own
-    3D convolutions take several times as long (benchmarks/bench_convolutions.py). To be called before it is imported.
+    By default TensorFlow uses it only with AVX-512 VNNI and later instructions. Elsewhere its own 3D convolutions take
+    several times as long (benchmarks/bench_convolutions.py). The call must precede the import of TensorFlow.
     """
     if platform.machine().lower() in X86:
         os.environ.setdefault(ONEDNN, "1")
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and let it look for its devices; what it writes to standard error is shown only if it fails.
+    """Import TensorFlow and let it find its devices; its messages appear on standard error only if that fails.
 
-    A TensorFlow or Keras that was imported before is taken as it is.
-    Raises: ValueError where Keras computes by something else.
+    TensorFlow and Keras may be imported already. Raises: ValueError where Keras has another backend.
     """
     if "tensorflow" in sys.modules and ONEDNN not in os.environ and convolves_slowly():
         log.warning(
@@ -51,7 +50,7 @@ def start_tensorflow() -> None:
 
 
 def require_backend(backend: str) -> None:
-    """Raise a ValueError unless Keras computes by TensorFlow."""
+    """Raise a ValueError unless TensorFlow is the backend of Keras."""
     if backend != BACKEND:
         raise ValueError(
             f"The networks need Keras on TensorFlow: set KERAS_BACKEND={BACKEND} before Keras is imported. "
@@ -60,7 +59,7 @@ def require_backend(backend: str) -> None:
 
 
 def convolves_slowly() -> bool:
-    """Whether this is an x86 processor on which TensorFlow does not choose oneDNN by itself, as far as can be told."""
+    """Whether this is an x86 processor without VNNI, on which TensorFlow does not choose oneDNN by itself."""
     if platform.machine().lower() not in X86 or not PROCESSOR.is_file():
         return False
     return "vnni" not in PROCESSOR.read_text(encoding="utf-8", errors="replace")
@@ -86,5 +85,5 @@ def _import_quietly() -> None:
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of TensorFlow's says more than that a network met scans of several sizes."""
+    """Whether a log record says more than that a network is traced again for scans of another size."""
     return "triggered tf.function retracing" not in record.getMessage()

@@ -1,4 +1,4 @@
-"""What a training run leaves beside its model, so that it can go on exactly where it was stopped."""
+"""The files that a training run keeps beside its model, so that it resumes exactly where it stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATE = "state.json"
 
 @dataclass
 class Progress:
-    """Epochs done, the log of each, and the best so far; ``run`` tells runs with other settings apart."""
+    """The finished epochs, the log of each, and the best so far; ``run`` identifies the settings of the run."""
 
     run: dict[str, Any]
     epochs: int = 0
@@ -31,7 +31,7 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def add(self, row: dict[str, float], watched: str, highest_is_best: bool) -> None:
-        """One more finished epoch; NaN is never the best, yet the first epoch stands until a better one comes."""
+        """Add a finished epoch. NaN is never the best; the first epoch counts as the best until a better one comes."""
         self.history.append(row)
         self.epochs += 1
         value = row[watched]
@@ -42,10 +42,10 @@ class Progress:
 
 
 class Checkpoints:
-    """The folder MODEL.training: the last epoch's and the best network whole (.keras), and state.json.
+    """The folder MODEL.training: the networks of the last and the best epoch (.keras), and state.json.
 
-    state.json names the networks that belong to it and is written last, so a run killed at any moment finds the
-    last finished epoch whole.
+    state.json names the networks that belong to it and is written last. A run that is killed at any moment therefore
+    finds the last finished epoch complete.
     """
 
     def __init__(self, model_path: Path) -> None:
@@ -62,14 +62,14 @@ class Checkpoints:
         return self.folder / f"epoch_{epoch:04d}.keras"
 
     def save(self, network: keras.Model, progress: Progress) -> None:
-        """Keep the network after ``progress.epochs`` epochs, and what still counts of the earlier ones."""
+        """Save the network after ``progress.epochs`` epochs; delete the earlier ones except the best."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with written_whole(self.network_path(progress.epochs)) as path:
             network.save(path)
         write_json(self.state_path, progress, indent=1)
-        kept = {self.network_path(progress.epochs), self.network_path(progress.best_epoch)}
+        retained = {self.network_path(progress.epochs), self.network_path(progress.best_epoch)}
         for old in self.folder.glob("epoch_*.keras"):
-            if old not in kept:
+            if old not in retained:
                 old.unlink()
 
     def progress(self) -> Progress:
@@ -82,7 +82,7 @@ class Checkpoints:
         """The network, with its optimiser, as it was after ``epoch`` epochs."""
         path = self.network_path(epoch)
         if not path.is_file():
-            raise ValueError(f"The network of epoch {epoch} is gone; train anew without --resume. Received: {path}.")
+            raise ValueError(f"The network of epoch {epoch} is missing; train without --resume. Received: {path}.")
         try:
             with precision(mixed_precision):
                 return keras.saving.load_model(path)

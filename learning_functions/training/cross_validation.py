@@ -1,4 +1,4 @@
-"""The trainings of one call, one after another, and what all folds of a cross-validation come to."""
+"""The training runs of one call, one after another, and the summary of all folds of a cross-validation."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def train_all(
     show: Callable[[str], None],
     model: Path,
 ) -> None:
-    """Train what was planned; ``show`` is given a line for each, and the table of all folds at the end.
+    """Train all planned runs. ``show`` receives a line for each, and the table of all folds at the end.
 
-    Each is as it would be alone: nothing of one training is left to the next. device: as computing_on() takes it.
-    model: as the user named it, which is where the summary of several folds is written beside.
+    Each run is independent: no state passes from one to the next. device: as in computing_on().
+    model: the path that the user named; the summary of several folds is written beside it.
     """
     rows = []
     for number, run in enumerate(runs):
@@ -51,5 +51,5 @@ def train_all(
         if run.fold is not None:
             rows.append(fold_row(run.fold, run.counts, progress.best_epoch, progress.history[progress.best_epoch - 1]))
     if len(runs) > 1 and (fold := runs[0].fold) is not None:
-        told = {"samples": runs[0].training.name, "folds": fold.folds, "hold_out_seed": fold.seed}
-        show(write_summary(model, rows, {**told, "models": [run.model.name for run in runs]}))
+        entries = {"samples": runs[0].training.name, "folds": fold.folds, "hold_out_seed": fold.seed}
+        show(write_summary(model, rows, {**entries, "models": [run.model.name for run in runs]}))

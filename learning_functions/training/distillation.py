@@ -1,6 +1,6 @@
-"""A student that learns from the truth and from a trained teacher at once.
+"""Knowledge distillation: a student learns from the ground truth and from a trained teacher at the same time.
 
-Hinton et al. 2015, "Distilling the knowledge in a neural network"; half and half as in Serrador et al. 2024.
+Hinton et al. 2015, "Distilling the knowledge in a neural network"; equal weights as in Serrador et al. 2024.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import keras
 from learning_functions.model_files.model_file import load_model
 from learning_functions.task import Objective, Settings, Task
 from learning_functions.training.teacher import Teacher
-from losses_and_metrics.divergences import apart, divergence_of
+from losses_and_metrics.divergences import distillation_divergence, divergence_of
 
 
 class Distillation(keras.Model):
-    """The student while it is trained: a shell for fit(), never saved; what is kept is the student, a plain network.
+    """A wrapper for fit() around the student. It is never saved; only the student is.
 
-    loss = (1 - alpha) * the task's own + alpha * the divergence of the student's answers from the teacher's, summed
-    over the outputs. Each divergence is of the kind that fits its output, counts each place as the task's own loss
-    does, and is reduced like it. The teacher sees the batch as the student does, augmented, and in inference mode.
-    Validation takes the task's own loss alone, so that students with and without a teacher compare.
+    loss = (1 - alpha) * the task's loss + alpha * the divergence of the student's outputs from the teacher's, summed
+    over the outputs. The kind of each divergence fits its output. It weights voxels as the task's loss does, and has
+    the same reduction. The teacher runs in inference mode on the same augmented batch as the student.
+    Validation uses the task's loss alone, so that students with and without a teacher can be compared.
     """
 
     def __init__(self, student: keras.Model, teacher: keras.Model, temperature: float, alpha: float) -> None:
         super().__init__(name=f"{student.name}_taught")
         self.student, self.teacher = student, teacher
         self.temperature, self.alpha = temperature, alpha
-        self.output_names = list(student.output_names)  # else metrics would be named otherwise than the student's own
+        self.output_names = list(student.output_names)  # keeps the metrics' names as they are without a teacher
         teacher.trainable = False
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -41,28 +41,28 @@ class Distillation(keras.Model):
         own = super().compute_loss(x, y, y_pred, sample_weight, training)
         if not training or self.alpha == 0:
             return own
-        told, truth = _by_name(self.teacher(x, training=False)), _by_name(y)
-        given, losses = _by_name(y_pred), _by_name(self.loss)
+        taught, truth = _by_name(self.teacher(x, training=False)), _by_name(y)
+        predicted, losses = _by_name(y_pred), _by_name(self.loss)
         weights = _by_name(sample_weight)
         theirs = 0.0
-        for name, answer in given.items():
+        for name, output in predicted.items():
             loss = losses[name]
             divergence = divergence_of(self._last_layer(name), loss, self.temperature)
-            theirs += apart(divergence, loss, truth[name], told[name], answer, weights.get(name))
+            theirs += distillation_divergence(divergence, loss, truth[name], taught[name], output, weights.get(name))
         return (1 - self.alpha) * own + self.alpha * theirs
 
     def _last_layer(self, name: str) -> keras.Layer:
         return self.student.get_layer(name or self.student.output_names[0])
 
 
-def taught(student: keras.Model, teacher: keras.Model, objective: Objective, how: Teacher) -> Distillation:
-    """The compiled student with its teacher; the optimiser, with its state, stays the student's own.
+def with_teacher(student: keras.Model, teacher: keras.Model, objective: Objective, how: Teacher) -> Distillation:
+    """The compiled student with its teacher; the student keeps its optimiser and the optimiser's state.
 
-    Raises ValueError where the two do not answer in the same shapes.
+    Raises: ValueError where the outputs of the two have different shapes.
     """
-    answers = [[tuple(output.shape[1:]) for output in network.outputs] for network in (student, teacher)]
-    if answers[0] != answers[1]:
-        raise ValueError(f"A teacher answers in its student's shapes. Received: {answers[1]}, not {answers[0]}.")
+    shapes = [[tuple(output.shape[1:]) for output in network.outputs] for network in (student, teacher)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"A teacher needs the output shapes of its student. Received: {shapes[1]}, not {shapes[0]}.")
     found = Distillation(student, teacher, how.temperature, how.alpha)
     metrics = objective.metrics
     found.compile(
@@ -75,7 +75,7 @@ def taught(student: keras.Model, teacher: keras.Model, objective: Objective, how
 
 
 def teacher_network(how: Teacher, task: Task, settings: Settings) -> keras.Model:
-    """The teacher's network; ValueError where it is not of the form that its student will have."""
+    """The teacher's network. Raises: ValueError where its I/O signature is not that of its student."""
     network, _ = load_model(how.path)
     if wrong := task.io_signature(settings).misfit(network, settings.spec):
         raise ValueError(f"The teacher {how.path.name} does not fit its student: {wrong}")
@@ -83,5 +83,5 @@ def teacher_network(how: Teacher, task: Task, settings: Settings) -> keras.Model
 
 
 def _by_name(values: Any) -> Mapping[str, Any]:
-    """The values by the names of the outputs; of a single output, by an empty one."""
+    """The values by the names of the outputs; a single output has an empty name."""
     return values if isinstance(values, Mapping) else {"": values}

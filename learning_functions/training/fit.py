@@ -1,4 +1,4 @@
-"""Training of one network from sample files: compile, fit, checkpoint, resume, and the finished model."""
+"""The training of one network from sample files: compile, fit, checkpoint, resume, and save the finished model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
-from learning_functions.training.distillation import taught, teacher_network
+from learning_functions.training.distillation import teacher_network, with_teacher
 from learning_functions.training.learnt_options import learnt_besides
 from learning_functions.training.progress import EpochBar
 from learning_functions.training.run_record import card_of, differences, is_there, run_identity
@@ -44,9 +44,9 @@ def train(
     change: Callable[[Settings], Settings],
     training: Training,
 ) -> Progress:
-    """Train the network of the task named in the sample files and save the best epoch's at ``model_path`` (.h5).
+    """Train the network of the task that the sample files name, and save the best epoch at ``model_path`` (.h5).
 
-    validate_on: the other sample file, or the fold of the first one's patients that is held out.
+    validate_on: the second sample file, or the fold of the first file's patients that is held out.
     """
     given = tuple(training.given.values())
     store, validation = check_inputs(training_path, validate_on, model_path, training.augment, given)
@@ -60,33 +60,33 @@ def train(
         progress = checkpoints.progress()
         if progress.run != run:
             raise ValueError(
-                "A run goes on only with the options it began with. Received other: "
+                "A run resumes only with the options it began with. Received other: "
                 f"{', '.join(differences(progress.run, run))}."
             )
         if progress.epochs >= settings.epochs and is_there(
             model_path, card_of(store, settings, training, progress, validation, fold)
         ):
-            log.info("All %d epochs were done before: %s is kept.", progress.epochs, model_path)
+            log.info("All %d epochs are finished already: %s stays as it is.", progress.epochs, model_path)
             return progress
         network = checkpoints.load(progress.epochs, training.mixed_precision)
-        log.info("Going on after epoch %d of %d.", progress.epochs, settings.epochs)
+        log.info("Resuming after epoch %d of %d.", progress.epochs, settings.epochs)
     else:
         network = new_network(task, settings, objective, training, store)
-        progress = Progress(run=run)  # an earlier run's networks go when this one's first epoch is kept
+        progress = Progress(run=run)  # the first saved epoch replaces the networks of an earlier run
     if wrong := task.io_signature(settings).misfit(
         network, settings.spec
-    ):  # else it would be found after the last epoch
-        raise ValueError(f"The network of the task {store.task} is not of the form that the task tells: {wrong}")
+    ):  # before the first epoch, not after the last
+        raise ValueError(f"The network of the task {store.task} does not have the I/O signature of the task: {wrong}")
     learner = network
     if training.teacher is not None:
-        learner = taught(network, teacher_network(training.teacher, task, settings), objective, training.teacher)
+        learner = with_teacher(network, teacher_network(training.teacher, task, settings), objective, training.teacher)
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
     with in_plain_words("use a smaller --batch or fewer --filters"):
         augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), store)
-        kept = network, checkpoints, progress
-        _fit(learner, (store, validation), settings, task, objective, augmentation, training, kept)
+        state = network, checkpoints, progress
+        _fit(learner, (store, validation), settings, task, objective, augmentation, training, state)
     best = checkpoints.load(progress.best_epoch, training.mixed_precision)
-    with precision(mixed=False):  # whatever it was trained in
+    with precision(mixed=False):  # also after a training in mixed precision
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
     card = card_of(store, settings, training, progress, validation, fold)
@@ -99,7 +99,7 @@ def train(
 def new_network(
     task: Task, settings: Settings, objective: Objective, training: Training, store: SampleStore
 ) -> keras.Model:
-    """A compiled network, its weights drawn by the seed or those of the model to start from."""
+    """A compiled network with random weights by the seed, or with those of the model to start from."""
     keras.utils.set_random_seed(training.seed)
     with precision(training.mixed_precision):
         network = task.network(settings)
@@ -122,7 +122,7 @@ def new_network(
 
 
 def optimiser(rate: Any, weight_decay: float, gradient_norm: float | None = None) -> keras.optimizers.Optimizer:
-    """Adam or, with a weight decay, AdamW (Loshchilov and Hutter 2019); gradients longer than a norm are shortened."""
+    """Adam or, with a weight decay, AdamW (Loshchilov and Hutter 2019). gradient_norm: the global norm to clip at."""
     if weight_decay == 0:
         return keras.optimizers.Adam(rate, global_clipnorm=gradient_norm)
     return keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=gradient_norm)
@@ -135,9 +135,9 @@ def _metrics(objective: Objective) -> Any:
 
 
 def begin_epoch(network: keras.Model, epoch: int, epochs: int) -> None:
-    """Tell the losses of a compiled network that change over the epochs which of them comes next (the first is 0).
+    """Pass the number of the next epoch (the first is 0) to the losses that change over the epochs.
 
-    Those that learn with the network (``bind``) are given it, also when both come from a checkpoint.
+    Losses with learnt parameters (``bind``) receive the network, also when both come from a checkpoint.
     """
     losses = network.loss
     for loss in losses.values() if isinstance(losses, Mapping) else losses if isinstance(losses, list) else [losses]:
@@ -164,14 +164,13 @@ def _fit(
     objective: Objective,
     augmentation: Augmentation | None,
     training: Training,
-    kept: tuple[keras.Model, Checkpoints, Progress],
+    state: tuple[keras.Model, Checkpoints, Progress],
 ) -> None:
-    """The epochs still to do, each one call of fit() on batches that depend on the seed and the epoch alone.
+    """Run the remaining epochs, each one call of fit(). Their batches depend on the seed and the epoch alone.
 
-    learner: what is fitted, the network itself or a shell round it. kept: the network, where it is kept, and how far
-    it is.
+    learner: the network itself, or a wrapper around it. state: the network, its checkpoints and its progress.
     """
-    network, checkpoints, progress = kept
+    network, checkpoints, progress = state
     callbacks: list[keras.callbacks.Callback] = []
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(training.tensorboard)))
@@ -190,7 +189,7 @@ def _fit(
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 callbacks=[*callbacks, bar],
-                shuffle=False,  # the batches are shuffled as they are read
+                shuffle=False,  # the reader shuffles the batches
                 verbose=0,
             ).history
         row = {"epoch": epoch + 1.0} | {name: float(values[-1]) for name, values in logs.items()}

@@ -1,8 +1,8 @@
-"""Learns anew what a model's card holds besides its network: python -m learning_functions.training.learnt_options.
+"""Fit the learnt options of a trained model again: python -m learning_functions.training.learnt_options.
 
-Each training ends with it (`learnt_besides`). Called for a model that was trained before, with the samples it learnt
-from and those it was validated on, it writes the model's card again: thresholds, statistics and whatever else its task
-learns once the network is trained. The network stays as it is.
+A task fits some options once its network is trained, such as thresholds and statistics. Every training run ends with
+this step. The command repeats it for a trained model, with its training and validation samples, and writes the
+options to the model's card. The network does not change.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def learnt_besides(
     training: SampleStore,
     validation: SampleStore,
 ) -> dict[str, Any]:
-    """The options that the task learns of samples for a trained network, as a card keeps them; none that stay."""
+    """The options that the task fits to samples for a trained network, as JSON for the card; only those that change."""
     learnt, before = task.learnt(network, settings, training, validation).to_json(), settings.options.to_json()
     return {name: value for name, value in learnt.items() if value != before[name]}
 
 
 def learn_again(model: Path, training: Path, validation: Path) -> dict[str, Any]:
-    """Writes to the model's card what is learnt besides of these samples, and gives it.
+    """Fit the options of a model to these samples, write them to its card, and return them.
 
-    Raises: ValueError, in one sentence, where the samples are of another task or seen otherwise.
+    Raises: ValueError, in one sentence, where the samples have another task or specification.
     """
     from learning_functions.model_files.model_file import change_card, load_model
 
@@ -45,11 +45,15 @@ def learn_again(model: Path, training: Path, validation: Path) -> dict[str, Any]
     stores = open_store(training), open_store(validation)
     check_same_task(*stores)
     if stores[0].task != card["task"]:
-        raise ValueError(f"The model is of {card['task']}, the samples of {stores[0].task}. Received: {training}.")
+        raise ValueError(
+            f"The model is for the task {card['task']}, the samples are for {stores[0].task}. Received: {training}."
+        )
     task = load_task(card["task"])
     settings = settings_from_card(task, {**card, "learnt": {}})
     if differences := settings.spec.differences(stores[0].spec):
-        raise ValueError(f"The model sees otherwise than the samples: {'; '.join(differences)}. Received: {training}.")
+        raise ValueError(
+            f"Model and samples have different specifications: {'; '.join(differences)}. Received: {training}."
+        )
     learnt = learnt_besides(task, network, settings, *stores)
     change_card(model, {**card, "learnt": learnt})
     return learnt
@@ -57,12 +61,12 @@ def learn_again(model: Path, training: Path, validation: Path) -> dict[str, Any]
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m learning_functions.training.learnt_options", description=__doc__)
-    for name, told in (
-        ("model", "model (.h5) whose card is written again"),
-        ("training", "samples it learnt from (.h5)"),
-        ("validation", "samples it was validated on (.h5)"),
+    for name, text in (
+        ("model", "model (.h5) whose card is updated"),
+        ("training", "its training samples (.h5)"),
+        ("validation", "its validation samples (.h5)"),
     ):
-        parser.add_argument(name, type=Path, help=told)
+        parser.add_argument(name, type=Path, help=text)
     arguments = parser.parse_args(argv)
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 

@@ -1,4 +1,4 @@
-"""What a detection of parts learns besides its network: how sure it is of arches as patients lie, and turned."""
+"""The learnt thresholds of the orientation check of a part detection, from its probabilities of vertebral arches."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ if TYPE_CHECKING:
     import keras
 
 MOST_SCANS = 60
-"""Scans on which is chosen, at most."""
+"""The most scans that are predicted."""
 LEAST_SCANS = 20
-"""Of fewer scans that show arches nothing is chosen."""
-HESITANT_SHARE = 0.1
-"""Share of scans, lying as the header says, of which turns may be looked at for nothing."""
-BELIEVED_SHARE = 0.02
-"""Share of scans of which the right turn may not be believed."""
-TURNED_SHARE = 0.9
-"""Share of turned scans that must be seen with less certainty than the middle one of those that lie as they should."""
+"""The fewest scans with arches that thresholds are chosen from."""
+HESITANT_FRACTION = 0.1
+"""The fraction of scans with a correct header for which turned copies may be predicted without need."""
+BELIEVED_FRACTION = 0.02
+"""The fraction of scans whose correct orientation may be rejected."""
+TURNED_FRACTION = 0.9
+"""The fraction of turned scans whose probabilities must be below the median of the upright ones."""
 LEAST_VOXELS = 200
-"""Of fewer voxels of arch the mean of a scan tells nothing."""
+"""The fewest arch voxels that the mean of a scan is taken over."""
 
 
-class Seen(NamedTuple):
-    """Mean probabilities of arch per scan: as patients lie, and the highest of the turned ones (0 where none is)."""
+class ArchProbabilities(NamedTuple):
+    """Mean arch probability per scan: upright, and the highest of its turned copies (0 without arch voxels)."""
 
     upright: NDArray[np.float64]
     turned: NDArray[np.float64]
 
 
 def chosen_check(network: keras.Model, validation: SampleStore) -> OrientationCheck | None:
-    """What tells the samples' scans from the same ones turned; None where that is not to be told.
+    """Thresholds that separate upright scans from turned ones; None where the probabilities do not separate them.
 
-    Turns are looked at below what all but a tenth of the scans reach, and below what all but a fiftieth reach none is
-    believed.
+    Turned copies are predicted below the 10th percentile of the upright scans. An orientation is accepted from their
+    2nd percentile on.
     """
-    return check_of(arches_seen(network, validation))
+    return check_of(arch_probabilities(network, validation))
 
 
-def check_of(seen: Seen) -> OrientationCheck | None:
-    """The choice, by mean probabilities of arch."""
-    if len(seen.upright) < LEAST_SCANS or np.quantile(seen.turned, TURNED_SHARE) >= np.median(seen.upright):
+def check_of(seen: ArchProbabilities) -> OrientationCheck | None:
+    """The thresholds, from mean arch probabilities."""
+    if len(seen.upright) < LEAST_SCANS or np.quantile(seen.turned, TURNED_FRACTION) >= np.median(seen.upright):
         return None
-    hesitant, believed = np.quantile(seen.upright, (HESITANT_SHARE, BELIEVED_SHARE))
+    hesitant, believed = np.quantile(seen.upright, (HESITANT_FRACTION, BELIEVED_FRACTION))
     return OrientationCheck(round(float(hesitant), 4), round(float(believed), 4))
 
 
-def arches_seen(network: keras.Model, store: SampleStore) -> Seen:
-    """How sure the network is of arches in the patches of each scan (of MOST_SCANS at most), turned by quarters too.
+def arch_probabilities(network: keras.Model, store: SampleStore) -> ArchProbabilities:
+    """The arch probabilities in the patches of each scan (MOST_SCANS at most), also after quarter turns.
 
-    By half a turn alone where voxels are not as wide as they are deep.
+    Where voxels are not square in the axial plane, only the half turn is predicted.
     """
     with h5py.File(store.path, "r") as file:
         cases = file["case"][()][store.places]
@@ -70,11 +70,11 @@ def arches_seen(network: keras.Model, store: SampleStore) -> Seen:
     for case, (x, _) in zip(cases, epoch_batches(store, 1, epoch=0, seed=0, shuffle=False), strict=True):
         if case not in wanted:
             continue
-        for quarters in range(4) if square else (0, 2):
-            shown = np.rot90(np.asarray(x), quarters, axes=(1, 2))
-            told = np.asarray(patch_predictor(np.ascontiguousarray(shown), training=False))
-            arch = told[..., ARCH][told.argmax(axis=-1) == ARCH]
-            sums[case][quarters] += arch.sum(dtype=np.float64), arch.size
+        for turns in range(4) if square else (0, 2):
+            turned = np.rot90(np.asarray(x), turns, axes=(1, 2))
+            probabilities = np.asarray(patch_predictor(np.ascontiguousarray(turned), training=False))
+            arch = probabilities[..., ARCH][probabilities.argmax(axis=-1) == ARCH]
+            sums[case][turns] += arch.sum(dtype=np.float64), arch.size
     found = np.array([each for each in sums.values() if each[0, 1] >= LEAST_VOXELS]).reshape(-1, 4, 2)
     means = np.divide(found[..., 0], found[..., 1], out=np.zeros(found.shape[:2]), where=found[..., 1] > 0)
-    return Seen(means[:, 0], means[:, 1:].max(axis=1))
+    return ArchProbabilities(means[:, 0], means[:, 1:].max(axis=1))

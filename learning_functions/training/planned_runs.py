@@ -1,4 +1,4 @@
-"""The trainings that one call of train.py asks for, one or a fold after another, planned before anything is loaded."""
+"""The training runs that one call of train.py requests, one or one per fold, planned before anything is loaded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from utility_functions.files.scan_list import require_listable
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training: samples to learn from, those or the fold to validate on, and the model to write.
+    """One training run: its training samples, its validation samples or fold, and the model to write.
 
-    counts: patients, scans and samples that are validated on. held_out: their scans, where they are to be listed.
+    counts: patients, scans and samples of the validation. held_out: its scans, where they are to be listed.
     """
 
     training: Path
@@ -30,12 +30,12 @@ class PlannedRun:
 
     @property
     def fold(self) -> Fold | None:
-        """The fold that is held out, if the patients of one file are parted."""
+        """The fold that is held out, if the patients of one file are split."""
         return self.validate_on if isinstance(self.validate_on, Fold) else None
 
     @property
     def scan_list(self) -> Path:
-        """Where the held-out scans are listed."""
+        """The CSV that lists the held-out scans."""
         return self.model.with_name(f"{self.model.stem}_scans.csv")
 
 
@@ -46,25 +46,25 @@ def planned(
     augment: str | None = None,
     given: Sequence[InitialModel | None] = (),
 ) -> list[PlannedRun]:
-    """The trainings of a call, all of them checked as check_inputs() does.
+    """The training runs of a call, all checked by check_inputs().
 
-    paths: samples to learn from, samples to validate on, and the model; with ``folds``, which part the first ones, no
-    second, and each fold's number is added to the model's name. scans: the data set that they were cut from, of which
-    the held-out scans are to be listed.
-    Raises: ValueError or OSError, in one sentence, where any of them cannot begin.
+    paths: training samples, validation samples, and the model. ``folds`` split the patients of the training samples;
+    then there are no validation samples, and each model's name ends in its fold. scans: the data set that the samples
+    were cut from; its held-out scans are listed.
+    Raises: ValueError or OSError, in one sentence, where a run cannot begin.
     """
     training, validation, model = paths
     if not folds:
         if validation is None:
             raise ValueError(
-                "A second sample file is needed to validate on, or --folds to part the first one's patients. "
+                "Training needs a second sample file for validation, or --folds to split the patients of the first. "
                 f"Received: {training} and {model}."
             )
         if scans is not None:
-            raise ValueError(f"Held-out --scans are listed for --folds, and none are asked for. Received: {scans}.")
+            raise ValueError(f"--scans lists the held-out scans of --folds, which is missing. Received: {scans}.")
         return [_checked(training, validation, model, augment, given)]
     if validation is not None:
-        raise ValueError(f"With --folds one sample file is parted, and no second is taken. Received: {validation}.")
+        raise ValueError(f"--folds splits one sample file; leave out the second one. Received: {validation}.")
     if len(folds) > 1:
         from learning_functions.training.fold_summary import require_place  # loads matplotlib
 
@@ -74,7 +74,7 @@ def planned(
 
 
 def of_fold(model: Path, fold: Fold) -> Path:
-    """Where the model of a fold lies."""
+    """The path of a fold's model."""
     return model.with_name(f"{model.stem}_fold{fold.number}{model.suffix}")
 
 
@@ -99,13 +99,13 @@ def _checked(
 
 
 def _cases_of(store: SampleStore, cases: Sequence[Case]) -> tuple[Case, ...]:
-    """The cases that samples were cut from; ValueError unless all are there, of the same patients."""
+    """The cases that samples were cut from. Raises: ValueError unless all are there, with the same patients."""
     known = {case.case_id: case for case in cases}
-    whose = dict(zip(store.case_ids, store.patients, strict=True))
-    strange = [name for name, patient in whose.items() if name not in known or known[name].patient != patient]
-    if strange:
+    patients = dict(zip(store.case_ids, store.patients, strict=True))
+    missing = [name for name, patient in patients.items() if name not in known or known[name].patient != patient]
+    if missing:
         raise ValueError(
-            f"The samples in {store.path} were cut from other scans than these; {len(strange)} are not among them, as "
-            f"{strange[0]}. Received: {len(cases)} scans."
+            f"The samples in {store.path} were cut from other scans; {len(missing)} of those are missing here, such as "
+            f"{missing[0]}. Received: {len(cases)} scans."
         )
     return tuple(known[name] for name in store.case_ids)

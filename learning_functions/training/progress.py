@@ -1,4 +1,4 @@
-"""A progress bar for each epoch that ends as one line with its figures."""
+"""A progress bar per epoch; it ends as one line with the figures of the epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class EpochBar(keras.callbacks.Callback):
-    """Epoch ``epoch`` of ``epochs``, of ``steps`` batches; as a ``with`` block it ends its line whatever happens."""
+    """Epoch ``epoch`` of ``epochs``, with ``steps`` batches; as a ``with`` block it ends its line in any case."""
 
     def __init__(self, epoch: int, epochs: int, steps: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a training run says of itself: what must not change while it goes on, and the finished model's card."""
+"""The records of a training run: its identity, which a resumed run must match, and the card of the finished model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from utility_functions.reporting.versions import versions
 def run_identity(
     settings: Settings, training: Training, store: SampleStore, validation: SampleStore, fold: Fold | None = None
 ) -> dict[str, Any]:
-    """What must be the same for a run to be gone on with; as JSON gives it back."""
+    """What must be the same for a run to resume, in JSON types."""
     identity: dict[str, Any] = {
         "settings": settings.to_json(),
         "seed": training.seed,
@@ -36,18 +36,18 @@ def run_identity(
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What two identities of a run differ in, by name; of the settings each one, with both values."""
+    """The names in which two identities differ; settings that differ come with both values."""
     changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
-    told = []
+    found = []
     for name in changed:
         one, other = before.get(name), now.get(name)
         if name != "settings" or not isinstance(one, dict) or not isinstance(other, dict):
-            told.append(name)
+            found.append(name)
             continue
         flat = [{**each, **each.get("options", {})} for each in (one, other)]
         keys = [key for key in {**flat[1], **flat[0]} if key != "options" and flat[0].get(key) != flat[1].get(key)]
-        told += [f"{key} (then {flat[0].get(key)}, now {flat[1].get(key)})" for key in keys]
-    return told
+        found += [f"{key} (then {flat[0].get(key)}, now {flat[1].get(key)})" for key in keys]
+    return found
 
 
 def card_of(
@@ -58,7 +58,7 @@ def card_of(
     validation: SampleStore,
     fold: Fold | None = None,
 ) -> dict[str, Any]:
-    """What the model file says of itself; of a ``fold`` also who was held out, so that it can be judged on them."""
+    """The card of the model file; with a ``fold`` also the held-out patients, on whom it can be evaluated."""
     cropped = {"training": list(store.cropped_by), "validation": list(validation.cropped_by)}
     card: dict[str, Any] = {
         "format": 1,
@@ -75,7 +75,7 @@ def card_of(
             "seed": training.seed,
             **({"about": training.about} if training.about else {}),
             **({"cropped_by": cropped} if any(cropped.values()) else {}),
-            **({} if fold is None else _told(fold, validation)),
+            **({} if fold is None else _held_out_entry(fold, validation)),
             "augment": augmentation_kind(settings, training.augment),
             "mixed_precision": training.mixed_precision,
             "seconds": sum(row["seconds"] for row in progress.history),
@@ -86,12 +86,12 @@ def card_of(
 
 
 def is_there(model_path: Path, card: dict[str, Any]) -> bool:
-    """Whether the model that such a card belongs to was saved before, by whatever versions."""
-    there = read_card(model_path) if model_path.is_file() else None
-    asked = to_json({name: told for name, told in card.items() if name != "versions"})
-    return there is not None and {name: there.get(name) for name in asked} == asked
+    """Whether the model with this card is saved already, by any versions."""
+    saved = read_card(model_path) if model_path.is_file() else None
+    expected = to_json({name: value for name, value in card.items() if name != "versions"})
+    return saved is not None and {name: saved.get(name) for name in expected} == expected
 
 
-def _told(fold: Fold, held_out: SampleStore) -> dict[str, Any]:
-    told = {"case_ids": list(held_out.case_ids), "patients": sorted(set(held_out.patients))}
-    return {"fold": fold.number, "folds": fold.folds, "hold_out_seed": fold.seed, "held_out": told}
+def _held_out_entry(fold: Fold, held_out: SampleStore) -> dict[str, Any]:
+    scans = {"case_ids": list(held_out.case_ids), "patients": sorted(set(held_out.patients))}
+    return {"fold": fold.number, "folds": fold.folds, "hold_out_seed": fold.seed, "held_out": scans}

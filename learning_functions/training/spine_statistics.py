@@ -1,4 +1,4 @@
-"""What is usual along the spines that samples were cut from: statistics of naming, for a model's card."""
+"""Naming statistics of the spines that samples were cut from, for a model's card."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from utility_functions.geometry.landmarks import Landmarks
 def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
     """Distances and directions between the landmarks of the scans that samples were cut from, each scan once.
 
-    points_from: the number from which on the samples' numbers are points of LEVELS, in voxels of the patch (NaN: none).
-    Where fields of view begin and end, and what is missed there, is left as it usually is.
+    points_from: the index in the samples' ``numbers`` from which they are points of LEVELS, in voxels of the patch
+    (NaN: absent). The statistics of fields of view and of missed detections are the default ones.
     """
     usual = scan_statistics()
     turn = direction_matrix(store.spec.axcodes) * np.asarray(store.spec.spacing_mm)

@@ -1,4 +1,4 @@
-"""The teacher of a training: a model file, and how much it counts."""
+"""The teacher of a distillation: a model file, its temperature and its weight."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 from learning_functions.training.warm_start.initial_model import InitialModel
 
 TEMPERATURE, ALPHA = 2.0, 0.5
-"""Used where none is asked for; half of the loss is the teacher's in Serrador et al. 2024."""
+"""The defaults; the teacher has half of the loss in Serrador et al. 2024."""
 
 
 @dataclass(frozen=True)
 class Teacher(InitialModel):
     """A trained model (.h5) to learn from.
 
-    temperature: by how much both answers are softened (losses_and_metrics/divergences.py).
-    alpha: the teacher's share of the loss; the rest is the task's own.
+    temperature: of the softened outputs of both networks (losses_and_metrics/divergences.py).
+    alpha: the teacher's fraction of the loss; the rest is the task's loss.
     """
 
     ROLE: ClassVar[str] = "teacher"
@@ -30,17 +30,17 @@ class Teacher(InitialModel):
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"The temperature is a number above 0. Received: {self.temperature}.")
         if not 0 <= self.alpha <= 1:
-            raise ValueError(f"The teacher's share of the loss, alpha, is from 0 to 1. Received: {self.alpha}.")
+            raise ValueError(f"The teacher's fraction of the loss, alpha, is from 0 to 1. Received: {self.alpha}.")
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a run to be gone on with: the file's contents, and how it is listened to."""
+        """What must be the same for a run to resume: the file's contents, temperature and alpha."""
         return {**super().identity(), "temperature": self.temperature, "alpha": self.alpha}
 
 
 def teacher_of(path: Path | None, temperature: float | None, alpha: float | None) -> Teacher | None:
-    """The teacher asked for, None where there is none; ValueError where only its numbers are given."""
+    """The requested teacher, or None. Raises: ValueError for a temperature or an alpha without a path."""
     if path is None:
         if temperature is None and alpha is None:
             return None
-        raise ValueError(f"A temperature and alpha are those of a --teacher. Received: {temperature} and {alpha}.")
+        raise ValueError(f"--temperature and --alpha need a --teacher. Received: {temperature} and {alpha}.")
     return Teacher(path, TEMPERATURE if temperature is None else temperature, ALPHA if alpha is None else alpha)

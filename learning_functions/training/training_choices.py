@@ -1,4 +1,4 @@
-"""How one network is trained, where it is not the network's own matter."""
+"""The options of a training run that are no settings of the network."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from learning_functions.training.warm_start.initial_model import InitialModel, W
 
 @dataclass(frozen=True)
 class Training:
-    """How to train, where it is not the network's own matter."""
+    """The options of a training run beside the settings of the network."""
 
     seed: int = 1
     resume: bool = False
-    augment: str | None = None  # None: as the preset says
+    augment: str | None = None  # None: the preset's
     mixed_precision: bool = False
     tensorboard: Path | None = None
     start: WarmStart | None = None
     teacher: Teacher | None = None
-    about: str = ""  # said in the model's card
+    about: str = ""  # text for the model's card
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -34,6 +34,6 @@ class Training:
 
     @property
     def given(self) -> dict[str, InitialModel]:
-        """The models that this training makes use of, by what they are to it."""
+        """The trained models that this training uses, by their keys in the card."""
         models = {"started_from": self.start, "teacher": self.teacher}
         return {name: model for name, model in models.items() if model is not None}

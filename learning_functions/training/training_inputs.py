@@ -24,24 +24,24 @@ def check_inputs(
     augment: str | None = None,
     given: Sequence[InitialModel | None] = (),
 ) -> tuple[SampleStore, SampleStore]:
-    """The headers of both sample files; ValueError or OSError, in one sentence, where training cannot begin.
+    """The stores of both sample files. Raises: ValueError or OSError, in one sentence, where training cannot begin.
 
-    validation: the second file, or the fold of the first one's patients that is held out.
-    augment: one of AUGMENTATIONS, None for the preset's. given: models to begin or to learn from, which must fit.
+    validation: the second file, or the fold of the first file's patients that is held out.
+    augment: one of AUGMENTATIONS, None for the preset's. given: models to start or to learn from; they must fit.
     """
     store = open_store(training_path)
-    stores = _parted(store, validation) if isinstance(validation, Fold) else (store, open_store(validation))
+    stores = _split(store, validation) if isinstance(validation, Fold) else (store, open_store(validation))
     check_same_task(*stores)
     check_same_choices(*stores)
     kind = augmentation_kind(settings_from_samples(load_task(store.task), store.settings), augment)
     if kind == "synth" and not stores[0].has_tissues:
         raise ValueError(
-            "Appearances are drawn from the tissues of phantoms, and these samples have none: use --augment standard "
+            "The synth augmentation needs the tissues of phantoms, and these samples have none: use --augment standard "
             f"or cut them from phantoms. Received: {training_path}."
         )
     for store in stores:
         if store.split == "testing":
-            raise ValueError(f"Samples of the testing split are never trained with. Received: {store.path}.")
+            raise ValueError(f"Samples of the testing split are not for training. Received: {store.path}.")
     require_place(model_path)
     for model in given:
         if model is not None:
@@ -49,27 +49,29 @@ def check_inputs(
     return stores
 
 
-def _parted(store: SampleStore, fold: Fold) -> tuple[SampleStore, SampleStore]:
-    """The samples of all other folds' patients, and those of the fold's."""
+def _split(store: SampleStore, fold: Fold) -> tuple[SampleStore, SampleStore]:
+    """The samples of the patients of all other folds, and those of the fold."""
     if store.split == "validation":
-        raise ValueError(f"Only training samples are parted in folds. Received: {store.split} samples in {store.path}.")
+        raise ValueError(
+            f"Only training samples are split into folds. Received: {store.split} samples in {store.path}."
+        )
     held_out = fold.held_out(store.patients)
     return store.of_patients(set(store.patients) - held_out), store.of_patients(held_out)
 
 
 def check_same_choices(training: SampleStore, validation: SampleStore) -> None:
-    """Raises ValueError where the two were cut by another choice of what their task offers, or seen else."""
+    """Raise a ValueError where the two were cut by different options of their task."""
     task = load_task(training.task)
     mine, theirs = (settings_from_samples(task, store.settings) for store in (training, validation))
     if differences := [f"{name} {one} and {other}" for name, (one, other) in cut_otherwise(task, mine, theirs).items()]:
         raise ValueError(
-            f"Samples to learn from and to validate on must be cut alike; these differ in {'; '.join(differences)}. "
+            f"Training and validation samples must be cut alike; these differ in {'; '.join(differences)}. "
             f"Received: {training.path} and {validation.path}."
         )
 
 
 def augmentation_kind(settings: Settings, augment: str | None) -> str:
-    """The augmentation asked for, or the preset's; one of AUGMENTATIONS."""
+    """The requested augmentation, or the preset's; one of AUGMENTATIONS."""
     kind = augment or settings.options.augment
     if kind not in AUGMENTATIONS:
         raise ValueError(f"Samples are augmented by {', '.join(AUGMENTATIONS)}. Received: {kind!r}.")
@@ -77,7 +79,7 @@ def augmentation_kind(settings: Settings, augment: str | None) -> str:
 
 
 def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> Settings:
-    """The settings with other class weights, if there are any; ValueError for a task whose loss has none."""
+    """The settings with these class weights, if there are any. Raises: ValueError for a task whose loss has none."""
     if weights is None:
         return settings
     if settings.options.weights is None:
@@ -85,6 +87,6 @@ def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> S
     if len(weights) != len(settings.spec.labels):
         labels = ", ".join(settings.spec.labels)
         raise ValueError(
-            f"Class weights are of background and vertebra; these samples tell {labels}. Received: {weights}."
+            f"Class weights are of background and vertebra; these samples have {labels}. Received: {weights}."
         )
     return settings.with_options(weights=tuple(weights))

@@ -15,7 +15,7 @@ from losses_and_metrics.divergences import (
     ClassDivergence,
     NumberDifference,
     SquaredDifference,
-    apart,
+    distillation_divergence,
     divergence_of,
 )
 from losses_and_metrics.iterative_loss import CompletenessCrossentropy, InstanceLoss, LevelError
@@ -118,7 +118,7 @@ def test_a_loss_may_ask_for_another_kind() -> None:
 def counted(loss: Any, kind: type, truth: Any, teacher: Any, student: Any, weights: Any = None) -> float:
     truth, teacher, student = (np.asarray(each, np.float32) for each in (truth, teacher, student))
     truth, teacher, student = (ops.convert_to_tensor(each) for each in (truth, teacher, student))
-    return float(apart(kind(1.0, reduction=loss.reduction), loss, truth, teacher, student, weights))
+    return float(distillation_divergence(kind(1.0, reduction=loss.reduction), loss, truth, teacher, student, weights))
 
 
 LEVELS = [[[20.0], [19.0], [5.0], [7.0]]], [[[18.0], [19.5], [9.0], [9.0]]]

@@ -11,7 +11,7 @@ from learning_functions.measure.pipeline_file import plans_of, read_plan
 from learning_functions.measure.plan import Plan
 from learning_functions.options import OPTION_NAMES, InferenceOptions, usual_value
 from learning_functions.predict.initial_findings import InitialFindings
-from learning_functions.predict.stage_order import Outline, outlines, refuse_finders, until
+from learning_functions.predict.stage_order import Outline, outlines, refuse_landmark_models, until
 from learning_functions.task import load_task
 from tests.oracle import oracle_models
 from utility_functions.files.broken_file import BrokenFile
@@ -50,8 +50,12 @@ def test_a_pipeline_s_own_options_go_before_those_of_the_command(tmp_path: Path)
     assert plan.options == InferenceOptions(
         memory_gb=2.0, naming="chain", votes="published", stop_after="detection", landmarks=tmp_path / "by hand"
     )
-    assert plan.given == InitialFindings(landmarks=tmp_path / "by hand")
-    assert plan.asked["naming"] == "chain" and plan.asked["pipeline"] == path and plan.asked["models"] == [*plan.models]
+    assert plan.initial == InitialFindings(landmarks=tmp_path / "by hand")
+    assert (
+        plan.requested["naming"] == "chain"
+        and plan.requested["pipeline"] == path
+        and plan.requested["models"] == [*plan.models]
+    )
     assert read_plan(toml(tmp_path, BOTH, "plain.toml"), ASKED).title == "plain"
 
 
@@ -59,7 +63,7 @@ def test_without_a_pipeline_the_options_are_the_plan() -> None:
     (plan,) = plans_of({**ASKED, "models": [Path("a.h5")], "truncated": "drop", "stop_after": "detection"})
     assert plan.models == (Path("a.h5"),)
     assert plan.options == InferenceOptions(truncated="drop", stop_after="detection")
-    assert plan.name == "" and not plan.given
+    assert plan.name == "" and not plan.initial
 
 
 WRONG = [
@@ -141,15 +145,15 @@ def test_nothing_runs_after_the_last_stage() -> None:
 
 @pytest.mark.parametrize("task", ["identification", "vertebra_heatmaps", "naming"])
 def test_models_that_find_or_name_landmarks_do_not_run_beside_given_ones(task: str) -> None:
-    with pytest.raises(ValueError, match=rf"Landmarks are given.*Received: {task}.h5 \({task}\)"):
-        refuse_finders(outlined("detection", task))
+    with pytest.raises(ValueError, match=rf"Landmarks are supplied.*Received: {task}.h5 \({task}\)"):
+        refuse_landmark_models(outlined("detection", task))
 
 
 def test_models_that_start_from_landmarks_run_beside_given_ones(tmp_path: Path) -> None:
     plan = plan_of(landmarks=tmp_path)
     models = outlined("vertebra_masks", "instances")
     assert [model.task_name for model in plan.chosen(models, CASES)] == ["instances", "vertebra_masks"]
-    with pytest.raises(ValueError, match="No model given finds landmarks"):
+    with pytest.raises(ValueError, match="None of the models finds landmarks"):
         plan_of().chosen(outlined("vertebra_masks"), CASES)
 
 

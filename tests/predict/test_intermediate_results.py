@@ -119,7 +119,7 @@ def test_a_run_goes_on_from_before_the_first_stage_that_is_to_run_again(tasks: t
     assert start.tasks == ("detection", "identification", "instances")[: AGAIN[tasks]]
     same(start.findings, expected)
     assert start.findings.seconds == {}
-    assert start.findings.notes == (*expected.notes, f"Read from {kept}, found before: {', '.join(start.tasks)}.")
+    assert start.findings.notes == (*expected.notes, f"Read from {kept}: the findings of {', '.join(start.tasks)}.")
 
 
 def test_each_stage_keeps_what_it_found_and_nothing_else(kept: Path) -> None:
@@ -140,13 +140,13 @@ def test_what_a_run_went_on_from_is_its_start(kept: Path, tmp_path: Path) -> Non
     assert (out / FOLDER / START / "scan_vertebrae.nii.gz").is_file()
     again = stage_before(out, "scan", ["instances"])
     same(start.findings, again.findings.having(grid=GRID, **read_maps(again)))
-    with pytest.raises(ValueError, match="nothing of scan that was found before identification"):
+    with pytest.raises(ValueError, match="no findings of scan from before identification"):
         stage_before(out, "scan", ["identification"])
 
 
 @pytest.mark.parametrize("tasks", [("detection",), ("detection", "vertebra_masks")], ids="-".join)
 def test_a_run_in_which_everything_is_to_run_again_is_refused(tasks: tuple[str, ...], kept: Path) -> None:
-    with pytest.raises(ValueError, match="keeps nothing of scan that was found before detection"):
+    with pytest.raises(ValueError, match="has no findings of scan from before detection"):
         InitialFindings(earlier=kept).start(CASE, GRID, tasks)
 
 
@@ -156,7 +156,7 @@ def test_landmarks_given_go_before_those_of_the_earlier_run(kept: Path, tmp_path
     (kept / "scan_centroids.json").write_text("[]")  # of no account where landmarks are given
     start = InitialFindings(tmp_path / "by_hand", kept).start(CASE, GRID, ["vertebra_masks"]).findings
     assert start.landmarks is not None and start.landmarks.names == ("L3",) and start.naming is None
-    assert start.instances is not None and start.notes[-1] == "Landmarks were given, not found: scan.mrk.json."
+    assert start.instances is not None and start.notes[-1] == "The landmarks are supplied, not found: scan.mrk.json."
     assert not any("filled in" in note for note in start.notes)
 
 
@@ -173,9 +173,9 @@ def test_a_scan_of_another_grid_or_name_is_refused(kept: Path) -> None:
     with pytest.raises(ValueError, match="must lie on one grid"):
         InitialFindings(earlier=kept).start(CASE, other, ["vertebra_masks"])
     (kept / f"scan{RECORD}").rename(kept / f"other{RECORD}")
-    with pytest.raises(BrokenFile, match="it is of scan"):
+    with pytest.raises(BrokenFile, match="it belongs to scan"):
         stage_before(kept, "other", ["vertebra_masks"])
-    with pytest.raises(BrokenFile, match="is not there; an earlier run keeps it with --save-intermediate"):
+    with pytest.raises(BrokenFile, match="is not there; a run saves it with --save-intermediate"):
         stage_before(kept, "scan", ["vertebra_masks"])
 
 
@@ -183,7 +183,7 @@ def test_maps_of_others_moved_or_missing_are_refused(kept: Path) -> None:
     given = InitialFindings(earlier=kept)
     heat = kept / FOLDER / "detection" / "scan_heatmap.nii.gz"
     write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), heat)
-    with pytest.raises(BrokenFile, match="does not bear this program's mark"):
+    with pytest.raises(BrokenFile, match="has no provenance stamp of this program"):
         given.start(CASE, GRID, ["vertebra_masks"])
     moved = COARSE.window((1, 0, 0), COARSE.shape)
     write_image(Volume(np.zeros(COARSE.shape, np.float32), moved), heat, DESCRIPTION)
@@ -195,7 +195,7 @@ def test_maps_of_others_moved_or_missing_are_refused(kept: Path) -> None:
     with pytest.raises(BrokenFile, match="holds no class probabilities"):
         given.start(CASE, GRID, ["vertebra_masks"])
     np.savez(shares, kind="PartMap")
-    with pytest.raises(BrokenFile, match="does not bear this program's mark"):
+    with pytest.raises(BrokenFile, match="has no provenance stamp of this program"):
         given.start(CASE, GRID, ["vertebra_masks"])
     shares.unlink()
     with pytest.raises(BrokenFile, match=r"scan_detection_probabilities.npz: is not there"):
@@ -218,7 +218,7 @@ def test_a_record_that_cannot_be_used_is_told(change, kept: Path) -> None:
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record))
-    with pytest.raises(BrokenFile, match="is no record of a scan's stages"):
+    with pytest.raises(BrokenFile, match="is no usable record of a scan's stages"):
         stage_before(kept, "scan", ["vertebra_masks"])
 
 

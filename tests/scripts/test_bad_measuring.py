@@ -50,7 +50,7 @@ def test_models_that_do_not_belong_together(
     detection, identification = oracles
     for models, words in (
         ((detection, detection), "One model per task"),
-        ((identification,), "No model given finds detection"),
+        ((identification,), "None of the models finds detection"),
         ((samples["detection", "training"],), "a samples file, not a model"),
         ((scan,), "not an HDF5 file"),
         ((tmp_path,), "not a folder"),

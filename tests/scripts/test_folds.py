@@ -87,7 +87,7 @@ def test_a_fold_among_all_is_the_fold_alone_and_finished_folds_are_kept(
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-7)
     before = (alone / "m_fold1.h5").read_bytes()
     said = run("train", samples, alone / "m.h5", *OPTIONS, "--resume")
-    assert said.code == 0 and said.err.count("All 1 epochs were done before") == 1
+    assert said.code == 0 and said.err.count("All 1 epochs are finished already") == 1
     assert "mean" in said.out and "SD" in said.out and said.out.count("Best of 1 epochs") == 2
     assert (alone / "m_fold1.h5").read_bytes() == before and (alone / "m_fold0.h5").is_file()
     tables = [json.loads((folder / "m_folds.json").read_text()) for folder in (alone, validated.parent)]
@@ -123,18 +123,18 @@ def test_folds_are_gone_on_with_only_as_they_began(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("SAMPLES", "m.h5"), "A second sample file is needed to validate on, or --folds"),
-        (("SAMPLES", "SAMPLES", "m.h5", "--folds", 2), "no second is taken"),
+        (("SAMPLES", "m.h5"), "Training needs a second sample file for validation, or --folds"),
+        (("SAMPLES", "SAMPLES", "m.h5", "--folds", 2), "leave out the second one"),
         (("SAMPLES", "m.h5", "--fold", 0), "A --fold is one of --folds"),
         (("SAMPLES", "m.h5", "--folds", 3, "--fold", 3), "from 0 to 2. Received: 3"),
         (("SAMPLES", "m.h5", "--folds", 5), "5 folds need scans of at least 5 patients. Received: 4"),
         (("SAMPLES", "m.h5", "--folds", 1), "at least two --folds"),
         (("SAMPLES", "m.h5", "--folds", "two"), "argument --folds"),
         (("SAMPLES", "SAMPLES", "m.h5", "--hold-out-seed", 2), "nobody is"),
-        (("SAMPLES", "SAMPLES", "m.h5", "--scans", PHANTOMS), "--scans are listed for --folds"),
+        (("SAMPLES", "SAMPLES", "m.h5", "--scans", PHANTOMS), "--scans lists the held-out scans of --folds"),
         (
             ("SAMPLES", "m.h5", "--folds", 2, "--scans", "phantom:3:lumbar"),
-            "cut from other scans than these; 1 are not",
+            "were cut from other scans; 1 of those are missing",
         ),
         (("SAMPLES", "m.h5", "--folds", 2, "--scans", "nowhere"), "no such file"),
         (("SAMPLES", "m.keras", "--folds", 2), "saved as .h5"),
@@ -150,11 +150,11 @@ def test_folds_that_make_no_sense_are_told_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_validation_and_testing_samples_are_not_parted(run: Run, data_set: Path, tmp_path: Path) -> None:
+def test_validation_and_testing_samples_are_not_split(run: Run, data_set: Path, tmp_path: Path) -> None:
     for split in ("validation", "testing"):
         few = ("--split", split, "--preset", "small", "--samples-per-scan", 1, "--workers", 1)
         assert run("generate_samples", "detection", data_set, tmp_path / f"{split}.h5", *few).code == 0
-        words = "never trained with" if split == "testing" else "Only training samples are parted"
+        words = "not for training" if split == "testing" else "Only training samples are split"
         told(run("train", tmp_path / f"{split}.h5", tmp_path / "m.h5", "--folds", 2), words)
 
 

@@ -103,9 +103,9 @@ def test_corrected_landmarks_move_the_masks(
     found = read_landmarks(whole / "a_centroids.mrk.json", grid)
     write_markups(found.only(("T12", "L1")), whole / "a_centroids.mrk.json")  # as Slicer saves it: without our mark
     arguments = ("measure", scan, models["vertebra_masks"], "--from-results", whole, "--output", tmp_path / "out")
-    told(run(*arguments), "was changed since it was written (T11 is in one of them only); give changed landmarks by")
+    told(run(*arguments), "was changed since it was written (T11 is in one of them only); supply changed landmarks by")
     said = run(*arguments, "--landmarks", whole)
-    assert said.code == 0 and "Landmarks were given, not found: a_centroids.mrk.json." in said.out
+    assert said.code == 0 and "The landmarks are supplied, not found: a_centroids.mrk.json." in said.out
     labels = read_label_map(tmp_path / "out" / "a_vertebrae.nii.gz").voxels
     assert set(np.unique(labels)) == {0, VERSE_IDS["T12"], VERSE_IDS["L1"]}
     assert results(tmp_path / "out")["scans"][0]["naming"] is None
@@ -172,9 +172,9 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(
     masks, given = models["vertebra_masks"], ("--landmarks", tmp_path / "given")
     before = everything(tmp_path)
     for arguments, words in (
-        ((masks,), "No model given finds landmarks"),
+        ((masks,), "None of the models finds landmarks"),
         ((masks, "--landmarks", tmp_path / "nowhere"), "no such file or folder of landmarks"),
-        ((masks, "--landmarks", tmp_path / "none"), "holds no landmark file of any of the scans"),
+        ((masks, "--landmarks", tmp_path / "none"), "has no landmark file for any of the scans"),
         ((*oracles, *given), "models that find or name them themselves cannot run beside"),
         ((*models.values(), *given), "(vertebra_heatmaps)"),
         (given, "must be named"),

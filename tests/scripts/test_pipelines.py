@@ -168,10 +168,10 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(run: Run, scans: Path
         (("--pipeline", two, "--pipeline", missing), "there is no model file"),
         (("--pipeline", empty), "models is a list of model files"),
         (("--pipeline", two, "--pipeline", order), "detection, identification. Received: identification, det"),
-        (("--pipeline", two, "--pipeline", needs), "needs.toml: No model given finds landmarks"),
+        (("--pipeline", two, "--pipeline", needs), "needs.toml: None of the models finds landmarks"),
         (("--pipeline", two, "--pipeline", damaged), "damaged.toml: broken.h5 is not an HDF5 file"),
         (("--pipeline", stage), "stage.toml: The stage to stop after"),
-        (("--pipeline", finders), "finders.toml: Landmarks are given"),
+        (("--pipeline", finders), "finders.toml: Landmarks are supplied"),
         (("--keypoints", "--pipeline", two), "--keypoints goes with no --pipeline"),
     ):
         told(run("measure", scans, *arguments, "--output", tmp_path / "out"), words)

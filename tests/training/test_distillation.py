@@ -19,7 +19,7 @@ from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task, task_names
 from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.distillation import Distillation, taught
+from learning_functions.training.distillation import Distillation, with_teacher
 from learning_functions.training.fit import begin_epoch, train
 from learning_functions.training.teacher import Teacher, teacher_of
 from learning_functions.training.training_choices import Training
@@ -88,7 +88,7 @@ def test_a_teacher_that_is_all_of_the_loss_pulls_its_student_towards_it(samples:
     store, objective = open_store(samples[0]), task.objective(settings)
     network = fitting.new_network(task, settings.changed(learning_rate=0.05), objective, Training(), store)
     teacher = task.network(settings.with_options(start_level=20.0))  # not 13, as told there
-    learner = taught(network, teacher, objective, Teacher(Path("t.h5"), alpha=1.0))
+    learner = with_teacher(network, teacher, objective, Teacher(Path("t.h5"), alpha=1.0))
     batch = next(iter(epoch_batches(store, 6, epoch=0, seed=1, shuffle=False)))
     before_weights = teacher.get_weights()
     labelled = np.asarray(batch[1]) > 0
@@ -187,7 +187,7 @@ def other_spec(settings: Settings, **values: Any) -> Settings:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("detection", lambda told: told, "The teacher is of the task detection, the samples of identification"),
+        ("detection", lambda told: told, "The teacher is for the task detection, the samples for identification"),
         (NAME, lambda told: other_spec(told, spacing_mm=(4, 4, 2)), "differ in spacing_mm"),
         (NAME, lambda told: other_spec(told, patch=(8, 16, 32)), "differ in patch"),
         (NAME, lambda told: other_spec(told, window=(-100.0, 100.0)), "differ in window"),
@@ -272,7 +272,7 @@ def test_a_loss_that_learns_with_the_network_learns_with_the_student() -> None:
     task = load_task("vertebra_heatmaps")
     objective, network = task.objective(settings), task.network(settings)
     network.compile("adam", loss=objective.loss)
-    learner = taught(network, task.network(settings), objective, Teacher(Path("t.h5")))
+    learner = with_teacher(network, task.network(settings), objective, Teacher(Path("t.h5")))
     bound = []
     objective.loss.bind = bound.append
     begin_epoch(learner, 0, 1)
@@ -284,8 +284,8 @@ def test_a_teacher_of_other_shapes_is_refused() -> None:
     task, other = load_task("naming"), settings.with_options(members=settings.options.members + 1)
     network, objective = task.network(settings), task.objective(settings)
     network.compile("adam", loss=objective.loss)
-    with pytest.raises(ValueError, match=r"answers in its student's shapes\. Received: "):
-        taught(network, task.network(other), objective, Teacher(Path("t.h5")))
+    with pytest.raises(ValueError, match=r"needs the output shapes of its student\. Received: "):
+        with_teacher(network, task.network(other), objective, Teacher(Path("t.h5")))
 
 
 def test_a_loss_that_changes_over_the_epochs_does_so_beside_a_teacher() -> None:
@@ -294,7 +294,7 @@ def test_a_loss_that_changes_over_the_epochs_does_so_beside_a_teacher() -> None:
     task = load_task("instances")
     objective, network = task.objective(settings), task.network(settings)
     network.compile("adam", loss=objective.loss)
-    learner = taught(network, task.network(settings), objective, Teacher(Path("t.h5")))
+    learner = with_teacher(network, task.network(settings), objective, Teacher(Path("t.h5")))
     assert isinstance(learner, Distillation)
     begin_epoch(learner, 1, 2)
     assert float(objective.loss["mask"].false_positive_weight) == pytest.approx(1.0)

@@ -17,7 +17,7 @@ from learning_functions.task import Settings, load_task
 from learning_functions.training import fit as fitting
 from learning_functions.training.fit import train
 from learning_functions.training.training_choices import Training
-from learning_functions.training.warm_start.initial_model import SIGHT, WarmStart
+from learning_functions.training.warm_start.initial_model import IMAGE_FIELDS, WarmStart
 from learning_functions.training.warm_start.layer_transfer import take_weights
 from tests.tiny import tiny_settings, write_samples
 
@@ -92,7 +92,7 @@ OUTLINES = ("vertebra_masks", "instances")
 def detector(path: Path, settings: Settings) -> Path:
     """A model of detection that sees images as ``settings`` do."""
     own = tiny_settings("detection", filters=settings.filters, levels=settings.levels)
-    seen = {name: getattr(settings.spec, name) for name in SIGHT}
+    seen = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
     own = own.changed(spec=replace(own.spec, **seen))
     keras.utils.set_random_seed(6)
     card = {"task": "detection", "spec": own.spec.to_json(), "settings": own.to_json()}
@@ -140,7 +140,7 @@ def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_pat
     settings = tiny_settings(name)
     samples = write_samples(name, tmp_path, settings)
     unlike = detector(tmp_path / "detection.h5", settings.changed(spec=replace(settings.spec, window=(-500.0, 500.0))))
-    with pytest.raises(ValueError, match=r"must see images as the new network does.*window"):
+    with pytest.raises(ValueError, match=r"needs the image specification of the new network.*window"):
         train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(unlike)))
     averaging = settings.with_options(graph="averaging")
     alike = detector(tmp_path / "alike.h5", settings)

@@ -15,8 +15,8 @@ from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import load_task
 from learning_functions.task_options.orientation_check import OrientationCheck
 from learning_functions.training.learnt_options import learn_again, main
-from learning_functions.training.orientation_choice import LEAST_SCANS, Seen, arches_seen, check_of
-from learning_functions.training.temperature_choice import TEMPERATURES, bodies_seen, temperature_of
+from learning_functions.training.orientation_choice import LEAST_SCANS, ArchProbabilities, arch_probabilities, check_of
+from learning_functions.training.temperature_choice import TEMPERATURES, body_probabilities, temperature_of
 from tests.tiny import tiny_settings, write_samples
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.files.broken_file import BrokenFile
@@ -24,8 +24,8 @@ from utility_functions.files.broken_file import BrokenFile
 SCANS = 50
 
 
-def arches(upright: tuple[float, float], turned: tuple[float, float], count: int = SCANS) -> Seen:
-    return Seen(np.linspace(*upright, count), np.linspace(*turned, count))
+def arches(upright: tuple[float, float], turned: tuple[float, float], count: int = SCANS) -> ArchProbabilities:
+    return ArchProbabilities(np.linspace(*upright, count), np.linspace(*turned, count))
 
 
 def test_turns_are_looked_at_where_few_scans_as_they_lie_would_be() -> None:
@@ -38,7 +38,7 @@ def test_turns_are_looked_at_where_few_scans_as_they_lie_would_be() -> None:
     [arches((0.85, 0.95), (0.85, 0.95)), arches((0.85, 0.95), (0.6, 0.8), LEAST_SCANS - 1), arches((0, 0), (0, 0), 0)],
     ids=["turned scans look alike", "few scans", "none"],
 )
-def test_a_network_that_does_not_tell_is_never_asked_how_a_patient_lies(seen: Seen) -> None:
+def test_a_network_that_does_not_tell_is_never_asked_how_a_patient_lies(seen: ArchProbabilities) -> None:
     assert check_of(seen) is None
 
 
@@ -84,7 +84,7 @@ def test_a_trained_model_learns_again_and_its_network_stays(
 ) -> None:
     path, training, validation = learning("identification", tmp_path)
     before, _ = load_model(path)
-    [(shares, true)] = bodies_seen(before, open_store(validation))
+    [(shares, true)] = body_probabilities(before, open_store(validation))
     assert shares.shape == (len(true), NUMBER_OF_LEVELS) and (np.diff(true) > 0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-3)
     assert learn_again(path, training, validation) == {}, "one scan is too few"
@@ -120,7 +120,7 @@ def test_a_detection_is_asked_about_arches_in_turned_patches(tmp_path: Path) -> 
     store = open_store(validation)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("learning_functions.training.orientation_choice.flexible", lambda given: given)
-        seen = arches_seen(network, store)
+        seen = arch_probabilities(network, store)
     np.testing.assert_allclose([seen.upright, seen.turned], [[0.9], [0.7]], rtol=1e-6)
     assert len(shapes) == 4 * store.count
     settings = tiny_settings("detection")

@@ -1,4 +1,4 @@
-"""A network that finds and one that draws, joined in one file that answers as either does."""
+"""An iterative and a landmark-prompted segmenter, merged into one file that predicts as either does."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from learning_functions.inference.iterative.iterative_segmenter import branches
 from learning_functions.model_files.model_file import load_model, save_model
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task import Settings, load_task
-from learning_functions.training.warm_start.merging import join, main
-from learning_functions.training.warm_start.two_branch import DRAWS, FINDS
+from learning_functions.training.warm_start.merging import main, merge
+from learning_functions.training.warm_start.two_branch import PROMPTED_TASK, SEGMENTER_TASK
 from tests.tiny import tiny_settings
 
 
@@ -36,10 +36,10 @@ def saved(task: str, settings: Settings, path: Path, seed: int, **training: Any)
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     folder = tmp_path_factory.mktemp("joined")
-    finder = saved(FINDS, tiny(FINDS, threshold=0.4), folder / "finder.h5", 1)
-    drawer = saved(DRAWS, tiny(DRAWS, sigma_mm=4.0), folder / "drawer.h5", 2)
-    join(finder, drawer, folder / "pair.h5")
-    return finder, drawer, folder / "pair.h5"
+    segmenter = saved(SEGMENTER_TASK, tiny(SEGMENTER_TASK, threshold=0.4), folder / "finder.h5", 1)
+    prompted_segmenter = saved(PROMPTED_TASK, tiny(PROMPTED_TASK, sigma_mm=4.0), folder / "drawer.h5", 2)
+    merge(segmenter, prompted_segmenter, folder / "pair.h5")
+    return segmenter, prompted_segmenter, folder / "pair.h5"
 
 
 def batch(prompted: bool) -> np.ndarray:
@@ -50,15 +50,18 @@ def batch(prompted: bool) -> np.ndarray:
     return seen
 
 
-def test_without_a_mark_it_answers_as_the_finder_and_with_one_as_the_drawer(models: tuple[Path, Path, Path]) -> None:
-    finder, drawer, pair = (keras.models.load_model(path, compile=False) for path in models)
+def test_the_landmark_prompt_selects_the_branch(models: tuple[Path, Path, Path]) -> None:
+    segmenter, prompted_segmenter, pair = (keras.models.load_model(path, compile=False) for path in models)
     for prompted in (False, True):
         seen = batch(prompted)
         found = pair.predict_on_batch(seen)
-        finds, draws = finder.predict_on_batch(seen[..., :2]), drawer.predict_on_batch(seen[..., [0, 2]])
-        np.testing.assert_allclose(found["mask"], draws if prompted else finds["mask"], atol=1e-6)
+        segmented, redone = (
+            segmenter.predict_on_batch(seen[..., :2]),
+            prompted_segmenter.predict_on_batch(seen[..., [0, 2]]),
+        )
+        np.testing.assert_allclose(found["mask"], redone if prompted else segmented["mask"], atol=1e-6)
         for name in ("complete", "level"):
-            np.testing.assert_allclose(found[name], finds[name], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(found[name], segmented[name], rtol=1e-5, atol=1e-6)
 
 
 def test_in_one_batch_each_sample_is_answered_for_itself(models: tuple[Path, Path, Path]) -> None:
@@ -68,7 +71,7 @@ def test_in_one_batch_each_sample_is_answered_for_itself(models: tuple[Path, Pat
     np.testing.assert_allclose(pair.predict_on_batch(mixed)["mask"], np.stack(both), atol=1e-6)
 
 
-def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
+def test_a_patch_prediction_runs_one_branch_alone(models: tuple[Path, Path, Path]) -> None:
     pair = load_model(models[2])[0]
     unmarked, prompted = branches(pair)
     assert branches(pair)[0] is unmarked, "made once"
@@ -80,13 +83,13 @@ def test_a_look_runs_one_half_alone(models: tuple[Path, Path, Path]) -> None:
     assert branches(plain) == (plain, plain)
 
 
-def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) -> None:
+def test_the_card_names_both_and_its_inference_options(models: tuple[Path, Path, Path]) -> None:
     model = TrainedModel.load(models[2])
     options = model.settings.options
-    assert model.task_name == FINDS and options.second_pass
+    assert model.task_name == SEGMENTER_TASK and options.second_pass
     assert model.settings.preset == options.graph == "pair"
     assert (options.threshold, options.prompt_sigma_mm) == (0.4, 4.0)
-    assert options.prompt_offset_mm == tiny(DRAWS).options.offset_mm
+    assert options.prompt_offset_mm == tiny(PROMPTED_TASK).options.offset_mm
     assert {name: each["file"] for name, each in model.card["joined_from"].items()} == {
         "finder": "finder.h5",
         "drawer": "drawer.h5",
@@ -94,41 +97,43 @@ def test_the_card_tells_both_and_how_it_is_run(models: tuple[Path, Path, Path]) 
     assert model.card["training"] == {"seed": 1, "drawer": {"seed": 2}}
 
 
-def test_the_drawer_of_a_pair_is_replaced(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    finder, _, pair = models
-    better = saved(DRAWS, tiny(DRAWS, sigma_mm=5.0), tmp_path / "better.h5", 4)
-    join(pair, better, tmp_path / "of_pair.h5")
-    join(finder, better, tmp_path / "of_both.h5")
+def test_the_landmark_prompted_branch_is_replaced(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    segmenter, _, pair = models
+    better = saved(PROMPTED_TASK, tiny(PROMPTED_TASK, sigma_mm=5.0), tmp_path / "better.h5", 4)
+    merge(pair, better, tmp_path / "of_pair.h5")
+    merge(segmenter, better, tmp_path / "of_both.h5")
     (replaced, card), (afresh, its_card) = (load_model(tmp_path / name) for name in ("of_pair.h5", "of_both.h5"))
     assert all(np.array_equal(a, b) for a, b in zip(replaced.get_weights(), afresh.get_weights(), strict=True))
     assert card == its_card
     assert card["settings"]["options"]["prompt_sigma_mm"] == 5.0
     with pytest.raises(ValueError, match="written over"):
-        join(pair, better, pair)
+        merge(pair, better, pair)
 
 
 def test_the_command_writes_the_same_or_says_in_one_line_what_is_wrong(
     models: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finder, drawer, pair = models
-    assert main([str(finder), str(drawer), str(tmp_path / "again.h5")]) == 0
+    segmenter, prompted_segmenter, pair = models
+    assert main([str(segmenter), str(prompted_segmenter), str(tmp_path / "again.h5")]) == 0
     again, first = (load_model(path)[0].get_weights() for path in (tmp_path / "again.h5", pair))
     assert all(np.array_equal(a, b) for a, b in zip(again, first, strict=True))
-    narrow = tiny(DRAWS)
-    other = saved(DRAWS, narrow.changed(spec=replace(narrow.spec, window=(-500.0, 500.0))), tmp_path / "other.h5", 3)
+    narrow = tiny(PROMPTED_TASK)
+    other = saved(
+        PROMPTED_TASK, narrow.changed(spec=replace(narrow.spec, window=(-500.0, 500.0))), tmp_path / "other.h5", 3
+    )
     for given, told in (
-        ((drawer, finder), "A model of instances is needed"),
-        ((finder, finder), "A model of vertebra_masks is needed"),
-        ((finder, pair), "A model of vertebra_masks is needed"),
-        ((finder, other), "must see and be built alike"),
-        ((finder, tmp_path / "none.h5"), "There is no model file"),
+        ((prompted_segmenter, segmenter), "Merging needs a model of instances"),
+        ((segmenter, segmenter), "Merging needs a model of vertebra_masks"),
+        ((segmenter, pair), "Merging needs a model of vertebra_masks"),
+        ((segmenter, other), "need the same specification and size"),
+        ((segmenter, tmp_path / "none.h5"), "There is no model file"),
     ):
         capsys.readouterr()
         assert main([*map(str, given), str(tmp_path / "new.h5")]) == 2
         said = capsys.readouterr().err
         assert told in said and said.count("\n") == 1
     assert not (tmp_path / "new.h5").exists()
-    assert main([str(finder), str(drawer), str(tmp_path / "new.txt")]) == 2
+    assert main([str(segmenter), str(prompted_segmenter), str(tmp_path / "new.txt")]) == 2
 
 
 def test_neither_of_the_two_is_written_over(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
@@ -137,33 +142,33 @@ def test_neither_of_the_two_is_written_over(models: tuple[Path, Path, Path], tmp
     aside.symlink_to(models[0])
     for out in (*kept, models[1].parent / ".." / models[1].parent.name / models[1].name, aside):
         with pytest.raises(ValueError, match=r"written over one of the two\. Received: "):
-            join(*models[:2], out)
+            merge(*models[:2], out)
     assert all(path.read_bytes() == told for path, told in kept.items())
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"counted": True}, r"A finder that counts, or refines its masks, is not joined\. Received: counted True\."),
-        ({"refine_mm": (1.0, 1.0, 1.0)}, r"is not joined\. Received: refine_mm \(1\.0, 1\.0, 1\.0\)\."),
+        ({"counted": True}, r"A segmenter that counts or refines its masks is not merged\. Received: counted True\."),
+        ({"refine_mm": (1.0, 1.0, 1.0)}, r"is not merged\. Received: refine_mm \(1\.0, 1\.0, 1\.0\)\."),
         ({"mirrored_inference": False}, "Received: mirrored_inference False and True"),
     ],
 )
-def test_finders_that_do_not_go_with_a_drawer_are_refused(
+def test_segmenters_that_cannot_be_merged_are_refused(
     models: tuple[Path, Path, Path], tmp_path: Path, options: dict[str, Any], told: str
 ) -> None:
-    finder = saved(FINDS, tiny(FINDS, **options), tmp_path / "finder.h5", 1)
+    segmenter = saved(SEGMENTER_TASK, tiny(SEGMENTER_TASK, **options), tmp_path / "finder.h5", 1)
     with pytest.raises(ValueError, match=told):
-        join(finder, models[1], tmp_path / "new.h5")
+        merge(segmenter, models[1], tmp_path / "new.h5")
     assert not (tmp_path / "new.h5").exists()
 
 
-def test_a_drawer_that_is_not_asked_about_mirror_images_goes_with_such_a_finder(
+def test_without_mirrored_inference_only_models_that_both_lack_it_are_merged(
     models: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
-    drawer = saved(DRAWS, tiny(DRAWS, mirrored_inference=False), tmp_path / "drawer.h5", 2)
+    prompted_segmenter = saved(PROMPTED_TASK, tiny(PROMPTED_TASK, mirrored_inference=False), tmp_path / "drawer.h5", 2)
     with pytest.raises(ValueError, match="Received: mirrored_inference True and False"):
-        join(models[0], drawer, tmp_path / "new.h5")
-    finder = saved(FINDS, tiny(FINDS, mirrored_inference=False), tmp_path / "finder.h5", 1)
-    join(finder, drawer, tmp_path / "new.h5")
+        merge(models[0], prompted_segmenter, tmp_path / "new.h5")
+    segmenter = saved(SEGMENTER_TASK, tiny(SEGMENTER_TASK, mirrored_inference=False), tmp_path / "finder.h5", 1)
+    merge(segmenter, prompted_segmenter, tmp_path / "new.h5")
     assert (tmp_path / "new.h5").exists()

@@ -24,7 +24,9 @@ NETWORKS = {
     "slices": lambda filters: identification_unet((16, 32), 3, filters, 2, classes=5, floor_kernel=(3, 3)),
     "outline": lambda filters: outline_unet(PATCH, filters, 2),
     "next vertebra": lambda filters: next_vertebra_unet(PATCH, 1, filters, 2, start_level=13.0, level_scale=7.0),
-    "pair": lambda filters: next_vertebra_unet(PATCH, 1, filters, 2, start_level=13.0, level_scale=7.0, paired=True),
+    "pair": lambda filters: next_vertebra_unet(
+        PATCH, 1, filters, 2, start_level=13.0, level_scale=7.0, two_branch=True
+    ),
 }
 
 

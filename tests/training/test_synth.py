@@ -45,7 +45,7 @@ def test_samples_without_tissues_are_refused_in_one_sentence(tmp_path: Path, cap
     capfd.readouterr()
     assert script.main([*map(str, paths), str(tmp_path / "model.h5"), "--augment", "synth"]) == 2
     said = capfd.readouterr().err
-    assert said.startswith("error: Appearances are drawn") and said.count("\n") == 1
+    assert said.startswith("error: The synth augmentation needs") and said.count("\n") == 1
     assert not (tmp_path / "model.h5").exists()
 
 

@@ -90,7 +90,7 @@ def test_a_network_that_is_not_of_its_task_s_form_is_not_trained(
     samples: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting.load_task("identification"), "io_signature", lambda _: IOSignature({"": (4, 3)}))
-    with pytest.raises(ValueError, match=r"not of the form that the task tells: it should answer .* Received: "):
+    with pytest.raises(ValueError, match=r"not have the I/O signature of the task: it should answer .* Received: "):
         train(*samples, tmp_path / "model.h5", lambda told: told, Training())
     assert not list(tmp_path.rglob("*.keras")) and not (tmp_path / "model.h5").exists()
 

@@ -15,17 +15,17 @@ from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.samples.store.sample_store import SampleStore, open_store
 from learning_functions.task import Settings, load_task, settings_of
 from learning_functions.training.teacher import Teacher
-from learning_functions.training.warm_start.initial_model import SIGHT, WarmStart
+from learning_functions.training.warm_start.initial_model import IMAGE_FIELDS, WarmStart
 from learning_functions.training.warm_start.layer_transfer import take_weights
-from learning_functions.training.warm_start.two_branch import DRAWS, FINDS
+from learning_functions.training.warm_start.two_branch import PROMPTED_TASK, SEGMENTER_TASK
 from tests.tiny import tiny_settings, write_samples
 from tests.training.test_merging import batch, saved, tiny
 from tests.training.test_net2wider import trained as as_trained
 
 
 def pair_of(filters: int = 2) -> tuple[Settings, keras.Model]:
-    settings = tiny_settings(FINDS, "pair", filters=filters)
-    return settings, load_task(FINDS).network(settings)
+    settings = tiny_settings(SEGMENTER_TASK, "pair", filters=filters)
+    return settings, load_task(SEGMENTER_TASK).network(settings)
 
 
 def trained(task: str, path: Path, preset: str = "shipped") -> keras.Model:
@@ -44,9 +44,9 @@ def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> N
 
 @pytest.mark.parametrize("filters", [2, 5])
 def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(filters: int, tmp_path: Path) -> None:
-    finder = trained(FINDS, tmp_path / "finder.h5")
+    finder = trained(SEGMENTER_TASK, tmp_path / "finder.h5")
     _, pair = pair_of(filters)
-    take_weights(pair, WarmStart(tmp_path / "finder.h5"), FINDS)
+    take_weights(pair, WarmStart(tmp_path / "finder.h5"), SEGMENTER_TASK)
     for prompted in (False, True):
         seen = batch(prompted)
         require_same(pair.predict_on_batch(seen), finder.predict_on_batch(seen[..., :2]))
@@ -54,17 +54,17 @@ def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(f
 
 @pytest.mark.parametrize("filters", [2, 4])
 def test_a_pair_goes_on_from_a_pair_and_with_more_filters(filters: int, tmp_path: Path) -> None:
-    given = trained(FINDS, tmp_path / "given.h5", "pair")
+    given = trained(SEGMENTER_TASK, tmp_path / "given.h5", "pair")
     _, pair = pair_of(filters)
-    take_weights(pair, WarmStart(tmp_path / "given.h5"), FINDS)
+    take_weights(pair, WarmStart(tmp_path / "given.h5"), SEGMENTER_TASK)
     for prompted in (False, True):
         require_same(*(each.predict_on_batch(batch(prompted)) for each in (pair, given)))
 
 
 def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
-    drawer = trained(DRAWS, tmp_path / "drawer.h5")
+    drawer = trained(PROMPTED_TASK, tmp_path / "drawer.h5")
     _, pair = pair_of()
-    take_weights(pair, WarmStart(tmp_path / "drawer.h5"), FINDS)
+    take_weights(pair, WarmStart(tmp_path / "drawer.h5"), SEGMENTER_TASK)
     seen = batch(prompted=True)
     own, theirs = pair.predict_on_batch(seen)["mask"], drawer.predict_on_batch(seen[..., [0, 2]])
     assert np.ptp(theirs) > 1e-3
@@ -74,9 +74,9 @@ def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
 def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path) -> None:
     settings, pair = pair_of()
     own = tiny_settings("detection")
-    seen = {name: getattr(settings.spec, name) for name in SIGHT}
+    seen = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
     saved("detection", own.changed(spec=replace(own.spec, **seen)), tmp_path / "detection.h5", 6)
-    take_weights(pair, WarmStart(tmp_path / "detection.h5"), FINDS)
+    take_weights(pair, WarmStart(tmp_path / "detection.h5"), SEGMENTER_TASK)
     body = [layer for layer in load_model(tmp_path / "detection.h5")[0].layers if layer.get_weights()]
     for half in ("", "drawn_"):
         for layer in body[:-1]:
@@ -89,9 +89,13 @@ def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path)
 @pytest.mark.parametrize("graph", ["fcn", "pair"])
 def test_a_network_of_another_graph_is_refused_before_training(graph: str, tmp_path: Path) -> None:
     """Layers of both have the same names, and may have the same shapes."""
-    given = saved(FINDS, tiny(FINDS, graph=graph, prompted_fraction=0.5), tmp_path / "given.h5", 1)
-    chosen = tiny(FINDS, graph="unet", prompted_fraction=0.5) if graph == "pair" else tiny_settings(FINDS, "pair")
-    store = open_store(write_samples(FINDS, tmp_path, chosen)[0])
+    given = saved(SEGMENTER_TASK, tiny(SEGMENTER_TASK, graph=graph, prompted_fraction=0.5), tmp_path / "given.h5", 1)
+    chosen = (
+        tiny(SEGMENTER_TASK, graph="unet", prompted_fraction=0.5)
+        if graph == "pair"
+        else tiny_settings(SEGMENTER_TASK, "pair")
+    )
+    store = open_store(write_samples(SEGMENTER_TASK, tmp_path, chosen)[0])
     with pytest.raises(ValueError, match=rf"graph {graph} and {chosen.options.graph}"):
         WarmStart(given).require_fit(store, tmp_path / "model.h5")
 
@@ -102,8 +106,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleStore]:
     found = {}
     for preset in ("shipped", "pair"):
         folder = tmp_path_factory.mktemp(preset)
-        settings = settings_of(load_task(FINDS), preset).changed(samples_per_scan=1)
-        found[preset] = open_store(write_samples(FINDS, folder, settings)[0])
+        settings = settings_of(load_task(SEGMENTER_TASK), preset).changed(samples_per_scan=1)
+        found[preset] = open_store(write_samples(SEGMENTER_TASK, folder, settings)[0])
     return found
 
 
@@ -120,14 +124,16 @@ def test_what_the_shipped_pair_needs_is_told(
 
 
 def test_presets_that_do_not_fit_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
-    other = tiny_settings(FINDS, "pair")  # in patches that no preset has
+    other = tiny_settings(SEGMENTER_TASK, "pair")  # in patches that no preset has
     with pytest.raises(ValueError) as told:
-        Teacher(saved(FINDS, other, tmp_path / "t.h5", 1)).require_fit(stores["shipped"], tmp_path / "model.h5")
+        Teacher(saved(SEGMENTER_TASK, other, tmp_path / "t.h5", 1)).require_fit(
+            stores["shipped"], tmp_path / "model.h5"
+        )
     assert "patch" in str(told.value) and "--preset" not in str(told.value)
 
 
 def test_one_step_teaches_both_halves_of_a_pair() -> None:
-    task, (settings, pair) = load_task(FINDS), pair_of()
+    task, (settings, pair) = load_task(SEGMENTER_TASK), pair_of()
     as_trained(pair)
     before = {layer.name: layer.get_weights() for layer in pair.layers if layer.trainable_weights}
     seen = np.concatenate([batch(prompted=False), batch(prompted=True)])

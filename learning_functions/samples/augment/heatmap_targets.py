@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from losses_and_metrics.gaussian_profiles import profiles, told_points
+from losses_and_metrics.gaussian_profiles import present_points, profiles
 
 
 def spine_heatmaps(points: Any, shape: Sequence[int], sigma: float) -> Any:
@@ -16,7 +16,7 @@ def spine_heatmaps(points: Any, shape: Sequence[int], sigma: float) -> Any:
 
     See anatomy/heatmaps.py. The sum over the points is a product of matrices, one of which holds the first two axes.
     """
-    there, known = told_points(points)
+    there, known = present_points(points)
     x, y, z = profiles(points, shape, sigma)
     batch, count = ops.shape(x)[0], x.shape[1]
     across = ops.reshape(x[:, :, :, None] * y[:, :, None, :], (batch, count, shape[0] * shape[1]))

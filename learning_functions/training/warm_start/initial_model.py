@@ -1,4 +1,4 @@
-"""A model trained before that a new training makes use of, and whether it fits the samples at all."""
+"""A trained model that a new training uses, as a warm start or as a teacher, and whether it fits the samples."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from learning_functions.spec import Spec
 from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, Task, load_task
 
-SIGHT = ("spacing_mm", "axcodes", "intensity", "window")
-"""Of a spec, what an image looks like to a network."""
+IMAGE_FIELDS = ("spacing_mm", "axcodes", "intensity", "window")
+"""The fields of a spec that decide on how an image looks to a network."""
 
 
 @dataclass(frozen=True)
 class InitialModel:
-    """A model file (.h5) with a card, that the network to be trained begins from or learns from."""
+    """A model file (.h5) with a card that a new network starts from or learns from."""
 
     ROLE: ClassVar[str] = "given model"
 
@@ -29,23 +29,23 @@ class InitialModel:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the file, as it was when first asked for."""
+        """The hash of the file at its first use."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a run to be gone on with: the file's contents, wherever it lies."""
+        """What must be the same for a run to resume: the file's contents, wherever the file is."""
         return {"sha256": self.sha256}
 
     def to_card(self) -> dict[str, Any]:
-        """What the new model's card says of it."""
+        """Its entry in the card of the new model."""
         return {"file": self.path.name, **self.identity()}
 
     def require_fit(self, store: SampleStore, model_path: Path) -> None:
-        """Raise ValueError, naming all differences, unless it sees and answers what the new network will.
+        """Raise a ValueError that names all differences unless its inputs and outputs fit the new network.
 
-        Task, spec, the choices that samples were cut by, and the form of the network must be the same; filters, levels
-        and weights need not be.
+        Task, spec, the options that samples were cut by, and the I/O signature must be the same; filters, levels and
+        weights may differ.
         """
         if self.path.resolve() == model_path.resolve():
             raise ValueError(f"The new model would be written over the {self.ROLE}. Received: {self.path}.")
@@ -57,7 +57,7 @@ class InitialModel:
     def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
         if card["task"] != store.task:
             raise ValueError(
-                f"The {self.ROLE} is of the task {card['task']}, the samples of {store.task}. Received: {self.path}."
+                f"The {self.ROLE} is for the task {card['task']}, the samples for {store.task}. Received: {self.path}."
             )
         task = load_task(store.task)
         own = settings_from_samples(task, store.settings)
@@ -68,35 +68,35 @@ class InitialModel:
             ]
             cure = f"; samples of --preset {' or '.join(presets)} would fit" if presets else ""
             raise ValueError(
-                f"The {self.ROLE} must see and answer what the new network does; it and the samples differ in "
+                f"The {self.ROLE} needs the inputs and outputs of the new network; it and the samples differ in "
                 f"{'; '.join(differences)}{cure}. Received: {self.path}."
             )
 
     def _differences(self, task: Task, its: Settings, io_signature: IOSignature, own: Settings) -> list[str]:
-        """In what a model of settings ``its`` and of a form does not fit the new network's settings."""
+        """The differences of a model with the settings ``its`` and its signature from the new network's settings."""
         found = its.spec.differences(own.spec)
         found += [f"{name} {mine} and {theirs}" for name, (mine, theirs) in cut_otherwise(task, its, own).items()]
         new = task.io_signature(own)
-        mine, theirs = asdict(self._shown(io_signature, new)), asdict(new)
+        mine, theirs = asdict(self._comparable(io_signature, new)), asdict(new)
         return found + [f"{name} {mine[name]} and {theirs[name]}" for name in mine if mine[name] != theirs[name]]
 
-    def _shown(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
-        """The form of the given network, as far as it must be that of the new one."""
+    def _comparable(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
+        """The signature of the trained network, as far as the new one must have it, too."""
         return io_signature
 
 
 @dataclass(frozen=True)
 class WarmStart(InitialModel):
-    """A model whose weights the network begins with, in place of random ones.
+    """A model whose weights replace the random initialisation.
 
-    Of the same task it has the same graph, or one that the new network can begin as (``begins_as``), and may be shown
-    less beside the image, as without marks. Of another task it lends the layers that both networks have; it must then
-    see images as the new network does.
+    A model of the same task has the same graph, or one that the new network can begin as (``begins_as``); it may have
+    fewer input channels beside the image, such as no landmark prompt. A model of another task gives the layers that
+    both networks have; it then needs the same image specification.
     """
 
     ROLE: ClassVar[str] = "model to start from"
 
-    def _shown(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
+    def _comparable(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
         return (
             replace(io_signature, memory=max(io_signature.memory, own.memory)) if io_signature.memory else io_signature
         )
@@ -113,8 +113,8 @@ class WarmStart(InitialModel):
             super()._require_alike(card, store)
             return
         its, own = (asdict(Spec.from_json(spec)) for spec in (card["spec"], store.settings["spec"]))
-        if differences := [f"{name} {its[name]} and {own[name]}" for name in SIGHT if its[name] != own[name]]:
+        if differences := [f"{name} {its[name]} and {own[name]}" for name in IMAGE_FIELDS if its[name] != own[name]]:
             raise ValueError(
-                f"The {self.ROLE} must see images as the new network does; it and the samples differ in "
+                f"The {self.ROLE} needs the image specification of the new network; it and the samples differ in "
                 f"{'; '.join(differences)}. Received: {self.path}."
             )

@@ -1,4 +1,4 @@
-"""A network that begins with the weights of a trained one, of its own task or of another."""
+"""Warm start: a network takes the weights of a trained one, of its own task or of another."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ import keras
 from learning_functions.model_files.model_file import load_model
 from learning_functions.training.warm_start.initial_model import WarmStart
 from learning_functions.training.warm_start.net2wider import widened_weights
-from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, as_pair, fitted, is_pair, name_in_pair
+from learning_functions.training.warm_start.two_branch import (
+    PROMPTED_BRANCH,
+    PROMPTED_TASK,
+    as_two_branch,
+    fitted,
+    is_two_branch,
+    name_in_branch,
+)
 
 log = logging.getLogger(__name__)
 
 
 def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None:
-    """Give the network, which is for the task ``task_name``, the weights of a trained one.
+    """Set the weights of the network, which is for the task ``task_name``, to those of a trained one.
 
-    Of the same task, all of them, repeated where the network has more filters so that it answers alike; of another,
-    those of layers with the same name and shape. A first convolution begins with zeros for channels that the trained
-    one did not see, such as memory or a mark, and for all but the image where that was of another task, whose further
-    channels mean something else. A pair begins with both halves as the one network given.
-    Raises: ValueError where a model of the same task has other layers, or one of another task none that fit.
+    From the same task it takes all weights; where it has more filters, they are widened (Net2Wider) and its outputs
+    stay the same. From another task it takes the layers with the same name and shape. The first convolution gets
+    zeros for channels that the trained network lacks, such as memory or a landmark prompt. From another task it gets
+    zeros for all channels but the image, since the others mean something else. In a two-branch model both branches
+    take the weights of a single one.
+    Raises: ValueError where a model of the same task has other layers, or one of another task has none that fit.
     """
     given, card = load_model(start.path)
     if card["task"] == task_name:
-        _take_all(network, as_pair(given, card) if is_pair(network) and not is_pair(given) else given, start)
+        _take_all(
+            network, as_two_branch(given, card) if is_two_branch(network) and not is_two_branch(given) else given, start
+        )
         return
     every = {layer.name: layer.get_weights() for layer in given.layers if layer.get_weights()}
     image = {name: list(weights) for name, weights in every.items()}
@@ -34,10 +44,10 @@ def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None
     if first[0].ndim > 2:  # a kernel: (*size, channels, filters)
         first[0] = first[0][..., : card["spec"]["channels"], :]
     theirs = {name: (weights, False) for name, weights in image.items()}
-    if is_pair(network):
-        draws = card["task"] == DRAWS
-        drawn = (every if draws else image).items()
-        theirs |= {name_in_pair(name, DRAWN): (weights, draws) for name, weights in drawn}
+    if is_two_branch(network):
+        with_prompt = card["task"] == PROMPTED_TASK
+        its = (every if with_prompt else image).items()
+        theirs |= {name_in_branch(name, PROMPTED_BRANCH): (weights, with_prompt) for name, weights in its}
     taken = 0
     for layer in network.layers:
         own, (weights, prompted) = layer.get_weights(), theirs.get(layer.name, ((), False))
@@ -47,10 +57,10 @@ def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None
             taken += sum(each.size for each in own)
     if not taken:
         raise ValueError(
-            f"The model to start from has no layer of the name and shape of one of the network's: its task is "
+            f"The model to start from has no layer with the name and shape of one of the network: its task is "
             f"{card['task']}. Received: {start.path}."
         )
-    log.info("%d of %d weights are those of %s.", taken, network.count_params(), start.path)
+    log.info("%d of %d weights are taken from %s.", taken, network.count_params(), start.path)
 
 
 def _take_all(network: keras.Model, given: keras.Model, start: WarmStart) -> None:
@@ -70,8 +80,8 @@ def _take_all(network: keras.Model, given: keras.Model, start: WarmStart) -> Non
     except ValueError as error:
         raise ValueError(
             f"The model to start from has other layers than the network, as with other --filters: {counts[0]} weights, "
-            f"not {counts[1]}; only more of each can be begun with, but {error}. Received: {start.path}."
+            f"not {counts[1]}; a wider network can start from it, but {error}. Received: {start.path}."
         ) from error
     for name, values in wider.items():
         network.get_layer(name).set_weights(values)
-    log.info("The %d weights of %s have been widened to %d.", counts[0], start.path, counts[1])
+    log.info("The %d weights of %s are widened to %d.", counts[0], start.path, counts[1])

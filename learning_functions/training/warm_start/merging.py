@@ -1,11 +1,11 @@
-"""Two trained networks in one file.
+"""Merge two trained networks into one two-branch model.
 
-python -m learning_functions.training.warm_start.merging FINDER.h5 DRAWER.h5 OUT.h5
+python -m learning_functions.training.warm_start.merging SEGMENTER.h5 PROMPTED.h5 OUT.h5
 
-FINDER, of the task instances (graph unet), finds one vertebra after another; DRAWER, of vertebra_masks (graph unet),
-draws each of those found where it is marked. Nothing is trained: the network of OUT answers as FINDER does without a
-mark and as DRAWER does with one, and measure.py runs it like any other of instances. FINDER may hold two already, then
-DRAWER takes the place of the one that drew.
+SEGMENTER is an iterative segmenter (task instances, graph unet). PROMPTED is a landmark-prompted segmenter (task
+vertebra_masks, graph unet), which segments each vertebra again in the second pass. Nothing is trained: without a
+landmark prompt OUT predicts as SEGMENTER does, and with one as PROMPTED does. measure.py runs it like any other model
+of instances. SEGMENTER may be a two-branch model; then PROMPTED replaces its landmark-prompted branch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from learning_functions.task import Settings, load_task
 from learning_functions.task_options.instance_options import InstanceOptions
 from learning_functions.task_options.mask_options import MaskOptions
 from learning_functions.training.warm_start.initial_model import WarmStart
-from learning_functions.training.warm_start.two_branch import DRAWN, DRAWS, FINDS, FOUND, give
+from learning_functions.training.warm_start.two_branch import (
+    PROMPTED_BRANCH,
+    PROMPTED_TASK,
+    SEGMENTER_BRANCH,
+    SEGMENTER_TASK,
+    set_branch_weights,
+)
 from utility_functions.command_line import one_line
 
 ALIKE = ("filters", "levels")
@@ -32,14 +38,14 @@ ALIKE = ("filters", "levels")
 def main(argv: Sequence[str] | None = None) -> int:
     program = "python -m learning_functions.training.warm_start.merging"
     parser = argparse.ArgumentParser(prog=program, description=__doc__)
-    for name, told in (("finder", "of instances"), ("drawer", "of vertebra_masks"), ("out", "to be written")):
-        parser.add_argument(name, type=Path, help=f"model (.h5), {told}")
+    for name, text in (("segmenter", "of instances"), ("prompted", "of vertebra_masks"), ("out", "to be written")):
+        parser.add_argument(name, type=Path, help=f"model (.h5), {text}")
     arguments = parser.parse_args(argv)
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
     start_tensorflow()
     try:
-        join(arguments.finder, arguments.drawer, arguments.out)
+        merge(arguments.segmenter, arguments.prompted, arguments.out)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {one_line(error)}\n")
         return 2
@@ -47,44 +53,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def join(finder: Path, drawer: Path, out: Path) -> None:
-    """Write the network that finds as one model does and draws as the other; its card names both.
+def merge(segmenter: Path, prompted: Path, out: Path) -> None:
+    """Write the two-branch model of an iterative and a landmark-prompted segmenter; its card names both.
 
-    Raises: ValueError, in one sentence, where they are of other tasks or forms, or see images differently, and where
-    one of them would be written over.
+    Raises: ValueError, in one sentence, where their tasks, graphs or specifications do not fit, or where one of them
+    would be written over.
     """
     from learning_functions.model_files.model_file import load_model, save_model
     from learning_functions.model_files.output_place import require_place
 
     require_place(out)
-    if out.resolve() in (finder.resolve(), drawer.resolve()):
-        raise ValueError(f"The network of both would be written over one of the two. Received: {out}.")
+    if out.resolve() in (segmenter.resolve(), prompted.resolve()):
+        raise ValueError(f"The merged model would be written over one of the two. Received: {out}.")
     models = {}
-    for path, task in ((finder, FINDS), (drawer, DRAWS)):
+    for path, task in ((segmenter, SEGMENTER_TASK), (prompted, PROMPTED_TASK)):
         network, card = load_model(path)
-        graphs = ("unet", TWO_BRANCH) if task == FINDS else ("unet",)
+        graphs = ("unet", TWO_BRANCH) if task == SEGMENTER_TASK else ("unet",)
         if card["task"] != task or settings_from_card(load_task(task), card).options.graph not in graphs:
-            raise ValueError(f"A model of {task} is needed, with the graph {' or '.join(graphs)}. Received: {path}.")
+            raise ValueError(f"Merging needs a model of {task} with the graph {' or '.join(graphs)}. Received: {path}.")
         models[task] = network, card
-    settings = paired_settings(models[FINDS][1], models[DRAWS][1])
-    network = load_task(FINDS).network(settings)
-    give(network, FOUND, models[FINDS][0])  # of a pair both halves; what it drew with is overwritten
-    give(network, DRAWN, models[DRAWS][0], prompted=True)
-    card = models[FINDS][1]
-    told = {name: WarmStart(path).to_card() for name, path in (("finder", finder), ("drawer", drawer))}
-    told["finder"] = card.get("joined_from", told)["finder"]
-    training = {**card["training"], "drawer": models[DRAWS][1]["training"]}
-    save_model(network, out, {**card, "settings": settings.to_json(), "training": training, "joined_from": told})
+    settings = merged_settings(models[SEGMENTER_TASK][1], models[PROMPTED_TASK][1])
+    network = load_task(SEGMENTER_TASK).network(settings)
+    set_branch_weights(
+        network, SEGMENTER_BRANCH, models[SEGMENTER_TASK][0]
+    )  # of a pair both halves; what it drew with is overwritten
+    set_branch_weights(network, PROMPTED_BRANCH, models[PROMPTED_TASK][0], prompted=True)
+    card = models[SEGMENTER_TASK][1]
+    sources = {name: WarmStart(path).to_card() for name, path in (("finder", segmenter), ("drawer", prompted))}
+    sources["finder"] = card.get("joined_from", sources)["finder"]
+    training = {**card["training"], "drawer": models[PROMPTED_TASK][1]["training"]}
+    save_model(network, out, {**card, "settings": settings.to_json(), "training": training, "joined_from": sources})
 
 
-def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Settings[InstanceOptions]:
-    """The finder's settings as those of a pair, with what the drawer's card tells of marks.
+def merged_settings(segmenter: Mapping[str, Any], prompted: Mapping[str, Any]) -> Settings[InstanceOptions]:
+    """The settings of a two-branch model: the segmenter's, with the landmark prompt of the prompted one.
 
-    Raises: ValueError where they do not fit, and where only one is to be asked about mirror images.
+    segmenter, prompted: their cards.
+    Raises: ValueError where they do not fit, and where only one of them predicts mirror images.
     """
-    own: Settings[InstanceOptions] = settings_from_card(load_task(FINDS), finds)
-    other: Settings[MaskOptions] = settings_from_card(load_task(DRAWS), draws)
-    differences = own.spec.differences(Spec.from_json(draws["spec"]))
+    own: Settings[InstanceOptions] = settings_from_card(load_task(SEGMENTER_TASK), segmenter)
+    other: Settings[MaskOptions] = settings_from_card(load_task(PROMPTED_TASK), prompted)
+    differences = own.spec.differences(Spec.from_json(prompted["spec"]))
     differences += [
         f"{name} {getattr(own, name)} and {getattr(other, name)}"
         for name in ALIKE
@@ -94,12 +103,12 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
     if mirrored[0] != mirrored[1]:
         differences.append(f"mirrored_inference {mirrored[0]} and {mirrored[1]}")
     if differences:
-        raise ValueError(f"Both models must see and be built alike. Received: {'; '.join(differences)}.")
+        raise ValueError(f"Both models need the same specification and size. Received: {'; '.join(differences)}.")
     counted, refine_mm = own.options.counted, own.options.refine_mm
-    if others := [f"{name} {told}" for name, told in (("counted", counted), ("refine_mm", refine_mm)) if told]:
-        raise ValueError(f"A finder that counts, or refines its masks, is not joined. Received: {', '.join(others)}.")
+    if others := [f"{name} {value}" for name, value in (("counted", counted), ("refine_mm", refine_mm)) if value]:
+        raise ValueError(f"A segmenter that counts or refines its masks is not merged. Received: {', '.join(others)}.")
     pair = PRESETS[TWO_BRANCH]
-    joined = own.with_options(
+    merged = own.with_options(
         graph=pair.options.graph,
         prompted_fraction=pair.options.prompted_fraction,
         prompted_without_memory=pair.options.prompted_without_memory,
@@ -108,7 +117,7 @@ def paired_settings(finds: Mapping[str, Any], draws: Mapping[str, Any]) -> Setti
         prompt_sigma_mm=other.options.sigma_mm,
         prompt_offset_mm=other.options.offset_mm,
     )
-    return joined.changed(preset=pair.preset)
+    return merged.changed(preset=pair.preset)
 
 
 if __name__ == "__main__":

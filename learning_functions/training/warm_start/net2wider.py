@@ -1,7 +1,7 @@
-"""Weights of a trained network for one of the same form with more filters, so that it answers the same at first.
+"""Net2Wider: weights of a trained network for the same graph with more filters, so that its outputs are the same.
 
 Chen et al. 2016, "Net2Net: Accelerating learning via knowledge transfer": every further filter repeats one of the
-trained network's, and whatever reads the copies reads each of them by a share, the shares adding up to one.
+trained network. The next layer weights the copies by fractions that add up to one.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED = 0
-"""Shares are drawn at random, so that copies part from one another in training."""
+"""The fractions are random, so that the copies diverge in training."""
 
 Weights = list[NDArray[Any]]
 
 
 def widened_weights(given: keras.Model, network: keras.Model) -> dict[str, Weights]:
-    """By layer, weights with which ``network`` answers as ``given`` does.
+    """By layer, the weights with which ``network`` has the outputs of ``given``.
 
-    Both are functional and alike, layer by layer, but for how many channels a layer gives: none may give fewer than in
-    ``given``, and what goes in and comes out has as many in both.
-    Raises: ValueError where they are not.
+    Both are functional networks with the same layers; only the channels of the layers differ. No layer may have fewer
+    channels than in ``given``; inputs and outputs have the same number in both.
+    Raises: ValueError where that does not hold.
     """
     theirs = {layer.name: layer for layer in given.layers}
     if [layer.name for layer in network.layers] != list(theirs):
         raise ValueError("the layers are others")
     rng = np.random.default_rng(SEED)
-    copied: dict[int, NDArray[Any]] = {}  # by tensor of the network: which of the given one's channels each repeats
+    copied: dict[
+        int, NDArray[Any]
+    ] = {}  # by tensor of the network: which channel of the given one each channel repeats
     weights = {}
     for layer in network.layers:
         its = theirs[layer.name]
@@ -49,13 +51,13 @@ def widened_weights(given: keras.Model, network: keras.Model) -> dict[str, Weigh
 def _layer(
     layer: keras.Layer, its: keras.Layer, reads: NDArray[Any], rng: np.random.Generator
 ) -> tuple[NDArray[Any], Weights]:
-    """Which channels the layer's output repeats, and the layer's weights."""
+    """The channels that the layer's output repeats, and the layer's weights."""
     if type(layer) is not type(its):
         raise ValueError(f"{layer.name} is of another kind")
     given = its.get_weights()
     own_shapes = [each.shape for each in layer.get_weights()]
     if np.array_equal(reads, np.arange(reads.size)) and own_shapes == [each.shape for each in given]:
-        return np.arange(_channels(its.output)), given  # it sees what the given layer sees, whatever its axes
+        return np.arange(_channels(its.output)), given  # it has the inputs of the given layer
     if not given:
         return reads, []
     if isinstance(layer, keras.layers.BatchNormalization):
@@ -68,21 +70,21 @@ def _layer(
     if after < before or kernel.shape[:-2] != own[:-2]:
         raise ValueError(f"{layer.name} has fewer filters, or other ones")
     gives = np.arange(after) % before
-    wide = kernel[..., reads, :][..., gives] * _shares(reads, own, rng)
+    wide = kernel[..., reads, :][..., gives] * _fractions(reads, own, rng)
     return gives, [wide.astype(kernel.dtype), *(each[gives] for each in bias)]
 
 
-def _shares(reads: NDArray[Any], shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    """Of a kernel, what share each channel has of the one it repeats: those of all copies add up to one."""
-    shares = rng.uniform(0.05, 0.95, shape)
+def _fractions(reads: NDArray[Any], shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    """The fraction of each channel of a kernel in the one it repeats; those of all copies add up to one."""
+    fractions = rng.uniform(0.05, 0.95, shape)
     for source in np.unique(reads):
         copies = np.flatnonzero(reads == source)
-        shares[..., copies, :] /= shares[..., copies, :].sum(axis=-2, keepdims=True)
-    return shares
+        fractions[..., copies, :] /= fractions[..., copies, :].sum(axis=-2, keepdims=True)
+    return fractions
 
 
 def _joined(parts: list[NDArray[Any]], its: keras.Layer) -> NDArray[Any]:
-    """Which channels the inputs repeat, taken together as the given layer takes its own."""
+    """The channels that the inputs repeat, combined as the given layer combines its own."""
     if not isinstance(its, keras.layers.Concatenate):
         if any(not np.array_equal(part, parts[0]) for part in parts):
             raise ValueError(f"{its.name} joins unlike channels")

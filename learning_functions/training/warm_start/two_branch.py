@@ -1,4 +1,4 @@
-"""Where the layers of a finder and of a drawer stand in the network of both (`keras_models/outline_unet.py`)."""
+"""The layers of an iterative and of a landmark-prompted segmenter in a two-branch model (`outline_unet.py`)."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ from learning_functions.task import load_task
 if TYPE_CHECKING:
     import keras
 
-FINDS, DRAWS = "instances", "vertebra_masks"
-"""The tasks of the two, whose graph is "unet"."""
-FOUND, DRAWN = "found", "drawn"
-"""The halves of a pair, and the layers that they end in."""
+SEGMENTER_TASK, PROMPTED_TASK = "instances", "vertebra_masks"
+"""The tasks of the two networks, whose graph is "unet"."""
+SEGMENTER_BRANCH, PROMPTED_BRANCH = "found", "drawn"
+"""The branches, named by the layers that they end in."""
 
 
-def is_pair(network: keras.Model) -> bool:
-    """Whether a network holds two, one that finds and one that draws."""
-    return {FOUND, DRAWN} <= {layer.name for layer in network.layers}
+def is_two_branch(network: keras.Model) -> bool:
+    """Whether a network has both branches."""
+    return {SEGMENTER_BRANCH, PROMPTED_BRANCH} <= {layer.name for layer in network.layers}
 
 
-def name_in_pair(name: str, half: str) -> str:
-    """What a layer of a network that finds or draws is called in one half of a pair."""
+def name_in_branch(name: str, half: str) -> str:
+    """The name of a layer of a single network in one branch."""
     if name == "mask":
         return half
-    return name if half == FOUND else f"{DRAWN}_{name}"
+    return name if half == SEGMENTER_BRANCH else f"{PROMPTED_BRANCH}_{name}"
 
 
-def give(pair: keras.Model, half: str, given: keras.Model, prompted: bool = False) -> None:
-    """Give one half of a pair the weights of a network of its own; layers that the half lacks are passed over.
+def set_branch_weights(pair: keras.Model, half: str, given: keras.Model, prompted: bool = False) -> None:
+    """Set the weights of one branch to those of a single network; layers that the branch lacks are skipped.
 
-    marked: whether the last channel that the given network sees is a mark, and not memory.
+    prompted: whether the last input channel of the given network is a landmark prompt, and not memory.
     Raises: ValueError where weights have other shapes.
     """
     halves = {layer.name: layer for layer in pair.layers}
     for layer in given.layers:
-        weights, own = layer.get_weights(), halves.get(name_in_pair(layer.name, half))
+        weights, own = layer.get_weights(), halves.get(name_in_branch(layer.name, half))
         if not weights or own is None:
             continue
         placed = [fitted(each, like, prompted) for each, like in zip(weights, own.get_weights(), strict=True)]
         if any(each is None for each in placed):
-            raise ValueError(f"The two halves are built otherwise than what is given. Received: {layer.name}.")
+            raise ValueError(f"A layer has another shape in the two-branch model. Received: {layer.name}.")
         own.set_weights(placed)
 
 
-def as_pair(finder: keras.Model, card: Mapping[str, Any]) -> keras.Model:
-    """A pair that answers as a finder does, whether or not there is a mark: both halves begin with its weights."""
-    task = load_task(FINDS)
+def as_two_branch(segmenter: keras.Model, card: Mapping[str, Any]) -> keras.Model:
+    """A two-branch model that predicts as a segmenter does, with and without a landmark prompt."""
+    task = load_task(SEGMENTER_TASK)
     settings = settings_from_card(task, card)
     pair = task.network(settings.with_options(graph=TWO_BRANCH))
-    for half in (FOUND, DRAWN):
-        give(pair, half, finder)
+    for half in (SEGMENTER_BRANCH, PROMPTED_BRANCH):
+        set_branch_weights(pair, half, segmenter)
     return pair
 
 
 def fitted(given: NDArray[Any], own: NDArray[Any], prompted: bool = False) -> NDArray[Any] | None:
-    """The given weights in the shape of the own ones, zeros for channels not seen before; None where they do not fit.
+    """The given weights in the shape of the own ones, with zeros for new channels; None where they do not fit.
 
-    The channels seen before are the first ones; if ``prompted``, the last of them is the last.
+    The given channels are the first ones; if ``prompted``, the last of them is the last.
     """
     if given.shape == own.shape:
         return given

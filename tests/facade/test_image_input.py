@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from spine_levels.given_image import scan_of
+from spine_levels.image_input import scan_of
 from utility_functions.files.images import read_image, write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume

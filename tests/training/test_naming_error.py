@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learning_functions.training.naming_doubt import LEAST_WRONG, error_weights
+from learning_functions.training.naming_error import LEAST_WRONG, error_weights
 
 
 def scans(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
