@@ -1,6 +1,6 @@
-"""Finds, names and outlines the vertebrae of a CT or MR scan: ``spine_levels.segment("scan.nii.gz").landmarks``.
+"""Find, name and segment the vertebrae of a CT or MR scan: ``spine_levels.segment("scan.nii.gz").landmarks``.
 
-The import is fast: what is heavy, TensorFlow above all, is imported when it is first needed.
+The import is fast: TensorFlow and other heavy packages are imported at their first use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ use_onednn()  # for a TensorFlow that is imported after this package, by whomeve
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, and ``__version__``, imported when they are first asked for."""
+    """The public names, and ``__version__``, imported at their first use."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""The scan that a caller gives: a path, an image of nibabel or SimpleITK, or an array with its affine."""
+"""The scan of a caller, from a path, an image of nibabel or SimpleITK, or an array with its affine."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     Image: TypeAlias = str | os.PathLike[str] | SpatialImage | sitk.Image | ArrayLike
 
 NAME = "scan"
-"""What a scan without a file is called."""
+"""The name of a scan without a file."""
 
 
 def scan_of(image: Image, affine: ArrayLike | None = None, name: str | None = None) -> Scan:
-    """The scan, its voxels as they are stored, placed in RAS+ mm; annotations that lie beside a file are not read.
+    """The scan, with its voxels as stored and its grid in RAS+ mm; annotations beside a file are not read.
 
     affine: of an array, 4x4, from the index of a voxel to its centre in RAS+ mm.
-    name: what the scan is called, else after its file; its results are saved under this name.
+    name: the name of the scan and of its results; by default that of its file.
     Raises: ValueError, in one sentence, for what is not one scan.
     """
     if name is not None and (not name or Path(name).name != name):
-        raise ValueError(f"A scan is called by a plain file name, without folders. Received: {name!r}.")
+        raise ValueError(f"The name of a scan is a plain file name, without folders. Received: {name!r}.")
     if affine is not None and (isinstance(image, str | os.PathLike | sitk.Image) or hasattr(image, "affine")):
         raise ValueError(f"An affine belongs to an array only. Received: an affine with {_kind(image)}.")
     if isinstance(image, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""What was found in one scan, in the types of a notebook: a table of landmarks, an image of labels, a picture."""
+"""The result of one scan in the types of a notebook: a table of landmarks, an image of labels, a picture."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("level", "x", "y", "z", "probability", "truncated")
-SEEN_WHOLE = 0.5
-"""A model's probability that the scan shows all of a vertebra; below it the vertebra is told as truncated."""
+COMPLETE_FROM = 0.5
+"""A vertebra is reported as truncated where its probability of being complete is below this."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """What the models found in one scan; empty, with a note, where they found nothing.
 
-    scan: the scan and what it is called. findings: all that the models found, on the grid of the scan.
-    stages: what was known after each model, with ``save_intermediate``. initial: what the scan started with.
+    scan: the scan and its name. findings: of all models, on the grid of the scan.
+    stages: the findings after each model, with ``save_intermediate``. initial: the source of its initial findings.
     """
 
     scan: Scan
@@ -58,8 +58,8 @@ class Result:
     def landmarks(self) -> pd.DataFrame:
         """A row for each named vertebra: level, centroid x, y, z in RAS+ mm, probability, truncated.
 
-        probability: of the level; missing where no decoder tells it, and for a level that was filled in between others.
-        truncated: whether the border of the scan cuts the vertebra; missing where no model outlines it.
+        probability: of the level; missing without a decoder, and for an interpolated level.
+        truncated: whether the border of the scan truncates the vertebra; missing where no model segments it.
         """
         import pandas as pd
 
@@ -75,9 +75,9 @@ class Result:
 
     @cached_property
     def labels(self) -> nib.Nifti1Image:
-        """A VerSe id per voxel, on the grid of the scan; 0 is background, and all that there is where nothing is found.
+        """A VerSe id per voxel, on the grid of the scan; 0 is background.
 
-        Where no model names vertebrae, what the detection gives.
+        Where no model names vertebrae, the detection. Where nothing is found, 0 everywhere.
         """
         found = self.findings.instances if self.findings.instances is not None else self.findings.detection
         grid = self.findings.grid
@@ -87,7 +87,7 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know, in plain words: that names may be shifted, what was not found, what was left out."""
+        """Notes for the reader: whether names may be shifted, what was not found, what was excluded."""
         return self.findings.notes
 
     def figure(self) -> Figure:
@@ -106,9 +106,9 @@ class Result:
         display(self)
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write what spine-measure writes of one scan into ``folder``; returns the files.
+        """Write the files that spine-measure writes for one scan into ``folder``; returns their paths.
 
-        Raises: ValueError where a file of the scan, or one that this package did not make, would be written over.
+        Raises: ValueError where a file of the scan, or one of another program, would be written over.
         """
         place, case = Path(folder), self.scan.case
         require_writable(place)
@@ -137,8 +137,8 @@ class Result:
         return Landmarks.empty() if self.findings.landmarks is None else self.findings.landmarks
 
     def _truncated(self) -> dict[str, bool]:
-        """Of each level that a model outlines, whether the border of the scan cuts it."""
-        outlined = self.findings.instances
-        seen = () if outlined is None else vertebrae_in_order(outlined, "verse")
-        found = {each.name: not each.whole for each in seen}
-        return found | {name: True for name, whole in self.findings.completeness.items() if whole < SEEN_WHOLE}
+        """By level that a model segments, whether the border of the scan truncates it."""
+        instances = self.findings.instances
+        vertebrae = () if instances is None else vertebrae_in_order(instances, "verse")
+        found = {each.name: not each.whole for each in vertebrae}
+        return found | {name: True for name, whole in self.findings.completeness.items() if whole < COMPLETE_FROM}

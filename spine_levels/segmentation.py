@@ -1,4 +1,4 @@
-"""Vertebrae of one scan by ``segment``, of many scans by a ``Pipeline`` whose models are loaded once."""
+"""``segment`` for one scan, and ``Pipeline`` for many scans, whose models are loaded once."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def segment(
     name: str | None = None,
     **options: Any,
 ) -> Result:
-    """Find, name and outline the vertebrae of one scan.
+    """Find, name and segment the vertebrae of one scan.
 
     image, affine, name: as in `Pipeline.segment`. models, device, options: as in `Pipeline`.
-    A scan in which nothing is found gives an empty result with a note. Raises: ValueError for what cannot be used.
+    A scan without findings gives an empty result with a note. Raises: ValueError for what cannot be used.
     """
     return Pipeline(models, device, **options).segment(image, affine=affine, name=name)
 
@@ -47,7 +47,7 @@ class Pipeline:
     models: .h5 files, names of shipped models such as "instances", models of `load_model`, or the .toml of a
         pipeline; none: the shipped detection and identification.
     device: "auto", "cpu", "gpu" or "gpu:N"; "auto" takes the first GPU where there is one.
-    options: the options of spine-measure on how models run, with _ for -, such as ``lowest="L5"`` or ``memory_gb=8``.
+    options: the inference options of spine-measure, with _ for -, such as ``lowest="L5"`` or ``memory_gb=8``.
     Raises: ValueError, in one sentence, for models, devices and options that cannot be used.
     """
 
@@ -62,15 +62,15 @@ class Pipeline:
         self.device = device
         with predicting_on(device):
             self.models = [loaded.get(path) or TrainedModel.load(path) for path in self._plan.model_paths]
-        if self._plan.initial.earlier is None:  # else each scan tells what it starts with
+        if self._plan.initial.earlier is None:  # else the order depends on each scan's findings
             self._plan.chosen(self.models, ())
 
     def segment(self, image: Image, *, affine: ArrayLike | None = None, name: str | None = None) -> Result:
-        """Find, name and outline the vertebrae of one scan.
+        """Find, name and segment the vertebrae of one scan.
 
         image: the path of an image or of a DICOM folder, an image of nibabel or SimpleITK, or an array of 3 axes.
         affine: of an array, 4x4, from the index of a voxel to its centre in RAS+ mm.
-        name: what the scan is called; files that `Result.save` writes begin with it. Default: the name of its file.
+        name: of the scan; the files of `Result.save` begin with it. Default: the name of its file.
         Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
         """
         from learning_functions.measure.measuring import stages_of, start_of
@@ -94,7 +94,7 @@ def load_model(model: str | os.PathLike[str]) -> TrainedModel:
     """A trained model: its network (a `keras.Model`), its card, its task and its settings.
 
     model: an .h5 file, also one saved by Keras 1 or 2, or the name of a shipped model such as "detection".
-    Raises: ValueError for what is no model, or a model that asks to run code.
+    Raises: ValueError for what is no model, or a model that would run code.
     """
     path = located(Path(model))
     start_tensorflow()
@@ -104,12 +104,12 @@ def load_model(model: str | os.PathLike[str]) -> TrainedModel:
 
 
 def _plan(models: Sequence[str | os.PathLike[str]], options: dict[str, Any]) -> Plan:
-    """Which models run and how, checked; ``options`` are those of spine-measure. Raises: ValueError."""
+    """The checked plan of models and options; ``options`` are those of spine-measure. Raises: ValueError."""
     chosen = InferenceOptions.from_keywords(options)
     known = {name: getattr(chosen, name) for name in OPTION_NAMES}
     files = [Path(model) for model in models]
     tomls = [file for file in files if file.suffix == ".toml"]
     if len(tomls) > 1 or (tomls and len(files) > 1):
-        raise ValueError(f"The .toml of a pipeline stands alone. Received: {', '.join(map(str, files))}.")
+        raise ValueError(f"The .toml of a pipeline allows no other models. Received: {', '.join(map(str, files))}.")
     [plan] = plans_of({**known, "models": [] if tomls else files, "pipeline": tomls})
     return plan

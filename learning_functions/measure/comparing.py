@@ -1,4 +1,4 @@
-"""Several plans over the same scans: each measured into a folder of its own, then compared in one table."""
+"""The comparison of several plans on the same scans: each has its own results folder, and one table compares them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def measure_plans(
     command: Sequence[str] = (),
     skip_existing: bool = False,
 ) -> list[ScanRow]:
-    """Measure all cases by each plan; those of pipelines go to ``folder/NAME``, and their comparison to ``folder``.
+    """Measure all cases by each plan; pipelines write to ``folder/NAME``, and their comparison to ``folder``.
 
-    The rows of all plans, one after another. All models are loaded before the first scan, each file once, so that what
-    is wrong with the last is told before the first has run for hours. Otherwise as ``measure_plan``.
+    Returns the rows of all plans, one after another. All models are loaded before the first scan, each file once, so
+    that an error in the last model shows before the first has run for hours. Otherwise as ``measure_plan``.
     """
     if len(plans) == 1 and plans[0].file is None:
         return measure_plan(plans[0], cases, folder, show, command, skip_existing)
@@ -54,7 +54,7 @@ def measure_plans(
 
 
 def _chosen(plan: Plan, cases: Sequence[Case], loaded: dict[Path, TrainedModel]) -> list[TrainedModel]:
-    """The models of a plan that run, those not yet ``loaded`` loaded."""
+    """The models of a plan that run; those missing in ``loaded`` are loaded."""
     for path in plan.model_paths:
         if path.resolve() not in loaded:
             loaded[path.resolve()] = TrainedModel.load(path)
@@ -62,5 +62,5 @@ def _chosen(plan: Plan, cases: Sequence[Case], loaded: dict[Path, TrainedModel])
 
 
 def _with_pipeline_name(row: ScanRow, plan: Plan) -> ScanRow:
-    """The row under a name that tells the pipeline too."""
+    """The row with the pipeline in its name."""
     return ScanRow(f"{plan.name}/{row.case_id}", row.findings, problem=row.problem)

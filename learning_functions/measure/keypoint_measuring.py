@@ -1,6 +1,6 @@
-"""A run of measure.py over landmark files without images: each named, scored where there is a truth, written out.
+"""A run of measure.py over landmark files without images: it names each file, scores it, and writes the results.
 
-Needs no TensorFlow, unless a naming model is given.
+It needs TensorFlow only for a naming model.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from utility_functions.reporting.results import ModelRecord, ScanRow
 
 OUTPUTS = ("_centroids.json", "_centroids.mrk.json", ".png")
 MOST_PICTURES = 100
-"""Runs over more files draw none: a picture takes longer than all else."""
+"""Runs over more files write no pictures: a picture takes longer than all the rest."""
 AROUND_MM, SPACING_MM = 50.0, 4.0
-AIR_HU = -1024
+PADDING_HU = -1024
 OTHERS: dict[str, Any] = {"split": None, "skip_existing": False, "pipeline": None}
 MUST_BE_USUAL = {**OTHERS, **{name: usual_value(name) for name in OPTION_NAMES if name != "memory_gb"}}
-"""Options of scans with images, which must stand as they are when nobody gives them."""
+"""The options for scans with images; each must have its default."""
 NO_NAME = "No vertebra could be named."
 
 Namer = Callable[[Keypoints], tuple[Naming, float]]
-"""From keypoints to their naming, and the doubt from which on a scan is warned of."""
+"""From keypoints to their naming, and the error probability from which a scan carries a warning."""
 
 
 def measure_keypoints(
@@ -59,14 +59,14 @@ def measure_keypoints(
 ) -> list[ScanRow]:
     """Name all files of a source (`find_keypoint_files`) and write their results to ``folder``.
 
-    model_paths: one naming model, or none: then regions, names, distances and bends decide.
-    settings, command: how the run was asked for, kept in results.json.
-    A file that cannot be read has a row that tells why. Raises: ValueError for options that do not go with it.
+    model_paths: one naming model, or none; without one, regions, names, distances and directions decide.
+    settings, command: the options and the command line of the run, for results.json.
+    The row of a file that cannot be read holds the reason. Raises: ValueError for options that need images.
     """
     for name, usual in MUST_BE_USUAL.items():
-        if (told := settings.get(name, usual)) != usual:
-            words = ", ".join(map(str, told)) if isinstance(told, list) else told
-            raise ValueError(f"--keypoints goes with no --{name.replace('_', '-')}. Received: {words}.")
+        if (value := settings.get(name, usual)) != usual:
+            words = ", ".join(map(str, value)) if isinstance(value, list) else value
+            raise ValueError(f"--keypoints allows no --{name.replace('_', '-')}. Received: {words}.")
     files = find_keypoint_files(source)
     require_results_free(folder)
     for file in files:
@@ -92,33 +92,33 @@ def measure_keypoints(
 
 
 def measure_file(file: KeypointFile, namer: Namer, folder: Path, drawn: bool) -> ScanRow:
-    """One landmark file: named, scored, written and drawn."""
+    """Name one landmark file, score it, and write its results and its picture."""
     started = time.perf_counter()
-    seen = read_detected(file.path)
+    detected = read_detected(file.path)
     truth = None if file.truth_path is None else read_landmarks(file.truth_path, None)
-    naming, warn_from = namer(seen)
-    record = NamingRecord.of(naming, seen.bodies_mm, warn_from)
-    grid = _grid_round(seen.bodies_mm if truth is None else np.vstack([seen.bodies_mm, truth.points_mm]))
+    naming, warn_from = namer(detected)
+    record = NamingRecord.of(naming, detected.bodies_mm, warn_from)
+    grid = _grid_around(detected.bodies_mm if truth is None else np.vstack([detected.bodies_mm, truth.points_mm]))
     findings = Findings(file.case_id, grid, landmarks=naming.landmarks).named(record)
-    for note in (*notes_of(seen.names, seen.probabilities), *([] if len(naming.landmarks) else [NO_NAME])):
+    for note in (*notes_of(detected.names, detected.probabilities), *([] if len(naming.landmarks) else [NO_NAME])):
         findings = findings.noting(note)
     score = None
     if truth is not None:
         score = score_scan(file.case_id, naming.landmarks, truth, interpolated=findings.interpolated)
     centroids, markups, picture = (folder / f"{file.case_id}{ending}" for ending in OUTPUTS)
     centroids.unlink(missing_ok=True)
-    if len(naming.landmarks):  # an empty list could bear no mark of ours
+    if len(naming.landmarks):  # an empty list could carry no provenance stamp
         write_landmarks_json(naming.landmarks, centroids, GENERATOR, findings.interpolated)
     write_markups(naming.landmarks, markups, GENERATOR, findings.interpolated)
     if drawn:
-        blank = Volume(np.full(grid.shape, AIR_HU, np.int16), grid)
+        blank = Volume(np.full(grid.shape, PADDING_HU, np.int16), grid)
         scan_picture(blank, naming.landmarks, picture, None, truth, file.case_id, record)
     findings = findings.timed("naming", time.perf_counter() - started)
     return ScanRow(file.case_id, findings, truth, score, picture if drawn else None, has_image=False)
 
 
 def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
-    """The naming model given, else the decoder alone. Raises: ValueError for any other model, and for several."""
+    """The naming model, or the decoder alone. Raises: ValueError for any other model, and for several."""
     if not model_paths:
         return (lambda seen: (named_keypoints(seen.bodies_mm, seen.names, seen.probabilities), WARNING_FROM)), []
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
@@ -130,8 +130,8 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
 
     models = [TrainedModel.load(located(path)) for path in model_paths]
     if [model.task_name for model in models] != ["naming"]:
-        told = ", ".join(f"{model.path} ({model.task_name})" for model in models)
-        raise ValueError(f"Landmark files are named by one naming model, or by none. Received: {told}.")
+        words = ", ".join(f"{model.path} ({model.task_name})" for model in models)
+        raise ValueError(f"Landmark files need one naming model, or none. Received: {words}.")
     (model,) = models
     warn_from = model.settings.options.warn_from
     return (lambda seen: (decoded(model.network, model.settings, seen, ALTERNATIVES), warn_from)), [
@@ -139,8 +139,8 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
     ]
 
 
-def _grid_round(points_mm: np.ndarray) -> Grid:
-    """A lattice round the points, for their picture."""
+def _grid_around(points_mm: np.ndarray) -> Grid:
+    """A grid around the points, for their picture."""
     points = points_mm if len(points_mm) else np.zeros((1, 3))
     low, high = points.min(axis=0) - AROUND_MM, points.max(axis=0) + AROUND_MM
     spacing = max(SPACING_MM, float((high - low).max()) / 500)

@@ -1,4 +1,4 @@
-"""A run of measure.py: every scan through the models, scored where there is a truth, written out and summed up."""
+"""A run of measure.py: the models run on every scan; findings are scored, written and summarised."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from utility_functions.records.mask_scores import SegmentationScore
 from utility_functions.reporting.results import ModelRecord, ScanRow
 
 Show = Callable[[str], None]
-"""Is given the tables as they come."""
+"""A function that receives the tables one by one."""
 
 
 def measure_cases(
@@ -51,7 +51,7 @@ def measure_cases(
 ) -> list[ScanRow]:
     """Measure all cases with the models at ``model_paths`` (none: those shipped), as ``measure_plan`` does.
 
-    settings: how the run was asked for, kept in results.json.
+    settings: the options of the run, for results.json.
     """
     plan = Plan(tuple(model_paths), options, requested=settings)
     return measure_plan(plan, cases, folder, show, command, skip_existing)
@@ -68,18 +68,18 @@ def measure_plan(
 ) -> list[ScanRow]:
     """Measure all cases and write their results to ``folder``.
 
-    command: how the run was asked for, kept in results.json.
-    skip_existing: scans that a run before has finished are not measured again, only told of with the others.
-    models: those of the plan that run, where they are loaded already.
-    A scan that cannot be measured has a row that tells why; what was found in the others is written all the same,
-    also when the run is interrupted. Where none can, nothing is written: the results of an earlier run stay.
+    command: the command line of the run, for results.json.
+    skip_existing: scans that an earlier run has finished are not measured again, but reported with the others.
+    models: the plan's models, where they are loaded already.
+    The row of a scan that cannot be measured holds the reason. The findings of the others are written in any case,
+    also when the run is interrupted. Where no scan can be measured, nothing is written and earlier results stay.
     """
     require_place(plan, cases, folder)
     models = plan.chosen(loaded(plan.model_paths), cases) if models is None else models
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.options)
-    given = {case: plan.initial.files(case) for case in cases}
-    before = {case: finished_row(case, conditions, folder, given[case]) for case in cases} if skip_existing else {}
+    initial = {case: plan.initial.files(case) for case in cases}
+    before = {case: finished_row(case, conditions, folder, initial[case]) for case in cases} if skip_existing else {}
     rows: list[ScanRow] = []
     try:
         for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
@@ -89,7 +89,7 @@ def measure_plan(
                 continue
             try:
                 row = measure_case(case, models, folder, plan)
-                write_record(row, case, conditions, written_of(case, folder), folder, given[case])
+                write_record(row, case, conditions, written_of(case, folder), folder, initial[case])
             except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.append(row)
@@ -103,16 +103,16 @@ def measure_plan(
 
 
 def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
-    """Raises: ValueError where a case has no image, and where a file of others' would be written over."""
+    """Raise a ValueError where a case has no image, and where a file of other programs would be written over."""
     if bare := [case.case_id for case in cases if not case.has_image]:
-        raise ValueError(f"Landmark files without images are named by --keypoints. Received: {bare[0]}.")
+        raise ValueError(f"Landmark files without images need --keypoints. Received: {bare[0]}.")
     require_results_free(folder)
     for case in cases:
         require_outputs_free(case, folder, plan.initial)
 
 
 def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]) -> None:
-    """Raises: ValueError where a run before has finished a scan otherwise than it would be measured now."""
+    """Raise a ValueError where an earlier run has finished a scan with other models or options."""
     records = [ModelRecord.of(model.path, model.card) for model in models]
     conditions = conditions_of(records, plan.options)
     for case in cases:
@@ -120,7 +120,7 @@ def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models
 
 
 def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan: Plan) -> ScanRow:
-    """One scan: found, scored, written and drawn."""
+    """Run the models on one scan, score the findings, and write results and pictures."""
     started = time.perf_counter()
     scan = load_scan(case, tissues=any(finds_structures(model) for model in models))
     start = start_of(scan, models, plan)
@@ -139,44 +139,44 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
     findings, masks = score_masks(findings, scan)
     findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
-    remove_previous(case, folder)  # only now: what an earlier run left of a scan that can no longer be read stays whole
+    remove_previous(case, folder)  # only now: the results of a scan that can no longer be read stay
     picture = write_findings(findings, scan, truth, folder, stages if plan.options.save_intermediate else (), true)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
 
 
 def start_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan) -> Stage:
-    """What a scan starts with before the first of the models."""
+    """The findings of a scan before the first model."""
     start = plan.initial.start(scan.case, scan.volume.grid, [model.task_name for model in models])
     require_header_orientation(start.findings, plan.options)
     return start
 
 
 def stages_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan, start: Stage) -> tuple[Stage, ...]:
-    """What is known of a scan after the last model, and with ``save_intermediate`` at the start and after each."""
+    """The last stage of a scan; with ``save_intermediate`` the start and the stages of all models."""
     every = plan.options.save_intermediate
     return tuple(deque(run_stages(models, scan.volume, start, plan.options), maxlen=None if every else 1))
 
 
 def require_header_orientation(found: Findings, options: InferenceOptions) -> None:
-    """Raises: ValueError where the header is to be believed, and what a run goes on from was found in a turned scan."""
+    """Raise a ValueError where the options trust the header, but the initial findings come from a turned scan."""
     if options.orientation == "header" and found.quarter_turns:
         raise ValueError(
-            "What was found before was found in the scan turned as the patient lies, which --orientation "
-            f"header forbids; run detection again with it. Received: {found.case_id}, turned by "
+            "The earlier findings come from a scan turned to the patient orientation, which --orientation header "
+            f"forbids; run detection again with it. Received: {found.case_id}, turned by "
             f"{90 * found.quarter_turns} degrees."
         )
 
 
 def finds_structures(model: TrainedModel) -> bool:
-    """Whether the model finds discs and canal, or counts vertebrae: what is held against a phantom's tissues."""
+    """Whether the model finds discs and canal, or counts vertebrae; then a phantom's tissues score it."""
     return "structures" in model.task.gives or model.settings.options.counted
 
 
 def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:
-    """The masks of whole vertebrae against those of the truth; None where either has none, or where codes are unclear.
+    """The score of whole vertebral masks against the truth; None where either has none, or the labels are unknown.
 
-    Bodies and tubes are not held against whole vertebrae: such a Dice would tell of the task, not of the model.
+    Masks of bodies or tubes are not compared with whole vertebrae: such a Dice would measure the task, not the model.
     """
     if not isinstance(findings.instances, VertebraMap) or scan.label_map is None:
         return findings, None

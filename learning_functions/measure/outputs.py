@@ -1,4 +1,4 @@
-"""The files of one scan in a folder of results: which there can be, written, forgotten, and none of others' touched."""
+"""The result files of one scan: their names, how they are written and removed, and the check that protects others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
 OUTPUTS = (*MARKED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
-"""What the files of one scan end in, after its id: maps, centroids twice, trail, stages, record, views."""
+"""The endings of one scan's files, after its id: maps, two centroid files, trail, stages, record, pictures."""
 
 
 def write_findings(
@@ -46,11 +46,11 @@ def write_findings(
     stages: Sequence[Stage] = (),
     true_structures: LabelMap | None = None,
 ) -> Path:
-    """Write what was found in one scan; returns the picture's path.
+    """Write the findings of one scan; returns the path of the picture.
 
-    VerSe ids per voxel or, where no model names them, the detection as it is; centroids in two forms; picture; and
-    the trail of a traversal, to read and to look at. What models gave one another only where ``stages`` are given.
-    Pictures show the scan as the patient lies, where that is otherwise than the header says.
+    The files are a map of VerSe ids or, where no model names vertebrae, the detection; centroids in two formats; a
+    picture; and the trail of a traversal as JSON and picture. Intermediate maps are written only with ``stages``.
+    Pictures show the scan in patient orientation, where that differs from the header.
     """
 
     def at(ending: str) -> Path:
@@ -64,8 +64,8 @@ def write_findings(
     if stages:
         write_stages(stages, folder)
     if stages and findings.landmark_heatmap is not None:
-        told = {"generator": GENERATOR, "candidates": findings.candidates}
-        write_json(at("_candidates.json"), told, indent=1)
+        record = {"generator": GENERATOR, "candidates": findings.candidates}
+        write_json(at("_candidates.json"), record, indent=1)
     if findings.landmarks is not None:
         write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.interpolated)
         write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.interpolated)
@@ -83,7 +83,7 @@ def write_findings(
 
 
 def findings_figure(findings: Findings, volume: Volume, truth: Landmarks | None = None) -> Figure:
-    """What was found in one scan, its maps on the scan's grid, drawn on it as the patient lies."""
+    """The picture of one scan and its findings, with maps on the scan's grid, in patient orientation."""
     turns = findings.quarter_turns
     shown = turned_findings(findings, turns)
     true = None if truth is None else turned_landmarks(truth, turns)
@@ -94,38 +94,40 @@ def findings_figure(findings: Findings, volume: Volume, truth: Landmarks | None 
 
 
 def title_of(findings: Findings) -> str:
-    """What stands above a picture of the scan, which shows it as the patient lies."""
-    return f"{findings.case_id}, turned as the patient lies" if findings.quarter_turns else findings.case_id
+    """The title of a picture of the scan in patient orientation."""
+    return f"{findings.case_id}, in patient orientation" if findings.quarter_turns else findings.case_id
 
 
 def written_of(case: Case, folder: Path) -> list[Path]:
-    """The files of a scan that lie in ``folder``."""
+    """The files of a scan in ``folder``."""
     places = [*(folder / f"{case.case_id}{ending}" for ending in OUTPUTS), *stage_maps(case.case_id, folder)]
     return [path for path in places if path.is_file()]
 
 
 def remove_previous(case: Case, folder: Path) -> None:
-    """Take the mark, and whatever else was found of a scan before, away before its files are written anew."""
+    """Remove the record and all earlier result files of a scan before new ones are written."""
     for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
     for path in stage_maps(case.case_id, folder):
         path.unlink(missing_ok=True)
 
 
-def require_outputs_free(case: Case, folder: Path, given: InitialFindings = NOTHING) -> None:
-    """Raise a ValueError where the outputs of a scan would be written over its own files, or over others' work.
+def require_outputs_free(case: Case, folder: Path, initial: InitialFindings = NOTHING) -> None:
+    """Raise a ValueError where the outputs of a scan would replace its own files, or files of other programs.
 
-    given: what it starts with, which is not written over either.
+    initial: its initial findings, whose files are protected, too.
     """
-    if given.earlier is not None and given.earlier.resolve() == folder.resolve():
-        raise ValueError(f"{folder} holds the results to go on from; choose another output folder. Received: {folder}.")
-    known = (case.image_path, case.landmarks_path, case.label_map_path, *given.files(case))
+    if initial.earlier is not None and initial.earlier.resolve() == folder.resolve():
+        raise ValueError(
+            f"{folder} holds the results to continue from; choose another output folder. Received: {folder}."
+        )
+    known = (case.image_path, case.landmarks_path, case.label_map_path, *initial.files(case))
     inputs = {path.resolve() for path in known if path}
     for output in (folder / f"{case.case_id}{ending}" for ending in OUTPUTS):
         if output.resolve() in inputs:
             raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
-    marked = [folder / f"{case.case_id}{ending}" for ending in MARKED_ENDINGS]
-    for path in (*marked, *stage_maps(case.case_id, folder)):
+    stamped = [folder / f"{case.case_id}{ending}" for ending in MARKED_ENDINGS]
+    for path in (*stamped, *stage_maps(case.case_id, folder)):
         require_not_written_over(path)
     for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN):
         require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)

@@ -1,4 +1,4 @@
-"""What measure.py is asked to do as plans: one in options, or one for each TOML of a pipeline. Needs no Keras."""
+"""The plans that the options of measure.py request: one, or one for each TOML of a pipeline. Needs no Keras."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ TITLE, MODELS = "title", "models"
 
 
 def plans_of(requested: Mapping[str, Any]) -> list[Plan]:
-    """The plans that measure.py is asked for: one per ``pipeline``, else that of the ``models`` and options.
+    """The requested plans: one per ``pipeline``, or one of the ``models`` and options.
 
-    requested: all options by name; those of a pipeline's own TOML go before them.
-    Raises: ValueError in one sentence for what cannot be used; nothing is loaded.
+    requested: all options by name; those in a pipeline's TOML override them.
+    Raises: ValueError in one sentence for what cannot be used; no model is loaded.
     """
     if not requested["pipeline"]:
         return [_plan(requested, tuple(requested["models"]))]
     if requested["models"]:
         models = ", ".join(map(str, requested["models"]))
-        raise ValueError(f"With --pipeline its TOML names the models, and none stands beside. Received: {models}.")
+        raise ValueError(f"The TOML of --pipeline names the models; leave out others. Received: {models}.")
     plans = [read_plan(path, requested) for path in requested["pipeline"]]
     names = [plan.name for plan in plans]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         paths = ", ".join(str(plan.file) for plan in plans if plan.name == twice[0])
-        raise ValueError(f"Results lie in folders named after the TOMLs, so names must differ. Received: {paths}.")
+        raise ValueError(f"The results folders have the names of the TOMLs, so names must differ. Received: {paths}.")
     return plans
 
 
 def read_plan(path: Path, requested: Mapping[str, Any]) -> Plan:
-    """The plan of a TOML: ``models``, a list of files, and where wanted ``title`` and any inference option.
+    """The plan of a TOML: ``models``, a list of files, and optionally ``title`` and any inference option.
 
-    Paths are absolute or relative to the TOML. requested: options that hold where it tells none.
+    Paths are absolute or relative to the TOML. requested: the options that the TOML does not set.
     Raises: BrokenFile.
     """
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BrokenFile(f"{path}: cannot be read ({error.strerror or error}).") from error
     except ValueError as error:
         raise BrokenFile(f"{path}: is no TOML ({error}).") from error
-    if unknown := sorted(set(told) - {TITLE, MODELS, *OPTION_NAMES}):
+    if unknown := sorted(set(entries) - {TITLE, MODELS, *OPTION_NAMES}):
         known = ", ".join((MODELS, TITLE, *OPTION_NAMES))
-        raise BrokenFile(f"{path}: knows no key {', '.join(unknown)}; a pipeline has {known}.")
-    models = told.get(MODELS)
+        raise BrokenFile(f"{path}: has the unknown key {', '.join(unknown)}; a pipeline has {known}.")
+    models = entries.get(MODELS)
     if not isinstance(models, list) or not models or not all(isinstance(name, str) and name for name in models):
         raise BrokenFile(f"{path}: {MODELS} is a list of model files, in the order in which they run.")
     for name in (TITLE, *(each for each in OPTION_NAMES if option_type(each) in (str, Path))):
-        if name in told and (not isinstance(told[name], str) or not told[name]):
-            raise BrokenFile(f"{path}: {name} is a text in quotes, but it is {told[name]!r}.")
+        if name in entries and (not isinstance(entries[name], str) or not entries[name]):
+            raise BrokenFile(f"{path}: {name} is a text in quotes, but it is {entries[name]!r}.")
     paths = tuple(path.parent / name for name in models)
     if missing := [str(model) for model in paths if not model.is_file()]:
         raise BrokenFile(f"{path}: there is no model file {', '.join(missing)}.")
-    own = {name: told[name] for name in OPTION_NAMES if name in told}
+    own = {name: entries[name] for name in OPTION_NAMES if name in entries}
     own = {name: path.parent / value if option_type(name) is Path else value for name, value in own.items()}
     try:
-        return _plan({**requested, **own}, paths, path, told.get(TITLE, ""))
+        return _plan({**requested, **own}, paths, path, entries.get(TITLE, ""))
     except ValueError as error:
         raise BrokenFile(f"{path}: {error}") from error
 

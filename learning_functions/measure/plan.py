@@ -1,4 +1,4 @@
-"""One way of measuring scans: which models run, how, and what each scan starts with. Needs no Keras."""
+"""The plan of a measurement: which models run, with which options, and from which initial findings. Needs no Keras."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from utility_functions.files.cases import Case
 
 @dataclass(frozen=True)
 class Plan:
-    """models: files, none for those shipped. options: how they run, and what each scan starts with.
+    """The models of a measurement and their options.
 
-    file: the TOML that it was read from, whose models run in the order written there; None for a plan in words.
-    title: what tables and reports call it. requested: how it was asked for, kept in results.json.
+    models: files; none for the shipped ones. options: of inference, with the sources of initial findings.
+    file: the TOML of the plan, whose models run in the order written there; None for a plan of the command line.
+    title: its name in tables and reports. requested: the options as the user gave them, for results.json.
     """
 
     models: tuple[Path, ...]
@@ -35,40 +36,40 @@ class Plan:
         if stage is not None and stage not in task_names():
             raise ValueError(f"A stage to stop after is a task, one of {', '.join(task_names())}. Received: {stage!r}.")
         if self.initial and not self.models:
-            raise ValueError("Models that go on from landmarks or earlier results must be named. Received: none.")
+            raise ValueError("Models that continue from landmarks or earlier results must be named. Received: none.")
         if self.initial.landmarks is not None and self.options.lowest is not None:
             raise ValueError(
-                f"Landmarks are given, so vertebrae are not named by the lowest. Received: {self.options.lowest}."
+                f"Landmarks are supplied, so vertebrae are not named by the lowest. Received: {self.options.lowest}."
             )
 
     @property
     def initial(self) -> InitialFindings:
-        """What each scan starts with."""
+        """The source of the initial findings of each scan."""
         return InitialFindings(self.options.landmarks, self.options.from_results)
 
     @property
     def name(self) -> str:
-        """What the folder of its results is called among those of other plans."""
+        """The name of its results folder among those of other plans."""
         return "" if self.file is None else self.file.stem
 
     @property
     def model_paths(self) -> list[Path]:
-        """The model files, those shipped where none is named or by their bare names."""
+        """The model files; a bare name is a shipped model, and no name stands for the default ones."""
         return [located(path) for path in self.models] or shipped()
 
     def require_sound(self, cases: Sequence[Case]) -> None:
-        """Raise a ValueError for what can be told to be wrong before a model is loaded, or TensorFlow."""
+        """Raise a ValueError for errors that show before a model or TensorFlow is loaded."""
         with self._named():
             self.initial.require_there(cases)
         if not (self.initial or self.options.stop_after or self.file):
-            return  # what is wrong with models alone, loading tells best
+            return  # loading reports errors of the models alone
         with self._named():
             known = outlines(self.model_paths)
         if known is not None:
             self.chosen(known, cases)
 
     def chosen(self, models: Sequence[Model], cases: Sequence[Case]) -> list[Model]:
-        """Those of the plan's models that run, in running order. Raises: ValueError where they do not go together."""
+        """The models of the plan that run, in running order. Raises: ValueError where they do not fit together."""
         with self._named():
             if self.initial.landmarks is not None:
                 refuse_landmark_models(models)

@@ -1,4 +1,4 @@
-"""Scans that a run has finished: each one's record, by which a later run passes them over and still tells of them."""
+"""The records of finished scans, with which a later run skips them and still reports them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from utility_functions.reporting.versions import PACKAGE, versions
 log = logging.getLogger(__name__)
 
 RECORD_ENDING = "_findings.json"
-"""What the record of a scan ends in, after its id; it is written last of all its files, so it marks them as whole."""
+"""The ending of a scan's record, after its id; it is the last file to be written, so the others are complete."""
 TRAIL_DRAWN, STRUCTURES_DRAWN = "_trail.png", "_structures.png"
 FORMAT = 2
 
@@ -28,7 +28,7 @@ Conditions = dict[str, Any]
 
 
 def conditions_of(models: Sequence[ModelRecord], options: InferenceOptions) -> Conditions:
-    """What decides on results: the models by their hash, the options that may change results, and the program."""
+    """What determines the results: the models by their hash, the options that can change results, and the version."""
     by_hash = {model.sha256: str(model.path) for model in models}
     program = versions().get(PACKAGE, "(not installed)")
     return {
@@ -44,18 +44,18 @@ def write_record(
     conditions: Conditions,
     files: Sequence[Path],
     folder: Path,
-    given: Sequence[Path] = (),
+    initial: Sequence[Path] = (),
 ) -> None:
-    """Mark a scan as finished: all that tables and reports tell of it, and what it was measured with.
+    """Write the record of a finished scan: its row of tables and reports, and the conditions of the measurement.
 
-    files: those written of it; when one is missing later, the scan counts as not finished. given: files beside the
-    scan's own that it was measured with; when one changes, it is measured again.
+    files: its result files; where one is missing later, the scan is not finished. initial: the files of its initial
+    findings; where one changes, the scan is measured again.
     """
     record = {
         "generator": GENERATOR,
         "format": FORMAT,
         "conditions": conditions,
-        "inputs": _inputs(case, given),
+        "inputs": _inputs(case, initial),
         "files": [path.relative_to(folder).as_posix() for path in files],
         "picture": None if row.picture is None else row.picture.name,
         "row": replace(row, picture=None),
@@ -63,8 +63,8 @@ def write_record(
     write_json(folder / f"{case.case_id}{RECORD_ENDING}", record)
 
 
-def finished_row(case: Case, conditions: Conditions, folder: Path, given: Sequence[Path] = ()) -> ScanRow | None:
-    """What a run before found in a scan; None where it is to be measured (again): unfinished, or its files changed.
+def finished_row(case: Case, conditions: Conditions, folder: Path, initial: Sequence[Path] = ()) -> ScanRow | None:
+    """The row of a scan from an earlier run; None where the scan is not finished, or its files changed.
 
     Raises: ValueError where it was measured with other models or options.
     """
@@ -78,15 +78,15 @@ def finished_row(case: Case, conditions: Conditions, folder: Path, given: Sequen
         known = {part: record["conditions"][part] for part in ("models", "options")}
         known["order"] = record["conditions"].get("order", conditions["order"])
         row = from_json(ScanRow, record["row"])
-        unchanged = record["inputs"] == to_json(_inputs(case, given))
+        unchanged = record["inputs"] == to_json(_inputs(case, initial))
         whole = all((folder / name).is_file() for name in record["files"])
     except (ValueError, KeyError, TypeError) as error:
-        log.warning("%s is no record that can be used (%s); the scan is measured again.", path, error)
+        log.warning("%s is no usable record (%s); the scan is measured again.", path, error)
         return None
     if differences := _differences(known, conditions):
         raise ValueError(
-            f"{case.case_id} was measured otherwise before; choose another output folder or leave out --skip-existing. "
-            f"Received: {'; '.join(differences)}."
+            f"{case.case_id} was measured with other models or options before; choose another output folder or leave "
+            f"out --skip-existing. Received: {'; '.join(differences)}."
         )
     if not unchanged or not whole:
         log.info("%s: %s, so it is measured again.", case.case_id, "files are missing" if unchanged else "it changed")
@@ -95,7 +95,7 @@ def finished_row(case: Case, conditions: Conditions, folder: Path, given: Sequen
 
 
 def _differences(before: Conditions, now: Conditions) -> list[str]:
-    """In which models, by hash, and options two runs differ, in words."""
+    """The models, by hash, and the options in which two runs differ, in words."""
     found = [f"without {path}" for sha, path in now["models"].items() if sha not in before["models"]]
     found += [f"with {path} as it was then" for sha, path in before["models"].items() if sha not in now["models"]]
     if not found and before["order"] != now["order"]:
@@ -105,25 +105,25 @@ def _differences(before: Conditions, now: Conditions) -> list[str]:
     return found + [f"{name} {old.get(name)}, now {new.get(name)}" for name in names if old.get(name) != new.get(name)]
 
 
-def _inputs(case: Case, given: Sequence[Path] = ()) -> list[list[Any]]:
-    """What tells the files of a scan from others: name, size and time of change; of a phantom, which one it is."""
+def _inputs(case: Case, initial: Sequence[Path] = ()) -> list[list[Any]]:
+    """The identity of a scan's files: name, size and time of change; for a phantom, its description."""
     if case.phantom is not None:
-        return [[repr(case.phantom)], *map(_known, given)]
+        return [[repr(case.phantom)], *map(_file_identity, initial)]
     found: list[list[Any]] = [[case.label_code]]
     for path in filter(None, (case.image_path, case.landmarks_path, case.label_map_path)):
         for file in sorted(path.iterdir() if path.is_dir() else _with_voxels(path)):
             if file.is_file():
-                found.append(_known(file))
-    return [*found, *map(_known, given)]
+                found.append(_file_identity(file))
+    return [*found, *map(_file_identity, initial)]
 
 
-def _known(file: Path) -> list[Any]:
-    seen = file.stat()
-    return [file.name, seen.st_size, seen.st_mtime_ns]
+def _file_identity(file: Path) -> list[Any]:
+    status = file.stat()
+    return [file.name, status.st_size, status.st_mtime_ns]
 
 
 def _with_voxels(path: Path) -> list[Path]:
-    """A file and, where it is a mere header, the files of its name that may hold its voxels."""
+    """A file and, where it is only a header, the files of its name that may hold the voxels."""
     if path.suffix.lower() not in (".mhd", ".nhdr"):
         return [path]
     return [file for file in path.parent.iterdir() if file.name.split(".")[0] == path.name.split(".")[0]]

@@ -1,4 +1,4 @@
-"""Vertebrae, discs and canal found in a scan, held against what its label map or its tissues tell."""
+"""The score of vertebrae, discs and canal found in a scan, against its label map or its tissues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from utility_functions.records.mr_structure_scores import StructureScore
 
 
 def score_classes(findings: Findings, scan: Scan) -> tuple[Findings, StructureScore | None, LabelMap | None]:
-    """The findings, their score and the truth in SPIDER's code; None where either does not tell these structures."""
+    """The findings, their score and the truth in SPIDER's code; None where either lacks these structures."""
     if findings.numbered is None or scan.label_map is None:
         return findings, None, None
     started = time.perf_counter()
@@ -28,7 +28,7 @@ def score_classes(findings: Findings, scan: Scan) -> tuple[Findings, StructureSc
 
 
 def true_structures(scan: Scan) -> LabelMap:
-    """The truth of a scan in SPIDER's code. Raises: ValueError where its label map does not tell discs and canal."""
+    """The truth of a scan in SPIDER's code. Raises: ValueError where its label map has no discs and canal."""
     if scan.label_map is None:
         raise ValueError("Structures are scored against a label map. Received: none.")
     code = scan.case.label_code

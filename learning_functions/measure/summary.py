@@ -1,6 +1,6 @@
-"""What a run tells when a scan is done, and when all are: text for the terminal, tables, plots and reports.
+"""The reports of a run, for each scan and for all: text for the terminal, tables, plots and the report.
 
-Nothing here needs Keras, so that landmark files are named without it.
+Nothing here needs Keras, so that landmark files can be named without it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from utility_functions.reporting.score_text import (
 
 
 def scan_text(row: ScanRow) -> str:
-    """One scan in words: its table against the truth, or what was found; then notes and seconds."""
+    """One scan as text: its table against the truth, or the levels found; then notes and seconds."""
     if row.findings is None:
         return f"Scan {row.case_id}\ncould not be measured: {row.problem}"
     if row.score is not None and row.truth is not None:
         lines = [f"Scan {row.case_id}", identification_text(row)]
     elif row.findings.landmarks is None:
-        lines = [f"Scan {row.case_id}", "no names: none of the models given finds them"]
+        lines = [f"Scan {row.case_id}", "no names: none of the models finds them"]
     else:
         names = [name for name in row.landmarks.names if name in VERTEBRAE]
         lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
@@ -60,8 +60,9 @@ def sum_up(
     show: Callable[[str], None],
     command: Sequence[str],
 ) -> None:
-    """The tables and files of the whole run. Where its folder holds results already, they are ours: plots that this run
-    does not make go with them.
+    """Show and write the tables, plots and reports of the whole run.
+
+    Plots of an earlier run in the same folder that this run does not write are removed.
     """
     levels = level_frame(rows)
     summary = summarise(levels) if any(row.score is not None for row in rows) else None
@@ -75,7 +76,7 @@ def sum_up(
         figures["Localisation error per level"] = folder / "errors.png"
         error_box_plot(values_by_level(levels, "distance_mm"), folder / "errors.png")
     if naming is not None and naming.bins:
-        figures["How often names are right, over how sure they are told to be"] = folder / "reliability.png"
+        figures["The fraction of correct names over their posterior"] = folder / "reliability.png"
         reliability_plot(naming.bins, folder / "reliability.png")
     if masks is not None:
         show(mask_summary_text(masks))

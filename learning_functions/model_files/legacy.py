@@ -44,7 +44,7 @@ def assumed_card(network: keras.Model, file_name: str, keras_version: str) -> di
 
 
 def with_single_input(network: keras.Model) -> keras.Model:
-    """The same network with a single input instead of a list of one, as Keras 1 and 2 stored it; Keras 3 warns of it."""
+    """The same network with one input instead of a list, as Keras 1 and 2 stored it; Keras 3 warns of the list."""
     import keras
 
     if isinstance(network, keras.Sequential) or len(network.inputs) != 1 or len(network.outputs) != 1:

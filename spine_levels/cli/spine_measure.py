@@ -1,4 +1,4 @@
-"""Find, name and localise the vertebrae of scans; with ground truth, score what was found."""
+"""Find, name and segment the vertebrae of scans; with ground truth, score the results."""
 
 from __future__ import annotations
 
@@ -39,17 +39,19 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
         "models",
         type=Path,
         nargs="*",
-        help="trained models: .h5 files or names of shipped ones; none: detection, identification",
+        help="trained models: .h5 files or names of shipped ones (default: detection and identification)",
     )
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
-    found.add_argument("--keypoints", action="store_true", help="scans are landmark files to be named")
+    found.add_argument("--keypoints", action="store_true", help="the scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
     add_options(found)
-    told = "a TOML that names models = [...] in their order and, if wanted, title and options as above (stop_after = "
-    told += "...), which go before those given here; several are measured on the same scans and compared"
-    found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=told)
-    found.add_argument("--skip-existing", action="store_true", help="go on: scans finished before are not run again")
-    found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
+    text = (
+        "a TOML with models = [...] in running order and, optionally, title and options as above (stop_after = ...); "
+    )
+    text += "they override those of the command line; several TOMLs are measured on the same scans and compared"
+    found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=text)
+    found.add_argument("--skip-existing", action="store_true", help="resume: skip the scans that are finished already")
+    found.add_argument("--skip-errors", action="store_true", help="exit code 0 even if broken scans were left out")
     return found
 
 
@@ -64,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.keypoints:
         from learning_functions.measure.keypoint_measuring import measure_keypoints
 
-        asked = (arguments.scans, arguments.models, arguments.output)
-        return _ended(measure_keypoints(*asked, settings, print, arguments.command), arguments)
+        paths = (arguments.scans, arguments.models, arguments.output)
+        return _ended(measure_keypoints(*paths, settings, print, arguments.command), arguments)
     cases = find_cases(arguments.scans, arguments.split)
     for plan in plans:
         plan.require_sound(cases)  # before TensorFlow starts
@@ -74,12 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     start_tensorflow()
     from learning_functions.measure.comparing import measure_plans
 
-    told = (print, arguments.command, arguments.skip_existing)
-    return _ended(measure_plans(plans, cases, arguments.output, *told), arguments)
+    rows = measure_plans(plans, cases, arguments.output, print, arguments.command, arguments.skip_existing)
+    return _ended(rows, arguments)
 
 
 def _ended(rows: list[ScanRow], arguments: argparse.Namespace) -> int:
-    """What could not be measured, in words, and the exit code."""
+    """Print the scans that could not be measured; returns the exit code."""
     problems = {row.case_id: row.problem for row in rows if row.problem}
     for name, problem in problems.items():
         print(f"error: {name} could not be measured: {problem}", file=sys.stderr)

@@ -16,9 +16,8 @@ EXAMPLES = """examples:
   {call} detection phantom:2000 samples/training.h5 --preset small --seed 1
   {call} detection phantom:200:lumbar samples/validation.h5 --preset small --seed 2
 
-phantom:N makes N phantom scans while the samples are cut; no image is written. A region (such as lumbar), a kind (ct,
-mr-t1, mr-t2 or any) and seed=N, where the phantoms are to come from another seed than the samples, may stand behind
-further colons.
+phantom:N makes N phantom scans while the samples are cut; no image is written. Further colons may add a region (such
+as lumbar), a kind (ct, mr-t1, mr-t2 or any), and seed=N, a seed for the phantoms other than that of the samples.
 """
 
 
@@ -28,29 +27,31 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
     from utility_functions.command_line import Parser, called
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
-    found.add_argument("task", choices=task_names(), help="what the samples are for")
+    found.add_argument("task", choices=task_names(), help="the task of the samples")
     found.add_argument("dataset", type=Path, help="folder of annotated scans, CSV manifest, or phantom:N")
     found.add_argument("output", type=Path, help="sample file to write (.h5)")
-    found.add_argument("--preset", default="paper", help="form of the task: paper, small, shipped, .. (default: paper)")
-    found.add_argument("--target", help="detection: tubes round centroids, or parts of vertebrae, learnt from masks")
-    found.add_argument("--direction", help="instances: the way along the spine, up or down (default: the preset's)")
+    found.add_argument(
+        "--preset", default="paper", help="preset of the task: paper, small, shipped, .. (default: paper)"
+    )
+    found.add_argument("--target", help="detection: tubes around centroids, or parts of vertebrae from masks")
+    found.add_argument("--direction", help="instances: direction of the traversal, up or down (default: the preset's)")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
-    found.add_argument("--hold-out", type=float, metavar="FRACTION", help="keep this share of patients for validation")
-    found.add_argument("--folds", type=int, metavar="N", help="or part the patients in so many folds")
-    found.add_argument("--fold", type=int, metavar="K", help="and keep this one, from 0 on, for validation")
-    found.add_argument("--part", choices=("training", "validation"), help="which part to take then")
-    told = "who is held out; the same for all parts (default: 1)"
-    found.add_argument("--hold-out-seed", type=int, metavar="N", help=told)
-    told = "a trained model of the stage before, by which samples are cropped; more of them by more --crop-by"
-    found.add_argument("--crop-by", type=Path, action="append", default=[], metavar="MODEL", help=told)
+    found.add_argument("--hold-out", type=float, metavar="FRACTION", help="fraction of patients for validation")
+    found.add_argument("--folds", type=int, metavar="N", help="or split the patients into N folds")
+    found.add_argument("--fold", type=int, metavar="K", help="and use fold K, from 0 on, for validation")
+    found.add_argument("--part", choices=("training", "validation"), help="the part of that split to cut")
+    text = "seed of the split; the same for all parts (default: 1)"
+    found.add_argument("--hold-out-seed", type=int, metavar="N", help=text)
+    text = "a trained model of the previous stage that crops the samples; repeat --crop-by for several"
+    found.add_argument("--crop-by", type=Path, action="append", default=[], metavar="MODEL", help=text)
     found.add_argument("--samples-per-scan", type=int, metavar="N", help="instead of the preset's number")
     found.add_argument(
         "--spacing", type=float, nargs="+", metavar="MM", help="one or three voxel sizes, not the preset's"
     )
     found.add_argument("--seed", type=int, default=1, help="the same seed gives the same file (default: 1)")
-    found.add_argument("--workers", type=int, metavar="N", help="processes to work with (default: one per core)")
+    found.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     found.add_argument("--compression", choices=("gzip", "lzf", "none"), default="gzip", help="default: gzip")
-    found.add_argument("--skip-errors", action="store_true", help="end well even if broken scans were left out")
+    found.add_argument("--skip-errors", action="store_true", help="exit code 0 even if broken scans were left out")
     return found
 
 

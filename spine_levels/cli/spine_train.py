@@ -1,9 +1,13 @@
-"""Train the network of a task from sample files; the task is written in the files."""
+"""Train the network of a task from sample files; the files name the task."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from learning_functions.task import Settings
 
 EXAMPLES = """examples:
   {call} samples/training.h5 samples/validation.h5 saved_models/detection.h5
@@ -23,9 +27,9 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     from utility_functions.command_line import Parser, called
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
-    found.add_argument("training", type=Path, help="samples to learn from (.h5)")
-    told = "samples to choose the best epoch by (.h5), of other patients; left out with --folds"
-    found.add_argument("validation", type=Path, nargs="?", help=told)
+    found.add_argument("training", type=Path, help="training samples (.h5)")
+    text = "validation samples (.h5) of other patients, which decide on the best epoch; left out with --folds"
+    found.add_argument("validation", type=Path, nargs="?", help=text)
     found.add_argument("model", type=Path, help="model to write (.h5)")
     for name, kind, text in (
         ("--epochs", int, "passes over the samples"),
@@ -33,28 +37,32 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
         ("--filters", int, "filters of the network's first level"),
         ("--learning-rate", float, "Adam's learning rate"),
     ):
-        found.add_argument(name, type=kind, help=f"{text} (default: as the preset says)")
+        found.add_argument(name, type=kind, help=f"{text} (default: the preset's)")
     found.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate over the epochs")
     found.add_argument("--class-weights", type=float, nargs=2, metavar="W", help="detection: background and vertebra")
-    told = "synth: appearances drawn from the tissues of phantoms (default: as the preset says)"
-    found.add_argument("--augment", choices=("none", "standard", "synth"), help=told)
-    found.add_argument("--folds", type=int, metavar="N", help="part the patients in so many folds, each held out once")
-    found.add_argument("--fold", type=int, metavar="K", help="hold this fold out alone, from 0 on (default: all)")
-    told = "who is in which fold, whatever the --seed (default: 1)"
-    found.add_argument("--hold-out-seed", type=int, metavar="N", help=told)
-    told = "what the samples were cut from: also list each fold's held-out scans, for measure.py"
-    found.add_argument("--scans", type=Path, metavar="DATASET", help=told)
-    told = "a trained model (.h5) to go on from, with more --filters too, or of another task to take layers of"
-    found.add_argument("--start-from", type=Path, metavar="MODEL", help=told)
-    found.add_argument("--teacher", type=Path, metavar="MODEL", help="a trained model (.h5) to learn from, too")
-    found.add_argument("--temperature", type=float, help="softens the answers of teacher and student (default: 2)")
-    found.add_argument("--alpha", type=float, help="the teacher's share of the loss, 0 to 1 (default: 0.5)")
+    text = "synth: random appearances of the tissues of phantoms (default: the preset's)"
+    found.add_argument("--augment", choices=("none", "standard", "synth"), help=text)
+    found.add_argument("--folds", type=int, metavar="N", help="split the patients into N folds, each held out once")
+    found.add_argument("--fold", type=int, metavar="K", help="hold out fold K alone, from 0 on (default: all folds)")
+    text = "seed of the folds, independent of --seed (default: 1)"
+    found.add_argument("--hold-out-seed", type=int, metavar="N", help=text)
+    text = "the data set of the samples: also list each fold's held-out scans, for measure.py"
+    found.add_argument("--scans", type=Path, metavar="DATASET", help=text)
+    text = "warm start: a trained model (.h5), of the same task with as many or fewer filters, or of another task"
+    found.add_argument("--start-from", type=Path, metavar="MODEL", help=text)
+    found.add_argument("--teacher", type=Path, metavar="MODEL", help="distillation: a trained model (.h5)")
+    found.add_argument("--temperature", type=float, help="of the outputs of teacher and student (default: 2)")
+    found.add_argument("--alpha", type=float, help="the teacher's fraction of the loss, 0 to 1 (default: 0.5)")
     found.add_argument("--seed", type=int, default=1, help="default: 1")
-    found.add_argument("--resume", action="store_true", help="go on after the last finished epoch, if there is one")
+    found.add_argument("--resume", action="store_true", help="resume after the last finished epoch, if there is one")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
     found.add_argument("--mixed-precision", action="store_true", help="float16 arithmetic, for GPUs with tensor cores")
-    found.add_argument("--about", default="", metavar="TEXT", help="said in the model's card, as of its data's licence")
-    found.add_argument("--tensorboard", type=Path, metavar="DIR", help="also log there (needs the extra 'track')")
+    found.add_argument(
+        "--about", default="", metavar="TEXT", help="text for the model's card, such as its data's licence"
+    )
+    found.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="also write logs there (needs the extra 'track')"
+    )
     return found
 
 
@@ -78,10 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.training_choices import Training
 
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
-    ways = ("seed", "resume", "augment", "mixed_precision", "tensorboard", "about")
-    training = Training(**{name: getattr(arguments, name) for name in ways}, start=start, teacher=teacher)
-    told = (training, arguments.device, print, arguments.model)
-    train_all(runs, lambda settings: with_class_weights(settings.changed(**changes), arguments.class_weights), *told)
+    names = ("seed", "resume", "augment", "mixed_precision", "tensorboard", "about")
+    training = Training(**{name: getattr(arguments, name) for name in names}, start=start, teacher=teacher)
+
+    def change(settings: Settings) -> Settings:
+        return with_class_weights(settings.changed(**changes), arguments.class_weights)
+
+    train_all(runs, change, training, arguments.device, print, arguments.model)
     return 0
 
 

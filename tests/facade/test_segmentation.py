@@ -90,7 +90,7 @@ def test_options_are_those_of_measure(models: list[Path], scan_file: Path, tmp_p
     assert tmp_path / "oracle_stages.json" in kept.save(tmp_path)
     again = spine_levels.segment(scan_file, models[1:], "cpu", from_results=str(tmp_path))
     assert list(again.landmarks["level"]) == list(NAMES)
-    with pytest.raises(ValueError, match="go on from"):
+    with pytest.raises(ValueError, match="continue from"):
         again.save(tmp_path)
 
 
@@ -117,7 +117,7 @@ def test_bare_names_are_shipped_models() -> None:
         ({"device": "tpu"}, r"A device is auto, cpu, gpu or gpu:N\. Received: 'tpu'"),
         ({"models": ["nowhere.h5"]}, "no model file nowhere.h5"),
         ({"models": "nowhere.toml"}, "nowhere.toml: cannot be read"),
-        ({"models": ["a.toml", "detection"]}, "stands alone"),
+        ({"models": ["a.toml", "detection"]}, "allows no other models"),
         ({"models": ["identification"]}, "detection"),
     ],
 )

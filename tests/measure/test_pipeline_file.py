@@ -74,7 +74,7 @@ WRONG = [
     ('title = "none"', "models is a list of model files"),
     ('models = ["nowhere.h5"]', "there is no model file"),
     ('models = ["."]', "there is no model file"),
-    (BOTH + 'colour = "red"', "knows no key colour; a pipeline has models, title, memory_gb, windows"),
+    (BOTH + 'colour = "red"', "has the unknown key colour; a pipeline has models, title, memory_gb, windows"),
     (BOTH + "title = 3", "title is a text in quotes, but it is 3"),
     (BOTH + 'naming = "guess"', "naming is one of decoder, chain, published. Received: 'guess'"),
     (BOTH + 'windows = "round"', "windows is one of tiles, published"),
@@ -114,7 +114,7 @@ def test_pipelines_of_one_name_and_models_beside_them_are_refused(tmp_path: Path
     same = toml(tmp_path / "other", BOTH)
     with pytest.raises(ValueError, match=r"names must differ. Received: .*way.toml, .*other/way.toml"):
         plans_of({**ASKED, "pipeline": [path, same]})
-    with pytest.raises(ValueError, match=r"none stands beside\. Received: a\.h5"):
+    with pytest.raises(ValueError, match=r"leave out others\. Received: a\.h5"):
         plans_of({**ASKED, "pipeline": [path], "models": [Path("a.h5")]})
 
 
@@ -175,7 +175,7 @@ def test_cards_tell_what_models_do_without_loading_them(tmp_path: Path) -> None:
 def test_given_files_are_looked_for_before_any_model_is_loaded(tmp_path: Path) -> None:
     for given, words in (
         ({"landmarks": tmp_path / "nowhere"}, "no such file or folder of landmarks"),
-        ({"landmarks": tmp_path}, "no landmark file of any of the scans, such as scan.json"),
+        ({"landmarks": tmp_path}, "no landmark file for any of the scans, such as scan.json"),
         ({"from_results": tmp_path / "nowhere"}, "no such folder of results"),
         ({"from_results": tmp_path}, "--save-intermediate"),
     ):

@@ -133,7 +133,7 @@ def test_no_plot_of_an_earlier_run_stays_where_there_is_nothing_to_plot(run: Run
 
 def test_landmark_files_are_no_scans(run: Run, folder: Path, oracles: list[Path], tmp_path: Path) -> None:
     said = run("measure", folder, *oracles, "--output", tmp_path / "out")
-    assert said.code == 2 and "are named by --keypoints" in said.errors[0] and not (tmp_path / "out").exists()
+    assert said.code == 2 and "need --keypoints" in said.errors[0] and not (tmp_path / "out").exists()
 
 
 def test_a_name_that_is_not_utf8_is_told(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_run_goes_on_where_another_stopped(
     assert run("measure", scan, models["vertebra_masks"], *more).code == 0
     same_map(second / "a_vertebrae.nii.gz", whole / "a_vertebrae.nii.gz")
     same_map(second / "a_heatmap.nii.gz", whole / "a_heatmap.nii.gz")
-    told(run("measure", scan, models["vertebra_masks"], "--from-results", second, "--output", second), "go on from")
+    told(run("measure", scan, models["vertebra_masks"], "--from-results", second, "--output", second), "continue from")
 
 
 def test_corrected_landmarks_move_the_masks(
@@ -175,24 +175,24 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(
         ((masks,), "None of the models finds landmarks"),
         ((masks, "--landmarks", tmp_path / "nowhere"), "no such file or folder of landmarks"),
         ((masks, "--landmarks", tmp_path / "none"), "has no landmark file for any of the scans"),
-        ((*oracles, *given), "models that find or name them themselves cannot run beside"),
+        ((*oracles, *given), "models that find or name landmarks cannot run"),
         ((*models.values(), *given), "(vertebra_heatmaps)"),
         (given, "must be named"),
         ((masks, *given, "--lowest", "L5"), "are not named by the lowest"),
         ((masks, "--from-results", tmp_path / "nowhere"), "no such folder of results"),
         ((masks, "--from-results", tmp_path / "none"), "--save-intermediate"),
-        ((*models.values(), "--from-results", whole), "nothing of a that was found before spine_heatmap"),
+        ((*models.values(), "--from-results", whole), "no findings of a from before spine_heatmap"),
         ((*oracles, "--stop-after", "naming"), "one of the models' tasks, detection, identification"),
         ((*oracles, "--stop-after", "lunch"), "A stage to stop after is a task"),
         (("--stop-after", "naming"), "one of the models' tasks"),
-        ((masks, "--from-results", whole, "--output", whole), "go on from"),
+        ((masks, "--from-results", whole, "--output", whole), "continue from"),
         ((masks, *given, "--output", tmp_path / "given", "--landmarks", whole, "--output", whole), "not written over"),
     ):
         asked = arguments if "--output" in arguments else (*arguments, "--output", tmp_path / "out")
         told(run("measure", scan, *asked), words)
     asked = ("measure", "--keypoints", tmp_path / "given", "--output", tmp_path / "out")
     for option in (("--stop-after", "naming"), ("--save-intermediate",)):
-        told(run(*asked, *option), "--keypoints goes with no")
+        told(run(*asked, *option), "--keypoints allows no")
     assert everything(tmp_path) == before
 
 

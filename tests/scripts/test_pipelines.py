@@ -105,13 +105,13 @@ def test_pipelines_are_measured_apart_and_compared(
     assert run(*again).code == 0 and read == ["second"], "each pipeline goes on by itself"
     after = (out / "comparison.csv").read_text().splitlines()
     assert [line.rsplit(",", 1)[0] for line in after] == [line.rsplit(",", 1)[0] for line in before]
-    told(run(*again, "--votes", "published"), "first was measured otherwise before")
+    told(run(*again, "--votes", "published"), "first was measured with other models or options before")
     read.clear()
     (out / "coarse" / "second_centroids.json").unlink()
     changed = json.loads((out / "heat" / "first_findings.json").read_text())
     changed["conditions"]["options"]["naming"] = "chain"
     (out / "heat" / "first_findings.json").write_text(json.dumps(changed))
-    told(run(*again), "first was measured otherwise before")
+    told(run(*again), "first was measured with other models or options before")
     assert not read, "nothing runs before the last pipeline has been looked at"
 
 
@@ -164,7 +164,7 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(run: Run, scans: Path
         (("--pipeline", two, "--pipeline", two), "names must differ"),
         (("--pipeline", tmp_path / "nowhere.toml"), "cannot be read"),
         (("--pipeline", broken), "is no TOML"),
-        (("--pipeline", two, "--pipeline", unknown), "knows no key colour"),
+        (("--pipeline", two, "--pipeline", unknown), "has the unknown key colour"),
         (("--pipeline", two, "--pipeline", missing), "there is no model file"),
         (("--pipeline", empty), "models is a list of model files"),
         (("--pipeline", two, "--pipeline", order), "detection, identification. Received: identification, det"),
@@ -172,7 +172,7 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(run: Run, scans: Path
         (("--pipeline", two, "--pipeline", damaged), "damaged.toml: broken.h5 is not an HDF5 file"),
         (("--pipeline", stage), "stage.toml: The stage to stop after"),
         (("--pipeline", finders), "finders.toml: Landmarks are supplied"),
-        (("--keypoints", "--pipeline", two), "--keypoints goes with no --pipeline"),
+        (("--keypoints", "--pipeline", two), "--keypoints allows no --pipeline"),
     ):
         told(run("measure", scans, *arguments, "--output", tmp_path / "out"), words)
     assert everything(tmp_path) == before

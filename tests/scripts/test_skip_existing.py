@@ -121,7 +121,11 @@ def test_other_models_or_options_are_refused(
         ([other, oracles[1]], (), f"without {other}"),
     ):
         said = run("measure", scans, *models, "--output", killed, "--skip-existing", *options)
-        assert said.code == 2 and "first was measured otherwise before" in said.errors[0] and words in said.errors[0]
+        assert (
+            said.code == 2
+            and "first was measured with other models or options before" in said.errors[0]
+            and words in said.errors[0]
+        )
     assert {path.name: path.read_bytes() for path in killed.iterdir()} == before
 
 
