@@ -1,4 +1,4 @@
-"""The U-Net of the coarse-to-fine system (Payer et al. 2020): of one width, averaged down, linearly up."""
+"""The U-Net of the coarse-to-fine system (Payer et al. 2020): one width, average pooling, linear upsampling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_models.encoder_decoder import convolutions, encoder_decoder
 from keras_models.linear_upsampling import linear_upsampling
 
 SLOPE = 0.1
-"""Of LeakyReLU below zero."""
+"""The slope of LeakyReLU below zero."""
 
 
 def averaging_unet(
@@ -28,8 +28,8 @@ def averaging_unet(
 
     Every level has ``filters`` filters and, on the way down and up, ``steps`` convolutions with LeakyReLU; dropout
     follows the first convolution of each level on the way down.
-    norm: "none" as published; before each LeakyReLU "batch" (``momentum`` is Keras's) or "group", with which a short
-    training goes much farther. Answers of "group" hang on how large the patch is.
+    norm: "none" as published; before each LeakyReLU "batch" (``momentum`` is Keras's) or "group". The outputs of
+    "group" depend on the size of the patch.
     """
     if norm not in ("none", "batch", "group"):
         raise ValueError(f'norm is "none", "batch" or "group". Received: {norm!r}.')
@@ -59,9 +59,9 @@ def mask_unet(
     norm: str = "none",
     momentum: float = 0.99,
 ) -> keras.Model:
-    """3D U-Net that outlines the vertebra at a landmark.
+    """3D U-Net that segments the vertebra at a landmark.
 
-    Input (batch, *patch, 2): the image, and what marks the landmark, 255 at its highest; output (batch, *patch, 1),
+    Input (batch, *patch, 2): the image and the landmark prompt, whose maximum is 255; output (batch, *patch, 1),
     from 0 to 1.
     """
     inputs = keras.Input((*patch, 2), name="image_and_landmark")

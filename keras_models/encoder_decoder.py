@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 MOST_GROUPS = 4
-"""Of group normalisation; filters that 4 does not divide have fewer."""
+"""The most groups of group normalisation; there are fewer where 4 does not divide the filters."""
 
 AtLevel = Callable[[keras.KerasTensor, int, str], keras.KerasTensor]
 """(features, level counted from the top, the layer's name or the beginning of several layers' names) -> features."""
@@ -27,8 +27,8 @@ def encoder_decoder(
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """The end of the decoder (batch, *patch, filters), for a head to follow, and the end of the encoder.
 
-    decode: where it is not ``encode``. prefix: of all layers' names, for a second body in one network. floor: what the
-    encoder's last level is called.
+    decode: where it differs from ``encode``. prefix: of all layers' names, for a second body in one network. floor: the
+    name of the encoder's last level.
     """
     skips = []
     for level in range(levels - 1):
@@ -56,10 +56,10 @@ def convolutions(
     dropout: float = 0.0,
     names: Sequence[str] = ("{name}_a_{part}", "{name}_b_{part}"),
 ) -> keras.KerasTensor:
-    """As many convolutions as there are names, each with normalisation and (leaky) ReLU: (batch, *patch, filters).
+    """One convolution per name, each with normalisation and (leaky) ReLU: (batch, *patch, filters).
 
-    norm: "none", "batch" (``momentum`` is Keras's) or "group". ``norm_last``: it follows the ReLU.
-    dropout: the rate after the first of them. names: the layers' names, of which the parts are conv, norm and relu.
+    norm: "none", "batch" (``momentum`` is Keras's) or "group". norm_last: whether it follows the ReLU.
+    dropout: the rate after the first convolution. names: patterns of the layers' names; the parts are conv, norm, relu.
     """
     dimensions = len(x.shape) - 2
     convolution: Callable[..., keras.Layer] = getattr(layers, f"Conv{dimensions}D")

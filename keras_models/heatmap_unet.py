@@ -1,4 +1,4 @@
-"""The U-Net that finds a spine as a heatmap (Payer et al. 2020; Serrador et al. 2024)."""
+"""The U-Net that predicts the spine as a heatmap (Payer et al. 2020; Serrador et al. 2024)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import layers
 from keras_models.encoder_decoder import convolutions, encoder_decoder
 
 SLOPE = 0.1
-"""Of the leaky ReLU below zero."""
+"""The slope of the leaky ReLU below zero."""
 
 
 def heatmap_unet(
@@ -22,11 +22,11 @@ def heatmap_unet(
     momentum: float = 0.99,
     answer: str = "linear",
 ) -> keras.Model:
-    """3D U-Net of two convolutions per level, averaged down and repeated up.
+    """3D U-Net with two convolutions per level, average pooling and nearest-neighbour upsampling.
 
-    Input (batch, *patch, 1), output (batch, *patch, 1). All levels are of one width; with ``widening`` filters double
-    from level to level. norm: "none" (leaky ReLU alone) or "batch" (``momentum`` is Keras's). answer: "linear", heat as
-    a regression, its last kernel near zero at first; or "sigmoid", heat as a probability.
+    Input (batch, *patch, 1), output (batch, *patch, 1). All levels have one width; with ``widening`` filters double
+    from level to level. norm: "none" (leaky ReLU alone) or "batch" (``momentum`` is Keras's). answer: "linear" for a
+    regression, whose last kernel starts near zero, or "sigmoid" for a probability.
     """
     if norm not in ("none", "batch") or answer not in ("linear", "sigmoid"):
         raise ValueError(f'norm is "none" or "batch", answer "linear" or "sigmoid". Received: {norm!r}, {answer!r}.')
@@ -39,6 +39,6 @@ def heatmap_unet(
         lambda x, _, name: layers.AveragePooling3D(2, name=name)(x),
         lambda x, _, name: layers.UpSampling3D(2, name=name)(x),
     )  # (batch, x, y, z, filters)
-    start = keras.initializers.RandomNormal(stddev=1e-3) if answer == "linear" else "glorot_uniform"
-    heat = layers.Conv3D(1, 1, activation=answer, kernel_initializer=start, dtype="float32", name="heat")(x)
-    return keras.Model(inputs, heat, name="heatmap_unet")  # (batch, x, y, z, 1)
+    initial = keras.initializers.RandomNormal(stddev=1e-3) if answer == "linear" else "glorot_uniform"
+    heatmap = layers.Conv3D(1, 1, activation=answer, kernel_initializer=initial, dtype="float32", name="heat")(x)
+    return keras.Model(inputs, heatmap, name="heatmap_unet")  # (batch, x, y, z, 1)

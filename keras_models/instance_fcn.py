@@ -22,26 +22,27 @@ def instance_fcn(
     level_scale: float = 1.0,
     prompted: bool = False,
 ) -> keras.Model:
-    """3D U-Net with a branch that goes on down from its floor to one cell, for what is true of the whole vertebra.
+    """3D U-Net with a branch that pools its floor to one cell, for the completeness and the level of the vertebra.
 
-    Input (batch, *patch, channels + 1): the image, then the memory of vertebrae found before; with ``prompted`` one
-    channel more, what marks the vertebra that is meant, 255 at its highest, or 0 all over. Outputs by name: "mask"
-    (batch, *patch, 1) and "complete" (batch, 1), both from 0 to 1, and "level" (batch, 1), C1 = 1, never below 0.
-    As published all levels are of one width; with ``widening`` filters double from level to level (Serrador et al.).
-    norm: "batch" (as published, ``momentum`` is Keras's) or "group", whose answers do not depend on the batch: with one
-    sample per batch the statistics that batch normalisation runs with are far from those it was trained with.
-    ``start_level`` and ``level_scale`` are as in ``identification_unet``.
+    Input (batch, *patch, channels + 1): the image and the memory of vertebrae found so far. With ``prompted`` there is
+    one more channel, the landmark prompt, whose maximum is 255; it is 0 everywhere without a landmark.
+    Outputs by name: "mask" (batch, *patch, 1) and "complete" (batch, 1), both from 0 to 1, and "level" (batch, 1),
+    C1 = 1, never below 0.
+    As published all levels have one width; with ``widening`` filters double from level to level (Serrador et al.).
+    norm: "batch" (as published, ``momentum`` is Keras's) or "group". With one sample per batch the moving statistics of
+    batch normalisation are far from those of training; outputs of "group" do not depend on the batch.
+    start_level, level_scale: as in ``identification_unet``.
     """
     if norm not in ("batch", "group"):
         raise ValueError(f'norm is "batch" or "group". Received: {norm!r}.')
     widths = [filters * 2**level if widening else filters for level in range(levels)]
-    inputs, seen = image_and_memory(patch, channels, prompted)
+    inputs, scaled = image_and_memory(patch, channels, prompted)
 
     def block(x: keras.KerasTensor, level: int, name: str) -> keras.KerasTensor:
         return convolutions(x, widths[level], name, 3, norm, momentum, norm_last=True)
 
     x, floor = encoder_decoder(
-        seen,
+        scaled,
         levels,
         encode=block,
         downsample=lambda x, _, name: layers.MaxPooling3D(2, name=name)(x),
@@ -57,7 +58,7 @@ def instance_fcn(
 def image_and_memory(
     patch: Sequence[int], channels: int, prompted: bool
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The input of image, memory and, where ``prompted``, a mark; and the same with the mark from 0 to 1."""
+    """The input of image, memory and, where ``prompted``, a landmark prompt; and the same with prompts from 0 to 1."""
     if not prompted:
         inputs = keras.Input((*patch, channels + 1), name="image_and_memory")
         return inputs, inputs
@@ -68,7 +69,7 @@ def image_and_memory(
 def whole_outputs(
     whole: keras.KerasTensor, start_level: float = 0.0, level_scale: float = 1.0
 ) -> dict[str, keras.KerasTensor]:
-    """The outputs "complete" and "level" (batch, 1) from what is known of the whole vertebra (batch, width)."""
+    """The outputs "complete" and "level" (batch, 1) from the features of the whole vertebra (batch, width)."""
     complete = layers.Dense(1, activation="sigmoid", dtype="float32", name="complete")(whole)  # (batch, 1)
     level = layers.Dense(1, dtype="float32", name="level_score")(whole)
     if (start_level, level_scale) != (0.0, 1.0):
@@ -79,7 +80,7 @@ def whole_outputs(
 def summary(
     x: keras.KerasTensor, size: int, block: Callable[[keras.KerasTensor, str], keras.KerasTensor]
 ) -> keras.KerasTensor:
-    """Pooled on, with convolutions between, until ``size`` is 1; what is left of larger patches is averaged."""
+    """Pooling with convolutions between, until ``size`` is 1; a global average covers the rest of larger patches."""
     for step in range(max(size.bit_length() - 1, 0)):
         x = layers.MaxPooling3D(2, name=f"whole{step}_pool")(x)
         x = block(x, f"whole{step}")

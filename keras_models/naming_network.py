@@ -1,4 +1,4 @@
-"""A small network over the nodes of a spine, from the top down, that tells the level of each or that it is false."""
+"""A small network over the nodes of a spine, from the top down; it predicts levels and false positives."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def _member(
     decay: float,
     name: str,
 ) -> keras.KerasTensor:
-    lighter = keras.regularizers.L2(decay)
-    x = layers.Dense(filters, kernel_regularizer=lighter, name=f"{name}_begin")(features)
+    penalty = keras.regularizers.L2(decay)
+    x = layers.Dense(filters, kernel_regularizer=penalty, name=f"{name}_begin")(features)
     for block in range(blocks):
         y = layers.LayerNormalization(name=f"{name}_{block}_norm")(x)
         y = layers.Multiply(name=f"{name}_{block}_mask")([y, there])
         y = layers.Conv1D(
-            filters, 3, padding="same", dilation_rate=2**block, kernel_regularizer=lighter, name=f"{name}_{block}_conv"
+            filters, 3, padding="same", dilation_rate=2**block, kernel_regularizer=penalty, name=f"{name}_{block}_conv"
         )(y)
         y = layers.Activation("gelu", name=f"{name}_{block}_gelu")(y)
         y = layers.Dropout(dropout, name=f"{name}_{block}_drop")(y)
-        y = layers.Dense(filters, kernel_regularizer=lighter, name=f"{name}_{block}_mix")(y)
+        y = layers.Dense(filters, kernel_regularizer=penalty, name=f"{name}_{block}_mix")(y)
         x = layers.Add(name=f"{name}_{block}")([x, y])
     x = layers.LayerNormalization(name=f"{name}_norm")(x)
     x = layers.Dropout(dropout, name=f"{name}_drop")(x)
-    return layers.Dense(classes, kernel_regularizer=lighter, name=f"{name}_scores")(x)
+    return layers.Dense(classes, kernel_regularizer=penalty, name=f"{name}_scores")(x)

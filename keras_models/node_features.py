@@ -1,7 +1,7 @@
-"""What the naming network is told of each node, of Keras's own layers, so that its files load with Keras alone.
+"""The features of nodes in the naming network, from Keras layers, so that its model files load with Keras alone.
 
-Nodes are read as an image of rows (what is known of a node) and columns (the nodes, from the top down): rows are taken
-by cropping, neighbours by shifting. All of it is computed in float32, in mixed precision too.
+The nodes form an image of rows (the properties of a node) and columns (the nodes, from the top down). Cropping selects
+rows, and shifting gives neighbours. All layers compute in float32, also in mixed precision.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import keras
 from keras import layers
 
 STEP_M, OFFSET_M = 0.03, 0.02
-"""Usual lengths of a step between bodies and of the way to a pedicle: features are counted in them."""
+"""Typical distances between bodies and from a body to a pedicle: the units of the features."""
 ROWS = 15
 NEIGHBOURS = (1, -1, 2, -2)
-"""How many nodes further down each neighbour stands."""
+"""The offsets of the neighbours, in nodes, downwards."""
 SHORTEST = 1e-4
-"""What lengths are where there is no way, so that their gradient is finite."""
+"""The length of a zero vector, so that its gradient is finite."""
 LOWEST = 0.004
-"""Probabilities count as no lower than this, and as no higher than 1 less this."""
+"""Probabilities are clipped to this and to 1 minus this."""
 TOUCHING = (0.0114, 0.0724, 0.46)
-"""Where the tangents touch that a logarithm begins with: from LOWEST to 1 - LOWEST it is at most 0.41 above them."""
+"""Where the tangents touch -log(x) that Newton's method starts from: at most 0.41 below it within the clipped range."""
 NEWTON_STEPS = 4
-"""From 0.41 off, each about halves the square of what a logarithm is off: 0.073, 0.0026, 4e-6, then rounding alone."""
+"""The error after each step is about half the square of the last: 0.41, 0.073, 0.0026, 4e-6, then rounding alone."""
 
 
 def node_features(nodes: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """What is known of each node, by where its neighbours and pedicles lie, whatever the place of the whole spine.
+    """The features of each node from its neighbours, regions and pedicles; they do not depend on the spine's position.
 
-    nodes (batch, 1, nodes, 15): present, place (m), probabilities of three regions, and per pedicle found and place
-    from the body (m); absent nodes, all 0, stand last. Returns features (batch, nodes, 38), and 1 where there is a
-    node (batch, nodes, 1).
+    nodes (batch, 1, nodes, 15): present, position (m), probabilities of three regions, and per pedicle found and
+    offset from the body (m); absent nodes are 0 and come last. Returns features (batch, nodes, 38), and 1 where a
+    node is present (batch, nodes, 1).
     """
     x = _layer(layers.Permute, "rows", (3, 2, 1))(nodes)  # (batch, 15, nodes, 1)
     there = _rows(x, 0, 1, "there")
@@ -48,7 +48,7 @@ def node_features(nodes: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.Ke
 
 
 def _steps(place: keras.KerasTensor, there: keras.KerasTensor) -> keras.KerasTensor:
-    """By neighbour: the way there, how long it is, and whether both are there."""
+    """Per neighbour: the vector to it, its length, and whether both nodes are present."""
     place = _layer(layers.Rescaling, "place_in_steps", 1 / STEP_M)(place)
     other, others = (
         _layer(layers.Concatenate, f"{name}_of_neighbours")([_shifted(x, way, name) for way in NEIGHBOURS])
@@ -65,7 +65,7 @@ def _steps(place: keras.KerasTensor, there: keras.KerasTensor) -> keras.KerasTen
 
 
 def _regions(told: keras.KerasTensor) -> keras.KerasTensor:
-    """The probabilities, their log odds, and whether any is told."""
+    """The probabilities, their log-odds, and whether any is known."""
     known = _layer(layers.AveragePooling2D, "region_mean", (3, 1))(told)
     known = _layer(layers.Rescaling, "region_mean_raised", 1e30)(known)
     known = _layer(layers.ReLU, "region_known", 1.0)(known)  # (batch, 1, nodes, 1)
@@ -81,7 +81,7 @@ def _regions(told: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _pedicles(left: keras.KerasTensor, right: keras.KerasTensor) -> keras.KerasTensor:
-    """Found and place of both, whether both are found, and how far they and their middle lie from the usual."""
+    """Found and offset of both pedicles, whether both are found, and the deviations of their distance and midpoint."""
     rows, found, places = [], [], []
     for x, side in ((left, "left"), (right, "right")):
         found.append(_rows(x, 0, 1, f"{side}_found"))
@@ -122,7 +122,7 @@ def _length(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _minus_log(x: keras.KerasTensor) -> keras.KerasTensor:
-    """-log of what lies between LOWEST and 1: no layer of Keras takes a logarithm, so Newton solves x e^y = 1."""
+    """-log(x) of x between LOWEST and 1. Keras has no logarithm layer, so Newton's method solves x e^y = 1."""
     tangents = [
         _layer(layers.Rescaling, f"log_tangent{step}", -1 / at, 1 - log(at))(x) for step, at in enumerate(TOUCHING)
     ]

@@ -1,4 +1,4 @@
-"""U-Nets that outline one vertebra, with the body of the detection network so that they can begin from its weights."""
+"""U-Nets that segment one vertebra; they have the body of the detection network and can start from its weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from keras_models.unet import unet_block, unet_body
 def outline_unet(
     patch: Sequence[int | None] = (56, 56, 48), filters: int = 8, levels: int = 4, momentum: float = 0.9
 ) -> keras.Model:
-    """The vertebra at a landmark.
+    """3D U-Net that segments the vertebra at a landmark.
 
-    Input (batch, *patch, 2): the image, and what marks the landmark, 255 at its highest; output (batch, *patch, 1),
+    Input (batch, *patch, 2): the image and the landmark prompt, whose maximum is 255; output (batch, *patch, 1),
     from 0 to 1.
     """
     inputs = keras.Input((*patch, 2), name="image_and_landmark")
@@ -37,36 +37,36 @@ def next_vertebra_unet(
     prompted: bool = False,
     two_branch: bool = False,
 ) -> keras.Model:
-    """The next vertebra that memory does not hold, whether all of it is seen, and its level.
+    """The mask of the next vertebra that is not in memory, its completeness and its level.
 
-    Inputs and outputs are those of ``instance_fcn``. ``two_branch``: two U-Nets in one network that sees marks. Where
-    nothing is marked the first one, by memory, gives the mask; where a vertebra is marked the second one does. What is
-    told of the whole vertebra is always the first one's.
+    Inputs and outputs are those of ``instance_fcn``. two_branch: two U-Nets in one network with a landmark prompt.
+    Without a prompt the first branch, by memory, gives the mask; with a prompt the second one does. Completeness and
+    level always come from the first branch.
     """
-    inputs, seen = image_and_memory(patch, channels, prompted or two_branch)
-    x, floor = unet_body(seen, filters, levels, momentum, (3, 3, 3))
+    inputs, scaled = image_and_memory(patch, channels, prompted or two_branch)
+    x, floor = unet_body(scaled, filters, levels, momentum, (3, 3, 3))
     name = "found" if two_branch else "mask"
     mask = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name=name)(x)  # (batch, x, y, z, 1)
     if two_branch:
-        x, _ = unet_body(seen, filters, levels, momentum, (3, 3, 3), prefix="drawn_")
-        drawn = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="drawn")(x)
-        mask = _chosen(seen, mask, drawn, channels)
+        x, _ = unet_body(scaled, filters, levels, momentum, (3, 3, 3), prefix="drawn_")
+        second = layers.Conv3D(1, 1, activation="sigmoid", dtype="float32", name="drawn")(x)
+        mask = _chosen(scaled, mask, second, channels)
     size, width = min(patch) // 2 ** (levels - 1), filters * 2 ** (levels - 1)
     whole = summary(floor, size, lambda x, name: unet_block(x, width, (3, 3, 3), momentum, name))  # (batch, width)
     return keras.Model(inputs, {"mask": mask, **whole_outputs(whole, start_level, level_scale)}, name="next_vertebra")
 
 
 def _chosen(
-    seen: keras.KerasTensor, unmarked: keras.KerasTensor, prompted: keras.KerasTensor, channels: int
+    inputs: keras.KerasTensor, unprompted: keras.KerasTensor, prompted: keras.KerasTensor, channels: int
 ) -> keras.KerasTensor:
-    """Of two masks the second one for each sample whose last channel shows a mark (from a tenth of its height on)."""
-    told = layers.Rescaling([0.0] * (channels + 1) + [10.0], dtype="float32", name="mark_alone")(seen)
-    told = layers.GlobalMaxPooling3D(dtype="float32", name="highest_by_channel")(told)  # (batch, channels + 2)
-    told = layers.Reshape((channels + 2, 1), dtype="float32", name="channels_in_line")(told)
-    told = layers.GlobalMaxPooling1D(dtype="float32", name="highest_mark")(told)  # (batch, 1)
-    told = layers.ReLU(max_value=1.0, dtype="float32", name="is_prompted")(told)
-    told = layers.Reshape((1, 1, 1, 1), dtype="float32", name="is_marked_everywhere")(told)
-    untold = layers.Rescaling(-1.0, 1.0, dtype="float32", name="is_unmarked")(told)
-    unmarked = layers.Multiply(dtype="float32", name="found_unmarked")([unmarked, untold])
-    prompted = layers.Multiply(dtype="float32", name="drawn_marked")([prompted, told])
-    return layers.Add(dtype="float32", name="mask")([unmarked, prompted])
+    """The prompted mask for each sample with a landmark prompt (from a tenth of its maximum on), else the other."""
+    gate = layers.Rescaling([0.0] * (channels + 1) + [10.0], dtype="float32", name="mark_alone")(inputs)
+    gate = layers.GlobalMaxPooling3D(dtype="float32", name="highest_by_channel")(gate)  # (batch, channels + 2)
+    gate = layers.Reshape((channels + 2, 1), dtype="float32", name="channels_in_line")(gate)
+    gate = layers.GlobalMaxPooling1D(dtype="float32", name="highest_mark")(gate)  # (batch, 1)
+    gate = layers.ReLU(max_value=1.0, dtype="float32", name="is_prompted")(gate)
+    gate = layers.Reshape((1, 1, 1, 1), dtype="float32", name="is_marked_everywhere")(gate)
+    inverse = layers.Rescaling(-1.0, 1.0, dtype="float32", name="is_unmarked")(gate)
+    unprompted = layers.Multiply(dtype="float32", name="found_unmarked")([unprompted, inverse])
+    prompted = layers.Multiply(dtype="float32", name="drawn_marked")([prompted, gate])
+    return layers.Add(dtype="float32", name="mask")([unprompted, prompted])

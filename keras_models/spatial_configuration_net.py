@@ -1,4 +1,4 @@
-"""SpatialConfiguration-Net (Payer et al. 2019, 2020): where each landmark may be by its looks, and by the others."""
+"""SpatialConfiguration-Net (Payer et al. 2019, 2020): landmark heatmaps from local appearance and configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_models.averaging_unet import averaging_unet
 from keras_models.linear_upsampling import linear_upsampling
 
 SIGMAS = "landmark_sigmas"
-"""The layer whose one weight is how wide each landmark's target is, where that is learnt."""
+"""The layer whose weight is the learnt width of each landmark's target."""
 
 
 def spatial_configuration_net(
@@ -29,13 +29,13 @@ def spatial_configuration_net(
 ) -> keras.Model:
     """Heatmaps of landmarks, each the product of a local and a spatial one.
 
-    Input (batch, *patch, 1); output (batch, *patch, landmarks), -1 to 1. The local maps see the image in full detail
-    and may answer at every similar vertebra; the spatial ones see nothing but the local maps, ``coarser`` times
-    smaller, and tell which of them it is. Sizes are multiples of ``coarser`` 2^(levels - 1).
+    Input (batch, *patch, 1); output (batch, *patch, landmarks), -1 to 1. The local maps come from the image in full
+    resolution and may respond at every similar vertebra. The spatial maps come from the local maps alone, ``coarser``
+    times smaller, and select one response. Sizes are multiples of ``coarser`` 2^(levels - 1).
     norm, momentum: as in ``averaging_unet``.
-    Weights of both heads start from N(0, head_deviation); ``spatial_start`` is the bias of the spatial one (above 0, it
-    lets the local maps through from the first step on; the published one has none).
-    sigma: where the widths of the targets are learnt, those they start from, in voxels (see ``with_sigmas``).
+    Weights of both heads start from N(0, head_deviation); ``spatial_start`` is the initial bias of the spatial one
+    (above 0, local responses pass from the first step on; the published network has none).
+    sigma: the initial widths of learnt targets, in voxels; None where they are not learnt (see ``with_sigmas``).
     """
     small = keras.initializers.RandomNormal(stddev=head_deviation)
     image = keras.Input((*patch, 1), name="image")
@@ -60,11 +60,11 @@ def spatial_configuration_net(
 
 
 def with_sigmas(heatmaps: keras.KerasTensor, sigma: float) -> keras.KerasTensor:
-    """The heatmaps as they are, in a network that keeps how wide each landmark's target is, in voxels.
+    """The unchanged heatmaps, in a network that also holds the learnt width of each landmark's target, in voxels.
 
-    These widths are the weight ``alpha`` (landmarks,) of the layer ``SIGMAS``, so that the optimiser trains them, and
-    every file that keeps the network keeps them. That layer multiplies by them what is below zero, and is shown
-    nothing but zeros, which are added to the heatmaps: it is in the network and changes nothing; the loss reads it.
+    The widths are the weight ``alpha`` (landmarks,) of the layer ``SIGMAS``, a PReLU. The optimiser trains them, and
+    model files keep them. The layer's input is zero, and its output, zero too, is added to the heatmaps; only the loss
+    reads its weight.
     """
     if not sigma > 0:
         raise ValueError(f"A sigma is above 0. Received: {sigma}.")

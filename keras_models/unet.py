@@ -1,5 +1,5 @@
-"""U-Nets: those of the two-stage system (McCouat & Glocker 2019), 3D for detection and 2D for identification, and a
-3D one for volumes of thick slices.
+"""The U-Nets of the two-stage system (McCouat & Glocker 2019), 3D for detection and 2D for identification, and a 3D
+U-Net for volumes of thick slices.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def detection_unet(
     classes: int = 2,
     momentum: float = 0.1,
 ) -> keras.Model:
-    """3D U-Net that tells vertebra from background.
+    """3D U-Net that separates vertebrae from background.
 
     Input (batch, *patch, 1); output (batch, *patch, classes), softmax. Filters double from level to level.
     ``momentum`` is Keras's: 0.1, as published, keeps 90 % of the last batch's statistics.
@@ -42,12 +42,12 @@ def identification_unet(
     level_scale: float = 1.0,
     classes: int = 0,
 ) -> keras.Model:
-    """2D U-Net over neighbouring sagittal slices that tells each pixel's level: as a number, or as shares.
+    """2D U-Net over neighbouring sagittal slices that predicts each pixel's level: a number, or class probabilities.
 
     Input (batch, *patch, channels): anterior-posterior by superior-inferior, slices as channels.
-    Output (batch, *patch, 1): C1 = 1 ... L5 = 24, S1, S2. The convolutions on the floor are ``floor_kernel`` wide,
-    so that each sees the whole patch. ``start_level`` is about what an untrained network answers, and
-    ``level_scale`` how many levels one unit of its last convolution stands for; the published network has neither.
+    Output (batch, *patch, 1): C1 = 1 ... L5 = 24, S1, S2. The convolutions on the floor have the kernel
+    ``floor_kernel``, so that each covers the whole patch. start_level: about the output of an untrained network.
+    level_scale: the levels per unit of its last convolution. The published network has neither.
     With ``classes`` the output is (batch, *patch, classes), softmax: the levels from C1 down.
     """
     inputs = keras.Input((*patch, channels), name="slices")
@@ -75,8 +75,8 @@ def sliced_unet(
 ) -> keras.Model:
     """3D U-Net whose first axis may run across slices much thicker than their pixels.
 
-    Input (batch, *patch, channels); output (batch, *patch, classes), softmax. On the first ``flat_levels`` levels each
-    slice is looked at by itself, with kernels of 1x3x3, and pooled by 1x2x2: voxels are then about as long as wide.
+    Input (batch, *patch, channels); output (batch, *patch, classes), softmax. The first ``flat_levels`` levels have
+    kernels of 1x3x3 and pooling by 1x2x2 within each slice; below them voxels are about isotropic.
     """
     flat = min(flat_levels, levels - 1)
     inputs = keras.Input((*patch, channels), name="image")
@@ -95,10 +95,10 @@ def unet_body(
     flat_levels: int = 0,
     prefix: str = "",
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """What the decoder ends in (batch, *patch, filters), for a head to follow, and the floor.
+    """The end of the decoder (batch, *patch, filters), for a head to follow, and the floor.
 
-    Two convolutions, each with batch normalisation and ReLU, per level. On ``flat_levels`` levels from the top nothing
-    is done along the first axis. prefix: of all layers' names, for a second body in one network.
+    Each level has two convolutions with batch normalisation and ReLU. The first ``flat_levels`` levels do not convolve
+    or pool along the first axis. prefix: of all layers' names, for a second body in one network.
     """
     dimensions = len(x.shape) - 2
     pool: Callable[..., keras.Layer] = getattr(layers, f"MaxPooling{dimensions}D")
@@ -119,5 +119,5 @@ def unet_body(
 def unet_block(
     x: keras.KerasTensor, filters: int, kernel: Sequence[int], momentum: float, name: str
 ) -> keras.KerasTensor:
-    """Twice convolution, batch normalisation and ReLU."""
+    """Two convolutions, each with batch normalisation and ReLU."""
     return convolutions(x, filters, name, kernel, "batch", momentum)

@@ -13,7 +13,7 @@ SMALLEST_PROBABILITY = 1e-7
 
 @keras.saving.register_keras_serializable("spine")
 class WeightedCrossentropy(keras.losses.Loss):
-    """Categorical cross-entropy, each voxel's weighted by its class (McCouat & Glocker: 0.1 background, 0.9 vertebra).
+    """Categorical cross-entropy with a weight per class (McCouat & Glocker: 0.1 background, 0.9 vertebra).
 
     True: integer classes (batch, ...) or (batch, ..., 1); predicted: probabilities (batch, ..., classes).
     The mean is over all voxels.
@@ -45,9 +45,9 @@ class DiceCrossentropy(keras.losses.Loss):
     """Cross-entropy + 1 - the mean soft Dice of all classes but the first, each over the whole batch.
 
     True: integer classes (batch, ...) or (batch, ..., 1); predicted: probabilities (batch, ..., classes).
-    A class that is neither true nor predicted counts as right. With ``present_only``, the mean is over the classes that
-    are true somewhere in the batch, and cross-entropy alone judges the others: otherwise the least suspicion of a class
-    that is seldom seen costs as much as missing all of it.
+    A class that is neither true nor predicted has a Dice of 1. With ``present_only``, the mean is over the classes that
+    are true somewhere in the batch, and the others have cross-entropy alone. Otherwise the smallest false positive of a
+    rare class would cost as much as missing all of it.
     """
 
     def __init__(self, name: str = "dice_crossentropy", present_only: bool = False, **kwargs: Any) -> None:
@@ -76,7 +76,7 @@ class LabelledError(keras.losses.Loss):
     """Sum of |level - predicted| over labelled pixels / their count; 0 when nothing is labelled (0 = ignore).
 
     True: level numbers (batch, ...) or (batch, ..., 1); predicted: (batch, ..., 1).
-    On several devices, the mean of each one's error: Keras's own reduction knows how many there are.
+    On several devices, Keras's reduction takes the mean of the errors of all.
     """
 
     def __init__(self, name: str = "labelled_error", **kwargs: Any) -> None:
@@ -99,9 +99,9 @@ class LabelledError(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("spine")
 class LabelledCrossentropy(LabelledError):
-    """Mean of -log(share of the true level) over labelled pixels; 0 when nothing is labelled (0 = ignore).
+    """Mean of -log(probability of the true level) over labelled pixels; 0 when nothing is labelled (0 = ignore).
 
-    True: level numbers from 1, as for LabelledError; predicted: shares of the levels (batch, ..., levels).
+    True: level numbers from 1, as for LabelledError; predicted: level probabilities (batch, ..., levels).
     """
 
     def __init__(self, name: str = "labelled_crossentropy", **kwargs: Any) -> None:
@@ -115,7 +115,7 @@ class LabelledCrossentropy(LabelledError):
 
 
 class Ratio(keras.metrics.Metric):
-    """A sum over a sum, both gathered over an epoch; NaN while the second is zero."""
+    """The ratio of two sums over an epoch; NaN while the second is zero."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -149,7 +149,7 @@ class ClassDice(Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class ClassRecall(Ratio):
-    """Share of the voxels of one class that are predicted as it, over an epoch."""
+    """The fraction of the voxels of one class that are predicted as it, over an epoch."""
 
     def __init__(self, label: int = 1, name: str = "recall", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -165,7 +165,7 @@ class ClassRecall(Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class VoxelAccuracy(Ratio):
-    """Share of all voxels of an epoch whose likeliest class is theirs."""
+    """The fraction of all voxels of an epoch whose likeliest class is the true one."""
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -178,7 +178,7 @@ class VoxelAccuracy(Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class LevelAccuracy(Ratio):
-    """Share of labelled pixels whose rounded output, or likeliest level of several, is theirs, over an epoch."""
+    """The fraction of labelled pixels whose rounded output, or likeliest level, is the true one, over an epoch."""
 
     def __init__(self, name: str = "level_accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -210,7 +210,7 @@ def _labels(y_true: Any, y_pred: Any) -> Any:
 
 
 def _levels(y_true: Any, y_pred: Any) -> Any:
-    """Level numbers, true and predicted; of shares of several levels the likeliest."""
+    """Level numbers, true and predicted; of level probabilities the likeliest level."""
     if y_pred.shape[-1] == 1:
         return _labels(y_true, y_pred), ops.squeeze(y_pred, -1)
     return _labels(y_true, y_pred), ops.cast(ops.argmax(y_pred, axis=-1) + 1, y_pred.dtype)

@@ -1,9 +1,9 @@
-"""How far a student's answers lie from its teacher's (distillation), in keras.ops.
+"""Divergences between the outputs of a student and of its teacher (distillation), in keras.ops.
 
-Hinton et al. 2015, "Distilling the knowledge in a neural network": both answers are softened by a temperature T, and
-their divergence is multiplied by T^2, so that its gradients keep their size whatever T. Networks tell probabilities;
-what is softened are the logits, got back from them. Numbers (levels, heatmaps) have nothing to soften: there the
-teacher's answer stands in for the truth, as usual in the distillation of regressions.
+Hinton et al. 2015, "Distilling the knowledge in a neural network": a temperature T softens both outputs, and the
+divergence is multiplied by T^2, so that the size of its gradients does not depend on T. The logits to soften are
+computed from the networks' probabilities. Numbers (levels, heatmaps) have no temperature: there the teacher's output
+replaces the truth, as usual in the distillation of regressions.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY
 
 
 class Divergence(keras.losses.Loss):
-    """The base of all: called with the teacher's answers as true and the student's as predicted, both (batch, ..., k).
+    """The base class: the teacher's outputs are the true values, the student's the predicted ones, (batch, ..., k).
 
-    One figure for each class-wise place (batch, ...), or for each number (batch, ..., k), 0 where both say the same;
-    then weighted and reduced as any Keras loss.
+    It gives one value per voxel (batch, ...) or per number (batch, ..., k), 0 where both agree; weights and reduction
+    are those of any Keras loss.
     """
 
     def __init__(self, temperature: float = 1.0, name: str | None = None, **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class Divergence(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("spine")
 class ClassDivergence(Divergence):
-    """T^2 KL(teacher || student) of the shares of k classes (softmax), softened; in nats."""
+    """T^2 KL(teacher || student) of the softened probabilities of k classes (softmax), in nats."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         teacher, student = (ops.log_softmax(_log(p) / self.temperature, axis=-1) for p in (y_true, y_pred))
@@ -45,7 +45,7 @@ class ClassDivergence(Divergence):
 
 @keras.saving.register_keras_serializable("spine")
 class BinaryDivergence(Divergence):
-    """T^2 KL(teacher || student) of probabilities each for itself (sigmoid), softened."""
+    """T^2 KL(teacher || student) of softened independent probabilities (sigmoid)."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         teacher, student = ((_log(p) - _log(1 - p)) / self.temperature for p in (y_true, y_pred))
@@ -56,7 +56,7 @@ class BinaryDivergence(Divergence):
 
 @keras.saving.register_keras_serializable("spine")
 class NumberDifference(Divergence):
-    """|teacher - student| of numbers, whatever the temperature: as an L1 loss counts."""
+    """|teacher - student| of numbers, independent of the temperature, as in an L1 loss."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return ops.abs(y_true - y_pred)
@@ -64,16 +64,16 @@ class NumberDifference(Divergence):
 
 @keras.saving.register_keras_serializable("spine")
 class SquaredDifference(Divergence):
-    """(teacher - student)^2 of numbers, whatever the temperature: as an L2 loss counts."""
+    """(teacher - student)^2 of numbers, independent of the temperature, as in an L2 loss."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return ops.square(y_true - y_pred)
 
 
 def divergence_of(layer: keras.Layer, loss: Any, temperature: float) -> Divergence:
-    """What fits an output: by its loss's ``divergence`` (a class of this file), if it has one, else by its last layer.
+    """The divergence of an output: its loss's ``divergence`` (a class of this file), else by its last layer.
 
-    Softmax: ClassDivergence; sigmoid: BinaryDivergence; anything else is a number. Reduced as the loss is.
+    Softmax: ClassDivergence; sigmoid: BinaryDivergence; otherwise NumberDifference. The reduction is that of the loss.
     """
     kind = getattr(loss, "divergence", None)
     if kind is None:
@@ -86,12 +86,11 @@ def divergence_of(layer: keras.Layer, loss: Any, temperature: float) -> Divergen
 def distillation_divergence(
     divergence: Divergence, loss: Any, truth: Any, teacher: Any, student: Any, weights: Any = None
 ) -> Any:
-    """How far a student's answer to one output lies from its teacher's: one figure, counted as the task's loss counts.
+    """The divergence of one output between student and teacher, with the weights of the task's loss.
 
-    truth, weights: what ``loss`` is called with beside the answer. Its ``place_weights(y_true, y_pred)``, if it has
-    them, say how much each place (batch, ...) or number (batch, ..., k, or 1 for any) counts in it. Where a task judges
-    nothing (pixels of no label, a vertebra that is not there) its teacher has learnt nothing either, and what it says
-    there is left out.
+    truth, weights: the other arguments of ``loss``. Its ``place_weights(y_true, y_pred)``, if it has them, are the
+    weights of voxels (batch, ...) or numbers (batch, ..., k, or 1 for any). Where the loss ignores voxels (no label,
+    no vertebra), the teacher has learnt nothing, and its output is ignored, too.
     """
     own = getattr(loss, "place_weights", None)
     parts = [None if own is None else own(truth, student), weights]
@@ -103,7 +102,7 @@ def distillation_divergence(
 
 
 def _of_rank(weights: Any, answer: Any, divergence: Divergence) -> Any:
-    """Weights of samples, places or numbers with as many axes as the divergence has figures."""
+    """Weights of samples, voxels or numbers with as many axes as the values of the divergence."""
     weights = ops.cast(weights, answer.dtype)
     rank = len(answer.shape)
     while len(weights.shape) < rank:

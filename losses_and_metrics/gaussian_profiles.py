@@ -1,4 +1,4 @@
-"""The lines whose product is a Gaussian in space, in keras.ops: no exponential is ever taken per voxel."""
+"""The profiles along the axes whose product is a spatial Gaussian, in keras.ops: no exponential per voxel."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from keras import ops
 def profiles(points: Any, shape: Sequence[Any], sigma: Any) -> list[Any]:
     """Along each axis exp(-d^2 / 2 sigma^2) of each point: (batch, points, size).
 
-    points (batch, points, axes) in voxels, NaN for one that is not there: its lines are zero; sigma: one number, or
-    one for each point (points,).
+    points (batch, points, axes) in voxels; an absent one is NaN, and its profiles are zero. sigma: one number, or one
+    per point (points,).
     """
     there, points = present_points(points)
     width = ops.reshape(ops.convert_to_tensor(sigma, "float32"), (1, -1, 1))
@@ -24,7 +24,7 @@ def profiles(points: Any, shape: Sequence[Any], sigma: Any) -> list[Any]:
 
 
 def present_points(points: Any) -> tuple[Any, Any]:
-    """Whether each point is there (batch, points), as 1 or 0, and the points, zero in place of those that are not."""
+    """Whether each point is present (batch, points), as 1 or 0, and the points, with zero for absent ones."""
     points = ops.convert_to_tensor(points, "float32")
     missing = ops.any(ops.isnan(points), axis=-1)
     return 1.0 - ops.cast(missing, "float32"), ops.where(missing[:, :, None], 0.0, points)

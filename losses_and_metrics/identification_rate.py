@@ -1,4 +1,4 @@
-"""Which vertebrae of a scan are identified, by VerSe's rule and by that of the dense-annotation paper."""
+"""The identification of the vertebrae of a scan, by VerSe's rule and by that of the dense-annotation paper."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ def score_scan(
     is the level's own and lies within the limit. Original (McCouat & Glocker 2019): a true level is a hit when the
     prediction nearest to its centroid, whatever level it names, bears its name and lies within the limit.
 
-    True levels are the free vertebrae, T13 and L6 included; a true sacrum is left aside. Predicted sacral and unnamed
-    points take part only as the prediction nearest to a true level.
+    True levels are the free vertebrae, T13 and L6 included; a true sacrum is ignored. Predicted sacral and unnamed
+    points count only as the prediction nearest to a true level.
 
-    filled: predictions that are no detections but were put between others; they are hits like any, yet nothing is found
-    by them.
+    interpolated: predicted levels between detections that nobody detected; they can be hits, but count as no detection.
     """
     if not limit_mm > 0:
         raise ValueError(f"The limit of a hit must be above 0 mm. Received: {limit_mm}.")

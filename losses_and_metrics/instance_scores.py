@@ -1,4 +1,4 @@
-"""One mask per vertebra against a truth of masks: matched by overlap, so that masks and names are judged apart."""
+"""The scores of instance masks: vertebrae are matched by overlap, so that masks and names have separate scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PART_FRACTION = 0.1
 MOSTLY = 0.5
 """A prediction lies mostly on labels when more than this share of it does."""
 COMPLETE_FROM = 0.5
-"""A completeness predicted from here on says that the scan shows the whole vertebra."""
+"""The predicted completeness from which a vertebra counts as complete."""
 
 NO_VERTEBRAE = tuple(VERSE_IDS[name] for name in ("S1", "coccyx"))
 SPIDER_CANAL, SPIDER_DISCS = 100, 200
@@ -39,16 +39,16 @@ def score_instances(
 ) -> SegmentationScore:
     """The predicted instances of one scan (VerSe ids) against its truth, written in one of LABEL_CODES, on one grid.
 
-    completeness: of predictions by name, 0..1, where a model tells it.
+    completeness: of predictions by name, 0..1, where a model predicts it.
 
-    True are the free vertebrae, T13 and L6 included. Each is matched with at most one prediction, whatever its name,
-    so that the sum of their IoUs is largest (Hungarian method, Kuhn 1955), and only where the IoU is above MATCH_IOU.
-    It is complete when it touches no face of the image, and in SPIDER's code when it is not marked as partly visible.
+    True vertebrae are the free ones, T13 and L6 included. Each is matched with at most one prediction, of any name, so
+    that the sum of IoUs is largest (Hungarian method, Kuhn 1955), and only where the IoU is above MATCH_IOU.
+    It is complete where it touches no face of the image and, in SPIDER's code, is not labelled as partly visible.
 
-    A prediction without a match is false where the truth would show a vertebra: when its body lies between the planes
-    half a step above the first labelled body and below the last, or when most of it lies on labels of whatever kind.
-    Elsewhere the scan may show vertebrae that nobody labelled, and it is not judged. Predicted sacrum and coccyx are
-    never false. Where the truth holds no vertebra at all, nothing is judged.
+    A prediction without a match is a false positive where the truth would have a label: where its body lies between
+    the planes half a step above the first labelled body and below the last, or most of it lies on any labels.
+    Elsewhere the scan may show unlabelled vertebrae, and the prediction is not scored. Predicted sacrum and coccyx are
+    never false positives. Without any true vertebra, no prediction is scored.
 
     Raises: UnknownLevels where a map said to be in VerSe's code holds other labels; ValueError where the grids differ.
     """
@@ -59,12 +59,12 @@ def score_instances(
     counts = overlaps(true, predicted, true_boxes, boxes)
     matches = match(counts, labels, list(boxes))
     pairs = _Pairs(counts, true, predicted, true_boxes, boxes)
-    told = completeness or {}
+    completeness = completeness or {}
     vertebrae = []
     for label in labels:
         own = matches.get(label)
         parts = _holders({other: counts.both.get((label, other), 0) for other in boxes}, counts.first[label])
-        share = None if own is None else told.get(instance_name(own))
+        complete = None if own is None else completeness.get(instance_name(own))
         vertebrae.append(
             VertebraScore(
                 label=label,
@@ -73,7 +73,7 @@ def score_instances(
                 match=None if own is None else instance_name(own),
                 mask=MISSED if own is None else pairs.score(label, own),
                 named=pairs.score(label, VERSE_IDS[names[label]]) if names[label] else None,
-                predicted_complete=None if share is None else bool(share >= COMPLETE_FROM),
+                predicted_complete=None if complete is None else bool(complete >= COMPLETE_FROM),
                 parts=tuple(instance_name(part) for part in parts) if len(parts) > 1 else (),
             )
         )
@@ -89,7 +89,7 @@ def score_instances(
 
 
 def vertebra_labels(label_map: LabelMap, code: str) -> dict[int, str]:
-    """The labels that stand for free vertebrae in a code, with their levels, "" where the code tells none.
+    """The labels of free vertebrae in a code, with their levels, "" where the code has none.
 
     Raises: UnknownLevels where a map said to be in VerSe's code holds other labels; ValueError for an unknown code.
     """
@@ -106,23 +106,23 @@ def vertebra_labels(label_map: LabelMap, code: str) -> dict[int, str]:
 
 
 def match(counts: Overlaps, labels: Collection[int], others: Collection[int]) -> dict[int, int]:
-    """Which of ``others`` lies on each of ``labels``: one to one, of largest summed IoU, each IoU above MATCH_IOU."""
+    """The match of ``labels`` with ``others``: one to one, of largest summed IoU, each IoU above MATCH_IOU."""
     rows, columns = list(labels), list(others)
     if not rows or not columns:
         return {}
-    shares = np.array([[counts.iou(row, column) or 0.0 for column in columns] for row in rows])
-    shares[shares <= MATCH_IOU] = 0.0
-    chosen = zip(*linear_sum_assignment(shares, maximize=True), strict=True)
-    return {rows[row]: columns[column] for row, column in chosen if shares[row, column] > 0}
+    ious = np.array([[counts.iou(row, column) or 0.0 for column in columns] for row in rows])
+    ious[ious <= MATCH_IOU] = 0.0
+    chosen = zip(*linear_sum_assignment(ious, maximize=True), strict=True)
+    return {rows[row]: columns[column] for row, column in chosen if ious[row, column] > 0}
 
 
 def is_whole(box: Box, grid: Grid) -> bool:
-    """Whether what a box holds touches none of the six faces of the image."""
+    """Whether a box touches none of the six faces of the image."""
     return all(axis.start > 0 and axis.stop < size for axis, size in zip(box, grid.shape, strict=True))
 
 
 def instance_name(label: int) -> str:
-    """What a predicted instance is called: its level, or the number of a label that means none in VerSe's code."""
+    """The name of a predicted instance: its level, or the number of a label that has none in VerSe's code."""
     return name_of_verse_id(label) or f"label {label}"
 
 
@@ -188,7 +188,7 @@ def _false(
     true_boxes: Mapping[int, Box],
     boxes: Mapping[int, Box],
 ) -> list[int]:
-    """Those of ``unmatched`` that lie where the truth, with at least one vertebra, tells what is there."""
+    """The false positives among ``unmatched``: those within the labelled part of a truth with at least one vertebra."""
     if not unmatched:
         return []
     ends = dict.fromkeys([*labels[:2], *labels[-2:]])  # from the top down, each once

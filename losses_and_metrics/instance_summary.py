@@ -1,4 +1,4 @@
-"""Scores of masks of many scans summed up: per region, level and scan, with 95 % intervals over scans."""
+"""The summary of mask scores of many scans: per region, level and scan, with 95 % intervals over scans."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def summarise_masks(levels: pd.DataFrame) -> pd.DataFrame:
     """Rows by region (All, Complete, Cervical, Thoracic, Lumbar), by level and by scan, of a ``level_frame``.
 
     by, group: "region", "level" or "scan", and which. vertebrae: the true ones with a mask in the truth; scans without
-    any are left out. found_rate: fraction that a mask lies on. name_right: fraction of the found whose mask bears their
-    name. dice, iou: over all, missed ones being 0; hd_mm, hd95_mm, assd_mm: over the found. dice_by_name: label against
-    label, over all whose level is known. completeness_right: fraction of those of which it was predicted whether the
-    scan shows them wholly. false, merged: masks, by their own names, missing for Complete. split: true vertebrae.
+    any are excluded. found_rate: fraction with a matched mask. name_right: fraction of the found whose mask has their
+    name. dice, iou: over all, 0 for missed ones; hd_mm, hd95_mm, assd_mm: over the found. dice_by_name: label against
+    label, over all with a known level. completeness_right: fraction with a correctly predicted completeness, of those
+    that have one. false, merged: masks, by their own names, missing for Complete. split: true vertebrae.
     Each figure has ..._ci95_low, ..._ci95_high and ..._n. Vertebrae without a level are among All and Complete.
     """
     true = levels[levels["complete"].notna()]

@@ -1,4 +1,4 @@
-"""How far a mean over scans can be trusted: its 95 % interval by the bootstrap (Efron 1979), scans drawn anew."""
+"""The 95 % interval of a mean over scans, by the bootstrap with resampled scans (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SEED = 0
 def bootstrap_interval(sums: Sequence[float], counts: Sequence[int], seed: int = SEED) -> Interval | None:
     """The interval of sum(sums) / sum(counts), by percentiles over 2,000 draws of as many scans with replacement.
 
-    sums, counts: one of each per scan; vertebrae of one scan stay together, since they are no independent cases. Scans
-    that count nothing are left out. None where fewer than two are left: of one scan nothing can be told about others.
-    The same figures give the same interval, whenever it is worked out.
+    sums, counts: one of each per scan; vertebrae of one scan stay together, since they are not independent. Scans with
+    a count of 0 are excluded. None where fewer than two scans are left.
+    The interval is deterministic for one seed.
     """
     if len(sums) != len(counts):
         raise ValueError(f"An interval needs one sum and one count per scan. Received: {len(sums)} and {len(counts)}.")

@@ -12,7 +12,7 @@ from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY, Ratio
 from losses_and_metrics.divergences import BinaryDivergence
 
 STEEPNESS = 12.0
-"""Of the sigmoid by which a weight goes from its first to its last value."""
+"""The steepness of the sigmoid between the first and the last value of a weight."""
 
 
 def scheduled(first: float, last: float, epoch: int, epochs: int) -> float:
@@ -22,8 +22,8 @@ def scheduled(first: float, last: float, epoch: int, epochs: int) -> float:
     if first == last or epochs == 1:
         return first
 
-    def sigmoid(share: float) -> float:
-        return 1 / (1 + math.exp(-STEEPNESS * (share - 0.5)))
+    def sigmoid(fraction: float) -> float:
+        return 1 / (1 + math.exp(-STEEPNESS * (fraction - 0.5)))
 
     low, high = sigmoid(0.0), sigmoid(1.0)
     return first + (last - first) * (sigmoid(epoch / (epochs - 1)) - low) / (high - low)
@@ -40,7 +40,7 @@ class InstanceLoss(keras.losses.Loss):
     """
 
     divergence = BinaryDivergence
-    """Whatever the mask's last layer is: that of two networks in one adds the answers of both."""
+    """Independent of the mask's last layer: that of a two-branch model adds the masks of both branches."""
 
     def __init__(
         self, first: float = 0.1, last: float = 0.1, form: str = "sums", name: str = "instance_loss", **kwargs: Any
@@ -78,9 +78,9 @@ class InstanceLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("spine")
 class CompletenessCrossentropy(keras.losses.Loss):
-    """Binary cross-entropy of whether a vertebra is complete, the mean over the batch; 0 where nothing is to be told.
+    """Binary cross-entropy of the completeness of a vertebra, the mean over the batch; 0 where it is unknown.
 
-    True: (batch, 1), 1 complete, 0 not, below 0 to leave out; predicted: probabilities (batch, 1).
+    True: (batch, 1), 1 complete, 0 not, below 0 unknown; predicted: probabilities (batch, 1).
     """
 
     def __init__(self, name: str = "completeness_crossentropy", **kwargs: Any) -> None:
@@ -92,7 +92,7 @@ class CompletenessCrossentropy(keras.losses.Loss):
         return ops.sum(ops.where(y_true >= 0, value, 0.0), axis=-1)
 
     def place_weights(self, y_true: Any, y_pred: Any) -> Any:
-        """1 where it is told whether the vertebra is complete, 0 elsewhere (batch,)."""
+        """1 where the completeness of the vertebra is known, 0 elsewhere (batch,)."""
         return ops.cast(y_true[..., 0] >= 0, y_pred.dtype)
 
 
@@ -135,15 +135,15 @@ class MaskDice(Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class CompletenessAccuracy(Ratio):
-    """Share of vertebrae rightly told complete or not, of those that are told (true not below 0)."""
+    """The fraction of vertebrae with a correctly predicted completeness, where it is known (true not below 0)."""
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        told = y_true >= 0
-        right = ops.logical_and(told, ops.equal(y_true > 0.5, y_pred > 0.5))
-        self._add(ops.sum(ops.cast(right, "float32")), ops.sum(ops.cast(told, "float32")))
+        known = y_true >= 0
+        right = ops.logical_and(known, ops.equal(y_true > 0.5, y_pred > 0.5))
+        self._add(ops.sum(ops.cast(right, "float32")), ops.sum(ops.cast(known, "float32")))
 
 
 @keras.saving.register_keras_serializable("spine")

@@ -1,4 +1,4 @@
-"""The part of a scan in which a truth tells every vertebra: predictions beyond it are neither right nor wrong."""
+"""The part of a scan in which the truth labels every vertebra; predictions outside it are not scored."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from utility_functions.geometry.grid import FloatArray
 from utility_functions.geometry.volume import LabelMap
 
 HALF_STEP_ALONE_MM = 10.0
-"""How far the range of a single vertebra reaches beyond the middle of its body, upwards and downwards."""
+"""The extent of the range of a single vertebra from the centre of its body, upwards and downwards."""
 MOST_HALF_STEP_MM = 20.0
-"""Half the distance of two neighbours is no longer than this: more means that a label between them is missing."""
+"""The most that half the distance of two neighbours counts; more means that a label between them is missing."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledRange:
-    """What lies between two planes across the spine, half a step above the first labelled body and below the last.
+    """The region between two planes across the spine, half a step above the first labelled body and below the last.
 
-    ends: (2, 3) RAS+ mm, upper and lower. outward: (2, 3) unit vectors from body to body, away from what is labelled.
+    ends: (2, 3) RAS+ mm, upper and lower. outward: (2, 3) unit vectors from body to body, away from the labels.
     """
 
     ends: FloatArray
@@ -45,7 +45,7 @@ class LabelledRange:
         return cls(np.stack([bodies[0], bodies[-1]]) + half_mm[:, None] * outward, outward)
 
     def beyond_mm(self, points_mm: ArrayLike) -> FloatArray:
-        """How far points (..., 3) lie beyond the upper and the lower plane (..., 2); negative inside."""
+        """The distances of points (..., 3) outside the upper and the lower plane (..., 2); negative inside."""
         between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
         return np.asarray((between * self.outward).sum(axis=-1))
 
@@ -54,7 +54,7 @@ class LabelledRange:
         return np.asarray((self.beyond_mm(points_mm) <= 0).all(axis=-1))
 
     def aside_mm(self, points_mm: ArrayLike) -> FloatArray:
-        """How far points (..., 3) lie from the nearer of the two lines that carry the spine on beyond its labels."""
+        """The distances of points (..., 3) from the nearer of the two lines that extend the spine past its labels."""
         between = np.asarray(points_mm, np.float64)[..., None, :] - self.ends
         on = np.maximum((between * self.outward).sum(axis=-1), 0)[..., None] * self.outward
         return np.asarray(np.linalg.norm(between - on, axis=-1).min(axis=-1))

@@ -1,7 +1,7 @@
-"""The loss and training metrics of landmark heatmaps, in keras.ops: targets are made here from points, never stored.
+"""The loss and training metrics of landmark heatmaps, in keras.ops; targets are computed from points, never stored.
 
-True values are (batch, landmarks, 4): a point in voxels of the patch, and what is known of it (PRESENT, ABSENT or
-UNKNOWN); predicted are heatmaps (batch, x, y, z, landmarks).
+True values are (batch, landmarks, 4): a point in voxels of the patch, and its state (PRESENT, ABSENT or UNKNOWN);
+predicted values are heatmaps (batch, x, y, z, landmarks).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from losses_and_metrics.divergences import SquaredDifference
 from losses_and_metrics.gaussian_profiles import profiles
 
 PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
-"""A landmark lies in the patch; none does, and its heatmap is to be empty; or nothing is known, and nothing judged."""
+"""The landmark is in the patch; it is not, and its heatmap is to be empty; or it is unknown, and ignored."""
 SIGMAS = "landmark_sigmas"
-"""What the layer is called that learns the widths (keras_models/spatial_configuration_net.py)."""
+"""The name of the layer with the learnt widths (keras_models/spatial_configuration_net.py)."""
 SMALLEST_SIGMA = 0.5
-"""Learnt widths never count as less, in voxels."""
+"""The least learnt width, in voxels."""
 
 
 def gaussians(points: Any, sigmas: Any, shape: Sequence[Any]) -> Any:
@@ -37,15 +37,15 @@ def gaussians(points: Any, sigmas: Any, shape: Sequence[Any]) -> Any:
 
 @keras.saving.register_keras_serializable("spine")
 class HeatmapLoss(keras.losses.Loss):
-    """1/2 sum (h - g)^2 + penalty 1/2 sum sigma_i^2 over the landmarks judged, the mean over the batch.
+    """1/2 sum (h - g)^2 + penalty 1/2 sum sigma_i^2 over the known landmarks, the mean over the batch.
 
-    g = height exp(-d^2 / 2 sigma_i^2) (Payer et al. 2020). Landmarks of unknown place are left out; those absent are
-    held against nothing, and have no sigma to be judged.
-    sigma: in voxels; where ``bind`` was given a network with a layer ``SIGMAS``, the weight ``alpha`` of that layer.
-    scale: 0 for Gaussians of height 1; else their height is scale / (sigma sqrt(2 pi))^3, as where sigmas are learnt:
-        narrow targets are then high, and cannot be made cheaper by narrowing them alone (1000: height 1 at sigma 4).
-    form: "sums" as published; "mean" is (h - g)^2 in parts of the sum of g^2, without a penalty, so that its size
-        depends on neither patch nor sigma nor how many landmarks there are: 1 where nothing is answered.
+    g = height exp(-d^2 / 2 sigma_i^2) (Payer et al. 2020). Unknown landmarks are ignored. Absent ones have a target of
+    zero and no penalty.
+    sigma: in voxels; after ``bind`` to a network with a layer ``SIGMAS``, the weight ``alpha`` of that layer.
+    scale: 0 for Gaussians of height 1; else their height is scale / (sigma sqrt(2 pi))^3, as with learnt sigmas:
+        narrow targets are then high, so that narrowing alone does not lower the loss (1000: height 1 at sigma 4).
+    form: "sums" as published; "mean" is the sum of (h - g)^2 over the sum of g^2, without a penalty. Its size does not
+        depend on patch, sigma or the number of landmarks: it is 1 for an empty heatmap.
     """
 
     divergence = SquaredDifference
@@ -71,26 +71,26 @@ class HeatmapLoss(keras.losses.Loss):
         self._learnt: Any = None
 
     def bind(self, network: Any) -> None:
-        """Take sigmas from the network's layer that learns them, if it has one."""
+        """Take the sigmas from the network's layer of learnt widths, if it has one."""
         self._learnt = next((layer.alpha for layer in _layers(network) if layer.name == SIGMAS), None)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        heat = ops.cast(y_pred, "float32")
+        heatmaps = ops.cast(y_pred, "float32")
         points, known = y_true[..., :3], y_true[..., 3]  # (batch, landmarks, 3) and (batch, landmarks)
-        sigmas = self._sigmas(heat.shape[-1])
+        sigmas = self._sigmas(heatmaps.shape[-1])
         height = self._height(sigmas)
         here, judged = (ops.cast(mask, "float32") for mask in (known == PRESENT, known != UNKNOWN))
-        target = gaussians(points, sigmas, ops.shape(heat)[1:4]) * (height * here)[:, None, None, None]
-        squared = ops.sum(ops.square(heat - target), axis=(1, 2, 3)) * judged  # (batch, landmarks)
+        target = gaussians(points, sigmas, ops.shape(heatmaps)[1:4]) * (height * here)[:, None, None, None]
+        squared = ops.sum(ops.square(heatmaps - target), axis=(1, 2, 3)) * judged  # (batch, landmarks)
         if self.form == "mean":
-            energies = self._energies(heat.shape[-1])
+            energies = self._energies(heatmaps.shape[-1])
             whole = ops.maximum(ops.sum(here * energies, axis=1), ops.mean(energies))
             return ops.sum(squared, axis=1) / whole
         widths = ops.sum(here * ops.square(sigmas), axis=1)
         return 0.5 * ops.sum(squared, axis=1) + 0.5 * self.penalty * widths
 
     def place_weights(self, y_true: Any, y_pred: Any) -> Any:
-        """(batch, 1, 1, 1, landmarks): so that the mean of squares is their sum, or that in parts of the Gaussians'."""
+        """(batch, 1, 1, 1, landmarks): weights with which the mean of squares is their sum, or the form "mean"."""
         voxels = math.prod(y_pred.shape[1:])
         judged, here = (ops.cast(mask, "float32") for mask in (y_true[..., 3] != UNKNOWN, y_true[..., 3] == PRESENT))
         counted = 0.5 * voxels * judged
@@ -118,7 +118,7 @@ class HeatmapLoss(keras.losses.Loss):
 
 
 class _OfMaxima(Ratio):
-    """Of how far the maximum of each heatmap lies from its landmark, in mm, over the landmarks that are present."""
+    """A metric of the distance between the maximum of each heatmap and its landmark, in mm, over those present."""
 
     def __init__(self, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0), **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -138,7 +138,7 @@ class _OfMaxima(Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class LandmarkDistance(_OfMaxima):
-    """Mean distance, in mm, of a landmark and the maximum of its heatmap, over all that are present."""
+    """The mean distance between a landmark and the maximum of its heatmap, in mm, over those present."""
 
     def __init__(self, name: str = "distance_mm", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -150,7 +150,7 @@ class LandmarkDistance(_OfMaxima):
 
 @keras.saving.register_keras_serializable("spine")
 class LandmarksFound(_OfMaxima):
-    """Share of landmarks present that lie within ``limit_mm`` of the maximum of their heatmap."""
+    """The fraction of present landmarks within ``limit_mm`` of the maximum of their heatmap."""
 
     def __init__(self, limit_mm: float = 10.0, name: str = "found", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -165,7 +165,7 @@ class LandmarksFound(_OfMaxima):
 
 
 def _layers(network: Any) -> Iterator[Any]:
-    """All layers of a network, those of networks within it among them."""
+    """All layers of a network, including those of nested networks."""
     for layer in getattr(network, "layers", ()):
         yield layer
         yield from _layers(layer)

@@ -16,8 +16,8 @@ class MaskLoss(keras.losses.Loss):
     """dice (1 - soft Dice) + crossentropy (mean binary cross-entropy) of each sample, the mean over the batch.
 
     True: masks (batch, ...) or (batch, ..., 1), 0 or 1; predicted: probabilities of the same number of voxels.
-    focal: exponent by which a voxel's cross-entropy shrinks the surer it is of what is true; 0 as published.
-    Dice is counted with 1 voxel more in either, so that an empty mask that nothing is predicted for costs nothing.
+    focal: the focal exponent, which lowers the cross-entropy of voxels with a high true probability; 0 as published.
+    Numerator and denominator of the soft Dice have 1 added, so that an empty prediction of an empty mask costs nothing.
     """
 
     def __init__(

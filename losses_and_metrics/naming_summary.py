@@ -1,4 +1,4 @@
-"""The names of many scans judged: shifts by one, variants, warnings and the calibration of posteriors."""
+"""The summary of the names of many scans: shifts by one, variants, warnings and the calibration of posteriors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ BINS = 10
 
 
 def summarise_names(rows: Sequence[ScanRow]) -> NamingSummary:
-    """All scans that have a true vertebra; the others are left out."""
+    """The summary of all scans with a true vertebra."""
     scored = [(row, row.score) for row in rows if row.score is not None and row.score.levels]
     judged = [row for row, _ in scored]
     found = [[level.hit_verse for level in score.levels if level.found] for _, score in scored]
     right = [all(hits) for hits in found if hits]
-    told = [row for row in judged if row.naming is not None]
-    bins = reliability([pair for row in told for pair in posteriors(row)])
+    named = [row for row in judged if row.naming is not None]
+    bins = reliability([pair for row in named for pair in posteriors(row)])
     apart = sum(each.count * abs(each.posterior - each.right) for each in bins)
     count = sum(each.count for each in bins)
     warnings = [row.naming is not None and bool(row.naming.warning) for row in judged]
@@ -37,27 +37,29 @@ def summarise_names(rows: Sequence[ScanRow]) -> NamingSummary:
         detected_right=_fraction(right, [1] * len(right)),
         shifted=_fraction([shift_of(row.landmarks, _true(row)) in (-1, 1) for row in judged], [1] * len(judged)),
         variants=_variants(judged),
-        warned_wrong=_mean([said for said, fine in warned if not fine]) if told else None,
-        warned_right=_mean([said for said, fine in warned if fine]) if told else None,
+        warned_wrong=_mean([said for said, fine in warned if not fine]) if named else None,
+        warned_right=_mean([said for said, fine in warned if fine]) if named else None,
         calibration_error=apart / count if count else None,
         bins=bins,
     )
 
 
 def shift_of(predicted: Landmarks, true: Landmarks, limit_mm: float = LIMIT_MM) -> int | None:
-    """By how many levels all names are off alike (0: right, 1: called one too low); None where they are not, or none
-    lies within the limit of a true one. Levels count down a usual spine: T13 with L1, L6 with S1."""
+    """The common shift of all names in levels (0: correct, 1: one too low).
+
+    None where there is no common shift, or no name within the limit of a true one. T13 counts with L1, L6 with S1.
+    """
     shifts = {rank(called) - rank(is_it) for called, is_it, _ in _near(predicted, true, limit_mm)}
     return shifts.pop() if len(shifts) == 1 else None
 
 
 def rank(level: str) -> int:
-    """Place counted down a usual spine; T13 counts with L1, and S1 with L6."""
+    """The position along a typical spine, downwards; T13 counts with L1, and S1 with L6."""
     return anatomical_order(level) - (anatomical_order(level) >= anatomical_order("L1")) - (level == "S1")
 
 
 def variants_of(landmarks: Landmarks) -> tuple[str, ...]:
-    """The variants that named levels show: one more, or two seen whose level between does not exist."""
+    """The variants that named levels show: an additional level, or a missing one between two named ones."""
     has = set(landmarks.names)
     seen: list[str] = [name for name in ("T13", "L6") if name in has]
     seen += ["no T12"] * ("T12" not in has and {"T11", "L1"} <= has)
@@ -66,7 +68,7 @@ def variants_of(landmarks: Landmarks) -> tuple[str, ...]:
 
 
 def posteriors(row: ScanRow) -> list[tuple[float, bool]]:
-    """Posterior of each detected name near a true vertebra, and whether that is its name."""
+    """The posterior of each detected name near a true vertebra, and whether the name is correct."""
     record = row.naming
     if record is None:
         return []
@@ -78,7 +80,7 @@ def posteriors(row: ScanRow) -> list[tuple[float, bool]]:
 
 
 def reliability(pairs: Sequence[tuple[float, bool]]) -> tuple[Bin, ...]:
-    """Pairs of posterior and rightness in ten bins of equal width; empty ones are left out."""
+    """Pairs of posterior and correctness in ten bins of equal width, without empty ones."""
     place = [min(int(BINS * sure), BINS - 1) for sure, _ in pairs]
     found = []
     for number in range(BINS):

@@ -1,4 +1,4 @@
-"""How label maps overlap: voxels of every pair of labels, and Dice and IoU from them."""
+"""The overlap of label maps: voxel counts of every pair of labels, and Dice and IoU from them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from utility_functions.geometry.volume import LabelMap
 class Overlaps:
     """Voxel counts of two label maps on one grid.
 
-    first, second: label -> its voxels. both: (label of the first, label of the second) -> voxels that bear both, where
-    there are any; with 0 as the second for what the second map leaves empty.
+    first, second: label -> its voxels. both: (label of the first, label of the second) -> voxels with both, where there
+    are any; the second label is 0 for the background of the second map.
     """
 
     first: Mapping[int, int]
@@ -38,7 +38,7 @@ class Overlaps:
 def overlaps(
     first: LabelMap, second: LabelMap, first_boxes: Mapping[int, Box], second_boxes: Mapping[int, Box]
 ) -> Overlaps:
-    """The overlaps of the labels that have a box, each counted inside its own box alone."""
+    """The overlaps of the labels with a box, each counted inside its own box."""
     first.grid.require_same(second.grid, "Label maps that are compared")
     sizes, both = {}, {}
     for label, box in first_boxes.items():
@@ -51,7 +51,7 @@ def overlaps(
 
 
 def label_boxes(label_map: LabelMap, labels: Collection[int] | None = None) -> dict[int, Box]:
-    """The bounding box of each of ``labels`` that has a voxel, by label; of all above 0 where none are told."""
+    """The bounding box of each of ``labels`` that has a voxel, by label; None: of all labels above 0."""
     most = max(labels, default=0) if labels is not None else int(label_map.voxels.max())
     if most < 1:
         return {}

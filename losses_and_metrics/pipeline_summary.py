@@ -1,4 +1,4 @@
-"""Several pipelines over the same scans, each summed up with 95 % intervals over scans."""
+"""The summaries of several pipelines over the same scans, with 95 % intervals over scans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MASKS = ("dice", "hd95_mm", "assd_mm")
 
 
 def measured_by_all(runs: Sequence[Sequence[ScanRow]]) -> set[str]:
-    """The scans that every run could measure, by which alone runs compare."""
+    """The scans that every run could measure; the comparison uses no others."""
     measured = [{row.case_id for row in rows if row.findings is not None} for rows in runs]
     return set.intersection(*measured) if measured else set()
 
@@ -26,10 +26,10 @@ def measured_by_all(runs: Sequence[Sequence[ScanRow]]) -> set[str]:
 def summarise_pipeline(
     name: str, title: str, tasks: Sequence[str], rows: Sequence[ScanRow], kept: Collection[str]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The figures of one pipeline over those of its scans that are ``kept``, and the same scan by scan.
+    """The figures of one pipeline over those of its scans that are in ``kept``, and the same per scan.
 
-    name, title: the folder of its results, and what it is called. tasks: of its models, in running order.
-    Of the figures: scans, scored, levels: scans measured, those with a true vertebra, and their true vertebrae.
+    name, title: its results folder, and its name in tables. tasks: of its models, in running order.
+    The figures are: scans, scored, levels: measured scans, those with a true vertebra, and their true vertebrae.
     rate_..., mean_mm, all_right: as ``summarise`` gives them for All; dice, hd95_mm, assd_mm: as ``summarise_masks``.
     false_names: vertebrae predicted that the truth does not name. false_masks: masks on no vertebra in the labelled
     part. seconds_per_scan: of its models, on average. What is undefined is missing.

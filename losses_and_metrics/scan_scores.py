@@ -1,4 +1,4 @@
-"""Levels of many scans summed up: identification rates, localisation error, recall and precision per region."""
+"""The summary of the levels of many scans: identification rates, localisation error, recall, precision per region."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ HITS = {"rate_verse": "hit_verse", "rate_verse_4mm": "hit_verse_4mm", "rate_orig
 def summarise(levels: pd.DataFrame) -> pd.DataFrame:
     """A row for All, Cervical, Thoracic and Lumbar over the scans of a ``level_frame`` that have a true vertebra.
 
-    scans, levels, pairs, predictions: how many scans and true levels, pairs of one name and predicted vertebrae there
-    are. rate_...: fractions of true levels identified. mean_mm, sd_mm (the population's), median_mm: localisation error
+    scans, levels, pairs, predictions: the numbers of scans, true levels, pairs of one name, and predicted vertebrae.
+    rate_...: fractions of true levels identified. mean_mm, sd_mm (the population's), median_mm: localisation error
     of the pairs. recall: fraction of true levels with any detection within the limit. precision: fraction of the
     predictions that are hits by VerSe's rule; one that the truth does not name is wrong, even if the scan shows it.
     all_right: fraction of scans in which every level of the region is a hit by VerSe's rule.

@@ -1,6 +1,6 @@
 """Losses and training metrics of the spine heatmap, in keras.ops.
 
-All hold a prediction (batch, ..., 1) against (batch, ..., 2): the heat, 0 to 1, and whether it is judged (1 or 0).
+All compare a prediction (batch, ..., 1) with (batch, ..., 2): the heatmap, 0 to 1, and whether a voxel counts (1 or 0).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from losses_and_metrics.divergences import SquaredDifference
 
 @keras.saving.register_keras_serializable("spine")
 class HeatError(keras.losses.Loss):
-    """The mean squared error of the judged voxels of each sample, the mean over the batch (Payer et al. 2020)."""
+    """The mean squared error of the counted voxels of each sample, the mean over the batch (Payer et al. 2020)."""
 
     divergence = SquaredDifference
 
@@ -34,10 +34,10 @@ class HeatError(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("spine")
 class HeatDivergence(keras.losses.Loss):
-    """KL divergence + 1 - soft Dice over (heat, 1 - heat) of each sample, as a mean (Serrador et al. 2024).
+    """KL divergence + 1 - soft Dice of (h, 1 - h) of each sample, h being the heatmap (Serrador et al. 2024).
 
-    The divergence is the mean over judged voxels; Dice is the mean of both, over judged voxels too. Predictions are
-    probabilities.
+    The divergence is the mean over counted voxels; Dice is the mean of both classes, over counted voxels, too.
+    Predictions are probabilities.
     """
 
     def __init__(self, name: str = "heat_divergence", **kwargs: Any) -> None:
@@ -47,8 +47,8 @@ class HeatDivergence(keras.losses.Loss):
         heat, judged, found = _parts(y_true, y_pred)
         divergence, overlap = 0.0, 0.0
         for t, p in ((heat, found), (1 - heat, 1 - found)):
-            true, told = (ops.clip(part, SMALLEST_PROBABILITY, 1.0) for part in (t, p))
-            divergence += _mean(t * (ops.log(true) - ops.log(told)), judged)
+            true, predicted = (ops.clip(part, SMALLEST_PROBABILITY, 1.0) for part in (t, p))
+            divergence += _mean(t * (ops.log(true) - ops.log(predicted)), judged)
             both, either = ops.sum(judged * t * p, axis=1), ops.sum(judged * (t + p), axis=1)
             overlap += (2 * both + 1) / (either + 1) / 2
         return divergence + 1 - overlap
@@ -60,7 +60,7 @@ class HeatDivergence(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("spine")
 class AboveThresholdDice(Ratio):
-    """Dice over an epoch of the judged voxels that are hotter than ``least``, told and true."""
+    """Dice over an epoch of the counted voxels above the threshold ``least``, predicted and true."""
 
     def __init__(self, least: float = 0.5, name: str = "dice", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -69,8 +69,8 @@ class AboveThresholdDice(Ratio):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         heat, judged, found = _parts(y_true, y_pred)
         true = judged * ops.cast(heat > self.least, "float32")
-        told = judged * ops.cast(found > self.least, "float32")
-        self._add(2 * ops.sum(true * told), ops.sum(true) + ops.sum(told))
+        predicted = judged * ops.cast(found > self.least, "float32")
+        self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "least": self.least}
@@ -78,7 +78,7 @@ class AboveThresholdDice(Ratio):
 
 @keras.saving.register_keras_serializable("spine")
 class HeatDistance(Ratio):
-    """Mean of |heat - predicted| over judged voxels of an epoch."""
+    """The mean of |true - predicted| over the counted voxels of an epoch."""
 
     def __init__(self, name: str = "error", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -89,7 +89,7 @@ class HeatDistance(Ratio):
 
 
 def _parts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Heat, judged and predicted, each (batch, voxels)."""
+    """The true heatmap, whether voxels count, and the prediction, each (batch, voxels)."""
     batch = ops.shape(y_pred)[0]
     heat, judged, found = (
         ops.reshape(ops.cast(part, "float32"), (batch, -1)) for part in (y_true[..., 0], y_true[..., 1], y_pred[..., 0])
@@ -99,10 +99,10 @@ def _parts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 
 def _judged_alone(y_true: Any) -> Any:
     judged = ops.cast(y_true[..., 1], "float32")
-    share = ops.mean(judged, axis=tuple(range(1, len(judged.shape))), keepdims=True)
-    return ops.divide_no_nan(judged, share)
+    fraction = ops.mean(judged, axis=tuple(range(1, len(judged.shape))), keepdims=True)
+    return ops.divide_no_nan(judged, fraction)
 
 
 def _mean(values: Any, judged: Any) -> Any:
-    """The mean over judged voxels of each sample; 0 where none is judged."""
+    """The mean over the counted voxels of each sample; 0 where there are none."""
     return ops.sum(values * judged, axis=1) / ops.maximum(ops.sum(judged, axis=1), 1.0)

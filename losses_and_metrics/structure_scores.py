@@ -1,4 +1,4 @@
-"""Vertebrae, discs and canal of MR against a truth in SPIDER's code: per class, per single structure, summed up."""
+"""The scores of vertebrae, discs and canal in MR against a truth in SPIDER's code, per class and per structure."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def score_structures(case_id: str, predicted: LabelMap, true: LabelMap) -> Struc
     """A prediction against its truth, both in SPIDER's code and on one grid.
 
     Classes are compared whole. Single vertebrae and discs are matched with those of their class, whatever their
-    number, so that the sum of IoUs is largest, and only where the IoU is above a tenth; the canal is one. What is
-    predicted and lies on none of its class is false: SPIDER labels all that a scan shows.
+    number, so that the sum of IoUs is largest, and only where the IoU is above a tenth; the canal is one structure. A
+    prediction without a match is a false positive: SPIDER labels all structures in a scan.
     Raises: ValueError where the grids differ, or for numbers that are none of SPIDER's.
     """
     predicted.grid.require_same(true.grid, "Predicted and true structures")
@@ -61,8 +61,8 @@ def summarise_structures(structures: pd.DataFrame) -> pd.DataFrame:
     """A row per class over all scans of a ``structure_frame``, with 95 % intervals over scans.
 
     dice and so on: of the whole class in each scan; instance_dice and so on: of its single structures. A missed one
-    counts as Dice and IoU 0 and has no part in distances. instances, found, number_right, false: how many single ones
-    there are, are found, bear the right number, and lie on none.
+    has Dice and IoU 0 and does not count in distances. instances, found, number_right, false: the numbers of single
+    structures, of found ones, of those with the correct number, and of false positives.
     """
     return pd.DataFrame([_row(name, structures[structures["structure"] == name]) for name in STRUCTURES[1:]])
 
@@ -84,7 +84,7 @@ def _row(structure: str, scores: pd.DataFrame) -> dict[str, Any]:
 
 
 def _without_partial_codes(label_map: LabelMap) -> LabelMap:
-    """The map with vertebrae that are seen in part under their plain numbers."""
+    """The map with partly visible vertebrae under the numbers of whole ones."""
     voxels = label_map.voxels
     part = (voxels > SPIDER_CANAL) & (voxels < SPIDER_DISCS)
     return LabelMap(np.where(part, voxels - SPIDER_PARTIAL, voxels).astype(np.uint8), label_map.grid)

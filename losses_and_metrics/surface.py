@@ -1,14 +1,14 @@
 """Distances between the surfaces of two masks in mm: HD, HD95 and ASSD.
 
 Definitions, after Metrics Reloaded (Maier-Hein, Reinke et al. 2024):
-surface: the voxels of a mask with a face neighbour outside it; what lies beyond the image is outside.
+surface: the voxels of a mask with a face neighbour outside it; everything beyond the image is outside.
 d(A, B): for every surface voxel of A, the distance in mm from its centre to the nearest centre of B's surface voxels.
 HD: the largest of d(A, B) and d(B, A). HD95: the larger of the 95th percentiles of d(A, B) and of d(B, A), each with
 linear interpolation; some packages take one percentile of both together.
 ASSD: the mean over all of d(A, B) and d(B, A).
 
-Distances are those of the world, so that spacing, turns and shears of a grid are in them. Nearest centres are found
-with a k-d tree of surface voxels, which a box around each mask holds: no distance map of the scan is made.
+Distances are in world coordinates, so that they include spacing, rotation and shear of the grid. A k-d tree of the
+surface voxels in the box of each mask finds the nearest centres, without a distance map of the scan.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class SurfaceScore:
 
 
 def surface_indices(mask: NDArray[np.bool_], box: Box | None = None) -> Indices:
-    """Indices (N, 3) of the surface voxels of a mask (x, y, z), counted from where the mask lies: the start of ``box``.
+    """Indices (N, 3) of the surface voxels of a mask (x, y, z), offset by the start of its ``box``.
 
-    A box that holds the whole mask gives the very voxels that the whole scan would.
+    A box around the whole mask gives the same voxels as the whole scan.
     """
-    inner = ndimage.binary_erosion(mask)  # face neighbours; beyond the array nothing belongs to the mask
+    inner = ndimage.binary_erosion(mask)  # face neighbours; the mask ends at the array's border
     start = (0, 0, 0) if box is None else [axis.start for axis in box]
     return np.argwhere(mask & ~inner) + np.asarray(start, np.int64)
 
@@ -63,5 +63,5 @@ def directed_mm(start: Indices, end: Indices, grid: Grid) -> FloatArray:
     """The distance (N,) in mm of every voxel of ``start`` (N, 3) to the nearest of ``end`` (M, 3), M above 0."""
     steps = grid.affine[:3, :3].T
     _, nearest = KDTree(end @ steps, balanced_tree=False, compact_nodes=False).query(start @ steps)
-    # anew from whole numbers of voxels, so that no rounding comes from where the masks lie
+    # computed again from voxel differences, so that no rounding depends on the position of the masks
     return np.asarray(np.linalg.norm((start - end[nearest]) @ steps, axis=1), np.float64)
