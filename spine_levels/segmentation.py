@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def segment(
     image: Image,
-    models: ModelName | Sequence[ModelName] = (),
+    models: ModelName | Sequence[ModelName] | None = None,
     device: str = "auto",
     *,
     affine: ArrayLike | None = None,
@@ -51,9 +51,12 @@ class Pipeline:
     Raises: ValueError, in one sentence, for models, devices and options that cannot be used.
     """
 
-    def __init__(self, models: ModelName | Sequence[ModelName] = (), device: str = "auto", **options: Any) -> None:
+    def __init__(
+        self, models: ModelName | Sequence[ModelName] | None = None, device: str = "auto", **options: Any
+    ) -> None:
         require_device(device)
-        named: list[Any] = [*models] if isinstance(models, list | tuple) else [models]
+        given = () if models is None else models
+        named: list[Any] = [*given] if isinstance(given, list | tuple) else [given]
         loaded = {Path(model.path): model for model in named if hasattr(model, "network")}
         self._plan = _plan([getattr(model, "path", model) for model in named], options)
         start_tensorflow()
