@@ -19,7 +19,7 @@ def main() -> None:
     use_onednn()
     import keras
 
-    from learning_functions.inference.slices import told_of_slices
+    from learning_functions.inference.slices import slice_predictions
     from learning_functions.options import InferenceOptions
     from learning_functions.task import load_task
     from utility_functions.geometry.grid import Grid
@@ -40,7 +40,7 @@ def main() -> None:
         for windows in times:
             started = time.perf_counter()
             options = InferenceOptions(windows=windows)
-            found[windows] = told_of_slices(network, settings, image, detection, 0.0, options)
+            found[windows] = slice_predictions(network, settings, image, detection, 0.0, options)
             if turn:  # the first turn warms up
                 times[windows].append(time.perf_counter() - started)
     ours, plain = (float(np.median(times[name])) for name in ("tiles", "published"))

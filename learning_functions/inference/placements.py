@@ -1,4 +1,4 @@
-"""Levels told by a network of slices that sees the scan on several grids, carried to the voxels that are named."""
+"""Levels predicted by a network of slices that sees the scan on several grids, carried to the voxels that are named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINEST_MM = 2.0
 PLACEMENTS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5))
 """By how much of a voxel, along each axis, the grids that the network sees lie off the first."""
 
-Told = Callable[[Volume, LabelMap], NDArray[np.float32]]
+VoxelPredictor = Callable[[Volume, LabelMap], NDArray[np.float32]]
 
 
 def naming_grid(seen: Grid) -> Grid:
@@ -29,11 +29,11 @@ def naming_grid(seen: Grid) -> Grid:
 
 
 def mean_over_placements(
-    told: Told, view: ScanView, column_of: Callable[[LabelMap], LabelMap], wanted: LabelMap
+    predict_voxels: VoxelPredictor, view: ScanView, column_of: Callable[[LabelMap], LabelMap], wanted: LabelMap
 ) -> NDArray[np.float32]:
-    """What the network tells of each marked voxel of ``wanted`` (voxels, k), in order, whatever grid it sees.
+    """The prediction at each marked voxel of ``wanted`` (voxels, k), in order, whatever grid it sees.
 
-    told: (voxels, k) of each marked voxel of a detection, from the image on its grid. column_of: what is marked of a
+    predict_voxels: (voxels, k) of each marked voxel of a detection, from the image on its grid. column_of: what is marked of a
     detection. A grid of the network that is coarser than that of ``wanted`` is also laid half a voxel off, since where
     its voxels lie is chance, and names must not depend on it. Between voxels that are marked there too, linearly; else
     from the nearest.
@@ -41,7 +41,7 @@ def mean_over_placements(
     places = wanted.grid.to_mm(np.argwhere(wanted.voxels))
     seen = view.image.grid
     if seen.same_as(wanted.grid):
-        return told(view.image, wanted)
+        return predict_voxels(view.image, wanted)
     total: NDArray[np.float64] | float = 0.0
     weight = np.zeros(len(places))
     points, values = [], []
@@ -50,7 +50,7 @@ def mean_over_placements(
         column = column_of(view.detection_on(grid))
         if not column.voxels.any():  # all that is marked lies between the voxels of this grid
             column = column.with_voxels(_nearest(grid, places))
-        found = told(view.image_on(grid), column)
+        found = predict_voxels(view.image_on(grid), column)
         near = _weights(column, places)
         total = total + near @ found
         weight += near.sum(axis=1)

@@ -18,7 +18,7 @@ AROUND_MM = 24.0
 MOST_SLICES_AT_ONCE = 16
 
 
-def told_of_slices(
+def slice_predictions(
     network: keras.Model,
     settings: Settings[TaskOptions],
     image: Volume,
@@ -26,7 +26,7 @@ def told_of_slices(
     padding: float,
     options: InferenceOptions,
 ) -> NDArray[np.float32]:
-    """What the network tells of each detected voxel of ``image``: (voxels, 1 or levels), in the order of np.argwhere.
+    """The prediction at each detected voxel of ``image``: (voxels, 1 or levels), in the order of np.argwhere.
 
     Each slice that holds a detected voxel is seen once, with its neighbours, in a window that covers all detected
     voxels and is at least as large as a training patch; or, with published windows, every slice of the scan alone.
@@ -54,10 +54,10 @@ def told_of_slices(
         batches = (stacks[start : start + at_once] for start in range(0, len(stacks), at_once))
         parts = (free.predict_on_batch(np.ascontiguousarray(batch)) for batch in batches)
     rows_and_columns, shown = overlap(first[1:], size[1:], image.grid.shape[1:])
-    told: list[NDArray[np.float32]] = []
+    predictions: list[NDArray[np.float32]] = []
     x = low[0]
     for part in parts:
         found = part[(slice(None), *shown)]
-        told.append(found[detection.voxels[(slice(x, x + len(part)), *rows_and_columns)] > 0])
+        predictions.append(found[detection.voxels[(slice(x, x + len(part)), *rows_and_columns)] > 0])
         x += len(part)
-    return np.concatenate(told)
+    return np.concatenate(predictions)

@@ -235,9 +235,9 @@ class IdentificationTask(Task[IdentificationOptions]):
         return settings.options if chosen is None else settings.options.changed(temperature=chosen)
 
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
-        """``landmarks`` and ``instances``, from the level told for each detected voxel."""
+        """``landmarks`` and ``instances``, from the level predicted for each detected voxel."""
         from learning_functions.inference.placements import mean_over_placements, naming_grid
-        from learning_functions.inference.slices import told_of_slices
+        from learning_functions.inference.slices import slice_predictions
 
         options = view.options
         published = options.windows == "published"
@@ -247,11 +247,15 @@ class IdentificationTask(Task[IdentificationOptions]):
             empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
             return StageFindings(landmarks=Landmarks.empty(), instances=empty)
 
-        def told(image: Volume, column: LabelMap) -> NDArray[np.float32]:
-            return told_of_slices(network, settings, image, column, view.padding_value, options)
+        def predict_voxels(image: Volume, column: LabelMap) -> NDArray[np.float32]:
+            return slice_predictions(network, settings, image, column, view.padding_value, options)
 
-        answers = told(view.image, detection) if published else mean_over_placements(told, view, column_of, detection)
-        level_probabilities = answers if _tells_classes(settings) else None
+        answers = (
+            predict_voxels(view.image, detection)
+            if published
+            else mean_over_placements(predict_voxels, view, column_of, detection)
+        )
+        level_probabilities = answers if _predicts_classes(settings) else None
         levels = np.zeros(detection.grid.shape, np.float32)
         levels[detection.voxels > 0] = answers[:, 0] if level_probabilities is None else answers.argmax(axis=1) + 1
         by_decoder, record = options.naming == "decoder", None
@@ -268,11 +272,15 @@ class IdentificationTask(Task[IdentificationOptions]):
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
         result = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
         if named.discarded:
-            result = result.noting(f"{named.discarded} stray pieces of detection were left out.")
+            result = result.noting(f"{named.discarded} pieces of the detection were discarded.")
         if len(named.landmarks):
             return result
-        cut = named.instances.voxels.any()
-        return result.noting("Only cut vertebrae are seen; none has its centre in the scan." if cut else NO_NAME)
+        truncated = named.instances.voxels.any()
+        return result.noting(
+            "Only vertebrae truncated by the border of the scan are seen; none has its centre in it."
+            if truncated
+            else NO_NAME
+        )
 
 
 TASK = IdentificationTask()

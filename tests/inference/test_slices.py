@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from learning_functions.inference.slices import told_of_slices
+from learning_functions.inference.slices import slice_predictions
 from learning_functions.options import InferenceOptions
 from learning_functions.task import load_task, settings_of
 from utility_functions.geometry.grid import Grid
@@ -45,7 +45,7 @@ def test_every_detected_voxel_gets_its_own_level(windows: str, level_probabiliti
     found = np.zeros(GRID.shape, np.uint8)
     found[2:6, 10:30, 20:50] = rng.integers(0, 2, (4, 20, 30))
     found[8, 39, 59] = 1
-    predicted = told_of_slices(
+    predicted = slice_predictions(
         network(level_probabilities),
         SETTINGS,
         image,
