@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.runtime.tensorflow_setup import start_tensorflow
-from utility_functions.anatomy.heatmaps import gaussian_sum, gaussians, spine_heat
+from utility_functions.anatomy.heatmaps import gaussian_sum, gaussians, spine_response
 
 FLOOR = 20
 REPEATS = 7
@@ -79,7 +79,7 @@ def main() -> None:
         f"heat of a spine in {SPINE}",
         {
             "by meshgrid": lambda: normalised(by_meshgrid(spine, SPINE, SPINE_SIGMA)),
-            "separable": lambda: spine_heat(spine, SPINE, SPINE_SIGMA),
+            "separable": lambda: spine_response(spine, SPINE, SPINE_SIGMA),
             "in the pipeline": lambda: np.asarray(in_graph(batch))[0],
         },
         FLOOR,

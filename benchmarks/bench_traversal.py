@@ -19,7 +19,7 @@ from scipy import ndimage
 from learning_functions.inference.iterative.patch_prediction import PatchPrediction, VoxelPoint
 from learning_functions.inference.iterative.seeds import CentroidSeeds, CornerSeeds, HeatmapSeeds, Seeds
 from learning_functions.inference.iterative.traversal import Rules, Traversal, traverse
-from utility_functions.anatomy.heatmaps import spine_heat
+from utility_functions.anatomy.heatmaps import spine_response
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.geometry.boxes import overlap
 
@@ -125,7 +125,7 @@ def tell(scene: Scene) -> None:
     """One line for each way into a scene."""
     labels = spine(scene)
     centres = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, scene.count + 1)))
-    hot = spine_heat(centres / HEAT_STEP, [n // HEAT_STEP for n in scene.shape], 4.0).astype(np.float16)
+    hot = spine_response(centres / HEAT_STEP, [n // HEAT_STEP for n in scene.shape], 4.0).astype(np.float16)
     for axis in range(3):
         hot = np.repeat(hot, HEAT_STEP, axis)
     slid, by_sliding, _ = walked(labels, CornerSeeds(scene.shape, PATCH, "down"), Rules())

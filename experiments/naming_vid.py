@@ -134,7 +134,7 @@ def chosen(training: list[Example], tuned_on: list[Example], weights: Sequence[f
     settings = {"steps": 1.6, "turns": 3.5, "weight": weights[0], "sureness": 0.5}
 
     def made(base: Statistics, with_these: dict[str, float]) -> Statistics:
-        loose = base.loosened(with_these["steps"], with_these["turns"])
+        loose = base.with_inflated_variances(with_these["steps"], with_these["turns"])
         return with_pedicles(replace(loose, sureness=with_these["sureness"]), with_these["weight"])
 
     def tried(with_these: dict[str, float]) -> list[Result]:

@@ -1,4 +1,4 @@
-"""What the scripts share: parsing, logging, and errors that end in one clear line and exit code 2."""
+"""Common code of the scripts: parsing, logging, and errors that end in one clear line and exit code 2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """The arguments of a script, with examples below its help; a wrong one is told in one line."""
+    """The arguments of a script, with examples below its help; a wrong one gives one line of error."""
 
     def __init__(self, prog: str, description: str | None, examples: str) -> None:
         super().__init__(

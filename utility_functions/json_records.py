@@ -1,7 +1,7 @@
-"""Values and dataclasses as JSON and back, by their type hints, so that a new field is taken up by itself.
+"""Values and dataclasses as JSON and back, by their type hints, so that a new field needs no further code.
 
-This is the one conversion for all JSON that the package writes. JSON knows no number that is not finite: such a one is
-written as null, and null is read back as NaN where a number is due.
+This is the one conversion for all JSON that the package writes. JSON has no numbers that are not finite: they are
+written as null, and null is read back as NaN where a number is expected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 def to_json(value: Any) -> Any:
     """``value`` in the terms of JSON: numbers that are not finite become None, paths text, arrays and tuples lists.
 
-    A pandas frame becomes a list of records, and what pandas holds for missing None; pandas is not imported for it.
+    A pandas frame becomes a list of records, and its missing values become None; pandas is not imported for it.
     Raises: ValueError for what is no plain value, array or dataclass.
     """
     if is_dataclass(value) and not isinstance(value, type):

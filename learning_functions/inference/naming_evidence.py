@@ -15,7 +15,7 @@ from learning_functions.task_options.naming_options import NamingOptions
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.anatomy.naming.decoder import Naming, decode
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.filling import all_levels
+from utility_functions.anatomy.naming.interpolation import all_levels
 from utility_functions.anatomy.naming.nodes import CHANNELS, UNITS, nodes_of
 from utility_functions.anatomy.naming.pedicle_places import read_places
 from utility_functions.anatomy.naming.statistics import Statistics

@@ -19,7 +19,7 @@ from utility_functions.files.images import write_image
 from utility_functions.files.provenance import (
     DESCRIPTION,
     GENERATOR,
-    MARKED_ENDINGS,
+    STAMPED_ENDINGS,
     require_not_written_over,
     require_picture_free,
 )
@@ -34,7 +34,7 @@ from utility_functions.reporting.pictures import scan_figure, write_figure
 from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*MARKED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
+OUTPUTS = (*STAMPED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
 """The endings of one scan's files, after its id: maps, two centroid files, trail, stages, record, pictures."""
 
 
@@ -106,7 +106,7 @@ def written_of(case: Case, folder: Path) -> list[Path]:
 
 def remove_previous(case: Case, folder: Path) -> None:
     """Remove the record and all earlier result files of a scan before new ones are written."""
-    for ending in (RECORD_ENDING, *MARKED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
+    for ending in (RECORD_ENDING, *STAMPED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
     for path in stage_maps(case.case_id, folder):
         path.unlink(missing_ok=True)
@@ -126,7 +126,7 @@ def require_outputs_free(case: Case, folder: Path, initial: InitialFindings = NO
     for output in (folder / f"{case.case_id}{ending}" for ending in OUTPUTS):
         if output.resolve() in inputs:
             raise ValueError(f"{output} belongs to the scan and is not written over; choose another output folder.")
-    stamped = [folder / f"{case.case_id}{ending}" for ending in MARKED_ENDINGS]
+    stamped = [folder / f"{case.case_id}{ending}" for ending in STAMPED_ENDINGS]
     for path in (*stamped, *stage_maps(case.case_id, folder)):
         require_not_written_over(path)
     for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN):

@@ -12,7 +12,7 @@ from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.provenance import is_prediction
-from utility_functions.files.supplied_landmarks import difference, given_files, given_landmarks
+from utility_functions.files.supplied_landmarks import difference, read_supplied_landmarks, supplied_files
 from utility_functions.geometry.grid import Grid
 from utility_functions.records.findings import Findings
 
@@ -42,7 +42,7 @@ class InitialFindings:
                     f"Landmarks of several scans need a folder with a file for each. Received: {self.landmarks} for "
                     f"{len(cases)} scans."
                 )
-            if not any(given_files(self.landmarks, case.case_id) for case in cases):
+            if not any(supplied_files(self.landmarks, case.case_id) for case in cases):
                 raise BrokenFile(
                     f"{self.landmarks}: has no landmark file for any of the scans, such as {cases[0].case_id}.json."
                 )
@@ -78,7 +78,7 @@ class InitialFindings:
     def files(self, case: Case) -> list[Path]:
         """The files with the initial findings of a case; a record of them shows later whether they changed."""
         record = [] if self.earlier is None else [self.earlier / f"{case.case_id}{RECORD}"]
-        given = [] if self.landmarks is None else given_files(self.landmarks, case.case_id)
+        given = [] if self.landmarks is None else supplied_files(self.landmarks, case.case_id)
         return [*given, *(path for path in record if path.is_file())]
 
     def start(self, case: Case, grid: Grid, tasks: Collection[str]) -> Stage:
@@ -98,7 +98,7 @@ class InitialFindings:
             known = ", ".join(kept.tasks) or "its initial findings"
             findings = findings.noting(f"Read from {self.earlier}: the findings of {known}.")
         if self.landmarks is not None:
-            landmarks, path = given_landmarks(self.landmarks, case.case_id, grid)
+            landmarks, path = read_supplied_landmarks(self.landmarks, case.case_id, grid)
             findings = findings.named(None).having(landmarks=landmarks)
             findings = findings.noting(f"The landmarks are supplied, not found: {path.name}.")
         return starting_stage(findings, tasks_before)
@@ -107,7 +107,7 @@ class InitialFindings:
         """Raise a ValueError where the landmarks to continue from differ from the run's centroid files."""
         if self.earlier is None or kept.findings.landmarks is None or kept.written is None:
             return
-        for path in given_files(self.earlier, kept.findings.case_id):
+        for path in supplied_files(self.earlier, kept.findings.case_id):
             if not len(kept.written) and is_prediction(path):
                 continue
             if unlike := difference(read_landmarks(path, grid), kept.written):

@@ -19,7 +19,7 @@ from learning_functions.samples.cut.sources import place_scan, place_tissues, ra
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options.common_options import USUAL_CHANGES, Augment, Changes, TaskOptions
-from utility_functions.anatomy.heatmaps import LEAST_HEAT
+from utility_functions.anatomy.heatmaps import LEAST_RESPONSE
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.boxes import box_at
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -219,7 +219,7 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         )
         inner = box_at(before, image.grid.shape)
         found = Volume(np.clip(heatmap[inner], 0, 1).astype(np.float16), image.grid)
-        return StageFindings(heatmap=found).noting("" if found.voxels.max() >= LEAST_HEAT else "No spine was found.")
+        return StageFindings(heatmap=found).noting("" if found.voxels.max() >= LEAST_RESPONSE else "No spine was found.")
 
 
 TASK = SpineHeatmapTask()

@@ -72,7 +72,7 @@ def chosen(
     which a scan carries a warning.
     """
     learnt_from = [scan for scan, _ in _scans(training, settings)]
-    fitted = fit(scan.example() for scan in learnt_from).loosened(*VARIANCE_INFLATION)
+    fitted = fit(scan.example() for scan in learnt_from).with_inflated_variances(*VARIANCE_INFLATION)
     before = _level_fractions(training, changes)
     scans = list(_scans(validation, settings))
     scans = scans[:: -(-len(scans) // MOST)]

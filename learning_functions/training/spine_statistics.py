@@ -35,4 +35,4 @@ def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
     anywhere = {
         name: getattr(usual, name) for name in ("starts", "ends", "missed", "variants", "false_rate", "sureness")
     }
-    return replace(fitted.loosened(STEPS, TURNS), **anywhere)
+    return replace(fitted.with_inflated_variances(STEPS, TURNS), **anywhere)

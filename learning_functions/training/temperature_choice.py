@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_store import SampleStore
-from utility_functions.anatomy.body_evidence import STRAY, mean_probabilities
+from utility_functions.anatomy.body_evidence import NOISE_FRACTION, mean_probabilities
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def temperature_of(scans: Sequence[BodyVotes]) -> float | None:
     """
     compared: list[NDArray[np.float64]] = []
     for level_probabilities, true in scans:
-        logs = np.log((1 - STRAY) * level_probabilities + STRAY / NUMBER_OF_LEVELS)
+        logs = np.log((1 - NOISE_FRACTION) * level_probabilities + NOISE_FRACTION / NUMBER_OF_LEVELS)
         shifts = [k for k in range(-FARTHEST, FARTHEST + 1) if true.min() + k >= 1 and true.max() + k <= logs.shape[1]]
         sums = {k: float(logs[np.arange(len(true)), true + k - 1].sum()) for k in shifts}
         if len(true) > 1:

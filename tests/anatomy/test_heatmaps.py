@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utility_functions.anatomy.heatmaps import gaussian_sum, gaussians, spine_box, spine_centre_mm, spine_heat
+from utility_functions.anatomy.heatmaps import gaussian_sum, gaussians, spine_box, spine_centre_mm, spine_response
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
@@ -41,15 +41,15 @@ def test_a_sigma_of_nothing_is_refused() -> None:
 def test_heat_is_the_sum_over_its_maximum() -> None:
     points = np.array([[10.0, 12.0, z] for z in (6, 11, 16, 22)])
     total = sum(plainly(point, 4.0) for point in points)
-    np.testing.assert_allclose(spine_heat(points, SHAPE, 4.0), total / total.max(), atol=1e-4)
-    assert not spine_heat(np.zeros((0, 3)), SHAPE, 4.0).any()
+    np.testing.assert_allclose(spine_response(points, SHAPE, 4.0), total / total.max(), atol=1e-4)
+    assert not spine_response(np.zeros((0, 3)), SHAPE, 4.0).any()
 
 
 def test_what_a_patch_shows_does_not_depend_on_where_it_ends() -> None:
     points = np.array([[10.0, 12.0, z] for z in (3, 9, 15, 21, 27)])
-    whole = spine_heat(points, SHAPE, 4.0)
+    whole = spine_response(points, SHAPE, 4.0)
     for first in (5, 18, 26):  # the last shows one centroid, near its end
-        part = spine_heat(points - [0, 0, first], (20, 24, 31 - first), 4.0)
+        part = spine_response(points - [0, 0, first], (20, 24, 31 - first), 4.0)
         np.testing.assert_allclose(part, whole[:, :, first:], atol=0.02)
 
 

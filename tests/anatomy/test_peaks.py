@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_functions.anatomy.peaks import LOWEST_HEAT, Peaks, local_maxima
+from utility_functions.anatomy.peaks import LOWEST_RESPONSE, Peaks, local_maxima
 
 SHAPE = (14, 15, 16)
 inside = st.tuples(*(st.floats(2.0, size - 3.0) for size in SHAPE))
@@ -31,7 +31,7 @@ def test_the_centre_of_a_gaussian_is_found_to_a_fraction_of_a_voxel(
 def test_every_maximum_high_enough_is_told_with_its_landmark() -> None:
     heat = np.zeros((*SHAPE, 3))
     heat[..., 0] = np.maximum(gaussian((3, 3, 3)), gaussian((10, 10, 12), height=0.4))
-    heat[..., 2] = gaussian((5, 9, 4), height=0.9 * LOWEST_HEAT) + gaussian((9, 3, 12), height=LOWEST_HEAT)
+    heat[..., 2] = gaussian((5, 9, 4), height=0.9 * LOWEST_RESPONSE) + gaussian((9, 3, 12), height=LOWEST_RESPONSE)
     found = local_maxima(heat)
     told = {
         (int(landmark), *np.rint(place).astype(int))

@@ -103,8 +103,8 @@ def test_models_may_be_loaded_before(models: list[Path], pipeline: spine_levels.
 def test_bare_names_are_shipped_models() -> None:
     model = spine_levels.load_model("spine_heatmap")
     assert model.task_name == "spine_heatmap" and model.path.parent.name == "saved_models"
-    with pytest.raises(ValueError, match=r"shipped, detection, identification.*Received: spine_heat\."):
-        spine_levels.load_model("spine_heat")
+    with pytest.raises(ValueError, match=r"shipped, detection, identification.*Received: spine_response\."):
+        spine_levels.load_model("spine_response")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from layouts import lay_out
 
 from utility_functions.files.cases import Case
 from utility_functions.files.data_split import Fold, HeldOutFraction, requested_folds, requested_hold_out
-from utility_functions.files.manifest import find_cases, folders_of_many, one_part, parted, split_by_patient
+from utility_functions.files.manifest import find_cases, folders_of_many, one_part, split_by_patient, split_held_out
 
 PATIENTS = [f"p{number}" for number in range(10)]
 
@@ -38,7 +38,7 @@ def test_another_seed_deals_otherwise() -> None:
 
 def test_the_first_of_five_folds_is_who_a_fifth_held_out_would_be() -> None:
     cases = [Case(patient, Path("a")) for patient in PATIENTS]
-    assert parted(cases, Fold(0, 5, 4)) == split_by_patient(cases, 0.2, 4)
+    assert split_held_out(cases, Fold(0, 5, 4)) == split_by_patient(cases, 0.2, 4)
 
 
 @pytest.mark.parametrize(

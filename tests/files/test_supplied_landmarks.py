@@ -17,7 +17,7 @@ from utility_functions.files.annotations import (
 )
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.provenance import GENERATOR
-from utility_functions.files.supplied_landmarks import difference, given_files, given_landmarks
+from utility_functions.files.supplied_landmarks import difference, read_supplied_landmarks, supplied_files
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 
@@ -47,33 +47,33 @@ def test_every_format_is_found_by_the_scan_s_id(name: str, tmp_path: Path) -> No
     FORMATS[name](FOUND, tmp_path / name)
     FORMATS[name](MOVED, tmp_path / name.replace("scan", "scan2"))
     for place in (tmp_path, tmp_path / name):
-        landmarks, path = given_landmarks(place, "scan", GRID)
+        landmarks, path = read_supplied_landmarks(place, "scan", GRID)
         assert path == tmp_path / name and difference(landmarks, FOUND) == ""
 
 
 def test_files_of_bids_names_are_found_too(tmp_path: Path) -> None:
     FORMATS["scan_ctd.json"](FOUND, tmp_path / "sub-verse014_seg-subreg_ctd.json")
-    assert given_files(tmp_path, "sub-verse014_ct") == [tmp_path / "sub-verse014_seg-subreg_ctd.json"]
+    assert supplied_files(tmp_path, "sub-verse014_ct") == [tmp_path / "sub-verse014_seg-subreg_ctd.json"]
 
 
 def test_what_else_a_run_writes_is_no_landmark_file(tmp_path: Path) -> None:
     for ending in ("findings", "stages", "trail", "candidates"):
         (tmp_path / f"scan_{ending}.json").write_text(f'{{"generator": "{GENERATOR}"}}')
-    assert given_files(tmp_path, "scan") == []
+    assert supplied_files(tmp_path, "scan") == []
     with pytest.raises(BrokenFile, match=r"holds no landmark file of scan \(.lml, .json, .csv\)"):
-        given_landmarks(tmp_path, "scan", GRID)
+        read_supplied_landmarks(tmp_path, "scan", GRID)
 
 
 def test_both_files_of_a_run_tell_one_thing(tmp_path: Path) -> None:
     ours(tmp_path)
-    landmarks, _ = given_landmarks(tmp_path, "scan", GRID)
+    landmarks, _ = read_supplied_landmarks(tmp_path, "scan", GRID)
     assert difference(landmarks, FOUND) == ""
 
 
 def test_what_another_program_saved_goes_before_what_this_one_found(tmp_path: Path) -> None:
     ours(tmp_path)
     write_markups(MOVED, tmp_path / "scan_centroids.mrk.json")  # Slicer does not keep our mark
-    landmarks, path = given_landmarks(tmp_path, "scan", GRID)
+    landmarks, path = read_supplied_landmarks(tmp_path, "scan", GRID)
     assert path.name == "scan_centroids.mrk.json" and difference(landmarks, MOVED) == ""
 
 
@@ -81,15 +81,15 @@ def test_two_files_that_differ_are_refused(tmp_path: Path) -> None:
     ours(tmp_path)
     FORMATS["scan_centroids.mrk.json"](MOVED, tmp_path / "scan_centroids.mrk.json")
     with pytest.raises(BrokenFile, match=r"centroids.json and .*tell different landmarks \(L1 by 5.0 mm\)"):
-        given_landmarks(tmp_path, "scan", GRID)
+        read_supplied_landmarks(tmp_path, "scan", GRID)
     (tmp_path / "scan_centroids.json").unlink()
-    assert difference(given_landmarks(tmp_path, "scan", GRID)[0], MOVED) == ""
+    assert difference(read_supplied_landmarks(tmp_path, "scan", GRID)[0], MOVED) == ""
 
 
 def test_points_without_names_are_refused(tmp_path: Path) -> None:
     write_landmarks_csv(Landmarks(("L1", ""), FOUND.points_mm[:2]), tmp_path / "scan.csv")
     with pytest.raises(BrokenFile, match="bears no level"):
-        given_landmarks(tmp_path, "scan", GRID)
+        read_supplied_landmarks(tmp_path, "scan", GRID)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_real_detections_are_mostly_named_right_by_statistics_of_other_scans() -
         pytest.skip(str(error))
     if not scans:
         pytest.skip("The VID keypoints are not among the real scans.")
-    statistics = fit(scans[::2]).loosened(1.6, 3.5)
+    statistics = fit(scans[::2]).with_inflated_variances(1.6, 3.5)
     results = [naming_vid.judged(scan, naming_vid.name(scan, statistics)) for scan in scans[1:40:2]]
     assert np.concatenate([each.hits[each.detected] for each in results]).mean() > 0.85
 

@@ -114,7 +114,7 @@ def test_few_scans_leave_the_usual_statistics_nearly_as_they_are() -> None:
 
 
 def test_loosened_deviations_leave_means_alone() -> None:
-    loose = Statistics().loosened(2.0, 3.0)
+    loose = Statistics().with_inflated_variances(2.0, 3.0)
     for step in STEPS:
         mean, sd = Statistics().steps_mm[step]
         assert loose.steps_mm[step] == (mean, 2 * sd)

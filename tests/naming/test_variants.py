@@ -97,7 +97,7 @@ def test_a_scan_whose_evidence_is_shifted_is_shifted_and_says_so_when_it_hesitat
     assert surely.names == tuple(told[name] for name in bodies)
     both = seen(bodies, 1.0)
     evidence = both.evidence + seen(bodies, 1.0, told).evidence
-    half = decode(Detections(both.points_mm, evidence), STATISTICS.loosened(3.0, 3.0))
+    half = decode(Detections(both.points_mm, evidence), STATISTICS.with_inflated_variances(3.0, 3.0))
     assert half.error_probability > 0.1
     assert half.warning() is not None
     assert abs(half.margin) < abs(surely.margin)

@@ -26,7 +26,7 @@ from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import write_image
-from utility_functions.files.provenance import DESCRIPTION, GENERATOR, MARKED_ENDINGS
+from utility_functions.files.provenance import DESCRIPTION, GENERATOR, STAMPED_ENDINGS
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -223,7 +223,7 @@ def test_a_record_that_cannot_be_used_is_told(change, kept: Path) -> None:
 
 
 def test_every_map_of_findings_has_a_marked_file() -> None:
-    assert set(MAP_ENDINGS.values()) <= set(MARKED_ENDINGS)
+    assert set(MAP_ENDINGS.values()) <= set(STAMPED_ENDINGS)
     every = {each.name: each for each in fields(Findings)}
     assert set(MAP_ENDINGS) < set(every) and {each.name for each in fields(StageFindings)} <= set(every)
     assert all(

@@ -11,7 +11,7 @@ from learning_functions.samples.cut.earlier_stages import found_spine, nearest_f
 from learning_functions.samples.cut.labelled_points import labelled_points
 from learning_functions.task import Sample, Settings, load_task
 from tests.tiny import phantom, scan_of, tiny_settings
-from utility_functions.anatomy.heatmaps import spine_heat
+from utility_functions.anatomy.heatmaps import spine_response
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
@@ -29,7 +29,7 @@ def heat_of(scan: Scan, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)) 
     """What a right spine heatmap would be, or one that lies off by so much."""
     assert scan.landmarks is not None
     grid = scan.volume.grid
-    heat = spine_heat(grid.to_index(scan.landmarks.points_mm + shift_mm), grid.shape, 3.0)
+    heat = spine_response(grid.to_index(scan.landmarks.points_mm + shift_mm), grid.shape, 3.0)
     return Findings(scan.case.case_id, grid, heatmap=Volume(heat.astype(np.float16), grid))
 
 

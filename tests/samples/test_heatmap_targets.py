@@ -10,7 +10,7 @@ pytest.importorskip("keras")
 from learning_functions.samples.augment.heatmap_targets import spine_heatmaps
 from learning_functions.samples.cut.sample_points import POINT_NUMBERS, judged_slices, point_numbers
 from losses_and_metrics.gaussian_profiles import profiles
-from utility_functions.anatomy.heatmaps import gaussians, spine_heat
+from utility_functions.anatomy.heatmaps import gaussians, spine_response
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks

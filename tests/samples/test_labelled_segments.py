@@ -10,7 +10,7 @@ import pytest
 from learning_functions.samples.cut.labelled_segments import border_steps, labelled_segments, memory_of
 from tests.samples.blocks import APART, SPACING, blocks, settings, verse
 from utility_functions.anatomy.centroids import UnknownLevels
-from utility_functions.anatomy.labelled_vertebrae import unbroken, vertebrae_in_order
+from utility_functions.anatomy.labelled_vertebrae import contiguous_segments, vertebrae_in_order
 from utility_functions.anatomy.labels import TOTALSEGMENTATOR_IDS, VERSE_IDS
 from utility_functions.files.cases import Case, Scan
 from utility_functions.geometry.grid import Grid
@@ -123,9 +123,9 @@ def test_vertebrae_come_from_the_top_down_in_every_code(code: str, flipped: bool
 def test_counted_vertebrae_are_parted_at_gaps_and_their_order_is_seen() -> None:
     upwards = vertebrae_in_order(blocks((500, 400, 200, 100)), "csi2014")
     assert [each.label for each in upwards] == [500, 400, 200, 100]
-    assert [len(run) for run in unbroken(upwards)] == [2, 2]
-    assert [len(run) for run in unbroken(vertebrae_in_order(blocks((5, 4, 2, 1)), "spider"))] == [2, 2]
-    assert unbroken(()) == []
+    assert [len(run) for run in contiguous_segments(upwards)] == [2, 2]
+    assert [len(run) for run in contiguous_segments(vertebrae_in_order(blocks((5, 4, 2, 1)), "spider"))] == [2, 2]
+    assert contiguous_segments(()) == []
 
 
 def test_numbers_that_are_none_of_the_code_are_refused() -> None:

@@ -49,7 +49,7 @@ def test_landmark_files_are_named_scored_and_reported(run: Run, folder: Path, tm
     said = run("measure", "--keypoints", folder, "--output", out)
     assert said.code == 0, said.err
     assert "2 of 2 scans measured" in said.out and "names: margin" in said.out
-    assert "Not detected, but filled in between others: L2." in said.out
+    assert "Not detected, but interpolated between others: L2." in said.out
     found = json.loads((out / "results.json").read_text())
     first = found["scans"][0]
     assert first["naming"]["interpolated"] == ["L2"] and "shape" not in first

@@ -1,4 +1,4 @@
-"""The box round the body in a scan: what lies beyond it is background, and is cropped away before a scan is resized."""
+"""The box round the body in a scan: the background outside it is cropped before a scan is resized."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from utility_functions.geometry.boxes import first_of, size_of, within
 from utility_functions.geometry.volume import Volume
 
 OPEN_MM, CLOSE_MM = 4.0, 12.0
-"""Widths of bridges that are cut (to straps and noise) and of gaps that are closed (dark bowel and cortex)."""
+"""Opening removes bridges of this width (to straps, noise); closing fills gaps of this width (dark bowel, cortex)."""
 COARSE_MM = 2.0
-"""The body is looked for at about this spacing."""
+"""The body is segmented at about this spacing."""
 MARGIN_MM = 6.0
-LEAST_SHARE = 0.02
-"""A body that fills less of the scan than this is none: the scan is left whole."""
+LEAST_FRACTION = 0.02
+"""A component that fills a smaller fraction of the scan is not taken for the body; then the scan is not cropped."""
 
 
 def cropped_to_body(volume: Volume, margin_mm: float = MARGIN_MM) -> Volume:
     """The scan cropped to its body, on the grid's own axes.
 
-    Otsu's threshold parts body from background, opening and closing clean it, the largest component is the body
-    (Otsu 1979). A scan without background, or of one intensity, comes back as it is.
+    Otsu's threshold (Otsu 1979) separates the body from the background. Opening and closing clean the mask, and its
+    largest component is the body. A scan without background, or of one intensity, is returned unchanged.
     """
-    upright = volume.reoriented("RAS")  # so that the coarse look begins at the same voxel in any storage
+    upright = volume.reoriented("RAS")  # so that the coarse grid begins at the same voxel in any storage
     start, stop = body_box(upright, margin_mm)
     return upright.window(start, stop - start).reoriented(volume.grid.axcodes)
 
@@ -40,13 +40,13 @@ def body_box(volume: Volume, margin_mm: float = MARGIN_MM) -> tuple[np.ndarray, 
     spacing = steps * np.asarray(volume.grid.spacing_mm)
     image = sitk.GetImageFromArray(np.clip(values, low, high))
     bright = sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1, 128)) > 0
-    # The threshold parts fat from muscle as readily as body from air: a third of the way to it is still well above air.
+    # The threshold may separate fat from muscle instead of body from air; a third of the way to it is well above air.
     level = float(values[bright].min()) if bright.any() else high
     mask = sitk.GetImageFromArray((values > low + (level - low) / 3).astype(np.uint8))
     mask = sitk.BinaryMorphologicalClosing(mask, _radius(CLOSE_MM, spacing))
     mask = sitk.BinaryMorphologicalOpening(mask, _radius(OPEN_MM, spacing))
     parts = sitk.GetArrayFromImage(sitk.RelabelComponent(sitk.ConnectedComponent(mask), sortByObjectSize=True))
-    if (parts == 1).sum() < LEAST_SHARE * parts.size:
+    if (parts == 1).sum() < LEAST_FRACTION * parts.size:
         return whole
     box = ndimage.find_objects((parts == 1).astype(np.uint8))[0]
     edge = np.ceil(margin_mm / np.asarray(volume.grid.spacing_mm)).astype(int)

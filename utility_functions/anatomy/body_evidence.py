@@ -1,4 +1,4 @@
-"""What votes tell of each body that they found, whatever it was called: the evidence that a decoder names it by."""
+"""Evidence for the decoder from the votes of each vertebral body, independent of the name that the votes gave it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import LEVELS, SACRAL, regressed_level
 
 SPREAD = 0.5
-"""A vote for one number stands for levels round it, as far as this many levels (Laplace)."""
-STRAY = 0.02
-"""Share of a body's votes that may be anything."""
+"""Scale of the Laplace distribution, in levels, that spreads a vote over the neighbouring levels."""
+NOISE_FRACTION = 0.02
+"""Fraction of a body's votes that is taken to be uniform noise."""
 SACRAL_NATS = 6.0
-"""What sacrum all along a body speaks for S1 and S2, and its absence against them."""
+"""Evidence in nats for S1 and S2 where sacrum lies all along a body, and against them where there is none."""
 
 _NUMBERS = np.arange(1, NUMBER_OF_LEVELS + 1)
 COLUMNS = MappingProxyType({name: (regressed_level(name) or 1) - 1 for name in LEVELS})
@@ -28,9 +28,9 @@ COLUMNS = MappingProxyType({name: (regressed_level(name) or 1) - 1 for name in L
 class Bodies:
     """N bodies from the top down.
 
-    shares: (N, 26) mean share of each number among a body's votes (C1 = 1 first).
-    seen: (N,) share of the body that the scan shows.
-    sacral: (N,) how much sacrum lies beside it, 0 to 1; None where no detection tells parts.
+    level_probabilities: (N, 26) mean probability of each level number among a body's votes (C1 = 1 first).
+    seen: (N,) fraction of the body within the field of view.
+    sacral: (N,) fraction of the body beside which sacrum lies; None where the detection has no parts.
     """
 
     level_probabilities: NDArray[np.float64]
@@ -49,12 +49,15 @@ class Bodies:
         )
 
     def evidence(self, temperature: float = 1.0) -> NDArray[np.float64]:
-        """Log-likelihood of what is told of each body at each of LEVELS (N, levels).
+        """Log-likelihood of each body's votes at each of LEVELS (N, levels).
 
-        temperature: votes of one body count so many times; below one where the bodies of a scan err together.
+        temperature: factor of the log-likelihoods of the votes; below one where the errors of a scan's bodies are
+            correlated.
         """
-        told = temperature * np.log((1 - STRAY) * self.level_probabilities + STRAY / NUMBER_OF_LEVELS)
-        found = told[:, [COLUMNS[name] for name in LEVELS]]
+        log_probabilities = temperature * np.log(
+            (1 - NOISE_FRACTION) * self.level_probabilities + NOISE_FRACTION / NUMBER_OF_LEVELS
+        )
+        found = log_probabilities[:, [COLUMNS[name] for name in LEVELS]]
         if self.sacral is not None:
             is_sacral = np.isin(LEVELS, SACRAL)
             found = found + SACRAL_NATS * np.where(is_sacral, self.sacral[:, None], 1 - self.sacral[:, None])
@@ -64,9 +67,10 @@ class Bodies:
 def mean_probabilities(
     votes: NDArray[np.float32], level_probabilities: NDArray[np.float32] | None
 ) -> NDArray[np.float64]:
-    """Mean share of each number (26,) over a body's voxels (at least one).
+    """Mean probability of each level number (26,) over a body's voxels (at least one).
 
-    votes: (voxels,) a number each, spread over levels round it where the network tells no shares (voxels, 26).
+    votes: (voxels,) one level number per voxel; each is spread over the neighbouring levels where the network predicts
+        no probabilities (voxels, 26).
     """
     if level_probabilities is not None:
         return np.asarray(level_probabilities, float).mean(axis=0)

@@ -1,4 +1,4 @@
-"""Centres and outlines of named bodies, made finer where a detection tells bodies from discs."""
+"""Centroids and masks of named bodies, refined where a detection distinguishes bodies from discs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ ROUNDS = 3
 FARTHEST_MM = 32.0
 """A voxel farther from every centre belongs to none."""
 FARTHEST_SHIFT_MM = 12.0
-"""A centre that would move farther stays: something else than its body is there."""
-SMALLEST_SHARE = 0.35
-"""Of the volume that a usual body has, at least this must be seen for its centre to move."""
+"""A centre that would move farther stays in place: the voxels are not those of its body."""
+SMALLEST_FRACTION = 0.35
+"""A centre moves only if at least this fraction of a usual body's volume is in the field of view."""
 
 
-def refined(named: Named, bodies: NDArray[np.bool_], cut: Mapping[str, NDArray[np.float64]] | None = None) -> Named:
+def refined(
+    named: Named, bodies: NDArray[np.bool_], truncated: Mapping[str, NDArray[np.float64]] | None = None
+) -> Named:
     """The same levels, each centre moved to the middle of its own body, and ids on the voxels of bodies only.
 
-    bodies: where the detection says body, on the grid of ``named.instances``. Each voxel goes to its nearest centre,
-    each centre to the middle of its voxels, a few times over (k-means); only voxels that bear an id take part. C1,
-    which has no body, stays where it is. A level without a centre keeps its voxels.
-    cut: levels that the scan shows in part, with the direction of the spine there: they move across it alone.
+    bodies: where the detection predicts body, on the grid of ``named.instances``. Each voxel is assigned to its nearest
+    centre, and each centre moves to the middle of its voxels, a few times (k-means). Only voxels with an id take part.
+    C1, which has no body, stays where it is. A level without a centre keeps its voxels.
+    truncated: levels truncated by the field of view, with the direction of the spine there: they move only across it.
     """
     grid = named.instances.grid
     instances = np.where(bodies, named.instances.voxels, 0).astype(np.uint8)
@@ -43,12 +45,12 @@ def refined(named: Named, bodies: NDArray[np.bool_], cut: Mapping[str, NDArray[n
     for _ in range(ROUNDS):
         for number, name in enumerate(names):
             own = places[nearest == number]
-            if name == "C1" or len(own) * grid.voxel_volume_mm3 < SMALLEST_SHARE * _usual_volume(name):
+            if name == "C1" or len(own) * grid.voxel_volume_mm3 < SMALLEST_FRACTION * _usual_volume(name):
                 continue
             middle = own.mean(axis=0)
-            if cut and name in cut:
+            if truncated and name in truncated:
                 start = named.landmarks.points_mm[number]
-                middle = middle - ((middle - start) @ cut[name]) * cut[name]
+                middle = middle - ((middle - start) @ truncated[name]) * truncated[name]
             if np.linalg.norm(middle - named.landmarks.points_mm[number]) <= FARTHEST_SHIFT_MM:
                 points[number] = middle
         nearest = _nearest(places, points)

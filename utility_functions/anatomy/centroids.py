@@ -1,4 +1,4 @@
-"""Centres of vertebral bodies read off a label map, for ground truth that has masks and no landmarks."""
+"""Centroids of vertebral bodies computed from a label map, for ground truth that has masks and no landmarks."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ LABEL_CODES: Mapping[str, Mapping[str, int] | None] = MappingProxyType(
 )
 """The codes that label maps are written in, by name; None where a code counts vertebrae and tells no levels."""
 
-# What is thinner than this share of the thickest place is arch or process, not body (measured: see body_centre).
-BODY_THICKNESS_SHARE = 0.6
+# What is thinner than this fraction of the thickest place is arch or process, not body (measured: see body_centre).
+BODY_THICKNESS_RATIO = 0.6
 # Masks finer than this are thinned out first.
 FINEST_SPACING_MM = 0.7
 
 
 class UnknownLevels(ValueError):
-    """A label map whose numbers do not tell, or not surely, which levels they are."""
+    """The numbers of a label map do not determine which levels they are."""
 
 
 def coded_centroids(label_map: LabelMap, code: str = "verse") -> Landmarks:
     """``body_centroids`` of a map written in one of LABEL_CODES.
 
-    Raises: UnknownLevels where the code tells no levels, and where a map said to be in VerSe's holds other labels.
+    Raises: UnknownLevels where the code has no levels, and where a map declared as VerSe's holds other labels.
     """
     if code not in LABEL_CODES:
         raise ValueError(f"The code of a label map is one of {', '.join(LABEL_CODES)}. Received: {code!r}.")
@@ -50,7 +50,7 @@ def coded_centroids(label_map: LabelMap, code: str = "verse") -> Landmarks:
 
 
 def require_known_labels(label_map: LabelMap, code: str) -> None:
-    """Raises: UnknownLevels where a map said to be in VerSe's code holds labels that it does not know."""
+    """Raises: UnknownLevels where a map declared as VerSe's holds labels that are not in VerSe's code."""
     if code == "verse":
         others = sorted(set(np.unique(label_map.voxels).tolist()) - {0, *VERSE_IDS.values()})
         if others:
@@ -70,9 +70,9 @@ def label_names(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> tupl
 def body_centroids(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> Landmarks:
     """The centre of the vertebral body of each labelled level, in RAS+ mm, from the top down.
 
-    ids: name -> label; the code a map is written in cannot be told from its numbers, so whoever reads it says it.
-    C1, which has no body, is the mean of its mask, as in VerSe. A level cut by the border gives the centre of the
-    part that is there. The same scan stored in another orientation gives the same points.
+    ids: name -> label. The numbers of a map do not determine its code, so the caller gives it.
+    C1, which has no body, is the mean of its mask, as in VerSe. A level truncated by the field of view gives the centre
+    of its visible part. The same scan stored in another orientation gives the same points.
     """
     wanted = _levels(ids)
     boxes = ndimage.find_objects(label_map.voxels, max_label=max(wanted.values(), default=0))
@@ -95,8 +95,8 @@ def body_centroids(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> L
 def body_centre(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
     """Index (3,) of the centre of the thickest part of a mask: the mask opened by 0.6 of its largest inner radius.
 
-    On 21 manual VerSe masks (C2 to L5) it lies 0.6 mm from the annotated centre in the mean and 1.8 mm at most,
-    where the mean of the mask lies 11.6 mm away.
+    On 21 manual VerSe masks (C2 to L5) it lies 0.6 mm from the annotated centre in the mean and 1.8 mm at most; the
+    mean of the mask lies 11.6 mm away.
     """
     step = np.maximum(np.floor(FINEST_SPACING_MM / np.asarray(spacing_mm)), 1).astype(int)
     thinned = mask[:: step[0], :: step[1], :: step[2]]
@@ -105,7 +105,7 @@ def body_centre(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float])
     spacing = step * np.asarray(spacing_mm)
     solid = ndimage.binary_fill_holes(np.pad(thinned, 1))
     depth_mm = ndimage.distance_transform_edt(solid, sampling=spacing)
-    radius_mm = BODY_THICKNESS_SHARE * depth_mm.max()
+    radius_mm = BODY_THICKNESS_RATIO * depth_mm.max()
     parts, count = ndimage.label(depth_mm >= radius_mm)
     weights = ndimage.sum_labels(depth_mm, parts, np.arange(1, count + 1))
     core = parts == 1 + int(np.argmax(weights))

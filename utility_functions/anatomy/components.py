@@ -1,4 +1,4 @@
-"""Single vertebrae, discs and the canal out of a map of classes: the simple way, by components of the bodies."""
+"""Single vertebrae, discs and the canal from a map of classes, by connected components of the bodies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from utility_functions.anatomy.structures import (
 from utility_functions.geometry.volume import LabelMap
 
 CORE_MM = 2.5
-"""Bodies that touch each other in a thin bridge are told apart once this much is taken off their surface."""
-LEAST_SHARE = 0.45
-"""A core whose deepest place is shallower than this share of the usual one is a spur or a scrap."""
+"""Eroding the bodies by this much separates those that touch in a thin bridge."""
+LEAST_DEPTH_RATIO = 0.45
+"""A core whose greatest depth is below this fraction of the usual one is a spur or a small component."""
 LEAST_MM3 = 150.0
-MOST_HEIGHT_MM, MOST_SHARE = 45.0, 1.6
+MOST_HEIGHT_MM, MOST_HEIGHT_RATIO = 45.0, 1.6
 """A core higher than this, or than this many times the median one, is of more than one body."""
 STEP_MM = 0.5
 
@@ -30,9 +30,9 @@ STEP_MM = 0.5
 def numbered_spine(structures: LabelMap) -> LabelMap:
     """A map in SPIDER's code: vertebrae 1.. from the bottom, 100 the canal, 201.. the discs below each vertebra.
 
-    structures: codes of anatomy/structures.py on any grid. Bodies, which lie before the canal, are parted by their
-    components; what is left of the vertebrae goes to the body that is nearest along the bone. Without a vertebra the
-    canal alone is numbered.
+    structures: codes of anatomy/structures.py on any grid. Bodies, which lie in front of the canal, are separated by
+    their components. The rest of each vertebra is assigned to the body that is nearest along the bone. Without a
+    vertebra only the canal is numbered.
     """
     turned = structures.reoriented("RAS")
     cleaned = LabelMap(without_small_components(turned), turned.grid)
@@ -73,10 +73,10 @@ def _cores(structures: LabelMap, bone: NDArray[np.bool_]) -> NDArray[np.uint8]:
     body = body if body.any() else bone
     body = np.where((parted := body & ~disc_planes(structures)).any(), parted, body)
     depth = ndimage.distance_transform_edt(np.pad(body, 1, mode="edge"), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    cores = _parted(depth, min(CORE_MM, 0.5 * float(depth.max())), spacing)
+    cores = _separated(depth, min(CORE_MM, 0.5 * float(depth.max())), spacing)
     depths = np.array([depth[tuple(core.T)].max() for core in cores])
-    usual = np.median(depths[depths >= LEAST_SHARE * depths.max()])
-    cores = [core for core, deepest in zip(cores, depths, strict=True) if deepest >= LEAST_SHARE * usual]
+    usual = np.median(depths[depths >= LEAST_DEPTH_RATIO * depths.max()])
+    cores = [core for core, deepest in zip(cores, depths, strict=True) if deepest >= LEAST_DEPTH_RATIO * usual]
     cores.sort(key=lambda core: float(core[:, 2].mean()))
     numbers = np.zeros(depth.shape, np.uint8)
     for number, core in enumerate(cores[:SPIDER_MOST], start=1):
@@ -84,17 +84,17 @@ def _cores(structures: LabelMap, bone: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return numbers
 
 
-def _parted(depth: NDArray[np.float64], limit_mm: float, spacing_mm: NDArray[np.float64]) -> list[NDArray[np.int_]]:
-    """Indices (n, 3) of the voxels of each core deeper than the limit; cores too high for one body are parted further.
+def _separated(depth: NDArray[np.float64], limit_mm: float, spacing_mm: NDArray[np.float64]) -> list[NDArray[np.int_]]:
+    """Indices (n, 3) of the voxels of each core deeper than the limit; cores too high for one body are split further.
 
-    A core that is too high is looked at again a little deeper, until it falls into parts; one that never does stays as
-    it is. Parts of less than ``LEAST_MM3`` are scraps.
+    A core that is too high is thresholded again a little deeper, until it separates; one that never does stays as it
+    is. Components of less than ``LEAST_MM3`` are discarded.
     """
     least = LEAST_MM3 / float(np.prod(spacing_mm))
     pieces = _pieces(depth > limit_mm, np.zeros(3, int))
     cores = [piece for piece in pieces if len(piece) >= least] or pieces
     usual_mm = float(np.median([_height_mm(core, spacing_mm) for core in cores]))
-    most_mm = min(MOST_SHARE * usual_mm, MOST_HEIGHT_MM) if len(cores) > 2 else MOST_HEIGHT_MM
+    most_mm = min(MOST_HEIGHT_RATIO * usual_mm, MOST_HEIGHT_MM) if len(cores) > 2 else MOST_HEIGHT_MM
     done = []
     waiting = [(core, limit_mm) for core in cores]
     while waiting:
@@ -129,7 +129,7 @@ def _height_mm(core: NDArray[np.int_], spacing_mm: NDArray[np.float64]) -> float
 
 
 def _before_canal(classes: NDArray[np.integer], bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The bone that lies before the front of the canal, whose course goes on straight beyond its ends."""
+    """The bone in front of the canal; beyond its ends the canal is extended straight."""
     canal = classes == CANAL
     rows = np.flatnonzero(canal.any(axis=(0, 1)))
     if len(rows) < 2:

@@ -23,8 +23,8 @@ Points = NDArray[np.float64]
 def tube_ends(landmarks: Landmarks) -> Mapping[str, tuple[Points, Points, Points]]:
     """Per level its tube's upper end, centroid and lower end, each (3,) in RAS+ mm.
 
-    The ends are the midpoints to the neighbours; where a neighbour is not known the other end is mirrored,
-    and where none is the tube runs straight up and down by the level's usual half height.
+    The ends are the midpoints to the neighbours. Where a neighbour is unknown, the other end is mirrored. Where both
+    are unknown, the tube runs straight up and down by the level's usual half height.
     """
     known = landmarks.only(DISK_DIAMETER_MM)
     order = sorted(known.names, key=anatomical_order)
@@ -57,7 +57,7 @@ def dense_levels(landmarks: Landmarks, grid: Grid, wider: float = 1.0) -> NDArra
     level's disk, ``wider`` than published by that factor, around the tube's axis there.
     """
     if grid.axcodes != "RAS" or not grid.is_upright:
-        raise ValueError(f"Dense targets are drawn on an upright RAS grid. Received: {grid.axcodes}, {grid.affine}.")
+        raise ValueError(f"Dense targets need an upright RAS grid. Received: {grid.axcodes}, {grid.affine}.")
     levels = np.zeros(grid.shape, np.uint8)
     first = grid.affine[:3, 3]
     spacing = np.asarray(grid.spacing_mm)

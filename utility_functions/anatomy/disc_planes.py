@@ -1,4 +1,4 @@
-"""Where discs part the bodies above and below them, also where a map of classes shows the bodies joined."""
+"""Planes of discs, which separate the bodies above and below them even where a map of classes joins the bodies."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from utility_functions.geometry.volume import LabelMap
 
 LEAST_MM3 = 300.0
 FLATTEST, STEEPEST = 0.6, 0.5
-"""A disc is flat, its thickness at most this share of its depth, and lies across the spine: the upward part of its
-normal is at least this much."""
+"""A disc is flat: its thickness is at most this fraction of its depth. It lies across the spine: the upward component
+of its normal is at least this much."""
 REACH = 1.4
-"""How far the plane of a disc parts bodies, in half widths of the disc along each of its axes."""
+"""How far the plane of a disc separates bodies, in half widths of the disc along each of its axes."""
 
 
 def disc_planes(structures: LabelMap) -> NDArray[np.bool_]:
-    """The voxels that the middle planes of discs run through, a little beyond the discs' rims.
+    """The voxels on the middle planes of discs, extended a little beyond the rims of the discs.
 
-    structures: codes of anatomy/structures.py, stored with its third axis upwards. Pieces that are no disc by their
-    size, flatness and tilt part nothing.
+    structures: codes of anatomy/structures.py, stored with its third axis upwards. Components that are no disc by
+    their size, flatness and tilt are ignored.
     """
     spacing = np.asarray(structures.grid.spacing_mm)
     shape = structures.grid.shape

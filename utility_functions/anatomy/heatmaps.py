@@ -1,4 +1,4 @@
-"""Heatmaps of landmarks: separable Gaussians, each drawn in its own window; and where one shows a spine."""
+"""Heatmaps of landmarks, as separable Gaussians, and the region of the spine in a heatmap."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 
 REACH = 5.0
-"""A Gaussian is drawn as far as so many sigmas; what is left out is below 4e-6."""
-HOT_SHARE = 0.5
-"""The spine is where there is more than this share of the largest heat (Payer et al. 2020)."""
-LEAST_HEAT = 0.1
-"""A heatmap that is nowhere hotter shows no spine."""
+"""A Gaussian is computed up to this many sigmas; outside them it is below 4e-6."""
+SPINE_THRESHOLD = 0.5
+"""The spine is where there is more than this share of the largest heatmap (Payer et al. 2020)."""
+LEAST_RESPONSE = 0.1
+"""A heatmap whose maximum is lower shows no spine."""
 NEAR_SPINE_MM = 30.0
-"""Landmarks are looked for so far beyond the spine found before."""
+"""Landmarks are searched up to this far from the spine that an earlier stage found."""
 
 
 def gaussians(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[float]) -> NDArray[np.float32]:
-    """exp(-d^2 / 2 sigma^2) round each point: (n, *shape), all in voxels; zero for a point that is not there (NaN).
+    """exp(-d^2 / 2 sigma^2) round each point: (n, *shape), all in voxels; zero for a missing point (NaN).
 
-    sigma: one for all points, or one for each. A point may lie beyond the border.
+    sigma: one for all points, or one for each. A point may lie out of the array.
     """
     places = np.asarray(points, float).reshape(-1, len(shape))
     drawn = np.zeros((len(places), *shape), np.float32)
@@ -36,9 +36,9 @@ def gaussians(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[f
 
 
 def gaussian_sum(points: ArrayLike, shape: Sequence[int], sigma: float | Sequence[float]) -> NDArray[np.float32]:
-    """The sum over all points of what ``gaussians`` gives for each: (*shape).
+    """The sum of ``gaussians`` over all points: (*shape).
 
-    It is a product of two matrices, one of all axes but the last and one of the last.
+    It is the product of two matrices, one of all axes but the last and one of the last.
     """
     places = np.asarray(points, float).reshape(-1, len(shape))
     widths = np.broadcast_to(sigma, len(places))
@@ -54,10 +54,10 @@ def gaussian_sum(points: ArrayLike, shape: Sequence[int], sigma: float | Sequenc
     return np.asarray(across.T @ lines[-1]).reshape(tuple(shape))
 
 
-def spine_heat(points: ArrayLike, shape: Sequence[int], sigma: float) -> NDArray[np.float32]:
+def spine_response(points: ArrayLike, shape: Sequence[int], sigma: float) -> NDArray[np.float32]:
     """The heatmap (*shape) of a spine, 0 to 1: the sum of its centroids' Gaussians over the largest value of that sum.
 
-    The largest value is sought among the voxels shown and at centroids beyond them, so that heat does not depend on
+    The largest value is sought among the voxels shown and at centroids beyond them, so that heatmap does not depend on
     where a patch ends. points (n, axes) and sigma in voxels; a point may lie beyond the border or be NaN.
     """
     places = np.asarray(points, float).reshape(-1, len(shape))
@@ -70,15 +70,15 @@ def spine_heat(points: ArrayLike, shape: Sequence[int], sigma: float) -> NDArray
     return total / np.float32(peak) if peak > 0 else total
 
 
-def spine_box(heat: Volume) -> Grid | None:
+def spine_box(heatmap: Volume) -> Grid | None:
     """The grid of the smallest box round the spine: the largest piece hotter than half the maximum; None without one.
 
-    Voxels are joined by faces. heat: 0 to 1.
+    Voxels are joined by faces. heatmap: 0 to 1.
     """
-    if (found := _spine(heat)) is None:
+    if (found := _spine(heatmap)) is None:
         return None
     box = ndimage.find_objects(found.astype(np.uint8))[0]
-    return part_of(heat.grid, box)
+    return part_of(heatmap.grid, box)
 
 
 def spine_region(grid: Grid, heatmap: Volume | None, detection: LabelMap | None, margin_mm: float) -> Box:
@@ -98,18 +98,18 @@ def spine_region(grid: Grid, heatmap: Volume | None, detection: LabelMap | None,
     return within(low - edge, high + edge, grid.shape)
 
 
-def spine_centre_mm(heat: Volume) -> NDArray[np.float64] | None:
+def spine_centre_mm(heatmap: Volume) -> NDArray[np.float64] | None:
     """The mean place (3,) of that piece, in RAS+ mm; None without one."""
-    if (found := _spine(heat)) is None:
+    if (found := _spine(heatmap)) is None:
         return None
-    return heat.grid.to_mm([axis.mean() for axis in np.nonzero(found)])
+    return heatmap.grid.to_mm([axis.mean() for axis in np.nonzero(found)])
 
 
-def _spine(heat: Volume) -> NDArray[np.bool_] | None:
-    largest = float(heat.voxels.max())
-    if not largest >= LEAST_HEAT:
+def _spine(heatmap: Volume) -> NDArray[np.bool_] | None:
+    largest = float(heatmap.voxels.max())
+    if not largest >= LEAST_RESPONSE:
         return None
-    pieces, count = ndimage.label(heat.voxels > HOT_SHARE * largest)
+    pieces, count = ndimage.label(heatmap.voxels > SPINE_THRESHOLD * largest)
     if count == 1:
         return np.asarray(pieces > 0)
     return np.asarray(pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax()))

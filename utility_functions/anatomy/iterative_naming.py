@@ -1,7 +1,7 @@
-"""The levels of vertebrae found one after another: the start that agrees best with all that is known of them.
+"""The levels of vertebrae that the iterative segmenter found: the start that agrees best with all regressed levels.
 
-The published rule (Lessmann et al. 2019): of all levels that the first could have, the one at which the levels
-regressed along the chain agree best with their places in it. Here vertebrae missed in between are counted, too.
+The published rule (Lessmann et al. 2019) tries every level for the first vertebra. It takes the one at which the levels
+regressed along the chain agree best with their places in it. Here missed vertebrae in between are counted, too.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from utility_functions.anatomy.spine_sizes import STEP_MM
 LAST = len(USUAL_VERTEBRAE)
 """C1 is 1 and L5 is 24; T13 and L6 are not given."""
 PRICE_BEYOND = 0.1
-"""What agreement a chain loses that ends in one more mask below L5, which is S1 or an L6, and gets no name."""
+"""Agreement that a chain loses when it ends in one more mask below L5, which is S1 or an L6 and gets no name."""
 MOST_MISSED = 5
-"""More vertebrae than this are not supposed between two that follow on each other in the chain."""
+"""At most this many missed vertebrae are assumed between two consecutive ones of the chain."""
 
 
 SMALLEST_GAP = 1.6
-"""A step up to so many usual ones long has none missing in it."""
+"""A step that is at most this many usual ones long has no missed vertebra in it."""
 SMALLEST_SIZE = 0.5
-"""No patient's steps are taken to be smaller than this share of the usual ones."""
+"""No patient's steps are taken to be smaller than this fraction of the usual ones."""
 
 
 class ChainNames(NamedTuple):
     """names: of each vertebra, from the top down; "" where the chain leaves C1 to L5.
 
-    agreement: mean over those that voted, 1 where all levels are as regressed. margin: by how much the second best
-    start agrees less; near 0 the names could as well be shifted.
+    agreement: mean over those that voted, 1 where all levels are as regressed. margin: how much less the second best
+    start agrees; near 0 the names may be shifted.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ def chain_names(levels: ArrayLike, votes: ArrayLike, points_mm: ArrayLike | None
     """Names of a chain of N vertebrae from the top down, each level once and in order.
 
     levels: (N,) regressed, C1 = 1 to L5 = 24; one that is not finite does not vote.
-    votes: (N,) whether each may vote: those not wholly seen should not. Where none may, all do.
+    votes: (N,) whether each may vote: those truncated by the field of view should not. Where none may, all do.
     points_mm: (N, 3) their centres; without them no vertebra is missing in between.
     """
     regressed, voting = np.asarray(levels, float).reshape(-1), np.asarray(votes, bool).reshape(-1)
@@ -88,7 +88,8 @@ def names_by(known: Sequence[str], points_mm: ArrayLike | None = None) -> tuple[
 def places_from(start: int, count: int, points_mm: ArrayLike | None = None) -> NDArray[np.int_]:
     """The level numbers of ``count`` vertebrae of which the first is ``start``, those missed in between counted.
 
-    Missed are as many as make the usual distance (measures.STEP_MM) nearest to the one seen, in proportion.
+    The number of missed ones is that whose usual distance (spine_sizes.STEP_MM) has the ratio nearest to one to the
+    observed distance.
     """
     places = np.arange(start, start + count)
     if points_mm is None or count < 2:
@@ -104,7 +105,7 @@ def places_from(start: int, count: int, points_mm: ArrayLike | None = None) -> N
 
 
 def _counted(start: int, distances_mm: NDArray[np.float64]) -> NDArray[np.int_]:
-    """Level numbers, each as far below the one above it as makes the usual distance nearest."""
+    """Level numbers, each so far below the one above it that the usual distance fits best."""
     places = [start]
     for distance in distances_mm:
         usual_mm = np.cumsum([_step_mm(places[-1] + missed) for missed in range(MOST_MISSED + 1)])

@@ -1,4 +1,4 @@
-"""The vertebrae of a label map in anatomical order, whatever code it is written in, and which are cut by its border."""
+"""The vertebrae of a label map in anatomical order, in any code, and which are truncated by the field of view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from utility_functions.anatomy.spine_sizes import are_neighbours
 from utility_functions.geometry.volume import LabelMap
 
 SPIDER_PARTIAL = 100
-"""SPIDER adds this to the number of a vertebra that is seen in part; 100 alone is the canal, from 201 on are discs."""
+"""SPIDER adds this to the number of a truncated vertebra; 100 alone is the canal, and discs start at 201."""
 CSI2014_STEP = 100
 
 
@@ -23,8 +23,8 @@ CSI2014_STEP = 100
 class Labelled:
     """One vertebra of a label map.
 
-    label: its number there. name: its level, "" where the code tells none. place: where it stands in a code that
-    counts, so that a gap shows. whole: whether the map shows all of it.
+    label: its number in the map. name: its level, "" where the code has no levels. place: its position in the code's
+    count, so that a gap shows. whole: whether it lies completely within the field of view.
     """
 
     label: int
@@ -37,7 +37,7 @@ def vertebrae_in_order(label_map: LabelMap, code: str) -> tuple[Labelled, ...]:
     """The free vertebrae that have at least one voxel, from the top down; sacrum, discs and canal are left out.
 
     A vertebra that touches the border of the map is not whole. SPIDER counts from the bottom; CSI 2014 counts in an
-    order that is told by where the vertebrae lie.
+    order that follows from the positions of the vertebrae.
     Raises: UnknownLevels where the map holds numbers that are none of its code's.
     """
     require_known_labels(label_map, code)
@@ -67,8 +67,8 @@ def vertebrae_in_order(label_map: LabelMap, code: str) -> tuple[Labelled, ...]:
     return tuple(Labelled(each, "", sign * each // CSI2014_STEP, each not in cut) for each in downwards)
 
 
-def unbroken(vertebrae: Sequence[Labelled]) -> list[tuple[Labelled, ...]]:
-    """The vertebrae parted where one between two neighbours is not labelled."""
+def contiguous_segments(vertebrae: Sequence[Labelled]) -> list[tuple[Labelled, ...]]:
+    """The contiguous labelled segments: the vertebrae, split where one between two neighbours is not labelled."""
     runs: list[list[Labelled]] = [[each] for each in vertebrae[:1]]
     for upper, lower in pairwise(vertebrae):
         adjoin = are_neighbours(upper.name, lower.name) if upper.name else lower.place - upper.place == 1

@@ -17,7 +17,7 @@ VERTEBRAE = CERVICAL + THORACIC + LUMBAR
 USUAL_VERTEBRAE = tuple(name for name in VERTEBRAE if name not in ("T13", "L6"))
 """The 24 levels of most people, C1 to L5."""
 LEVELS = VERTEBRAE + SACRAL
-"""All that a level in a chain can be, from the top down."""
+"""All levels of a chain, from the top down."""
 REGIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"Cervical": CERVICAL, "Thoracic": THORACIC, "Lumbar": LUMBAR}
 )

@@ -1,4 +1,4 @@
-"""How the landmark of one vertebra is shown to a network: a Gaussian in a patch that is cut round it."""
+"""The landmark prompt, an input channel: a Gaussian at the landmark of one vertebra, in the patch round it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def centred_first(
 
 
 def landmark_prompt(point_mm: ArrayLike, box: Grid, sigma_mm: float) -> NDArray[np.uint8]:
-    """255 exp(-d^2 / 2 sigma^2) in whole steps, d from a point in RAS+ mm, at every voxel of an upright ``box``."""
+    """255 exp(-d^2 / 2 sigma^2), rounded, at every voxel of an upright ``box``; d: distance to the point (RAS+ mm)."""
     if not sigma_mm > 0:
         raise ValueError(f"A Gaussian has a sigma above 0 mm. Received: {sigma_mm}.")
     index = box.to_index(point_mm)

@@ -1,4 +1,4 @@
-"""The runs of slices that levels take along a spine: each once, in order, of plausible height, at least cost."""
+"""The runs of slices of the levels along a spine: each level once, in order, of plausible height, at the least cost."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from utility_functions.anatomy.labels import CSI_LEVELS, LEVELS, regressed_level
 from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 
 LOWEST_HEIGHT, HIGHEST_HEIGHT = 0.55, 1.6
-"""Heights a level may have, in parts of its usual one; at the ends of the chain it may be lower (cut)."""
+"""Range of a level's height as a ratio to its usual one; at the ends of the chain it may be lower (truncated)."""
 LOWEST_APART = 0.7
-"""The lowest height where variants are allowed, and borders are worth something: no level fits into a disc's noise."""
+"""The lowest ratio where variants are allowed and borders earn a reward: no level fits into the noise of a disc."""
 HEIGHT_DEVIATION = 0.2
-"""Standard deviation of a level's height along z, in parts of the usual one."""
+"""Standard deviation of a level's height along z, as a fraction of the usual one."""
 HEIGHT_WEIGHT = 0.05
-"""How much the squared deviation counts, in parts of the votes of one vertebra."""
+"""Weight of the squared deviation, as a fraction of the votes of one vertebra."""
 VARIANT_PRICE = 0.5
-"""What a spine costs that is not the usual one (T13, no T12, L6, no L5), in parts of the votes of one vertebra."""
+"""Cost of a variant of the spine (T13, no T12, L6, no L5), as a fraction of the votes of one vertebra."""
 NAMES = (*CSI_LEVELS, *(name for name in LEVELS if name not in CSI_LEVELS))
-"""Levels by their number from 1 on: those that votes tell, then T13 and L6, for which votes of T12 and L5 speak."""
+"""Levels by their number from 1 on: those with votes of their own, then T13 and L6, which use those of T12 and L5."""
 VARIANT_STEPS = (("T12", "T13"), ("T13", "L1"), ("T11", "L1"), ("L5", "L6"), ("L6", "S1"), ("L4", "S1"))
 FREE_STEPS = (("T13", "L1"), ("L6", "S1"))
-"""The second step of a variant costs nothing more."""
+"""The second step of a variant has no further cost."""
 
 
 class LevelSlices(NamedTuple):
@@ -40,12 +40,12 @@ class LevelSlices(NamedTuple):
 
     @property
     def number(self) -> int:
-        """The number that votes for it bear."""
+        """The level number that the votes for it have."""
         return regressed_level(self.name) or self.level
 
 
 class LevelOrder(NamedTuple):
-    """Runs from the top down, and by how much they cost less than leaving everything out."""
+    """Runs from the top down, and how much less they cost than leaving everything out."""
 
     runs: list[LevelSlices]
     gain: float
@@ -66,8 +66,8 @@ def best_chain(
     border_costs: what it costs to end one level and begin the next before each slice (slices + 1); S1-S2 costs none.
     variants: whether the chain may have T13, no T12, L6 or no L5, at a price.
 
-    A semi-Markov chain: each level follows the one above it, and costs more the more its height departs from the
-    usual one. A chain may begin and end anywhere; its first and last level may be cut.
+    It is a semi-Markov chain. Each level follows the one above it, and its cost grows as its height departs from the
+    usual one. A chain may begin and end anywhere; its first and last level may be truncated by the field of view.
     """
     costs, counts = votes
     if variants:

@@ -22,32 +22,32 @@ from utility_functions.anatomy.votes import (
     SMALLEST_PART,
     WHOLE,
     Named,
-    seen_of,
     spine_of,
+    visible_fraction,
     vote_costs,
 )
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 
 STEP_MM = 2.0
-"""The spine is cut across its curve into slices this thick."""
+"""Thickness of the slices across the curve of the spine."""
 SMOOTHING_MM = 12.0
 """The curve follows the column this closely."""
 BEYOND_MM = 30.0
-"""How far the curve runs straight on at either end, so that what is left of the ends lies beside it."""
+"""The curve is extended straight by this much at either end, so that it passes the rest of the spine's ends."""
 ROUNDS = 2
 LEAST_HEIGHT = 2.0
-"""In parts of its own width: a lower piece of column tells nothing of its direction, and axial slices stay."""
-SACRAL_SHARE = 1.5
-"""What a voxel of sacrum weighs against one of the column."""
+"""A component lower than this many of its own widths has no measurable direction; its slices stay axial."""
+SACRAL_WEIGHT = 1.5
+"""Weight of a voxel of sacrum, where one of the column has weight 1."""
 SACRAL_REACH_MM = 60.0
 BORDER_WEIGHT = 0.4
-"""What a border without a disc costs, in parts of the votes of one vertebra."""
-SHARE_OF_DISC = 0.4
-"""From this share of disc in a slice on, a border there costs nothing."""
+"""Cost of a border between levels without a disc, as a fraction of the votes of one vertebra."""
+FREE_DISC_FRACTION = 0.4
+"""A border costs nothing in a slice with at least this fraction of disc."""
 BORDER_WEIGHT_APART = 1.0
-"""The same where a decoder names what is cut: then discs say where bodies end, votes what they are, and a border at a
-disc is worth as much as one without costs."""
+"""The same where a decoder names the separated bodies. Then discs determine where bodies end and votes what they are;
+a border at a disc is rewarded by as much as one without a disc costs."""
 USUAL_STEP_MM = 25.0
 SACRAL_LEVEL = regressed_level("S1") or NUMBER_OF_LEVELS
 
@@ -63,16 +63,17 @@ def part_votes(
     """Each level once and in anatomical order: the runs of slices across the spine that agree best with all evidence.
 
     levels: (x, y, z) the level per voxel; detection: the part per voxel (anatomy/parts.py), on an upright RAS grid;
-    shares: (voxels, levels) of each voxel of the column, in order, where the network tells them.
-    variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`), and cuts follow the discs:
-        for a decoder, which names what is cut.
-    Bodies and discs vote for levels; sacrum beside them speaks for S1 and S2, and its absence against them;
-    levels meet where discs are. Pieces of column that fit no chain with the others are left out. Ids lie on bodies.
+    level_probabilities: (voxels, levels) of each voxel of the column, in order, where the network predicts them.
+    variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`), with borders at the discs:
+        for a decoder, which names the separated bodies.
+    Bodies and discs vote for levels. Sacrum beside them is evidence for S1 and S2, and its absence evidence against
+    them. Levels meet where discs are. Components of the column that fit no chain with the others are left out. Ids lie
+    on bodies.
     """
     column = column_of(detection)
     every = column.voxels > 0
-    told = vote_costs(levels[every], level_probabilities)
-    mask, _, _, discarded = spine_of(told, column, variants)
+    costs_of_votes = vote_costs(levels[every], level_probabilities)
+    mask, _, _, discarded = spine_of(costs_of_votes, column, variants)
     empty = column.with_voxels(np.zeros(column.grid.shape, np.uint8))
     if not mask.any():
         return Named(Landmarks.empty(), empty, discarded, Bodies.of([], [], []))
@@ -85,16 +86,16 @@ def part_votes(
         _beside(line, detection.grid.to_mm(np.argwhere(detection.voxels == SACRUM))), minlength=len(line)
     )
     counts_of = np.bincount(bins, minlength=len(line))
-    costs, counts = _costs(told[mask[every]], bins, sacral, len(line))
+    costs, counts = _costs(costs_of_votes[mask[every]], bins, sacral, len(line))
     first, last = np.flatnonzero(np.bincount(bins, minlength=len(line)))[[0, -1]]
     part = slice(first, last + 1)
     borders = _border_costs(bins, parts, len(line), variants)[first : last + 2]
     found = best_chain((costs[part], counts[part]), STEP_MM, COST_OF_DROPPING, borders, variants)
     runs = [LevelSlices(run.level, run.start + int(first), run.stop + int(first)) for run in found.runs]
-    centres, scores, cut = {}, [], {}
-    told_of: list[tuple[NDArray[np.float64], float, float]] = []
+    centres, scores, truncated = {}, [], {}
+    evidence_of: list[tuple[NDArray[np.float64], float, float]] = []
     votes = levels[mask]
-    column_shares = None if level_probabilities is None else level_probabilities[mask[every]]
+    column_probabilities = None if level_probabilities is None else level_probabilities[mask[every]]
     instances = empty.voxels.copy()
     for place, run in enumerate(runs):
         name = run.name
@@ -105,17 +106,25 @@ def part_votes(
             centres[name] = line[at]
             if middle != (run.start + run.stop) / 2:
                 along = line[at + 1] - line[at - 1]
-                cut[name] = along / np.linalg.norm(along)
+                truncated[name] = along / np.linalg.norm(along)
             scores.append(float(np.mean(np.abs(votes[own] - run.number) < 0.5)))
             beside = np.minimum(sacral, counts_of)[run.start : run.stop].sum() / own.sum()
-            own_shares = None if column_shares is None else column_shares[own]
-            told_of.append((mean_probabilities(votes[own], own_shares), seen_of(place, runs, STEP_MM), float(beside)))
+            own_probabilities = None if column_probabilities is None else column_probabilities[own]
+            evidence_of.append(
+                (
+                    mean_probabilities(votes[own], own_probabilities),
+                    visible_fraction(place, runs, STEP_MM),
+                    float(beside),
+                )
+            )
         if name in VERSE_IDS:
             instances[tuple(voxels[own].T)] = VERSE_IDS[name]
     landmarks = Landmarks(tuple(centres), np.array(list(centres.values())).reshape(-1, 3), np.array(scores))
-    bodies = Bodies.of([s for s, _, _ in told_of], [seen for _, seen, _ in told_of], [near for *_, near in told_of])
+    bodies = Bodies.of(
+        [s for s, _, _ in evidence_of], [seen for _, seen, _ in evidence_of], [near for *_, near in evidence_of]
+    )
     named = Named(landmarks, empty.with_voxels(instances), discarded, bodies)
-    return refined(named, mask & (detection.voxels == BODY), cut)
+    return refined(named, mask & (detection.voxels == BODY), truncated)
 
 
 def centre_line(places: Points, spacing_mm: Sequence[float]) -> Points:
@@ -151,7 +160,7 @@ def _smooth(places: Points, bins: NDArray[np.int_], width: float) -> Points:
 
 
 def _resampled(line: Points) -> Points:
-    """A point every STEP_MM along a curve that is drawn out straight at both ends."""
+    """A point every STEP_MM along a curve that is extended straight at both ends."""
     reach = max(2, min(len(line) // 3, 10))
     ends = []
     for near, far in ((line[0], line[min(reach, len(line) - 1)]), (line[-1], line[max(-1 - reach, -len(line))])):
@@ -176,35 +185,35 @@ def _beside(line: Points, places: Points) -> NDArray[np.int_]:
 
 
 def _costs(
-    told: NDArray[np.float32], bins: NDArray[np.int_], sacral: NDArray[np.int_], slices: int
+    costs_of_votes: NDArray[np.float32], bins: NDArray[np.int_], sacral: NDArray[np.int_], slices: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per slice and level the summed costs of the votes, and their number; sacrum has at most as many as column."""
+    """Per slice and level the summed costs of the votes, and their number; sacrum has at most as many as the column."""
     numbers = np.arange(1, NUMBER_OF_LEVELS + 1)
     columns = np.bincount(bins, minlength=slices).astype(float)
     costs: NDArray[np.float64] = np.stack(
-        [np.bincount(bins, of_level, minlength=slices) for of_level in told.T], axis=1
+        [np.bincount(bins, of_level, minlength=slices) for of_level in costs_of_votes.T], axis=1
     )
     above_sacrum = np.clip(SACRAL_LEVEL - numbers, 0, FARTHEST_VOTE)
     speaking = np.minimum(sacral, columns)
-    costs += SACRAL_SHARE * (speaking[:, None] * above_sacrum + (columns - speaking)[:, None] * (above_sacrum == 0))
-    return costs, np.asarray(columns + SACRAL_SHARE * speaking, float)
+    costs += SACRAL_WEIGHT * (speaking[:, None] * above_sacrum + (columns - speaking)[:, None] * (above_sacrum == 0))
+    return costs, np.asarray(columns + SACRAL_WEIGHT * speaking, float)
 
 
 def _border_costs(bins: NDArray[np.int_], parts: NDArray[np.uint8], slices: int, apart: bool) -> NDArray[np.float64]:
-    """What a border between levels costs above each slice, and below the last: none where discs are, or less than none
-    where cutting and naming are kept ``apart``."""
+    """Cost of a border between levels above each slice, and below the last: zero where discs are, or below zero where
+    bodies are separated first and named later (``apart``)."""
     column = np.bincount(bins, minlength=slices).astype(float)
     discs = np.bincount(bins, parts == DISC, minlength=slices)
     beside = np.pad(np.divide(discs, column, out=np.zeros_like(discs), where=column > 0), 1)
-    shown = np.clip(np.maximum(beside[:-1], beside[1:]) / SHARE_OF_DISC, 0, 1)
+    shown = np.clip(np.maximum(beside[:-1], beside[1:]) / FREE_DISC_FRACTION, 0, 1)
     price = BORDER_WEIGHT_APART * (1 - 2 * shown) if apart else BORDER_WEIGHT * (1 - shown)
     return np.asarray(price * column[column > 0].mean() * USUAL_STEP_MM / STEP_MM)
 
 
 def _middle(place: int, runs: list[LevelSlices]) -> float | None:
-    """The middle of a run in slices; of a cut one at either end half a usual height from its whole end.
+    """The middle of a run in slices; of a truncated one at either end half a usual height from its whole end.
 
-    None for an end vertebra of which too little is seen.
+    None for an end vertebra of which too little is in the field of view.
     """
     run = runs[place]
     usual = 2 * usual_half_height_mm(run.name) / STEP_MM

@@ -17,19 +17,19 @@ PARTS = ("background", "body", "disc", "arch", "sacrum")
 """The parts by their code. A detection of two classes, the published tubes, has 1 where a body or a disc is."""
 BODY, DISC, ARCH, SACRUM = range(1, 5)
 COLUMN = (BODY, DISC)
-"""The column of bodies and discs, whose voxels tell the level."""
+"""The column of bodies and discs, whose voxels vote for levels."""
 VERTEBRA = (BODY, ARCH)
-"""What masks of whole vertebrae hold."""
+"""The parts within a mask of a whole vertebra."""
 WIDER = 1.3
-"""The published disks reach this much less far than the rims of bodies do."""
+"""The disks are wider than published by this factor, so that they reach the rims of bodies."""
 
 
 def vertebra_parts(landmarks: Landmarks, label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> NDArray[np.uint8]:
     """The part (code of PARTS) of every voxel of ``label_map``, which lies on an upright RAS grid.
 
-    landmarks: body centroids; ids: the code that the map of whole vertebrae is written in. A labelled voxel near the
-    line through the centroids is body, others arch; what that line passes unlabelled is disc. The line goes on to
-    labelled levels next to its ends without a centroid, as those that the border cuts; S1 has a body like any other.
+    landmarks: body centroids; ids: the code of the map of whole vertebrae. A labelled voxel near the line through the
+    centroids is body, any other labelled voxel is arch; unlabelled voxels near the line are disc. The line continues to
+    labelled levels without a centroid next to its ends, such as truncated ones. S1 has a body like any other.
     """
     landmarks = _drawn_out(landmarks, {name for name, number in ids.items() if (label_map.voxels == number).any()})
     column = dense_levels(landmarks, label_map.grid) > 0
@@ -47,7 +47,7 @@ def vertebra_parts(landmarks: Landmarks, label_map: LabelMap, ids: Mapping[str, 
 
 
 def _drawn_out(landmarks: Landmarks, labelled: set[str]) -> Landmarks:
-    """The landmarks and, a usual step on in a straight line, labelled levels that come next above and below them."""
+    """The landmarks and the labelled levels next above and below them, a usual step farther in a straight line."""
     known = landmarks.only(LEVELS)
     names = sorted(known.names, key=anatomical_order)
     if not names:
@@ -68,5 +68,5 @@ def _drawn_out(landmarks: Landmarks, labelled: set[str]) -> Landmarks:
 
 
 def column_of(detection: LabelMap) -> LabelMap:
-    """1 where a detection, of two classes or of parts, says body or disc."""
+    """1 where a detection, of two classes or of parts, is body or disc."""
     return LabelMap(np.isin(detection.voxels, COLUMN).astype(np.uint8), detection.grid)

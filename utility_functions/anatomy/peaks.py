@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-LOWEST_HEAT = 0.05
+LOWEST_RESPONSE = 0.05
 """Maxima below this are no candidates (Payer et al. 2020)."""
 
 
@@ -24,7 +24,7 @@ class Candidate:
 
 
 class Peaks(NamedTuple):
-    """P maxima: where (P, 3), in voxels or mm as the maker says; of which landmark (P,); and how high (P,)."""
+    """P maxima: position (P, 3), in voxels or mm as the maker documents; landmark number (P,); and height (P,)."""
 
     places: NDArray[np.float64]
     landmarks: NDArray[np.int_]
@@ -32,7 +32,7 @@ class Peaks(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence[Peaks]) -> Peaks:
-        """All of several together."""
+        """The maxima of all parts together."""
         return cls(
             np.concatenate([part.places for part in parts] or [np.zeros((0, 3))]),
             np.concatenate([part.landmarks for part in parts] or [np.zeros(0, int)]),
@@ -40,7 +40,7 @@ class Peaks(NamedTuple):
         )
 
     def at(self, chosen: NDArray[Any]) -> Peaks:
-        """Those that are chosen, by a mask or by their numbers."""
+        """The chosen maxima, by a mask or by their numbers."""
         return Peaks(self.places[chosen], self.landmarks[chosen], self.responses[chosen])
 
     def candidates(self, levels: Sequence[str]) -> tuple[Candidate, ...]:
@@ -53,11 +53,11 @@ class Peaks(NamedTuple):
         return self.at(np.argsort(-self.responses, kind="stable")[:most])
 
 
-def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_HEAT) -> Peaks:
+def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_RESPONSE) -> Peaks:
     """Every local maximum (none of 26 neighbours is higher) of at least ``lowest`` of heatmaps (x, y, z, landmarks).
 
-    Places in voxels. Each is the top of the parabola through the logarithms of a maximum and its neighbours along each
-    axis, so that of a Gaussian is its centre; at the border an axis stays as it is. A plateau counts once.
+    Positions are in voxels. Each is the top of the parabola through the logarithms of a maximum and its neighbours
+    along each axis, so that a Gaussian gives its centre. At the border an axis is not refined. A plateau counts once.
     """
     found = []
     for landmark in range(heatmaps.shape[-1]):

@@ -1,4 +1,4 @@
-"""Sizes of the adult spine: the ancestor's disk diameters, and distances between neighbouring bodies."""
+"""Sizes of the adult spine: published disk diameters, and distances between neighbouring bodies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DISK_DIAMETER_MM: Mapping[str, float] = MappingProxyType(
 
 _CHAIN = CERVICAL + THORACIC[:12]
 _CHAIN_STEPS_MM = (
-    *(17.5, 18.5, 17.8, 17.2, 16.9, 17.9, 20.0),  # C1-C2, then C2-C3 as VerSe marks it, down to C7-T1
+    *(17.5, 18.5, 17.8, 17.2, 16.9, 17.9, 20.0),  # C1-C2, then C2-C3 as VerSe annotates it, down to C7-T1
     *(20.9, 21.1, 21.0, 21.6, 22.1, 22.6, 23.3, 24.0, 25.4, 27.3, 29.6),  # T1-T2 down to T11-T12
 )
 STEP_MM: Mapping[tuple[str, str], float] = MappingProxyType(
@@ -38,7 +38,7 @@ def are_neighbours(upper: str, lower: str) -> bool:
 
 
 def usual_half_height_mm(name: str) -> float:
-    """Half of the mean distance from a level to its usual neighbours; only a variant is measured by variants' steps."""
+    """Half of the mean distance from a level to its usual neighbours; only a variant uses the steps of variants."""
     steps = [step for pair, step in STEP_MM.items() if name in pair]
     usual = [step for pair, step in STEP_MM.items() if name in pair and pair not in VARIANT_STEPS]
     return sum(usual or steps) / len(usual or steps) / 2

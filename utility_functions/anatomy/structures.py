@@ -1,8 +1,8 @@
-"""Vertebra, disc or canal per voxel, as segmentations of MR tell: from masks in any code, and back to SPIDER's numbers.
+"""Vertebra, disc or canal per voxel, as segmented in MR: from masks in any code, and back to SPIDER's numbers.
 
 SPIDER (van der Graaf et al. 2024, "Lumbar spine segmentation in MR images: a dataset and a public benchmark") counts
-vertebrae 1, 2, .. from the bottom, with 100 more where they are seen in part, has 100 for the canal, and 201, 202, ..
-for the disc below each vertebra.
+vertebrae 1, 2, .. from the bottom. It adds 100 to the number of a truncated vertebra, gives the canal 100, and the disc
+below each vertebra 201, 202, ..
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def structures_of(
 ) -> LabelMap:
     """The class (code of STRUCTURES) of every voxel of a label map written in one of LABEL_CODES.
 
-    tissues: a phantom's, on the same grid, where the code tells vertebrae alone; tissue_names: what its codes mean.
-    Raises: ValueError where neither the code nor tissues tell discs and canal; UnknownLevels for labels that are none.
+    tissues: a phantom's, on the same grid, where the code has vertebrae alone; tissue_names: what its codes mean.
+    Raises: ValueError where neither the code nor tissues have discs and canal; UnknownLevels for unknown labels.
     """
     voxels = label_map.voxels
     found = np.zeros(voxels.shape, np.uint8)
@@ -78,7 +78,7 @@ def require_spider_labels(label_map: LabelMap) -> None:
 def spider_map(vertebrae: LabelMap, structures: LabelMap) -> LabelMap:
     """SPIDER's numbers of vertebrae given by VerSe ids, with the discs and the canal of ``structures`` on one grid.
 
-    A vertebra that reaches the scan's upper or lower border is taken to be seen in part; those above
+    A vertebra that reaches the scan's upper or lower border is taken as truncated by the field of view; those above
     SPIDER_MOST have no number.
     """
     there = set(np.unique(vertebrae.voxels).tolist())
@@ -107,8 +107,8 @@ def with_discs_and_canal(counted: LabelMap, structures: LabelMap) -> LabelMap:
 def numbered_discs(counted: LabelMap, structures: LabelMap) -> NDArray[np.uint8]:
     """The number of the vertebra above for each voxel of a disc, 0 elsewhere; both maps are stored as RAS.
 
-    Each piece belongs to the lowest of the vertebrae that it touches and whose middle lies above its own; where it
-    touches none from below, to the one that would come next.
+    Each component belongs to the lowest of the vertebrae that it touches and whose middle lies above its own. Where it
+    touches none from below, it belongs to the one that would come next.
     """
     pieces, _ = ndimage.label(structures.voxels == DISC, ndimage.generate_binary_structure(3, 1))
     most = int(counted.voxels.max())

@@ -13,8 +13,8 @@ class Keypoints:
     """Of one scan, in RAS+ mm.
 
     bodies_mm: (N, 3).  names: N levels, "" where the file names none.
-    probabilities: (N, 3) of cervical, thoracic and lumbar; NaN where the file tells none.
-    left_mm, right_mm: (any number, 3), pedicles; which body they belong to is not told.
+    probabilities: (N, 3) of cervical, thoracic and lumbar; NaN where the file has none.
+    left_mm, right_mm: (any number, 3), pedicles; the body that they belong to is unknown.
     """
 
     bodies_mm: NDArray[np.float64]

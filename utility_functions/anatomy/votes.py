@@ -18,21 +18,21 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 
 SMALLEST_COMPONENT_MM3 = 3000.0
-"""A piece of detection smaller than this is a stray."""
+"""A component of the detection smaller than this is discarded."""
 LARGEST_SIDE_STEP_MM = 45.0
-"""How far beside the end of the spine the next piece of it may begin."""
+"""Greatest lateral distance between the end of the spine and the start of its next component."""
 MOST_PIECES = 12
-"""The largest pieces of detection that are looked at."""
+"""At most this many components of the detection are considered, the largest ones."""
 FARTHEST_ASIDE_MM = 20.0
-"""What lies farther from the median place of a slice is no part of its vertebral body."""
+"""A voxel farther from the median position of its slice is not part of the vertebral body."""
 FARTHEST_VOTE = 2.0
-"""A vote two levels off or more is as bad as any."""
+"""Distance in levels at which the cost of a vote is clipped."""
 COST_OF_DROPPING = 1.5
-"""What a voxel costs that is left out at either end of the chain, in levels."""
+"""Cost, in levels, of a voxel that is left out at either end of the chain."""
 SMALLEST_PART = 0.5
-"""A vertebra at either end is named when at least this share of its usual height is seen."""
+"""A vertebra at either end is named when at least this fraction of its usual height is in the field of view."""
 WHOLE = 0.9
-"""A vertebra at either end counts as uncut from this share of its usual height on."""
+"""A vertebra at either end counts as whole from this fraction of its usual height on."""
 
 LAST_STEP_MM = STEP_MM["L5", "S1"]
 """The step to the sacrum from whatever lies above it."""
@@ -47,9 +47,9 @@ _APART = np.minimum(np.abs(_NUMBERS[:, None] - _NUMBERS), FARTHEST_VOTE).astype(
 def vote_costs(
     votes: NDArray[np.float32], level_probabilities: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """What it costs to call each voxel each level (voxels, levels): how far its vote is off, FARTHEST_VOTE at most.
+    """Cost of each level at each voxel (voxels, levels): the distance to its vote in levels, FARTHEST_VOTE at most.
 
-    votes: a level per voxel; shares: (voxels, levels) those of several levels instead, each with its own distance.
+    votes: a level per voxel; level_probabilities: (voxels, levels) give the expected distance instead.
     """
     if level_probabilities is not None:
         return np.asarray(level_probabilities @ _APART, np.float32)
@@ -60,7 +60,7 @@ def vote_costs(
 class Named:
     """Levels found: centroids in RAS+ mm, a VerSe id per voxel, and the pieces of detection that were dropped.
 
-    bodies: what is told of each landmark, in their order, where a decoder can name them by it.
+    bodies: the evidence of each landmark, in their order, where a decoder can name them.
     """
 
     landmarks: Landmarks
@@ -97,9 +97,9 @@ def ordered_votes(
     """Each level once and in anatomical order: the runs of axial slices that agree best with all votes.
 
     levels: (x, y, z) the level per voxel; detection: 1 where any vertebra is, on an upright RAS grid.
-    shares: (voxels, levels) the share of each level in each detected voxel, in order, where the network tells them.
+    level_probabilities: (voxels, levels) of each detected voxel, in order, where the network predicts them.
     variants: whether spines may have T13, no T12, L6 or no L5 (`level_order.best_chain`).
-    Detected pieces that fit no chain with the others are left out.
+    Detected components that fit no chain with the others are left out.
     """
     mask, slices, runs, discarded = spine_of(
         vote_costs(levels[detection.voxels > 0], level_probabilities), detection, variants
@@ -122,7 +122,7 @@ def ordered_votes(
             point = _centre(slab, lowest, slices[0] + 0.5 - from_top, detection)
             found[name] = (point, float(np.mean(np.abs(votes - run.number) < 0.5)))
             own = None if level_probabilities is None else level_probabilities[row[:, :, lowest : highest + 1][slab]]
-            told.append((mean_probabilities(votes, own), seen_of(place, runs, grid.spacing_mm[2])))
+            told.append((mean_probabilities(votes, own), visible_fraction(place, runs, grid.spacing_mm[2])))
         if name in VERSE_IDS:
             instances[:, :, lowest : highest + 1][slab] = VERSE_IDS[name]
     points = np.array([point for point, _ in found.values()]).reshape(-1, 3)
@@ -131,8 +131,8 @@ def ordered_votes(
     return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), discarded, bodies)
 
 
-def seen_of(place: int, runs: list[LevelSlices], step_mm: float) -> float:
-    """The share of a run's usual height that is there, for the first and the last; those between are whole."""
+def visible_fraction(place: int, runs: list[LevelSlices], step_mm: float) -> float:
+    """The fraction of a run's usual height in the field of view, for the first and the last; all between are whole."""
     if place not in (0, len(runs) - 1):
         return 1.0
     usual = 2 * usual_half_height_mm(runs[place].name) / step_mm
@@ -143,10 +143,10 @@ def seen_of(place: int, runs: list[LevelSlices], step_mm: float) -> float:
 def spine_of(
     costs: NDArray[np.float32], detection: LabelMap, variants: bool = False
 ) -> tuple[NDArray[np.bool_], NDArray[np.int_], list[LevelSlices], int]:
-    """The detected pieces that form one spine, their slices from the top down, its runs, and how many pieces are left.
+    """The components that form one spine, their slices from the top down, its runs, and the number of other components.
 
-    The piece whose votes make the best chain of levels comes first; others belong to the spine when they lie above,
-    below or between what is kept, not far aside, and the best chain explains more with them than without.
+    The component whose votes make the best chain of levels comes first. Others belong to the spine when they lie above,
+    below or between the retained ones, not far aside, and the best chain explains more with them than without.
     costs: (voxels, levels) those of each detected voxel, in order.
     """
     row = np.cumsum(detection.voxels > 0).reshape(detection.voxels.shape) - 1
@@ -179,7 +179,7 @@ def spine_of(
 
 
 def _continues(mask: NDArray[np.bool_], shape: NDArray[np.bool_], box: tuple[slice, ...], spacing: NDArray) -> bool:
-    """Whether a piece lies above, below or between what is kept, and not far aside from the nearest of it."""
+    """Whether a component lies above, below or between the retained ones, and not far aside from the nearest one."""
     taken = np.asarray(mask.any(axis=(0, 1)))
     bottom, top = box[2].start, box[2].stop - 1
     if taken[bottom : top + 1].sum() > 0.5 * (top - bottom + 1):
@@ -211,9 +211,9 @@ def _chain(votes: tuple[NDArray[np.float64], NDArray[np.float64]], spacing_mm: f
 def _slice_costs(
     own: NDArray[np.float32], mask: NDArray[np.bool_], place: slice, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per slice of the scan, from the top down, and level the summed costs of a piece's voxels; and their number.
+    """Per slice of the scan, from the top down, and level the summed costs of a component's voxels; and their number.
 
-    own: costs of the voxels of ``mask``, the piece in its box; place: where that lies along the scan's last axis.
+    own: costs of the voxels of ``mask``, the component in its box; place: its position along the scan's last axis.
     """
     rows = shape[2] - 1 - (place.start + np.nonzero(mask)[2])
     counts = np.bincount(rows, minlength=shape[2])
@@ -226,8 +226,8 @@ def _borders(
 ) -> Points:
     """Where each run begins and the last one ends, in slices from the top, finer than a slice.
 
-    From the middle of one level to the middle of the next, each slice counts to the upper one by how near its median
-    vote is to it; the border lies below what adds up.
+    From the middle of one level to the middle of the next, each slice counts towards the upper one by how near its
+    median vote is to it; the border lies below the sum of these counts.
     """
     borders = [float(runs[0].start)]
     for upper, lower in pairwise(runs):
@@ -243,9 +243,9 @@ def _borders(
 
 def _centre_from_top(place: int, runs: list[LevelSlices], borders: Points, spacing: float) -> float | None:
     """The centre of a run in slices from the top: between the midpoints to its neighbours, nearer to the nearer one;
-    the middle of the first and the last run; for a cut one half a usual height from its whole end.
+    the middle of the first and the last run; for a truncated one half a usual height from its whole end.
 
-    None for an end vertebra of which too little is seen.
+    None for an end vertebra of which too little is in the field of view.
     """
     name = runs[place].name
     usual = 2 * usual_half_height_mm(name) / spacing
@@ -264,7 +264,7 @@ def _centre_from_top(place: int, runs: list[LevelSlices], borders: Points, spaci
 
 
 def _centre(slab: NDArray[np.bool_], lowest: int, z: float, detection: LabelMap) -> Points:
-    """The middle of the mask in the slices next to height ``z``, in mm, whatever sticks out of it far aside."""
+    """The middle of the mask in the slices next to height ``z``, in mm; voxels far aside are ignored."""
     wanted = np.clip(round(z) - lowest, 0, slab.shape[2] - 1)
     near = slab[:, :, max(wanted - 1, 0) : wanted + 2]
     places = np.argwhere(near if near.any() else slab)[:, :2]

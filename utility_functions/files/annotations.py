@@ -20,7 +20,7 @@ from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 
-FILLED = "filled in between others, not detected"
+INTERPOLATED = "interpolated between others, not detected"
 LANDMARK_SUFFIXES = (".lml", ".json", ".csv")
 MARKUPS_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
@@ -76,7 +76,7 @@ def write_markups(landmarks: Landmarks, path: Path, generator: str = "", interpo
         {
             "id": str(place),
             "label": name,
-            "description": FILLED if name in interpolated else "",
+            "description": INTERPOLATED if name in interpolated else "",
             "associatedNodeID": "",
             "position": [round(float(value), 4) for value in swap_lps_ras(point)],
             "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],

@@ -17,7 +17,7 @@ from utility_functions.geometry.grid import Grid
 DIFFERENT_DIRECTION = 1e-3  # radians between the axes of two slices that are not parallel
 SAME_PLACE_MM = 1e-3
 # How far a slice may lie from its regular place: the smaller of a share of the step and a length.
-UNEVEN_SHARE, UNEVEN_MM = 0.1, 0.2
+UNEVEN_FRACTION, UNEVEN_MM = 0.1, 0.2
 TILT_PIXELS = 0.25  # how far a stack may lean along its slices before it counts as tilted
 
 
@@ -91,7 +91,7 @@ def _regular_step(path: Path, slices: Sequence[Slice], along_mm: NDArray[np.floa
             f"({steps[widest]:.4g} mm apart, the others {usual:.4g} mm)."
         )
     even = np.linspace(along_mm[0], along_mm[-1], len(along_mm))
-    if np.abs(along_mm - even).max() > min(UNEVEN_SHARE * usual, UNEVEN_MM):
+    if np.abs(along_mm - even).max() > min(UNEVEN_FRACTION * usual, UNEVEN_MM):
         span = f"{steps.min():.4g} to {steps.max():.4g} mm"
         raise BrokenFile(f"{path}: its slices are unevenly spaced ({span}); resample them to even steps.")
     return float(along_mm[-1] - along_mm[0]) / len(steps)

@@ -92,10 +92,10 @@ def split_by_patient(cases: Sequence[Case], fraction: float, seed: int) -> tuple
 
     No patient is parted; the same seed gives the same parts whatever the order of the cases.
     """
-    return parted(cases, HeldOutFraction(fraction, seed))
+    return split_held_out(cases, HeldOutFraction(fraction, seed))
 
 
-def parted(cases: Sequence[Case], held_out: HeldOutFraction | Fold) -> tuple[list[Case], list[Case]]:
+def split_held_out(cases: Sequence[Case], held_out: HeldOutFraction | Fold) -> tuple[list[Case], list[Case]]:
     """The cases to learn from, and those of the patients held out."""
     away = held_out.held_out(case.patient for case in cases)
     return [case for case in cases if case.patient not in away], [case for case in cases if case.patient in away]
@@ -121,7 +121,7 @@ def one_part(cases: Sequence[Case], held_out: HeldOutFraction | Fold | None, par
             "one, name patients in a manifest.",
             folder,
         )
-    return [replace(case, split=part) for case in parted(cases, held_out)[PARTS.index(part)]]
+    return [replace(case, split=part) for case in split_held_out(cases, held_out)[PARTS.index(part)]]
 
 
 def folders_of_many(cases: Sequence[Case]) -> list[Path]:

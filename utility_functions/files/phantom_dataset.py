@@ -24,7 +24,7 @@ LABELS = ("verse", "spider")
 """Codes that label maps can be written in."""
 COLUMNS = ("name", "type", "image_path", "mask_path", "centroid_json_path", "tissue_path")
 SPLITS = ("training", "validation", "testing")
-SHARES = {"training": 0.6, "validation": 0.15}  # the rest is for testing
+FRACTIONS = {"training": 0.6, "validation": 0.15}  # the rest is for testing
 
 
 def write_phantoms(
@@ -95,8 +95,8 @@ def write_phantoms(
 
 def split_names(scans: int, seed: int) -> list[str]:
     """The split of every scan, drawn from ``seed``; each is there at least once from three scans on."""
-    training = max(1, round(SHARES["training"] * scans))
-    validation = max(1, round(SHARES["validation"] * scans)) if scans > 1 else 0
+    training = max(1, round(FRACTIONS["training"] * scans))
+    validation = max(1, round(FRACTIONS["validation"] * scans)) if scans > 1 else 0
     if scans > 2:
         training = min(training, scans - validation - 1)
     validation = min(validation, scans - training)

@@ -14,7 +14,7 @@ GENERATOR = "spine-levels"
 """What a centroid file of ours names as its generator; every reader passes over that key."""
 DESCRIPTION = f"{GENERATOR} prediction"
 """What the header of a label map of ours holds as its description."""
-MARKED_ENDINGS = (
+STAMPED_ENDINGS = (
     *MAP_ENDINGS.values(),
     *("_centroids.json", "_centroids.mrk.json", "_candidates.json", "_trail.json", "_stages.json", "_findings.json"),
     "_probabilities.npz",
@@ -38,7 +38,7 @@ RESULTS = (
 def is_prediction(path: Path) -> bool:
     """Whether a file bears the name of an output and the mark in it; a file that cannot be read does not."""
     name = path.name.lower()
-    if not name.endswith(MARKED_ENDINGS) or not path.is_file():
+    if not name.endswith(STAMPED_ENDINGS) or not path.is_file():
         return False
     try:
         if name.endswith(".nii.gz"):
@@ -60,7 +60,7 @@ def require_not_written_over(path: Path) -> None:
 
 def require_picture_free(path: Path, case_id: str) -> None:
     """Raise a ValueError where a picture stands at ``path`` and nothing beside it tells that a run of ours drew it."""
-    beside = [path.with_name(f"{case_id}{ending}") for ending in MARKED_ENDINGS]
+    beside = [path.with_name(f"{case_id}{ending}") for ending in STAMPED_ENDINGS]
     if path.exists() and not any(is_prediction(each) for each in beside) and not _holds_results(path.parent):
         raise _others(path)
 

@@ -18,7 +18,7 @@ SAME_MM = 0.1
 """Places that differ by no more are the same, but for what files round."""
 
 
-def given_files(place: Path, case_id: str) -> list[Path]:
+def supplied_files(place: Path, case_id: str) -> list[Path]:
     """The landmark files of a scan: ``place`` itself where it is a file, else those named after the scan in it.
 
     Where another program than ours saved some of them, corrections such as Slicer's, only those count.
@@ -29,13 +29,13 @@ def given_files(place: Path, case_id: str) -> list[Path]:
     return [path for path in found if not is_prediction(path)] or found
 
 
-def given_landmarks(place: Path, case_id: str, grid: Grid) -> tuple[Landmarks, Path]:
+def read_supplied_landmarks(place: Path, case_id: str, grid: Grid) -> tuple[Landmarks, Path]:
     """The landmarks of a scan in RAS+ mm, and the file that tells them.
 
     grid: that of the scan, as stored. Several files of one scan must tell the same (``difference``).
     Raises: BrokenFile where there is no file, where files differ, and where a point bears no name.
     """
-    files = given_files(place, case_id)
+    files = supplied_files(place, case_id)
     if not files:
         raise BrokenFile(f"{place}: holds no landmark file of {case_id} ({', '.join(LANDMARK_SUFFIXES)}).")
     read = [read_landmarks(path, grid) for path in files]

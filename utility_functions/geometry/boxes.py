@@ -40,8 +40,8 @@ def within(first: Voxels, last: Voxels, shape: Voxels) -> Box:
 
 
 def overlap(first: Voxels, size: Voxels, shape: Voxels) -> tuple[Box, Box]:
-    """What a patch of ``size`` whose first voxel is ``first`` shows of an array of ``shape``: its box in the array, and
-    its box in the patch.
+    """The overlap of a patch of ``size`` whose first voxel is ``first`` and an array of ``shape``: its box in the
+    array, and its box in the patch.
 
     Both are of one shape and index without wrapping; they are empty where patch and array have no voxel in common.
     """
@@ -76,14 +76,14 @@ def widened(box: Box, *voxels: int) -> Box:
 
 
 def common(one: Box, other: Box) -> Box:
-    """What lies in both of two boxes, maybe nothing."""
+    """The intersection of two boxes, maybe empty."""
     lows = [max(a.start, b.start) for a, b in zip(one, other, strict=True)]
     highs = [min(a.stop, b.stop) for a, b in zip(one, other, strict=True)]
     return tuple(slice(low, max(low, high)) for low, high in zip(lows, highs, strict=True))
 
 
 def seen_from(box: Box, outer: Box) -> Box:
-    """A box in the array that ``outer``, which holds it, cuts out."""
+    """A box relative to ``outer``, which contains it."""
     return moved(box, [-low for low in first_of(outer)])
 
 

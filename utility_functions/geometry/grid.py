@@ -1,4 +1,4 @@
-"""The grid of a scan: its shape and where its voxels lie in the world; the only owner of geometry.
+"""The grid of a scan: its shape and the world positions of its voxels; the one place for geometry.
 
 World frame everywhere: RAS+ millimetres (x grows to the patient's Right, y to Anterior, z to Superior).
 """
@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Two grids are one when their voxels agree in place within this share of a voxel.
+# Two grids are the same when the positions of their voxels agree within this fraction of a voxel.
 SAME_GRID_TOLERANCE_VOXELS = 1e-2
 # Rounding of voxel counts when a grid is resampled: an extent of 99.9999 mm is 100 mm.
 EXTENT_TOLERANCE_VOXELS = 1e-3
@@ -155,7 +155,7 @@ class Grid:
         return not self.differences(other, tolerance_voxels)
 
     def differences(self, other: Grid, tolerance_voxels: float = SAME_GRID_TOLERANCE_VOXELS) -> list[str]:
-        """What tells the grids apart, in words; empty when they are the same."""
+        """The differences of the grids in words; empty when they are the same."""
         found = []
         if self.shape != other.shape:
             found.append(f"shape {self.shape} and {other.shape}")

@@ -1,4 +1,4 @@
-"""Named points in the world: vertebral centroids and their kin."""
+"""Named points in the world, such as vertebral centroids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 class Landmarks:
     """Points in RAS+ mm.
 
-    names: N names (vocabulary of anatomy.labels, each at most once; "" for a point that bears no name yet).
+    names: N names (vocabulary of anatomy.labels, each at most once; "" for a point without a name).
     points_mm: (N, 3) world positions.
     scores: (N,) confidence of each in 0..1; ones when not given.
     """

@@ -66,7 +66,7 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
 def _itk_types(dtype: np.dtype[Any], nearest: bool) -> tuple[np.dtype[Any], int]:
     """The type in which SimpleITK is given voxels, and the one in which it is to return them.
 
-    SimpleITK knows neither bool nor float16 nor foreign byte order, and cuts the fraction off interpolated integers.
+    SimpleITK supports neither bool nor float16 nor foreign byte order, and truncates interpolated integers.
     """
     if dtype.kind not in "iubf":
         raise ValueError(f"Only real numbers can be resampled. Received: voxels of type {dtype}.")
@@ -95,7 +95,7 @@ def _as_in_memory(voxels: NDArray[Any]) -> tuple[NDArray[Any], FloatArray]:
 
 
 def _read_in_line(to_source: FloatArray) -> tuple[list[int], NDArray[np.bool_]]:
-    """The order of the new grid's axes, and which of them to walk backwards, to read the source as it lies."""
+    """The order of the new grid's axes, and which of them to reverse, to read the source in the order of memory."""
     along = to_source[:3, :3] / np.linalg.norm(to_source[:3, :3], axis=0)
     axes = list(
         max(permutations(range(3)), key=lambda axes: sum(abs(along[row, axis]) for row, axis in enumerate(axes)))

@@ -31,10 +31,10 @@ def _file(ending: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class StageFindings:
-    """What one stage found, and nothing else; None: it tells nothing of that, so what was known before stands.
+    """What one stage found, and nothing else; a field that is None leaves earlier findings unchanged.
 
-    Maps may lie on any grid. ``landmarks`` come with the ``naming`` that tells how sure their names are, or with None
-    where nobody tells it. Fields as in Findings.
+    Maps may lie on any grid. ``landmarks`` come with the ``naming`` that holds the probabilities of their names, or
+    with None where there are none. Fields as in Findings.
     """
 
     detection: TubeMap | PartMap | ClassProbabilities | None = field(default=None, metadata=_file("_detection.nii.gz"))
@@ -67,7 +67,7 @@ class StageFindings:
 
 MAP_FIELDS: tuple[Field[Any], ...] = tuple(each for each in fields(StageFindings) if "ending" in each.metadata)
 MAP_ENDINGS: dict[str, str] = {each.name: each.metadata["ending"] for each in MAP_FIELDS}
-"""What the file of each map of findings ends in, after the scan's id."""
+"""The ending of the file of each map of findings, after the scan's id."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,17 @@ class Findings:
     detection: where vertebrae or their parts are: a map, or probabilities on the network's grid.
     instances: a VerSe id per voxel, of whole vertebrae or of bodies.
     heatmap: how near each voxel lies to the spine, 0 to 1 (anatomy/heatmaps.py).
-    landmark_heatmap: the largest of the landmarks' heatmaps in each voxel, where intermediate results are asked for.
+    landmark_heatmap: the largest of the landmarks' heatmaps in each voxel, where intermediate results are requested.
     structures, numbered: vertebrae, discs and canal of MR, by class and one by one.
     landmarks: named centroids in RAS+ mm.
-    naming: how sure the names are, where the decoder gave them; landmarks that it filled in are told there.
-    completeness: how likely the scan shows all of a named vertebra, where a model tells it.
+    naming: the probabilities of the names, where the decoder gave them, and the interpolated levels.
+    completeness: probability that a named vertebra is completely in the field of view, where a model predicts it.
     trail: the patches of a traversal, in RAS+ mm, where one ran.
     candidates: maxima of the landmarks' heatmaps, the highest first, of which landmarks were chosen.
     scores: figures against ground truth, where there is one. seconds: wall time per stage.
     notes: what a reader must know, in plain words ("no vertebra was found").
-    quarter_turns: by how many quarters of a turn about the vertical axis (counter-clockwise seen from above) the scan
-        is shown to models, since the patient lies otherwise than the header says. All else is told where the header
-        puts it.
+    quarter_turns: the number of quarter turns about the vertical axis (counter-clockwise seen from above) that correct
+        the patient orientation for the models where the header is wrong. All positions are in the header's frame.
     """
 
     case_id: str
@@ -112,7 +111,7 @@ class Findings:
 
     @property
     def maps(self) -> dict[str, Volume | ClassProbabilities]:
-        """Whatever was found voxel by voxel, by the name of its field; each lies on a grid of its own."""
+        """All maps, by the name of the field; each lies on a grid of its own."""
         found = {name: getattr(self, name) for name in MAP_ENDINGS}
         return {name: value for name, value in found.items() if value is not None}
 
@@ -147,7 +146,7 @@ class Findings:
         return replace(self, notes=(*self.notes, *notes))
 
     def named(self, naming: NamingRecord | None) -> Findings:
-        """These findings with what a decoder tells of their names, in place of what an earlier one told."""
+        """These findings with the naming of a decoder, in place of an earlier one."""
         before = () if self.naming is None else self.naming.notes
         kept = tuple(note for note in self.notes if note not in before)
         return replace(self, naming=naming, notes=(*kept, *(() if naming is None else naming.notes)))

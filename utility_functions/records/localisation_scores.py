@@ -1,4 +1,4 @@
-"""What scoring against ground truth leaves behind: per level and per scan.
+"""Scores of localisation against ground truth, per level and per scan.
 
 Whatever is undefined (a distance without a pair, a rate without a true level) is None, never 0.
 """
@@ -20,7 +20,7 @@ class LevelScore:
     distance_mm: distance to the prediction of the same name; None where there is none.
     found: whether any detection lies within the limit.
     hit_verse, hit_original: whether it counts as identified, by either rule.
-    filled: whether the prediction of its name was not detected, but put between others.
+    interpolated: whether the prediction of its name was not detected, but interpolated between others.
     """
 
     name: str

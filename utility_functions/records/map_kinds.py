@@ -1,4 +1,4 @@
-"""Label maps that say by their type what their numbers stand for, and the class probabilities that some come from."""
+"""Types of label maps by the meaning of their numbers, and the class probabilities that some are computed from."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ class ClassProbabilities:
             )
 
     def with_grid(self, grid: Grid) -> Self:
-        """The same voxels lying elsewhere."""
+        """The same voxels on another grid."""
         return type(self)(self.voxels, grid, self.kind)
 
     def on(self, target: Grid) -> LabelMap:
         """The likeliest class at each voxel of ``target``, interpolated linearly between the network's voxels.
 
-        Where nothing but the background is near, nothing is worked out.
+        Where only background is near, nothing is computed.
         """
         found = np.zeros(target.shape, np.uint8)
         for box in ndimage.find_objects(self.near_foreground().astype(np.uint8)):

@@ -1,4 +1,4 @@
-"""What scoring masks against ground truth leaves behind: per vertebra and per scan.
+"""Scores of masks against ground truth, per vertebra and per scan.
 
 Whatever is undefined (a distance without two surfaces, a mean of nothing) is None, never 0.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MaskScore:
-    """Two masks against each other: Dice and IoU as shares of 1, distances of their surfaces in mm.
+    """Two masks against each other: Dice and IoU in 0..1, distances of their surfaces in mm.
 
     Of two empty masks nothing is defined. Where one alone is empty Dice and IoU are 0 and distances undefined.
     """
@@ -30,11 +30,11 @@ MISSED = MaskScore(0.0, 0.0)
 class VertebraScore:
     """One true vertebra.
 
-    label: its number in the truth. name: its level, "" where the truth's code tells none.
+    label: its number in the truth. name: its level, "" where the truth's code has no levels.
     complete: whether the scan shows all of it. predicted_complete: what was predicted; None where nothing was.
     match: name of the prediction that lies on it, whatever the level; None where it is missed.
     mask: the scores of that pair.
-    named: the scores against the prediction of its own level, as VerSe does; None where the truth tells no level.
+    named: the scores against the prediction of its own level, as VerSe does; None where the truth has no levels.
     parts: the predictions that each hold a part of it, where there are several: it is split between them.
     """
 
@@ -53,12 +53,12 @@ class VertebraScore:
 
     @property
     def name_right(self) -> bool | None:
-        """Whether what was found bears its name; None where it is missed, or the truth tells no level."""
+        """Whether the prediction has its name; None where it is missed, or the truth has no levels."""
         return self.match == self.name if self.found and self.name else None
 
     @property
     def completeness_right(self) -> bool | None:
-        """Whether it was rightly told to be complete, or not to be; None where nothing was told."""
+        """Whether its completeness was predicted correctly; None where nothing was predicted."""
         return None if self.predicted_complete is None else self.predicted_complete == self.complete
 
 
@@ -67,7 +67,7 @@ class SegmentationScore:
     """The masks of one scan against its ground truth.
 
     vertebrae: the true ones, from the top down.
-    false: predictions that lie on no true vertebra, though the truth tells what is there.
+    false: predictions that lie on no true vertebra, within the labelled part of the scan.
     beyond: predictions outside the labelled part of the scan, which are not judged.
     merged: predictions that hold parts of several true vertebrae.
     """
@@ -81,12 +81,12 @@ class SegmentationScore:
     @property
     def missed(self) -> tuple[str, ...]:
         """True vertebrae that no prediction lies on."""
-        return tuple(told(vertebra) for vertebra in self.vertebrae if not vertebra.found)
+        return tuple(display_name(vertebra) for vertebra in self.vertebrae if not vertebra.found)
 
     @property
     def split(self) -> tuple[str, ...]:
         """True vertebrae that several predictions share."""
-        return tuple(told(vertebra) for vertebra in self.vertebrae if vertebra.parts)
+        return tuple(display_name(vertebra) for vertebra in self.vertebrae if vertebra.parts)
 
     @property
     def dice(self) -> float | None:
@@ -94,8 +94,8 @@ class SegmentationScore:
         return _mean([vertebra.mask.dice for vertebra in self.vertebrae])
 
 
-def told(vertebra: VertebraScore) -> str:
-    """What to call a true vertebra: its level or, where that is not known, the number of its label."""
+def display_name(vertebra: VertebraScore) -> str:
+    """The name of a true vertebra: its level or, where that is unknown, the number of its label."""
     return vertebra.name or f"label {vertebra.label}"
 
 

@@ -1,4 +1,4 @@
-"""What scoring vertebrae, discs and canal of MR leaves behind: per class, and per single structure."""
+"""Scores of vertebrae, discs and canal of MR, per class and per single structure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from utility_functions.records.mask_scores import MaskScore
 class InstanceScore:
     """One true vertebra, disc or canal.
 
-    label: its number in SPIDER's code, without the mark of those seen in part. match: the number of what lies on it, of
-    the same class; None where it is missed. mask: the scores of that pair.
+    label: its number in SPIDER's code, without the 100 added for truncated ones. match: the number of the prediction of
+    the same class that lies on it; None where it is missed. mask: the scores of that pair.
     """
 
     structure: str

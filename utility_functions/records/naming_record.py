@@ -1,4 +1,4 @@
-"""What a naming leaves behind for findings and reports: how sure it is, and what it filled in and left out."""
+"""The record of a naming for findings and reports: its probabilities, interpolated levels and false detections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from utility_functions.anatomy.naming.routes import below
 from utility_functions.anatomy.naming.statistics import VARIANTS
 
 VARIANT_GAPS = (VARIANTS["no T12"], VARIANTS["no L5"])
-"""What follows on each other only in spines that lack a level; a break is told there all the same."""
+"""Neighbours only in spines that lack a level; a short form breaks there all the same."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class NamingRecord:
     """Of one scan.
 
     posterior: probability of each name given to a detection.
-    filled: levels missed between found ones, put where they usually lie; they are no detections.
+    interpolated: levels missed between found ones, at their usual places; they are no detections.
     false_mm: detections that are no vertebra of their own, in RAS+ mm.
     variants: "T13", "no T12", "L6", "no L5".
     margin: log-odds of the names against the likelier of the two shifts by one; None where there is none.
     shifted: probabilities that all are really one level up, and one level down.
-    doubt: probability that any of them bears another level.
+    error_probability: probability that any of them has another level.
     warning: one plain sentence where the names may be wrong, else "".
     """
 
@@ -55,7 +55,7 @@ class NamingRecord:
 
     @classmethod
     def of(cls, naming: Naming, points_mm: NDArray[np.float64], warn_from: float = WARNING_FROM) -> NamingRecord:
-        """The record of a naming of detections (N, 3) in RAS+ mm; ``warn_from``: the doubt that is warned of."""
+        """The record of a naming of detections (N, 3) in RAS+ mm; ``warn_from``: least error probability to warn of."""
         false = np.asarray(points_mm, float).reshape(-1, 3)[list(naming.false)].tolist()
         return cls(
             posterior={name: float(p) for name, p in zip(naming.found.names, naming.found.scores, strict=True)},
@@ -81,7 +81,7 @@ class NamingRecord:
         if self.variants:
             said.append(f"Variant of the spine: {', '.join(self.variants)}.")
         if self.interpolated:
-            said.append(f"Not detected, but filled in between others: {', '.join(self.interpolated)}.")
+            said.append(f"Not detected, but interpolated between others: {', '.join(self.interpolated)}.")
         if self.false_mm:
             count = len(self.false_mm)
             what = "1 detection was" if count == 1 else f"{count} detections were"

@@ -1,4 +1,4 @@
-"""What judging the names of a run leaves behind: how many are right, how they are wrong, and whether they say so."""
+"""Scores of the names of a run: how many are right, how they are wrong, and how well they are calibrated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FractionAndInterval = tuple[float, tuple[float, float] | None]
 
 @dataclass(frozen=True)
 class Bin:
-    """Names of about one posterior: its mean, the share that is right, and how many there are."""
+    """Names of about one posterior: its mean, the fraction that is right, and how many there are."""
 
     posterior: float
     right: float
@@ -19,7 +19,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class VariantScore:
-    """One variant: in how many scans it is true, told of, and both."""
+    """One variant: in how many scans it is true, predicted, and both."""
 
     name: str
     true: int
@@ -31,12 +31,13 @@ class VariantScore:
 class NamingSummary:
     """Over the scans with a true vertebra; whatever is undefined is None.
 
-    detected: share of true vertebrae with a detection near that are identified (VerSe).  filled: how many of the
-    identified ones were not detected but filled in.  all_right: share of scans in which every true vertebra is
-    identified; detected_right: of those in which any is detected, in which every detected one is.
-    shifted: share of scans in which all names are one level off, the same way.
-    warned_wrong, warned_right: share with a warning of the scans with a wrong name among the detected, and of others.
-    calibration_error: mean distance of posteriors from the share that is right, over ten bins; ``bins``: those not
+    detected: fraction of true vertebrae with a detection near that are identified (VerSe).  interpolated: how many of
+    the identified ones were not detected but interpolated.  all_right: fraction of scans in which every true vertebra
+    is identified; detected_right: of those in which any is detected, in which every detected one is.
+    shifted: fraction of scans in which all names are one level off, the same way.
+    warned_wrong, warned_right: fraction with a warning of the scans with a wrong name among the detected, and of the
+    others.
+    calibration_error: mean distance of posteriors from the fraction that is right, over ten bins; ``bins``: those not
     empty.
     """
 

@@ -1,4 +1,4 @@
-"""The trail of a traversal: where the patch stood, what it showed there and what was decided."""
+"""The trail of a traversal: the position of each patch, what was predicted there, and the decision."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from utility_functions.geometry.grid import Grid
 Position = tuple[float, float, float]
 
 FOUND = "found"
-"""The decision of a step whose mask was kept as a vertebra."""
+"""The decision of a step whose mask was retained as a vertebra."""
 MOVED = "moved"
-"""The decision of a step after which the patch was centred on what it showed."""
+"""The decision of a step after which the patch was centred on its prediction."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One look of the network.
+    """One patch prediction.
 
     position: centre of the patch, in voxels or, once placed, in RAS+ mm.
-    volume_mm3: of what it showed and memory does not hold yet.
-    decision: FOUND, MOVED, or in a word or two why nothing was kept.
+    volume_mm3: volume of the prediction that is not yet in memory.
+    decision: FOUND, MOVED, or in a word or two why nothing was retained.
     """
 
     position: Position
@@ -30,10 +30,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Trail:
-    """All looks of one traversal, in order.
+    """All patch predictions of one traversal, in order.
 
-    start: what it started from ("centroids", "heat" or "corner"). ended: why it ended. discarded_predictions: how many more were
-    taken by traversals of the same scan that were not kept. second_pass_predictions: how many to draw once more what was found.
+    start: the kind of seeds ("centroids", "heat" or "corner"). ended: why it ended.
+    discarded_predictions: number of predictions of other traversals of the same scan, which were not retained.
+    second_pass_predictions: number of predictions of the second pass.
     """
 
     direction: str
@@ -51,5 +52,5 @@ class Trail:
 
     @property
     def predictions(self) -> int:
-        """How often the network was asked on the way, by traversals that were not kept too."""
+        """Number of predictions, those of discarded traversals included."""
         return len(self.steps) + self.discarded_predictions

@@ -1,4 +1,4 @@
-"""What was found in a scan, as it lies once the scan is turned by quarters about the vertical axis."""
+"""Findings of a scan after quarter turns about the vertical axis."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from utility_functions.records.naming_record import NamingRecord
 from utility_functions.records.trail import Trail
 
 
-def turned_landmarks(landmarks: Landmarks, quarters: int) -> Landmarks:
+def turned_landmarks(landmarks: Landmarks, quarter_turns: int) -> Landmarks:
     """The same landmarks turned about the world's origin."""
-    return Landmarks(landmarks.names, turned_points(landmarks.points_mm, quarters), landmarks.scores)
+    return Landmarks(landmarks.names, turned_points(landmarks.points_mm, quarter_turns), landmarks.scores)
 
 
-def turned_findings(findings: Findings, quarters: int) -> Findings:
+def turned_findings(findings: Findings, quarter_turns: int) -> Findings:
     """The same findings turned about the world's origin: every place in mm and every grid, the voxels as they are."""
-    if quarters % 4 == 0:
+    if quarter_turns % 4 == 0:
         return findings
-    return findings.having(grid=turned_grid(findings.grid, quarters), **_turned(findings, quarters))
+    return findings.having(grid=turned_grid(findings.grid, quarter_turns), **_turned(findings, quarter_turns))
 
 
-def turned_stage(found: StageFindings, quarters: int) -> StageFindings:
+def turned_stage(found: StageFindings, quarter_turns: int) -> StageFindings:
     """What one stage found, turned likewise."""
-    return found if quarters % 4 == 0 else found.having(**_turned(found, quarters))
+    return found if quarter_turns % 4 == 0 else found.having(**_turned(found, quarter_turns))
 
 
-def _turned(findings: Findings | StageFindings, quarters: int) -> Mapping[str, Any]:
-    """Each field that tells a place and holds something, turned."""
+def _turned(findings: Findings | StageFindings, quarter_turns: int) -> Mapping[str, Any]:
+    """Each field that has positions and is not None, turned."""
     places = {name: getattr(findings, name) for name in (*MAP_ENDINGS, "landmarks", "naming", "trail", "candidates")}
-    return {name: _turned_value(value, quarters) for name, value in places.items() if value is not None}
+    return {name: _turned_value(value, quarter_turns) for name, value in places.items() if value is not None}
 
 
-def _turned_value(value: Any, quarters: int) -> Any:
+def _turned_value(value: Any, quarter_turns: int) -> Any:
     def point(place: tuple[float, float, float]) -> tuple[float, float, float]:
-        x, y, z = turned_points(place, quarters).tolist()
+        x, y, z = turned_points(place, quarter_turns).tolist()
         return x, y, z
 
     if isinstance(value, Volume):
-        return turned(value, quarters)
+        return turned(value, quarter_turns)
     if isinstance(value, ClassProbabilities):
-        return value.with_grid(turned_grid(value.grid, quarters))
+        return value.with_grid(turned_grid(value.grid, quarter_turns))
     if isinstance(value, Landmarks):
-        return turned_landmarks(value, quarters)
+        return turned_landmarks(value, quarter_turns)
     if isinstance(value, NamingRecord):
         return replace(value, false_mm=tuple(point(place) for place in value.false_mm))
     if isinstance(value, Trail):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.records.localisation_scores import LevelScore
-from utility_functions.records.mask_scores import MaskScore, VertebraScore, told
+from utility_functions.records.mask_scores import MaskScore, VertebraScore, display_name
 from utility_functions.records.mr_structure_scores import structure_of_number
 from utility_functions.reporting.results import ScanRow
 
@@ -109,7 +109,7 @@ def _levels(row: ScanRow) -> list[dict[str, Any]]:
         add(level.name, **_identification(level))
     if row.segmentation is not None:
         for vertebra in row.segmentation.vertebrae:
-            add(told(vertebra), **_mask(vertebra))
+            add(display_name(vertebra), **_mask(vertebra))
         for flag in ("false", "merged"):
             for name in getattr(row.segmentation, flag):
                 add(name, **{f"{flag}_mask": True})

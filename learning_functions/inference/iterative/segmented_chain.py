@@ -18,7 +18,7 @@ from utility_functions.anatomy.iterative_naming import chain_names, names_by
 from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE, anatomical_order, regressed_level
 from utility_functions.anatomy.naming.decoder import ALTERNATIVES, decode
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
-from utility_functions.anatomy.naming.filling import all_levels
+from utility_functions.anatomy.naming.interpolation import all_levels
 from utility_functions.anatomy.naming.regressed import names_given, regressed_detections
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import Grid

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel, flexible, tile_plan
-from utility_functions.anatomy.peaks import LOWEST_HEAT, Peaks, local_maxima
+from utility_functions.anatomy.peaks import LOWEST_RESPONSE, Peaks, local_maxima
 from utility_functions.geometry.boxes import Box, box_at, common, first_of, moved, size_of, widened
 from utility_functions.geometry.volume import Volume
 
@@ -25,7 +25,7 @@ def find_peaks(
     stride: int,
     memory_gb: float,
     padding: float,
-    lowest: float = LOWEST_HEAT,
+    lowest: float = LOWEST_RESPONSE,
     largest: NDArray[np.float16] | None = None,
 ) -> Peaks:
     """Maxima in a box of an image, points in RAS+ mm.

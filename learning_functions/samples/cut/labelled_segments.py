@@ -12,7 +12,13 @@ from scipy import ndimage
 from learning_functions.samples.cut.sources import place_image, place_tissues
 from learning_functions.spec import OUTSIDE, Spec, padding_value_of
 from utility_functions.anatomy.centroids import body_centre
-from utility_functions.anatomy.labelled_vertebrae import Labelled, is_bottom, is_top, unbroken, vertebrae_in_order
+from utility_functions.anatomy.labelled_vertebrae import (
+    Labelled,
+    contiguous_segments,
+    is_bottom,
+    is_top,
+    vertebrae_in_order,
+)
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
@@ -114,7 +120,7 @@ def labelled_segments(scan: Scan, spec: Spec) -> list[LabelledSegment]:
         raise ValueError("No vertebra lies inside the image.")
     padding = padding_value_of(image.voxels)
     found = []
-    for run in unbroken(vertebrae):
+    for run in contiguous_segments(vertebrae):
         table = np.zeros(len(counts), np.uint8)
         table[[each.label for each in run]] = np.arange(len(run)) + 1
         order = LabelMap(table[np.clip(labels.voxels, 0, None)], image.grid)

@@ -12,7 +12,7 @@ from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task import load_task
 from tests.inference.iterative.test_iterative_segmenter import PATCH, Reader, scan_of, traversed
 from utility_functions.anatomy.centroids import body_centroids
-from utility_functions.anatomy.heatmaps import spine_heat
+from utility_functions.anatomy.heatmaps import spine_response
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings

@@ -188,7 +188,7 @@ def test_the_decoder_interpolates_a_missed_vertebra_and_reports_it() -> None:
     assert found.landmarks is not None and found.naming is not None and found.instances is not None
     assert found.landmarks.names == ("T12", "L1", "L2", "L3", "L4", "L5")
     assert found.interpolated == ("L2",) and "L2" not in label_names(found.instances) and "L2" not in found.completeness
-    assert "Not detected, but filled in between others: L2." in found.notes
+    assert "Not detected, but interpolated between others: L2." in found.notes
     between = (found.landmarks.point("L1") + found.landmarks.point("L3")) / 2
     assert np.linalg.norm(found.landmarks.point("L2") - between) < 6
 

@@ -28,7 +28,7 @@ ATTRIBUTION = (
 )
 DIGITS = 5
 LEAST_MISSED = 0.01
-"""VID's detector hardly ever misses a level between others; without this a gap would be an odd distance instead."""
+"""VID's detector hardly ever misses a level between others; without this a gap would count as an odd distance."""
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error("error: %s", error)
         return 2
     missed = {level: max(share, LEAST_MISSED) for level, share in fitted.missed.items()}
-    loose = fitted.loosened(STEPS, TURNS)
+    loose = fitted.with_inflated_variances(STEPS, TURNS)
     # pedicles do not help the names of VID's own folds (experiments naming_vid)
     write_shipped(replace(loose, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
     log.info("written: %s", ", ".join(str(path) for path in (arguments.output, arguments.places) if path))

@@ -1,4 +1,4 @@
-"""Bodies cut out by votes, named by the exact decoder: landmarks and ids."""
+"""Bodies separated by votes and named by the exact decoder: landmarks and ids."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from utility_functions.anatomy.votes import Named
 
 
 def decoded(named: Named, statistics: Statistics, temperature: float = 1.0) -> tuple[Named, Naming]:
-    """The same bodies under the names that the decoder gives them, with missed levels filled in between.
+    """The same bodies under the names that the decoder gives them, with missed levels interpolated between.
 
-    The naming is of the landmarks as they were given. What it takes for no vertebra loses its landmark and its ids.
-    A vertebra at either end whose centre is not seen follows the one next to it. temperature: how much votes count
+    The naming is of the landmarks as they were given. A false detection loses its landmark and its ids. A vertebra at
+    either end whose centre is out of the field of view follows the one next to it. temperature: weight of the votes
     (`Bodies.evidence`).
-    Raises: ValueError for votes that tell nothing of their bodies.
+    Raises: ValueError for votes without evidence of their bodies.
     """
     if named.bodies is None:
-        raise ValueError("The decoder names bodies by what votes tell of them. Received: votes without bodies.")
+        raise ValueError("The decoder names bodies by the evidence of their votes. Received: votes without bodies.")
     points, evidence = named.landmarks.points_mm, named.bodies.evidence(temperature)
     naming = decode(Detections(points, evidence, visibility=named.bodies.seen), statistics, ALTERNATIVES)
     renamed = dict(zip(named.landmarks.names, naming.names, strict=True))
@@ -37,7 +37,7 @@ def decoded(named: Named, statistics: Statistics, temperature: float = 1.0) -> t
 
 
 def _beyond(named: Named, renamed: dict[str, str]) -> dict[str, str]:
-    """Names of the levels that have ids and no landmark, which lie beyond either end."""
+    """Names of the levels that have ids and no landmark; they lie next to either end."""
     present = set(np.unique(named.instances.voxels).tolist())
     known = [name for name in named.landmarks.names if name]
     more = [name for name in LEVELS if VERSE_IDS.get(name) in present and name not in renamed]

@@ -1,4 +1,4 @@
-"""The names of detections: the best sequence of levels, how sure it is, and what else it could be."""
+"""The names of detections: the best sequence of levels, its posterior, and the next best sequences."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.detections import Detections
-from utility_functions.anatomy.naming.filling import all_levels, filled_in, likeliest_route
 from utility_functions.anatomy.naming.forward_backward import backward, forward, posterior
+from utility_functions.anatomy.naming.interpolation import all_levels, interpolated_levels, likeliest_route
 from utility_functions.anatomy.naming.n_best import LevelSequence, best_sequences
 from utility_functions.anatomy.naming.ordering import along_the_spine
 from utility_functions.anatomy.naming.routes import neighbours
@@ -20,9 +20,9 @@ from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
 
 ALTERNATIVES = 3
-"""Next best sequences that are kept."""
+"""Number of next best sequences that are recorded."""
 WARNING_FROM = 0.1
-"""A scan is warned of where its names may be wrong with at least this probability."""
+"""A scan gets a warning where its names may be wrong with at least this probability."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Naming:
     names: the level of each, "" for a false detection.
     posterior: (N, levels + 1) probability of each level of anatomy.labels.LEVELS, and of being false (last column).
     found: the named ones as landmarks from the top down; scores: posterior of the name.
-    filled: levels missed between them, put where they usually lie; score 0.
+    interpolated: levels missed between them, at their usual places; score 0.
     variants: those the sequence has, by the names of `statistics.VARIANTS`.
     shifted: probabilities that every named one is really one level up, and one level down.
     margin: log-odds of these names, as far as the named ones go, against the likelier of the two shifts.
-    doubt: probability that any named one bears another level (being false is not counted).
+    error_probability: probability that any named one has another level (being false is not counted).
     alternatives: the next best sequences and the log of their weight over that of the best (0 or below).
     log_weight: of all sequences together.
     """
@@ -54,7 +54,7 @@ class Naming:
 
     @property
     def landmarks(self) -> Landmarks:
-        """Found and filled in, from the top down; score 0 marks the filled."""
+        """Found and interpolated levels, from the top down; interpolated ones have score 0."""
         return all_levels(self.found, self.interpolated)
 
     @property
@@ -75,9 +75,10 @@ class Naming:
 def decode(detections: Detections, statistics: Statistics, alternatives: int = 0) -> Naming:
     """Names detections by the best sequence of {level, false} over them in their order along the spine; exact.
 
-    A sequence descends through the levels; between two named ones levels may be missed, at a price, and spines may
-    have T13, no T12, L6 or no L5. Its weight is the product of evidence, distances and bends, given `statistics`, and
-    is the greatest of all sequences and sizes of the patient. Posteriors sum over all of them.
+    A sequence descends through the levels. Levels between two named ones may be missed, at a price, and spines may have
+    T13, no T12, L6 or no L5. The weight of a sequence is the product of evidence, distances and bends, given
+    `statistics`. The best sequence has the greatest weight over all sequences and sizes of the patient. Posteriors sum
+    over all of them.
     """
     if not len(detections):
         nobody, none = Landmarks.empty(), np.zeros((0, len(LEVELS) + 1))
@@ -107,7 +108,7 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
         names=tuple(names[i] for i in back),
         posterior=shares[back],
         found=found,
-        interpolated=filled_in(found, routes, statistics),
+        interpolated=interpolated_levels(found, routes, statistics),
         variants=tuple(
             name for name, step in VARIANTS.items() if step in steps or (step[1] in ("T13", "L6") and step[1] in names)
         ),
@@ -126,7 +127,7 @@ def _names(sequence: LevelSequence) -> list[str]:
 
 
 def _sums(chain: SequenceModel, best: LevelSequence) -> tuple[NDArray[np.float64], float, float, float, float]:
-    """Posterior (N, levels + 1); probabilities that no named one bears another level, that all are one level up, and
+    """Posterior (N, levels + 1); probabilities that no named one has another level, that all are one level up, and
     one down; and the log of the sum of all sequences."""
     ups, downs = neighbours()
     masks = np.zeros((4, *chain.unary.shape))

@@ -1,4 +1,4 @@
-"""Statistics of naming for models whose card holds none: fitted on VID, and kept beside this file."""
+"""Statistics of naming for models whose card holds none: fitted on VID, and stored beside this file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from utility_functions.anatomy.naming.statistics import Statistics
 
 PATH = Path(__file__).with_name("vid_statistics.json")
 STEPS, TURNS, SURENESS = 1.6, 3.5, 0.5
-"""How far deviations are loosened and how sure posteriors are, as chosen most often in the folds of naming_vid."""
-MARKED_OTHERWISE = (("C1", "C2"), ("C2", "C3"))
-"""Steps that VID marks otherwise: its C2 lies at the dens, that of VerSe and of masks in the body."""
+"""Factors that inflate the deviations of distances and directions, and the exponent of posteriors, as chosen most often
+in the folds of naming_vid."""
+ANNOTATED_DIFFERENTLY = (("C1", "C2"), ("C2", "C3"))
+"""Steps that VID annotates differently: its C2 lies at the dens, that of VerSe and of masks in the body."""
 
 
 @lru_cache(maxsize=1)
@@ -30,13 +31,13 @@ def scan_statistics() -> Statistics:
 
 
 def for_scans(fitted: Statistics) -> Statistics:
-    """Fitted statistics with what belongs to the detector and the fields of view of VID as it is anywhere.
+    """Fitted statistics with VID's detector and fields of view replaced by general ones.
 
-    Sureness flattens all there is to tell levels by, since neighbours err together. How often variants are and where
-    scans begin is told once, so both are sharpened by as much beforehand.
+    ``sureness`` flattens all evidence of levels, since the errors of neighbours are correlated. The prior of variants
+    and of the first level counts only once, so the inverse exponent is applied to both beforehand.
     """
     usual, power = Statistics(), 1 / fitted.sureness
-    steps = {**fitted.steps_mm, **{step: usual.steps_mm[step] for step in MARKED_OTHERWISE}}
+    steps = {**fitted.steps_mm, **{step: usual.steps_mm[step] for step in ANNOTATED_DIFFERENTLY}}
     most = max(usual.starts.values())
     return replace(
         fitted,

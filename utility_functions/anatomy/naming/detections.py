@@ -1,4 +1,4 @@
-"""Detections to be named: where they are, and what speaks for each level."""
+"""Detections to be named: their positions, and the evidence for each level."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ class Detections:
     """N detections in any order.
 
     points_mm: (N, 3) in RAS+ mm.
-    evidence: (N, levels of anatomy.labels.LEVELS) log-likelihoods of what was seen, each row up to a constant: votes,
+    evidence: (N, levels of anatomy.labels.LEVELS) log-likelihoods of the observation, each row up to a constant: votes,
         heatmap maxima, region probabilities (`from_regions`), or a network's log-probabilities less those of its prior.
-    false_evidence: (N,) the same, were the detection no vertebra of its own; the mean likelihood of all levels when
-        not given, which says nothing.
-    false_prior: (N,) probability of being false beforehand; that of the statistics when not given.
-    visibility: (N,) share of the vertebra that is seen; what a cut one tells counts less. Ones when not given.
+    false_evidence: (N,) the same for a detection that is no vertebra of its own; when not given, the mean likelihood of
+        all levels, which is neutral.
+    false_prior: (N,) prior probability of being false; that of the statistics when not given.
+    visibility: (N,) fraction of the vertebra in the field of view; evidence of a truncated one counts less. Ones when
+        not given.
     """
 
     points_mm: NDArray[np.float64]
@@ -51,7 +52,7 @@ class Detections:
             raise ValueError("Evidence is a log-likelihood, below infinity. Received: an infinite one.")
         for what, values in (("Visibility", visible), ("The prior of being false", prior)):
             if values is not None and not ((values >= 0) & (values <= 1)).all():
-                raise ValueError(f"{what} is a share in 0..1. Received: {values.tolist()}.")
+                raise ValueError(f"{what} is a fraction in 0..1. Received: {values.tolist()}.")
         for name, value in (("points_mm", points), ("evidence", evidence), ("false_evidence", false)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "visibility", visible)
@@ -79,7 +80,7 @@ class Detections:
     ) -> Detections:
         """Bodies (N, 3) with their probabilities of cervical, thoracic and lumbar (N, 3), by fitted statistics.
 
-        pedicles_mm: left and right ones, (any number, 3) each; they count where the statistics know them.
+        pedicles_mm: left and right ones, (any number, 3) each; they count where the statistics include them.
         Raises: ValueError where the statistics were not fitted on region probabilities.
         """
         if statistics.regions is None:

@@ -1,4 +1,4 @@
-"""How likely what a detector tells of a body is at each level: region probabilities and the pedicles' places."""
+"""Likelihood of a detector's output for a body at each level: region probabilities and the pedicles' places."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CELLS = 3 * (len(TOP_EDGES) + 1) * 2 * (len(SECOND_EDGES) + 1)
 REACH_MM = 22.0
 """A pedicle is a body's own within this distance of where it usually lies."""
 DOUBLE_MM = 10.0
-"""Bodies closer than that are one body told twice."""
+"""Bodies closer than this are one body detected twice."""
 OFFSETS_MM = (
     (17.0, 14.5, -8.0, 5.0),
     (21.0, 12.0, -11.5, 8.5),
@@ -34,7 +34,7 @@ OFFSETS_MM = (
 def region_cells(probabilities: ArrayLike) -> NDArray[np.int_]:
     """The cell of each detection (N,) from its probabilities of C, T, L (N, 3), which need not sum to one.
 
-    Which region is likeliest and how likely, which is second and how likely.
+    A cell is the likeliest region and the second likeliest one, each with the range of its probability.
     """
     given = np.asarray(probabilities, float).reshape(-1, 3)
     order = np.argsort(-given, axis=1, kind="stable")
@@ -56,7 +56,7 @@ class Regions:
 
     @classmethod
     def fit(cls, rows: NDArray[np.int_], probabilities: ArrayLike, strength: float = 8.0) -> Regions:
-        """From the true row (N,) of each detection (N, 3); each level leans on its region, by ``strength`` counts."""
+        """From the true row (N,) of each detection (N, 3); each level shrinks to its region, by ``strength`` counts."""
         counts = np.zeros((len(ROWS), CELLS))
         np.add.at(counts, (rows, region_cells(probabilities)), 1.0)
         everything = counts.sum(axis=0) + 0.5
@@ -74,7 +74,7 @@ def own_pedicles(bodies: ArrayLike, left: ArrayLike, right: ArrayLike) -> NDArra
     """The left and the right pedicle of each body (2, N, 3), all in RAS+ mm; NaN where there is none.
 
     Each pedicle belongs to one body at most: the least sum of distances to the usual places. These differ most between
-    neck, upper chest and loin, which bodies' distances tell apart well enough.
+    neck, upper chest and loin, which the distances of bodies distinguish well enough.
     """
     bodies = np.asarray(bodies, float).reshape(-1, 3)
     found = np.full((2, len(bodies), 3), np.nan)
@@ -120,7 +120,7 @@ def _complete(features: NDArray[np.float64]) -> NDArray[np.bool_]:
 class Pedicles:
     """Per row of ROWS how often both pedicles are found, and mean and covariance of their features.
 
-    weight: how much the features count; they tell of the same patient again and again, so below one.
+    weight: of the features; below one, since those of one patient are correlated.
     """
 
     found: tuple[float, ...]
@@ -143,7 +143,7 @@ class Pedicles:
 
     @classmethod
     def fit(cls, rows: NDArray[np.int_], features: NDArray[np.float64], weight: float = 0.5) -> Pedicles:
-        """From the true row (N,) of each detection and its features (N, 3); levels seen seldom lean on all of them."""
+        """From the true row (N,) of each detection and its features (N, 3); rare levels shrink to the mean of all."""
         there = _complete(features)
         if there.sum() < 4:
             raise ValueError(f"Pedicles are fitted on at least 4 bodies that have both. Received: {int(there.sum())}.")

@@ -1,7 +1,7 @@
 """Sums over all sequences of a chain, forwards and backwards, and the best rest of every beginning.
 
-Sums are held as plain weights beside the logarithm of their scale, one per detection and size of the patient, so that
-no step takes logarithms of whole arrays; what is 10^300 times less likely than the best at its detection counts as 0.
+Sums are weights with the logarithm of their scale, one scale per detection and size of the patient, so that no step
+takes logarithms of whole arrays. What is 10^300 times less likely than the best at its detection counts as 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from utility_functions.anatomy.naming.sequence_model import Array, SequenceModel
 
 LEAST = 1e-300
 TURNED = 180
-"""Bends that are weighed at once in the best rests, about."""
+"""About so many bends are computed at once in the best rests."""
 
 
 class Scaled(NamedTuple):
@@ -35,8 +35,8 @@ def log_sum(values: Array, axis: int | tuple[int, ...] | None = None) -> Array:
 def forward(chain: SequenceModel, unary: Array) -> tuple[Scaled, Array]:
     """Sums over all beginnings, and over whole sequences.
 
-    unary: (masks, N, A), `SequenceModel.unary` in as many forms as are asked for at once (-inf forbids a level).
-    Gives all beginnings that end with level a at detection i and in which the detection before i in the chain is the
+    unary: (masks, N, A), several variants of `SequenceModel.unary` at once (-inf forbids a level).
+    Returns all beginnings that end with level a at detection i and in which the detection before i in the chain is the
     given one (first place: none), as weights (1 + earlier ones, A, masks, S) per detection with scales (N, masks, S);
     and the logarithm of the sum of all sequences (masks,).
     """
@@ -78,7 +78,7 @@ def forward(chain: SequenceModel, unary: Array) -> tuple[Scaled, Array]:
 
 
 def backward(chain: SequenceModel) -> Scaled:
-    """The sum of all rests of a chain that has come so far as `forward` tells: weights (1 + earlier ones, A, S) per
+    """The sum of all rests of a chain that has reached the state of `forward`: weights (1 + earlier ones, A, S) per
     detection with scales (N, S)."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
     everything, places = _triangle(count, (levels, sizes))
@@ -114,7 +114,7 @@ def posterior(sums: Scaled, rests: Scaled, total: float) -> Array:
     with np.errstate(divide="ignore"):
         for i in range(count):
             begun, rest = sums.weights[i][:, :, 0], rests.weights[i]
-            tops = begun.max(axis=0), rest.max(axis=0)  # a level's own, so that no product is too small to be told
+            tops = begun.max(axis=0), rest.max(axis=0)  # a level's own, so that no product underflows
             begun, rest = (each / np.maximum(top, LEAST) for each, top in zip((begun, rest), tops, strict=True))
             begun *= rest
             logs[i] = np.log(begun.sum(axis=0)) + np.log(tops[0]) + np.log(tops[1])
@@ -122,8 +122,8 @@ def posterior(sums: Scaled, rests: Scaled, total: float) -> Array:
 
 
 def best_rests(chain: SequenceModel) -> Array:
-    """As `backward`, with the best rest in place of the sum of all: logarithms (N, N + 1, A, S), in which what stands
-    for later ones in place of earlier means nothing."""
+    """As `backward`, with the best rest in place of the sum of all: logarithms (N, N + 1, A, S). Entries for later
+    detections in the place of earlier ones are undefined."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
     everything = np.empty((count, count + 1, levels, sizes))
     for i in reversed(range(count)):

@@ -13,7 +13,7 @@ from utility_functions.anatomy.naming.regressed import names_given
 from utility_functions.anatomy.naming.statistics import Statistics
 
 NAME_NATS = 3.0
-"""What a name in a file speaks for its level."""
+"""Evidence in nats of a name in a file for its level."""
 BY_PLACES = "Names by distances and bends alone: the file tells neither regions nor names."
 
 Array = NDArray[np.float64]
@@ -24,9 +24,10 @@ def named_keypoints(
 ) -> Naming:
     """The naming of N bodies in RAS+ mm.
 
-    names: as a file tells them, evidence like any other; "" where it does not.
-    probabilities: (N, 3) of cervical, thoracic and lumbar; NaN where not told.
-    statistics: None: those of VID where regions are told, since they know such detections; else those of any scan.
+    names: from a file, evidence like any other; "" where it has none.
+    probabilities: (N, 3) of cervical, thoracic and lumbar; NaN where unknown.
+    statistics: None: those of VID where regions are known, since they were fitted on such detections; else those of
+        any scan.
     """
     told = np.isfinite(probabilities).all(axis=1)
     usual = statistics or (keypoint_statistics() if told.any() else scan_statistics())

@@ -1,4 +1,4 @@
-"""Which true level each detection is, as statistics are to learn it."""
+"""Matching of detections to true levels, for fitting statistics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utility_functions.geometry.landmarks import Landmarks
 
 LIMIT_MM = 20.0
 SHORTEST, LONGEST = 0.6, 1.5
-"""Lengths a step beyond the last true level may have, in parts of the usual one."""
+"""Range of the length of a step from the last true level to an unnamed one, as a ratio to the usual one."""
 STRAIGHTEST = 0.6
 """Least cosine between that step and the spine's direction."""
 _BELOW = dict(USUAL_STEPS) | {"L6": "S1", "T13": "L1"}
@@ -23,8 +23,9 @@ _ABOVE = {lower: upper for upper, lower in USUAL_STEPS} | {"T13": "T12", "L6": "
 def true_names(points_mm: NDArray[np.float64], true: Landmarks, limit_mm: float = LIMIT_MM) -> tuple[str, ...]:
     """Per detection (N, 3, RAS+ mm) the level it is, "" for false ones; no level twice.
 
-    A true body belongs to one detection within the limit at most, by the least sum of distances. What lies beyond
-    either end where the next body must be is that level: annotators leave cut vertebrae and the sacrum unnamed.
+    A true body belongs to one detection within the limit at most, by the least sum of distances. A detection at the
+    place of the next body above or below the true ones is that level: annotators leave truncated vertebrae and the
+    sacrum unnamed.
     """
     points = np.asarray(points_mm, float).reshape(-1, 3)
     vertebrae = true.only(VERTEBRAE)
@@ -55,7 +56,7 @@ def _follow_on(
     straight_on: NDArray[np.float64],
     following: dict[str, str],
 ) -> None:
-    """Names what lies beyond one end of the true bodies, step by step."""
+    """Names the detections that continue one end of the true bodies, step by step."""
     name, place = vertebrae.names[end], vertebrae.points_mm[end]
     while name in following:
         pair = (following[name], name) if end == 0 else (name, following[name])

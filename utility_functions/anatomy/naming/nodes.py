@@ -1,4 +1,4 @@
-"""Detections as rows of numbers that a network reads: one node per body, its pedicles with it."""
+"""Detections as rows of numbers for a network: one node per body, with its pedicles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from utility_functions.anatomy.naming.ordering import along_the_spine
 from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 
 UNITS = 10_000
-"""Nodes are whole numbers: shares in 1/10000, and places in 0.1 mm, 10000 of which are a metre."""
+"""Nodes are whole numbers: probabilities in 1/10000, and positions in 0.1 mm, 10000 of which are a metre."""
 CHANNELS = 15
 PRESENT, PLACE, REGIONS, LEFT, RIGHT = 0, slice(1, 4), slice(4, 7), slice(7, 11), slice(11, 15)
 """What the numbers of a node are: whether there is one; its place from the middle of all; probabilities of cervical,
-thoracic and lumbar (all 0: not told); and per pedicle whether it was found, and its place from the body."""
+thoracic and lumbar (all 0: unknown); and per pedicle whether it was found, and its place from the body."""
 
 
 def nodes_of(
@@ -25,9 +25,9 @@ def nodes_of(
 ) -> tuple[NDArray[np.int16], NDArray[np.int_]]:
     """Nodes (N, CHANNELS) of bodies from the top of the spine down, and the order in which they were given.
 
-    points_mm: (N, 3) in RAS+ mm, in any order.  probabilities: (N, 3) of cervical, thoracic and lumbar, NaN where not
-    told.  pedicles_mm: left and right ones, (any number, 3) each; each belongs to the body that it suits best,
-    by learnt ``places`` where these are given and all regions are told.
+    points_mm: (N, 3) in RAS+ mm, in any order.  probabilities: (N, 3) of cervical, thoracic and lumbar, NaN where
+    unknown.  pedicles_mm: left and right ones, (any number, 3) each; each belongs to the body that it fits best, by the
+    fitted ``places`` where these are given and all regions are known.
     """
     points = np.asarray(points_mm, float).reshape(-1, 3)
     told = np.zeros_like(points) if probabilities is None else np.asarray(probabilities, float).reshape(-1, 3)

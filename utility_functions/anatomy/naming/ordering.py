@@ -11,13 +11,13 @@ UPRIGHT_MM = 30.0
 DEGREE = 3
 ROUNDS = 3
 TOLERANCE_MM = 12.0
-"""Distances from the curve beyond this count less and less."""
+"""Larger distances from the curve count less and less."""
 
 
 def along_the_spine(points_mm: NDArray[np.float64]) -> NDArray[np.int_]:
     """Indices (N,) that sort points (N, 3, RAS+ mm) from the top of the spine down.
 
-    Begins with the principal axis, then sorts by the nearest place on a smooth curve that strays hardly bend.
+    It begins with the principal axis, then sorts by the nearest place on a smooth curve that outliers hardly bend.
     """
     points = np.asarray(points_mm, float).reshape(-1, 3)
     if len(points) < 2:

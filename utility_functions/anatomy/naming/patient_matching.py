@@ -1,4 +1,4 @@
-"""Which scans may be one patient's, told from their bodies alone: data sets of keypoints name no patients."""
+"""Which scans may be one patient's, by their bodies alone, since data sets of keypoints name no patients."""
 
 from __future__ import annotations
 

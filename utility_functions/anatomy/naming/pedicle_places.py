@@ -1,4 +1,4 @@
-"""Where the pedicles of a body usually lie, as learnt; and by that which pedicle belongs to which body."""
+"""Fitted positions of the pedicles of a body, and the assignment of pedicles to bodies by them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATH = Path(__file__).with_name("vid_pedicles.json")
 FARTHEST_MM, LONE_MM = 40.0, 30.0
 """No body counts as farther from the next than that; a lone one counts as so far from it."""
 NEIGHBOUR_MM = 60.0
-"""The spine's direction at a body is told by the next ones above and below up to so far away."""
+"""The spine's direction at a body follows from the next ones above and below within this distance."""
 CUTS_MM = (20.0, 24.0, 28.0, 32.0)
 """Distances to the next body between which pedicles scatter alike."""
 REJECTED = 40.0
@@ -46,7 +46,7 @@ class PediclePlaces:
         """The left and the right pedicle of each body (2, N, 3), in RAS+ mm; NaN where there is none.
 
         probabilities: (N, 3) of cervical, thoracic and lumbar.  left, right: (any number, 3).
-        Each belongs to one body at most, all together at the least sum of distances; what lies too far off is no one's.
+        Each belongs to one body at most, all together at the least sum of distances; one too far off is not assigned.
         """
         points = np.asarray(bodies, float).reshape(-1, 3)
         found = np.full((2, *points.shape), np.nan)
@@ -81,7 +81,7 @@ class PediclePlaces:
                 nearest.append(far[there])
         x, y = (np.concatenate(each) if each else np.zeros((0, 3)) for each in (features, ways))
         if len(x) < 10 * x.shape[1]:
-            raise ValueError(f"Places of pedicles are learnt from at least {10 * x.shape[1]}. Received: {len(x)}.")
+            raise ValueError(f"Places of pedicles are fitted on at least {10 * x.shape[1]}. Received: {len(x)}.")
         heeded = np.ones(len(x))
         for _ in range(ROUNDS):
             turned = x.T * heeded
@@ -122,7 +122,7 @@ def read_places(text: str | None) -> PediclePlaces:
 
 
 def known(points: Array, probabilities: ArrayLike) -> Array:
-    """What tells the way to the pedicles of bodies (N, 3): features (N, 17) of the distance to the next body, the
+    """Features (N, 17) that predict the offset from bodies (N, 3) to their pedicles: the distance to the next body, the
     regions (N, 3) and the spine's direction. Mirroring the spine turns the sign of those at `SIDEWAYS`."""
     far = nearest_mm(points)[:, None] / LONE_MM
     regions = np.clip(np.asarray(probabilities, float).reshape(-1, 3), 0.004, 0.996)

@@ -22,14 +22,14 @@ def true_edges(true: Keypoints, side: int) -> dict[int, int]:
 
 
 def same(seen: NDArray[np.float64], true: NDArray[np.float64], limit_mm: float) -> dict[int, int]:
-    """Which true point each seen one is, one each, by the least sum of distances within the limit."""
+    """The true point of each detected one, one each, by the least sum of distances within the limit."""
     apart = np.nan_to_num(np.linalg.norm(seen[:, None] - true[None], axis=-1), nan=np.inf)
     rows, columns = linear_sum_assignment(np.minimum(apart, limit_mm + 1))
     return {int(i): int(k) for i, k in zip(rows, columns, strict=True) if apart[i, k] <= limit_mm}
 
 
 def detected_pedicles(seen: Keypoints, true: Keypoints) -> NDArray[np.float64]:
-    """The left and the right pedicle of each detected body (2, N, 3) as the truth tells; NaN where it tells none."""
+    """The left and the right pedicle of each detected body (2, N, 3) by the truth; NaN where it has none."""
     found = np.full((2, *seen.bodies_mm.shape), np.nan)
     bodies = same(seen.bodies_mm, true.bodies_mm, SAME_BODY_MM)
     for side, (given, known) in enumerate(((seen.left_mm, true.left_mm), (seen.right_mm, true.right_mm))):

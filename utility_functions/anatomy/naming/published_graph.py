@@ -13,10 +13,10 @@ from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.peaks import Peaks
 from utility_functions.geometry.landmarks import Landmarks
 
-NEIGHBOUR_SHARE = 0.1
+NEIGHBOUR_FRACTION = 0.1
 DISTANCE_WEIGHT, DIRECTION_WEIGHT = 2.0, 2.0
-"""Of how far a step's length lies off, in parts of the usual one, and of 1 - the cosine to the usual direction. The
-publication tells what is weighed, not by how much: these are ours."""
+"""Weights of a step's deviation in length, as a fraction of the usual one, and of 1 - the cosine to the usual
+direction. The publication gives the terms without their weights; these are ours."""
 
 
 class LevelCandidate(NamedTuple):
@@ -28,13 +28,13 @@ class LevelCandidate(NamedTuple):
 
 
 def candidates_of(peaks: Peaks, levels: tuple[str, ...]) -> list[LevelCandidate]:
-    """Each maximum (places in RAS+ mm) for its own level, and with a tenth of its heat for those next to it."""
+    """Each maximum (positions in RAS+ mm) for its own level, and with a tenth of its response for those next to it."""
     found = []
     for point, landmark, heat in zip(*peaks, strict=True):
         own = levels[int(landmark)]
         found.append(LevelCandidate(LEVELS.index(own), point, float(heat)))
-        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_SHARE * float(heat)) for name in above(own)]
-        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_SHARE * float(heat)) for name in below(own)]
+        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_FRACTION * float(heat)) for name in above(own)]
+        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_FRACTION * float(heat)) for name in below(own)]
     return found
 
 
@@ -53,9 +53,9 @@ def step_weight(upper: LevelCandidate, lower: LevelCandidate, statistics: Statis
 
 
 def best_path(candidates: list[LevelCandidate], statistics: Statistics) -> list[LevelCandidate]:
-    """The path of the greatest sum of heats and steps, from the top down; it may begin and end at any candidate; exact.
+    """The path of the greatest sum of responses and steps, from the top down, between any two candidates; exact.
 
-    Where a level is missing the path ends: it holds neighbours alone.
+    A path holds only neighbouring levels, so it ends where a level is missing.
     """
     ordered = sorted(candidates, key=lambda each: each.level)
     sums = np.array([each.heat for each in ordered])
@@ -74,7 +74,7 @@ def best_path(candidates: list[LevelCandidate], statistics: Statistics) -> list[
 
 
 def published_names(peaks: Peaks, levels: tuple[str, ...], statistics: Statistics) -> Landmarks:
-    """Maxima (places in RAS+ mm) named by the best path, from the top down; scores are heats."""
+    """Maxima (places in RAS+ mm) named by the best path, from the top down; scores are responses."""
     path = best_path(candidates_of(peaks, levels), statistics)
     return Landmarks(
         tuple(LEVELS[each.level] for each in path),

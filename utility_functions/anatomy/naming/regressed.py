@@ -11,9 +11,9 @@ from utility_functions.anatomy.naming.detections import Detections
 SPREAD = 0.5
 """Mean distance of a regressed level from the true one, in levels (Laplace)."""
 FARTHEST = 4.0
-"""No number speaks more against a level than one so many levels off."""
+"""Evidence against a level is clipped at a regressed level this far off."""
 HIDDEN = 0.5
-"""Visibility of a vertebra at either end that is not wholly seen, so that its place counts less."""
+"""Visibility of a truncated vertebra at either end, so that its position counts less."""
 
 _NUMBERS = np.array([regressed_level(name) or 0 for name in LEVELS], float)
 
@@ -21,8 +21,8 @@ _NUMBERS = np.array([regressed_level(name) or 0 for name in LEVELS], float)
 def regressed_detections(levels: ArrayLike, votes: ArrayLike, points_mm: ArrayLike) -> Detections:
     """Vertebrae (N,) from the top down as detections.
 
-    levels: regressed, C1 = 1 to L5 = 24, S1 = 25; T13 and L6 read as T12 and L5. One that is not finite tells nothing.
-    votes: whether each may vote; those not wholly seen should not, but are placed all the same. Where none may, all do.
+    levels: regressed, C1 = 1 to L5 = 24, S1 = 25; T13 and L6 read as T12 and L5. One that is not finite is no evidence.
+    votes: whether each may vote; truncated ones should not, but their positions count. Where none may, all do.
     points_mm: (N, 3) their centres in RAS+ mm.
     """
     numbers, voting = np.asarray(levels, float).reshape(-1), np.asarray(votes, bool).reshape(-1)

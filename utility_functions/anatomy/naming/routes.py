@@ -1,4 +1,4 @@
-"""The ways from one level down to another over missed ones, each with its length and its probability."""
+"""The routes from one level down to another over missed ones, each with its length and its probability."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def log_end(statistics: Statistics, level: str) -> float:
 
 
 def routes_from(statistics: Statistics, level: str, most_missed: int) -> list[Route]:
-    """Every way down from a level over at most ``most_missed`` missed ones; those of no probability left out."""
+    """Every route down from a level over at most ``most_missed`` missed ones; impossible ones are left out."""
     found: list[Route] = []
     open_routes = [Route((level,), 0.0, 0.0, 0.0)]
     while open_routes:
@@ -77,13 +77,13 @@ def _log(probability: float) -> float:
 
 
 class RouteTable:
-    """All routes of some statistics as arrays, such that those which join the same two levels add up by slices.
+    """All routes of some statistics as arrays, ordered so that those between the same two levels add up by slices.
 
-    Of each two levels there is a row; rows are sorted by how many places down they lead, then by the upper level.
+    Each pair of levels has a row; rows are sorted by how many places down they lead, then by the upper level.
     reach: per number of places down the number, the upper levels (a slice), and their rows (a slice).
-    below: per level the places of those that any way leads down to, and the rows.
+    below: per level the places of those that any route leads down to, and the rows.
     count: how many rows there are.  between: the routes by the levels they join.
-    log_probability, mean_mm, variance_mm2: per route, first one of each row (of no probability where no way leads from
+    log_probability, mean_mm, variance_mm2: per route, first one of each row (of probability 0 where no route leads from
     a level so far down, so that slices have no gaps), then the others.
     """
 

@@ -1,4 +1,4 @@
-"""The model of one scan: what every start, step, bend, end and false detection of a sequence costs."""
+"""The model of one scan: the weight of every start, step, bend, end and false detection of a sequence."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 
 SIZES = ((-np.sqrt(3.0), 1 / 6), (0.0, 2 / 3), (np.sqrt(3.0), 1 / 6))
-"""Sizes of the patient that are weighed against each other, in SD from the mean, and their weights (Gauss-Hermite)."""
+"""Sizes of the patient over which the model sums, in SD from the mean, and their weights (Gauss-Hermite)."""
 FARTHEST_MM = 200.0
-"""Distances that follow no rule lie anywhere up to here."""
+"""Outlier distances are uniform up to here."""
 LEAST_MISSED, SHORTEST_STEP_MM = 3, 12.0
 TWO_STEPS_MM = np.array([4 * usual_half_height_mm(level) for level in LEVELS])[:, None]
 PAIRS, TURNS = 40, 300
-"""Steps and turns that are reckoned at once, at least."""
+"""At least so many steps and turns are computed at once."""
 MOST_EVIDENCE = 100.0
-"""Evidence counts down to this many nats below the best of its detection: none is surer than that."""
-CUT_SPREAD = 2.0
-"""How many times less sure the place of a wholly hidden vertebra is than that of a whole one."""
+"""Evidence is clipped to at most this many nats below the best of its detection."""
+OUT_OF_VIEW_INFLATION = 2.0
+"""Factor by which the deviation of a step grows for a vertebra that is completely out of the field of view."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SequenceModel:
-    """All terms are logarithms of densities per mm^3 (places) times those of the evidence, and times the statistics'
-    sureness, but for turns and steps, which are such densities themselves; N detections from the top down, A levels, S
-    sizes.
+    """N detections from the top down, A levels, S sizes. Terms are logarithms of densities per mm^3 (positions)
+    plus those of the evidence, times the statistics' sureness. Turns and steps are such densities themselves.
 
     unary: (N, A) of a detection that is a vertebra.   falses: (N + 1,) running sum of detections that are false.
     start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its falses.
@@ -121,15 +120,15 @@ def _steps(points: Array, visible: Array, statistics: Statistics, grid: Array, m
     steps = []
     upper, lower = np.triu_indices(len(points), 1)
     all_apart = np.maximum(np.linalg.norm(points[lower] - points[upper], axis=1), 1.0)
-    all_looser = 1 + (CUT_SPREAD - 1) * (2 - visible[upper] - visible[lower])
+    all_inflation = 1 + (OUT_OF_VIEW_INFLATION - 1) * (2 - visible[upper] - visible[lower])
     counts = [len(points) - i - 1 for i in range(len(points))]
     done = 0
     for own in _blocks(counts, PAIRS):
         pairs = slice(done, done + sum(counts[i] for i in own))
-        apart, looser, done = all_apart[pairs], all_looser[pairs], pairs.stop
-        scaled = 1 / (size * looser)
+        apart, inflation, done = all_apart[pairs], all_inflation[pairs], pairs.stop
+        scaled = 1 / (size * inflation)
         density = (apart * scaled) / deviation  # (routes, sizes, pairs)
-        density -= means / looser
+        density -= means / inflation
         np.square(density, out=density)
         density *= -0.5
         np.exp(density, out=density)
@@ -169,8 +168,8 @@ def _turns(points: Array, statistics: Statistics) -> list[Array]:
 
 
 def _blocks(counts: list[int], least: int) -> list[range]:
-    """Detections in blocks of at least so many of what is counted of each: whole arrays pay, and those that fit into
-    the processor's nearest memory pay most."""
+    """Detections in blocks of at least ``least`` counted items: large arrays are faster, and those that fit into the
+    processor's cache are fastest."""
     found, first, several = [], 0, 0
     for i, count in enumerate(counts):
         several += count
@@ -198,8 +197,8 @@ def _density(
     ratio: Array | float,
     statistics: Statistics,
 ) -> Array:
-    """Density of two angles (N,) at every level (A, N), by the statistics' outliers and sureness; ``ratio``: their
-    length in parts of the usual one."""
+    """Density of two angles (N,) at every level (A, N), by the statistics' outliers and sureness; ``ratio``: length of
+    the steps as a ratio to the usual one."""
     mean, sd, across = columns
     wider = np.maximum(ratio, 0.5)  # of the variances
     away = sagittal - mean * ratio

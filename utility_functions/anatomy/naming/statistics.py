@@ -1,4 +1,4 @@
-"""What is usual along a spine, in numbers: distances, bends, starts, ends, variants and faults of detection."""
+"""Statistics of spines: distances, bends, starts, ends, variants and errors of detection."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ _LEANS = dict(
 
 @dataclass(frozen=True)
 class Statistics:
-    """Numbers that price a sequence of levels; fitted (`fitting.fit`) or, as it stands, of the literature.
+    """Parameters that weigh a sequence of levels; fitted (`statistics_fit.fit`) or, by default, of the literature.
 
-    steps_mm: per pair of neighbours mean and standard deviation of the distance of their bodies, the patient's size
-        taken out.
+    steps_mm: per pair of neighbours mean and standard deviation of the distance of their bodies, normalised by the
+        patient's size.
     size_sd: standard deviation of the logarithm of a patient's size (1: every distance is the mean one).
     bends: per level, in degrees, mean and SD of the change of direction in the sagittal plane from the step above to
         the step below (positive turns to the front going down), and the SD of that in the coronal plane.
     leans: the same of the direction itself of the step below a level (0: straight down, positive: to the front).
-    starts: probability that the first level seen is this one.
+    starts: probability that the first level in the field of view is this one.
     ends: probability that the chain ends after a level, given that it came so far and no variant follows.
     missed: probability that a level between found ones has no detection.
     variants: probability of each variant, given the level before it.
-    false_rate: share of detections that are no vertebra of their own (strays and doubles).
+    false_rate: fraction of detections that are no vertebra of their own (false positives and doubles).
     volume_mm3: of the region over which false detections scatter.
-    outliers: share of distances and bends that follow no rule.
-    sureness: exponent of every sequence's weight. What is seen of neighbours is not independent, so below one it makes
-        posteriors honest; it leaves the best sequence as it is.
-    regions, pedicles: likelihoods per level of what detectors tell, where they were fitted.
+    outliers: fraction of distances and bends that are outliers.
+    sureness: exponent of every sequence's weight. Evidence of neighbours is not independent, so an exponent below one
+        calibrates posteriors; the best sequence stays the same.
+    regions, pedicles: likelihoods per level of a detector's output, where they were fitted.
     """
 
     steps_mm: Mapping[tuple[str, str], tuple[float, float]] = field(
@@ -121,13 +121,13 @@ class Statistics:
             raise ValueError(f"Sureness is an exponent above 0, up to 1. Received: {self.sureness}.")
         if not (0 < self.false_rate < 1 and 0 <= self.outliers < 1 and self.volume_mm3 > 0 and self.size_sd >= 0):
             raise ValueError(
-                "False rate and outliers are shares, volume is above 0, and the spread of sizes not below. "
+                "False rate and outliers are fractions, volume is above 0, and the spread of sizes not below. "
                 f"Received: {self.false_rate}, {self.outliers}, {self.volume_mm3}, {self.size_sd}."
             )
 
-    def loosened(self, steps: float, turns: float) -> Statistics:
-        """These statistics with the deviations of distances and of directions so many times as wide: residuals of one
-        patient hang together, and taken as independent they would outvote all other evidence."""
+    def with_inflated_variances(self, steps: float, turns: float) -> Statistics:
+        """These statistics with the deviations of distances and of directions multiplied by these factors: residuals of
+        one patient are correlated, and taken as independent they would outweigh all other evidence."""
         return replace(
             self,
             steps_mm={step: (mean, sd * steps) for step, (mean, sd) in self.steps_mm.items()},

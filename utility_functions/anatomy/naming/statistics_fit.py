@@ -28,8 +28,8 @@ class Example:
     """One scan to learn from, all places in RAS+ mm: N detected bodies, and the true ones.
 
     probabilities: (N, 3) of cervical, thoracic and lumbar, or None.  pedicles: left and right ones, or None.
-    names: what each detection is, "" where false, if that is known; else it is told by the true bodies (`matching`).
-        Of the true ones only the names count then.
+    names: the level of each detection, "" where false, if known; else the true bodies determine it (`matching`). With
+        names only the names of the true bodies count.
     """
 
     points_mm: Array
@@ -63,7 +63,7 @@ class _Matched:
 
 
 def fit(examples: Iterable[Example], usual: Statistics | None = None) -> Statistics:
-    """Statistics of these scans; where they are few, those of ``usual`` (the literature's) come through.
+    """Statistics of these scans, shrunk towards ``usual`` (the literature's) where data are few.
 
     Distances and bends are those of the detections, whose noise belongs to them. Raises: ValueError without any match.
     """
@@ -96,7 +96,7 @@ def fit(examples: Iterable[Example], usual: Statistics | None = None) -> Statist
 def _distances(
     matched: Sequence[_Matched], usual: Statistics
 ) -> tuple[dict[tuple[str, str], tuple[float, float]], float]:
-    """Means and deviations per step with each patient's size taken out, and the spread of sizes."""
+    """Means and deviations per step normalised by each patient's size, and the spread of sizes."""
     lengths = [[(pair, float(np.linalg.norm(step))) for pair, step in each.steps()] for each in matched]
     by_step: dict[tuple[str, str], list[float]] = {step: [] for step in STEPS}
     for pair, length in (entry for scan in lengths for entry in scan):
@@ -184,7 +184,7 @@ def _missed(matched: Sequence[_Matched], usual: Statistics) -> dict[str, float]:
 
 
 def _variants(matched: Sequence[_Matched], usual: Statistics) -> dict[str, float]:
-    """Share of each variant's step among the true steps that leave its upper level."""
+    """Fraction of each variant's step among the true steps that leave its upper level."""
     taken: Counter[str] = Counter()
     leaving: Counter[str] = Counter()
     for each in matched:
@@ -228,7 +228,7 @@ def _leaning(values: Array, usual: float) -> float:
 
 
 def _trimmed(values: Sequence[float]) -> Array:
-    """Those within 5 robust deviations of the median: outliers have a price of their own."""
+    """Those within 5 robust deviations of the median: outliers have a term of their own."""
     seen = np.asarray(values, float)
     if len(seen) < 5:
         return seen

@@ -1,4 +1,4 @@
-"""Bodies not detected though both their pedicles were, at the ends of what was: most are cut by the border."""
+"""Undetected bodies with both pedicles detected, at the ends of the spine: most are truncated by the field of view."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 def beyond_the_ends(
     found: Landmarks, probabilities: ArrayLike, left: ArrayLike, right: ArrayLike, places: PediclePlaces
 ) -> Landmarks:
-    """At most one level above and one below those found, where its pedicles were seen; score 0, in RAS+ mm.
+    """At most one level above and one below those found, where its pedicles were detected; score 0, in RAS+ mm.
 
     found: named bodies from the top down.  probabilities: of each, cervical, thoracic and lumbar (N, 3).
     left, right: all pedicles detected (any number, 3).  Its level is the next one of a usual spine; C1 has none, and

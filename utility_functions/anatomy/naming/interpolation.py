@@ -1,4 +1,4 @@
-"""Missed levels between found ones, put where they usually lie along the curve of the spine."""
+"""Interpolation of missed levels between found ones, at their usual places along the curve of the spine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from utility_functions.geometry.landmarks import Landmarks
 def likeliest_route(
     statistics: Statistics, upper: str, lower: str, distance_mm: float, log_size: float, most_missed: int
 ) -> Route:
-    """The way from one level to another that explains their distance best; ``log_size`` is the patient's.
+    """The route from one level to another that explains their distance best; ``log_size`` is the patient's.
 
-    Raises: ValueError where no way leads down from one to the other.
+    Raises: ValueError where no route leads down from one to the other.
     """
 
     def weight(route: Route) -> float:
@@ -28,11 +28,11 @@ def likeliest_route(
 
     ways = route_table(statistics, most_missed).between.get((upper, lower))
     if not ways:
-        raise ValueError(f"No way leads down from one level to the other. Received: {upper} to {lower}.")
+        raise ValueError(f"No route leads down from one level to the other. Received: {upper} to {lower}.")
     return max(ways, key=weight)
 
 
-def filled_in(found: Landmarks, routes: list[Route], statistics: Statistics) -> Landmarks:
+def interpolated_levels(found: Landmarks, routes: list[Route], statistics: Statistics) -> Landmarks:
     """The missed levels of the routes between found ones, in RAS+ mm, with score 0.
 
     found: named, from the top down.  routes: one between each two of them.
@@ -60,7 +60,7 @@ def _on_curve(points: NDArray[np.float64], places: NDArray[np.float64]) -> NDArr
 
 
 def all_levels(found: Landmarks, interpolated: Landmarks) -> Landmarks:
-    """Found and filled in together, from the top down."""
+    """Found and interpolated levels together, from the top down."""
     names = found.names + interpolated.names
     order = sorted(range(len(names)), key=lambda i: anatomical_order(names[i]))
     together = Landmarks(
