@@ -1,4 +1,4 @@
-"""Bodies that votes found, named by the decoder: usual spines, variants, missed and cut ones, and none."""
+"""Bodies that votes found, named by the decoder: usual spines, variants, missed and truncated ones, and none."""
 
 from __future__ import annotations
 

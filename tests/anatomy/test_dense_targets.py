@@ -1,4 +1,4 @@
-"""Dense targets against the plain definition, voxel by voxel."""
+"""Dense targets against their definition, voxel by voxel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maxima gathered by bodies, and what the naming decoder makes of them where heatmaps fail."""
+"""Maxima grouped by bodies, and their names by the decoder where heatmaps fail."""
 
 from __future__ import annotations
 

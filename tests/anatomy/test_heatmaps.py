@@ -1,4 +1,4 @@
-"""Separable, windowed Gaussians equal plain ones, and a spine's heatmap tells where the spine is."""
+"""Separable, windowed Gaussians equal those by definition, and a spine's heatmap locates the spine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vertebra, disc or canal per voxel: read from every code, told apart by components, numbered as SPIDER does."""
+"""Vertebra, disc or canal per voxel: read from every code, separated by components, numbered as in SPIDER."""
 
 from __future__ import annotations
 

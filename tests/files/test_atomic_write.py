@@ -72,7 +72,7 @@ def test_the_error_names_the_place_that_cannot_be_written(tmp_path):
             write_text(path, "a")
 
 
-def test_whether_a_folder_can_be_written_to_is_told_without_leaving_a_trace(tmp_path, monkeypatch):
+def test_whether_a_folder_can_be_written_to_is_reported_without_leaving_a_trace(tmp_path, monkeypatch):
     require_writable(tmp_path / "results" / "today")
     assert names_in(tmp_path) == []
     (tmp_path / "file").write_text("")

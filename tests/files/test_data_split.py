@@ -1,4 +1,4 @@
-"""Patients dealt out to folds, and one part of a data set asked for."""
+"""Patients split into folds, and one requested part of a data set."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_part_is_named_after_itself_and_needs_somebody_held_out() -> None:
     assert {case.split for case in training} == {"training"} and {case.split for case in validation} == {"validation"}
     assert one_part(cases, None, None) == cases
     for held_out, part in ((Fold(1, 5), None), (None, "training"), (Fold(1, 5), "testing")):
-        with pytest.raises(ValueError, match="which part is wanted"):
+        with pytest.raises(ValueError, match="and the wanted part"):
             one_part(cases, held_out, part)
 
 
@@ -99,6 +99,6 @@ def test_scans_in_one_folder_beside_others_may_be_of_one_patient(
     cases = find_cases(tmp_path)
     assert folders_of_many(cases) == [tmp_path / "p1"]
     one_part(cases, Fold(0, 2), "training")
-    assert "p1: holds several scans, and nothing tells of which patient" in caplog.text
+    assert "p1: holds several scans of unknown patients" in caplog.text
     lay_out(tmp_path / "flat", "a.nii.gz", "b.nii.gz", "c.nii.gz")
     assert folders_of_many(find_cases(tmp_path / "flat")) == [], "a folder of all scans is the usual thing"

@@ -1,4 +1,4 @@
-"""Scans and their annotations found in every form of data set."""
+"""Scans and their annotations found in every layout of data set."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_single_image_finds_the_same_annotations(form, tmp_path):
         assert found(tmp_path / str(image), tmp_path)[0][1:] == (image, landmarks, label_map)
 
 
-def test_scans_of_one_subject_share_a_patient_and_mr_is_told_from_ct(tmp_path):
+def test_scans_of_one_subject_share_a_patient_and_mr_is_reported_from_ct(tmp_path):
     lay_out(
         tmp_path,
         "sub-1_dir-ax_ct.nii.gz",

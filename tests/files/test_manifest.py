@@ -1,4 +1,4 @@
-"""Manifests read, and cases parted by patient."""
+"""Manifests read, and cases split by patient."""
 
 from __future__ import annotations
 
@@ -128,16 +128,16 @@ def test_half_of_ten_patients_are_five():
             split_by_patient(some, fraction, 1)
 
 
-@pytest.mark.parametrize("parted", [";", "\t"])
-def test_a_manifest_may_be_parted_otherwise_and_its_columns_written_large(parted, tmp_path):
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_manifest_may_be_parted_otherwise_and_its_columns_written_large(delimiter, tmp_path):
     lay_out(tmp_path, "a.nii.gz", "m.nii.gz")
-    text = "Name,Type,Image_Path,Mask_Path\nfirst,testing,a.nii.gz,m.nii.gz\n".replace(",", parted)
+    text = "Name,Type,Image_Path,Mask_Path\nfirst,testing,a.nii.gz,m.nii.gz\n".replace(",", delimiter)
     (tmp_path / "manifest.csv").write_text(text)
     (case,) = find_cases(tmp_path)
     assert (case.case_id, case.split, case.label_map_path) == ("first", "testing", tmp_path / "m.nii.gz")
 
 
-def test_a_listed_folder_without_dicom_and_an_unknown_format_are_told_when_they_are_read(tmp_path):
+def test_a_listed_folder_without_dicom_and_an_unknown_format_are_reported_when_they_are_read(tmp_path):
     lay_out(tmp_path, "folder/a.nii.gz", "x.nhdr", "good.nii.gz")
     rows = "a,,folder,,\nb,,x.nhdr,,\nc,,good.nii.gz,,\n"
     (tmp_path / "manifest.csv").write_text(MANIFEST + rows)

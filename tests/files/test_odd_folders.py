@@ -49,7 +49,7 @@ def test_a_label_map_may_be_named_with_a_hyphen(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [b"M\xfcller.mha", b"M\xfcller/scan.nii.gz"])
-def test_a_name_that_is_not_utf8_is_told_before_anything_is_read(name, tmp_path):
+def test_a_name_that_is_not_utf8_is_reported_before_anything_is_read(name, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Segmentations of 3D Slicer: the names of segments tell levels, their numbers do not."""
+"""Segmentations of 3D Slicer: the names of segments determine the levels, their numbers do not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def scan_beside(folder: Path, names: Mapping[int, str]) -> Path:
 
 
 @pytest.mark.parametrize("form", ["{}", "vertebrae_{}", "Vertebra {}", "{} body", " {} "])
-def test_levels_are_told_by_the_segments_names(tmp_path: Path, form: str) -> None:
+def test_levels_are_reported_by_the_segments_names(tmp_path: Path, form: str) -> None:
     names = dict(zip((3, 1, 2), (form.format(level) for level in ("T12", "L1", "L2")), strict=True))
     [case] = find_cases(scan_beside(tmp_path, {**names, 7: "aorta"}))
     scan = load_scan(case)
@@ -57,7 +57,7 @@ def test_levels_are_told_by_the_segments_names(tmp_path: Path, form: str) -> Non
     np.testing.assert_allclose(heights, GRID.to_mm([[0, 0, z] for z in (34.5, 26.5, 18.5)])[:, 2], atol=2.0)
 
 
-def test_sacrum_is_told_too(tmp_path: Path) -> None:
+def test_sacrum_is_reported_too(tmp_path: Path) -> None:
     [case] = find_cases(scan_beside(tmp_path, {1: "L5", 2: "Sacrum", 3: "coccyx"}))
     voxels = load_scan(case).label_map.voxels
     assert set(np.unique(voxels)) == {0, VERSE_IDS["L5"], VERSE_IDS["S1"], VERSE_IDS["coccyx"]}
@@ -134,7 +134,7 @@ def test_what_names_tell(name: str, level: str | None) -> None:
     assert level_of(name) == level
 
 
-def test_what_is_left_out_is_told_and_a_sacrum_in_parts_is_one(
+def test_what_is_left_out_is_reported_and_a_sacrum_in_parts_is_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     [case] = find_cases(scan_beside(tmp_path, {1: "L5", 2: "S1", 3: "Sacrum", 4: "disc L5"}))

@@ -1,4 +1,4 @@
-"""A made SPIDER folder with every defect: each is told with its reason, sound series are not blamed."""
+"""A synthetic SPIDER folder with every defect: each is reported with its reason, and sound series are not."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ DEFECTS = {
     "19_t2": "all its voxels are alike",
     "20_t2": "20_t2.mha",
     "21_t2": "it has 3 slices",
-    "22_t2": "vertebra 3 is there whole and in part",
+    "22_t2": "vertebra 3 is there both whole and truncated",
     "masks/23_t2": "it has no image",
 }
 SOUND = ("1_t1", "1_t2", "1_t2_SPACE", "2_t1", "3_t2")
@@ -110,7 +110,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_every_defect_is_told_with_its_reason_and_sound_series_are_not_blamed(folder: Path) -> None:
+def test_every_defect_is_reported_with_its_reason_and_sound_series_are_not_blamed(folder: Path) -> None:
     found = spider.check_folder(folder)
     assert set(found) == {*SOUND, *DEFECTS}
     assert [name for name in SOUND if found[name]] == []

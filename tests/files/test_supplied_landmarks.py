@@ -1,4 +1,4 @@
-"""Landmarks given for a scan are found by its id in any format, and two files that differ are refused."""
+"""Landmarks supplied for a scan are found by its id in any format, and two files that differ are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for grids as scanners and tools make them: any storage, spacing, turn and shear."""
+"""Hypothesis strategies for grids of scanners and tools: any storage, spacing, rotation and shear."""
 
 from __future__ import annotations
 

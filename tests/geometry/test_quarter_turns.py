@@ -1,4 +1,4 @@
-"""Quarter turns about the vertical axis: exact, and told by the sides of the body."""
+"""Quarter turns about the vertical axis: exact, and with the right sides of the body."""
 
 from __future__ import annotations
 

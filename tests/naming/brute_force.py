@@ -1,4 +1,4 @@
-"""The weight of a sequence by its plain definition, and all sequences one by one: what the decoder is held against."""
+"""The weight of a sequence by definition, and all sequences one by one: the reference for the decoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maxima of heatmaps as made-up spines give them, with failures to order."""
+"""Maxima of heatmaps of synthetic spines, with chosen failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a naming leaves behind, statistics that are shipped, and evidence of regressed levels and given names."""
+"""Records of namings, shipped statistics, and evidence of regressed levels and given names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes: bodies in order with their own pedicles, in shares and tenths of a millimetre."""
+"""Nodes: bodies in order with their own pedicles, in units of probability and tenths of a millimetre."""
 
 from __future__ import annotations
 

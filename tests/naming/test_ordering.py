@@ -1,4 +1,4 @@
-"""The order along the spine: whatever its curve, however it is given, with strays beside it."""
+"""The order along the spine: for any curve and any input order, with false detections beside it."""
 
 from __future__ import annotations
 

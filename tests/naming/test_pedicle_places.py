@@ -1,4 +1,4 @@
-"""Pedicles: which are whose in the truth, where they lie as learnt, and which belongs to which body by that."""
+"""Pedicles: their bodies in the truth, their fitted positions, and their assignment to bodies by these."""
 
 from __future__ import annotations
 

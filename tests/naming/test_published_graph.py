@@ -1,4 +1,4 @@
-"""The published path is the best of all paths, and what becomes of missing, doubled, swapped and shifted heatmaps."""
+"""The published path is the best of all paths; and its names for missing, duplicate, swapped and shifted heatmaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels at the ends of what was detected, told by pedicles whose body was not."""
+"""Levels at the ends of the detected spine, from pedicles whose body was not detected."""
 
 from __future__ import annotations
 

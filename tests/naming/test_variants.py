@@ -1,4 +1,4 @@
-"""What the decoder calls known spines: usual ones, variants, missed, doubled, stray, cut, few and none."""
+"""The decoder's names for known spines: usual, variants, missed, duplicate, false, truncated, few and none."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_without_a_spread_of_sizes_there_is_one_size() -> None:
     [
         ({"points_mm": np.full((2, 3), np.nan)}, "finite"),
         ({"evidence": np.zeros((3, len(LEVELS)))}, "one row"),
-        ({"visibility": np.array([0.5, 1.5])}, "share"),
+        ({"visibility": np.array([0.5, 1.5])}, "fraction"),
         ({"evidence": np.full((2, len(LEVELS)), np.inf)}, "below infinity"),
     ],
 )

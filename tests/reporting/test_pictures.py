@@ -118,7 +118,7 @@ def test_what_is_filled_in_is_hollow_and_what_is_false_a_cross(tmp_path: Path, m
     naming = NamingRecord({"L1": 0.9}, ("L2",), ((float(x) + 3, float(y), float(z)),), warning="Doubtful.")
     scan_picture(VOLUME, landmarks, tmp_path / "a.png", title="a", naming=naming)
     words = [text.get_text() for text in kept[0].texts]
-    assert "a    Doubtful." in words and any("hollow: filled in, not detected (L2)" in text for text in words)
+    assert "a    Doubtful." in words and any("hollow: interpolated, not detected (L2)" in text for text in words)
     marks = [(line.get_marker(), line.get_markerfacecolor()) for axes in kept[0].axes for line in axes.lines]
     assert ("x", "tomato") in marks and [face for mark, face in marks if mark == "o"].count("none") == 2
 

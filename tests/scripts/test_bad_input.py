@@ -26,7 +26,7 @@ def cut(path: Path) -> None:
 # What stands in the folder "in", and what is said of it.
 SCANS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda f: (f / "scan.nii.gz").write_text("hello\n" * 99), "cannot be read as NIfTI"),
-    "cut short": (lambda f: cut(f / "scan.nii.gz"), "cut short"),
+    "truncated": (lambda f: cut(f / "scan.nii.gz"), "truncated"),
     "nothing": (lambda f: None, "no scan was found"),
     "no such path": (lambda f: f.rmdir(), "no such file or folder"),
     "NaN": (lambda f: nifti(f / "scan.nii", np.full((8, 9, 10), np.nan, np.float32)), "NaN"),

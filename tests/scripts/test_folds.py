@@ -198,7 +198,7 @@ def test_generated_parts_are_those_that_training_would_part(once: Path, samples:
     ("options", "words"),
     [
         (("--folds", 2), "One --fold of --folds 2 is held out at a time"),
-        (("--folds", 2, "--fold", 0), "which part is wanted"),
+        (("--folds", 2, "--fold", 0), "and the wanted part"),
         (("--fold", 0, "--part", "training"), "A --fold is one of --folds"),
         (("--folds", 2, "--fold", 2, "--part", "training"), "from 0 to 1"),
         (("--folds", 9, "--fold", 2, "--part", "training"), "at least 9 patients"),

@@ -114,10 +114,10 @@ def test_patients_held_out_are_in_the_other_part_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("splits", "arguments", "words"),
     [
-        ({"a": "testing", "b": "testing"}, (None, 0.5, "validation"), "Only training scans are parted"),
+        ({"a": "testing", "b": "testing"}, (None, 0.5, "validation"), "Only training scans are split"),
         ({"a": "training", "b": "testing"}, (None, 0.5, "training"), "choose one by --split"),
-        ({"a": "training", "b": "training"}, (None, 0.5, None), "which part is wanted"),
-        ({"a": "training", "b": "training"}, (None, None, "training"), "a share of the patients"),
+        ({"a": "training", "b": "training"}, (None, 0.5, None), "and the wanted part"),
+        ({"a": "training", "b": "training"}, (None, None, "training"), "a fraction of the patients"),
         ({"a": "training", "b": "training"}, (None, 1.0, "training"), "between 0 and 1"),
         ({"a": "", "b": ""}, (None, 0.5, "training", -1), "zero or above"),
         ({"a": ""}, (None, 0.5, "training"), "at least two patients"),

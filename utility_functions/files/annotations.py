@@ -31,8 +31,8 @@ MARKUPS_SCHEMA = (
 def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
     """Landmarks in RAS+ mm from .lml, VerSe JSON, plain JSON, CSV, Slicer markups or VID keypoints.
 
-    grid: that of the scan, as stored. None reads formats in world mm only, and checks no place.
-    Raises: BrokenFile for unknown levels, missing or doubled ones, and points outside the scan.
+    grid: that of the scan, as stored. None reads formats in world mm only, and checks no position.
+    Raises: BrokenFile for unknown levels, missing or duplicate ones, and points outside the scan.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,8 +56,8 @@ def write_verse_json(
 ) -> None:
     """VerSe centroids: indices on ``grid``, in its stored orientation. Levels without a VerSe id (S2) are left out.
 
-    generator: the program that found them, for predictions; filled: levels put between detected ones, which get an
-    entry "filled": true. No reader heeds either.
+    generator: the program that found them, for predictions; interpolated: levels put between detected ones, which get
+    an entry "filled": true. Readers ignore both.
     """
     made_by = {"generator": generator} if generator else {}
     entries: list[dict[str, Any]] = [{"direction": list(grid.axcodes), **made_by}]
@@ -70,7 +70,7 @@ def write_verse_json(
 
 
 def write_markups(landmarks: Landmarks, path: Path, generator: str = "", interpolated: Collection[str] = ()) -> None:
-    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, filled: as in VerSe files."""
+    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, interpolated: as in VerSe files."""
     made_by = {"generator": generator} if generator else {}
     points = [
         {
@@ -101,7 +101,7 @@ def write_markups(landmarks: Landmarks, path: Path, generator: str = "", interpo
 
 
 def write_lml(landmarks: Landmarks, path: Path, grid: Grid) -> None:
-    """CSI .lml: mm from the first voxel along the array axes of ``grid``; id 0 for the variants CSI does not know."""
+    """CSI .lml: mm from the first voxel along the array axes of ``grid``; id 0 for variants without a CSI number."""
     lines = ["id\tname\tx\ty\tz"]
     for name, point in landmarks:
         x, y, z = grid.to_index(point) * np.asarray(grid.spacing_mm)
@@ -121,7 +121,7 @@ def write_landmarks_csv(landmarks: Landmarks, path: Path) -> None:
 def write_landmarks_json(
     landmarks: Landmarks, path: Path, generator: str = "", interpolated: Collection[str] = ()
 ) -> None:
-    """A list of {"name", "x", "y", "z", "score"}; RAS mm. generator, filled: as in VerSe files."""
+    """A list of {"name", "x", "y", "z", "score"}; RAS mm. generator, interpolated: as in VerSe files."""
     rows = [{**row, **({"interpolated": True} if row["name"] in interpolated else {})} for row in _rows(landmarks)]
     if generator and rows:
         rows[0] = {"generator": generator, **rows[0]}

@@ -1,4 +1,4 @@
-"""A case: one scan on disk, or a phantom, with what is known of it; and what it holds, read or painted."""
+"""A case: one scan on disk, or a phantom, with its annotations and metadata; and its contents, read or painted."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ log = logging.getLogger(__name__)
 # A label map of the image's shape whose voxels lie this close to the image's is taken to lie on them.
 SAME_PLACE_VOXELS = 0.25
 NO_IMAGE = Volume(np.full((1, 1, 1), -1024, np.int16), Grid((1, 1, 1), np.eye(4)))
-"""What stands in place of the image of a scan of which only keypoints are known."""
+"""Placeholder for the image of a scan of which only keypoints are known."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a manifest row or a discovered folder gives.
+    """The paths and metadata of one scan, from a manifest row or a discovered folder.
 
     case_id: unique within a data set; outputs are named after it.
-    image_path: an image file or a DICOM series folder; of a phantom that is painted its name, where nothing lies.
-    patient: cases of one patient share it; splits never part them.
+    image_path: an image file or a DICOM series folder; for a painted phantom its name, and no file exists.
+    patient: the same for all cases of one patient; these are never split.
     modality: "CT" or "MR".
-    split: "training", "validation", "testing" or "" where the source does not say.
+    split: "training", "validation", "testing" or "" where the source has none.
     landmarks_path, label_map_path: annotations, where there are any.
     label_code: the code that the label map is written in, one of LABEL_CODES.
     tissue_path: a map of tissues, in the codes of phantom/tissue.py, where there is one.
     phantom: the phantom to paint instead of reading files.
-    keypoints_path: what a detector found of bodies and pedicles (VID), where there is such a file; it is the
-        ``image_path`` too where there is no image.
+    keypoints_path: a detector's bodies and pedicles (VID), where there is such a file; it is also the ``image_path``
+        where there is no image.
     """
 
     case_id: str
@@ -80,10 +80,10 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What a case holds, read or painted; label map and tissues lie on the image's grid.
+    """The contents of a case, read or painted; label map and tissues lie on the image's grid.
 
-    landmarks, label_map and tissues are None where the case has none, or where they were not asked for; keypoints
-    where no detector's are kept. Without an image the volume is NO_IMAGE.
+    landmarks, label_map and tissues are None where the case has none, or where they were not requested; keypoints
+    where the case has none of a detector. Without an image the volume is NO_IMAGE.
     """
 
     case: Case
@@ -97,7 +97,7 @@ class Scan:
 def true_landmarks(scan: Scan) -> Landmarks | None:
     """The annotated centroids of a scan, or those of the bodies in its label map; None without any annotation.
 
-    Raises: UnknownLevels where there is only a label map, and its code does not tell levels.
+    Raises: UnknownLevels where there is only a label map, and its code has no levels.
     """
     if scan.landmarks is not None:
         return scan.landmarks
@@ -114,7 +114,7 @@ def load_scan(
 ) -> Scan:
     """Read all files of a case, or paint its phantom. Raises: BrokenFile that names the case and the file.
 
-    spacing_mm, axcodes: the lattice that suits who asks; only a phantom follows, files are what they are.
+    spacing_mm, axcodes: the requested grid; only a phantom follows it, files keep their own.
     """
     if case.phantom is not None:
         made = case.phantom.painted(spacing_mm, axcodes)
@@ -140,7 +140,7 @@ def load_scan(
 
 
 def _coded(path: Path, code: str) -> LabelMap:
-    """A label map in its code; where that is VerSe's, and the file names its segments, by these names."""
+    """A label map in its code; where that is VerSe's, and the file names its segments, by their names."""
     names = segment_names(path) if code == "verse" else {}
     label_map = read_label_map(path)
     return in_verse_ids(label_map, names, path) if names else label_map

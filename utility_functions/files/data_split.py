@@ -1,4 +1,4 @@
-"""Who is held out of the patients of a data set: a share of them, or one fold of several."""
+"""Which patients of a data set are held out: a fraction of them, or one fold of several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SEED = 1
-"""Chooses who is held out where no other seed is asked for."""
+"""The seed that chooses the patients held out where no other is requested."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class HeldOutFraction:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise ValueError(f"The share of patients held out lies between 0 and 1. Received: {self.fraction}.")
+            raise ValueError(f"The fraction of patients held out is between 0 and 1. Received: {self.fraction}.")
 
     def held_out(self, patients: Iterable[str]) -> frozenset[str]:
         """Those who are held out; whatever the order of the patients, and however often each is named."""
@@ -30,7 +30,7 @@ class HeldOutFraction:
         return frozenset(dealt[: min(max(round(self.fraction * len(dealt)), 1), len(dealt) - 1)])
 
     def __str__(self) -> str:
-        return f"a share of {self.fraction:g}"
+        return f"a fraction of {self.fraction:g}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Fold:
 
 
 def requested_folds(folds: int | None, fold: int | None, seed: int | None) -> list[Fold]:
-    """The fold asked for, all of them where none is named, and none without ``folds``.
+    """The requested fold, all of them where none is named, and none without ``folds``.
 
     seed: None for the usual one. Raises: ValueError where a fold or a seed is named without folds.
     """
@@ -75,18 +75,18 @@ def requested_folds(folds: int | None, fold: int | None, seed: int | None) -> li
         numbers = range(max(folds, 1)) if fold is None else [fold]
         return [Fold(number, folds, SEED if seed is None else seed) for number in numbers]
     if fold is not None:
-        raise ValueError(f"A --fold is one of --folds, and none are asked for. Received: --fold {fold}.")
+        raise ValueError(f"A --fold is one of --folds, and --folds is not given. Received: --fold {fold}.")
     if seed is not None:
-        raise ValueError(f"A --hold-out-seed chooses who is held out, and nobody is. Received: {seed}.")
+        raise ValueError(f"A --hold-out-seed chooses who is held out, but nobody is held out. Received: {seed}.")
     return []
 
 
 def requested_hold_out(
     hold_out: float | None, folds: int | None, fold: int | None, seed: int | None
 ) -> HeldOutFraction | Fold | None:
-    """Who is to be held out: a share of the patients, or a fold; None where nobody is.
+    """The patients to hold out: a fraction of them, or a fold; None for nobody.
 
-    Raises: ValueError for what does not go together.
+    Raises: ValueError for options that contradict each other.
     """
     if hold_out is None:
         chosen = requested_folds(folds, fold, seed)
@@ -94,7 +94,7 @@ def requested_hold_out(
             raise ValueError(f"One --fold of --folds {folds} is held out at a time. Received: no --fold.")
         return chosen[0] if chosen else None
     if folds is not None or fold is not None:
-        raise ValueError(f"Patients are parted by --hold-out or by --folds, not by both. Received: {hold_out}.")
+        raise ValueError(f"Patients are split by --hold-out or by --folds, not by both. Received: {hold_out}.")
     return HeldOutFraction(hold_out, SEED if seed is None else seed)
 
 

@@ -1,4 +1,4 @@
-"""Tables in text files whose columns are parted by commas, semicolons or tabs."""
+"""Tables in text files whose columns are separated by commas, semicolons or tabs."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ DELIMITERS = ",;\t"
 
 
 def delimiter_of(header: str) -> str:
-    """What parts the columns of a table, by its first line."""
+    """The delimiter of a table's columns, by its first line."""
     return max(DELIMITERS, key=header.count)

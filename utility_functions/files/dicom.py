@@ -27,7 +27,7 @@ POSITION, ORIENTATION, PIXEL_SPACING, SAMPLES = "0020|0032", "0020|0037", "0028|
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file bears DICOM's mark at byte 128."""
+    """Whether the file has DICOM's file signature at byte 128."""
     try:
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"
@@ -46,9 +46,9 @@ def is_series(folder: Path) -> bool:
 
 
 def describe(path: Path) -> dict[str, str]:
-    """Modality, patient and study of a DICOM file, or of the first image in a folder; "" where nothing says so.
+    """Modality, patient and study of a DICOM file, or of the first image in a folder; "" where the header has none.
 
-    What cannot be read is told when the scan is, so that it stops no other.
+    A file that cannot be read raises no error here, so that it stops no other scan; reading the scan raises it.
     """
     for file in _dicom_files(path) if path.is_dir() else (path,):
         try:
@@ -72,7 +72,7 @@ def read_stored(path: Path) -> StoredImage:
         try:
             planes.append(sitk.GetArrayFromImage(sitk.ReadImage(str(one.path)))[0].T)
         except (RuntimeError, MemoryError) as error:
-            raise BrokenFile(f"{one.path}: its voxels cannot be read, the file is cut short or damaged.") from error
+            raise BrokenFile(f"{one.path}: its voxels cannot be read, the file is truncated or damaged.") from error
     return StoredImage(path, grid, np.stack(planes, axis=-1))
 
 
@@ -135,7 +135,7 @@ def _header(path: Path) -> sitk.ImageFileReader:
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        raise BrokenFile(f"{path}: is a DICOM file without a readable image, or cut short.") from error
+        raise BrokenFile(f"{path}: is a DICOM file without a readable image, or truncated.") from error
     return reader
 
 
@@ -178,7 +178,7 @@ def _tag(reader: sitk.ImageFileReader, key: str) -> str:
     if not reader.HasMetaDataKey(key):
         return ""
     text = str(reader.GetMetaData(key)).strip("\x00 ")
-    return text.encode("utf-8", "replace").decode()  # old files name neither their alphabet nor keep to it
+    return text.encode("utf-8", "replace").decode()  # old files neither name their character set nor follow it
 
 
 def _numbers(path: Path, reader: sitk.ImageFileReader, key: str, count: int) -> np.ndarray | None:

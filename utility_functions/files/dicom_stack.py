@@ -16,7 +16,7 @@ from utility_functions.geometry.grid import Grid
 
 DIFFERENT_DIRECTION = 1e-3  # radians between the axes of two slices that are not parallel
 SAME_PLACE_MM = 1e-3
-# How far a slice may lie from its regular place: the smaller of a share of the step and a length.
+# How far a slice may lie from its regular place: the smaller of a fraction of the step and a length.
 UNEVEN_FRACTION, UNEVEN_MM = 0.1, 0.2
 TILT_PIXELS = 0.25  # how far a stack may lean along its slices before it counts as tilted
 
@@ -47,7 +47,7 @@ class Slice:
 def stacked(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], Grid]:
     """Placed slices of one series in order along row x column, and the grid they make up.
 
-    Raises: BrokenFile for slices that are not parallel, missing, doubled, unevenly spaced or tilted.
+    Raises: BrokenFile for slices that are not parallel, missing, duplicate, unevenly spaced or tilted.
     """
     directions = np.array([one.directions for one in slices])
     if np.abs(directions - directions[0]).max() > DIFFERENT_DIRECTION:

@@ -1,4 +1,4 @@
-"""Scans found in a folder: image files and DICOM series, with the annotations that their names point to."""
+"""Discovery of scans in a folder: image files and DICOM series, with the annotations that match by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPLITS = {
     "validation": ("validation", "val", "valid", "dev"),
     "testing": ("testing", "test", "ts"),
 }
-# What a folder's name may say beside the split that it tells.
+# Words that a folder's name may hold beside the split.
 _DATA_WORDS = ("data", "dataset", "datasets", "set", "scans", "images", "cases", "verse", "csi", "spider", "ct", "mr")
 _MR_WORDS = re.compile(r"(^|[_.-])(t1|t2|t1w|t2w|pdw?|mri?|flair|stir|dixon|space)([_.-]|$)", re.IGNORECASE)
 _SUBJECT = re.compile(r"(^|_)(sub-[A-Za-z0-9]+)")
@@ -46,7 +46,7 @@ def case_of(
 ) -> Case:
     """The case of one image file or DICOM folder, with the annotations that lie beside it.
 
-    root: the folder that was searched; folders below it, or else its own name, may tell the split.
+    root: the folder that was searched; folders below it, or else its own name, may name the split.
     """
     neighbours = neighbours or siblings.Neighbours()
     require_utf8(image.absolute())
@@ -66,7 +66,7 @@ def case_of(
 
 
 def patient_and_modality(image: Path) -> tuple[str, str]:
-    """Patient ("" where nothing tells) and "CT" or "MR", from the DICOM header or from the file's name."""
+    """Patient ("" where unknown) and "CT" or "MR", from the DICOM header or from the file's name."""
     if image.is_dir() or (suffix_of(image) is None and dicom.is_dicom(image)):
         facts = dicom.describe(image)
         return _pseudonym(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
@@ -86,13 +86,13 @@ def _holds_labels(path: Path, root: Path) -> bool:
 
 
 def _split_of(folders: Sequence[str]) -> str:
-    """The split that a folder's name tells, such as "dataset-01training"; "" when none does."""
+    """The split in a folder's name, such as "dataset-01training"; "" without one."""
     words = [word for folder in folders for word in re.findall(r"[a-z]+", folder.lower())]
     return next((split for word in words if (split := split_named(word))), "")
 
 
 def _split_of_root(root: Path) -> str:
-    """The split that a folder's own name tells where it tells nothing else: "testing_dataset", but not "test_run"."""
+    """The split in the root's own name where that holds nothing else: "testing_dataset", but not "test_run"."""
     words = re.findall(r"[a-z]+", (root.name if root.name not in ("", "..") else root.resolve().name).lower())
     telling = {split_named(word) for word in words if word not in _DATA_WORDS}
     return telling.pop() or "" if len(telling) == 1 else ""
@@ -131,5 +131,5 @@ def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:
 
 
 def _pseudonym(patient: str) -> str:
-    """A patient's id in a form that tells nobody who it is."""
+    """A pseudonym in place of a patient's id."""
     return "patient-" + hashlib.sha256(patient.encode()).hexdigest()[:12] if patient else ""

@@ -1,4 +1,4 @@
-"""What files are named: which are label maps, and which annotations belong to which image."""
+"""Conventions of file names: which files are label maps, and which annotations belong to which image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "de
 _KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd")
 _SPIDER_NAME = re.compile(r"^(\d+)_t[12](_space)?$", re.IGNORECASE)
 _CSI2014_NAME = re.compile(r"^case\d+\.mhd$", re.IGNORECASE)
-# Endings of landmark files, the most trusted first; those before the bare .json need no look inside.
+# Endings of landmark files, the most trusted first; those before the bare .json are not opened for a check.
 _LANDMARK_ENDINGS = (".lml", "_ctd.json", "_centroids.json", ".mrk.json", ".json", ".csv")
 
 
@@ -69,7 +69,7 @@ def tissues_of(image: Path) -> Path | None:
 
 
 def label_code_of(image: Path, label_map: Path | None) -> str:
-    """The code that a label map is written in (see LABEL_CODES), where names tell; "verse" where they do not."""
+    """The code of a label map (see LABEL_CODES) by its name; "verse" where the name has none."""
     if label_map is None:
         return "verse"
     if _SPIDER_NAME.match(stem_of(image)) and label_map.parent.name.lower() == "masks":
@@ -139,7 +139,7 @@ def _tail(image: Path, other: Path) -> str | None:
 
 
 def _bids(stem: str) -> tuple[str, str]:
-    """A BIDS name without the words that tell an image from its annotations, and those words."""
+    """A BIDS name without the words that distinguish an image from its annotations, and those words."""
     words = stem.split("_")
     extra = [word for word in words[:-1] if word.startswith("seg-")]
     if words[-1].lower() in _KINDS:

@@ -17,7 +17,7 @@ from utility_functions.geometry.volume import LabelMap, Volume
 
 _FORMATS: dict[str, ModuleType] = {".nii.gz": nifti, ".nii": nifti, ".mha": itk, ".mhd": itk, ".nrrd": itk}
 IMAGE_SUFFIXES = tuple(_FORMATS)
-"""File name endings of images that can be read and written; DICOM series are told by their content."""
+"""File name endings of images that can be read and written; DICOM series are recognised by their content."""
 ANNOTATION_SUFFIXES = (".mrk.json", ".json", ".lml", ".csv")
 
 

@@ -47,7 +47,7 @@ def read_stored(path: Path) -> StoredImage:
         voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     except (RuntimeError, MemoryError) as error:
         raise BrokenFile(
-            f"{path}: its voxels cannot be read, the file is cut short, damaged or without its data."
+            f"{path}: its voxels cannot be read, the file is truncated, damaged or without its data."
         ) from error
     return StoredImage(path, grid, voxels.T.reshape(grid.shape, order="F"))
 

@@ -21,8 +21,9 @@ def holds_keypoints(folder: Path) -> bool:
 
 
 def keypoint_cases(folder: Path) -> list[Case]:
-    """The cases whose detections and truth bear the same file name. Their names tell no patient, so scans whose bodies
-    are spaced alike count as one patient's. Raises: BrokenFile where none has both.
+    """The cases whose detections and truth have the same file name. Raises: BrokenFile where none has both.
+
+    The names do not identify patients, so scans whose bodies are spaced alike count as one patient's.
     """
     truth = {path.name: path for path in sorted((folder / TRUE).glob("*.json"))}
     both = [path for path in sorted((folder / DETECTED).glob("*.json")) if path.name in truth]
@@ -43,7 +44,7 @@ def keypoint_cases(folder: Path) -> list[Case]:
 
 
 def _bodies(path: Path) -> Landmarks:
-    """The true bodies of a file; none where it is broken, which is told when it is read for samples."""
+    """The true bodies of a file; none where it is broken, which is reported when it is read for samples."""
     try:
         return read_landmarks(path, None)
     except (BrokenFile, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Landmark files to be named without their images: which there are, what they hold, and the truth beside them."""
+"""Landmark files to be named without their images: finding them and their truth, and reading them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utility_functions.files.provenance import is_prediction
 from utility_functions.files.utf8_names import require_utf8
 
 SEEN, TRUE = "predictions", "truth"
-"""Folders of detections and of what is true, as VID has them; files of one scan bear one name."""
+"""Folders of detections and of what is true, as VID has them; files of one scan have the same name."""
 DOUBLE_SUFFIX = ".mrk.json"
 
 
@@ -32,8 +32,8 @@ class KeypointFile:
 def find_keypoint_files(source: Path) -> list[KeypointFile]:
     """A landmark file, a folder of such, or one that holds predictions/ and truth/ (VID).
 
-    The truth of a file lies in a folder truth/ in or beside its own. What measure.py wrote is passed over.
-    Raises: BrokenFile where there is none, or where two bear one name.
+    The truth of a file lies in a folder truth/ in or beside its own. Outputs of measure.py are ignored.
+    Raises: BrokenFile where there is none, or where two have the same name.
     """
     source = Path(source)
     if not source.exists():
@@ -52,9 +52,9 @@ def find_keypoint_files(source: Path) -> list[KeypointFile]:
 
 
 def read_detected(path: Path) -> Keypoints:
-    """What a file tells of detected bodies: VID keypoints whole; of any other form places and, where told, names.
+    """The detected bodies of a file: all of VID's keypoints; of other formats the positions and, where given, names.
 
-    Raises: BrokenFile; also for forms that count in voxels, which mean nothing without their scan.
+    Raises: BrokenFile; also for formats in voxel indices, which need the scan.
     """
     if _is_keypoints(path):
         return read_keypoints(path)

@@ -1,4 +1,4 @@
-"""VID keypoints (Buergin et al. 2023) whole: bodies with their names or probabilities, and pedicles."""
+"""VID keypoints (Buergin et al. 2023): bodies with their names or probabilities, and pedicles."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def keypoints_of(path: Path, entries: list[Any]) -> Keypoints:
                 told = kind.get("spine_segment_probabilities")
                 probabilities.append(np.full(3, np.nan) if told is None else _numbers(told))
         except BrokenFile:
-            raise  # of a level that is none, in the words that stand for it everywhere
+            raise  # an unknown level has the same message everywhere
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BrokenFile(f"{path}: holds a keypoint that is none ({json.dumps(entry)[:80]}).") from error
     bodies, left, right = (np.array(places[kind], float).reshape(-1, 3) for kind in ("body", "left", "right"))

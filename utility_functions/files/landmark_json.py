@@ -1,4 +1,4 @@
-"""Landmarks in JSON: VerSe centroids, Slicer markups, VID keypoints and a plain list of name, x, y, z."""
+"""Landmarks in JSON: VerSe centroids, Slicer markups, VID keypoints and a list of name, x, y, z."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from utility_functions.geometry.grid import Grid, direction_matrix
 
 log = logging.getLogger(__name__)
 
-FORMS = 'VerSe centroids, Slicer markups, VID keypoints, or a list of {"name", "x", "y", "z"} in RAS mm'
+FORMATS = 'VerSe centroids, Slicer markups, VID keypoints, or a list of {"name", "x", "y", "z"} in RAS mm'
 
 
 def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
-    """The points of a JSON file, its form told from its content. Raises: BrokenFile."""
+    """The points of a JSON file, whose format is recognised by its content. Raises: BrokenFile."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -36,7 +36,7 @@ def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
             return _keypoints(path, content)
         if any("name" in entry for entry in content):
             return [_plain(path, entry) for entry in content]
-    raise BrokenFile(f"{path}: holds none of the known forms of landmarks ({FORMS}).")
+    raise BrokenFile(f"{path}: holds none of the known formats of landmarks ({FORMATS}).")
 
 
 def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list[AnnotatedPoint]:

@@ -1,4 +1,4 @@
-"""From what an annotation file says to landmarks: names known, none twice, all inside the scan."""
+"""Checked landmarks from an annotation file: known names, none twice, all inside the scan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from utility_functions.geometry.landmarks import Landmarks
 log = logging.getLogger(__name__)
 
 OUTSIDE_MARGIN_MM = 10.0
-"""A centroid may lie this far beyond the scan: that of a vertebra which the border cuts in two often does."""
+"""A centroid may lie this far out of the scan: that of a truncated vertebra often does."""
 
 
 @dataclass(frozen=True)

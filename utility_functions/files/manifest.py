@@ -1,4 +1,4 @@
-"""From what the user points at (a scan, a folder, a manifest, phantoms) to cases, and cases parted by patient."""
+"""Cases from the user's source (a scan, a folder, a manifest, phantoms), and their split by patient."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ MANIFEST_NAME = "manifest.csv"
 REQUIRED_COLUMNS = ("name", "image_path")
 FILE_COLUMNS = ("mask_path", "centroid_json_path", "tissue_path")
 PARTS = ("training", "validation")
-"""What a data set is parted into."""
+"""The parts of a split data set."""
 MODALITIES = {"ct": "CT", "mr": "MR", "mri": "MR"}
 
 
 def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) -> list[Case]:
     """The cases of an image file, a DICOM series folder, a folder of scans, a CSV manifest, keypoints or ``phantom:N``.
 
-    A folder that holds a manifest.csv is read through it. ``split`` keeps "training", "validation" or "testing".
-    ``phantom_seed`` is that of phantoms whose own words name none.
+    A folder that holds a manifest.csv is read through it. ``split`` selects "training", "validation" or "testing".
+    ``phantom_seed`` is the seed of phantoms whose request names none.
     Raises: BrokenFile when nothing is found, and ValueError for a split that no case belongs to.
     """
     source = Path(source)
@@ -56,10 +56,10 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
 def read_manifest(path: Path) -> list[Case]:
     """A CSV with the columns name, image_path and, if there are any, type, mask_path, centroid_json_path, tissue_path.
 
-    Columns are parted by commas, semicolons or tabs. Paths are absolute or relative to the CSV; the image of a phantom
-    that lies nowhere is named in words, such as "phantom:1:seed=7:from=3". type holds the split (training, validation,
-    testing) or the modality (CT, MR); the columns split, modality and patient say the same without doubt, and
-    label_code names the code of the mask where it is not VerSe's. Raises: BrokenFile.
+    Columns are separated by commas, semicolons or tabs. Paths are absolute or relative to the CSV. A phantom that is
+    not on disk is named by its request, such as "phantom:1:seed=7:from=3". type holds the split (training, validation,
+    testing) or the modality (CT, MR). The columns split, modality and patient give each explicitly, and label_code
+    names the code of the mask where it is not VerSe's. Raises: BrokenFile.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -90,13 +90,13 @@ def read_manifest(path: Path) -> list[Case]:
 def split_by_patient(cases: Sequence[Case], fraction: float, seed: int) -> tuple[list[Case], list[Case]]:
     """The cases in two parts, the second with about ``fraction`` of the patients (at least one, never all).
 
-    No patient is parted; the same seed gives the same parts whatever the order of the cases.
+    All cases of a patient are in one part; the same seed gives the same parts whatever the order of the cases.
     """
     return split_held_out(cases, HeldOutFraction(fraction, seed))
 
 
 def split_held_out(cases: Sequence[Case], held_out: HeldOutFraction | Fold) -> tuple[list[Case], list[Case]]:
-    """The cases to learn from, and those of the patients held out."""
+    """The cases for training, and those of the patients held out."""
     away = held_out.held_out(case.patient for case in cases)
     return [case for case in cases if case.patient not in away], [case for case in cases if case.patient in away]
 
@@ -104,28 +104,28 @@ def split_held_out(cases: Sequence[Case], held_out: HeldOutFraction | Fold) -> t
 def one_part(cases: Sequence[Case], held_out: HeldOutFraction | Fold | None, part: str | None) -> list[Case]:
     """The cases of the part "training" or "validation", which becomes their split; all where nobody is held out.
 
-    Raises: ValueError where one is named without the other, and where other than training scans would be parted.
+    Raises: ValueError where one is named without the other, and where other than training scans would be split.
     """
     if held_out is None and part is None:
         return list(cases)
     if held_out is None or part not in PARTS:
         raise ValueError(
-            "Holding out takes a share of the patients or a fold, and which part is wanted, training or validation. "
+            "Holding out needs a fraction of the patients or a fold, and the wanted part, training or validation. "
             f"Received: {held_out} and {part}."
         )
     if cases[0].split in ("validation", "testing"):
-        raise ValueError(f"Only training scans are parted for validation. Received: {cases[0].split} scans.")
+        raise ValueError(f"Only training scans are split for validation. Received: {cases[0].split} scans.")
     for folder in folders_of_many(cases):
         log.warning(
-            "%s: holds several scans, and nothing tells of which patient, so each counts as another; if they are of "
-            "one, name patients in a manifest.",
+            "%s: holds several scans of unknown patients, so each counts as another patient; if they are of one, name "
+            "patients in a manifest.",
             folder,
         )
     return [replace(case, split=part) for case in split_held_out(cases, held_out)[PARTS.index(part)]]
 
 
 def folders_of_many(cases: Sequence[Case]) -> list[Path]:
-    """Folders beside others that hold several scans whose patients nothing tells: they may be of one patient each."""
+    """Folders beside others that hold several scans of unknown patients: they may be of one patient each."""
     unknown = [case for case in cases if case.patient in (case.case_id, stem_of(case.image_path))]
     folders = Counter(case.image_path.parent for case in unknown if case.phantom is None and case.has_image)
     return sorted(folder for folder, count in folders.items() if count > 1) if len(folders) > 1 else []
@@ -170,7 +170,7 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
 
 
 def _phantom_of_row(where: str, row: dict[str, str]) -> Case:
-    """The one phantom that a row asks for in words, with its own name and patient where the row tells none."""
+    """The one phantom that a row requests, with its own name and patient where the row has none."""
     if files := [column for column in FILE_COLUMNS if row.get(column)]:
         raise BrokenFile(f"{where}: a phantom is painted with all its annotations, but {files[0]} names a file, too.")
     try:
@@ -189,7 +189,7 @@ def _case_id(row: dict[str, str], otherwise: str) -> str:
 
 
 def _split_and_modality(where: str, row: dict[str, str]) -> tuple[str, str]:
-    """What a row tells of split and modality, "" where it tells nothing. Raises: BrokenFile for other words."""
+    """Split and modality of a row, "" where it has none. Raises: BrokenFile for other words."""
     split, modality, kind = row.get("split", ""), row.get("modality", ""), row.get("type", "")
     if kind.lower() in MODALITIES:
         modality = modality or kind

@@ -1,4 +1,4 @@
-"""NIfTI files: read from the header's own numbers, with its two affines weighed, and written with both."""
+"""NIfTI files: read by the raw header, with its two affines compared, and written with both."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_stored(path: Path) -> StoredImage:
             voxels = array_from_file(grid.shape, kind, file, header.get_data_offset(), mmap=False)
     except READ_ERRORS as error:
         raise BrokenFile(
-            f"{path}: its voxels cannot be read, the file is cut short or damaged ({_reason(error)})."
+            f"{path}: its voxels cannot be read, the file is truncated or damaged ({_reason(error)})."
         ) from error
     return StoredImage(path, grid, voxels, 1.0 if slope is None else float(slope), float(intercept or 0.0))
 
@@ -84,7 +84,7 @@ def write(path: Path, voxels: NDArray[Any], grid: Grid, description: str = "") -
 def image_of(voxels: NDArray[Any], grid: Grid, description: str = "") -> nib.Nifti1Image:
     """An image with sform and qform code 1 and units of mm; ``description`` is the header's free text.
 
-    A qform holds no shear; on a sheared grid its code is 0, so that no reader takes it for the truth.
+    A qform holds no shear; on a sheared grid its code is 0, so that no reader uses it.
     """
     if voxels.dtype == np.int64:
         voxels = voxels.astype(np.int32)
@@ -122,7 +122,7 @@ def _grid(path: Path, header: Any) -> Grid:
 
 
 def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-    """The sform where it has a code, else the qform, else spacing alone; said where there is a doubt."""
+    """The sform where it has a code, else the qform, else spacing alone; a warning is logged where they disagree."""
     if header["pixdim"][0] not in (-1, 1):
         header["pixdim"][0] = 1  # as the format's own header file reads it
     sform = header.get_sform(coded=True)[0]

@@ -42,7 +42,7 @@ def write_phantoms(
     kind: one of KINDS. labels: the code of the label maps, "verse" (vertebrae and sacrum) or "spider" (vertebrae
     counted from the bottom, discs, canal).
     Each scan gives <name>.nii.gz, <name>_labels.nii.gz, <name>_tissues.nii.gz (codes of tissue.TISSUES),
-    <name>.lml and <name>_centroids.json; manifest.csv names them all and parts them into training, validation and
+    <name>.lml and <name>_centroids.json; manifest.csv lists them all and splits them into training, validation and
     testing. Files of these names are replaced, nothing else is touched. The same seed gives the same files whatever the
     number of ``workers`` (None: one per processor).
     Raises: ValueError for numbers out of range, OSError where ``folder`` cannot be written to.

@@ -1,4 +1,4 @@
-"""Class probabilities of a network on disk, on the network's own grid: a compressed numpy archive with its mark."""
+"""Class probabilities of a network on disk, on the network's own grid: a stamped and compressed numpy archive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def write_probabilities(found: ClassProbabilities, path: Path, generator: str) -> None:
-    """Write probabilities (x, y, z, classes) with their grid; ``generator`` is the mark of who made them."""
+    """Write probabilities (x, y, z, classes) with their grid; ``generator`` is the provenance stamp."""
     held = io.BytesIO()
     np.savez_compressed(
         held,
@@ -42,7 +42,7 @@ def read_probabilities(path: Path) -> ClassProbabilities:
 
 
 def generator_of(path: Path) -> str | None:
-    """Who made a file of probabilities, by its mark; None where it is no such file."""
+    """The provenance stamp of a file of probabilities; None where it is no such file."""
     try:
         with np.load(path, allow_pickle=False) as held:
             return str(held["generator"])

@@ -1,4 +1,4 @@
-"""The mark that this package leaves in its own outputs, so that a prediction is never taken for a truth."""
+"""The provenance stamp of this package's outputs, so that a prediction is never taken for a ground truth."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from utility_functions.files.probability_files import generator_of
 from utility_functions.records.findings import MAP_ENDINGS
 
 GENERATOR = "spine-levels"
-"""What a centroid file of ours names as its generator; every reader passes over that key."""
+"""The generator in this package's centroid files; every reader ignores that key."""
 DESCRIPTION = f"{GENERATOR} prediction"
-"""What the header of a label map of ours holds as its description."""
+"""The description in the header of this package's label maps."""
 STAMPED_ENDINGS = (
     *MAP_ENDINGS.values(),
     *("_centroids.json", "_centroids.mrk.json", "_candidates.json", "_trail.json", "_stages.json", "_findings.json"),
     "_probabilities.npz",
 )
-"""What the names of marked outputs end in; no other file is looked into."""
+"""The endings of stamped outputs; no other file is opened."""
 
 RECORDS = {
     "results.json": {"command", "versions", "models", "scans"},
     "comparison.json": {"command", "versions", "pipelines"},
 }
-"""What tells a whole run, and keys that ours has."""
+"""Records of a whole run, and keys that this package's records have."""
 PLOTS = ("errors.png", "dice.png", "reliability.png")
 """Of a run, and each only where there is something to plot."""
 RESULTS = (
@@ -36,7 +36,7 @@ RESULTS = (
 
 
 def is_prediction(path: Path) -> bool:
-    """Whether a file bears the name of an output and the mark in it; a file that cannot be read does not."""
+    """Whether a file has the name of an output and the stamp in it; a file that cannot be read has not."""
     name = path.name.lower()
     if not name.endswith(STAMPED_ENDINGS) or not path.is_file():
         return False
@@ -59,14 +59,14 @@ def require_not_written_over(path: Path) -> None:
 
 
 def require_picture_free(path: Path, case_id: str) -> None:
-    """Raise a ValueError where a picture stands at ``path`` and nothing beside it tells that a run of ours drew it."""
+    """Raise a ValueError where a picture is at ``path`` and no results beside it show that this package made it."""
     beside = [path.with_name(f"{case_id}{ending}") for ending in STAMPED_ENDINGS]
     if path.exists() and not any(is_prediction(each) for each in beside) and not _holds_results(path.parent):
         raise _others(path)
 
 
 def require_results_free(folder: Path) -> None:
-    """Raise a ValueError where a folder holds files named as a run's results, and no results of ours."""
+    """Raise a ValueError where a folder holds files named as a run's results that this package did not make."""
     there = [folder / name for name in RESULTS if (folder / name).exists()]
     if there and not _holds_results(folder):
         raise _others(there[0])

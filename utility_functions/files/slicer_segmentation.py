@@ -1,4 +1,4 @@
-"""Segmentations of 3D Slicer (.seg.nrrd): whose numbers are as they came, and whose header names the segments."""
+"""Segmentations of 3D Slicer (.seg.nrrd): the numbers are arbitrary, and the header names the segments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_TOLD = 5
 
 
 def segment_names(path: Path) -> dict[int, str]:
-    """The name of each number that the header of an NRRD file tells as a segment; empty for any other file.
+    """The name of each segment's number in the header of an NRRD file; empty for any other file.
 
     Raises: BrokenFile where segments have no numbers, or lie on several layers.
     """
@@ -86,9 +86,9 @@ def in_verse_ids(label_map: LabelMap, names: Mapping[int, str], path: Path) -> L
 
 
 def level_of(name: str) -> str | None:
-    """The level that a segment's name tells ("L1", "L1-body", "Lumbar 1", "C1 (atlas)", "Axis"), if it has a VerSe id.
+    """The level in a segment's name ("L1", "L1-body", "Lumbar 1", "C1 (atlas)", "Axis"), if it has a VerSe id.
 
-    Beside words that go with any vertebra all must tell one level: "T1-2", "L5-S1" and "disc L4" are none.
+    All other words than those for any vertebra must give one level: "T1-2", "L5-S1" and "disc L4" have none.
     """
     words = [word for word in _BETWEEN.split(name.lower()) if word and word not in _BESIDE_A_LEVEL]
     if len(words) == 2 and words[0].isalpha() and words[1].isdigit():

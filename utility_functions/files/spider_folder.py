@@ -1,7 +1,7 @@
 """Checks of SPIDER folders (images/*.mha, masks/*.mha): python -m utility_functions.files.spider_folder FOLDER.
 
 A series is sound when its mask lies on the image's own grid, holds numbers of SPIDER's code without a gap, counted from
-the bottom, with a canal, and when its contrast is the one that its name tells.
+the bottom, with a canal, and when its contrast is the one in its name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CONTRAST = re.compile(r"(^|_)(t[12])(_space)?$", re.IGNORECASE)
 
 
 def require_sound(scan: Scan) -> None:
-    """Raises: ValueError that tells all defects of a series whose mask is in SPIDER's code; others are not judged."""
+    """Raises: ValueError with all defects of a series whose mask is in SPIDER's code; others are not checked."""
     if scan.case.label_code == "spider" and scan.label_map is not None and (found := defects(scan)):
         raise ValueError(f"This series is not used: {'; '.join(found)}.")
 
@@ -68,7 +68,7 @@ def defects(scan: Scan) -> list[str]:
 
 
 def _misplaced(scan: Scan) -> list[str]:
-    """How the grids of the two files differ; what is only stored in another orientation is the same."""
+    """The differences of the two files' grids; another storage orientation is no difference."""
     if scan.case.label_map_path is None or scan.case.phantom is not None or not scan.case.image_path.exists():
         return []
     mask = read_label_map(scan.case.label_map_path).grid
@@ -85,7 +85,7 @@ def _miscounted(label_map: LabelMap) -> list[str]:
         return ["its mask has no vertebra"]
     found = []
     if twice := sorted({number for number in counted if counted.count(number) > 1}):
-        found.append(f"vertebra {', '.join(map(str, twice))} is there whole and in part")
+        found.append(f"vertebra {', '.join(map(str, twice))} is there both whole and truncated")
     if gaps := sorted(set(range(counted[0], counted[-1] + 1)) - set(counted)):
         found.append(f"vertebra {', '.join(map(str, gaps))} is missing between others")
     heights = []
@@ -98,7 +98,7 @@ def _miscounted(label_map: LabelMap) -> list[str]:
 
 
 def _other_contrast(name: str, values: np.ndarray, classes: np.ndarray) -> list[str]:
-    """Whether the brightness of the canal speaks against the contrast that the name tells."""
+    """Whether the brightness of the canal contradicts the contrast in the name."""
     told = _CONTRAST.search(name)
     if told is None:
         return []

@@ -1,4 +1,4 @@
-"""What a file says of its voxels before they are trusted: layout, stored values and their scale."""
+"""The voxels of a file before they are checked: layout, stored values and their scale."""
 
 from __future__ import annotations
 

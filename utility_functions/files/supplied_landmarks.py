@@ -1,4 +1,4 @@
-"""Landmarks given for a scan, by hand or by an earlier run: found in a folder by the scan's id, and read."""
+"""Landmarks supplied for a scan, by hand or by an earlier run: found in a folder by the scan's id, and read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAME_MM = 0.1
 def supplied_files(place: Path, case_id: str) -> list[Path]:
     """The landmark files of a scan: ``place`` itself where it is a file, else those named after the scan in it.
 
-    Where another program than ours saved some of them, corrections such as Slicer's, only those count.
+    Where another program, such as Slicer, saved some of them, these are corrections, and only they count.
     """
     if place.is_file():
         return [place]
@@ -30,10 +30,10 @@ def supplied_files(place: Path, case_id: str) -> list[Path]:
 
 
 def read_supplied_landmarks(place: Path, case_id: str, grid: Grid) -> tuple[Landmarks, Path]:
-    """The landmarks of a scan in RAS+ mm, and the file that tells them.
+    """The landmarks of a scan in RAS+ mm, and their file.
 
-    grid: that of the scan, as stored. Several files of one scan must tell the same (``difference``).
-    Raises: BrokenFile where there is no file, where files differ, and where a point bears no name.
+    grid: that of the scan, as stored. Several files of one scan must agree (``difference``).
+    Raises: BrokenFile where there is no file, where files differ, and where a point has no name.
     """
     files = supplied_files(place, case_id)
     if not files:

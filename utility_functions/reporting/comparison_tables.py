@@ -1,4 +1,4 @@
-"""Several pipelines beside each other: as text, CSV, JSON and a page."""
+"""A comparison of several pipelines: as text, CSV, JSON and a page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from utility_functions.reporting.versions import versions
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """pipelines: a row per pipeline, in the order asked for. scans: a row per pipeline (name) and scan.
+    """pipelines: a row per pipeline, in the requested order. scans: a row per pipeline (name) and scan.
 
     left_out: scans that not every pipeline could measure, which no row counts.
     """

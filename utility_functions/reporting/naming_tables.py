@@ -1,4 +1,4 @@
-"""How sure names are and how often they are right, in words: for the terminal and the report."""
+"""Probabilities and calibration of names in words: for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def naming_lines(summary: NamingSummary) -> list[str]:
     """A run in a few lines."""
     lines = [
         f"names over {summary.scans} scans: of the detected vertebrae right {_words(summary.detected)}; "
-        f"identified by being filled in: {summary.interpolated}",
+        f"identified by interpolation: {summary.interpolated}",
         f"scans with all levels right {_words(summary.all_right)}, with all detected ones right "
         f"{_words(summary.detected_right)}, shifted by one {_words(summary.shifted)}",
     ]
     seen = [each for each in summary.variants if each.true or each.told]
     if seen:
-        told = (f"{each.name} {each.both} of {each.true} (told {each.told} times)" for each in seen)
-        lines.append(f"variants found: {', '.join(told)}")
+        counts = (f"{each.name} {each.both} of {each.true} (predicted {each.told} times)" for each in seen)
+        lines.append(f"variants found: {', '.join(counts)}")
     if summary.calibration_error is not None:
         lines.append(
             f"calibration error of posteriors {percent(summary.calibration_error)}; warned: "

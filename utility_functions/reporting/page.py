@@ -26,6 +26,6 @@ def _templates() -> Environment:
 
 
 def missed(cell: str) -> bool:
-    """Whether the words of a cell tell that something is wrong: "miss", or "3 of 4"."""
+    """Whether a cell shows an error: "miss", or "3 of 4"."""
     counts = re.match(r"(\d+) of (\d+)", cell)
     return cell == "miss" or (counts is not None and counts[1] != counts[2])

@@ -58,8 +58,7 @@ def scan_figure(
     Predicted centroids are dots with their names to the left; true ones are hollow rings with their names to the right,
     joined by a line to the prediction of the same name. label_map: VerSe ids, drawn half transparent; it may lie on
     another grid than the volume. Landmarks that the picture cannot show are named below it.
-    naming: levels filled in are drawn hollow, detections that are no vertebra as crosses, and a warning stands in the
-    title.
+    naming: interpolated levels are drawn hollow, false detections as crosses, and a warning is added to the title.
     """
     interpolated = () if naming is None else naming.interpolated
     false_mm = np.array([] if naming is None else naming.false_mm, float).reshape(-1, 3)
@@ -79,7 +78,7 @@ def scan_figure(
         for across, height in view.flat(false_mm[view.shows(false_mm)]):
             axes.plot(across, height, "x", markersize=6, color=FALSE_COLOUR)
     foot = ["dots, names on the left: predicted"] * bool(len(predicted))
-    foot += [f"hollow: filled in, not detected ({', '.join(interpolated)})"] * bool(interpolated)
+    foot += [f"hollow: interpolated, not detected ({', '.join(interpolated)})"] * bool(interpolated)
     foot += ["crosses: detected, but no vertebra"] * bool(len(false_mm))
     foot += ["rings, names on the right: true"] * bool(len(true))
     foot += [f"outside the picture: {', '.join(hidden)}"] * bool(hidden)

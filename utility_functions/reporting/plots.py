@@ -82,17 +82,17 @@ def dice_box_plot(dice_by_level: Mapping[str, Sequence[float]], path: Path) -> N
 
 
 def reliability_plot(bins: Sequence[Bin], path: Path) -> None:
-    """Draw how often names are right over how sure they are told to be; the area of a dot is their number."""
+    """Draw the fraction of right names over their posterior; the area of a dot is their number."""
     figure = Figure(figsize=(4.4, 4.4), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle="--")
     most = max((each.count for each in bins), default=1)
-    told, right = [each.posterior for each in bins], [each.right for each in bins]
-    axes.plot(told, right, color="tab:blue", linewidth=1)
-    axes.scatter(told, right, s=[20 + 180 * each.count / most for each in bins], color="tab:blue", alpha=0.6)
+    posterior, right = [each.posterior for each in bins], [each.right for each in bins]
+    axes.plot(posterior, right, color="tab:blue", linewidth=1)
+    axes.scatter(posterior, right, s=[20 + 180 * each.count / most for each in bins], color="tab:blue", alpha=0.6)
     for each in bins:
         axes.annotate(str(each.count), (each.posterior, each.right), xytext=(0, -14), textcoords="offset points")
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="posterior of the name", ylabel="share that is right")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="posterior of the name", ylabel="fraction that is right")
     axes.grid(alpha=0.3)
     write_figure(figure, path)
 

@@ -78,7 +78,7 @@ def _overview(rows: Sequence[ScanRow]) -> pd.DataFrame:
 
 
 def _scan(row: ScanRow, folder: Path) -> dict[str, Any]:
-    """What the page tells of one scan: its picture, what was found and how sure that is, then its scores."""
+    """The section of one scan: its picture, findings and their probabilities, then its scores."""
     levels = with_centroids(level_frame([row]))
     found = levels[levels["x_ras_mm"].notna()]
     found = found.assign(level=found["level"].fillna("unnamed"))

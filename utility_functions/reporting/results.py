@@ -1,4 +1,4 @@
-"""What a run of measuring leaves behind: its scans, its models and what they come to, in the terms of JSON too."""
+"""The record of a run of measuring: its scans, its models and their scores; it converts to JSON."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ScanRow:
     findings: None for a scan that could not be measured; its maps and candidates are let go, so that many rows fit in
         memory.
     problem: why it could not be measured.
-    structures: the scores of vertebrae, discs and canal, where a model of MR told them and there is a truth.
+    structures: the scores of vertebrae, discs and canal, where a model of MR predicted them and there is a truth.
     segmentation: the scores of its masks, where it has masks of whole vertebrae and a truth of such.
-    has_image: false for landmarks that were named without one; the grid of the findings tells nothing then.
+    has_image: false for landmarks that were named without one; the grid of the findings is meaningless then.
     """
 
     case_id: str
@@ -54,7 +54,7 @@ class ScanRow:
 
     @property
     def naming(self) -> NamingRecord | None:
-        """How sure the names are, where a decoder gave them."""
+        """The probabilities of the names, where a decoder gave them."""
         return None if self.findings is None else self.findings.naming
 
     @property

@@ -1,4 +1,4 @@
-"""results.json (everything) and results.csv (a row per level): what programs read of a run."""
+"""results.json (everything) and results.csv (a row per level): the machine-readable results of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CARD_ESSENTIALS = ("format", "task", "spec", "settings", "created_by", "versions
 OF_FINDINGS = ("notes", "quarter_turns", "seconds", "completeness", "scores")
 OF_SCORE = ("limit_mm", "missed", "false_predictions", "all_right", "mean_mm")
 OF_MASKS = ("dice", "missed", "false", "beyond", "split", "merged")
-"""What results.json tells of a whole scan's score and masks."""
+"""The fields of results.json for a whole scan's score and masks."""
 
 
 def write_results(folder: Path, run: RunRecord) -> None:

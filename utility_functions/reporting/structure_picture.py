@@ -18,7 +18,7 @@ OPAQUE = 0.45
 VERTEBRAE = ((0.93, 0.35, 0.25), (0.98, 0.68, 0.30))
 DISCS = ((0.25, 0.62, 0.95), (0.45, 0.85, 0.95))
 CANAL = (0.45, 0.85, 0.35)
-"""Neighbours differ, so that single vertebrae and discs are seen apart."""
+"""Neighbours differ, so that single vertebrae and discs can be distinguished."""
 
 
 def structure_picture(volume: Volume, predicted: LabelMap, true: LabelMap | None, path: Path, title: str = "") -> None:
@@ -34,8 +34,8 @@ def structure_picture(volume: Volume, predicted: LabelMap, true: LabelMap | None
         axes = figure.add_axes((place / len(views), 0.0, 1 / len(views), HEIGHT_IN / (HEIGHT_IN + 0.5)))
         axes.imshow(coloured(view, low, high), extent=view.extent_mm, aspect="auto", interpolation="nearest")
         axes.set_axis_off()
-        where, told = ((place + 0.5) / len(views), 0.97), f"{title} {name}".strip()
-        figure.text(*where, told, color="white", ha="center", va="center", parse_math=False)
+        where, heading = ((place + 0.5) / len(views), 0.97), f"{title} {name}".strip()
+        figure.text(*where, heading, color="white", ha="center", va="center", parse_math=False)
     write_figure(figure, path)
 
 

@@ -1,4 +1,4 @@
-"""The trail of a traversal drawn over its scan: where the patch stood, in which order, and what was decided there."""
+"""The trail of a traversal drawn over its scan: the positions of the patch, their order, and the decisions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from utility_functions.reporting.views import coronal_view, sagittal_view, spine
 HEIGHT_IN, MARGIN_IN = 8.0, 0.5
 COLOURS = {FOUND: "lime", MOVED: "deepskyblue"}
 OTHER = "tomato"
-"""The colour of looks that led to nothing."""
+"""The colour of predictions without a result."""
 
 
 def trail_picture(volume: Volume, trail: Trail, path: Path, label_map: LabelMap | None = None, title: str = "") -> None:
-    """Write a PNG of a sagittal and a coronal view with the looks of a trail, those kept numbered in their order.
+    """Write a PNG of a sagittal and a coronal view with the predictions of a trail; retained ones are numbered.
 
     trail: with positions in RAS+ mm. label_map: what was found, drawn half transparent.
     """
@@ -40,8 +40,8 @@ def trail_picture(volume: Volume, trail: Trail, path: Path, label_map: LabelMap 
         axes.imshow(blended(view, *window(volume)), extent=view.extent_mm, interpolation="bilinear", aspect="auto")
         flat = view.flat(points)
         axes.plot(*flat.T, color="white", linewidth=0.5, alpha=0.5)
-        last = sorted(zip(trail.steps, flat, strict=True), key=lambda look: look[0].decision == FOUND)
-        for step, (across, height) in last:  # those kept over all others
+        last = sorted(zip(trail.steps, flat, strict=True), key=lambda pair: pair[0].decision == FOUND)
+        for step, (across, height) in last:  # the retained ones over all others
             colour = COLOURS.get(step.decision, OTHER)
             axes.plot(across, height, "o", markersize=4, color=colour, markeredgecolor="black", clip_on=False)
         for number, (across, height) in enumerate(flat[found], start=1):
@@ -49,9 +49,10 @@ def trail_picture(volume: Volume, trail: Trail, path: Path, label_map: LabelMap 
             words.set(color=COLOURS[FOUND], fontsize=8, path_effects=STROKE)
         right, low, top = view.extent_mm[1:]
         axes.set(xlim=(view.extent_mm[0], right), ylim=(low, top))
-    foot = f"{trail.direction}, from {trail.start or 'nothing'}: {trail.predictions} looks, {int(found.sum())} kept, "
-    foot += f"{trail.second_pass_predictions} to draw them, " if trail.second_pass_predictions else ""
-    foot += f"until {trail.ended}     green: kept, blue: moved on, red: nothing"
+    foot = f"{trail.direction}, from {trail.start or 'nothing'}: {trail.predictions} predictions, "
+    foot += f"{int(found.sum())} retained, "
+    foot += f"{trail.second_pass_predictions} in the second pass, " if trail.second_pass_predictions else ""
+    foot += f"until {trail.ended}     green: retained, blue: moved on, red: nothing"
     for words_said, height, size in ((title, 1 - 0.2 / total[1], 11), (foot, 0.2 / total[1], 7)):
         figure.text(0.5, height, words_said, color="white", fontsize=size, ha="center", va="center", parse_math=False)
     write_figure(figure, path)

@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 MAX_PIXELS = 900
 SLAB_MM = (-1.5, 0.0, 1.5)
 BONE_HU = 150.0
-# Share of the bone pixels of the middle plane that lie in front of the middle of the bodies.
+# Fraction of the bone pixels of the middle plane that lie in front of the middle of the bodies.
 IN_FRONT = 0.35
 # A landmark this far outside the scan does not bend the planes.
 OUTSIDE_MM = 15.0
@@ -76,7 +76,7 @@ def coronal_view(volume: Volume, course_mm: FloatArray, label_map: LabelMap | No
 def spine_course(volume: Volume, *landmarks: Landmarks | None) -> FloatArray:
     """Points (N, 3) in mm, from inferior to superior, that the planes pass through; at least one.
 
-    The first landmarks given lead; later ones only carry the course on beyond their ends. Without any near the scan,
+    The first landmarks given determine the course; later ones only extend it at its ends. Without any near the scan,
     it is one point: in the middle from left to right, and in depth where the bone of the middle plane lies.
     """
     course = np.zeros((0, 3))
