@@ -68,9 +68,9 @@ def test_a_level_that_no_vote_names_is_not_skipped() -> None:
     assert [run.level for run in best_chain(votes(levels), 4.0, 1.5).runs] == [20, 21, 22]
 
 
-@pytest.mark.parametrize("stray", [3.0, 26.0])
-def test_stray_slices_at_an_end_are_dropped(stray) -> None:
-    runs = best_chain(votes([stray] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5).runs
+@pytest.mark.parametrize("outlier", [3.0, 26.0])
+def test_stray_slices_at_an_end_are_dropped(outlier) -> None:
+    runs = best_chain(votes([outlier] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5).runs
     assert runs == [LevelSlices(20, 4, 13), LevelSlices(21, 13, 22)]
 
 

@@ -49,8 +49,8 @@ def structures_of(
     require_known_labels(label_map, code)
     discs = (voxels > SPINEPS_DISCS) & (voxels <= 2 * SPINEPS_DISCS)
     canal = np.isin(voxels, SPINEPS_CANAL)
-    told = code == "spineps" and bool(discs.any() or canal.any())  # VerSe's own files bear SPINEPS's names
-    if ids is None or (tissues is None and not told):
+    has_spineps_names = code == "spineps" and bool(discs.any() or canal.any())  # VerSe's own files bear SPINEPS's names
+    if ids is None or (tissues is None and not has_spineps_names):
         raise ValueError(f"Discs and canal are in maps of SPIDER's code or in a phantom's tissues. Received: {code}.")
     if tissues is not None:
         tissues.grid.require_same(label_map.grid, "Tissues and label map")

@@ -107,7 +107,7 @@ def ordered_votes(
     grid = detection.grid
     row = np.cumsum(detection.voxels > 0).reshape(grid.shape) - 1
     found: dict[str, tuple[Points, float]] = {}
-    told: list[tuple[NDArray[np.float64], float]] = []
+    evidence_of: list[tuple[NDArray[np.float64], float]] = []
     instances = np.zeros(grid.shape, np.uint8)
     borders = _borders(levels, mask, slices, runs) if runs else np.zeros(0)
     for place, run in enumerate(runs):
@@ -122,12 +122,12 @@ def ordered_votes(
             point = _centre(slab, lowest, slices[0] + 0.5 - from_top, detection)
             found[name] = (point, float(np.mean(np.abs(votes - run.number) < 0.5)))
             own = None if level_probabilities is None else level_probabilities[row[:, :, lowest : highest + 1][slab]]
-            told.append((mean_probabilities(votes, own), visible_fraction(place, runs, grid.spacing_mm[2])))
+            evidence_of.append((mean_probabilities(votes, own), visible_fraction(place, runs, grid.spacing_mm[2])))
         if name in VERSE_IDS:
             instances[:, :, lowest : highest + 1][slab] = VERSE_IDS[name]
     points = np.array([point for point, _ in found.values()]).reshape(-1, 3)
     scores = np.array([score for _, score in found.values()])
-    bodies = Bodies.of([each for each, _ in told], [seen for _, seen in told])
+    bodies = Bodies.of([each for each, _ in evidence_of], [seen for _, seen in evidence_of])
     return Named(Landmarks(tuple(found), points, scores), detection.with_voxels(instances), discarded, bodies)
 
 

@@ -40,8 +40,8 @@ def keypoints_of(path: Path, entries: list[Any]) -> Keypoints:
             places[kind["keypoint_type"]].append(swap_lps_ras(place))
             if kind["keypoint_type"] == "body":
                 names.append(named(path, kind["spine_level"]) if "spine_level" in kind else "")
-                told = kind.get("spine_segment_probabilities")
-                probabilities.append(np.full(3, np.nan) if told is None else _numbers(told))
+                given = kind.get("spine_segment_probabilities")
+                probabilities.append(np.full(3, np.nan) if given is None else _numbers(given))
         except BrokenFile:
             raise  # an unknown level has the same message everywhere
         except (KeyError, TypeError, ValueError, OverflowError) as error:

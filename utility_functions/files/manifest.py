@@ -41,7 +41,7 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
     if not source.exists() and not str(source).startswith(PREFIX):
         raise BrokenFile(f"{source}: there is no such file or folder.")
     if not source.exists():
-        cases = [_case_of_phantom(asked) for asked in asked_for(str(source), phantom_seed)]
+        cases = [_case_of_phantom(requested) for requested in asked_for(str(source), phantom_seed)]
     elif source.is_file():
         cases = _cases_of_file(source)
     elif (source / MANIFEST_NAME).is_file():
@@ -139,8 +139,14 @@ def _cases_of_file(source: Path) -> list[Case]:
     return [case_of(source)]
 
 
-def _case_of_phantom(asked: PhantomRequest) -> Case:
-    return Case(asked.name, Path(asked.name), asked.patient, "CT" if asked.kind == "ct" else "MR", phantom=asked)
+def _case_of_phantom(requested: PhantomRequest) -> Case:
+    return Case(
+        requested.name,
+        Path(requested.name),
+        requested.patient,
+        "CT" if requested.kind == "ct" else "MR",
+        phantom=requested,
+    )
 
 
 def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
@@ -174,12 +180,14 @@ def _phantom_of_row(where: str, row: dict[str, str]) -> Case:
     if files := [column for column in FILE_COLUMNS if row.get(column)]:
         raise BrokenFile(f"{where}: a phantom is painted with all its annotations, but {files[0]} names a file, too.")
     try:
-        asked = asked_for(row["image_path"], 0)
+        requested = asked_for(row["image_path"], 0)
     except ValueError as error:
         raise BrokenFile(f"{where}: {error}") from error
-    if len(asked) > 1:
-        raise BrokenFile(f"{where}: a row names one phantom, as phantom:1:seed=7:from=3, but here are {len(asked)}.")
-    case = _case_of_phantom(asked[0])
+    if len(requested) > 1:
+        raise BrokenFile(
+            f"{where}: a row names one phantom, as phantom:1:seed=7:from=3, but here are {len(requested)}."
+        )
+    case = _case_of_phantom(requested[0])
     split = _split_and_modality(where, row)[0]
     return replace(case, case_id=_case_id(row, case.case_id), patient=row.get("patient") or case.patient, split=split)
 

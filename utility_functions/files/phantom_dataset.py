@@ -112,8 +112,8 @@ def _manifest(names: list[str], splits: list[str], kind: str, labels: str) -> st
     rows.writerow(COLUMNS if plain else (*COLUMNS, "modality", "label_code"))
     for name, split in zip(names, splits, strict=True):
         ends = (".nii.gz", "_labels.nii.gz", "_centroids.json", "_tissues.nii.gz")
-        told = (name, split, *(f"{name}{end}" for end in ends))
-        rows.writerow(told if plain else (*told, "CT" if kind == CT else "MR", labels))
+        columns = (name, split, *(f"{name}{end}" for end in ends))
+        rows.writerow(columns if plain else (*columns, "CT" if kind == CT else "MR", labels))
     return table.getvalue()
 
 

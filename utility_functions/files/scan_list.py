@@ -23,10 +23,10 @@ def write_scan_list(cases: Sequence[Case], path: Path, split: str = "") -> None:
     rows.writerow(COLUMNS)
     for case in cases:
         files = (case.image_path, case.label_map_path, case.landmarks_path, case.tissue_path)
-        told = ["" if file is None else str(file.absolute()) for file in files]
+        columns = ["" if file is None else str(file.absolute()) for file in files]
         if case.phantom is not None:
-            told[0] = case.phantom.words
-        rows.writerow((case.case_id, split, *told, case.patient, case.modality, case.label_code))
+            columns[0] = case.phantom.words
+        rows.writerow((case.case_id, split, *columns, case.patient, case.modality, case.label_code))
     write_text(path, table.getvalue())
 
 

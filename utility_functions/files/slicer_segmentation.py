@@ -39,23 +39,23 @@ def segment_names(path: Path) -> dict[int, str]:
         reader.ReadImageInformation()
     except RuntimeError:
         return {}
-    told = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-    segments = [match.group(1) for key in told if (match := _NAME.match(key))]
+    metadata = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    segments = [match.group(1) for key in metadata if (match := _NAME.match(key))]
     if not segments:
         return {}
-    layers = {told.get(f"Segment{segment}_Layer", "0") for segment in segments}
+    layers = {metadata.get(f"Segment{segment}_Layer", "0") for segment in segments}
     if len(layers) > 1 or reader.GetNumberOfComponents() > 1:
         raise BrokenFile(f"{path}: its segments lie on several layers; save it as one label map.")
     found: dict[int, str] = {}
     for segment in segments:
         try:
-            number = int(told[f"Segment{segment}_LabelValue"])
+            number = int(metadata[f"Segment{segment}_LabelValue"])
         except (KeyError, ValueError) as error:
             raise BrokenFile(
                 f"{path}: its header names segments and does not tell their numbers (LabelValue); save it anew with a "
                 "recent version of 3D Slicer."
             ) from error
-        found[number] = told[f"Segment{segment}_Name"].strip()
+        found[number] = metadata[f"Segment{segment}_Name"].strip()
     if len(found) < len(segments):
         raise BrokenFile(f"{path}: two segments share a number; save it as one label map.")
     return found

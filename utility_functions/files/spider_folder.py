@@ -99,14 +99,14 @@ def _miscounted(label_map: LabelMap) -> list[str]:
 
 def _other_contrast(name: str, values: np.ndarray, classes: np.ndarray) -> list[str]:
     """Whether the brightness of the canal contradicts the contrast in the name."""
-    told = _CONTRAST.search(name)
-    if told is None:
+    contrast = _CONTRAST.search(name)
+    if contrast is None:
         return []
     low = float(values.min())
     canal, bone = (float(np.median(values[classes == code])) - low for code in (CANAL, VERTEBRA))
-    if told.group(2).lower() == "t1" and canal > BRIGHT * bone:
+    if contrast.group(2).lower() == "t1" and canal > BRIGHT * bone:
         return ["its name says T1, but the canal is bright as in T2"]
-    if told.group(2).lower() == "t2" and canal < DARK * bone:
+    if contrast.group(2).lower() == "t2" and canal < DARK * bone:
         return ["its name says T2, but the canal is dark as in T1"]
     return []
 

@@ -121,16 +121,18 @@ class Findings:
 
     def merged(self, found: StageFindings) -> Findings:
         """These findings with those of one more stage; the one place where a stage changes what is known."""
-        told = {each.name: getattr(found, each.name) for each in fields(found) if each.name not in ("notes", "naming")}
-        merged = replace(self, **{name: value for name, value in told.items() if value is not None})
+        values = {
+            each.name: getattr(found, each.name) for each in fields(found) if each.name not in ("notes", "naming")
+        }
+        merged = replace(self, **{name: value for name, value in values.items() if value is not None})
         if found.landmarks is not None or found.naming is not None:
             merged = merged.named(found.naming)
         return merged.noting(*found.notes)
 
     def as_stage(self) -> StageFindings:
         """All that is known, as what a stage before the first model found."""
-        told = {each.name: getattr(self, each.name) for each in fields(StageFindings)}
-        return StageFindings(**told)
+        values = {each.name: getattr(self, each.name) for each in fields(StageFindings)}
+        return StageFindings(**values)
 
     def placed_on(self, grid: Grid, names: Collection[str] | None = None) -> Findings:
         """The findings with their maps on ``grid``: all of them, or those of the fields ``names`` and no others."""

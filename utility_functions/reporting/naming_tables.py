@@ -52,4 +52,4 @@ def naming_lines(summary: NamingSummary) -> list[str]:
 def _words(share: FractionAndInterval | None) -> str:
     if share is None:
         return NOT_DEFINED
-    return percent(share[0]) + (f" ({between(*share[1], percent)})" if share[1] else "")
+    return percent(fraction[0]) + (f" ({between(*fraction[1], percent)})" if fraction[1] else "")

@@ -55,18 +55,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--places", type=Path, help=f"write the places of pedicles, too (shipped: {PLACES.name})")
     arguments = parser.parse_args(argv)
     try:
-        told = scans(arguments.folder)
-        fitted = fit(example(seen, true) for seen, true in told)
+        detected_and_true = scans(arguments.folder)
+        fitted = fit(example(seen, true) for seen, true in detected_and_true)
         if arguments.places is not None:
-            known = ((seen.bodies_mm, seen.probabilities, detected_pedicles(seen, true)) for seen, true in told)
+            known = (
+                (seen.bodies_mm, seen.probabilities, detected_pedicles(seen, true)) for seen, true in detected_and_true
+            )
             write_places(PediclePlaces.fit(known), arguments.places)
     except (ValueError, OSError) as error:
         log.error("error: %s", error)
         return 2
     missed = {level: max(share, LEAST_MISSED) for level, share in fitted.missed.items()}
-    loose = fitted.with_inflated_variances(STEPS, TURNS)
+    inflated = fitted.with_inflated_variances(STEPS, TURNS)
     # pedicles do not help the names of VID's own folds (experiments naming_vid)
-    write_shipped(replace(loose, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
+    write_shipped(replace(inflated, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
     log.info("written: %s", ", ".join(str(path) for path in (arguments.output, arguments.places) if path))
     return 0
 

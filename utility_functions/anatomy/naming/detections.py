@@ -86,8 +86,10 @@ class Detections:
         if statistics.regions is None:
             raise ValueError("Region probabilities need statistics fitted on such. Received: ones without regions.")
         points = np.asarray(points_mm, float).reshape(-1, 3)
-        told = statistics.regions.log_likelihood(probabilities)
+        log_likelihoods = statistics.regions.log_likelihood(probabilities)
         if pedicles_mm is not None and statistics.pedicles is not None:
-            told = told + statistics.pedicles.log_likelihood(pedicle_features(points, *pedicles_mm))
+            log_likelihoods = log_likelihoods + statistics.pedicles.log_likelihood(
+                pedicle_features(points, *pedicles_mm)
+            )
         seen = None if visibility is None else np.asarray(visibility, float)
-        return cls(points, told[:, :-1], told[:, -1], None, seen)  # type: ignore[arg-type]
+        return cls(points, log_likelihoods[:, :-1], log_likelihoods[:, -1], None, seen)  # type: ignore[arg-type]

@@ -33,9 +33,9 @@ def detections_of(peaks: Peaks, levels: Sequence[str]) -> Detections:
     and a tenth of it that of the neighbouring levels. A detection is false with probability 1 minus its response.
     """
     responses, points = bodies_of(peaks, levels)
-    told = np.log(np.maximum(with_neighbours(responses), LEAST_RESPONSE))
+    evidence = np.log(np.maximum(with_neighbours(responses), LEAST_RESPONSE))
     false = np.clip(1 - responses.max(axis=1, initial=0.0), SUREST, LEAST_SURE)
-    return Detections(points, told, false_prior=false)
+    return Detections(points, evidence, false_prior=false)
 
 
 def bodies_of(peaks: Peaks, levels: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

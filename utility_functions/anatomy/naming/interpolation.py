@@ -26,10 +26,10 @@ def likeliest_route(
         density = (1 - statistics.outliers) * np.exp(-0.5 * away**2 / variance) / np.sqrt(2 * np.pi * variance)
         return route.log_probability + float(np.log(density + 1e-12))
 
-    ways = route_table(statistics, most_missed).between.get((upper, lower))
-    if not ways:
+    ways_down = route_table(statistics, most_missed).between.get((upper, lower))
+    if not ways_down:
         raise ValueError(f"No route leads down from one level to the other. Received: {upper} to {lower}.")
-    return max(ways, key=weight)
+    return max(ways_down, key=weight)
 
 
 def interpolated_levels(found: Landmarks, routes: list[Route], statistics: Statistics) -> Landmarks:
@@ -42,9 +42,9 @@ def interpolated_levels(found: Landmarks, routes: list[Route], statistics: Stati
     places: list[float] = []
     for i, route in enumerate(routes):
         hops = [statistics.steps_mm[step][0] for step in zip(route.levels, route.levels[1:], strict=False)]
-        shares = np.cumsum(hops)[:-1] / np.sum(hops)
+        fractions = np.cumsum(hops)[:-1] / np.sum(hops)
         names += route.levels[1:-1]
-        places += [i + float(share) for share in shares]
+        places += [i + float(fraction) for fraction in fractions]
     if not names:
         return Landmarks.empty()
     return Landmarks(tuple(names), _on_curve(found.points_mm, np.array(places)), np.zeros(len(names)))

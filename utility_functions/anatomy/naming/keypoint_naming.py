@@ -29,12 +29,12 @@ def named_keypoints(
     statistics: None: those of VID where regions are known, since they were fitted on such detections; else those of
         any scan.
     """
-    told = np.isfinite(probabilities).all(axis=1)
-    usual = statistics or (keypoint_statistics() if told.any() else scan_statistics())
+    has_regions = np.isfinite(probabilities).all(axis=1)
+    usual = statistics or (keypoint_statistics() if has_regions.any() else scan_statistics())
     evidence, false = np.zeros((len(points_mm), len(LEVELS))), np.zeros(len(points_mm))
-    if told.any():
-        seen = Detections.from_regions(points_mm[told], probabilities[told], usual)
-        evidence[told], false[told] = seen.evidence, seen.false_evidence
+    if has_regions.any():
+        seen = Detections.from_regions(points_mm[has_regions], probabilities[has_regions], usual)
+        evidence[has_regions], false[has_regions] = seen.evidence, seen.false_evidence
     return decode(Detections(points_mm, evidence + names_given(names, NAME_NATS), false), usual, ALTERNATIVES)
 
 

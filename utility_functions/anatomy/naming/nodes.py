@@ -30,17 +30,21 @@ def nodes_of(
     fitted ``places`` where these are given and all regions are known.
     """
     points = np.asarray(points_mm, float).reshape(-1, 3)
-    told = np.zeros_like(points) if probabilities is None else np.asarray(probabilities, float).reshape(-1, 3)
+    regions = np.zeros_like(points) if probabilities is None else np.asarray(probabilities, float).reshape(-1, 3)
     found = np.full((2, *points.shape), np.nan)
-    if pedicles_mm is not None and places is not None and (np.isfinite(told).all(axis=1) & told.any(axis=1)).all():
-        found = places.own(points, told, *pedicles_mm)
+    if (
+        pedicles_mm is not None
+        and places is not None
+        and (np.isfinite(regions).all(axis=1) & regions.any(axis=1)).all()
+    ):
+        found = places.own(points, regions, *pedicles_mm)
     elif pedicles_mm is not None:
         found = own_pedicles(points, *pedicles_mm)
     nodes = np.zeros((len(points), CHANNELS))
     nodes[:, PRESENT] = 1.0
     middle = (points.min(axis=0) + points.max(axis=0)) / 2 if len(points) else np.zeros(3)
     nodes[:, PLACE] = (points - middle) / 1000
-    nodes[:, REGIONS] = np.nan_to_num(told)
+    nodes[:, REGIONS] = np.nan_to_num(regions)
     for side, own in zip((LEFT, RIGHT), found, strict=True):
         there = np.isfinite(own).all(axis=1)
         nodes[there, side] = np.column_stack([np.ones(there.sum()), (own - points)[there] / 1000])

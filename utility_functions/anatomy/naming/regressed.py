@@ -29,17 +29,17 @@ def regressed_detections(levels: ArrayLike, votes: ArrayLike, points_mm: ArrayLi
     if numbers.shape != voting.shape:
         raise ValueError(f"A chain has one level and one vote each. Received: {numbers.size} and {voting.size}.")
     known = np.isfinite(numbers)
-    told = known & voting if (known & voting).any() else known
-    away = np.minimum(np.abs(np.where(told, numbers, 0.0)[:, None] - _NUMBERS), FARTHEST) / SPREAD
+    usable = known & voting if (known & voting).any() else known
+    away = np.minimum(np.abs(np.where(usable, numbers, 0.0)[:, None] - _NUMBERS), FARTHEST) / SPREAD
     visibility = np.ones(len(numbers))
     for end in (0, -1):
         if len(numbers) and not voting[end]:
             visibility[end] = HIDDEN
-    return Detections(points_mm, np.where(told[:, None], -away, 0.0), visibility=visibility)  # type: ignore[arg-type]
+    return Detections(points_mm, np.where(usable[:, None], -away, 0.0), visibility=visibility)  # type: ignore[arg-type]
 
 
-def names_given(names: ArrayLike, sureness: ArrayLike | float) -> NDArray[np.float64]:
-    """Evidence (N, levels) of names given before, ``sureness`` nats each; none ("") tells nothing."""
+def names_given(names: ArrayLike, nats: ArrayLike | float) -> NDArray[np.float64]:
+    """Evidence (N, levels) of names given before, ``nats`` each; none ("") is no evidence."""
     given = np.asarray(names, str).reshape(-1)
-    sure = np.broadcast_to(np.asarray(sureness, float), given.shape)
-    return np.where(given[:, None] == np.array(LEVELS), sure[:, None], 0.0)
+    weights = np.broadcast_to(np.asarray(nats, float), given.shape)
+    return np.where(given[:, None] == np.array(LEVELS), weights[:, None], 0.0)

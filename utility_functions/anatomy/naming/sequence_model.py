@@ -84,19 +84,19 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     grid, weights = _sizes(statistics.size_sd)
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
     most_missed = int(np.clip(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM, LEAST_MISSED, len(LEVELS)))
-    sure = statistics.sureness
+    exponent = statistics.sureness
     return SequenceModel(
-        unary=sure * (both[:, :-1] + np.log1p(-prior)[:, None]),
-        falses=sure * np.concatenate([[0.0], np.cumsum(false)]),
-        start=sure * start,
-        end=sure * np.array([log_end(statistics, level) for level in LEVELS]),
-        sizes=sure * weights,
+        unary=exponent * (both[:, :-1] + np.log1p(-prior)[:, None]),
+        falses=exponent * np.concatenate([[0.0], np.cumsum(false)]),
+        start=exponent * start,
+        end=exponent * np.array([log_end(statistics, level) for level in LEVELS]),
+        sizes=exponent * weights,
         size_grid=grid,
         turns=_turns(points, statistics),
         steps=_steps(points, visible, statistics, grid, most_missed),
         table=route_table(statistics, most_missed),
         most_missed=most_missed,
-        nothing=sure * float(np.log(nothing)),
+        nothing=exponent * float(np.log(nothing)),
     )
 
 

@@ -141,14 +141,14 @@ class Statistics:
         return json_text({**values, "steps_mm": {"-".join(step): value for step, value in self.steps_mm.items()}})
 
     @classmethod
-    def from_json(cls, told: str | Mapping[str, Any]) -> Statistics:
+    def from_json(cls, stored: str | Mapping[str, Any]) -> Statistics:
         """The statistics that `to_json` wrote, as text or read already. Raises: ValueError where they are none."""
         try:
-            values = json.loads(told) if isinstance(told, str) else dict(told)
+            values = json.loads(stored) if isinstance(stored, str) else dict(stored)
             values["steps_mm"] = {tuple(step.split("-")): value for step, value in values["steps_mm"].items()}
             return from_json(cls, values)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"This text holds no statistics of naming. Received: {str(told)[:80]!r}.") from error
+            raise ValueError(f"This text holds no statistics of naming. Received: {str(stored)[:80]!r}.") from error
 
 
 _PER_LEVEL = ("bends", "leans", "starts", "ends", "missed")

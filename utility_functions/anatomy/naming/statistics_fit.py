@@ -198,8 +198,8 @@ def _variants(matched: Sequence[_Matched], usual: Statistics) -> dict[str, float
 
 
 def _regions(matched: Sequence[_Matched]) -> Regions | None:
-    told = [(each.names, each.example.probabilities) for each in matched if each.names]
-    given = [(names, probabilities) for names, probabilities in told if probabilities is not None]
+    matches = [(each.names, each.example.probabilities) for each in matched if each.names]
+    given = [(names, probabilities) for names, probabilities in matches if probabilities is not None]
     if not given:
         return None
     rows = np.array([_row(name) for names, _ in given for name in names])
@@ -207,10 +207,10 @@ def _regions(matched: Sequence[_Matched]) -> Regions | None:
 
 
 def _pedicles(matched: Sequence[_Matched]) -> Pedicles | None:
-    told = [(each.names, each.example) for each in matched if each.names]
+    matches = [(each.names, each.example) for each in matched if each.names]
     given = [
         (names, pedicle_features(example.points_mm, *example.pedicles_mm))
-        for names, example in told
+        for names, example in matches
         if example.pedicles_mm is not None
     ]
     features = np.concatenate([each for _, each in given]) if given else np.zeros((0, 3))
