@@ -20,9 +20,6 @@ READ_OFF: Mapping[str, Mapping[str, tuple[float, float, float]]] = {"dicom_serie
 
 Of T11 the series shows 3 mm of the body; its label holds the arch and scatter round T12.
 """
-LESS_THAN_HALF: Mapping[str, tuple[str, ...]] = {"dicom_series": ("T11",)}
-"""Levels of whose body less than half the height is shown, from which on identification names an end of the spine
-(`votes.SMALLEST_PART`): whether it does hangs on the level that it takes them for."""
 
 CREDITS: Mapping[str, str] = {
     "verse014": "VerSe, CC BY-SA 4.0",

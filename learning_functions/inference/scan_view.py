@@ -8,12 +8,9 @@ from typing import Any
 
 from learning_functions.options import InferenceOptions
 from utility_functions.anatomy.naming.statistics import Statistics
-from utility_functions.geometry.class_resampling import resample_classes
 from utility_functions.geometry.grid import Grid
-from utility_functions.geometry.resampling import resample
-from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
-from utility_functions.records.map_kinds import ClassProbabilities
 
 ImageAt = Callable[[Grid], Volume]
 """The normalised image on any upright grid."""
@@ -29,8 +26,7 @@ class ScanView:
     findings: everything known, the maps that the task reads on the image's grid.
     scan_grid: the scan's own grid, which tells where its borders are and what final maps lie on; None: the image's.
     statistics: what the naming decoder holds usual; None: what the package ships.
-    image_at: the normalised image on any other upright grid; None: the image resampled.
-    detected: what a detection model told, on the grid it lies on; None: what is among the findings.
+    image_at: the normalised image on any other upright grid.
     """
 
     image: Volume
@@ -40,26 +36,11 @@ class ScanView:
     scan_grid: Grid | None = None
     statistics: Statistics | None = None
     image_at: ImageAt | None = None
-    detected: LabelMap | ClassProbabilities | None = None
 
     @property
     def target_grid(self) -> Grid:
         """The grid that final maps lie on."""
         return self.image.grid if self.scan_grid is None else self.scan_grid
-
-    def image_on(self, grid: Grid) -> Volume:
-        """The normalised image on an upright grid."""
-        return resample(self.image, grid, self.padding_value) if self.image_at is None else self.image_at(grid)
-
-    def detection_on(self, grid: Grid) -> LabelMap:
-        """The class that was detected at each voxel of an upright grid.
-
-        Raises: ValueError where nothing was looked for.
-        """
-        detected = self.findings.detection if self.detected is None else self.detected
-        if detected is None:
-            raise ValueError("No detection is known. Received: findings without one.")
-        return detected.on(grid) if isinstance(detected, ClassProbabilities) else resample_classes(detected, grid)
 
     def having(self, **changes: Any) -> ScanView:
         """This view with some parts replaced."""

@@ -70,8 +70,7 @@ class TrainedModel:
         """The scan as this model is shown it, with the maps that its task reads on the image's grid."""
         view = prepared.view(self.settings, findings, options, self.statistics)
         reads = {*self.task.needs, *self.task.uses, SACRUM_FROM}
-        placed = findings.placed_on(view.image.grid, reads)
-        return view.having(findings=placed, detected=findings.detection)
+        return view.having(findings=findings.placed_on(view.image.grid, reads))
 
 
 def statistics_of(card: dict[str, Any]) -> Statistics | None:

@@ -236,25 +236,16 @@ class IdentificationTask(Task[IdentificationOptions]):
 
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
         """``landmarks`` and ``instances``, from the level predicted for each detected voxel."""
-        from learning_functions.inference.placements import mean_over_placements, naming_grid
         from learning_functions.inference.slices import slice_predictions
 
-        options = view.options
-        published = options.windows == "published"
-        found = view.detection_on(view.image.grid if published else naming_grid(view.image.grid))
+        found, options = view.findings.detection, view.options
+        if not isinstance(found, LabelMap):
+            return StageFindings(landmarks=Landmarks.empty())
         detection = column_of(found)
         if not detection.voxels.any():
             empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
             return StageFindings(landmarks=Landmarks.empty(), instances=empty)
-
-        def predict_voxels(image: Volume, column: LabelMap) -> NDArray[np.float32]:
-            return slice_predictions(network, settings, image, column, view.padding_value, options)
-
-        answers = (
-            predict_voxels(view.image, detection)
-            if published
-            else mean_over_placements(predict_voxels, view, column_of, detection)
-        )
+        answers = slice_predictions(network, settings, view.image, detection, view.padding_value, options)
         level_probabilities = answers if _predicts_classes(settings) else None
         levels = np.zeros(detection.grid.shape, np.float32)
         levels[detection.voxels > 0] = answers[:, 0] if level_probabilities is None else answers.argmax(axis=1) + 1

@@ -219,7 +219,9 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         )
         inner = box_at(before, image.grid.shape)
         found = Volume(np.clip(heatmap[inner], 0, 1).astype(np.float16), image.grid)
-        return StageFindings(heatmap=found).noting("" if found.voxels.max() >= LEAST_RESPONSE else "No spine was found.")
+        return StageFindings(heatmap=found).noting(
+            "" if found.voxels.max() >= LEAST_RESPONSE else "No spine was found."
+        )
 
 
 TASK = SpineHeatmapTask()

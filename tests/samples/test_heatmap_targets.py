@@ -31,7 +31,7 @@ def some_points(seed: int = 1) -> np.ndarray:
 def test_a_batch_of_heatmaps_is_that_of_each_sample(sigma: float) -> None:
     points = some_points()
     found = np.asarray(spine_heatmaps(points, SHAPE, sigma))
-    expected = np.stack([spine_heat(each, SHAPE, sigma) for each in points])
+    expected = np.stack([spine_response(each, SHAPE, sigma) for each in points])
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not found[3].any() and np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1.001
 

@@ -49,7 +49,7 @@ def naming_lines(summary: NamingSummary) -> list[str]:
     return lines
 
 
-def _words(share: FractionAndInterval | None) -> str:
-    if share is None:
+def _words(fraction: FractionAndInterval | None) -> str:
+    if fraction is None:
         return NOT_DEFINED
     return percent(fraction[0]) + (f" ({between(*fraction[1], percent)})" if fraction[1] else "")

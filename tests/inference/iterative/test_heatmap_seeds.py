@@ -24,7 +24,7 @@ SIGMA_VOXELS = 6.0
 def with_heatmap(truth: LabelMap) -> Findings:
     """Findings with the heatmap of a truth, as float16, which models give."""
     places = truth.grid.to_index(body_centroids(truth).points_mm)
-    heatmap = spine_heat(places, truth.grid.shape, SIGMA_VOXELS).astype(np.float16)
+    heatmap = spine_response(places, truth.grid.shape, SIGMA_VOXELS).astype(np.float16)
     return Findings("scan", truth.grid, heatmap=Volume(heatmap, truth.grid))
 
 
