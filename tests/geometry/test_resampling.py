@@ -98,6 +98,36 @@ def test_labels_of_a_scan_on_the_world_s_axes_are_the_same_from_all_48_storages(
         np.testing.assert_array_equal(resample(other, stored.grid).reoriented("RAS").voxels, back.voxels)
 
 
+@settings(max_examples=25)
+@given(on_axes, scan_shapes, st.sampled_from(((2.0, 2.0, 2.0), (4.0, 3.0, 3.0), (1.0, 1.0, 1.0))), st.integers(0, 99))
+def test_an_image_on_the_world_s_axes_is_the_same_from_all_48_storages_up_to_its_faces(
+    spacing: tuple[float, ...], shape: tuple[int, ...], wanted: tuple[float, ...], seed: int
+) -> None:
+    """Half a voxel off, the outermost new voxels can lie on a face of the scan: inside or out by storage."""
+    grid = Grid.from_spacing(shape, spacing, (-177.95632934570312, 249.51171875, -846.25))
+    image = Volume(np.random.default_rng(seed).normal(0, 300, shape).astype(np.float32), grid)
+
+    def halves_off(scan: Volume) -> Volume:
+        upright = scan.grid.upright(wanted)
+        return resample(scan, upright.window((-0.5,) * 3, np.add(upright.shape, 1)), fill=-1024)
+
+    expected = halves_off(image)
+    for axcodes in ALL_ORIENTATIONS:
+        stored = image.reoriented(axcodes)
+        affine = stored.grid.affine.astype(np.float32)
+        stored = Volume(np.ascontiguousarray(stored.voxels), Grid(stored.grid.shape, affine))
+        np.testing.assert_allclose(halves_off(stored).voxels, expected.voxels, atol=2.0)
+
+
+def test_a_voxel_on_the_face_of_an_image_lies_outside() -> None:
+    image = Volume(np.full((2, 2, 2), 7, np.int16), Grid.from_spacing((2, 2, 2), 1.0))
+    across = Grid.from_spacing((3, 1, 1), 1.0, (-0.5, 0, 0))
+    for axcodes in ALL_ORIENTATIONS:
+        stored = image.reoriented(axcodes)
+        stored = stored.with_voxels(np.ascontiguousarray(stored.voxels))
+        assert resample(stored, across, fill=-5).voxels.ravel().tolist() == [-5, 7, -5]
+
+
 def test_half_way_between_two_labels_lies_the_one_to_the_left_behind_or_below() -> None:
     labels = np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], np.uint8)
     grid = Grid.from_spacing((2, 2, 2), 1.0)

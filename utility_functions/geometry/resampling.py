@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import permutations
 from typing import Any, TypeVar
 
@@ -13,7 +14,10 @@ from utility_functions.geometry.grid import FloatArray, Grid
 from utility_functions.geometry.volume import LabelMap, Volume, held
 
 TIE_VOXELS = 1e-3
-"""Nearer than this to half way between two voxels of a label map, the one to the left, behind or below is taken."""
+"""Nearer than this to half way between two voxels of a label map, the one to the left, behind or below is taken.
+
+As near to an outer face of an image, a voxel lies outside.
+"""
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
@@ -37,11 +41,11 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     if nearest:
         to_source[:3, 3] -= TIE_VOXELS
     in_memory, to_memory = _as_in_memory(source.voxels)
-    to_source = to_memory @ to_source
-    axes, backwards = _read_in_line(to_source)
-    matrix = np.where(backwards, -1, 1) * to_source[:3, axes]
+    to_voxel = to_memory @ to_source
+    axes, backwards = _read_in_line(to_voxel)
+    matrix = np.where(backwards, -1, 1) * to_voxel[:3, axes]
     shape = [grid.shape[axis] for axis in axes]
-    first = to_source[:3, 3] - matrix @ np.where(backwards, np.subtract(shape, 1), 0)
+    first = to_voxel[:3, 3] - matrix @ np.where(backwards, np.subtract(shape, 1), 0)
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(matrix.ravel().tolist())
     transform.SetTranslation(first.tolist())
@@ -59,8 +63,28 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     values = sitk.GetArrayViewFromImage(resampled).T[tuple(slice(None, None, -1 if back else 1) for back in backwards)]
     values = values.transpose(np.argsort(axes))
     if nearest or dtype.kind == "f":
-        return type(volume)(values.astype(dtype, order="K"), grid)
-    return type(volume)(np.rint(values, out=np.empty_like(values, dtype), casting="unsafe"), grid)
+        found = values.astype(dtype, order="K")
+    else:
+        found = np.rint(values, out=np.empty_like(values, dtype), casting="unsafe")
+    if not nearest:
+        for axis, layers in _on_a_face(to_source, source.grid.shape, grid.shape):
+            np.moveaxis(found, axis, 0)[layers] = held(fill, dtype)
+    return type(volume)(found, grid)
+
+
+def _on_a_face(
+    to_source: FloatArray, source: tuple[int, int, int], target: tuple[int, int, int]
+) -> Iterator[tuple[int, NDArray[np.int_]]]:
+    """The layers of the target, by axis, whose voxels lie on an outer face of the source; none where it lies askew."""
+    for row, size in zip(to_source[:3], source, strict=True):
+        axis = int(np.abs(row[:3]).argmax())
+        askew = (np.abs(row[:3]) * target).sum() - abs(row[axis]) * target[axis]
+        if askew > TIE_VOXELS:
+            continue
+        places = row[axis] * np.arange(target[axis]) + row[3]
+        on_face = np.minimum(np.abs(places + 0.5), np.abs(places - (size - 0.5))) < TIE_VOXELS
+        if on_face.any():
+            yield axis, np.flatnonzero(on_face)
 
 
 def _itk_types(dtype: np.dtype[Any], nearest: bool) -> tuple[np.dtype[Any], int]:
