@@ -34,8 +34,8 @@ def named(bodies: dict, called: list[str] | None = None, sure: float = 0.9, seen
     for place, name in enumerate(names):
         voxels[:, :, place] = VERSE_IDS.get(name, 0)
     points = np.array(list(bodies.values())).reshape(-1, 3)
-    told = Bodies.of(list(level_probabilities), seen or [1.0] * len(bodies), sacral)
-    return Named(Landmarks(tuple(names), points), LabelMap(voxels, GRID), bodies=told)
+    bodies_of_votes = Bodies.of(list(level_probabilities), seen or [1.0] * len(bodies), sacral)
+    return Named(Landmarks(tuple(names), points), LabelMap(voxels, GRID), bodies=bodies_of_votes)
 
 
 def ids(found: Named) -> list[int]:
@@ -94,13 +94,13 @@ def test_what_is_no_vertebra_loses_its_ids_and_is_told_of() -> None:
     voxels = shown.instances.voxels.copy()
     voxels[:, :, -1] = VERSE_IDS["S1"]
     assert shown.bodies is not None
-    told = Bodies.of(
+    bodies_of_votes = Bodies.of(
         [*shown.bodies.level_probabilities, np.full(26, 1 / 26)],
         [*shown.bodies.seen, 1.0],
         [*(shown.bodies.sacral), 0.5],
     )
     found, record = recorded(
-        Named(Landmarks(names, points), shown.instances.with_voxels(voxels), bodies=told), STATISTICS
+        Named(Landmarks(names, points), shown.instances.with_voxels(voxels), bodies=bodies_of_votes), STATISTICS
     )
     assert found.landmarks.names == tuple(bodies) and ids(found)[-1] == 0
     assert len(record.false_mm) == 1 and "1 detection was taken for no vertebra and left out." in record.notes

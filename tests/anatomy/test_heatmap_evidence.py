@@ -68,15 +68,15 @@ def test_no_maximum_is_no_detection() -> None:
         ([(n, {"L1": "L2", "L2": "L1"}.get(n, n), 0.9) for n in SOUND], SOUND),
         ([(n, "L2" if n == "L1" else n, 0.9) for n in SOUND], SOUND),
         ([(n, "L4" if n == "T9" else n, 0.9) for n in SOUND], SOUND),
-        ([(name, name, 0.9) for name in SOUND] + [("stray", "L1", 0.2)], SOUND),
+        ([(name, name, 0.9) for name in SOUND] + [("false", "L1", 0.2)], SOUND),
     ],
-    ids=["sound", "missing", "doubled", "swapped", "shifted", "far off", "stray"],
+    ids=["sound", "missing", "doubled", "swapped", "shifted", "far off", "false"],
 )
 def test_failures_of_heatmaps_are_mended_by_the_decoder(
     responses: list[tuple[str, str, float]], expected: tuple[str, ...]
 ) -> None:
     places = spine_mm(SOUND)
-    places["stray"] = places["L1"] + (70.0, 20.0, 0.0)
+    places["false"] = places["L1"] + (70.0, 20.0, 0.0)
     found = decode(detections_of(peaks_of(responses, places), VERTEBRAE), USUAL).found
     assert found.names == expected
     for name, point in found:

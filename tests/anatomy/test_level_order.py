@@ -63,13 +63,13 @@ def test_clean_votes_come_back_as_they_are() -> None:
 
 
 def test_a_level_that_no_vote_names_is_not_skipped() -> None:
-    """T-shaped doubt: the network jumps from 20 to 22, but the slices between have room for one more."""
+    """T-shaped ambiguity: the network jumps from 20 to 22, but the slices between have room for one more."""
     levels = [20] * 9 + [20.6] * 3 + [21.4] * 6 + [22] * 9
     assert [run.level for run in best_chain(votes(levels), 4.0, 1.5).runs] == [20, 21, 22]
 
 
 @pytest.mark.parametrize("outlier", [3.0, 26.0])
-def test_stray_slices_at_an_end_are_dropped(outlier) -> None:
+def test_outlying_slices_at_an_end_are_dropped(outlier) -> None:
     runs = best_chain(votes([outlier] * 4 + [20] * 9 + [21] * 9), 4.0, 1.5).runs
     assert runs == [LevelSlices(20, 4, 13), LevelSlices(21, 13, 22)]
 

@@ -56,7 +56,7 @@ def spine(names: tuple[str, ...], bend: float) -> tuple[Landmarks, np.ndarray, L
 def test_sacrum_and_discs_tell_levels_that_votes_leave_open(off: float, bend: float) -> None:
     landmarks, levels, parts = spine(("L2", "L3", "L4", "L5", "S1"), bend)
     named = part_votes(np.where(levels > 0, levels + np.float32(off), 0), parts)
-    found = named.landmarks.only(landmarks.names)  # S1 may be parted into S1 and S2
+    found = named.landmarks.only(landmarks.names)  # S1 may be split into S1 and S2
     assert found.names == landmarks.names
     assert np.linalg.norm(found.points_mm - landmarks.points_mm, axis=1)[:-1].max() < 4.0
 

@@ -33,11 +33,11 @@ def test_every_maximum_high_enough_is_told_with_its_landmark() -> None:
     heat[..., 0] = np.maximum(gaussian((3, 3, 3)), gaussian((10, 10, 12), height=0.4))
     heat[..., 2] = gaussian((5, 9, 4), height=0.9 * LOWEST_RESPONSE) + gaussian((9, 3, 12), height=LOWEST_RESPONSE)
     found = local_maxima(heat)
-    told = {
+    maxima = {
         (int(landmark), *np.rint(place).astype(int))
         for place, landmark in zip(found.places, found.landmarks, strict=True)
     }
-    assert told == {(0, 3, 3, 3), (0, 10, 10, 12), (2, 9, 3, 12)}
+    assert maxima == {(0, 3, 3, 3), (0, 10, 10, 12), (2, 9, 3, 12)}
 
 
 @pytest.mark.parametrize("corner", [(0, 0, 0), (13, 14, 15), (0, 7, 15)])

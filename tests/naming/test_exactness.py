@@ -106,26 +106,26 @@ def test_the_best_of_thirty_is_first_and_the_others_follow_in_order() -> None:
     assert weights == sorted(weights, reverse=True)
 
 
-@pytest.mark.parametrize(("told", "within"), [(1.0, 1e-9), (30.0, 1e-9), (90.0, 1e-9), (300.0, 1e-3)])
-def test_evidence_however_strong_and_contrary_leaves_posteriors_whole(told, within) -> None:
+@pytest.mark.parametrize(("nats", "within"), [(1.0, 1e-9), (30.0, 1e-9), (90.0, 1e-9), (300.0, 1e-3)])
+def test_evidence_however_strong_and_contrary_leaves_posteriors_whole(nats, within) -> None:
     detections = detections_at(0, len(LEVELS), 24, 11)
     evidence = np.zeros_like(detections.evidence)
-    evidence[np.arange(12), np.arange(12)] = told
-    evidence[np.arange(12, 24), np.arange(12, 24) - 11] = told  # the lower half says one level further up
+    evidence[np.arange(12), np.arange(12)] = nats
+    evidence[np.arange(12, 24), np.arange(12, 24) - 11] = nats  # the lower half says one level further up
     naming = decode(Detections(detections.points_mm, evidence, np.zeros(24)), STATISTICS)
     np.testing.assert_allclose(naming.posterior.sum(axis=1), 1.0, atol=within)  # halves 840 nats apart are rounded
     assert 0 <= naming.error_probability <= 1 and not np.isnan(naming.margin) and np.isfinite(naming.log_weight)
-    assert all(0 <= share <= 1 for share in naming.shifted)
+    assert all(0 <= probability <= 1 for probability in naming.shifted)
 
 
 @of_few_levels
 def test_rests_joined_to_beginnings_are_all_sequences_wherever_they_are_joined(first, levels, count, seed) -> None:
     chain = chain_of(detections_at(first, min(levels, len(LEVELS) - first), count, seed), STATISTICS)
     sums, whole = forward(chain, chain.unary[None])
-    shares = posterior(sums, backward(chain), float(whole[0]))
+    probabilities = posterior(sums, backward(chain), float(whole[0]))
     nothing = math.exp(chain.none - float(whole[0]))
-    assert (shares >= 0).all() and (shares.sum(axis=1) <= 1 - nothing + 1e-9).all()
-    assert count > 1 or shares.sum() == pytest.approx(1 - nothing)
+    assert (probabilities >= 0).all() and (probabilities.sum(axis=1) <= 1 - nothing + 1e-9).all()
+    assert count > 1 or probabilities.sum() == pytest.approx(1 - nothing)
 
 
 def test_no_step_leads_where_no_route_does() -> None:

@@ -28,10 +28,10 @@ def test_curved_spines_are_sorted_from_the_top_whatever_the_order_given(degrees,
     assert given_order[places].tolist() == list(range(count))
 
 
-@pytest.mark.parametrize("stray", [(120.0, 40.0, -10.0), (-90.0, 0.0, 60.0), (60.0, -80.0, -60.0)])
-def test_a_stray_far_aside_does_not_turn_the_spine(stray) -> None:
+@pytest.mark.parametrize("outlier", [(120.0, 40.0, -10.0), (-90.0, 0.0, 60.0), (60.0, -80.0, -60.0)])
+def test_an_outlier_far_aside_does_not_turn_the_spine(outlier) -> None:
     spine = arc(50, 9, 300.0, 90)
-    points = np.vstack([spine, spine[4] + np.array(stray)])
+    points = np.vstack([spine, spine[4] + np.array(outlier)])
     order = [place for place in along_the_spine(points).tolist() if place < len(spine)]
     assert order == list(range(len(spine)))
 

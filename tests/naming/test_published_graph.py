@@ -23,7 +23,7 @@ from utility_functions.anatomy.peaks import Peaks
 
 
 def weight(path: list[LevelCandidate]) -> float:
-    return sum(each.heat for each in path) + sum(step_weight(a, b, USUAL) for a, b in pairwise(path))
+    return sum(each.response for each in path) + sum(step_weight(a, b, USUAL) for a, b in pairwise(path))
 
 
 def best_by_trying(candidates: list[LevelCandidate]) -> float:
@@ -67,10 +67,10 @@ def test_steps_of_usual_length_and_direction_cost_nothing_and_others_are_forbidd
 
 
 def test_a_maximum_stands_for_its_own_level_and_a_tenth_for_its_neighbours() -> None:
-    told = {(LEVELS[each.level], round(each.heat, 6)) for each in candidates_of(one("T12", 0.8), VERTEBRAE)}
-    assert told == {("T12", 0.8), ("T11", 0.08), ("T13", 0.08), ("L1", 0.08)}
-    told = {LEVELS[each.level] for each in candidates_of(one("L1", 1.0), VERTEBRAE)}
-    assert told == {"L1", "L2", "T12", "T13", "T11"}
+    found = {(LEVELS[each.level], round(each.response, 6)) for each in candidates_of(one("T12", 0.8), VERTEBRAE)}
+    assert found == {("T12", 0.8), ("T11", 0.08), ("T13", 0.08), ("L1", 0.08)}
+    found = {LEVELS[each.level] for each in candidates_of(one("L1", 1.0), VERTEBRAE)}
+    assert found == {"L1", "L2", "T12", "T13", "T11"}
 
 
 def one(level: str, heat: float) -> Peaks:

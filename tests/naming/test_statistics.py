@@ -20,7 +20,7 @@ from utility_functions.geometry.landmarks import Landmarks
 OFFSET = np.array([13.5, -17.0, 4.0])
 
 
-def told(name: str) -> list[float]:
+def region_probabilities(name: str) -> list[float]:
     """Probabilities of C, T, L as a sure detector tells them."""
     region = "L" if name == "S1" else (region_of(name) or "L")[0]
     return [0.95 if letter == region else 0.03 for letter in "CTL"]
@@ -32,7 +32,12 @@ def example(rng: np.random.Generator, first: str, last: str, **variant: tuple[st
     points = np.array(list(bodies.values())) * size
     noisy = points + rng.normal(size=points.shape)
     left, right = noisy + OFFSET * (-1, 1, 1), noisy + OFFSET
-    return Example(noisy, Landmarks(tuple(bodies), points), np.array([told(name) for name in bodies]), (left, right))
+    return Example(
+        noisy,
+        Landmarks(tuple(bodies), points),
+        np.array([region_probabilities(name) for name in bodies]),
+        (left, right),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +143,8 @@ def test_without_a_truth_all_detections_are_false(count) -> None:
 
 def test_regions_tell_thoracic_from_lumbar_and_lean_on_their_region() -> None:
     rows = np.array([ROWS.index(name) for name in ("T12",) * 30 + ("L1",) * 30])
-    regions = Regions.fit(rows, [told("T12")] * 30 + [told("L1")] * 30)
-    likelihood = regions.log_likelihood([told("T12"), told("L1")])
+    regions = Regions.fit(rows, [region_probabilities("T12")] * 30 + [region_probabilities("L1")] * 30)
+    likelihood = regions.log_likelihood([region_probabilities("T12"), region_probabilities("L1")])
     assert likelihood.shape == (2, len(ROWS))
     assert likelihood[0, ROWS.index("T12")] > likelihood[0, ROWS.index("L1")] + 2
     assert likelihood[1, ROWS.index("L4")] > likelihood[1, ROWS.index("T9")] + 1  # seen at none of the two

@@ -55,17 +55,17 @@ def test_missed_levels_are_filled_in_where_they_lie(missed) -> None:
 
 
 @pytest.mark.parametrize(
-    "stray",
+    "false_detection",
     [
         pytest.param((4.0, 3.0, -2.0), id="a double"),
-        pytest.param((90.0, 60.0, 5.0), id="a stray beside"),
-        pytest.param((-70.0, 0.0, 15.0), id="a stray between two"),
+        pytest.param((90.0, 60.0, 5.0), id="beside"),
+        pytest.param((-70.0, 0.0, 15.0), id="between two"),
     ],
 )
-def test_a_false_detection_is_dropped_and_marked(stray) -> None:
+def test_a_false_detection_is_dropped_and_reported(false_detection) -> None:
     bodies = spine("T8", "L5")
     clear = seen(bodies)
-    points = np.vstack([clear.points_mm, bodies["L1"] + np.array(stray)])
+    points = np.vstack([clear.points_mm, bodies["L1"] + np.array(false_detection)])
     naming = decode(
         Detections(points, np.vstack([clear.evidence, np.zeros(len(LEVELS))]), np.append(clear.false_evidence, 0.0)),
         STATISTICS,
@@ -92,11 +92,11 @@ def test_one_body_that_a_detector_calls_by_its_neighbours_name_is_put_right() ->
 
 def test_a_scan_whose_evidence_is_shifted_is_shifted_and_says_so_when_it_hesitates() -> None:
     bodies = spine("T9", "L3")
-    told = {name: LEVELS[LEVELS.index(name) + 1] for name in bodies if name not in ("T12", "T13")} | {"T12": "L1"}
-    surely = decode(seen(bodies, 6.0, told), STATISTICS)
-    assert surely.names == tuple(told[name] for name in bodies)
+    levels = {name: LEVELS[LEVELS.index(name) + 1] for name in bodies if name not in ("T12", "T13")} | {"T12": "L1"}
+    surely = decode(seen(bodies, 6.0, levels), STATISTICS)
+    assert surely.names == tuple(levels[name] for name in bodies)
     both = seen(bodies, 1.0)
-    evidence = both.evidence + seen(bodies, 1.0, told).evidence
+    evidence = both.evidence + seen(bodies, 1.0, levels).evidence
     half = decode(Detections(both.points_mm, evidence), STATISTICS.with_inflated_variances(3.0, 3.0))
     assert half.error_probability > 0.1
     assert half.warning() is not None

@@ -24,17 +24,21 @@ class LevelCandidate(NamedTuple):
 
     level: int
     point_mm: NDArray[np.float64]
-    heat: float
+    response: float
 
 
 def candidates_of(peaks: Peaks, levels: tuple[str, ...]) -> list[LevelCandidate]:
     """Each maximum (positions in RAS+ mm) for its own level, and with a tenth of its response for those next to it."""
     found = []
-    for point, landmark, heat in zip(*peaks, strict=True):
+    for point, landmark, response in zip(*peaks, strict=True):
         own = levels[int(landmark)]
-        found.append(LevelCandidate(LEVELS.index(own), point, float(heat)))
-        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_FRACTION * float(heat)) for name in above(own)]
-        found += [LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_FRACTION * float(heat)) for name in below(own)]
+        found.append(LevelCandidate(LEVELS.index(own), point, float(response)))
+        found += [
+            LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_FRACTION * float(response)) for name in above(own)
+        ]
+        found += [
+            LevelCandidate(LEVELS.index(name), point, NEIGHBOUR_FRACTION * float(response)) for name in below(own)
+        ]
     return found
 
 
@@ -58,11 +62,11 @@ def best_path(candidates: list[LevelCandidate], statistics: Statistics) -> list[
     A path holds only neighbouring levels, so it ends where a level is missing.
     """
     ordered = sorted(candidates, key=lambda each: each.level)
-    sums = np.array([each.heat for each in ordered])
+    sums = np.array([each.response for each in ordered])
     before = np.full(len(ordered), -1)
     for place, lower in enumerate(ordered):
         for earlier, upper in enumerate(ordered[:place]):
-            reached = sums[earlier] + step_weight(upper, lower, statistics) + lower.heat
+            reached = sums[earlier] + step_weight(upper, lower, statistics) + lower.response
             if reached > sums[place]:
                 sums[place], before[place] = reached, earlier
     path = []
@@ -79,5 +83,5 @@ def published_names(peaks: Peaks, levels: tuple[str, ...], statistics: Statistic
     return Landmarks(
         tuple(LEVELS[each.level] for each in path),
         np.array([each.point_mm for each in path]).reshape(-1, 3),
-        np.clip([each.heat for each in path], 0.0, 1.0),
+        np.clip([each.response for each in path], 0.0, 1.0),
     )
