@@ -61,7 +61,7 @@ def test_landmark_files_are_named_scored_and_reported(run: Run, folder: Path, tm
     with (out / "results.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["case_id"] == "first"]
     assert [row["level"] for row in rows if row["interpolated"] == "1"] == ["L2"]
-    assert (out / "reliability.png").is_file() and "filled in" in (out / "report.html").read_text("utf-8")
+    assert (out / "reliability.png").is_file() and "interpolated" in (out / "report.html").read_text("utf-8")
     written = read_landmarks(out / "first_centroids.json", None)
     assert written.names == read_landmarks(out / "first_centroids.mrk.json", None).names == tuple(SPINES["first"])
     assert np.linalg.norm(written.point("L2") - SPINES["first"]["L2"]) < 6

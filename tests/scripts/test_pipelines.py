@@ -159,7 +159,7 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(run: Run, scans: Path
     finders = wrong("finders", ["vertebra_heatmaps"], f'landmarks = "{scans}"')
     two, before = models / "two.toml", everything(tmp_path)
     for arguments, words in (
-        (("--pipeline", two, models / "models" / "detection.h5"), "its TOML names the models"),
+        (("--pipeline", two, models / "models" / "detection.h5"), "The TOML of --pipeline names the models"),
         (("--pipeline", two, "--pipeline", twin), "names must differ"),
         (("--pipeline", two, "--pipeline", two), "names must differ"),
         (("--pipeline", tmp_path / "nowhere.toml"), "cannot be read"),

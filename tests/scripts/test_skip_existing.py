@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on_where_it_was(
     assert (out / "results.csv").read_text() == (whole / "results.csv").read_text()
     assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
     for name in NAMES:
-        assert f'alt="Sagittal and coronal view of {name}"' in (out / "report.html").read_text()
+        assert f'alt="Sagittal and coronal view of {name}"' in (out / "report.html").read_text("utf-8")
     del loaded[:]
     said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
     assert said.code == 0 and loaded == [] and told(out) == told(whole)

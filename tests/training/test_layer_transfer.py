@@ -144,7 +144,7 @@ def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_pat
         train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(unlike)))
     averaging = settings.with_options(graph="averaging")
     alike = detector(tmp_path / "alike.h5", settings)
-    with pytest.raises(ValueError, match=r"no layer of the name and shape"):
+    with pytest.raises(ValueError, match=r"no layer with the name and shape"):
         take_weights(load_task(name).network(averaging), WarmStart(alike), name)
 
 

@@ -157,7 +157,7 @@ def damaged(change: Callable[[Path], object], uninterrupted: Path, folder: Path)
         (lambda folder: (folder / "state.json").write_text("{"), "state cannot be read"),
         (lambda folder: (folder / "state.json").write_text("[]"), "state cannot be read"),
         (lambda folder: (folder / "state.json").write_text('{"colour": 1}'), "state cannot be read"),
-        (lambda folder: (folder / f"epoch_{EPOCHS:04d}.keras").unlink(), "is gone"),
+        (lambda folder: (folder / f"epoch_{EPOCHS:04d}.keras").unlink(), "is missing"),
         (lambda folder: (folder / f"epoch_{EPOCHS:04d}.keras").write_text("hello"), "cannot be read"),
     ],
 )
