@@ -263,7 +263,7 @@ class IdentificationTask(Task[IdentificationOptions]):
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
         result = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
         if named.discarded:
-            result = result.noting(f"{named.discarded} pieces of the detection were discarded.")
+            result = result.noting(f"Discarded pieces of the detection: {named.discarded}.")
         if len(named.landmarks):
             return result
         truncated = named.instances.voxels.any()
