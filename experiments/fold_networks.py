@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from learning_functions.predict.trained_model import TrainedModel
 
 INNER = 0.15
-"""Share of a fold's patients by which the best epoch is chosen, and how to decode."""
+"""Fraction of a fold's patients by which the best epoch is chosen, and how to decode."""
 AT_ONCE = 64
 
 
@@ -54,15 +54,15 @@ def cases_of(folder: Path, every: int) -> list[Case]:
     return [cases[path.stem] for path in sorted((folder / "truth").glob("*.json"))[::every]]
 
 
-def told_of(model: TrainedModel, scans: Sequence[Example]) -> list[np.ndarray]:
-    """Per scan what the network tells of its bodies (N, levels + 1)."""
+def probabilities_of(model: TrainedModel, scans: Sequence[Example]) -> list[np.ndarray]:
+    """Per scan the network's level probabilities of its bodies (N, levels + 1)."""
     from learning_functions.inference.naming_evidence import level_probabilities
 
-    told: list[np.ndarray] = []
+    probabilities: list[np.ndarray] = []
     for first in range(0, len(scans), AT_ONCE):
         some = [keypoints_of(scan) for scan in scans[first : first + AT_ONCE]]
-        told += level_probabilities(model.network, model.settings, some)
-    return told
+        probabilities += level_probabilities(model.network, model.settings, some)
+    return probabilities
 
 
 def keypoints_of(scan: Example) -> Keypoints:

@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from experiments import fold_networks as naming_network
+from experiments import fold_networks
 from experiments.pedicle_edges import lines as edge_lines
 from experiments.pedicle_edges import pairs
 from experiments.real_cases import real_folder
@@ -201,14 +201,14 @@ def by_network(
     """The held-out scans as named with a network that learnt from the others, and where warnings begin."""
     from learning_functions.inference.naming_evidence import completed, named
 
-    cases = naming_network.cases_of(real_folder() / "vid", every)
-    model = naming_network.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
+    cases = fold_networks.cases_of(real_folder() / "vid", every)
+    model = fold_networks.trained_on([cases[i] for i in np.flatnonzero(fold != held_out)], models, f"fold{held_out}")
     own = [scans[i] for i in np.flatnonzero(fold == held_out)]
-    told = naming_network.told_of(model, own)
+    probabilities = fold_networks.probabilities_of(model, own)
     results = []
-    for scan, its in zip(own, told, strict=True):
+    for scan, its in zip(own, probabilities, strict=True):
         naming = named(its, scan.points_mm, model.settings)
-        results.append(judged(scan, completed(naming, naming_network.keypoints_of(scan), model.settings)))
+        results.append(judged(scan, completed(naming, fold_networks.keypoints_of(scan), model.settings)))
     return results, model.settings.options.warn_from
 
 
