@@ -106,14 +106,49 @@ def test_a_series_is_refused_for(case, tmp_path, write_series, voxels):
 
 
 def test_slices_of_two_directions_or_sizes_are_no_stack(tmp_path, write_series, voxels):
-    write_series(tmp_path / "a", voxels, stack(7))
-    write_series(tmp_path / "a", voxels, stack(1, 2.5), (0, 1, 0, 0, 0, -1), first=50)
+    write_series(tmp_path / "a", voxels, stack(5))
+    write_series(tmp_path / "a", voxels, stack(3, 2.5), (0, 1, 0, 0, 0, -1), first=50)
     with pytest.raises(BrokenFile, match="do not lie parallel"):
         read_image(tmp_path / "a")
     write_series(tmp_path / "b", voxels, stack(7))
-    write_series(tmp_path / "b", voxels[:, :4], stack(8)[7:], first=50)
-    with pytest.raises(BrokenFile, match="different pixel counts"):
+    (other,) = write_series(tmp_path / "b", voxels[:, :4], stack(8)[7:], first=50)
+    with pytest.raises(BrokenFile, match=f"different pixel counts .*{other.name}"):
         read_image(tmp_path / "b")
+
+
+@pytest.mark.parametrize("kind", ["a scout", "a key image"])
+def test_a_stray_image_of_a_series_is_left_out_and_named(kind, tmp_path, write_series, voxels, caplog):
+    write_series(tmp_path, voxels, stack(8))
+    if kind == "a scout":
+        (stray,) = write_series(tmp_path, voxels, stack(1), (0, 1, 0, 0, 0, -1), first=50)
+    else:
+        (stray,) = write_series(tmp_path, voxels[:, :4], stack(4)[3:], first=50)
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(read_image(tmp_path).voxels, voxels)
+    assert f"1 of its 9 images lie otherwise than the slices and are left out: {stray.name}." in caplog.text
+
+
+@pytest.mark.parametrize(("dtype", "slope"), [(np.int16, "1"), (np.int16, "2"), (np.uint16, "1"), (np.uint8, "1")])
+def test_values_do_not_depend_on_the_photometric_interpretation(dtype, slope, tmp_path, write_series):
+    stored = np.random.default_rng(0).integers(0, 250, (6, 5, 8)).astype(dtype)
+    found = []
+    for name in (b"MONOCHROME2", b"MONOCHROME1"):
+        for path in write_series(tmp_path / name.decode(), stored, stack(8), slope=slope):
+            content = path.read_bytes()
+            assert content.count(b"MONOCHROME2") == 1
+            path.write_bytes(content.replace(b"MONOCHROME2", name))
+        found.append(read_image(tmp_path / name.decode()).voxels)
+    assert found[0].dtype == found[1].dtype == np.int16
+    np.testing.assert_array_equal(found[1], found[0])
+
+
+@pytest.mark.parametrize("kept", ["the meta header", "the data set alone"])
+def test_a_file_without_preamble_is_read(kept, tmp_path, write_series, voxels):
+    for path in write_series(tmp_path, voxels, stack(8), suffix=""):
+        content = path.read_bytes()
+        path.write_bytes(content[132:] if kept == "the meta header" else content[content.index(b"\x08\x00\x08\x00") :])
+    assert is_image(tmp_path)
+    np.testing.assert_array_equal(read_image(tmp_path).voxels, voxels)
 
 
 def test_a_truncated_slice_is_named(tmp_path, write_series, voxels):

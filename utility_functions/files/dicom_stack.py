@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ DIFFERENT_DIRECTION = 1e-3  # radians between the axes of two slices that are no
 SAME_PLACE_MM = 1e-3
 # How far a slice may lie from its regular place: the smaller of a fraction of the step and a length.
 UNEVEN_FRACTION, UNEVEN_MM = 0.1, 0.2
+MOST_STRAY = 0.25  # of a series' images
 TILT_PIXELS = 0.25  # how far a stack may lean along its slices before it counts as tilted
 
 
@@ -27,6 +28,7 @@ class Slice:
 
     position_mm: centre of the first pixel (3,), LPS. directions: (2, 3), along a row and down a column, LPS.
     spacing_mm and shape: along a row, down a column. None where the file does not say.
+    inverted_from: where the reader inverts what is stored, what the two values of a pixel add up to.
     """
 
     path: Path
@@ -37,11 +39,60 @@ class Slice:
     directions: NDArray[np.float64] | None
     spacing_mm: tuple[float, float] | None
     shape: tuple[int, int]
+    inverted_from: float | None = None
 
     @property
     def placed(self) -> bool:
         """Whether the file says where in the patient it lies."""
         return self.position_mm is not None and self.directions is not None and self.spacing_mm is not None
+
+
+def without_strays(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice]]:
+    """The slices of the stack, and single images of another direction or size among them (scouts, key images).
+
+    An image is stray where it is not parallel to the others, or has another size and lies where a slice is already.
+    Raises: BrokenFile, naming a file, where more than a quarter is stray, and where an image of another size lies
+    beyond the others.
+    """
+    first, *others = _alike(slices, lambda one, other: bool(_turned(one, other) <= DIFFERENT_DIRECTION))
+    strays = [one for group in others for one in group]
+    kept, *unlike = _alike(first, lambda one, other: (one.shape, one.spacing_mm) == (other.shape, other.spacing_mm))
+    normal = np.cross(*_axes_of(kept[0]))
+    along = [float(np.dot(one.position_mm, normal)) for one in kept if one.position_mm is not None]
+    for one in (one for group in unlike for one in group):
+        if one.position_mm is None or not min(along) <= float(np.dot(one.position_mm, normal)) <= max(along):
+            what = "pixel counts" if one.shape != kept[0].shape else "pixel spacings"
+            theirs, ours = (
+                (one.shape, kept[0].shape) if one.shape != kept[0].shape else (one.spacing_mm, kept[0].spacing_mm)
+            )
+            raise BrokenFile(f"{path}: its slices have different {what} ({ours}, but {one.path.name} has {theirs}).")
+        strays.append(one)
+    if len(strays) > MOST_STRAY * len(slices):
+        raise BrokenFile(
+            f"{path}: its slices do not lie parallel to each other ({kept[0].path.name} and {strays[0].path.name})."
+        )
+    return kept, strays
+
+
+def _alike(slices: Sequence[Slice], same: Callable[[Slice, Slice], bool]) -> list[list[Slice]]:
+    """The slices in groups, each like the first of its group, the largest group first."""
+    groups: list[list[Slice]] = []
+    for one in slices:
+        group = next((group for group in groups if same(group[0], one)), None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return sorted(groups, key=len, reverse=True)
+
+
+def _axes_of(one: Slice) -> NDArray[np.float64]:
+    """The directions (2, 3) of a placed slice."""
+    return np.zeros((2, 3)) if one.directions is None else one.directions
+
+
+def _turned(one: Slice, other: Slice) -> float:
+    return float(np.abs(_axes_of(one) - _axes_of(other)).max())
 
 
 def stacked(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], Grid]:
