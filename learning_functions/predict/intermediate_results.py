@@ -21,6 +21,7 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import read_image, read_label_map, write_image
 from utility_functions.files.probability_files import read_probabilities, write_probabilities
 from utility_functions.files.provenance import DESCRIPTION, GENERATOR, is_prediction
+from utility_functions.files.stored_image import MOST_STRAIGHTENED_VOXELS
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
@@ -151,7 +152,8 @@ def _read_map(stored: StoredMap) -> Volume | ClassProbabilities:
         return read_probabilities(path)
     read = read_image(path) if stored.kind == IMAGE else read_label_map(path)
     grid = Grid(read.grid.shape, np.array(stored.affine, float))
-    read.grid.require_same(grid, f"{path} and the record of the scan's stages")
+    written = grid if grid.differences(grid.right_angled(), MOST_STRAIGHTENED_VOXELS) else grid.right_angled()
+    read.grid.require_same(written, f"{path} and the record of the scan's stages")
     if stored.kind == IMAGE:
         return Volume(read.voxels.astype(np.float16), grid)
     return KINDS[stored.kind](read.voxels, grid)

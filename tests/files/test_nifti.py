@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from marked_scans import MARK
 
 from utility_functions.files.broken_file import BrokenFile
@@ -16,7 +17,9 @@ from utility_functions.files.images import (
     read_image,
     write_image,
 )
+from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import LabelMap
 
 
 def test_nifti_is_written_in_mm_with_both_affines_and_without_a_qform_that_cannot_hold_shear(
@@ -147,3 +150,44 @@ def test_a_qform_that_cannot_be_read_matters_only_without_an_sform(sform, tmp_pa
     else:
         with pytest.raises(BrokenFile, match="its orientation cannot be read"):
             read_grid(path)
+
+
+def sheared_by(grid: Grid, shear: float) -> Grid:
+    affine = grid.affine.copy()
+    affine[:3, 1] += shear * affine[:3, 0]
+    return Grid((60, 50, 40), affine)
+
+
+@pytest.mark.parametrize(("shear", "straight"), [(0.0, True), (2e-4, True), (1e-3, True), (0.05, False)])
+def test_what_is_written_opens_in_itk_unless_the_scan_is_truly_sheared(shear, straight, tmp_path, oblique_grid, caplog):
+    grid, path = sheared_by(oblique_grid, shear), tmp_path / "labels.nii.gz"
+    write_image(LabelMap(np.ones(grid.shape, np.uint8), grid), path)
+    header = nib.load(path).header
+    assert int(header["qform_code"]) == straight
+    assert grid.same_as(read_grid(path), 0.25 if straight else 1e-3)
+    if straight:
+        np.testing.assert_allclose(header.get_qform(), header.get_sform(), atol=1e-3)
+        affine = swap_lps_ras(Grid(grid.shape, header.get_sform()).affine)
+        np.testing.assert_allclose(sitk.ReadImage(str(path)).GetOrigin(), affine[:3, 3], atol=1e-3)
+        assert not caplog.records
+    else:
+        assert "results are written on the sheared axes" in caplog.text
+
+
+def test_a_sheared_scan_is_told_with_what_is_written_instead(tmp_path, oblique_grid, caplog):
+    read_grid(nifti(tmp_path / "scan.nii", sheared_by(oblique_grid, 1e-3), 1, 0))
+    assert "its axes are sheared by up to" in caplog.text and "nearest axes at right angles" in caplog.text
+
+
+UNSOUND = {"zeros": 0.0, "not a number": np.nan, "in metres": 1000.0}
+
+
+@pytest.mark.parametrize("factor", UNSOUND.values(), ids=UNSOUND)
+def test_of_two_transforms_the_sound_one_is_read_with_a_word(factor, tmp_path, oblique_grid, caplog):
+    path = nifti(tmp_path / "scan.nii", oblique_grid, 1, 1)
+    content = bytearray(path.read_bytes())
+    rows = np.frombuffer(content, np.float32, 12, 280) * np.float32(factor)
+    content[280:328] = rows.tobytes()
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_grid(path).to_mm(MARK), oblique_grid.to_mm(MARK), atol=1e-3)
+    assert "its sform cannot be right" in caplog.text and "the qform is used" in caplog.text

@@ -14,8 +14,15 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import array_from_file
 from numpy.typing import NDArray
 
+from utility_functions.anatomy.body_size import size_problem
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.stored_image import StoredImage, grid_of, require_spacing, three_axes
+from utility_functions.files.stored_image import (
+    MOST_STRAIGHTENED_VOXELS,
+    StoredImage,
+    grid_of,
+    require_spacing,
+    three_axes,
+)
 from utility_functions.geometry.grid import Grid
 
 log = logging.getLogger(__name__)
@@ -84,8 +91,13 @@ def write(path: Path, voxels: NDArray[Any], grid: Grid, description: str = "") -
 def image_of(voxels: NDArray[Any], grid: Grid, description: str = "") -> nib.Nifti1Image:
     """An image with sform and qform code 1 and units of mm; ``description`` is the header's free text.
 
-    A qform holds no shear; on a sheared grid its code is 0, so that no reader uses it.
+    ITK opens no sheared axes. Where the nearest axes at right angles move no voxel by more than a quarter (see
+    `Grid.right_angled`), both transforms are those. On a grid that is sheared further, the sform alone tells the truth:
+    the qform's code is 0, so that no reader uses it.
     """
+    square = grid.right_angled()
+    if not grid.differences(square, MOST_STRAIGHTENED_VOXELS):
+        grid = square
     if voxels.dtype == np.int64:
         voxels = voxels.astype(np.int32)
     image = nib.Nifti1Image(voxels, grid.affine)
@@ -122,7 +134,7 @@ def _grid(path: Path, header: Any) -> Grid:
 
 
 def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-    """The sform where it has a code, else the qform, else spacing alone; a warning is logged where they disagree."""
+    """The sform where it has a code and is sound, else the qform, else spacing alone; doubts are logged as warnings."""
     if header["pixdim"][0] not in (-1, 1):
         header["pixdim"][0] = 1  # as the format's own header file reads it
     sform = header.get_sform(coded=True)[0]
@@ -133,6 +145,14 @@ def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.
         if sform is None:
             raise BrokenFile(f"{path}: its orientation cannot be read ({_reason(error)}).") from error
         log.warning("%s: its qform cannot be read (%s); the sform is used.", path, _reason(error))
+    scale = MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    if sform is not None and qform is not None and (wrong := _unsound(sform, shape, scale)):
+        if not _unsound(qform, shape, scale):
+            log.warning("%s: its sform cannot be right (%s); the qform is used.", path, wrong)
+            sform = None
+    elif sform is not None and qform is not None and (wrong := _unsound(qform, shape, scale)):
+        log.warning("%s: its qform cannot be right (%s); the sform is used.", path, wrong)
+        qform = None
     spacing = np.asarray(header["pixdim"][1:4], float)
     if sform is None and qform is None:
         log.warning(
@@ -149,11 +169,19 @@ def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> NDArray[np.
             apart = _largest_distance(sform, qform, shape)
             if not apart <= DIFFERENT_VOXELS * spacing.min():
                 log.warning("%s: sform and qform place voxels up to %.3g mm apart; the sform is used.", path, apart)
-    scale = MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     if scale != 1.0:
         log.warning("%s: the header gives lengths in units of %g mm.", path, scale)
         affine = np.diag([scale, scale, scale, 1.0]) @ affine
     return np.asarray(affine, float)
+
+
+def _unsound(affine: NDArray[np.float64], shape: tuple[int, int, int], scale: float) -> str:
+    """Why an affine can place no scan, in words; "" where it can."""
+    try:
+        grid = Grid(shape, np.diag([scale, scale, scale, 1.0]) @ np.asarray(affine, float))
+    except ValueError as error:
+        return str(error).split(" Received")[0].rstrip(".")
+    return size_problem(grid).rstrip(".")
 
 
 def _largest_distance(one: NDArray[Any], other: NDArray[Any], shape: tuple[int, int, int]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.geometry.grid import Grid
 
+log = logging.getLogger(__name__)
+
 MOST_VOXELS = 4_000_000_000
 """A header that claims more is taken for broken; a whole body at 0.5 mm has about 3e9."""
+MOST_STRAIGHTENED_VOXELS = 0.25
+"""Axes are written at right angles where that moves no voxel farther than this."""
 LABEL_TOLERANCE = 1e-3
 """A label map's values may miss a whole number by this much, as files with a scale factor do."""
 
@@ -114,8 +119,19 @@ def require_spacing(path: Path, spacing: Sequence[float]) -> None:
 
 
 def grid_of(path: Path, shape: tuple[int, int, int], affine: NDArray[np.float64]) -> Grid:
-    """The grid, its errors naming the file."""
+    """The grid, its errors naming the file; a warning is logged where its axes are not at right angles."""
     try:
-        return Grid(shape, affine)
+        grid = Grid(shape, affine)
     except ValueError as error:
         raise BrokenFile(f"{path}: {error}") from error
+    if not grid.is_right_angled:
+        square = grid.right_angled()
+        apart = float(np.linalg.norm(grid.corners_mm() - square.corners_mm(), axis=1).max())
+        log.warning(
+            "%s: its axes are sheared by up to %.2g mm, which ITK and 3D Slicer do not open; results are written %s.",
+            *(path, apart),
+            "on the sheared axes"
+            if grid.differences(square, MOST_STRAIGHTENED_VOXELS)
+            else "on the nearest axes at right angles",
+        )
+    return grid

@@ -19,6 +19,8 @@ SAME_GRID_TOLERANCE_VOXELS = 1e-2
 EXTENT_TOLERANCE_VOXELS = 1e-3
 # A grid is upright when its axes turn away from the world's by less than this.
 UPRIGHT_TOLERANCE_RADIANS = 1e-4
+# Axes stand at right angles where the cosines between them are smaller; ITK takes up to 1e-4.
+RIGHT_ANGLE_TOLERANCE = 8e-5
 
 FloatArray = NDArray[np.float64]
 
@@ -83,6 +85,23 @@ class Grid:
         """Whether the array axes run along the world's axes (within a tenth of a voxel over 1,000 voxels)."""
         directions = np.abs(self.affine[:3, :3]) / np.asarray(self.spacing_mm)
         return bool((directions.max(axis=0) > np.cos(UPRIGHT_TOLERANCE_RADIANS)).all())
+
+    @property
+    def is_right_angled(self) -> bool:
+        """Whether the array axes stand at right angles to each other."""
+        directions = self.affine[:3, :3] / np.asarray(self.spacing_mm)
+        return bool(np.abs(directions.T @ directions - np.eye(3)).max() < RIGHT_ANGLE_TOLERANCE)
+
+    def right_angled(self) -> Grid:
+        """The grid of the same spacing and centre with the nearest axes at right angles; itself if it has them."""
+        if self.is_right_angled:
+            return self
+        left, _, right = np.linalg.svd(self.affine[:3, :3] / np.asarray(self.spacing_mm))
+        affine = np.eye(4)
+        affine[:3, :3] = left @ right * np.asarray(self.spacing_mm)
+        centre = (np.asarray(self.shape) - 1) / 2
+        affine[:3, 3] = self.to_mm(centre) - affine[:3, :3] @ centre
+        return Grid(self.shape, affine)
 
     def to_mm(self, indices: ArrayLike) -> FloatArray:
         """World positions (..., 3) in RAS+ mm of continuous voxel indices (..., 3)."""
