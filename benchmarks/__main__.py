@@ -1,4 +1,4 @@
-"""Runs every bench_*.py of this folder in turn, each in a process of its own; names given run only those."""
+"""Runs the benchmarks of this folder, or only the named ones, each in its own process."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
 
-def main(argv: list[str] | None = None) -> int:
-    there = {path.stem.removeprefix("bench_"): path.stem for path in sorted(HERE.glob("bench_*.py"))}
+def main(argv: Sequence[str] | None = None) -> int:
+    modules = {path.stem.removeprefix("bench_"): path.stem for path in sorted(HERE.glob("bench_*.py"))}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(there)} (default: all)")
-    names = parser.parse_args(argv).names or list(there)
-    if unknown := [name for name in names if name not in there]:
-        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(there)}")
-    broken = []
-    for place, name in enumerate(names, start=1):
-        print(f"== {place} of {len(names)}: {name} ==", flush=True)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(modules)} (default: all)")
+    names = parser.parse_args(argv).names or list(modules)
+    if unknown := [name for name in names if name not in modules]:
+        parser.error(f"There is no benchmark {', '.join(unknown)}; the benchmarks are {', '.join(modules)}")
+    failed = []
+    for number, name in enumerate(names, start=1):
+        print(f"== {number} of {len(names)}: {name} ==", flush=True)
         started = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{there[name]}"], cwd=HERE.parent, check=False)
-        if done.returncode != 0:
-            broken.append(name)
+        finished = subprocess.run([sys.executable, "-m", f"benchmarks.{modules[name]}"], cwd=HERE.parent, check=False)
+        if finished.returncode != 0:
+            failed.append(name)
         print(f"   ({time.perf_counter() - started:.0f} s)", flush=True)
-    if broken:
-        print(f"These benchmarks failed to run: {', '.join(broken)}.", file=sys.stderr)
-    return 1 if broken else 0
+    if failed:
+        print(f"These benchmarks failed to run: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

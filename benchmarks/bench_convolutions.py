@@ -1,7 +1,7 @@
-"""A step of training and a look of a small 3D network, with oneDNN (as the scripts start TensorFlow) and without it.
+"""A training step and a prediction of a small 3D network, with oneDNN (as the scripts set it) and without it.
 
-TensorFlow itself uses oneDNN only on processors with AVX-512 VNNI or later. "Without" is TF_ENABLE_ONEDNN_OPTS=0, which
-turns it off there, too.
+TensorFlow alone uses oneDNN only on processors with AVX-512 VNNI or later. "Without" means TF_ENABLE_ONEDNN_OPTS=0,
+which turns it off everywhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FLOOR = 1.0
 
 
 def seconds_of(onednn: str) -> tuple[float, float]:
-    """The fastest of a few steps of training and looks, in s, in a process that begins with this setting."""
+    """The seconds of the fastest training step and of the fastest prediction, with this setting in a new process."""
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
@@ -30,27 +30,27 @@ def seconds_of(onednn: str) -> tuple[float, float]:
     task = load_task(TASK)
     network = task.network(task.presets[PRESET])
     network.compile("adam", "mse", jit_compile=False)
-    seen = np.random.default_rng(1).random((BATCH, *network.input_shape[1:]), np.float32)
-    answer = network.predict_on_batch(seen)
-    network.train_on_batch(seen, answer)
+    images = np.random.default_rng(1).random((BATCH, *network.input_shape[1:]), np.float32)
+    targets = network.predict_on_batch(images)
+    network.train_on_batch(images, targets)
 
     def fastest(work: Callable[[], Any]) -> float:
-        took = []
+        seconds = []
         for _ in range(REPEATS):
             started = time.perf_counter()
             work()
-            took.append(time.perf_counter() - started)
-        return min(took)
+            seconds.append(time.perf_counter() - started)
+        return min(seconds)
 
-    return fastest(lambda: network.train_on_batch(seen, answer)), fastest(lambda: network.predict_on_batch(seen))
+    return fastest(lambda: network.train_on_batch(images, targets)), fastest(lambda: network.predict_on_batch(images))
 
 
 def main() -> None:
-    (step, look), (plain_step, plain_look) = (alone(seconds_of, onednn) for onednn in ("1", "0"))
-    for what, fast, plain in (("a step of training", step, plain_step), ("a look", look, plain_look)):
+    with_onednn, without = (alone(seconds_of, onednn) for onednn in ("1", "0"))
+    for what, fast, slow in zip(("a training step", "a prediction"), with_onednn, without, strict=True):
         print(
-            f"{what} of {TASK}, {PRESET}, batch {BATCH}: {fast:.2f} s with oneDNN, {plain:.2f} s without, "
-            f"{plain / fast:.1f}x (floor {FLOOR:g}x)",
+            f"{what} of {TASK}, {PRESET}, batch {BATCH}: {fast:.2f} s with oneDNN, {slow:.2f} s without, "
+            f"{slow / fast:.1f}x (floor {FLOOR:g}x)",
             flush=True,
         )
 

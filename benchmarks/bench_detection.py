@@ -1,7 +1,7 @@
-"""Detection of a whole volume: tiles as large as memory allows against the published windows, in one run.
+"""Detection of a whole volume by tiles as large as memory allows, against the published windows, in one run.
 
-The published windows are timed on a part of the volume and scaled up by their number, since all cost the same.
-Each form runs in a process of its own, so that its peak memory can be stated.
+The published windows are timed on a part of the volume and scaled by their number, since all take the same time. Each
+method runs in its own process, so that its peak memory is known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WINDOWS_TIMED = 60
 
 
 def tiles(memory_gb: float, shape: tuple[int, int, int]) -> tuple[float, float]:
-    """Seconds, and the process's peak memory in bytes."""
+    """Seconds, and the peak memory of the process in bytes."""
     from keras_models.unet import detection_unet
     from learning_functions.inference.sliding_window import run_tiles
 
@@ -35,7 +35,7 @@ def tiles(memory_gb: float, shape: tuple[int, int, int]) -> tuple[float, float]:
 
 
 def published(shape: tuple[int, int, int], windows: int) -> float:
-    """Seconds for the whole volume, from ``windows`` windows after one that is not counted."""
+    """Seconds for the whole volume, estimated from ``windows`` windows after a first one that is not timed."""
     from keras_models.unet import detection_unet
     from learning_functions.inference.sliding_window import run_published
 
@@ -54,13 +54,13 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     use_onednn()
-    plain = alone(published, SHAPE, WINDOWS_TIMED)
-    print(f"detection, published windows: {plain:.0f} s for {SHAPE} voxels", flush=True)
+    reference = alone(published, SHAPE, WINDOWS_TIMED)
+    print(f"detection, published windows: {reference:.0f} s for {SHAPE} voxels", flush=True)
     for memory_gb in arguments.memory_gb:
         floor = 7 if memory_gb > 16 else 5
         seconds, peak = alone(tiles, memory_gb, SHAPE)
         print(
-            f"detection, tiles within {memory_gb:g} GB: {seconds:.1f} s, {plain / seconds:.1f}x (floor {floor}x), "
+            f"detection, tiles within {memory_gb:g} GB: {seconds:.1f} s, {reference / seconds:.1f}x (floor {floor}x), "
             f"peak {peak / 1e9:.2f} GB, {peak / np.prod(SHAPE):.0f} bytes per voxel of the scan",
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""Identification of a scan: slices that hold detected voxels, in batches, against one predict() per slice."""
+"""Identification of a scan: slices with detected voxels in batches, against one predict() for each slice."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def main() -> None:
     mask = np.zeros(SHAPE, np.uint8)
     mask[SPINE] = 1
     detection = LabelMap(mask, grid)
-    times = {"tiles": [], "published": []}
+    times: dict[str, list[float]] = {"tiles": [], "published": []}
     found = {}
-    for turn in range(3):
+    for repeat in range(3):
         for windows in times:
             started = time.perf_counter()
             options = InferenceOptions(windows=windows)
             found[windows] = slice_predictions(network, settings, image, detection, 0.0, options)
-            if turn:  # the first turn warms up
+            if repeat:  # the first one warms up
                 times[windows].append(time.perf_counter() - started)
-    ours, plain = (float(np.median(times[name])) for name in ("tiles", "published"))
+    ours, reference = (float(np.median(times[name])) for name in ("tiles", "published"))
     worst = float(np.abs(found["tiles"] - found["published"]).max())
     print(
-        f"identification: {ours:.2f} s in batches, {plain:.2f} s by one predict() per slice, "
-        f"{plain / ours:.1f}x (floor {FLOOR}x), largest difference {worst:.1e}"
+        f"identification: {ours:.2f} s in batches, {reference:.2f} s by one predict() per slice, "
+        f"{reference / ours:.1f}x (floor {FLOOR}x), largest difference {worst:.1e}"
     )
 
 

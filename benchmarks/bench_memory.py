@@ -1,7 +1,7 @@
-"""Peak memory of measure.py on a large scan, with the shipped models: held against a ceiling.
+"""Peak memory of measure.py on a large scan, with the shipped models, against a ceiling.
 
-A whole-spine phantom brought onto 512 x 512 x 600 voxels (315 MB as int16) is written as NIfTI,
-and measured by a process of its own, which reports the most memory it ever held.
+The scan is a whole-spine phantom resampled to 512 x 512 x 600 voxels (315 MB as int16) and written as NIfTI. measure.py
+runs in its own process, whose peak memory is reported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 def large_scan(folder: Path) -> Path:
-    """The folder that holds a scan of SHAPE, as a phantom at 2 mm shows it."""
+    """Writes a phantom of 2 mm voxels, resampled to SHAPE; returns the folder."""
     scan = make_phantom(np.random.default_rng(7), "large", "whole", 2.0, "RAS")
     grid = scan.volume.grid
     spacing = np.array(grid.shape) / SHAPE  # the same field of view in more voxels
@@ -40,9 +40,9 @@ def large_scan(folder: Path) -> Path:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as made:
-        scan = large_scan(Path(made)) / "large_ct.nii.gz"
-        for told, names in (("shipped models", ()), ("with masks", WITH_MASKS)):
+    with tempfile.TemporaryDirectory() as folder:
+        scan = large_scan(Path(folder)) / "large_ct.nii.gz"
+        for title, names in (("shipped models", ()), ("with masks", WITH_MASKS)):
             started = time.perf_counter()
             models = [str(SHIPPED / f"{name}.h5") for name in names]
             command = [
@@ -51,13 +51,13 @@ def main() -> None:
                 str(scan),
                 *models,
                 "--output",
-                f"{made}/{len(models)}",
+                f"{folder}/{len(models)}",
             ]
             subprocess.run(command, check=True, capture_output=True)
             seconds = time.perf_counter() - started
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9  # of all until now
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9  # the largest so far
             print(
-                f"measure.py, {' x '.join(map(str, SHAPE))} voxels, {told}: peak {peak:.2f} GB "
+                f"measure.py, {' x '.join(map(str, SHAPE))} voxels, {title}: peak {peak:.2f} GB "
                 f"(ceiling {CEILING_GB:g} GB), {seconds:.0f} s",
                 flush=True,
             )

@@ -1,6 +1,6 @@
-"""Naming of 30 detections: the decoder within its milliseconds, and against plain loops over the same model.
+"""Naming of 30 detections: the decoder against a ceiling, and against Python loops over the same model.
 
-Times are those of the processor, so that other work on the machine does not count as waiting.
+Times are processor times, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ REPEATS, LOOPED = 9, 8
 
 
 def by_loops(chain: SequenceModel) -> float:
-    """Log-weight of the best sequence, the same recursion in plain loops."""
+    """The log-weight of the best sequence, by the same recursion in Python loops."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
     best = chain.falses[-1] + chain.nothing
     ending: dict[tuple[int, int, int, int], float] = {}
     with np.errstate(divide="ignore"):
         turns, steps = ([np.log(each) for each in some] for some in (chain.turns, chain.steps))
-    ways = [chain.table.below[level].T.tolist() for level in range(levels)]
+    neighbours = [chain.table.below[level].T.tolist() for level in range(levels)]
     for i in range(count):
         for level in range(levels):
             for size in range(sizes):
-                begun = chain.falses[i] + chain.start[level] + chain.unary[i, level] + chain.sizes[size]
-                ending[-1, i, level, size] = begun
+                first = chain.falses[i] + chain.start[level] + chain.unary[i, level] + chain.sizes[size]
+                ending[-1, i, level, size] = first
                 for before in range(-1, i):
-                    here = ending.get((before, i, level, size), -np.inf)
-                    best = max(best, here + chain.end[level] + chain.after(i))
-                    if here == -np.inf:
+                    weight = ending.get((before, i, level, size), -np.inf)
+                    best = max(best, weight + chain.end[level] + chain.after(i))
+                    if weight == -np.inf:
                         continue
                     for k in range(i + 1, count):
-                        turned = here + turns[i][level, k - i - 1, before + 1] + chain.between(i)[k - i - 1]
-                        for lower, row in ways[level]:
+                        turned = weight + turns[i][level, k - i - 1, before + 1] + chain.between(i)[k - i - 1]
+                        for lower, row in neighbours[level]:
                             step = steps[i][row, size, k - i - 1] + chain.unary[k, lower]
                             key = (i, k, lower, size)
                             ending[key] = max(ending.get(key, -np.inf), turned + step)
@@ -49,7 +49,7 @@ def by_loops(chain: SequenceModel) -> float:
 
 
 def detections(count: int) -> Detections:
-    """A whole spine 25 mm apart, some doubled, with doubtful evidence."""
+    """A whole spine with steps of 25 mm, one body detected twice, and ambiguous evidence."""
     rng = np.random.default_rng(1)
     points = np.array([0.0, 0.0, -25.0]) * np.arange(count)[:, None] + rng.normal(size=(count, 3)) * 3
     points[count // 2] = points[count // 2 - 1] + 2.0
@@ -72,16 +72,16 @@ def main() -> None:
         times["arrays"].append(time.process_time() - started)
         if repeat < 3:
             started = time.process_time()
-            plain = by_loops(few)
+            expected = by_loops(few)
             times["loops"].append(time.process_time() - started)
     whole, loops, arrays = (float(np.median(times[name])) for name in ("decode", "loops", "arrays"))
     print(
-        f"naming, 30 detections: {1e3 * whole:.1f} ms with posteriors and margins (at most {CEILING_MS:.0f} ms asked, "
+        f"naming, 30 detections: {1e3 * whole:.1f} ms with posteriors and margins (ceiling {CEILING_MS:.0f} ms, "
         f"ratio {1e3 * whole / CEILING_MS:.2f})"
     )
     print(
         f"naming, {LOOPED} detections, best sequence: {1e3 * arrays:.2f} ms by arrays, {1e3 * loops:.0f} ms by loops, "
-        f"{loops / arrays:.0f}x (floor {FLOOR}x), equal: {bool(np.isclose(found, plain))}"
+        f"{loops / arrays:.0f}x (floor {FLOOR}x), equal: {bool(np.isclose(found, expected))}"
     )
 
 

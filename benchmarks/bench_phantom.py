@@ -1,4 +1,4 @@
-"""Phantoms on one core: a lumbar scan at 1 mm, whole spines at 2 and 1 mm, each against its ceiling."""
+"""Phantoms on one core: a lumbar scan at 1 mm and whole spines at 2 and 1 mm, each against its ceiling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from utility_functions.phantom.scanner import make_phantom
 
 CASES = (("lumbar", 1.0, 5, 5.0), ("whole", 2.0, 5, 2.0), ("whole", 1.0, 3, 10.0))
-"""Region, spacing in mm, scans made, and seconds of one core that one may take."""
+"""Region, spacing in mm, number of scans, and the ceiling for one scan in seconds."""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""Resampling a scan to an upright 2 mm grid, against one SimpleITK linear call on an image that is ready made.
+"""Resampling of a scan to an upright 2 mm grid, against one linear SimpleITK call on a prepared image.
 
-The call alone cannot say which voxel is where: ours also carries the geometry, hands the voxels over and rounds them.
+The call alone has no geometry. Ours also computes the transform, passes the voxels to SimpleITK and rounds the result.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CEILING = 1.2
 REPEATS = 25
 
 
-def ready_made(volume: Volume, grid: Grid) -> tuple[sitk.Image, sitk.AffineTransform]:
-    """What the plain call is given: the image, and the transform from an index of ``grid`` to one of the image."""
+def prepared(volume: Volume, grid: Grid) -> tuple[sitk.Image, sitk.AffineTransform]:
+    """The arguments of the call: the image, and the transform from an index of ``grid`` to one of the image."""
     transform = sitk.AffineTransform(3)
     matrix = np.linalg.inv(volume.grid.affine) @ grid.affine
     transform.SetMatrix(matrix[:3, :3].ravel().tolist())
@@ -31,17 +31,17 @@ def ready_made(volume: Volume, grid: Grid) -> tuple[sitk.Image, sitk.AffineTrans
 
 
 def seconds_of_both(volume: Volume, grid: Grid) -> tuple[float, float]:
-    """Median seconds of ours and of the plain call, taken in turns."""
-    image, transform = ready_made(volume, grid)
-    ours, plain = [], []
+    """The median seconds of ours and of the call, measured in turn."""
+    image, transform = prepared(volume, grid)
+    ours, reference = [], []
     for _ in range(REPEATS):
         started = time.perf_counter()
         resample(volume, grid)
         between = time.perf_counter()
         sitk.Resample(image, list(grid.shape), transform, sitk.sitkLinear, (0.0,) * 3, (1.0,) * 3, IDENTITY, 0.0)
-        plain.append(time.perf_counter() - between)
+        reference.append(time.perf_counter() - between)
         ours.append(between - started)
-    return statistics.median(ours), statistics.median(plain)
+    return statistics.median(ours), statistics.median(reference)
 
 
 def main() -> None:
@@ -49,10 +49,10 @@ def main() -> None:
     for axcodes, order in (("RAS", "F"), ("RAS", "C"), ("LPS", "F"), ("PIR", "F"), ("SAR", "F")):
         grid = Grid.from_spacing(SHAPE, SPACING_MM, axcodes="RAS").reoriented(axcodes)
         volume = Volume(np.asarray(rng.integers(-1000, 2000, grid.shape, np.int16), order=order), grid)  # type: ignore[call-overload]
-        ours, plain = seconds_of_both(volume, grid.upright(2.0))
+        ours, reference = seconds_of_both(volume, grid.upright(2.0))
         print(
             f"resampling, {SHAPE} stored as {axcodes} ({order} order) to 2 mm: {ours * 1e3:.1f} ms, "
-            f"{ours / plain:.2f}x one SimpleITK call (ceiling {CEILING}x)"
+            f"{ours / reference:.2f}x one SimpleITK call (ceiling {CEILING}x)"
         )
 
 

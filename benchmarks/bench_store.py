@@ -1,7 +1,7 @@
-"""Reading samples: the store, its compressed forms and fancy indexing against a copy from numpy.memmap, side by side.
+"""Reading of samples: the store, its compressed formats and fancy indexing, against a copy from numpy.memmap.
 
-All forms read the same samples in the same shuffled batches, in turns, from a warm page cache. Reading does not
-include cast and augmentation, which run beside training.
+All formats read the same samples in the same shuffled batches, in turn, from a warm page cache. The cast and the
+augmentation are not timed: they run in parallel with training.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ TARGET = 0.7
 SHAPES = {"patches 40x40x48": (40, 40, 48, 1), "patches 64x64x80": (64, 64, 80, 1), "slices 80x160x8": (80, 160, 8)}
 
 
-def made(count: int, shape: tuple[int, ...]) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
-    """Samples with the smoothness and noise of CT, and a mask: (count, *shape) and (count, *shape without channels)."""
+def smooth_samples(count: int, shape: tuple[int, ...]) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+    """Samples with the smoothness and noise of CT, and masks: (count, *shape) and (count, *shape without channels)."""
     rng = np.random.default_rng(1)
-    plain = shape if shape[-1] > 1 else shape[:-1]
-    kinds = [ndimage.gaussian_filter(rng.normal(size=plain), 3) for _ in range(4)]
+    image_shape = shape if shape[-1] > 1 else shape[:-1]
+    kinds = [ndimage.gaussian_filter(rng.normal(size=image_shape), 3) for _ in range(4)]
     smooth = np.stack([kinds[number % 4] / kinds[number % 4].std() for number in range(count)])
     inputs = np.clip(100 + 300 * smooth + rng.normal(scale=20, size=smooth.shape), -1024, 2000).astype(np.int16)
     masks = (smooth if shape[-1] == 1 else smooth[..., shape[-1] // 2]) > 1
@@ -55,9 +55,9 @@ def memmap_copy(folder: Path, inputs: NDArray[np.int16], targets: NDArray[np.uin
         arrays.append(np.load(folder / f"{name}.npy", mmap_mode="r"))
 
     def read(indices: NDArray[Any], inputs: NDArray[Any], targets: NDArray[Any]) -> None:
-        for place, index in enumerate(indices):
-            inputs[place] = arrays[0][index]
-            targets[place] = arrays[1][index]
+        for row, index in enumerate(indices):
+            inputs[row] = arrays[0][index]
+            targets[row] = arrays[1][index]
 
     return read
 
@@ -66,7 +66,7 @@ def fancy(path: Path) -> Callable[..., None]:
     file = h5py.File(path, "r")
 
     def read(indices: NDArray[Any], inputs: NDArray[Any], targets: NDArray[Any]) -> None:
-        rank = np.argsort(indices)  # HDF5 wants them in rising order
+        rank = np.argsort(indices)  # HDF5 needs rising indices
         inputs[rank] = file["inputs"][indices[rank]]
         targets[rank] = file["targets"][indices[rank]]
 
@@ -74,14 +74,14 @@ def fancy(path: Path) -> Callable[..., None]:
 
 
 def side_by_side(
-    forms: dict[str, Callable[..., None]], order: NDArray[Any], shape: tuple[int, ...], repeats: int
+    readers: dict[str, Callable[..., None]], order: NDArray[Any], shape: tuple[int, ...], repeats: int
 ) -> dict[str, float]:
-    """Median seconds per sample of each form; the forms take turns, and the first turn is not counted."""
+    """The median seconds per sample of each reader; they run in turn, and the first run is not timed."""
     inputs = np.empty((BATCH, *shape), np.int16)
     targets = np.empty((BATCH, *shape[:-1]), np.uint8)
-    seconds: dict[str, list[float]] = {name: [] for name in forms}
+    seconds: dict[str, list[float]] = {name: [] for name in readers}
     for _ in range(repeats + 1):
-        for name, read in forms.items():
+        for name, read in readers.items():
             started = time.perf_counter()
             for first in range(0, len(order), BATCH):
                 read(order[first : first + BATCH], inputs, targets)
@@ -97,24 +97,24 @@ def main(argv: list[str] | None = None) -> None:
     count = max(arguments.samples // BATCH, 1) * BATCH
     order = np.random.default_rng(2).permutation(count)
     for title, shape in SHAPES.items():
-        inputs, targets = made(count, shape)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+        inputs, targets = smooth_samples(count, shape)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
             paths = {kind: written(folder, inputs, targets, kind) for kind in COMPRESSIONS}
-            plain = memmap_copy(folder, inputs, targets)
+            reference = memmap_copy(folder, inputs, targets)
             stores = {f"store, {kind}": SampleReader(open_store(path)).read for kind, path in paths.items()}
-            fast = {"memmap copy": plain, "store, none": stores.pop("store, none")}
+            fast = {"memmap copy": reference, "store, none": stores.pop("store, none")}
             seconds = side_by_side(fast, order, shape, arguments.repeats)
-            reached = seconds["memmap copy"] / seconds["store, none"]
+            ratio = seconds["memmap copy"] / seconds["store, none"]
             slow = stores | {f"fancy indexing, {kind}": fancy(paths[kind]) for kind in ("none", "gzip")}
             seconds |= side_by_side(slow, order[: 2 * BATCH], shape, 3)
             megabytes = {kind: path.stat().st_size / 1e6 for kind, path in paths.items()}
         print(f"{title}, {count} samples, batches of {BATCH}:")
-        for form, value in seconds.items():
-            size = megabytes.get(form.split(", ")[-1], (inputs.nbytes + targets.nbytes) / 1e6)
-            share = seconds["memmap copy"] / value
-            print(f"  {form:22s} {1 / value:9.0f} samples/s  {share:6.1%} of a memmap copy  {size:6.1f} MB")
-        print(f"  uncompressed, {reached:.0%} of a memmap copy (at least {TARGET:.0%} wanted)")
+        for name, value in seconds.items():
+            size = megabytes.get(name.split(", ")[-1], (inputs.nbytes + targets.nbytes) / 1e6)
+            fraction = seconds["memmap copy"] / value
+            print(f"  {name:22s} {1 / value:9.0f} samples/s  {fraction:6.1%} of a memmap copy  {size:6.1f} MB")
+        print(f"  uncompressed, {ratio:.0%} of a memmap copy (floor {TARGET:.0%})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Dense targets: array operations against the plain per-voxel loops, side by side in one run."""
+"""Dense targets: array operations against loops over voxels, in one run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOOPED = (40, 40, 60)
 
 
 def by_loops(landmarks: Landmarks, grid: Grid) -> np.ndarray:
-    """The definition in plain loops over tubes and voxels."""
+    """The definition, in loops over voxels and tubes."""
     levels = np.zeros(grid.shape, np.uint8)
     tubes = [(name, *ends) for name, ends in tube_ends(landmarks).items()]
     first, step = grid.affine[:3, 3], grid.spacing_mm
@@ -28,9 +28,9 @@ def by_loops(landmarks: Landmarks, grid: Grid) -> np.ndarray:
                 for name, upper, centre, lower in tubes:
                     if lower[2] <= z < upper[2]:
                         near, far = (centre, upper) if z >= centre[2] else (lower, centre)
-                        share = (z - near[2]) / (far[2] - near[2])
-                        across = x - near[0] - share * (far[0] - near[0])
-                        along = y - near[1] - share * (far[1] - near[1])
+                        fraction = (z - near[2]) / (far[2] - near[2])
+                        across = x - near[0] - fraction * (far[0] - near[0])
+                        along = y - near[1] - fraction * (far[1] - near[1])
                         if across * across + along * along <= (DISK_DIAMETER_MM[name] / 2) ** 2:
                             levels[i, j, k] = CSI_LEVELS[name]
     return levels
@@ -43,7 +43,7 @@ def main() -> None:
     shape = (200, 200, 300)
     whole = Grid.from_spacing(shape, 1.0, (-100.0, -100.0, -260.0))
     part = Grid.from_spacing(LOOPED, 1.0, (-20.0, -20.0, -150.0))
-    times = {"loops": [], "arrays": []}
+    times: dict[str, list[float]] = {"loops": [], "arrays": []}
     for _ in range(3):
         started = time.perf_counter()
         looped = by_loops(landmarks, part)

@@ -1,4 +1,4 @@
-"""The three scripts as benchmarks call them, and parts of benchmarks: each in a process of its own."""
+"""Runs the scripts of the package, or a function, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 def run_script(script: str, *arguments: str | Path) -> None:
-    """Raises: CalledProcessError where the script ends with another exit code than 0."""
+    """Runs a script. Raises: CalledProcessError where its exit code is not 0."""
     subprocess.run([sys.executable, str(HERE / script), *map(str, arguments)], check=True)
 
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Any:
-    """The result of ``work`` in a fresh process; an error if that process dies."""
+    """The result of ``work`` in a new process. Raises: BrokenProcessPool where that process dies."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(work, *arguments).result()

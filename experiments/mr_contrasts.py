@@ -2,10 +2,11 @@
 
 python -m experiments mr_contrasts [--folder contrasts]
 
-All learn vertebrae, discs and canal (multiclass_mr) from as many phantoms, in as many steps. Those of one contrast
-learn from phantoms of that kind, in standard augmentation; the contrast-free one from CT, T1 and T2 by turns, half of
-it drawn anew from the tissues (--augment synth). Each is measured on other phantoms of the kinds it is meant for.
-Samples, models and results in --folder are kept and used again, so that an interrupted run goes on.
+All learn vertebrae, discs and canal (multiclass_mr) from the same number of phantoms, in the same number of steps. A
+network for one contrast learns from phantoms of that contrast, with standard augmentation. The contrast-agnostic
+network learns from CT, T1 and T2 in turn, half of them re-synthesised from the tissues (--augment synth). Each network
+is measured on other phantoms of its own contrasts. Samples, models and results in --folder are reused, so that an
+interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ HEADER = ("network for", "scans", *(f"{name} Dice" for name in CLASSES), "verteb
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments mr_contrasts", description=__doc__)
     parser.add_argument("--preset", default="small")
-    parser.add_argument("--phantoms", type=int, default=200, help="to learn from (default: 200)")
-    parser.add_argument("--validation", type=int, default=40, help="to choose the best epoch by (default: 40)")
-    parser.add_argument("--scans", type=int, default=20, help="to measure, of each kind (default: 20)")
+    parser.add_argument("--phantoms", type=int, default=200, help="for training (default: 200)")
+    parser.add_argument("--validation", type=int, default=40, help="phantoms that choose the best epoch (default: 40)")
+    parser.add_argument("--scans", type=int, default=20, help="to measure, of each contrast (default: 20)")
     parser.add_argument("--epochs", type=int, help="of each training (default: as the preset says)")
     parser.add_argument("--folder", type=Path, default=Path("contrasts"))
     parser.add_argument("--workers", type=int, help="processes that cut samples (default: one per core)")
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def trained(arguments: argparse.Namespace, kind: str) -> Path:
-    """The model for a kind, trained unless it is there."""
+    """The model for a contrast, trained unless the file exists."""
     folder, model = arguments.folder, arguments.folder / f"{kind}.h5"
     samples = []
     for part, count, seed in (
@@ -75,7 +76,7 @@ def trained(arguments: argparse.Namespace, kind: str) -> Path:
 
 
 def measured_on(arguments: argparse.Namespace, model: Path, kind: str) -> list[dict[str, Any]]:
-    """The summary of a model's structures on held-out phantoms of a kind, as results.json tells it."""
+    """The summary of structures on held-out phantoms of a contrast, as results.json holds it."""
     results = arguments.folder / f"{model.stem}_on_{kind}"
     scans = f"phantom:{arguments.scans}:{kind}:seed={TESTING_SEED}"
     run_script("measure.py", scans, model, "--output", results, "--skip-existing")
@@ -84,10 +85,10 @@ def measured_on(arguments: argparse.Namespace, model: Path, kind: str) -> list[d
 
 
 def row(kind: str, measured: str, summary: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The cells under HEADER: mean Dice of whole classes, and how many single vertebrae there are and were found."""
-    of = {each["structure"]: each for each in summary}
-    dice = [of.get(name, {}).get("dice") for name in CLASSES]
-    counts = [of.get("vertebra", {}).get(name) for name in ("instances", "found", "false")]
+    """The cells under HEADER: mean Dice of each class, and the numbers of all, found and false vertebrae."""
+    by_structure = {each["structure"]: each for each in summary}
+    dice = [by_structure.get(name, {}).get("dice") for name in CLASSES]
+    counts = [by_structure.get("vertebra", {}).get(name) for name in ("instances", "found", "false")]
     figures = (MISSING if value is None else f"{value:.3f}" for value in dice)
     return (
         "any contrast" if kind == ANY else kind,

@@ -1,13 +1,13 @@
-"""Names by three rules from the same networks' outputs.
+"""Three naming rules on the same network outputs.
 
 python -m experiments naming_rules [SCANS] [--models A.h5 B.h5]
 
-decoder: the exact decoder; chain: the cheapest chain of votes names itself; published: votes per voxel (McCouat &
+decoder: the exact decoder. chain: the votes of the cheapest chain name it. published: votes per voxel (McCouat &
 Glocker 2019). SCANS: as measure.py takes them, with a truth (default: phantom:30:seed=900).
-all, original: true vertebrae identified by VerSe's rule and by the original's; mm: mean distance of those of one name;
-right: scans with every true level right; detected: with every detected one; shifted: scans in which every name is one
-level off, the same way; ECE, warned: calibration error of the posteriors, and share of scans with a wrong name, and of
-others, that carry a warning.
+all, original: true vertebrae identified by VerSe's rule, and by the original rule. mm: mean distance between landmarks
+of the same name. right: scans with every true level right. detected: scans with every detected level right. shifted:
+scans in which every name is one level off, the same way. ECE: calibration error of the posteriors. warned wrong,
+right: fraction of the scans with a wrong name, and of the others, that have a warning.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ RULES = ("published", "chain", "decoder")
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments naming_rules", description=__doc__)
     parser.add_argument("scans", type=Path, nargs="?", default=Path("phantom:30:seed=900"), help="scans with a truth")
-    parser.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
+    parser.add_argument(
+        "--models", type=Path, nargs="+", default=[], help="trained models (.h5; default: the shipped ones)"
+    )
     arguments = parser.parse_args(argv)
 
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[str, ...]]:
-    """A row per rule; the models before the last, which names, run once per scan."""
+    """A row for each rule. The last model names; those before it run once per scan."""
     from learning_functions.options import InferenceOptions
     from learning_functions.predict.pipeline import load_models, run_models
     from losses_and_metrics.identification_rate import score_scan
@@ -61,20 +63,20 @@ def compared(cases: Sequence[Case], model_paths: Sequence[Path]) -> list[tuple[s
     from utility_functions.reporting.results import ScanRow
 
     *first, last = load_models(model_paths)
-    named: dict[str, list[ScanRow]] = {rule: [] for rule in RULES}
+    rows: dict[str, list[ScanRow]] = {rule: [] for rule in RULES}
     for case in cases:
         scan = load_scan(case)
         truth = true_landmarks(scan)
         if truth is None:
-            raise ValueError(f"Rules are compared on scans with a truth. Received: {case.case_id}.")
+            raise ValueError(f"The comparison needs scans with a truth. Received: {case.case_id}.")
         before = run_models(first, scan.volume, case.case_id)
         for rule in RULES:
             found = run_models([last], scan.volume, options=InferenceOptions(naming=rule), before=before)
             landmarks = found.landmarks or Landmarks.empty()
             score = score_scan(case.case_id, landmarks, truth, interpolated=found.interpolated)
-            named[rule].append(ScanRow(case.case_id, found, truth, score))
-        print(f"{case.case_id}: {', '.join(f'{rule} {_hits(named[rule][-1])}' for rule in RULES)}", flush=True)
-    return [row(rule, scans) for rule, scans in named.items()]
+            rows[rule].append(ScanRow(case.case_id, found, truth, score))
+        print(f"{case.case_id}: {', '.join(f'{rule} {_hits(rows[rule][-1])}' for rule in RULES)}", flush=True)
+    return [row(rule, scans) for rule, scans in rows.items()]
 
 
 def _hits(row: ScanRow) -> str:
@@ -88,19 +90,19 @@ def row(rule: str, scans: Sequence[ScanRow]) -> tuple[str, ...]:
     from losses_and_metrics.scan_scores import summarise
     from utility_functions.reporting.score_frames import level_frame
 
-    everything = summarise(level_frame(scans)).iloc[0]
+    total = summarise(level_frame(scans)).iloc[0]
     names = summarise_names(scans)
-    shares = [MISSING if share is None else percent(share[0]) for share in (names.all_right, names.detected_right)]
-    told = (names.calibration_error, names.warned_wrong, names.warned_right)
+    fractions = [MISSING if each is None else percent(each[0]) for each in (names.all_right, names.detected_right)]
+    calibration = (names.calibration_error, names.warned_wrong, names.warned_right)
     return (
         rule,
-        str(everything["levels"]),
-        percent(everything["rate_verse"]),
-        percent(everything["rate_original"]),
-        millimetres(everything["mean_mm"]),
-        *shares,
+        str(total["levels"]),
+        percent(total["rate_verse"]),
+        percent(total["rate_original"]),
+        millimetres(total["mean_mm"]),
+        *fractions,
         MISSING if names.shifted is None else percent(names.shifted[0]),
-        *(MISSING if figure is None else percent(figure) for figure in told),
+        *(MISSING if figure is None else percent(figure) for figure in calibration),
     )
 
 

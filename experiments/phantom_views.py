@@ -1,8 +1,9 @@
-"""Contact sheets: phantoms beside real scans, in the same planes, windows and millimetres per pixel.
+"""Contact sheets of phantoms beside real scans, in the same planes, windows and millimetres per pixel.
 
-One PNG per region and window. Of each scan: sagittal views through the middle and through the joints beside it, and a
-coronal one, all bent along the spine; then axial slices through bodies. Anterior is on the left of sagittal views, the
-patient's right on the left of the others, anterior above in axial ones. Those in docs/:
+There is one PNG for each region and window. It shows each scan in a sagittal view through the midline, a sagittal view
+through the facet joints, and a coronal view, all curved along the spine; then in axial slices through bodies. Anterior
+is on the left in sagittal views and at the top in axial ones. The patient's right is on the left elsewhere. The sheets
+in docs/ come from:
 
     python -m experiments phantom_views docs --together --phantoms 1 --seed 12 --pixel-mm 1.2 --real REAL \\
         --only verse014 example_ct
@@ -37,13 +38,13 @@ AXIALS = {"cervical": ("C4",), "thoracic": ("T6",), "lumbar": ("L3",), "whole": 
 LONG = ("whole", "trunk")
 EMPTY_HU = -1024.0
 WIDEST_MM = 430.0
-BESIDE_MM = 14.0  # from the middle to the joints
+BESIDE_MM = 14.0  # from the midline to the facet joints
 GAP_PX, TITLE_PX, WIDTH_PX, DPI = 6, 18, 1500, 100
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """One scan with its body centres, under a title; axial slices are cut at ``levels`` or the nearest it shows."""
+class ShownScan:
+    """One scan with its body centres and title; axial slices lie at ``levels``, or at the nearest ones in the scan."""
 
     title: str
     volume: Volume
@@ -53,15 +54,15 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One picture: HU (rows, columns), its size in mm (width, height), and what it shows."""
+    """One picture: HU (rows, columns), its size in mm (width, height), and its title."""
 
     hu: NDArray[np.float32]
     size_mm: tuple[float, float]
     title: str
 
 
-def panels(scan: Seen) -> list[Panel]:
-    """Two sagittal planes, a coronal one, and the axial slices."""
+def panels(scan: ShownScan) -> list[Panel]:
+    """The two sagittal views, the coronal view and the axial slices of a scan."""
     course = spine_course(scan.volume, scan.landmarks)
     views = {
         "sagittal": sagittal_view(scan.volume, course),
@@ -82,14 +83,14 @@ def panels(scan: Seen) -> list[Panel]:
     return found
 
 
-def nearest_shown(scan: Seen, level: str) -> str | None:
-    """The level nearest to ``level`` whose centre lies inside the scan by 5 mm; None where there is none."""
+def nearest_shown(scan: ShownScan, level: str) -> str | None:
+    """The level nearest to ``level`` whose centre lies at least 5 mm inside the scan; None where there is none."""
     inside = scan.volume.grid.contains(scan.landmarks.points_mm, margin_mm=-5.0)
     names = [name for name, shown in zip(scan.landmarks.names, inside, strict=True) if shown and name]
     return min(names, key=lambda name: abs(anatomical_order(name) - anatomical_order(level)), default=None)
 
 
-def axial(scan: Seen, name: str, pixel_mm: float = 1.0) -> Panel:
+def axial(scan: ShownScan, name: str, pixel_mm: float = 1.0) -> Panel:
     """The axial slice through the centre of a level, the patient's right on the left."""
     corners = scan.volume.grid.corners_mm()
     centre = scan.landmarks.point(name)
@@ -108,7 +109,7 @@ def axial(scan: Seen, name: str, pixel_mm: float = 1.0) -> Panel:
 
 
 def shelves(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[tuple[int, int]], int]:
-    """Left and top of blocks (width, height) set beside each other in rows of ``width``, and the height used."""
+    """The left and top of each block (width, height), placed in rows of ``width``; and the total height."""
     places, left, top, tallest = [], 0, 0, 0
     for wide, tall in sizes:
         if left and left + wide > width:
@@ -118,8 +119,8 @@ def shelves(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[tuple[in
     return places, top + tallest
 
 
-def sheet(scans: Sequence[Seen], window: tuple[float, float], pixel_mm: float, path: Path) -> None:
-    """Write one sheet, every panel at ``pixel_mm`` mm per pixel."""
+def sheet(scans: Sequence[ShownScan], window: tuple[float, float], pixel_mm: float, path: Path) -> None:
+    """Writes one sheet, with every panel at ``pixel_mm`` mm per pixel."""
     rows = [panels(scan) for scan in scans]
     sizes = [[(round(p.size_mm[0] / pixel_mm) + 1, round(p.size_mm[1] / pixel_mm) + 1) for p in row] for row in rows]
     blocks = [
@@ -144,48 +145,52 @@ def sheet(scans: Sequence[Seen], window: tuple[float, float], pixel_mm: float, p
         figure.savefig(place, format="png", dpi=DPI, facecolor="black")
 
 
-def made(region: str, seeds: Sequence[int], spacing_mm: float | None = None) -> list[Seen]:
-    """Phantoms of a region, in voxels of 1.5 mm or, of long ones, 2 mm; a seed gives the same one every time."""
+def phantoms_of(region: str, seeds: Sequence[int], spacing_mm: float | None = None) -> list[ShownScan]:
+    """Phantoms of a region, by default at 1.5 mm, long regions at 2 mm. The same seed gives the same phantom."""
     scans = []
     spacing_mm = spacing_mm or (2.0 if region in LONG else 1.5)
     for seed in seeds:
         started = time.process_time()
         scan = make_phantom(np.random.default_rng(seed), region=region, spacing_mm=spacing_mm)
         title = f"phantom {region} seed {seed} ({spacing_mm:g} mm, {time.process_time() - started:.1f} s)"
-        scans.append(Seen(title, scan.volume, scan.landmarks, AXIALS.get(region, ("T6", "L3"))))
+        scans.append(ShownScan(title, scan.volume, scan.landmarks, AXIALS.get(region, ("T6", "L3"))))
     return scans
 
 
-def real_scans(folder: Path, levels: tuple[str, ...], only: Sequence[str] = ()) -> list[Seen]:
-    """The real scans below ``folder``, or ``only`` those of these names."""
+def real_scans(folder: Path, levels: tuple[str, ...], only: Sequence[str] = ()) -> list[ShownScan]:
+    """The real scans in ``folder``; where ``only`` has names, these alone."""
     scans = []
     for case in real_cases(folder):
         if not only or case.case_id in only:
             scan = load_scan(case)
             title = f"REAL {case.case_id} ({CREDITS[case.case_id]})"
-            scans.append(Seen(title, scan.volume, true_centres(scan), levels))
+            scans.append(ShownScan(title, scan.volume, true_centres(scan), levels))
     return scans
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments phantom_views", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder for the sheets REGION_WINDOW.png; made where it is missing")
-    parser.add_argument("--real", type=Path, help="folder of the real scans; phantoms alone when not given")
+    parser.add_argument(
+        "out", type=Path, help="folder for the sheets REGION_WINDOW.png; created where it does not exist"
+    )
+    parser.add_argument("--real", type=Path, help="folder of the real scans (default: phantoms alone)")
     parser.add_argument("--only", nargs="+", default=[], metavar="SCAN", help="only these real scans, by name")
-    parser.add_argument("--seed", type=int, default=1, help="of the first phantom; the others follow (default: 1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the first phantom; the others have the next seeds (default: 1)"
+    )
     parser.add_argument("--phantoms", type=int, default=2, help="phantoms per sheet (default: 2)")
     parser.add_argument("--regions", nargs="+", default=list(AXIALS), choices=[*REGIONS], help="default: %(default)s")
     parser.add_argument("--windows", nargs="+", default=list(WINDOWS), choices=list(WINDOWS), help="default: both")
     parser.add_argument("--together", action="store_true", help="all regions on one sheet, phantoms_WINDOW.png")
-    parser.add_argument("--spacing-mm", type=float, help="voxels (default: 1.5, and 2 for the whole spine)")
+    parser.add_argument("--spacing-mm", type=float, help="of the phantoms (default: 1.5, and 2 for the whole spine)")
     parser.add_argument("--pixel-mm", type=float, help="of the pictures (default: 0.8, and 1 for the whole spine)")
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.seed, arguments.seed + arguments.phantoms)
-    sheets: dict[str, list[Seen]] = {}
+    sheets: dict[str, list[ShownScan]] = {}
     for region in arguments.regions:
         name = "phantoms" if arguments.together else region
-        sheets.setdefault(name, []).extend(made(region, seeds, arguments.spacing_mm))
+        sheets.setdefault(name, []).extend(phantoms_of(region, seeds, arguments.spacing_mm))
     for name, scans in sheets.items():
         if arguments.real:
             scans += real_scans(arguments.real, AXIALS.get(name, ("T12", "L3")), arguments.only)

@@ -1,4 +1,4 @@
-"""The openly licensed real scans that benchmarks measure and look at, and where their folder is."""
+"""The openly licensed real scans of the experiments, and their folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from utility_functions.geometry.landmarks import Landmarks
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "real"
 VARIABLE = "REAL_SCANS"
-"""Environment variable that names the folder where it does not lie beside the repository."""
+"""The environment variable that names the folder, where it is not beside the repository."""
 
-READ_OFF: Mapping[str, Mapping[str, tuple[float, float, float]]] = {"dicom_series": {"T11": (8.0, 112.0, -767.0)}}
-"""Body centres in RAS+ mm read off the image, by scan and level, where the label map does not tell them.
+READ_BY_HAND: Mapping[str, Mapping[str, tuple[float, float, float]]] = {"dicom_series": {"T11": (8.0, 112.0, -767.0)}}
+"""Body centres in RAS+ mm, read from the image by hand where the label map does not give them.
 
-Of T11 the series shows 3 mm of the body; its label holds the arch and scatter round T12.
+The series shows 3 mm of the body of T11; its label holds the arch, and scattered voxels round T12.
 """
 
 CREDITS: Mapping[str, str] = {
@@ -28,36 +28,36 @@ CREDITS: Mapping[str, str] = {
     "tptbox_crop": "TPTBox, Apache-2.0",
 }
 BODIES_ALONE = ("example_ct",)
-"""Scans whose masks hold bodies without their arches: an earlier model's output."""
+"""Scans whose masks hold bodies without arches, as an earlier model made them."""
 NAMELESS = ("tptbox_crop",)
-"""Scans that show too little for names to be told."""
+"""Scans that show too little of the spine to be named."""
 
 
 def true_centres(scan: Scan) -> Landmarks:
     """The body centres of a real scan. Raises: ValueError for a scan without labels."""
-    told = true_landmarks(scan)
-    if told is None:
+    truth = true_landmarks(scan)
+    if truth is None:
         raise ValueError(f"A scan without labels cannot be scored. Received: {scan.case.case_id}.")
-    read_off = READ_OFF.get(scan.case.case_id, {})
-    points = [read_off.get(name, tuple(point)) for name, point in told]
-    return Landmarks(told.names, np.array(points, float).reshape(-1, 3))
+    read_by_hand = READ_BY_HAND.get(scan.case.case_id, {})
+    points = [read_by_hand.get(name, tuple(point)) for name, point in truth]
+    return Landmarks(truth.names, np.array(points, float).reshape(-1, 3))
 
 
-def real_folder(given: Path | None = None) -> Path:
-    """The folder asked for, else the one that REAL_SCANS names, else the one beside the repository.
+def real_folder(requested: Path | None = None) -> Path:
+    """The requested folder, else the one that REAL_SCANS names, else the one beside the repository.
 
-    Raises: NotADirectoryError where it is not there.
+    Raises: NotADirectoryError where it does not exist.
     """
-    folder = given or Path(os.environ.get(VARIABLE) or BESIDE)
+    folder = requested or Path(os.environ.get(VARIABLE) or BESIDE)
     if not folder.is_dir():
-        raise NotADirectoryError(f"The real scans are not there; name their folder by --real. Received: {folder}.")
+        raise NotADirectoryError(f"The folder of real scans does not exist; name it by --real. Received: {folder}.")
     return folder
 
 
 def real_cases(folder: Path) -> list[Case]:
-    """Those of the real CT scans that ``folder`` holds, with what is labelled in them.
+    """The real CT scans in ``folder``, with their labels.
 
-    tptbox is a crop of three vertebrae (L2 to L4) with hardly anything round them: names cannot be told there.
+    tptbox_crop shows three vertebrae (L2 to L4) and little else, so that it cannot be named.
     """
     verse, trunk, series, crop = (folder / name for name in ("verse014", "totalseg", "totalseg_dicom", "tptbox"))
     cases = [

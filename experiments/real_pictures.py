@@ -1,4 +1,4 @@
-"""The picture of one measured scan: the scan alone, what was detected, what was named, and the truth, side by side."""
+"""The picture of one measured scan: the scan, its detection, its names and the truth, side by side."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from numpy.typing import NDArray
 
+from experiments.real_scores import detection_map
 from utility_functions.anatomy.labels import TOTALSEGMENTATOR_IDS, VERSE_IDS
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.files.cases import Scan
@@ -24,11 +25,11 @@ DPI = 100
 WIDEST_MM = 240.0
 TALL_IN, MOST_INCH_PER_MM = 4.5, 0.03  # the higher the scan, the smaller its picture
 HEAD_IN, GAP_IN = 0.35, 0.08
-STROKE = (withStroke(linewidth=2.0, foreground="black"),)
+STROKE: list[AbstractPathEffect] = [withStroke(linewidth=2.0, foreground="black")]
 
 
 def verse_coded(label_map: LabelMap, code: str) -> LabelMap:
-    """A truth in VerSe's ids, so that levels have their own colours; organs and discs are left out."""
+    """A truth in VerSe's ids, so that each level has its colour; organs and discs are left out."""
     if code == "totalsegmentator":
         pairs = [(TOTALSEGMENTATOR_IDS[name], VERSE_IDS[name]) for name in TOTALSEGMENTATOR_IDS if name in VERSE_IDS]
     else:
@@ -40,14 +41,14 @@ def verse_coded(label_map: LabelMap, code: str) -> LabelMap:
 
 
 def write_picture(scan: Scan, findings: Findings, truth: Landmarks, path: Path, title: str) -> None:
-    """Write a PNG: sagittal views above, coronal ones below, no wider than WIDEST_MM round the spine."""
+    """Writes a PNG: sagittal views above, coronal views below, at most WIDEST_MM wide round the spine."""
     found = findings.landmarks or Landmarks.empty()
-    marked = None if scan.label_map is None else verse_coded(scan.label_map, scan.case.label_code)
+    true_map = None if scan.label_map is None else verse_coded(scan.label_map, scan.case.label_code)
     columns: list[tuple[str, LabelMap | None, Landmarks]] = [
         ("scan", None, Landmarks.empty()),
-        ("detected", findings.detection, found),
+        ("detected", detection_map(findings), found),
         ("named", findings.instances, found),
-        ("true", marked, truth),
+        ("true", true_map, truth),
     ]
     course = spine_course(scan.volume, truth, found)
     low, high = window(scan.volume)
@@ -64,8 +65,8 @@ def write_picture(scan: Scan, findings: Findings, truth: Landmarks, path: Path, 
     bottom = total[1] - HEAD_IN
     for row, span, width in zip(views, spans, widths, strict=True):
         bottom -= tall
-        for place, ((name, _, landmarks), view) in enumerate(zip(columns, row, strict=True)):
-            axes = figure.add_axes((place * wide / total[0], bottom / total[1], width / total[0], tall / total[1]))
+        for column, ((name, _, landmarks), view) in enumerate(zip(columns, row, strict=True)):
+            axes = figure.add_axes((column * wide / total[0], bottom / total[1], width / total[0], tall / total[1]))
             axes.set_axis_off()
             axes.imshow(blended(view, low, high), extent=view.extent_mm, aspect="auto", interpolation="bilinear")
             axes.text(0.01, 1.0, name, color="silver", fontsize=7, transform=axes.transAxes, va="bottom")
@@ -77,12 +78,12 @@ def write_picture(scan: Scan, findings: Findings, truth: Landmarks, path: Path, 
                     text.set_path_effects(STROKE)
             axes.set(xlim=span, ylim=view.extent_mm[2:])
         bottom -= HEAD_IN
-    with written_whole(path) as place:
-        figure.savefig(place, format="png", dpi=DPI, facecolor="black")
+    with written_whole(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=DPI, facecolor="black")
 
 
 def _span(view: View, course_mm: NDArray[np.float64]) -> tuple[float, float]:
-    """Left and right edge in mm of what is shown of a view."""
+    """The left and right edge, in mm, of the part of a view that is shown."""
     left, right, _, _ = view.extent_mm
     middle = float(np.median(course_mm[:, view.axis]))
     return min(left, middle + WIDEST_MM / 2), max(right, middle - WIDEST_MM / 2)

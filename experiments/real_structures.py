@@ -1,8 +1,8 @@
-"""Vertebrae, discs and canal of real scans: python -m experiments real_structures MODEL.h5 [--output DIR].
+"""Dice of vertebrae, discs and canal on real scans: python -m experiments real_structures MODEL.h5 [--output DIR].
 
-MODEL is a multiclass_mr model; one trained on any contrast is put on CT and MR alike. Dice of each class that the
-scan's masks hold, inside the labelled range; counted: single vertebrae found of those labelled. Only tptbox_mr has
-masks of discs and canal. None of these scans was trained on.
+MODEL is a multiclass_mr model; a contrast-agnostic one runs on CT and MR. Dice is that of each class in the masks,
+inside the labelled range. found: single vertebrae, of those labelled. Only tptbox_mr has masks of discs and canal. No
+model of the package was trained on these scans.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from utility_functions.reporting.tables import MISSING, text_table
 if TYPE_CHECKING:
     from learning_functions.predict.trained_model import TrainedModel
 
-HEADER = ("scan", *(f"{name} Dice" for name in STRUCTURES[1:]), "counted", "seconds")
+HEADER = ("scan", *(f"{name} Dice" for name in STRUCTURES[1:]), "found", "seconds")
 DISCS, ENDPLATES = (101, 200), (201, 300)
-"""Of TPTBox's maps of vertebrae; endplates count with the bone that they cover."""
+"""The first and last code in TPTBox's maps of vertebrae; endplates count as vertebra."""
 
 
-class Given(NamedTuple):
-    """A scan with its map of vertebrae in a code, and a map that holds the canal, where there is one."""
+class LabelledScan(NamedTuple):
+    """A scan, its map of vertebrae with the code of this, and a map with the canal, where there is one."""
 
     case_id: str
     image: str
@@ -48,17 +48,19 @@ class Given(NamedTuple):
     canal: str = ""
 
 
-GIVEN = (
-    Given(
+SCANS = (
+    LabelledScan(
         "tptbox_mr",
         "tptbox/sub-mri_label-6_T2w.nii.gz",
         "tptbox/sub-mri_seg-vert_label-6_msk.nii.gz",
         "spineps",
         "tptbox/sub-mri_seg-subreg_label-6_msk.nii.gz",
     ),
-    Given("tptbox_ct", "tptbox/sub-ct_label-22_ct.nii.gz", "tptbox/sub-ct_seg-vert_label-22_msk.nii.gz", "spineps"),
-    Given("example_ct", "totalseg/example_ct.nii.gz", "totalseg/example_ct_labels.nii.gz", "totalsegmentator"),
-    Given("verse014", "verse014/sub-verse014_ct.nii.gz", "verse014/sub-verse014_seg-vert_msk.nii.gz", "verse"),
+    LabelledScan(
+        "tptbox_ct", "tptbox/sub-ct_label-22_ct.nii.gz", "tptbox/sub-ct_seg-vert_label-22_msk.nii.gz", "spineps"
+    ),
+    LabelledScan("example_ct", "totalseg/example_ct.nii.gz", "totalseg/example_ct_labels.nii.gz", "totalsegmentator"),
+    LabelledScan("verse014", "verse014/sub-verse014_ct.nii.gz", "verse014/sub-verse014_seg-vert_msk.nii.gz", "verse"),
 )
 
 
@@ -66,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments real_structures", description=__doc__)
     parser.add_argument("model", type=Path, help="a trained multiclass_mr model (.h5)")
     parser.add_argument("--real", type=Path, help=f"folder of the real scans (default: {VARIABLE})")
-    parser.add_argument("--output", type=Path, help="folder for the pictures; none when not given")
+    parser.add_argument("--output", type=Path, help="folder for the pictures (default: none are written)")
     arguments = parser.parse_args(argv)
     try:
         folder = real_folder(arguments.real)
@@ -79,8 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         model = TrainedModel.load(arguments.model)
         if "structures" not in model.task.gives:
-            raise ValueError(f"A multiclass_mr model is wanted. Received: {model.task_name}.")
-        rows = [measured(given, folder, model, arguments.output) for given in GIVEN if (folder / given.image).exists()]
+            raise ValueError(f"The model must be one of the task multiclass_mr. Received: {model.task_name}.")
+        rows = [measured(each, folder, model, arguments.output) for each in SCANS if (folder / each.image).exists()]
     except (ValueError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
@@ -88,41 +90,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measured(given: Given, folder: Path, model: TrainedModel, pictures: Path | None) -> tuple[str, ...]:
-    """The cells of one scan under HEADER; its picture goes to ``pictures``."""
+def measured(labelled: LabelledScan, folder: Path, model: TrainedModel, pictures: Path | None) -> tuple[str, ...]:
+    """The cells of one scan under HEADER; ``pictures``: the folder of its picture."""
     from learning_functions.predict.pipeline import run_models
 
-    case = Case(given.case_id, folder / given.image, label_map_path=folder / given.vertebrae, label_code=given.code)
+    case = Case(
+        labelled.case_id, folder / labelled.image, label_map_path=folder / labelled.vertebrae, label_code=labelled.code
+    )
     scan = load_scan(case)
     if scan.label_map is None:
-        raise ValueError(f"A scan without labels cannot be scored. Received: {given.case_id}.")
-    canal = read_label_map(folder / given.canal) if given.canal else None
-    classes, true = true_maps(scan.label_map, given.code, canal)
+        raise ValueError(f"A scan without labels cannot be scored. Received: {labelled.case_id}.")
+    canal = read_label_map(folder / labelled.canal) if labelled.canal else None
+    classes, true = true_maps(scan.label_map, labelled.code, canal)
     findings = run_models([model], scan.volume, case.case_id)
     if findings.structures is None or findings.numbered is None:
-        raise ValueError(f"The model told no structures. Received: {model.path}.")
+        raise ValueError(f"The model found no structures. Received: {model.path}.")
     if pictures is not None:
-        structure_picture(scan.volume, findings.numbered, true, pictures / f"{given.case_id}.png", given.case_id)
-    centres = coded_centroids(scan.label_map, given.code).only(VERTEBRAE)
+        structure_picture(scan.volume, findings.numbered, true, pictures / f"{labelled.case_id}.png", labelled.case_id)
+    centres = coded_centroids(scan.label_map, labelled.code).only(VERTEBRAE)
     either = np.argwhere((findings.structures.voxels > 0) | (classes.voxels > 0))
-    kept = tuple(either[labelled_range(centres).holds(classes.grid.to_mm(either))].T)
-    found, wanted = findings.structures.voxels[kept], classes.voxels[kept]
-    told = {code: dice(found == code, wanted == code) for code in np.unique(wanted) if code}
-    score = score_structures(given.case_id, findings.numbered, true)
+    inside = tuple(either[labelled_range(centres).holds(classes.grid.to_mm(either))].T)
+    found, labels = findings.structures.voxels[inside], classes.voxels[inside]
+    scores = {code: dice(found == code, labels == code) for code in np.unique(labels) if code}
+    score = score_structures(labelled.case_id, findings.numbered, true)
     single = score.of("vertebra")
     return (
-        given.case_id,
-        *(f"{told[code]:.3f}" if code in told else MISSING for code in range(1, len(STRUCTURES))),
+        labelled.case_id,
+        *(f"{scores[code]:.3f}" if code in scores else MISSING for code in range(1, len(STRUCTURES))),
         f"{sum(each.found for each in single)} of {len(single)}",
         f"{sum(findings.seconds.values()):.1f}",
     )
 
 
 def true_maps(vertebrae: LabelMap, code: str, canal: LabelMap | None) -> tuple[LabelMap, LabelMap]:
-    """The class of each voxel, and single structures in SPIDER's code, of a map of vertebrae and one with the canal."""
+    """The class of each voxel, and single structures in SPIDER's code, from maps of vertebrae and canal."""
     ids = LABEL_CODES[code]
     if ids is None:
-        raise ValueError(f"A code that tells levels is wanted. Received: {code}.")
+        raise ValueError(f"The label code must tell levels. Received: {code}.")
     voxels = vertebrae.voxels
     named, classes = np.zeros((2, *voxels.shape), np.uint8)
     for name in VERTEBRAE:
@@ -140,8 +144,8 @@ def true_maps(vertebrae: LabelMap, code: str, canal: LabelMap | None) -> tuple[L
     return whole, spider_map(LabelMap(named, vertebrae.grid), whole)
 
 
-def dice(found: np.ndarray, wanted: np.ndarray) -> float:
-    return 2 * int((found & wanted).sum()) / max(int(found.sum()) + int(wanted.sum()), 1)
+def dice(found: np.ndarray, true: np.ndarray) -> float:
+    return 2 * int((found & true).sum()) / max(int(found.sum()) + int(true.sum()), 1)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What a hair changes: scans stored otherwise, shifted, cropped or noisier: python -m experiments steadiness [SCANS].
+"""Stability of results under small changes of a scan: python -m experiments steadiness [SCANS].
 
-Each scan runs through detection and identification as it is, and again under small changes that no answer should hang
-on: other storages (the affine rounded to 32 bits, as NIfTI files hold it), half a voxel's shift along each axis (read
-between the voxels, linearly), one slice less on each side, and noise of 5 HU. Landmarks within 10 mm of one of the
-unchanged scan are the same vertebra. renamed: those that bear another level; moved mm: the farthest that one moves;
-lost, new: landmarks of one run alone; nats: by how much the log-odds that all names are right move, where doubt below
---sure counts as that. With --output a CSV of every run. SCANS is what measure.py takes; none: the real scans.
+Detection and identification run on each scan, and on changed copies that should give the same result: in other storages
+(the affine rounded to 32 bits, as in NIfTI files), shifted by half a voxel along each axis (linear interpolation),
+cropped by one slice on each side, and with noise of 5 HU. Landmarks within 10 mm of each other are the same vertebra.
+renamed: landmarks with another level. moved mm: the largest displacement. lost, new: landmarks of one run alone. nats:
+the change of the log-odds that all names are right, with error probabilities limited to at least --sure. --output
+writes a CSV of every run. SCANS is what measure.py takes (default: the real scans).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pandas as pd
 from experiments.real_cases import VARIABLE, real_folder
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import written_whole
-from utility_functions.files.cases import load_scan
+from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.images import read_image
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.grid import Grid
@@ -44,31 +44,32 @@ REAL = {
     "cip_ct64": "cip_ct64/ct-64.nrrd",
     "sts_037": "sts_037/ct.nii.gz",
 }
-"""Real CT scans with their files in the folder of real scans."""
+"""Real CT scans, with their paths in the folder of real scans."""
 STORAGES = ("RAS", "LPS", "PIR", "IAL", "SRP", "ASL")
 SAME_MM = 10.0
 NOISE_HU = 5.0
 KINDS = ("storage", "shift", "crop", "noise")
+SUMMARY_HEADER = ("scan", "change", "renamed", "lost", "new", "moved mm", "nats")
 HEADER = ("scan", "change", "levels", "error_probability", "renamed", "lost", "new", "moved mm", "nats")
 
 
 class Change(NamedTuple):
-    """A changed scan: the kind of change, which one in words, and the scan."""
+    """A changed scan, with the kind of the change and its description."""
 
     kind: str
-    what: str
+    description: str
     volume: Volume
 
 
 def changes(volume: Volume, kinds: Sequence[str]) -> Iterator[Change]:
-    """The scan under every small change of the kinds given."""
+    """The scan under every change of these kinds."""
     grid = volume.grid
     if "storage" in kinds:
         for axcodes in STORAGES:
-            stored = volume.reoriented(axcodes)
-            affine = stored.grid.affine.astype(np.float32).astype(np.float64)
+            reoriented = volume.reoriented(axcodes)
+            affine = reoriented.grid.affine.astype(np.float32).astype(np.float64)
             yield Change(
-                "storage", axcodes, Volume(np.ascontiguousarray(stored.voxels), Grid(stored.grid.shape, affine))
+                "storage", axcodes, Volume(np.ascontiguousarray(reoriented.voxels), Grid(reoriented.grid.shape, affine))
             )
     if "shift" in kinds:
         for axis, step in enumerate(0.5 * np.eye(3)):
@@ -87,8 +88,8 @@ def changes(volume: Volume, kinds: Sequence[str]) -> Iterator[Change]:
             yield Change("noise", f"seed {seed}", volume.with_voxels(voxels))
 
 
-class Moved(NamedTuple):
-    """What a change did to the answer: names told otherwise, landmarks lost and new, the farthest move in mm, nats."""
+class Effect(NamedTuple):
+    """The effect of a change: renamed, lost and new landmarks, the largest displacement in mm, the change in nats."""
 
     renamed: int
     lost: int
@@ -97,12 +98,12 @@ class Moved(NamedTuple):
     nats: float
 
 
-def moved(before: Findings, after: Findings, sure: float) -> Moved:
-    """What tells two answers for one scan apart."""
+def effect_of(before: Findings, after: Findings, sure: float) -> Effect:
+    """The differences between two results for one scan."""
     one, other = before.landmarks or Landmarks.empty(), after.landmarks or Landmarks.empty()
     apart = np.linalg.norm(one.points_mm[:, None] - other.points_mm[None], axis=-1)
     pairs = [(i, int(apart[i].argmin())) for i in range(len(one)) if len(other) and apart[i].min() <= SAME_MM]
-    return Moved(
+    return Effect(
         sum(one.names[i] != other.names[j] for i, j in pairs),
         len(one) - len(pairs),
         len(other) - len({j for _, j in pairs}),
@@ -111,27 +112,42 @@ def moved(before: Findings, after: Findings, sure: float) -> Moved:
     )
 
 
-def doubt_of(findings: Findings) -> float:
+def error_probability_of(findings: Findings) -> float:
     return 0.0 if findings.naming is None else findings.naming.error_probability
 
 
 def log_odds(findings: Findings, sure: float) -> float:
-    """That all names are right against that some are not, as far as doubt is told."""
-    error_probability = float(np.clip(doubt_of(findings), sure, 1 - sure))
+    """The log-odds that all names are right, with the error probability limited to ``sure`` .. 1 - ``sure``."""
+    error_probability = float(np.clip(error_probability_of(findings), sure, 1 - sure))
     return math.log((1 - error_probability) / error_probability)
+
+
+def summary(effects: Sequence[Effect]) -> tuple[str, ...]:
+    """The cells of one scan and kind of change: sums of renamed, lost and new landmarks, and the largest changes."""
+    counts = (
+        sum(each.renamed for each in effects),
+        sum(each.lost for each in effects),
+        sum(each.new for each in effects),
+    )
+    largest_mm, largest_nats = max(each.most_mm for each in effects), max(each.nats for each in effects)
+    return (*map(str, counts), f"{largest_mm:.3f}", f"{largest_nats:.2f}")
 
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="python -m experiments steadiness", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    options.add_argument("scans", type=Path, nargs="*", help="what measure.py takes; none: the real scans")
-    options.add_argument("--models", type=Path, nargs="+", default=[], help="trained models (.h5); none: those shipped")
+    options.add_argument("scans", type=Path, nargs="*", help="scans as measure.py takes them (default: the real scans)")
+    options.add_argument(
+        "--models", type=Path, nargs="+", default=[], help="trained models (.h5; default: the shipped ones)"
+    )
     options.add_argument("--real", type=Path, help=f"folder of the real scans (default: {VARIABLE}, or ../shared/real)")
     options.add_argument("--only", nargs="+", metavar="SCAN", help="only these scans, by name")
     options.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="only these changes")
-    options.add_argument("--sure", type=float, default=0.005, help="doubt told as none (default: 0.005)")
-    options.add_argument("--output", type=Path, help="CSV of every run; none when not given")
+    options.add_argument(
+        "--sure", type=float, default=0.005, help="smallest error probability that counts (default: 0.005)"
+    )
+    options.add_argument("--output", type=Path, help="CSV of every run (default: none is written)")
     return options
 
 
@@ -139,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     rows: list[tuple[str, ...]] = []
     try:
+        scans: dict[str, Case | Path]
         if arguments.scans:
             scans = {case.case_id: case for each in arguments.scans for case in find_cases(each)}
         else:
@@ -149,38 +166,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         from learning_functions.predict.pipeline import load_models, run_models
 
         models = load_models(arguments.models)
-        worst: dict[tuple[str, str], list[Moved]] = {}
+        effects: dict[tuple[str, str], list[Effect]] = {}
         for name, scan in scans.items():
             if arguments.only and name not in arguments.only:
                 continue
             volume = read_image(scan) if isinstance(scan, Path) else load_scan(scan).volume
             before = run_models(models, volume, name)
-            rows.append((name, "as it is", told(before), f"{doubt_of(before):.4f}", *("",) * 5))
+            rows.append((name, "unchanged", levels(before), f"{error_probability_of(before):.4f}", *("",) * 5))
             print(*rows[-1], sep="  ", flush=True)
-            for kind, what, changed in changes(volume, arguments.kinds):
+            for kind, description, changed in changes(volume, arguments.kinds):
                 after = run_models(models, changed, name)
-                found = moved(before, after, arguments.sure)
-                worst.setdefault((name, kind), []).append(found)
+                found = effect_of(before, after, arguments.sure)
+                effects.setdefault((name, kind), []).append(found)
                 figures = (str(found.renamed), str(found.lost), str(found.new), f"{found.most_mm:.3f}")
                 rows.append(
-                    (name, f"{kind} {what}", told(after), f"{doubt_of(after):.4f}", *figures, f"{found.nats:.2f}")
+                    (
+                        name,
+                        f"{kind} {description}",
+                        levels(after),
+                        f"{error_probability_of(after):.4f}",
+                        *figures,
+                        f"{found.nats:.2f}",
+                    )
                 )
                 print(*rows[-1], sep="  ", flush=True)
     except (ValueError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
-    table = [("scan", "change", *HEADER[4:])]
-    for (name, kind), found in worst.items():
-        counts = (str(sum(each)) for each in zip(*(one[:3] for one in found), strict=True))
-        table.append((name, kind, *counts, f"{max(m.most_mm for m in found):.3f}", f"{max(m.nats for m in found):.2f}"))
-    print(f"\n{text_table(pd.DataFrame(table[1:], columns=table[0]), left=2)}")
+    table = pd.DataFrame([(*key, *summary(of_kind)) for key, of_kind in effects.items()], columns=SUMMARY_HEADER)
+    print(f"\n{text_table(table, left=2)}")
     if arguments.output is not None:
         with written_whole(arguments.output) as path, path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([HEADER, *rows])
     return 0
 
 
-def told(findings: Findings) -> str:
+def levels(findings: Findings) -> str:
     return in_short((findings.landmarks or Landmarks.empty()).names)
 
 

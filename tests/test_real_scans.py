@@ -100,7 +100,7 @@ def test_the_folder_of_real_scans_is_named_by_an_option_or_the_environment(
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert real_folder() == tmp_path and real_cases(tmp_path) == []
     assert real_scans.main(["--real", str(tmp_path / "missing")]) == 2
-    assert "name their folder by --real" in capsys.readouterr().err
+    assert "name it by --real" in capsys.readouterr().err
 
 
 def test_contact_sheets_are_written_without_real_scans(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def chosen(
     decoded = [(scan, predicted[i, : len(scan.rows)]) for i, (scan, _) in enumerate(scans)]
 
     def tried(evidence_weight: float, inverse_temperature: float) -> _Tried:
-        return _tried(decoded, replace(fitted, sureness=inverse_temperature), evidence_weight, before)
+        return _tried(decoded, replace(fitted, inverse_temperature=inverse_temperature), evidence_weight, before)
 
     by_weight = {
         evidence_weight: tried(evidence_weight, INVERSE_TEMPERATURES[0]) for evidence_weight in EVIDENCE_WEIGHTS
@@ -99,7 +99,7 @@ def chosen(
     odds = features[:, 0] if weights is None else weights[0] + features @ np.array(weights[1:])
     errors = 1 / (1 + np.exp(-odds[~wrong]))
     return settings.options.changed(
-        statistics=replace(fitted, sureness=inverse_temperature).to_json(),
+        statistics=replace(fitted, inverse_temperature=inverse_temperature).to_json(),
         prior_probabilities=tuple(before.tolist()),
         evidence_weight=evidence_weight,
         error_weights=weights,

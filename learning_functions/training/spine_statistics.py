@@ -33,6 +33,7 @@ def spine_statistics(store: SampleStore, points_from: int) -> Statistics:
             examples.append(Example(points_mm, Landmarks(tuple(LEVELS[i] for i in there), points_mm)))
     fitted = fit(example for example in examples if len(example.points_mm))
     anywhere = {
-        name: getattr(usual, name) for name in ("starts", "ends", "missed", "variants", "false_rate", "sureness")
+        name: getattr(usual, name)
+        for name in ("starts", "ends", "missed", "variants", "false_rate", "inverse_temperature")
     }
     return replace(fitted.with_inflated_variances(STEPS, TURNS), **anywhere)

@@ -109,7 +109,7 @@ def every_sequence(
     detections: Detections, statistics: Statistics, levels: range, most: int
 ) -> list[tuple[tuple[int, ...], list[float]]]:
     """Every sequence over some levels with its weight at each size (that of the size's probability included)."""
-    of_all, sure = sizes(statistics), statistics.sureness
+    of_all, sure = sizes(statistics), statistics.inverse_temperature
     return [
         (
             sequence,

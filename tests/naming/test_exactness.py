@@ -20,7 +20,7 @@ from utility_functions.anatomy.naming.routes import neighbours
 from utility_functions.anatomy.naming.sequence_model import chain_of
 from utility_functions.anatomy.naming.statistics import Statistics
 
-STATISTICS = Statistics(sureness=0.7)
+STATISTICS = Statistics(inverse_temperature=0.7)
 SURELY_NOT = -1e3
 
 

@@ -74,7 +74,7 @@ def test_the_command_makes_the_statistics_of_a_folder(tmp_path: Path) -> None:
     out = tmp_path / "made.json"
     assert main([str(tmp_path), "--output", str(out)]) == 0
     made = Statistics.from_json(json.dumps(json.loads(out.read_text())["statistics"]))
-    assert made.sureness == shipped.SURENESS and made.regions is not None
+    assert made.inverse_temperature == shipped.INVERSE_TEMPERATURE and made.regions is not None
     assert main([str(tmp_path / "nowhere")]) == 2
 
 

@@ -58,6 +58,11 @@ def test_statistics_go_to_json_and_come_back_equal(fitted) -> None:
     assert Statistics.from_json(Statistics().to_json()) == Statistics()
 
 
+def test_the_old_key_of_the_inverse_temperature_is_read() -> None:
+    calibrated = Statistics(inverse_temperature=0.5)
+    assert Statistics.from_json(calibrated.to_json().replace("inverse_temperature", "sureness")) == calibrated
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", '"steps"', '{"steps_mm": {"C1-C2": 3}}', "no JSON"])
 def test_text_that_holds_none_is_refused(text) -> None:
     with pytest.raises(ValueError):
@@ -72,7 +77,7 @@ def test_text_that_holds_none_is_refused(text) -> None:
         {"starts": dict.fromkeys(LEVELS, 2.0)},
         {"variants": dict.fromkeys(VARIANTS, -0.1)},
         {"false_rate": 0.0},
-        {"sureness": 1.5},
+        {"inverse_temperature": 1.5},
         {"volume_mm3": 0.0},
     ],
 )

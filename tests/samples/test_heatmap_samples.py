@@ -101,7 +101,7 @@ def test_statistics_are_learnt_from_each_scan_once(tmp_path: Path) -> None:
     found = spine_statistics(store, len(LEVELS))
     assert Statistics.from_json(found.to_json()) == found
     usual, anywhere = Statistics(), scan_statistics()
-    assert found.starts == anywhere.starts and found.sureness == anywhere.sureness
+    assert found.starts == anywhere.starts and found.inverse_temperature == anywhere.inverse_temperature
     lengths = []
     for seed in (1, 2, 3):
         landmarks = phantom(seed).landmarks

@@ -90,7 +90,8 @@ def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
     store = open_store(samples)
     sure, wrong = (chosen(knowing(samples, share), SETTINGS, store, store) for share in (0.999, 0.3))
     assert wrong.evidence_weight < sure.evidence_weight or (
-        Statistics.from_json(wrong.statistics).sureness < Statistics.from_json(sure.statistics).sureness
+        Statistics.from_json(wrong.statistics).inverse_temperature
+        < Statistics.from_json(sure.statistics).inverse_temperature
     )
 
 

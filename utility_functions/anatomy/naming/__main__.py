@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from utility_functions.anatomy.naming.default_statistics import PATH, STEPS, SURENESS, TURNS
+from utility_functions.anatomy.naming.default_statistics import INVERSE_TEMPERATURE, PATH, STEPS, TURNS
 from utility_functions.anatomy.naming.pedicle_places import PATH as PLACES
 from utility_functions.anatomy.naming.pedicle_places import PediclePlaces
 from utility_functions.anatomy.naming.pedicle_truth import detected_pedicles
@@ -68,7 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     missed = {level: max(share, LEAST_MISSED) for level, share in fitted.missed.items()}
     inflated = fitted.with_inflated_variances(STEPS, TURNS)
     # pedicles do not help the names of VID's own folds (experiments naming_vid)
-    write_shipped(replace(inflated, sureness=SURENESS, missed=missed, pedicles=None), arguments.output)
+    write_shipped(
+        replace(inflated, inverse_temperature=INVERSE_TEMPERATURE, missed=missed, pedicles=None), arguments.output
+    )
     log.info("written: %s", ", ".join(str(path) for path in (arguments.output, arguments.places) if path))
     return 0
 

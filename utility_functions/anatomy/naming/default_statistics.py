@@ -10,7 +10,7 @@ from pathlib import Path
 from utility_functions.anatomy.naming.statistics import Statistics
 
 PATH = Path(__file__).with_name("vid_statistics.json")
-STEPS, TURNS, SURENESS = 1.6, 3.5, 0.5
+STEPS, TURNS, INVERSE_TEMPERATURE = 1.6, 3.5, 0.5
 """Factors that inflate the deviations of distances and directions, and the exponent of posteriors, as chosen most often
 in the folds of naming_vid."""
 ANNOTATED_DIFFERENTLY = (("C1", "C2"), ("C2", "C3"))
@@ -33,10 +33,10 @@ def scan_statistics() -> Statistics:
 def for_scans(fitted: Statistics) -> Statistics:
     """Fitted statistics with VID's detector and fields of view replaced by general ones.
 
-    ``sureness`` flattens all evidence of levels, since the errors of neighbours are correlated. The prior of variants
-    and of the first level counts only once, so the inverse exponent is applied to both beforehand.
+    ``inverse_temperature`` flattens all evidence of levels, since errors of neighbours are correlated. The prior of
+    variants and of the first level counts only once, so the temperature is applied to both beforehand.
     """
-    usual, power = Statistics(), 1 / fitted.sureness
+    usual, power = Statistics(), 1 / fitted.inverse_temperature
     steps = {**fitted.steps_mm, **{step: usual.steps_mm[step] for step in ANNOTATED_DIFFERENTLY}}
     most = max(usual.starts.values())
     return replace(

@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class SequenceModel:
     """N detections from the top down, A levels, S sizes. Terms are logarithms of densities per mm^3 (positions)
-    plus those of the evidence, times the statistics' sureness. Turns and steps are such densities themselves.
+    plus those of the evidence, times the inverse temperature. Turns and steps are such densities themselves.
 
     unary: (N, A) of a detection that is a vertebra.   falses: (N + 1,) running sum of detections that are false.
     start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its falses.
@@ -84,7 +84,7 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     grid, weights = _sizes(statistics.size_sd)
     hops_mm = np.linalg.norm(np.diff(points, axis=0), axis=1)
     most_missed = int(np.clip(hops_mm.max(initial=0.0) / SHORTEST_STEP_MM, LEAST_MISSED, len(LEVELS)))
-    exponent = statistics.sureness
+    exponent = statistics.inverse_temperature
     return SequenceModel(
         unary=exponent * (both[:, :-1] + np.log1p(-prior)[:, None]),
         falses=exponent * np.concatenate([[0.0], np.cumsum(false)]),
@@ -135,7 +135,9 @@ def _steps(points: Array, visible: Array, statistics: Statistics, grid: Array, m
         density *= peaks * scaled
         density += anywhere
         joined = table.summed(density) / np.square(apart)
-        steps += np.split(_to_the(statistics.sureness, joined), np.cumsum([counts[i] for i in own])[:-1], axis=2)
+        steps += np.split(
+            _to_the(statistics.inverse_temperature, joined), np.cumsum([counts[i] for i in own])[:-1], axis=2
+        )
     return steps
 
 
@@ -197,8 +199,8 @@ def _density(
     ratio: Array | float,
     statistics: Statistics,
 ) -> Array:
-    """Density of two angles (N,) at every level (A, N), by the statistics' outliers and sureness; ``ratio``: length of
-    the steps as a ratio to the usual one."""
+    """Density of two angles (N,) at every level (A, N), by the outliers and the inverse temperature; ``ratio``: length
+    of the steps as a ratio to the usual one."""
     mean, sd, across = columns
     wider = np.maximum(ratio, 0.5)  # of the variances
     away = sagittal - mean * ratio
@@ -210,7 +212,7 @@ def _density(
     away *= (1 - statistics.outliers) / (2 * np.pi * sd * across)
     away /= wider
     away += statistics.outliers / (2 * np.pi * np.pi)
-    return _to_the(statistics.sureness, away)
+    return _to_the(statistics.inverse_temperature, away)
 
 
 def _to_the(power: float, densities: Array) -> Array:

@@ -64,8 +64,8 @@ class Statistics:
     false_rate: fraction of detections that are no vertebra of their own (false positives and doubles).
     volume_mm3: of the region over which false detections scatter.
     outliers: fraction of distances and bends that are outliers.
-    sureness: exponent of every sequence's weight. Evidence of neighbours is not independent, so an exponent below one
-        calibrates posteriors; the best sequence stays the same.
+    inverse_temperature: exponent of every sequence's weight. Evidence of neighbours is not independent, so an exponent
+        below one calibrates posteriors; the best sequence stays the same.
     regions, pedicles: likelihoods per level of a detector's output, where they were fitted.
     """
 
@@ -97,7 +97,7 @@ class Statistics:
     false_rate: float = 0.03
     volume_mm3: float = 2e6
     outliers: float = 0.02
-    sureness: float = 1.0
+    inverse_temperature: float = 1.0
     regions: Regions | None = None
     pedicles: Pedicles | None = None
 
@@ -117,8 +117,8 @@ class Statistics:
                     raise ValueError(
                         f"Each of {name} has a standard deviation above 0. Received: {mean, *sds} for {key}."
                     )
-        if not 0 < self.sureness <= 1:
-            raise ValueError(f"Sureness is an exponent above 0, up to 1. Received: {self.sureness}.")
+        if not 0 < self.inverse_temperature <= 1:
+            raise ValueError(f"The inverse temperature is above 0, up to 1. Received: {self.inverse_temperature}.")
         if not (0 < self.false_rate < 1 and 0 <= self.outliers < 1 and self.volume_mm3 > 0 and self.size_sd >= 0):
             raise ValueError(
                 "False rate and outliers are fractions, volume is above 0, and the spread of sizes not below. "
@@ -145,6 +145,8 @@ class Statistics:
         """The statistics that `to_json` wrote, as text or read already. Raises: ValueError where they are none."""
         try:
             values = json.loads(stored) if isinstance(stored, str) else dict(stored)
+            if OLD_TEMPERATURE in values:
+                values["inverse_temperature"] = values.pop(OLD_TEMPERATURE)
             values["steps_mm"] = {tuple(step.split("-")): value for step, value in values["steps_mm"].items()}
             return from_json(cls, values)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
@@ -152,3 +154,5 @@ class Statistics:
 
 
 _PER_LEVEL = ("bends", "leans", "starts", "ends", "missed")
+OLD_TEMPERATURE = "sureness"
+"""The key of ``inverse_temperature`` in older files."""
