@@ -172,7 +172,7 @@ class InstanceTask(Task[InstanceOptions]):
         from learning_functions.samples.augment.augmentation import Augmentation
 
         return Augmentation(
-            spacing_mm=settings.spec.spacing_mm, share_number=0, flip_axis=0, **asdict(settings.options.changes)
+            spacing_mm=settings.spec.spacing_mm, fraction_number=0, flip_axis=0, **asdict(settings.options.changes)
         )
 
     def predict(self, network: keras.Model, settings: Settings[InstanceOptions], view: ScanView) -> StageFindings:

@@ -191,7 +191,7 @@ def seen(augment: Augmentation, target: np.ndarray, seed: int, share: float = 0.
 def test_where_a_scan_ends_there_is_air_and_the_share_seen_follows(seed: int, size: int) -> None:
     target = np.zeros((8, 9, size), np.uint8)
     target[2:6, 2:6, 1:-1] = 1
-    image, y, memory, numbers = seen(only(PATCH, crop=1.0, share_number=1), target, seed)
+    image, y, memory, numbers = seen(only(PATCH, crop=1.0, fraction_number=1), target, seed)
     padding = (image == -1).all(axis=(0, 1))
     np.testing.assert_array_equal(padding, ~(memory > 0).all(axis=(0, 1)))
     assert not y[..., padding].any() and (y[..., ~padding] == target[..., ~padding]).all()
@@ -202,7 +202,7 @@ def test_where_a_scan_ends_there_is_air_and_the_share_seen_follows(seed: int, si
 
 def test_crops_differ_and_come_as_often_as_asked() -> None:
     target = np.ones((2, 2, 20), np.uint8)
-    shares = [seen(only(PATCH, crop=0.5, share_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
+    shares = [seen(only(PATCH, crop=0.5, fraction_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
     whole = sum(share == 1 for share in shares)
     assert 10 <= whole <= 30 and len({round(float(share), 3) for share in shares}) > 8 and min(shares) >= 0.5
 
@@ -211,7 +211,7 @@ def test_what_a_turn_takes_out_of_the_patch_is_no_longer_seen() -> None:
     inner, corner = np.zeros((2, 20, 20, 20), np.uint8)
     inner[7:13, 7:13, 7:13] = 1
     corner[:4, :4, :4] = 1
-    augment = Augmentation((2.0,) * 3, **(OFF | {"turn": 1.0}), turn_degrees=30.0, zoom=0.0, share_number=1)
+    augment = Augmentation((2.0,) * 3, **(OFF | {"turn": 1.0}), turn_degrees=30.0, zoom=0.0, fraction_number=1)
     for seed in range(4):
         weights = None
         numbers = [
@@ -222,13 +222,13 @@ def test_what_a_turn_takes_out_of_the_patch_is_no_longer_seen() -> None:
 
 
 def test_an_empty_target_loses_nothing() -> None:
-    augment = only(PATCH, crop=1.0, turn=1.0, share_number=1)
+    augment = only(PATCH, crop=1.0, turn=1.0, fraction_number=1)
     empty = np.zeros((8, 9, 10), np.uint8)
     numbers = augment(empty[..., None], empty, None, [3, 1], numbers=np.array([0.0, 0.4], np.float32))[3]
     assert float(numbers[1]) == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize("options", [{"crop": 2.0}, {"crop_share": 0.6}])
+@pytest.mark.parametrize("options", [{"crop": 2.0}, {"crop_fraction": 0.6}])
 def test_crops_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Received"):
         Augmentation((1, 1, 1), **options)

@@ -20,8 +20,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "zoom": {"turn": 1.0, "turn_degrees": 0.0, "zoom": 0.2},
     "elastic": {"elastic": 1.0, "elastic_mm": 4.0},
     "shift": {"shift": 1.0, "shift_mm": 8.0},
-    "crop": {"crop": 1.0, "crop_share": 0.1},
-    "all": {"flip": 1.0, "turn": 1.0, "elastic": 1.0, "shift": 1.0, "shift_mm": 8.0, "crop": 1.0, "crop_share": 0.1},
+    "crop": {"crop": 1.0, "crop_fraction": 0.1},
+    "all": {"flip": 1.0, "turn": 1.0, "elastic": 1.0, "shift": 1.0, "shift_mm": 8.0, "crop": 1.0, "crop_fraction": 0.1},
 }
 
 

@@ -81,7 +81,7 @@ def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(
     added = ((LEVELS.index("L5") + 1, extra + 1),)
     usual, changed = (
         np.array(chosen(knowing(samples, 0.9), SETTINGS, store, store, changes).prior_probabilities)
-        for changes in (None, NodeChanges(len(ROWS), added=added, variant=1.0, cut=0.0))
+        for changes in (None, NodeChanges(len(ROWS), added=added, variant=1.0, truncation=0.0))
     )
     assert changed[extra] > 3 * usual[extra] and changed.sum() == pytest.approx(1)
 

@@ -29,11 +29,12 @@ from utility_functions.records.naming_record import NamingRecord
 NEAR_MM = 15.0
 """A landmark names the vertebra whose mask holds it, or else the nearest one, if its centre is no farther than this."""
 AGREEING_FRACTION = 0.5
-"""Names given before hold when they all agree with one count and name at least this fraction of the vertebrae."""
+"""Names found before hold when they all fit one order of levels and name at least this fraction of the vertebrae."""
 DOUBTFUL_MARGIN = 0.1
-"""Where the second best count agrees less by no more than this, the names may be shifted."""
+"""Where the second best order of levels fits worse by no more than this, the names may be shifted."""
 KNOWN_NATS = 4.0
-"""The evidence of a name found before for its level, where those found before do not all agree with one count."""
+"""The evidence of a name found before for its level, where the names found before contradict one another."""
+CONTRADICTION = "The names come from the levels along the chain, because names found before contradict one another."
 EMPTY = Landmarks.empty()
 
 
@@ -54,7 +55,7 @@ def found_instances(view: ScanView, found: Sequence[Instance], target: Grid | No
     names, scores, note, agreed, record, interpolated, false = _names(view, chain, points, means)
     notes = [note]
     if unnamed := sum(not name for name in names) - false:
-        notes.append(f"{_vertebrae(unnamed)} beyond C1 to L5 got no name and no label.")
+        notes.append(f"{_vertebrae(unnamed)} outside C1 to L5 got no name and no label.")
     truncated_names = [
         name
         for name, is_truncated in zip(names, are_truncated(chain, grid, view.scan_grid), strict=True)
@@ -103,8 +104,8 @@ def _aligned_means(chain: Sequence[Instance], means_mm: NDArray[np.float64]) -> 
 class _Names(NamedTuple):
     """names: from the top down, "" for an unnamed mask; scores: probability or agreement (0..1); note: for the user.
 
-    agreed: whether names given before hold. record, interpolated, false: of the decoder, the levels it puts between the
-        masks, and how many masks it takes for false positives.
+    agreed: whether the names found before hold. record, interpolated, false: of the decoder, the levels that it
+        interpolates between the masks, and the number of masks that it takes for false positives.
     """
 
     names: tuple[str, ...]
@@ -123,18 +124,19 @@ def _names(
     levels = np.array([one.level for one in chain], float)
     along_mm = _aligned_means(chain, means_mm)
     known = _known(chain, points_mm, findings.landmarks, grid)
-    given = sum(map(bool, known))
-    if given and given >= AGREEING_FRACTION * len(chain):
+    named_before = sum(map(bool, known))
+    if named_before and named_before >= AGREEING_FRACTION * len(chain):
         names = names_by(known, along_mm)
         if names is not None:
-            summary = (
-                f"Names: those found before, of {given} of {len(chain)} vertebrae; counted on from them for the rest."
+            return _Names(
+                names,
+                np.ones(len(chain)),
+                _origin(named_before, len(chain)),
+                True,
+                _without_segmented(findings.naming, names),
             )
-            return _Names(names, np.ones(len(chain)), summary, True, _without_segmented(findings.naming, names))
     whole = [one.complete >= COMPLETE for one in chain]
-    disagreement = (
-        "Names: by the levels along the chain; those found before do not agree with one count." if given else ""
-    )
+    disagreement = CONTRADICTION if named_before else ""
     if view.options.naming == "decoder":
         statistics = view.statistics or scan_statistics()
         return _decoded(levels, whole, along_mm, means_mm, known, statistics)._replace(note=disagreement)
@@ -154,7 +156,7 @@ def _decoded(
     known: Sequence[str],
     statistics: Statistics,
 ) -> _Names:
-    """Names by the exact decoder, from the regressed levels and, where there are any, names given before.
+    """Names by the exact decoder, from the regressed levels and, where there are any, names found before.
 
     along_mm: points that give distances; means_mm: the means of the masks.
     """
@@ -171,7 +173,7 @@ def _decoded(
 
 
 def _without_segmented(record: NamingRecord | None, names: Sequence[str]) -> NamingRecord | None:
-    """The record of names given before; a level that has a mask now is not interpolated any more."""
+    """The record of names found before; a level that has a mask now is not interpolated any more."""
     if record is None:
         return None
     return replace(record, interpolated=tuple(name for name in record.interpolated if name not in names))
@@ -182,15 +184,15 @@ def _known(
 ) -> list[str]:
     """The name that landmarks give each vertebra, by the mask that holds them, else by the nearest centre; or ""."""
     known = [""] * len(chain)
-    away_by: dict[int, float] = {}
+    distances: dict[int, float] = {}
     for name, point in before or Landmarks.empty():
         if name not in VERTEBRAE or not chain:
             continue
-        away = np.linalg.norm(points_mm - point, axis=1)
+        distance = np.linalg.norm(points_mm - point, axis=1)
         inside = [i for i, one in enumerate(chain) if _holds(one, grid.to_index(point))]
-        place = inside[0] if inside else int(away.argmin())
-        if (inside or away[place] <= NEAR_MM) and away[place] < away_by.get(place, np.inf):
-            known[place], away_by[place] = name, float(away[place])
+        place = inside[0] if inside else int(distance.argmin())
+        if (inside or distance[place] <= NEAR_MM) and distance[place] < distances.get(place, np.inf):
+            known[place], distances[place] = name, float(distance[place])
     return known
 
 
@@ -215,6 +217,14 @@ def _place(name: str) -> int:
 def _holds(one: Instance, index: NDArray[np.float64]) -> bool:
     at = np.rint(index).astype(int) - one.start
     return bool((at >= 0).all() and (at < one.mask.shape).all() and one.mask[tuple(at)])
+
+
+def _origin(named_before: int, vertebrae: int) -> str:
+    """A note on the origin of names of which some, or all, were found before."""
+    if named_before == vertebrae:
+        return "The names are those found before."
+    verb = "was" if named_before == 1 else "were"
+    return f"{named_before} of {vertebrae} names {verb} found before; the others are counted from there."
 
 
 def _agreement(name: str, level: float) -> float:

@@ -5,7 +5,7 @@ Billot et al. 2023, "SynthSeg: Segmentation of brain MRI scans of any contrast a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from learning_functions.samples.augment import warping
+from learning_functions.samples.augment.ranges import require_not_negative, require_probabilities
 from learning_functions.samples.augment.tissue_prior import DARK, KIND_NAMES, Prior, prior_of
 from learning_functions.spec import OUTSIDE, Spec
 
@@ -63,14 +64,10 @@ class Appearance:
                 "An appearance needs names of tissues, two or three spacings and a window. "
                 f"Received: {len(self.tissue_names)} names, {self.spacing_mm} mm, {self.window}."
             )
-        for name in ("kept", "mixed", "ct", "blur", "thick", "bias", "gamma", "noise"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"The share of {name} is from 0 to 1. Received: {getattr(self, name)}.")
+        require_probabilities(self, ("kept", "mixed", "ct", "blur", "thick", "bias", "gamma", "noise"))
         if self.kept + self.mixed > 1:
             raise ValueError(f"kept and mixed are 1 at most together. Received: {self.kept} and {self.mixed}.")
-        for name in (item.name for item in fields(self) if item.name.endswith(("blur_mm", "thick_mm", "_deviation"))):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} cannot be below 0. Received: {getattr(self, name)}.")
+        require_not_negative(self, ("blur_mm", "thick_mm", "bias_deviation", "gamma_deviation", "noise_deviation"))
 
     @classmethod
     def of(cls, spec: Spec, tissue_names: tuple[str, ...], spacing_mm: tuple[float, ...], **options: Any) -> Appearance:

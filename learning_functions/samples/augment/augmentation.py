@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from learning_functions.samples.augment import moved_points, warping
 from learning_functions.samples.augment.appearance import Appearance
+from learning_functions.samples.augment.ranges import require_not_negative, require_probabilities
 from learning_functions.samples.sample_parts import MEMORY, TISSUES, WEIGHTS
 from learning_functions.task_options.common_options import Changes
 
@@ -31,9 +32,9 @@ class Augmentation:
     contrast, brightness: the largest relative and absolute change of the normalised intensities.
     noise_deviation, blur_mm: the largest standard deviations; the noise in normalised intensities.
     ignore: the target of voxels from outside the sample; their weight is 0.
-    crop: the probability that the field of view ends within the patch, above or below. At most ``crop_share`` of the
+    crop: the probability that the field of view ends within the patch, above or below. At most ``crop_fraction`` of the
         last axis gets the padding value and the target ``ignore``. The middle is never cropped.
-    share_number: the place, among the numbers, of the fraction of the target that the sample shows; turns and crops
+    fraction_number: the place, among the numbers, of the fraction of the target that the sample shows; turns and crops
         reduce it.
     shift: the probability of a shift, along each axis by ``shift_mm`` at most.
     points_from: the place of the first number that belongs to points, one coordinate in voxels for each axis. Points
@@ -61,8 +62,8 @@ class Augmentation:
     blur_mm: float = 1.0
     ignore: int = 0
     crop: float = Changes.crop
-    crop_share: float = 0.5
-    share_number: int | None = None
+    crop_fraction: float = 0.5
+    fraction_number: int | None = None
     shift: float = Changes.shift
     shift_mm: float = 20.0
     points_from: int | None = None
@@ -72,16 +73,13 @@ class Augmentation:
         object.__setattr__(self, "spacing_mm", tuple(float(step) for step in self.spacing_mm))
         if len(self.spacing_mm) not in (2, 3) or min(self.spacing_mm) <= 0:
             raise ValueError(f"Augmentation needs two or three spacings above zero. Received: {self.spacing_mm} mm.")
-        for name in ("flip", "turn", "elastic", "intensity", "noise", "blur", "crop", "shift"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"The probability of {name} is from 0 to 1. Received: {getattr(self, name)}.")
-        for name in (item.name for item in fields(self) if item.name.endswith(("_mm", "_degrees", "_deviation"))):
-            if name != "spacing_mm" and not getattr(self, name) >= 0:
-                raise ValueError(f"{name} cannot be below 0. Received: {getattr(self, name)}.")
+        require_probabilities(self, ("flip", "turn", "elastic", "intensity", "noise", "blur", "crop", "shift"))
+        amounts = ("turn_degrees", "elastic_mm", "control_mm", "noise_deviation", "blur_mm", "shift_mm")
+        require_not_negative(self, amounts)
         if not 0 <= self.zoom < 1 or not self.control_mm > 0:
             raise ValueError(f"zoom is from 0 to 1, control_mm above 0. Received: {self.zoom} and {self.control_mm}.")
-        if not 0 <= self.crop_share <= 0.5:
-            raise ValueError(f"Half of a patch is cropped away at most. Received: {self.crop_share}.")
+        if not 0 <= self.crop_fraction <= 0.5:
+            raise ValueError(f"Half of a patch is cropped away at most. Received: {self.crop_fraction}.")
         if self.flip_axis is not None and not 0 <= self.flip_axis < len(self.spacing_mm):
             raise ValueError(f"flip_axis is an axis of the sample. Received: {self.flip_axis}.")
 
@@ -128,30 +126,31 @@ class Augmentation:
         seeds = tf.unstack(tf.random.split(seed, 7))
         chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
         outside = ((w, WEIGHTS.padding), (memory, MEMORY.padding), (tissues, TISSUES.padding))
-        beyond = [fill, self.ignore, *(value for part, value in outside if part is not None)]
+        padding_values = [fill, self.ignore, *(value for part, value in outside if part is not None)]
         has_numbers, numbers = (
             numbers is not None,
             tf.convert_to_tensor(np.zeros(0, np.float32) if numbers is None else numbers),
         )
-        look_seed = tf.random.fold_in(seed, 1)
+        appearance_seed = tf.random.fold_in(seed, 1)
         parts, numbers = self._flipped((x, *beside), numbers, chance[0], 1 if tissues is None else 2)
         if self.turn > 0 or self.elastic > 0 or self.shift > 0:
-            pushes = tf.random.stateless_uniform([len(shape) + 1], tf.random.fold_in(seed, 3))
-            turned, bent, pushed = chance[1] < self.turn, chance[2] < self.elastic, pushes[0] < self.shift
-            push = (
-                (2 * pushes[1:] - 1)
-                * tf.cast(pushed, tf.float32)
+            shifts = tf.random.stateless_uniform([len(shape) + 1], tf.random.fold_in(seed, 3))
+            turned, deformed, shifted = chance[1] < self.turn, chance[2] < self.elastic, shifts[0] < self.shift
+            shift = (
+                (2 * shifts[1:] - 1)
+                * tf.cast(shifted, tf.float32)
                 * (self.shift_mm / np.array(self.spacing_mm, np.float32))
             )
-            seen = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(look_seed)
+            kept = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(appearance_seed)
             parts, numbers = tf.cond(
-                turned | bent | pushed,
-                lambda: self._warped(parts, numbers, (turned, bent, push), seeds, beyond, seen),
+                turned | deformed | shifted,
+                lambda: self._warped(parts, numbers, (turned, deformed, shift), seeds, padding_values, kept),
                 lambda: (parts, numbers),
             )
         if self.crop > 0:
             drawn = tf.random.stateless_uniform([3], tf.random.fold_in(seed, 2))
-            padding = beyond if w is None else [*beyond[:2], None, *beyond[3:]]  # it weighs what the image did
+            # cropped voxels keep their weight
+            padding = padding_values if w is None else [*padding_values[:2], None, *padding_values[3:]]
             parts, numbers = tf.cond(
                 drawn[0] < self.crop,
                 lambda: self._cropped(parts, numbers, drawn[1:], padding),
@@ -161,7 +160,7 @@ class Augmentation:
         w = None if w is None else others.pop(0)
         memory = None if memory is None else others.pop(0)
         if self.appearance is not None:
-            x = self.appearance(x, others[-1], look_seed, normalisation)
+            x = self.appearance(x, others[-1], appearance_seed, normalisation)
         if self.blur > 0:
             deviation = self.blur_mm * tf.random.stateless_uniform([], seeds[3])
             x = tf.cond(chance[3] < self.blur, lambda: warping.blurred(x, self.spacing_mm, deviation), lambda: x)
@@ -200,55 +199,63 @@ class Augmentation:
         return parts, numbers
 
     def _warped(
-        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: Any, seeds: Any, beyond: Any, seen: tf.Tensor
+        self,
+        parts: tuple[tf.Tensor, ...],
+        numbers: tf.Tensor,
+        drawn: Any,
+        seeds: Any,
+        padding_values: Any,
+        kept: tf.Tensor,
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The image by linear interpolation (only where it is kept), the other parts by nearest neighbours.
+        """The image by linear interpolation (only where ``kept``), the other parts by nearest neighbours.
 
-        beyond: the padding value of each part. drawn: whether it is rotated, whether it is deformed, and its shift in
-        voxels. The numbers follow: points move, and the fraction of the target in the patch is reduced (the elastic
+        padding_values: one for each part. drawn: whether the sample is rotated, whether it is deformed, and its shift
+        in voxels. The numbers follow: points move, and the fraction of the target in the patch is reduced (the elastic
         deformation, by a few mm, does not count).
         """
         x, *beside = parts
-        turned, bent, push = drawn
+        turned, deformed, shift = drawn
         rank = len(self.spacing_mm)
         shape = x.shape[:rank]
         amounts = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
         matrix = warping.rotation(amounts[1:] * np.deg2rad(self.turn_degrees), rank) * (1 + self.zoom * amounts[0])
-        displacement = tf.zeros([*shape, rank]) + push
-        if self.share_number is not None:
-            stays = warping.is_inside(moved_points.goes_to(shape, self.spacing_mm, matrix, push), shape)
-            numbers = self._shrunk(numbers, self._share(beside[0], stays))
+        displacement = tf.zeros([*shape, rank]) + shift
+        if self.fraction_number is not None:
+            stays = warping.is_inside(moved_points.goes_to(shape, self.spacing_mm, matrix, shift), shape)
+            numbers = self._shrunk(numbers, self._fraction(beside[0], stays))
         if self.elastic > 0:
             field = warping.smooth_field(shape, self.spacing_mm, self.control_mm, seeds[2])
-            bend = tf.cast(bent, tf.float32) * (self.elastic_mm / np.array(self.spacing_mm, np.float32))
-            displacement += tf.transpose(field, [*range(1, rank + 1), 0]) * bend
+            amount = tf.cast(deformed, tf.float32) * (self.elastic_mm / np.array(self.spacing_mm, np.float32))
+            displacement += tf.transpose(field, [*range(1, rank + 1), 0]) * amount
         places = warping.sources(shape, self.spacing_mm, matrix)
         places = [place + part for place, part in zip(places, tf.unstack(displacement, axis=-1), strict=True)]
         numbers = self._moved(
             numbers, lambda points: moved_points.warped(points, shape, self.spacing_mm, matrix, displacement)
         )
         inside = warping.is_inside(places, shape)
-        x = tf.cond(seen, lambda: warping.linear(x, places, inside, beyond[0]), lambda: x)
-        moved = (warping.nearest(part, places, inside, out) for part, out in zip(beside, beyond[1:], strict=True))
+        x = tf.cond(kept, lambda: warping.linear(x, places, inside, padding_values[0]), lambda: x)
+        moved = (
+            warping.nearest(part, places, inside, out) for part, out in zip(beside, padding_values[1:], strict=True)
+        )
         return (x, *moved), numbers
 
     def _cropped(
-        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: tf.Tensor, beyond: Sequence[Any]
+        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: tf.Tensor, padding_values: Sequence[Any]
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         """The parts with padding values (None: unchanged) above or below some height, and the matching numbers."""
         rank = len(self.spacing_mm)
         size = parts[0].shape[rank - 1]
-        cut = drawn[0] * self.crop_share * (size // 2 * 2)
+        cropped = drawn[0] * self.crop_fraction * (size // 2 * 2)
         line = tf.range(size, dtype=tf.float32)
-        seen = tf.where(drawn[1] < 0.5, line >= cut, line < size - cut)
-        ended = (
-            part if out is None else tf.where(warping.along_last(seen, part, rank), part, tf.cast(out, part.dtype))
-            for part, out in zip(parts, beyond, strict=True)
+        shown = tf.where(drawn[1] < 0.5, line >= cropped, line < size - cropped)
+        with_padding = (
+            part if out is None else tf.where(warping.along_last(shown, part, rank), part, tf.cast(out, part.dtype))
+            for part, out in zip(parts, padding_values, strict=True)
         )
-        shown = tf.boolean_mask(line, seen)
-        numbers = self._moved(numbers, lambda points: moved_points.ended(points, shown[0], shown[-1], size))
-        share = self._share(parts[1], warping.along_last(seen, parts[0][..., 0], rank))
-        return tuple(ended), self._shrunk(numbers, share)
+        rows = tf.boolean_mask(line, shown)
+        numbers = self._moved(numbers, lambda points: moved_points.ended(points, rows[0], rows[-1], size))
+        fraction = self._fraction(parts[1], warping.along_last(shown, parts[0][..., 0], rank))
+        return tuple(with_padding), self._shrunk(numbers, fraction)
 
     def _moved(self, numbers: tf.Tensor, move: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """The numbers, with ``move`` applied to all points (n, axes)."""
@@ -259,14 +266,14 @@ class Augmentation:
 
     def _shrunk(self, numbers: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         """The numbers, with the fraction of the target in the sample multiplied by ``kept``."""
-        if self.share_number is None:
+        if self.fraction_number is None:
             return numbers
-        return tf.where(np.arange(numbers.shape[0]) == self.share_number, numbers * kept, numbers)
+        return tf.where(np.arange(numbers.shape[0]) == self.fraction_number, numbers * kept, numbers)
 
-    def _share(self, target: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+    def _fraction(self, target: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         """The fraction of a target's voxels that are kept (like *shape); 1 for an empty target, or if no number needs
         it."""
-        if self.share_number is None:
+        if self.fraction_number is None:
             return tf.constant(1.0)
         labelled = target != self.ignore
         kept = tf.reshape(kept, [*kept.shape, *[1] * (labelled.shape.rank - len(self.spacing_mm))])

@@ -7,7 +7,11 @@ from typing import Any
 import tensorflow as tf
 
 Nodes = dict[str, Any]
-"""Of one spine from the top down: place (n, 3), told (n, 3), found (n, 2), own (n, 2, 3), order, there, target (n,)."""
+"""The nodes of one spine from the top down, by feature.
+
+place (n, 3). regions (n, 3): their probabilities. pedicles_found (n, 2), pedicles (n, 2, 3): whether the left and the
+right one were detected, and their offsets from the body. order, present, target (n,).
+"""
 
 
 def without_level(nodes: Nodes, level: Any) -> Nodes:
@@ -15,16 +19,16 @@ def without_level(nodes: Nodes, level: Any) -> Nodes:
 
     The spine is unchanged where there is no such node, or none below it that shows that one is missing.
     """
-    place, there = nodes["place"], nodes["there"]
-    at = _index(there & (nodes["target"] == level))
+    place, present = nodes["place"], nodes["present"]
+    at = _index(present & (nodes["target"] == level))
     below = at + 1
-    can = (at >= 0) & tf.gather(tf.pad(there, [[0, 2]]), below)
+    can = (at >= 0) & tf.gather(tf.pad(present, [[0, 2]]), below)
     step = tf.gather(place, tf.minimum(below, tf.shape(place)[0] - 1)) - tf.gather(place, tf.maximum(at, 0))
     rank = tf.range(tf.shape(place)[0])
     return {
         **nodes,
         "place": tf.where((can & (rank < at))[:, None], place + step, place),
-        "there": there & ~(can & (rank == at)),
+        "present": present & ~(can & (rank == at)),
     }
 
 
@@ -34,17 +38,17 @@ def with_level(nodes: Nodes, above: Any, level: Any, slot: int) -> Nodes:
     That node and all above it move up by a step. The new node takes its position and its other features.
     The spine is unchanged where there is no such node, or no free place.
     """
-    place, there = nodes["place"], nodes["there"]
-    at = _index(there & (nodes["target"] == above))
+    place, present = nodes["place"], nodes["present"]
+    at = _index(present & (nodes["target"] == above))
     held = tf.maximum(at, 0)
     count = tf.shape(place)[0]
-    last = tf.reduce_sum(tf.cast(there, tf.int32)) - 1
+    last = tf.reduce_sum(tf.cast(present, tf.int32)) - 1
     step = tf.where(
         at < last,
         tf.gather(place, held) - tf.gather(place, tf.minimum(held + 1, count - 1)),
         tf.gather(place, tf.maximum(held - 1, 0)) - tf.gather(place, held),
     )
-    can = (at >= 0) & (last > 0) & ~there[slot]
+    can = (at >= 0) & (last > 0) & ~present[slot]
     rank = tf.range(count)
     new = can & (rank == slot)
 
@@ -55,11 +59,11 @@ def with_level(nodes: Nodes, above: Any, level: Any, slot: int) -> Nodes:
     moved = tf.where((can & (rank <= at))[:, None], place + step, place)
     return {
         "place": tf.where(new[:, None], tf.gather(place, held), moved),
-        "told": put("told", tf.gather(nodes["told"], held)),
-        "found": put("found", tf.gather(nodes["found"], held)),
-        "own": put("own", tf.gather(nodes["own"], held)),
+        "regions": put("regions", tf.gather(nodes["regions"], held)),
+        "pedicles_found": put("pedicles_found", tf.gather(nodes["pedicles_found"], held)),
+        "pedicles": put("pedicles", tf.gather(nodes["pedicles"], held)),
         "order": put("order", tf.gather(nodes["order"], held) + 0.5),
-        "there": there | new,
+        "present": present | new,
         "target": put("target", level),
     }
 
