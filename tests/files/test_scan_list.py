@@ -50,7 +50,7 @@ def test_a_manifest_may_give_a_phantom_another_name_and_patient(tmp_path: Path) 
     ("row", "words"),
     [
         ("phantom:2:seed=1,", "a row names one phantom"),
-        ("phantom:x,", "line 2: Phantoms are asked for as phantom:N"),
+        ("phantom:x,", "line 2: Phantoms are requested as phantom:N"),
         ("phantom:1,m.nii.gz", "mask_path names a file, too"),
     ],
 )

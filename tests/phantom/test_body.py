@@ -120,7 +120,7 @@ def test_patients_are_thin_and_obese() -> None:
 
 def test_tissues_vary_widely_and_bone_is_always_denser_outside() -> None:
     drawn = [draw_tissue(np.random.default_rng(seed)) for seed in range(400)]
-    usual = [tissue for tissue in drawn if not tissue.strange]
+    usual = [tissue for tissue in drawn if not tissue.unrealistic]
     assert 0.09 < 1 - len(usual) / len(drawn) < 0.21
     assert all(t.cortex_hu > t.marrow_hu for t in drawn)
     for name, low, high in (
@@ -134,8 +134,8 @@ def test_tissues_vary_widely_and_bone_is_always_denser_outside() -> None:
         assert max(values) > high, name
     assert all(-120 <= t.fat_hu <= -70 and 20 <= t.muscle_hu <= 70 and 30 <= t.marrow_hu <= 300 for t in usual)
     assert 0.25 < np.mean([t.calcified for t in usual]) < 0.75
-    old = [t.chalk for t in usual if t.age > 0.7]
-    young = [t.chalk for t in usual if t.age < 0.3]
+    old = [t.calcification for t in usual if t.age > 0.7]
+    young = [t.calcification for t in usual if t.age < 0.3]
     assert np.mean(old) > 3 * np.mean(young)
 
 

@@ -9,7 +9,14 @@ import pytest
 
 from utility_functions.phantom.artefacts import Motion, Shading
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.field_of_view import KEPT_MM, VOXEL_BUDGET, Emptied, FieldOfView, Slices, draw_slices
+from utility_functions.phantom.field_of_view import (
+    KEPT_MM,
+    VOXEL_BUDGET,
+    FieldOfView,
+    NotReconstructed,
+    Slices,
+    draw_slices,
+)
 from utility_functions.phantom.imaging import Kernel, draw_scanner, image, through_slices
 from utility_functions.phantom.noise import Noise
 from utility_functions.phantom.posture import draw_spine
@@ -32,13 +39,13 @@ def test_a_kernel_keeps_the_mean_and_only_a_sharp_one_overshoots(spacing: float,
         assert (weights.min() < -1e-3) == (lift > 0)
 
 
-@pytest.mark.parametrize("held_back", [0.0, 0.6, 0.9])
+@pytest.mark.parametrize("suppressed", [0.0, 0.6, 0.9])
 @pytest.mark.parametrize("spacing", [(0.5, 0.5, 2.0), (1.0, 1.0, 1.0), (3.0, 3.0, 3.0)])
 def test_noise_is_as_strong_as_asked_whatever_its_spectrum(
-    torso: Torso, spacing: tuple[float, float, float], held_back: float
+    torso: Torso, spacing: tuple[float, float, float], suppressed: float
 ) -> None:
     canvas = Canvas((24, 64, 60), spacing, (-10, -30, -30))
-    noise = Noise(20.0, 0.5, 1.1, held_back, 1.0, 0.0)
+    noise = Noise(20.0, 0.5, 1.1, suppressed, 1.0, 0.0)
     planes = np.array(list(noise.planes(canvas, torso, np.random.default_rng(1))))
     assert planes.shape == canvas.shape
     assert (planes / noise.strength(canvas, torso) / noise.sides(canvas, torso)[:, None]).std() == pytest.approx(
@@ -171,7 +178,7 @@ def test_padding_takes_labels_and_tissues_with_it_and_keeps_clear_of_the_bodies(
     for seed in range(12):
         canvas = Canvas((50, 50, 50), 6.0, (-147, -147, -147))
         canvas.hu[...], canvas.labels[...], canvas.tissues[...] = 40, 20, 3
-        emptied = Emptied(canvas, centre[None], field, np.random.default_rng(seed))
+        emptied = NotReconstructed(canvas, centre[None], field, np.random.default_rng(seed))
         hu = image(canvas, torso, scanner, emptied, np.random.default_rng(0))
         assert np.array_equal(canvas.labels == 0, hu == -2000)
         assert np.array_equal(canvas.tissues == 0, hu == -2000)

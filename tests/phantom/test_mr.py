@@ -12,7 +12,7 @@ from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases, read_manifest
 from utility_functions.files.phantom_dataset import write_phantoms
 from utility_functions.phantom.field_of_view import draw_sagittal
-from utility_functions.phantom.phantom_request import PhantomRequest, asked_for
+from utility_functions.phantom.phantom_request import PhantomRequest, requested_phantoms
 from utility_functions.phantom.resonance import FAT, KINDS, WATER, SpinEcho, draw_sequence, draw_signals
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
 from utility_functions.phantom.tissue import TISSUE_CODES, TISSUES
@@ -139,8 +139,8 @@ def test_discs_lie_between_bodies_and_the_canal_behind_them(scans: dict[str, Pha
 def test_kinds_are_asked_for_in_words() -> None:
     (case,) = find_cases(Path("phantom:1:mr-t2:lumbar:seed=4"))
     assert (case.case_id, case.patient, case.modality) == ("phantom-4-000000-lumbar-mr-t2", "phantom-4-000000", "MR")
-    assert asked_for("phantom:1:mr-t1", 2) == [PhantomRequest(2, 0, None, "mr-t1")]
-    assert [each.kind for each in asked_for("phantom:4:any", 2)] == ["ct", "mr-t1", "mr-t2", "ct"]
+    assert requested_phantoms("phantom:1:mr-t1", 2) == [PhantomRequest(2, 0, None, "mr-t1")]
+    assert [each.kind for each in requested_phantoms("phantom:4:any", 2)] == ["ct", "mr-t1", "mr-t2", "ct"]
     scan = load_scan(case, tissues=True, spacing_mm=(5, 4, 4), axcodes="RAS")
     assert scan.label_map is not None and scan.tissues is not None and scan.volume.voxels.min() >= 0
 

@@ -43,7 +43,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> Patient:
 @pytest.fixture(scope="module")
 def tissue() -> Tissue:
     drawn = draw_tissue(np.random.default_rng(0))
-    return replace(drawn, cortex_hu=700.0, marrow_hu=180.0, disc_hu=85.0, grain_hu=10.0, strange=False)
+    return replace(drawn, cortex_hu=700.0, marrow_hu=180.0, disc_hu=85.0, grain_hu=10.0, unrealistic=False)
 
 
 def canvas_round(spine: Spine, name: str, reach: float = 45.0, spacing: float = 1.5) -> Canvas:

@@ -10,7 +10,7 @@ import pytest
 from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases, split_by_patient
 from utility_functions.phantom import scanner
-from utility_functions.phantom.phantom_request import PhantomRequest, asked_for
+from utility_functions.phantom.phantom_request import PhantomRequest, requested_phantoms
 from utility_functions.phantom.scanner import make_phantom
 
 
@@ -25,7 +25,7 @@ from utility_functions.phantom.scanner import make_phantom
     ],
 )
 def test_words_mean_phantoms(words: str, seed: int, names: list[str]) -> None:
-    assert [each.name for each in asked_for(words, seed)] == names
+    assert [each.name for each in requested_phantoms(words, seed)] == names
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def test_words_mean_phantoms(words: str, seed: int, names: list[str]) -> None:
 )  # fmt: skip
 def test_other_words_are_refused_in_one_sentence(words: str) -> None:
     with pytest.raises(ValueError, match="Received") as caught:
-        asked_for(words, 1)
+        requested_phantoms(words, 1)
     assert "\n" not in str(caught.value) and words in str(caught.value)
 
 
 @pytest.mark.parametrize("words", ["phantom:4:any", "phantom:4:lumbar:mr-t1:seed=3"])
 def test_a_phantom_is_asked_for_alone_by_its_own_words(words: str) -> None:
-    for each in asked_for(words, 8):
-        assert asked_for(each.words, 1) == [each]
+    for each in requested_phantoms(words, 8):
+        assert requested_phantoms(each.words, 1) == [each]
 
 
 def test_a_seed_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="zero or above"):
-        asked_for("phantom:1", -1)
+        requested_phantoms("phantom:1", -1)
 
 
 def test_other_seeds_share_no_patients_and_another_region_is_the_same_patient() -> None:

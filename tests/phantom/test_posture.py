@@ -12,7 +12,7 @@ from utility_functions.phantom.curves import scoliosis
 from utility_functions.phantom.posture import draw_spine, rotation
 from utility_functions.phantom.shapes import Frame
 from utility_functions.phantom.spine_model import SIZES, Spine
-from utility_functions.phantom.variants import SHARES, draw_variant
+from utility_functions.phantom.variants import PROBABILITIES, draw_variant
 
 # Measured on the VID data set: distance to the next body centre below, mean and deviation in mm; bend at this level
 # between the steps above and below it, median and spread of the middle two thirds in degrees.
@@ -115,8 +115,8 @@ def test_levels_stand_in_anatomical_order_and_have_ids_of_their_own() -> None:
         assert order == sorted(set(order))
         assert variant.transitional == (variant.kind in ("sacralised L5", "lumbarised S1"))
         assert len({VERSE_IDS[name] for name in variant.names}) == len(variant.names)
-    for kind, share in SHARES.items():
-        assert 0.5 * share < len(kinds[kind]) / 1500 < 1.6 * share
+    for kind, probability in PROBABILITIES.items():
+        assert 0.5 * probability < len(kinds[kind]) / 1500 < 1.6 * probability
     assert "L6" in kinds["L6"][0] and "L6" in kinds["lumbarised S1"][0]
     assert "T13" in kinds["T13"][0] and "T12" not in kinds["no T12"][0]
 

@@ -18,7 +18,7 @@ from utility_functions.files.discovery import case_of, cases_in, patient_and_mod
 from utility_functions.files.file_names import label_code_of
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
-from utility_functions.phantom.phantom_request import PREFIX, PhantomRequest, asked_for
+from utility_functions.phantom.phantom_request import PREFIX, PhantomRequest, requested_phantoms
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
     if not source.exists() and not str(source).startswith(PREFIX):
         raise BrokenFile(f"{source}: there is no such file or folder.")
     if not source.exists():
-        cases = [_case_of_phantom(requested) for requested in asked_for(str(source), phantom_seed)]
+        cases = [_case_of_phantom(requested) for requested in requested_phantoms(str(source), phantom_seed)]
     elif source.is_file():
         cases = _cases_of_file(source)
     elif (source / MANIFEST_NAME).is_file():
@@ -180,7 +180,7 @@ def _phantom_of_row(where: str, row: dict[str, str]) -> Case:
     if files := [column for column in FILE_COLUMNS if row.get(column)]:
         raise BrokenFile(f"{where}: a phantom is painted with all its annotations, but {files[0]} names a file, too.")
     try:
-        requested = asked_for(row["image_path"], 0)
+        requested = requested_phantoms(row["image_path"], 0)
     except ValueError as error:
         raise BrokenFile(f"{where}: {error}") from error
     if len(requested) > 1:

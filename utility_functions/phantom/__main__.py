@@ -11,16 +11,16 @@ from typing import NoReturn
 EPILOG = """\
 Each scan gives five files: NAME.nii.gz (CT in HU, MR on any scale), NAME_labels.nii.gz (VerSe ids, or SPIDER's
 numbers), NAME_tissues.nii.gz (tissue per voxel), NAME.lml and NAME_centroids.json (body centres); manifest.csv names
-them all and parts them into training, validation and testing. Spine, body, field of view, spacing and storage
-orientation are drawn at random; the same seed gives the same scans on any number of workers, and the same patients
-in every kind.
+all of them and splits them into training, validation and testing. Spine, body, field of view, spacing and storage
+orientation are random. The same seed gives the same scans with any number of workers, and the same patients in every
+kind.
 """
 
 
 def _number(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed. Received: {text}.")
+        raise argparse.ArgumentTypeError(f"The number must be at least 1. Received: {text}.")
     return value
 
 
@@ -29,7 +29,7 @@ _number.__name__ = "number"
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line and exit code 2, without the usage that hides it."""
+        """Prints the message alone, without the usage, and exits with code 2."""
         self.exit(2, f"error: {message}\n")
 
 
@@ -37,16 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr for bad arguments."""
     parser = _Parser(
         prog="python -m utility_functions.phantom",
-        description="Make synthetic CT or MR scans of the spine with label maps and body centres.",
+        description="Makes synthetic CT or MR scans of the spine, with label maps and body centres.",
         epilog=EPILOG,
     )
-    parser.add_argument("out", metavar="OUT", type=Path, help="folder to write to; made where it is missing")
+    parser.add_argument("out", metavar="OUT", type=Path, help="output folder; created where it does not exist")
     parser.add_argument("--scans", type=_number, default=12, metavar="N", help="number of scans (default: 12)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all randomness comes from (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all randomness (default: 1)")
     parser.add_argument("--workers", type=_number, metavar="N", help="processes (default: one per processor)")
-    parser.add_argument("--region", metavar="NAME", help="field of view of every scan; drawn per scan when not given")
+    parser.add_argument("--region", metavar="NAME", help="field of view of every scan (default: random for each scan)")
     parser.add_argument(
-        "--split", metavar="NAME", help="training, validation or testing: of every scan (default: 60, 15 and 25 %%)"
+        "--split",
+        metavar="NAME",
+        help="split of every scan: training, validation or testing (default: 60, 15 and 25 %%)",
     )
     parser.add_argument("--kind", default="ct", metavar="NAME", help="ct, mr-t1 or mr-t2 (default: ct)")
     parser.add_argument(
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from utility_functions.files.phantom_dataset import write_phantoms  # after the arguments: --help answers at once
+    from utility_functions.files.phantom_dataset import write_phantoms  # so that --help is fast
 
     try:
         write_phantoms(

@@ -1,4 +1,4 @@
-"""Arms, raised beside the head or lying beside the trunk: their flesh, and their bones below the shoulder."""
+"""Arms, raised beside the head or down beside the trunk: soft tissue, and bones below the shoulder."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SIDES = (-1.0, 1.0)
 
 
 def paint_arms(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Both arms; scans of the trunk are mostly taken with them raised, those of the neck with them down."""
+    """Paints both arms: mostly raised in scans of the trunk, and down in scans of the neck."""
     for side in SIDES:
         shoulder, elbow, wrist, fingers = _joints(spine, torso, rng, side)
-        _paint_flesh(canvas, np.array([shoulder, elbow, wrist, fingers]), torso, tissue)
+        _paint_soft_tissue(canvas, np.array([shoulder, elbow, wrist, fingers]), torso, tissue)
         s = torso.size
         for solids, marrow in _bones(shoulder, elbow, wrist, fingers, s, side):
             for solid in solids:
@@ -31,7 +31,7 @@ def paint_arms(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: 
 
 
 def _joints(spine: Spine, torso: Torso, rng: np.random.Generator, side: float) -> tuple[Vector, Vector, Vector, Vector]:
-    """Shoulder, elbow, wrist and finger tips."""
+    """The positions of shoulder, elbow, wrist and finger tips."""
     sway = rng.normal(0, 12, (3, 3))
     crossed = float(rng.random())
     shoulder = at(spine, "T3", side * 168, 2, 8)
@@ -43,7 +43,7 @@ def _joints(spine: Spine, torso: Torso, rng: np.random.Generator, side: float) -
     across, along, wide = (float(v) for v in torso.skin(np.array(low[2]))[:3])
     off = max(wide + (30 + 8 * torso.build) * torso.size, 168 * torso.size)
     elbow = np.array([across + side * off, along - 14 * torso.size, low[2]]) + sway[0] * (0.4, 0.8, 1.5)
-    if crossed < 0.35:  # hands on the belly
+    if crossed < 0.35:  # hands on the abdomen
         front = float(torso.skin(np.array(low[2] - 90.0))[4])
         wrist = np.array([across + side * 95 * torso.size, along + 0.86 * front + 20, low[2] - 95 * torso.size])
         return shoulder, elbow, wrist, wrist + np.array([-side * 70, 4, -40]) * torso.size
@@ -51,32 +51,32 @@ def _joints(spine: Spine, torso: Torso, rng: np.random.Generator, side: float) -
     return shoulder, elbow, wrist, wrist + np.array([0, 6, -150]) * torso.size
 
 
-def _paint_flesh(canvas: Canvas, joints: Vector, torso: Torso, tissue: Tissue) -> None:
-    """Skin, fat and muscle, painted over air only, so that an arm lies beside the trunk and not in it."""
+def _paint_soft_tissue(canvas: Canvas, joints: Vector, torso: Torso, tissue: Tissue) -> None:
+    """Paints skin, fat and muscle over air only, so that arms do not overlap the trunk."""
     s, fat_mm = torso.size, 3 + 16 * torso.build
     path = curve(joints, 26.0 * s)
-    share = np.linspace(0, 3, len(path))
-    girth = np.interp(share, [0, 0.35, 1, 1.3, 2, 2.4, 3], [43, 40, 33, 35, 24, 28, 9]) * s
+    fraction = np.linspace(0, 3, len(path))
+    girth = np.interp(fraction, [0, 0.35, 1, 1.3, 2, 2.4, 3], [43, 40, 33, 35, 24, 28, 9]) * s
     for grown, name, hu in (
         (fat_mm + 2, "skin", tissue.skin_hu),
         (fat_mm, "fat", tissue.fat_hu),
         (0.0, "muscle", tissue.muscle_hu),
     ):
-        for solid in tube(path, girth + grown * np.interp(share, [0, 1.5, 3], [1, 0.7, 0.1])):
+        for solid in tube(path, girth + grown * np.interp(fraction, [0, 1.5, 3], [1, 0.7, 0.1])):
             found = canvas.distances(OUTER, [solid])
             if found is not None:
                 box, field = found
-                there = canvas.tissues[box]
-                free = (there == 0) | (there == TISSUE_CODES["skin"])
+                codes = canvas.tissues[box]
+                free = (codes == 0) | (codes == TISSUE_CODES["skin"])
                 if grown != fat_mm + 2:
-                    free |= there == TISSUE_CODES["fat"]
+                    free |= codes == TISSUE_CODES["fat"]
                 canvas.blend(box, canvas.cover(field) * free, name, hu + np.float32(6) * canvas.texture[box])
 
 
 def _bones(
     shoulder: Vector, elbow: Vector, wrist: Vector, fingers: Vector, s: float, side: float
 ) -> list[tuple[list[Shape], float]]:
-    """Solids of each bone, with how much of it is spongy rather than a pipe filled with fat."""
+    """The solids of each bone, and its fraction of cancellous bone; the rest is fatty marrow."""
     along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
     aside = np.cross(along, (0.0, 1.0, 0.0))
     aside = aside / max(float(np.linalg.norm(aside)), 1e-6) * 9 * s

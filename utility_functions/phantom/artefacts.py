@@ -1,4 +1,4 @@
-"""What goes wrong in a scan: beam hardening and cupping as a smooth shading, and steps where the patient moved."""
+"""Artefacts of CT: beam hardening and cupping as a smooth shading, and steps where the patient moved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_MM = 7.0
 
 
 class Shading:
-    """A smooth field in HU: dark bands between dense bones, and the middle of a wide body darker than its rim.
+    """A smooth field in HU: dark bands between dense bones, and cupping of a wide body.
 
     bands: HU lost halfway between two hips or shoulders. cupping: HU lost in the middle of the body.
     """
@@ -48,7 +48,7 @@ class Shading:
 
 
 def _between_bones(bone: Field, axis: int, step_mm: float) -> Field:
-    """Bone in mm seen both ways along an axis: large between two bones, 0 where one side is free."""
+    """The geometric mean of bone in mm on both sides along an axis: large between bones, 0 where one side is free."""
     before = np.cumsum(bone, axis=axis) * np.float32(step_mm)
     whole = np.take(before, [-1], axis=axis)
     return np.asarray(np.sqrt(np.maximum(before * (whole - before), 0)), np.float32)
@@ -56,22 +56,22 @@ def _between_bones(bone: Field, axis: int, step_mm: float) -> Field:
 
 @dataclass(frozen=True)
 class Motion:
-    """Steps between slabs of slices, as a breath or a twitch leaves them.
+    """Steps between slabs of slices, from breathing or movement.
 
-    edges: places (slabs - 1,) of the steps as shares of the scan's height, ascending. shifts: mm (slabs, 2) to right
-    and front by which each slab lies off.
+    edges: places (slabs - 1,) of the steps as fractions of the scan's height, ascending. shifts: mm (slabs, 2) by
+    which each slab is displaced to the right and to the front.
     """
 
     edges: NDArray[np.float64]
     shifts: NDArray[np.float64]
 
-    def at(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shift in mm (n, 3) at heights given as shares of the scan's."""
-        flat = self.shifts[np.searchsorted(self.edges, shares)]
+    def at(self, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shift in mm (n, 3) at heights given as fractions of the scan's."""
+        flat = self.shifts[np.searchsorted(self.edges, fractions)]
         return np.concatenate([flat, np.zeros((len(flat), 1))], axis=1)
 
     def move(self, canvas: Canvas) -> None:
-        """Shift the slabs of a painted canvas; what comes in at a side repeats its edge."""
+        """Shifts the slabs of a painted canvas; edges are repeated."""
         count = canvas.shape[2]
         slabs = np.searchsorted(self.edges, (np.arange(count) + 0.5) / count)
         for number, shift in enumerate(self.shifts):
@@ -89,7 +89,7 @@ class Motion:
 
 
 def draw_motion(rng: np.random.Generator) -> Motion:
-    """A few slabs, most of them where they belong, the others off by a millimetre or two."""
+    """A few slabs; about half are in place, the others are displaced by 1 or 2 mm."""
     count = int(rng.integers(2, 7))
     shifts = np.clip(rng.normal(0, (0.7, 1.3), (count, 2)), -3, 3)
     shifts[rng.random(count) < 0.5] = 0

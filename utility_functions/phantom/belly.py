@@ -1,4 +1,4 @@
-"""Organs of the belly: liver, spleen, stomach, kidneys, pancreas, and those of the pelvis."""
+"""Organs of the abdomen and pelvis: liver, spleen, stomach, kidneys, pancreas, bladder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIDES = (-1.0, 1.0)
 
 
 def paint_belly(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """The solid organs and the stomach, each over what it lies before."""
+    """Paints the solid organs and the stomach, from back to front."""
     _paint_stomach(canvas, spine, torso, tissue, rng)
     _paint_pancreas(canvas, spine, tissue, rng)
     _paint_liver(canvas, torso, tissue, rng)
@@ -27,7 +27,7 @@ def paint_belly(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng:
 
 
 def _paint_liver(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Two lobes under the dome, veins and portal branches in them, the gall bladder below."""
+    """Paints two lobes under the diaphragm with hepatic and portal veins, and the gall bladder."""
     s, big = torso.size, float(rng.uniform(0.88, 1.15))
     shift = rng.normal(0, 4, 3)
     rows = np.array([
@@ -83,7 +83,7 @@ def _paint_spleen(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.G
 
 
 def _paint_stomach(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """From the fundus under the left dome to the duodenum; gas lies over what is in it, or contrast."""
+    """Paints the stomach from the fundus to the duodenum, with gas above fluid or contrast."""
     s, full = torso.size, float(rng.uniform(0.5, 1.15))
     shift = rng.normal(0, 6, 3)
     spots = np.array([(-68, 8, -22), (-76, 34, -55), (-66, 66, -95), (-36, 84, -122), (0, 76, -126), (24, 56, -118)])
@@ -105,7 +105,7 @@ def _paint_stomach(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, r
 
 
 def _paint_pancreas(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """A lobed gland across the vessels before L1 and L2, thinner and fattier in the old; adrenals on either side."""
+    """Paints a lobulated pancreas in front of the vessels at L1 and L2, thinner in the old, and both adrenal glands."""
     s = spine.scale
     spots = [
         at(spine, "L2", 32, 44),
@@ -131,18 +131,18 @@ def _paint_pancreas(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random
 def _paint_kidney(
     canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator, side: float
 ) -> None:
-    """A bean with fat and the pelvis in its hollow; pyramids show while only its rim has taken up contrast."""
+    """Paints a kidney with renal sinus fat and pelvis; pyramids are visible in the corticomedullary phase."""
     s, long = spine.scale, float(rng.uniform(92, 122))
     low, shift, turn = (-10.0 if side > 0 else 4.0), rng.normal(0, 4, 3), float(rng.uniform(25, 50))
     size = spindle(7, 0.25, 0.45) * float(rng.uniform(0.88, 1.12))
     up = np.linspace(0.5, -0.5, 7)
     middle = at(spine, "L1", side * 63, -7, low) + shift * s
 
-    def spot(x: float, y: float, share: float) -> Vector:
-        """Towards the flank and forward of the kidney's axis, at a share of its length."""
-        return middle + np.array([side * (x - 15 * share), y + 10 * share, share * long]) * s
+    def spot(x: float, y: float, fraction: float) -> Vector:
+        """A point lateral and anterior of the kidney's axis, at a fraction of its length."""
+        return middle + np.array([side * (x - 15 * fraction), y + 10 * fraction, fraction * long]) * s
 
-    rows = np.array([spot(0, 0, -share) for share in up])
+    rows = np.array([spot(0, 0, -fraction) for fraction in up])
     body = loft(rows, np.column_stack([27 * size, 23 * size]) * s, side * turn, 5.0)
     found = packed(canvas, torso, [body])
     paint(canvas, found, "kidney", tissue.kidney_hu, 4)
@@ -153,11 +153,11 @@ def _paint_kidney(
     ]
     if tissue.kidney_hu > 105:
         fill_within(canvas, pyramids, "kidney", "kidney", tissue.kidney_hu * 0.62)
-    hollow = [
+    sinus = [
         ellipsoid(spot(-16, 7, 0.0), np.array([15, 10, 24]) * s),
         ellipsoid(spot(-5, 3, 0.0), np.array([9, 7, 20]) * s),
     ]
-    fill(canvas, hollow, "fat", tissue.fat_hu + 10, 6)
+    fill(canvas, sinus, "fat", tissue.fat_hu + 10, 6)
     wide = float(rng.uniform(2.5, 7)) + (8.0 if rng.random() < 0.05 else 0.0)
     pelvis = tube([spot(2, 3, 0.2), spot(-8, 5, 0.0), spot(2, 3, -0.2)], [0.6 * wide * s, wide * s, 0.6 * wide * s])
     fill(
@@ -189,7 +189,7 @@ def _paint_kidney(
 
 
 def _paint_pelvis(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Bladder, with contrast lying at its back, and uterus or prostate."""
+    """Paints the bladder, with contrast at its back, and uterus or prostate."""
     s, full = spine.scale, float(rng.uniform(0.55, 1.3))
     floor = at(spine, "S1", 0, 68, -98)
     centre = floor + np.array([0, 0, 30 * full]) * s

@@ -1,4 +1,4 @@
-"""Paints the bones: vertebrae and sacrum with joint gaps between them, then all that hangs on them."""
+"""Paints vertebrae and sacrum, with joint gaps between them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from utility_functions.phantom.vertebra import vertebra_foramina, vertebra_solid
 Surface = tuple[Box, Field]
 """A box of the canvas and the signed distance to a bone's surface in it."""
 JOINT_MM = 1.5
-"""Width of a joint's gap: two layers of cartilage."""
+"""The width of a joint gap: two layers of cartilage."""
 
 
 def vertebra_surfaces(canvas: Canvas, spine: Spine) -> dict[str, Surface]:
-    """The surface of every vertebra and of the sacrum in view, by name; gaps of joints part neighbours."""
+    """The surfaces of the vertebrae and of the sacrum in the field of view, by name, separated by joint gaps."""
     surfaces: dict[str, Surface] = {}
     for vertebra, below in zip(spine.vertebrae, [*spine.vertebrae[1:], None], strict=True):
         if below is None:
@@ -42,12 +42,12 @@ def vertebra_surfaces(canvas: Canvas, spine: Spine) -> dict[str, Surface]:
             surfaces[vertebra.name] = found
     for upper, lower in pairwise(spine.names):
         if upper in surfaces and lower in surfaces:
-            part(surfaces[upper], surfaces[lower], 0.0 if spine.pathology.disc(upper).fused else JOINT_MM)
+            separate(surfaces[upper], surfaces[lower], 0.0 if spine.pathology.disc(upper).fused else JOINT_MM)
     return surfaces
 
 
 def hollow_out(canvas: Canvas, surface: Surface, frame: Frame, hollow: Shape) -> None:
-    """Take a solid away from a bone."""
+    """Subtracts a solid from a bone."""
     box, field = surface
     own = canvas.box(frame, hollow.low - 1, hollow.high + 1)
     shared = None if own is None else _shared(box, own)
@@ -56,8 +56,8 @@ def hollow_out(canvas: Canvas, surface: Surface, frame: Frame, hollow: Shape) ->
         np.maximum(inside, -hollow.distance(*canvas.coordinates(frame, shared)) * np.float32(frame.scale), out=inside)
 
 
-def part(one: Surface, other: Surface, gap_mm: float) -> None:
-    """Part two bones halfway between their surfaces, so that a gap of at least ``gap_mm`` stays between them."""
+def separate(one: Surface, other: Surface, gap_mm: float) -> None:
+    """Separates two bones halfway between their surfaces, by a gap of at least ``gap_mm``."""
     shared = _shared(one[0], other[0])
     if shared is None:
         return
@@ -68,7 +68,7 @@ def part(one: Surface, other: Surface, gap_mm: float) -> None:
 
 
 def keep_off(surface: Surface, others: Sequence[Surface], gap_mm: float) -> None:
-    """Take from a bone what lies nearer than ``gap_mm`` to others, which stay as they are."""
+    """Removes from a bone what is nearer than ``gap_mm`` to other bones, which stay unchanged."""
     for other in others:
         shared = _shared(surface[0], other[0])
         if shared is not None:
@@ -77,13 +77,13 @@ def keep_off(surface: Surface, others: Sequence[Surface], gap_mm: float) -> None
 
 
 def _shared(one: Box, other: Box) -> Box | None:
-    """What lies in both of two boxes; None where nothing does."""
+    """The intersection of two boxes; None where it is empty."""
     box = common(one, other)
     return box if min(size_of(box)) else None
 
 
 def paint_joints(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
-    """Cartilage and fluid in the gaps between neighbouring vertebrae, to be painted before them."""
+    """Paints cartilage and fluid into the gaps between neighbouring vertebrae; the vertebrae are painted later."""
     for upper, lower in pairwise(spine.names):
         if upper not in surfaces or lower not in surfaces or spine.pathology.disc(upper).fused:
             continue
@@ -92,15 +92,15 @@ def paint_joints(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping
         if shared is None:
             continue
         further = np.maximum(one[1][seen_from(shared, one[0])], other[1][seen_from(shared, other[0])])
-        share = canvas.cover(further - np.float32(JOINT_MM + 0.4))
-        if share.any():
-            canvas.blend(shared, share, "cartilage", 0.5 * (tissue.csf_hu + tissue.cartilage_hu))
+        fraction = canvas.cover(further - np.float32(JOINT_MM + 0.4))
+        if fraction.any():
+            canvas.blend(shared, fraction, "cartilage", 0.5 * (tissue.csf_hu + tissue.cartilage_hu))
 
 
 def paint_vertebrae(
     canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface], rng: np.random.Generator
 ) -> None:
-    """Paint and label the vertebrae: thin walls and bright end plates, stout arches, upright trabeculae."""
+    """Paints and labels the vertebrae: thin walls, dense end plates, thick arches, vertical trabeculae."""
     trabeculae = rng.standard_normal((64, 64)).astype(np.float32)
     traits = rng.uniform((0.35, 0.8, 0.0, 0.0, 0.5), (0.75, 1.4, 0.5, 0.35, 1.5))
     for vertebra in spine.vertebrae[:-1]:
@@ -123,22 +123,24 @@ def _paint_vertebra(
         behind = np.ones_like(field)
     body = 1 - behind
     ends = np.clip((high - np.float32(0.72)) * 5, 0, 1) * body
-    porous = 1.0 if tissue.strange else float(np.clip(0.5 + tissue.marrow_hu / 250, 0.5, 1.1))
+    porous = 1.0 if tissue.unrealistic else float(np.clip(0.5 + tissue.marrow_hu / 250, 0.5, 1.1))
     thick = np.float32(tissue.cortex_mm * porous)
     cortex_mm = thick * (wall * body + (plate - wall) * ends) + (np.float32(0.6) + thick * np.float32(0.9)) * behind
-    # Marrow is denser towards the end plates and in the arch, darkest in the middle of the body.
+    # Marrow is denser towards the end plates and in the arch, least dense in the middle of the body.
     dense, lighter = np.float32(tissue.marrow_hu), np.float32(tissue.cortex_hu - tissue.marrow_hu)
     marrow = dense + lighter * (arch * np.float32(0.55) * behind + np.float32(0.10) * ends)
     marrow -= np.abs(dense) * centre * body * np.clip(1 - high - x * x / np.float32(size.width**2 / 5), 0, 1)
     grain = np.float32(tissue.grain_hu * 1.4 / max(canvas.softness, 1.0))
     marrow += grain * _strut(trabeculae, x, y, z)
-    # The veins that leave through the back wall at mid height, to be seen in about half of the levels.
+    # Basivertebral veins leave through the posterior wall; they are visible in about half of the levels.
     if vertebra.name[0] in "TL" and trabeculae[vertebra.number, 0] > 0:
         cleft = np.float32(0.9) + np.float32(0.5) * veins
-        share = np.clip(1.5 - np.abs(z) / cleft, 0, 1) * np.clip(1.5 - np.abs(x) / np.float32(0.12 * size.width), 0, 1)
-        share *= np.clip((-y / depth - np.float32(0.35)) * 3, 0, 1) * (y > -depth * np.float32(1.15))
-        marrow -= share * (np.float32(40) + np.float32(40) * veins)
-        cortex_mm = cortex_mm * (1 - share * np.float32(0.8))
+        fraction = np.clip(1.5 - np.abs(z) / cleft, 0, 1) * np.clip(
+            1.5 - np.abs(x) / np.float32(0.12 * size.width), 0, 1
+        )
+        fraction *= np.clip((-y / depth - np.float32(0.35)) * 3, 0, 1) * (y > -depth * np.float32(1.15))
+        marrow -= fraction * (np.float32(40) + np.float32(40) * veins)
+        cortex_mm = cortex_mm * (1 - fraction * np.float32(0.8))
     bright = np.float32(tissue.cortex_hu) * (1 + np.float32(0.12) * behind - np.float32(0.15) * (body - ends))
     canvas.bone(box, field, "vertebra", _single(bright), _single(marrow), _single(cortex_mm), 0.6 * tissue.grain_hu)
     canvas.label(box, field, vertebra.number)
@@ -149,14 +151,14 @@ def _single(values: NDArray[np.floating]) -> Field:
 
 
 def _strut(table: Field, x: Field, y: Field, z: Field) -> Field:
-    """Upright trabeculae: a 64 x 64 ``table`` of cells 0.8 mm wide and 6 mm tall, each row of them staggered."""
+    """Vertical trabeculae: a 64 x 64 ``table`` of cells 0.8 mm wide and 6 mm tall, in staggered rows."""
     across, along = (np.floor(mm * np.float32(1.25)).astype(np.int32) for mm in (x, y))
     tall = np.floor(z / 6 + (across * 5 + along * 3 & 7) * np.float32(0.125)).astype(np.int32)
     return np.asarray(table[(across + 11 * tall) & 63, (along + 17 * tall) & 63])
 
 
 def paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
-    """Paint and label the sacrum."""
+    """Paints and labels the sacrum."""
     if "S1" in surfaces:
         shell = 0.3 + 0.9 * tissue.cortex_mm
         canvas.bone(*surfaces["S1"], "sacrum", tissue.cortex_hu * 0.85, tissue.marrow_hu * 0.75, shell, tissue.grain_hu)

@@ -1,4 +1,4 @@
-"""Bowel: the colon round the belly with gas, stool or contrast, and packed loops of small bowel within it."""
+"""Bowel: the colon with gas, stool or contrast, and loops of small bowel."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ LOOPS = 84
 
 
 def paint_bowel(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Small bowel first, the colon over it."""
+    """Paints the small bowel, then the colon."""
     _paint_loops(canvas, spine, torso, tissue, rng)
     _paint_colon(canvas, spine, torso, tissue, rng)
 
 
 def _spot(torso: Torso, z: float, across: float, forward: float) -> Vector:
-    """A place in the belly at a height: parts of the cavity's half width to the right, of its half depth forward."""
+    """A point in the abdomen at a height; across, forward: fractions of the cavity's half width and half depth."""
     centre, wide, half, _ = torso.chest(z)
     return np.array([centre[0] + across * wide, centre[1] + forward * half, z])
 
 
 def _paint_loops(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Short bent loops on a loose lattice in front of the spine, each with fluid, gas or contrast."""
+    """Paints short curved loops in front of the spine, each with fluid, gas or contrast."""
     s = torso.size
     low, high = spine["S1"].frame.origin[2] - 62 * s, spine["L2"].frame.origin[2] + 12 * s
     gassy, airy = float(rng.beta(1.2, 4)), float(rng.uniform(0.3, 1.3))
     collapsed = float(rng.uniform(0.75, 1.1))
     for i in range(LOOPS):
-        share, turn, far = (i + rng.random()) / LOOPS, 2.4 * i + rng.normal(0, 0.5), np.sqrt(rng.uniform(0.0, 1.0))
+        fraction, turn, far = (i + rng.random()) / LOOPS, 2.4 * i + rng.normal(0, 0.5), np.sqrt(rng.uniform(0.0, 1.0))
         radius = float(rng.uniform(8, 14)) * s * collapsed
         bend, kind, hu = rng.normal(0, 1, (3, 3)), rng.random(), float(rng.uniform(5, 60))
-        level_share, stretch = float(rng.uniform(-1.1, 1.1)), float(rng.uniform(14, 30)) * s
-        place = _spot(torso, low + share * (high - low), 0.55 * far * np.cos(turn), 0.30 + 0.48 * far * np.sin(turn))
-        path = curve(place + np.cumsum(bend / np.linalg.norm(bend, axis=1)[:, None] * stretch, axis=0), 9.0 * s)
+        level_fraction, length = float(rng.uniform(-1.1, 1.1)), float(rng.uniform(14, 30)) * s
+        place = _spot(torso, low + fraction * (high - low), 0.55 * far * np.cos(turn), 0.30 + 0.48 * far * np.sin(turn))
+        path = curve(place + np.cumsum(bend / np.linalg.norm(bend, axis=1)[:, None] * length, axis=0), 9.0 * s)
         found = packed(canvas, torso, tube(path, radius), 1.0, 4.0)
         paint(canvas, found, "bowel", tissue.muscle_hu + 12, 6)
-        level = float(path[:, 1].mean() + level_share * radius) if kind < gassy * airy else np.inf
+        level = float(path[:, 1].mean() + level_fraction * radius) if kind < gassy * airy else np.inf
         if tissue.oral_hu and kind > 0.35:
             paint_content(canvas, found, 2.0 * s, level, ("oral contrast", tissue.oral_hu * (0.5 + 0.5 * kind), 12.0))
         else:
@@ -50,7 +50,7 @@ def _paint_loops(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
 
 
 def _paint_colon(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Pouch by pouch from the caecum to the rectum before the sacrum."""
+    """Paints the haustra of the colon from the caecum to the rectum."""
     s = torso.size
     brim, flexure = float(spine["S1"].frame.origin[2]), float(spine["L1"].frame.origin[2])
     droop = float(rng.uniform(5, 75)) * s
@@ -82,7 +82,7 @@ def _paint_colon(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         found.append(packed(canvas, torso, solids, 3.0, 2.5))
         paint(canvas, found[-1], "bowel", tissue.muscle_hu + 6, 5)
     for i, (place, radius) in enumerate(zip(path, pouches, strict=True)):
-        # What is in it changes slowly along it.
+        # The content changes slowly along the colon.
         full = 0.5 + 0.5 * np.sin(i / 6.0 + phase[0]) * np.cos(i / 11.0 + phase[1]) + 0.1 * (draws[i, 0] - 0.5)
         level = float(place[1] + radius * (1.6 * full - 0.9)) if style < 0.8 else np.inf
         if tissue.oral_hu and np.sin(i / 9.0 + phase[2]) > -0.2:

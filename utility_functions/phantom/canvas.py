@@ -1,4 +1,4 @@
-"""The scan under construction: HU, labels and tissues on an upright lattice, painted by solids in their own boxes."""
+"""The canvas: HU, labels and tissues on an upright grid, onto which solids are painted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Canvas:
         self.softness = float(np.clip(np.cbrt(self.spacing.prod()), 0.8, 3.0))
 
     def finished(self) -> None:
-        """Let go of what only painting needs."""
+        """Frees the memory that only painting needs."""
         self.nearest = self.texture = np.zeros((0, 0, 0), np.float32)
 
     def axis(self, axis: int) -> Field:
@@ -54,12 +54,12 @@ class Canvas:
         if frame.scale == 1 and np.array_equal(frame.axes, np.eye(3)):
             return along
         turn = (frame.axes / frame.scale).astype(np.float32)
-        # The sum over y and z is a plane: only one operation a coordinate runs over the whole box.
+        # The sum over y and z is a plane, so that each coordinate takes one operation over the whole box.
         local = [along[0] * turn[0, i] + (along[1] * turn[1, i] + along[2] * turn[2, i]) for i in range(3)]
         return local[0], local[1], local[2]
 
     def distances(self, frame: Frame, shapes: Sequence[Shape], blend_mm: float = 0.0) -> tuple[Box, Field] | None:
-        """Signed distance to the union of solids in the box round all; corners are filled in over ``blend_mm``."""
+        """The signed distance to a union of solids, in a box round all of them, smoothed over ``blend_mm``."""
         margin = (self.softness + 1.0 + blend_mm) / frame.scale
         whole = self.box(
             frame,
@@ -89,21 +89,21 @@ class Canvas:
         return whole, field
 
     def cover(self, field: Field, width: float | None = None) -> Field:
-        """Share of each voxel inside a surface, from the distance of its centre."""
-        share = field * np.float32(-1 / (width or self.softness))
-        share += np.float32(0.5)
-        return np.clip(share, 0, 1, out=share)
+        """The fraction of each voxel inside a surface, from the distance of its centre."""
+        fraction = field * np.float32(-1 / (width or self.softness))
+        fraction += np.float32(0.5)
+        return np.clip(fraction, 0, 1, out=fraction)
 
-    def blend(self, box: Box, share: Field, tissue: str, hu: float | Field, wet: float | Field = 1.0) -> None:
-        """Mix a tissue of ``hu`` into a box by the ``share`` of each voxel; most of a voxel gives it its tissue.
+    def blend(self, box: Box, fraction: Field, tissue: str, hu: float | Field, wet: float | Field = 1.0) -> None:
+        """Mixes a tissue of ``hu`` into a box by a ``fraction`` of each voxel; above a half, the voxel gets its code.
 
-        wet: how much free water the tissue holds for one of its kind, 0 to 1; only MR shows it.
+        wet: the water content relative to others of its tissue, 0 to 1; only MR shows it.
         """
         part = self.hu[box]
         change = hu - part
-        change *= share
+        change *= fraction
         part += change
-        np.copyto(self.tissues[box], TISSUE_CODES[tissue], where=share > 0.5)
+        np.copyto(self.tissues[box], TISSUE_CODES[tissue], where=fraction > 0.5)
 
     def fill(
         self,
@@ -115,7 +115,7 @@ class Canvas:
         grain: float = 0.0,
         wet: float = 1.0,
     ) -> None:
-        """Paint solids of one tissue; ``grain`` is the strength of its texture in HU."""
+        """Paints solids of one tissue; ``grain``: the strength of its texture in HU."""
         found = self.distances(frame, shapes, blend_mm)
         if found is None:
             return
@@ -123,11 +123,11 @@ class Canvas:
         self.blend(box, self.cover(field), tissue, hu + np.float32(grain) * self.texture[box] if grain else hu, wet)
 
     def layered(self) -> None:
-        """Called once the layers of the trunk are painted, which painting does without ``blend``."""
+        """Called after the layers of the trunk are painted, which are painted without ``blend``."""
 
-    def harden(self, box: Box, share: Field, hu: float) -> None:
-        """Make bone denser by ``hu``, by the ``share`` of each voxel, as it is beside worn discs."""
-        self.hu[box] += share * np.float32(hu)
+    def harden(self, box: Box, fraction: Field, hu: float) -> None:
+        """Adds ``hu`` by a ``fraction`` of each voxel: the sclerosis beside degenerated discs."""
+        self.hu[box] += fraction * np.float32(hu)
 
     def bone(
         self,
@@ -140,7 +140,7 @@ class Canvas:
         grain: float,
         inside: str | None = None,
     ) -> None:
-        """Paint one of the BONES: a bright shell of ``cortex_mm`` round textured marrow, or what else is ``inside``."""
+        """Paints one of the BONES: a cortex of ``cortex_mm`` round textured marrow, or round the tissue ``inside``."""
         inner = self.cover(field + cortex_mm)
         hu = self.texture[box] * np.float32(grain)
         hu += marrow_hu - cortex_hu
@@ -150,7 +150,7 @@ class Canvas:
         np.copyto(self.tissues[box], TISSUE_CODES[inside or f"{bone} marrow"], where=inner > 0.5)
 
     def label(self, box: Box, field: Field, number: int) -> None:
-        """Give the voxels inside a solid a label; where solids overlap, the one whose voxel lies deeper wins."""
-        wins = (field < 0) & (field < self.nearest[box])
-        np.copyto(self.labels[box], number, where=wins)
-        np.copyto(self.nearest[box], field, where=wins)
+        """Labels the voxels inside a solid; where solids overlap, the one in which the voxel lies deeper wins."""
+        inside = (field < 0) & (field < self.nearest[box])
+        np.copyto(self.labels[box], number, where=inside)
+        np.copyto(self.nearest[box], field, where=inside)

@@ -1,4 +1,4 @@
-"""The vertebrae of the neck: the ring of C1, C2 with its dens, and C3 to C7 with forked spines and artery holes."""
+"""Cervical vertebrae: the atlas, the axis with its dens, and C3 to C7 with bifid processes and transverse foramina."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from utility_functions.phantom.solid_frames import moved
 from utility_functions.phantom.spine_model import Vertebra
 
 DENS_LEAN = np.radians(14.0)
-"""How far the dens leans back from C2's own axis."""
+"""The posterior inclination of the dens against the axis of C2."""
 
 
 def cervical_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> list[Shape]:
@@ -31,7 +31,7 @@ def cervical_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
         shapes += [
             bar(
                 top.centre - top.normal * 3.6, bottom.centre + bottom.normal * 3.6, (5.6, 4.6), wide=(1.0, 0.0, 0.0)
-            ),  # the pillar between the joints
+            ),  # the articular pillar
             joint_block(top, 4.4, -1.0),
             joint_block(bottom, 4.4, 1.0),
             bar(
@@ -42,7 +42,7 @@ def cervical_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
             bar(moved(pillar, -side * 2.0, -3.0, -0.5), (side * 1.0, rear - 1.6, -h * 0.35), (4.4, 1.9), (5.2, 1.9)),
             capsule(moved(pillar, side * 1.0, 3.0, -1.0), rear_tip, 3.0 if last else 2.3, 3.6 if last else 2.6),
         ]
-        if not last:  # the front bar of the transverse process, and the strut outside the artery
+        if not last:  # the anterior bar of the transverse process, and the bar lateral of the artery
             shapes += [
                 capsule((side * (width - 1.5), 0.5, -0.5), front_tip, 2.0, 2.2),
                 capsule(front_tip, rear_tip, 2.0, 2.2),
@@ -68,7 +68,7 @@ def cervical_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
 
 
 def foramina(vertebra: Vertebra) -> list[Shape]:
-    """The holes for the vertebral arteries."""
+    """The foramina of the vertebral arteries."""
     size = vertebra.size
     x, y, radius = size.width / 2 + 4.6, -size.depth / 2 + 4.8, 2.8
     if vertebra.name == "C1":
@@ -83,7 +83,7 @@ def foramina(vertebra: Vertebra) -> list[Shape]:
 
 
 def axis_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> list[Shape]:
-    """C2: a body that carries the dens, broad upper joints beside it and a stout forked spinous process."""
+    """C2: the body with the dens, broad upper joints and a thick bifid spinous process."""
     size, h = vertebra.size, vertebra.height / vertebra.scale / 2
     back = -size.depth / 2
     rear = back - size.canal_depth
@@ -114,7 +114,7 @@ def axis_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) -> l
 
 
 def atlas_solids(vertebra: Vertebra, lower: list[Facet]) -> list[Shape]:
-    """C1: a ring of two arches and two lateral masses with wide transverse processes; the origin lies in the ring."""
+    """C1: two arches and two lateral masses with wide transverse processes; the origin is at the centre of the ring."""
     size = vertebra.size
     shapes: list[Shape] = []
     for bottom in lower:
@@ -131,7 +131,7 @@ def atlas_solids(vertebra: Vertebra, lower: list[Facet]) -> list[Shape]:
             bar((side * 18.0, -11.0, 2.0), (side * 14.5, -18.5, 1.8), (2.6, 2.0), (3.2, 2.2)),
             bar((side * 14.5, -18.5, 1.8), (side * 8.0, -24.0, 1.5), (3.2, 2.2), (3.8, 2.4)),
             bar((side * 8.0, -24.0, 1.5), (0, -26.0, 1.0), (3.8, 2.5), (4.6, 3.0)),
-            # Two roots of the transverse process, before and behind the artery.
+            # The anterior and the posterior root of the transverse process.
             capsule((side * 21, 9.5, 0.0), moved(tip, 0, 2.0, 0), 2.4, 2.8),
             capsule((side * 20, 1.5, 0.0), tip, 3.0, 3.4),
         ]

@@ -1,4 +1,4 @@
-"""Organs of the chest: heart in its fat, airways, vessels of the lungs, and the gullet."""
+"""Organs of the chest: heart, airways, pulmonary vessels and oesophagus."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ SIDES = (-1.0, 1.0)
 
 
 def paint_chest(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Heart, lungs' vessels, windpipe and bronchi, gullet."""
+    """Paints heart, oesophagus, trachea, bronchi and pulmonary vessels."""
     _paint_heart(canvas, torso, tissue, rng)
-    _paint_gullet(canvas, spine, tissue, rng)
-    _paint_windpipe(canvas, spine, tissue)
+    _paint_oesophagus(canvas, spine, tissue, rng)
+    _paint_trachea(canvas, spine, tissue)
     for side in SIDES:
         _paint_tree(canvas, spine, torso, tissue, rng, side)
 
 
 def heart_frame(torso: Torso) -> Frame:
-    """The heart's frame at its middle: x to its base, at the right and back, y its front, z up."""
+    """The frame of the heart at its centre: x points to its base (right, posterior), y to its front, z up."""
     return Frame(rotation(0, 22, -38), under_dome(torso, -16, 74, 20), torso.size)
 
 
 def _paint_heart(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Chambers in the muscle, the muscle in fat, chalk in the vessels of the heart."""
+    """Paints pericardial fat, myocardium, chambers, and calcified coronary arteries."""
     frame = heart_frame(torso)
     big, fat_mm = (
         float(rng.uniform(0.9, 1.15)) * (1 + 0.12 * tissue.age),
@@ -41,8 +41,8 @@ def _paint_heart(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Ge
     outside = packed(canvas, torso, [ellipsoid((4, 0, 2), radii + fat_mm)], 0.0, 5.0, True, frame)
     paint(canvas, outside, "fat", tissue.fat_hu + 8, 8)
     muscle = packed(canvas, torso, [ellipsoid((0, 0, 0), radii)], 0.0, 7.0, True, frame)
-    flesh = 0.65 * tissue.muscle_hu + 0.35 * min(tissue.chamber_hu, 180.0)
-    paint(canvas, muscle, "heart", flesh, 5)
+    muscle_hu = 0.65 * tissue.muscle_hu + 0.35 * min(tissue.chamber_hu, 180.0)
+    paint(canvas, muscle, "heart", muscle_hu, 5)
     chambers = (
         ((-10, -12, 2), (32, 15, 20)), ((-4, 20, -4), (38, 13, 24)),  # left and right ventricle
         ((32, -14, 12), (18, 20, 19)), ((34, 14, -2), (17, 17, 24)),  # left and right atrium
@@ -54,7 +54,7 @@ def _paint_heart(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Ge
     groove = np.array([(34, 4, 34), (8, 26, 35), (-22, 32, 22), (-44, 22, 2)]) * big
     right = np.array([(36, 26, 22), (34, 36, -4), (28, 26, -28), (16, 8, -40)]) * big
     starts, lengths, thick = rng.random(24), rng.uniform(0.02, 0.16, 24), rng.uniform(0.7, 1.9, 24)
-    hus, count = rng.uniform(250, 1100, 24), round(24 * tissue.chalk * float(rng.uniform(0.2, 1)))
+    hus, count = rng.uniform(250, 1100, 24), round(24 * tissue.calcification * float(rng.uniform(0.2, 1)))
     for i in range(count):
         path = frame.out(curve(groove if i % 3 else right, 3.0))
         part = path[int(starts[i] * len(path)) : int((starts[i] + lengths[i]) * len(path)) + 2]
@@ -62,8 +62,8 @@ def _paint_heart(canvas: Canvas, torso: Torso, tissue: Tissue, rng: np.random.Ge
             fill(canvas, tube(part, thick[i]), "calcification", float(hus[i]), 0)
 
 
-def _paint_gullet(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """From the throat behind the windpipe to the stomach, here and there with air in it."""
+def _paint_oesophagus(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
+    """Paints the oesophagus from the pharynx to the stomach, in places with air in it."""
     s = spine.scale
     names = ("C6", "T1", "T3", "T5", "T7", "T9")
     path = curve([*(ahead(spine, name, 7, -4) for name in names), ahead(spine, "T11", 26, -16)], 14.0 * s)
@@ -74,8 +74,8 @@ def _paint_gullet(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.G
             fill(canvas, tube([a, b], radius * s), "gas", -850.0, 3)
 
 
-def _paint_windpipe(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """Windpipe with rings that calcify with age, and its two main branches."""
+def _paint_trachea(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
+    """Paints the trachea, with rings that calcify with age, and the two main bronchi."""
     s = spine.scale
     trunk = curve([ahead(spine, *spot) for spot in (("C6", 19.0), ("T1", 21.0), ("T3", 23.0), ("T5", 22.0))], 12.0 * s)
     hu = 0.6 * tissue.muscle_hu + 0.4 * min(tissue.cartilage_hu, 250)
@@ -89,14 +89,14 @@ def _paint_windpipe(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
 
 
 def hilum(spine: Spine, side: float) -> Vector:
-    """Where vessels and airways enter a lung."""
+    """The hilum of a lung, where vessels and airways enter."""
     return at(spine, "T6", side * 46, 38, 2)
 
 
 def _paint_tree(
     canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator, side: float
 ) -> None:
-    """Vessels that branch from the hilum into the lung, and the first bronchi beside them."""
+    """Paints vessels that branch from the hilum, and the first bronchi beside them."""
     s, root = spine.scale, hilum(spine, side)
     stem = tube([root - np.array([side * 16, -8, 6]) * s, root + np.array([side * 8, 0, -8]) * s], 10 * s)
     fill(canvas, stem, "artery", 0.5 * (tissue.chamber_hu + tissue.vein_hu), 4)

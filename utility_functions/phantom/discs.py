@@ -1,4 +1,4 @@
-"""The discs of one patient: annulus and nucleus, worn and narrowed, with gas or chalk in them, or turned to bone."""
+"""The discs of one patient: annulus and nucleus, degeneration, gas, calcification and fusion."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def disc_frame(upper: Vertebra, lower: Vertebra) -> tuple[Frame, float]:
 
 
 def wetness(spine: Spine, upper: Vertebra, disc: Disc) -> float:
-    """How much of its water the nucleus below ``upper`` has kept, 0 (black in T2) to 1: less with age and wear.
+    """The water content of the nucleus below ``upper``, 0 (dark in T2) to 1; it falls with age and degeneration.
 
-    The lowest two discs dry first, as gradings of discs in MR show (Pfirrmann et al. 2001).
+    The lowest two discs lose water first, as gradings of discs in MR show (Pfirrmann et al. 2001).
     """
     own = float(spine.pathology.details(upper.number, 8).normal(0, 0.14))
     low = 0.12 if upper.name in ("L4", "L5", "L6") else 0.0
@@ -34,7 +34,7 @@ def wetness(spine: Spine, upper: Vertebra, disc: Disc) -> float:
 
 
 def paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """A disc between neighbours, its ends inside their bodies, which are painted over it."""
+    """Paints a disc between neighbouring bodies; the bodies are painted over its ends."""
     for upper, lower in zip(spine.vertebrae[1:-1], spine.vertebrae[2:], strict=True):
         _paint_disc(canvas, spine, upper, lower, spine.pathology.disc(upper.name), tissue)
 
@@ -44,9 +44,9 @@ def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, 
     frame, gap = disc_frame(upper, lower)
     width = (upper.size.width + lower.size.width) / 2 * 0.98
     depth = (upper.size.depth + lower.size.depth) / 2 * 0.98
-    dished = 2 * (upper.hollow + lower.hollow)
-    tall = (gap + 5 + dished) / frame.scale
-    solid = endplate_body(width, depth, tall, waist=-0.03 - 0.05 * disc.loss, hollow=-1.0)
+    concavity = 2 * (upper.hollow + lower.hollow)
+    height = (gap + 5 + concavity) / frame.scale
+    solid = endplate_body(width, depth, height, waist=-0.03 - 0.05 * disc.loss, hollow=-1.0)
     found = canvas.distances(frame, [solid])
     if found is None:
         return
@@ -59,7 +59,7 @@ def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, 
         return
     annulus = tissue.disc_hu + rng.normal(0, 8) + 12
     canvas.blend(box, canvas.cover(field), "disc", annulus + F32(6) * canvas.texture[box])
-    core = ellipsoid((0, -0.06 * depth, 0), (width * 0.31, depth * 0.29, tall * 0.6))
+    core = ellipsoid((0, -0.06 * depth, 0), (width * 0.31, depth * 0.29, height * 0.6))
     found = canvas.distances(frame, [core])
     if found is not None:
         box, field = found
@@ -71,13 +71,13 @@ def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, 
         wet = F32(wetness(spine, upper, disc)) * np.clip(F32(1.35) - F32(1.35) * off, 0, 1) * cleft
         canvas.blend(box, inside, "nucleus", hu, wet)
     flat = gap / frame.scale
-    for share, tissue_name, lowest, highest in (
+    for fraction, tissue_name, lowest, highest in (
         (disc.calcified, "disc chalk", 220.0, 700.0),
         (disc.gas, "disc gas", -950.0, -500.0),
     ):
-        for _ in range(int(rng.integers(1, 4)) if share > 0 else 0):
-            reach = share * rng.uniform(0.4, 1.0, 2) * (width / 2, depth / 2)
+        for _ in range(int(rng.integers(1, 4)) if fraction > 0 else 0):
+            reach = fraction * rng.uniform(0.4, 1.0, 2) * (width / 2, depth / 2)
             thick = rng.uniform(0.10, 0.28) * flat if tissue_name == "disc gas" else rng.uniform(0.25, 0.5) * flat
             middle = rng.uniform(-0.25, 0.25, 3) * (width, depth, 0.6 * flat)
-            flake = ellipsoid(middle, (*reach, max(thick, 0.5)))
-            canvas.fill(frame, [flake], tissue_name, float(rng.uniform(lowest, highest)))
+            deposit = ellipsoid(middle, (*reach, max(thick, 0.5)))
+            canvas.fill(frame, [deposit], tissue_name, float(rng.uniform(lowest, highest)))

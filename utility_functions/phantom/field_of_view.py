@@ -1,4 +1,4 @@
-"""What part of the patient is scanned and on which voxels: regions, boxes, spacings, and what is left empty in them."""
+"""The field of view of a scan: regions, boxes, spacings, and parts that were not reconstructed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ EDGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "trunk": (("C7", "T1", "T2", "T3"), ("S1", "hip")),
     "whole": (("head", "head", "C1"), ("S1", "hip")),
 }
-"""Levels that the top and bottom edges of a region are drawn from."""
+"""Levels from which the upper and lower edges of a region are sampled."""
 HEIGHTS = {"field": (110.0, 200.0), "window": (100.0, 330.0), "slab": (34.0, 90.0)}
-"""Height in mm of the regions that lie round any level: a small lumbar field, any window, a slab of a few slices."""
+"""The heights in mm of regions round any level: a small lumbar field, any window, a thin slab."""
 USUAL = "usual"
-"""A sound spine of the usual levels in one of the fields of EDGES: what most patients show."""
+"""A healthy spine of the usual levels in one of the regions of EDGES."""
 REGIONS = (*EDGES, *HEIGHTS, USUAL)
 """Names of the fields of view."""
-SHARES = {
+PROBABILITIES = {
     "lumbar": 0.17,
     "field": 0.13,
     "thoracolumbar": 0.14,
@@ -46,20 +46,20 @@ SLAB_EDGES = {
     "thoracic": (("C6", "C7", "T1"), ("L1", "L2")),
     "lumbar": (("T9", "T10", "T11", "T12"), ("hip",)),
 }
-"""Levels that the edges of a sagittal slab in MR are drawn from, where they are not those of EDGES."""
-SLAB_SHARES = {"lumbar": 0.7, "cervical": 0.12, "thoracic": 0.1, "thoracolumbar": 0.08}
+"""Levels from which the edges of a sagittal MR slab are sampled, where they differ from EDGES."""
+SLAB_PROBABILITIES = {"lumbar": 0.7, "cervical": 0.12, "thoracic": 0.1, "thoracolumbar": 0.08}
 VOXEL_BUDGET = 7e6
-"""Voxels painted at most where the spacing is drawn, so that many scans can be made side by side."""
+"""The largest number of painted voxels where the spacing is random, so that many scans fit in memory."""
 LARGEST_MM3 = 64e6
-"""Volume scanned at most: tall scans of wide bodies lose their sides, so that 1 mm voxels fit in memory as well."""
+"""The largest volume of a scan. Tall scans of wide bodies are cropped at the sides, to fit memory at 1 mm."""
 THICKEST_MM = 5.0
 KEPT_MM = 45.0
-"""Nothing nearer than this to a body centre is left out of the reconstruction."""
+"""All voxels within this distance of a body centre are reconstructed."""
 
 
 @dataclass(frozen=True)
 class FieldOfView:
-    """The box that is scanned, in mm: its lowest and highest corner, and whether it is a whole round field."""
+    """The scanned box in mm: its lowest and highest corner, and whether it holds a complete circular field."""
 
     low: FloatArray
     high: FloatArray
@@ -67,35 +67,35 @@ class FieldOfView:
 
 
 def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str | None) -> FieldOfView:
-    """A field of view of a region of REGIONS, or of one drawn by SHARES."""
-    drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    """A random field of view of a region of REGIONS; region None: sampled by PROBABILITIES."""
+    drawn = str(rng.choice(list(PROBABILITIES), p=list(PROBABILITIES.values())))
     if region == USUAL:
-        shares = np.array([SHARES[name] for name in EDGES])
-        drawn = str(rng.choice(list(EDGES), p=shares / shares.sum()))
+        fractions = np.array([PROBABILITIES[name] for name in EDGES])
+        drawn = str(rng.choice(list(EDGES), p=fractions / fractions.sum()))
     region = drawn if region in (None, USUAL) else region
     low_z, high_z = _height(spine, rng, region)
     centres = spine.centres
-    seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
-    seen = seen if len(seen) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
-    near, far = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+    shown = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
+    shown = shown if len(shown) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
+    near, far = shown[:, :2].min(axis=0), shown[:, :2].max(axis=0)
     x, y, wide, back, front, _ = torso.skin(np.linspace(low_z, high_z, 32))
     body_low = np.array([(x - wide).min(), (y - back).min()]) - rng.uniform(0, 25, 2)
     body_high = np.array([(x + wide).max(), (y + front).max()]) + rng.uniform(0, 25, 2)
-    # How much lies round the body centres in a reconstruction of the spine alone: (left, behind), (right, before).
+    # Margins round the body centres in a reconstruction of the spine alone: (left, posterior), (right, anterior).
     tight_low, tight_high = rng.uniform((32, 52), (62, 85)), rng.uniform((32, 22), (62, 110))
-    kind, cut, share, circle_mm = rng.random(), rng.random(), rng.uniform(0, 1), rng.uniform(320, 500)
+    kind, cut, fraction, circle_mm = rng.random(), rng.random(), rng.uniform(0, 1), rng.uniform(320, 500)
     if cut < 0.06:
-        tight_low[1] = 26 + 20 * share
+        tight_low[1] = 26 + 20 * fraction
     elif cut < 0.12:
-        tight_high[1] = 6 + 12 * share
+        tight_high[1] = 6 + 12 * fraction
     spine_only, between = {"field": (0.9, 1.0), "slab": (0.2, 0.4)}.get(region, (0.42, 0.65))
     tight = near - tight_low, far + tight_high
     if kind < spine_only:
         low, high = tight
     elif kind < between:
-        low = tight[0] + share * 0.6 * np.minimum(body_low - tight[0], 0)
-        high = tight[1] + share * 0.6 * np.maximum(body_high - tight[1], 0)
-    elif kind < between + (1 - between) * 0.6:  # the body, its arms cut off
+        low = tight[0] + fraction * 0.6 * np.minimum(body_low - tight[0], 0)
+        high = tight[1] + fraction * 0.6 * np.maximum(body_high - tight[1], 0)
+    elif kind < between + (1 - between) * 0.6:  # the body without its arms
         low, high = np.minimum(body_low, tight[0]), np.maximum(body_high, tight[1])
         low[0], high[0] = max(low[0], near[0] - 220), min(high[0], far[0] + 220)
     else:
@@ -114,22 +114,22 @@ def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str
 
 
 def draw_slab(spine: Spine, rng: np.random.Generator, region: str | None) -> FieldOfView:
-    """The sagittal slab of an MR scan: 50 to 90 mm wide (more where the column bends), with some back and belly.
+    """The sagittal slab of an MR scan: 50 to 90 mm wide, more where the spine is curved.
 
-    Its height is that of a region of REGIONS, or of one drawn by SLAB_SHARES.
+    Its height is that of a region of REGIONS; region None: sampled by SLAB_PROBABILITIES.
     """
-    drawn = str(rng.choice(list(SLAB_SHARES), p=list(SLAB_SHARES.values())))
+    drawn = str(rng.choice(list(SLAB_PROBABILITIES), p=list(SLAB_PROBABILITIES.values())))
     region = drawn if region in (None, USUAL) else region
     low_z, high_z = _height(spine, rng, region, {**EDGES, **SLAB_EDGES})
     centres = spine.centres
-    seen = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
-    seen = seen if len(seen) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
+    shown = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
+    shown = shown if len(shown) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
     wide, off = rng.uniform(50, 90), rng.normal(0, 4)
-    wide = max(wide, float(np.ptp(seen[:, 0])) + 40)
-    middle = (seen[:, 0].min() + seen[:, 0].max()) / 2 + off
+    wide = max(wide, float(np.ptp(shown[:, 0])) + 40)
+    middle = (shown[:, 0].min() + shown[:, 0].max()) / 2 + off
     behind, ahead = rng.uniform(60, 120), rng.uniform(35, 150)
-    low = np.array([middle - wide / 2, seen[:, 1].min() - behind, low_z])
-    return FieldOfView(low, np.array([middle + wide / 2, seen[:, 1].max() + ahead, high_z]), False)
+    low = np.array([middle - wide / 2, shown[:, 1].min() - behind, low_z])
+    return FieldOfView(low, np.array([middle + wide / 2, shown[:, 1].max() + ahead, high_z]), False)
 
 
 def draw_sagittal(rng: np.random.Generator) -> Slices:
@@ -144,12 +144,12 @@ def _height(
     region: str,
     edges: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = EDGES,
 ) -> tuple[float, float]:
-    """Lowest and highest z of a field of view; the edges may cut through a vertebra."""
+    """The lowest and highest z of a field of view; the edges may truncate a vertebra."""
     heights = {vertebra.name: float(vertebra.frame.origin[2]) for vertebra in spine.vertebrae}
     heights.setdefault("T12", heights["T11"])  # not every patient has one
     heights["head"] = heights["C1"] + rng.uniform(25, 90)
     heights["hip"] = heights["S1"] - rng.uniform(50, 130)
-    beyond, picks, names = rng.uniform(2, 26, 2), rng.random(3), spine.names
+    margins, picks, names = rng.uniform(2, 26, 2), rng.random(3), spine.names
     if region in HEIGHTS:
         shortest, tallest = HEIGHTS[region]
         first = names.index("T9") if region == "field" else 0
@@ -157,16 +157,16 @@ def _height(
         tall = shortest + picks[2] * (tallest - shortest)
         return middle - tall / 2, middle + tall / 2
     tops, bottoms = ([name for name in levels if name in heights] for levels in edges[region])
-    high = heights[tops[int(picks[0] * len(tops))]] + float(beyond[0])
-    low = heights[bottoms[int(picks[1] * len(bottoms))]] - float(beyond[1])
+    high = heights[tops[int(picks[0] * len(tops))]] + float(margins[0])
+    low = heights[bottoms[int(picks[1] * len(bottoms))]] - float(margins[1])
     return min(low, high - 115), high
 
 
 @dataclass(frozen=True)
 class Slices:
-    """How the voxels of a scan lie: the axis across its slices, their thickness over their distance, mm per voxel.
+    """The slices of a scan: the axis across them, the ratio of thickness to distance, and the spacing in mm.
 
-    Slices are THICKEST_MM thick at most, or as thick as they are apart.
+    Slices are at most THICKEST_MM thick, or as thick as their distance.
     """
 
     axis: int
@@ -174,17 +174,17 @@ class Slices:
     spacing: FloatArray
 
     def planes(self, spacing: FloatArray) -> int:
-        """Planes painted for each slice: an odd number, more where slices are much thicker than their pixels."""
+        """The number of painted planes in a slice: odd, and larger where slices are much thicker than their pixels."""
         pixel = float(np.sqrt(np.prod(np.delete(spacing, self.axis))))
         count = int(np.ceil(spacing[self.axis] * min(self.overlap, 1.0) / max(1.5 * pixel, 1.25)))
         return count + 1 - count % 2
 
     def overlap_at(self, spacing: FloatArray) -> float:
-        """Thickness over distance where slices are ``spacing`` apart."""
+        """The ratio of thickness to distance at this spacing."""
         return min(self.overlap, max(1.0, THICKEST_MM / float(spacing[self.axis])))
 
     def affordable(self, extent: FloatArray) -> FloatArray:
-        """Its spacing, the finest sides coarser until what is painted of ``extent`` mm keeps within VOXEL_BUDGET."""
+        """The spacing; its finest axes become coarser until the painted voxels of ``extent`` mm fit VOXEL_BUDGET."""
         least, spacing = 0.0, self.spacing
         while np.prod(extent / spacing) * self.planes(spacing) > VOXEL_BUDGET:
             least += 0.04
@@ -210,8 +210,8 @@ def draw_slices(rng: np.random.Generator) -> Slices:
     return Slices(axis, overlap, spacing)
 
 
-class Emptied:
-    """Voxels that were not reconstructed: outside a circle, or beyond slanting edges of a reformatted scan."""
+class NotReconstructed:
+    """Voxels that were not reconstructed: outside a circle, or outside the oblique edges of a reformatted scan."""
 
     def __init__(self, canvas: Canvas, centres: FloatArray, field: FieldOfView, rng: np.random.Generator) -> None:
         x, y, z = (canvas.axis(axis).astype(float) for axis in range(3))
@@ -226,11 +226,11 @@ class Emptied:
             radius = max(half * wider, far)
             self.corners = (x[:, None] - middle[0]) ** 2 + (y - middle[1]) ** 2 > radius**2
         elif kind > 0.87 and not field.whole_circle:
-            self.sides = _beyond(x, z, centres[:, [0, 2]], slant[0], edge[0])
-            self.behind = _beyond(y, z, centres[:, [1, 2]], slant[1], edge[1])
+            self.sides = _outside(x, z, centres[:, [0, 2]], slant[0], edge[0])
+            self.behind = _outside(y, z, centres[:, [1, 2]], slant[1], edge[1])
 
     def plane(self, number: int) -> NDArray[np.bool_] | None:
-        """Which voxels (y, z) of one sagittal plane are empty; None for none."""
+        """The mask of empty voxels (y, z) in one sagittal plane; None where there are none."""
         if self.corners is not None:
             rows = self.corners[number]
             return rows[:, None] if rows.any() else None
@@ -239,8 +239,10 @@ class Emptied:
         return None
 
 
-def _beyond(along: FloatArray, z: FloatArray, centres: FloatArray, slant: float, edge: FloatArray) -> NDArray[np.bool_]:
-    """Whether voxels (along, z) lie beyond two slanting edges, which keep away from the body centres."""
+def _outside(
+    along: FloatArray, z: FloatArray, centres: FloatArray, slant: float, edge: FloatArray
+) -> NDArray[np.bool_]:
+    """Whether voxels (along, z) lie outside two oblique edges, which keep their distance from the body centres."""
     rise = slant * (z - z.mean())
     shift = np.interp(centres[:, 1], z, rise)
     low = min(along[0] + edge[0], float((centres[:, 0] - KEPT_MM - shift).min()))

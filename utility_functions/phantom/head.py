@@ -1,4 +1,4 @@
-"""The skull in a frame of its own above C1, and the jaw in an upright frame at C2."""
+"""The skull, in a frame above C1, and the mandible, in an upright frame at C2."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from utility_functions.phantom.spine_model import Spine
 SIDES = (-1.0, 1.0)
 VAULT = ellipsoid((0, -2, 82), (71, 88, 69))
 FORAMEN = (0.0, -9.0, 15.0)
-"""The middle of the great hole of the skull, in the frame of the skull."""
+"""The centre of the foramen magnum, in the frame of the skull."""
 
 
 def skull_frame(spine: Spine) -> Frame:
-    """A frame at C1 that nods with it by a third: the rest is taken up between them."""
+    """A frame at C1 that follows a third of its rotation; the joint between them takes the rest."""
     left, _, right = np.linalg.svd(spine["C1"].frame.axes + 2 * np.eye(3))
     return Frame(left @ right, spine["C1"].frame.origin, spine.scale)
 
 
 def base_solids() -> list[Shape]:
-    """The base of the skull in its frame: joints for C1, the rim of the great hole, and the bone in front of it."""
+    """The base of the skull in its frame: condyles, the rim of the foramen magnum, and the clivus."""
     x, y, z = FORAMEN
     rim = [(0, 17.5, -1.5), (12, 13.5, -0.5), (18, 3, 0), (17, -9, 1), (10, -17.5, 2), (0, -20, 2.5)]
     shapes: list[Shape] = []
@@ -46,7 +46,7 @@ def base_solids() -> list[Shape]:
 
 
 def jaw_solids(side: float) -> tuple[list[Shape], list[Shape]]:
-    """One half of the lower jaw, and of both rows of teeth, in an upright frame at the centre of C2."""
+    """One half of the mandible and of both rows of teeth, in an upright frame at the centre of C2."""
     angle, chin = (side * 45, 26, -8), (side * 3, 88, -26)
     jaw = [
         bar((side * 48, 16, 32), (side * 47, 20, 18), (5, 4), (8, 3.5), wide=(0, 1, 0)),
@@ -64,7 +64,7 @@ def jaw_solids(side: float) -> tuple[list[Shape], list[Shape]]:
 
 
 def hyoid_solids(side: float) -> list[Shape]:
-    """One half of the tongue bone, in an upright frame at the centre of C2."""
+    """One half of the hyoid, in an upright frame at the centre of C2."""
     return [
         capsule((side * 18, 36, -40), (side * 9, 48, -44), 1.8, 2.6),
         bar((side * 9, 48, -44), (0, 52, -44), (5, 3)),

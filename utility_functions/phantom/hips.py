@@ -1,4 +1,4 @@
-"""Hip bones with sockets, and the upper ends of the thigh bones, in an upright frame at the centre of S1's body."""
+"""Hip bones with acetabula, and the proximal femurs, in an upright frame at the centre of the body of S1."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from utility_functions.phantom.solid_frames import Frame, Shape, Vector
 from utility_functions.phantom.spine_model import Spine
 
 SACRUM_LEAN = 40.0
-"""Degrees by which S1 leans forward on its way up where the pelvis stands upright."""
+"""The anterior inclination of S1 in degrees where the pelvis is upright."""
 HEAD = (97.0, 12.0, -98.0)
 HEAD_RADIUS = 23.5
 
 
 def pelvis_frame(spine: Spine) -> Frame:
-    """The frame of the pelvis, which turns with the sacrum."""
+    """The frame of the pelvis, which rotates with the sacrum."""
     sacrum = spine["S1"].frame
     lean = np.radians(SACRUM_LEAN)
     upright = np.array([[1, 0, 0], [0, np.cos(lean), -np.sin(lean)], [0, np.sin(lean), np.cos(lean)]])
@@ -23,7 +23,7 @@ def pelvis_frame(spine: Spine) -> Frame:
 
 
 def hip_solids(side: float) -> list[Shape]:
-    """One hip bone: iliac wing, thick along crest and joint and thin between, ischium and pubis round a hole."""
+    """One hip bone: the iliac wing, thick along crest and joint, ischium, pubis and obturator foramen."""
 
     def at(x: float, y: float, z: float) -> Vector:
         return np.array([side * x, y, z])
@@ -73,12 +73,12 @@ def hip_solids(side: float) -> list[Shape]:
 
 
 def socket(side: float) -> Shape:
-    """The hollow that the head of the thigh bone turns in."""
+    """The acetabulum."""
     return ellipsoid((side * (HEAD[0] + 1.0), HEAD[1], HEAD[2] - 2.0), HEAD_RADIUS + 2.5)
 
 
 def femur_solids(side: float) -> list[Shape]:
-    """Head, neck, the two trochanters, and the upper shaft of one thigh bone."""
+    """Head, neck, trochanters and proximal shaft of one femur."""
     x, y, z = HEAD
     return [
         ellipsoid((side * x, y, z), HEAD_RADIUS),

@@ -1,4 +1,4 @@
-"""What the scanner makes of a painted patient: slices of some thickness, a kernel, noise, artefacts, whole HU."""
+"""The CT scanner: slice thickness, reconstruction kernel, noise, artefacts, and rounding to whole HU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from utility_functions.phantom.artefacts import Motion, Shading, draw_motion
 from utility_functions.phantom.canvas import Canvas
-from utility_functions.phantom.field_of_view import Emptied
+from utility_functions.phantom.field_of_view import NotReconstructed
 from utility_functions.phantom.noise import Noise, filtered
 from utility_functions.phantom.shapes import Field
 from utility_functions.phantom.torso import Torso
@@ -19,7 +19,7 @@ from utility_functions.phantom.torso import Torso
 class Kernel:
     """A reconstruction kernel: a point spread of ``width_mm`` (deviation) in the axial plane.
 
-    lift: strength of its edge enhancement, 0 for soft kernels; edges overshoot by about a fifth of it.
+    lift: strength of edge enhancement, 0 for soft kernels; edges overshoot by about a fifth of it.
     """
 
     width_mm: float
@@ -39,10 +39,10 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a scan is taken: its kernel and noise, its artefacts, and what its HU go through.
+    """The settings of a scan: kernel, noise, artefacts, and calibration of HU.
 
     bands, cupping: see artefacts.Shading. gain, offset: of its HU. lowest, highest: where HU are clipped.
-    empty: HU of what is not reconstructed.
+    empty: HU of voxels that are not reconstructed.
     """
 
     kernel: Kernel
@@ -58,21 +58,21 @@ class Scanner:
 
 
 def draw_scanner(rng: np.random.Generator, overlap: float = 1.0) -> Scanner:
-    """A scanner and its settings; ``overlap`` is the thickness of its slices over their distance."""
+    """A random scanner; ``overlap``: the ratio of slice thickness to slice distance."""
     kind, rare = int(np.searchsorted((0.3, 0.6), rng.random())), rng.random(7)  # soft, medium, sharp
     width = float(rng.uniform(*((0.6, 0.95), (0.4, 0.6), (0.25, 0.4))[kind]))
     dose, lift = rng.uniform(0, 1), rng.uniform(0.3, 1.3)
     hardness, cupping, streaks = rng.uniform(2, 22), rng.uniform(-4, 14), np.exp(rng.uniform(np.log(4), np.log(60)))
-    motion, (smeared, stretch) = draw_motion(rng), rng.uniform(1, (1.8, 2.4))
-    held_back = float(rng.uniform(*((0.5, 0.75), (0.6, 0.85), (0.8, 0.95))[kind]))
+    motion, (smeared, anisotropy) = draw_motion(rng), rng.uniform(1, (1.8, 2.4))
+    suppressed = float(rng.uniform(*((0.5, 0.75), (0.6, 0.85), (0.8, 0.95))[kind]))
     noise = Noise(
         hu=float(np.exp(np.log(3.5) + dose * np.log(11))) * (1.0, 1.4, 2.5)[kind],
         fine_mm=width,
         coarse_mm=width * float(rng.uniform(1.7, 2.6)),
-        held_back=held_back,
+        suppressed=suppressed,
         slices=overlap * float(smeared),
         streaks=float(streaks) if rare[0] < 0.4 else 0.0,
-        stretch=float(stretch) if rare[0] < 0.6 else 1.0,
+        anisotropy=float(anisotropy) if rare[0] < 0.6 else 1.0,
     )
     return Scanner(
         kernel=Kernel(width, float(lift) * (0.0, 0.3, 1.0)[kind]),
@@ -89,7 +89,7 @@ def draw_scanner(rng: np.random.Generator, overlap: float = 1.0) -> Scanner:
 
 
 def through_slices(canvas: Canvas, axis: int, count: int, overlap: float) -> None:
-    """Average ``count`` painted planes (an odd number) to a slice, or more where slices ``overlap`` (over 1).
+    """Averages ``count`` painted planes (odd) to a slice, or more where slices ``overlap`` (above 1).
 
     Labels and tissues are those of the middle plane.
     """
@@ -112,9 +112,9 @@ def through_slices(canvas: Canvas, axis: int, count: int, overlap: float) -> Non
 
 
 def image(
-    canvas: Canvas, torso: Torso, scanner: Scanner, emptied: Emptied, rng: np.random.Generator
+    canvas: Canvas, torso: Torso, scanner: Scanner, emptied: NotReconstructed, rng: np.random.Generator
 ) -> NDArray[np.int16]:
-    """The scan of a painted canvas in whole HU; empties its labels and tissues where nothing was reconstructed.
+    """The scan of a painted canvas in whole HU; clears labels and tissues where nothing was reconstructed.
 
     rng: of the noise of single voxels alone.
     """

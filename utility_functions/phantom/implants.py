@@ -1,4 +1,4 @@
-"""What surgeons leave behind: pedicle screws and rods, plates, cages, cement, and the streaks that they cause."""
+"""Implants: pedicle screws and rods, plates, cages, cement, and the streaks that they cause."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from utility_functions.phantom.tissue import TISSUE_CODES
 SIDES = (-1.0, 1.0)
 F32 = np.float32
 DIRECTIONS, REACH_MM, BIN_MM, SLAB_MM = 56, 105.0, 1.0, 2.5
-"""Directions in which streaks run, how far they reach, how finely shadows are sampled, and how thick slabs are."""
+"""The number of projection directions, the reach of streaks, the sampling of projections, the thickness of slabs."""
 FINER = 3
 STRENGTH, NOISE = 280.0, 2.5
-"""HU mm lost to beam hardening for each mm of metal squared, and how noisy rays through metal are beside it."""
+"""HU mm lost to beam hardening per square mm of metal, and the relative noise of rays through metal."""
 
 
 def paint_implants(canvas: Canvas, spine: Spine) -> None:
-    """All metal and cement of a patient, without its streaks."""
+    """Paints all metal and cement of a patient, without streaks."""
     for implant in spine.pathology.implants:
         rng = np.random.default_rng(implant.seed)
         {"screws": _screws, "plate": _plate, "cage": _cage, "cement": _cement}[implant.kind](
@@ -39,7 +39,7 @@ def _metal(canvas: Canvas, frame: Frame, solids: list[Shape], hu: float, name: s
 
 
 def _screws(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Generator) -> None:
-    """A screw through either pedicle of each level, their heads joined by a rod; now and then one was left out."""
+    """Paints a screw through both pedicles of each level, with rods between the heads; some screws are missing."""
     left_out = rng.random((len(implant.levels), 2)) < 0.06
     converge, rod = rng.uniform(0.45, 0.7), rng.uniform(2.4, 3.2)
     for number, side in enumerate(SIDES):
@@ -54,13 +54,13 @@ def _screws(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Gener
                 continue
             _metal(canvas, vertebra.frame, [capsule(entry, tip, radius, 0.8 * radius)], implant.hu)
             _metal(canvas, OUTER, [capsule(vertebra.frame.out(entry), head, 5.0, 6.0)], implant.hu)
-        beyond = 6.0 * (heads[0] - heads[1]) / np.linalg.norm(heads[0] - heads[1])
-        bent = [heads[0] + beyond, *heads, heads[-1] - beyond]
+        extension = 6.0 * (heads[0] - heads[1]) / np.linalg.norm(heads[0] - heads[1])
+        bent = [heads[0] + extension, *heads, heads[-1] - extension]
         _metal(canvas, OUTER, [capsule(a, b, rod) for a, b in pairwise(bent)], implant.hu)
 
 
 def _pedicle(vertebra: Vertebra, side: float, converge: float) -> tuple[Vector, Vector, float]:
-    """Where a screw enters and ends in the frame of a vertebra, and its radius."""
+    """The entry and the tip of a screw in the frame of a vertebra, and its radius."""
     size, half = vertebra.size, vertebra.height / vertebra.scale / 2
     if vertebra.name == "S1":
         return np.array([side * 24.0, -32.0, 9.0]), np.array([side * 12.0, 6.0, 3.0]), 3.2
@@ -71,7 +71,7 @@ def _pedicle(vertebra: Vertebra, side: float, converge: float) -> tuple[Vector, 
 
 
 def _plate(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Generator) -> None:
-    """A plate in front of the neck with two screws into each body."""
+    """Paints an anterior cervical plate with two screws into each body."""
     fronts = []
     for name in implant.levels:
         vertebra = spine[name]
@@ -88,7 +88,7 @@ def _plate(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Genera
 
 
 def _cage(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Generator) -> None:
-    """Two spacers in each disc: solid metal, or graft and plastic with pins that show."""
+    """Paints two cages in each disc: of metal, or of plastic with graft and metal markers."""
     names = spine.names
     for name in implant.levels:
         at = names.index(name)
@@ -110,7 +110,7 @@ def _cage(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Generat
 
 
 def _cement(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Generator) -> None:
-    """Lumps of bone cement in a body, and sometimes a drop outside."""
+    """Paints bone cement in a body, sometimes with leakage."""
     for name in implant.levels:
         vertebra = spine[name]
         size, half = vertebra.size, vertebra.height / vertebra.scale / 2
@@ -126,17 +126,17 @@ def _cement(canvas: Canvas, spine: Spine, implant: Implant, rng: np.random.Gener
 
 
 def add_streaks(canvas: Canvas, spine: Spine) -> None:
-    """Dark and bright streaks in the axial plane through metal: its hardened beams, projected back.
+    """Adds the streaks of metal in the axial plane, by projection and filtered back-projection of beam hardening.
 
-    Slice by slice: the shadow of the metal in each direction, what is misread along each ray (falling with the square
-    of the metal in it, so that the line through two screws darkens most), filtered and smeared back over the slice.
+    In each slice, metal is projected in all directions. The error of a ray falls with the square of the metal in it, so
+    that the line through two screws is darkest. Errors are filtered and projected back over the slice.
     """
     if not spine.pathology.implants:
         return
     held = np.isin(canvas.tissues, [TISSUE_CODES["metal"], TISSUE_CODES["cement"]])
     x, y, z = (canvas.axis(axis) for axis in range(3))
     angles = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
-    strength = STRENGTH * spine.pathology.details(7).uniform(0.35, 1.5)  # scanners differ in how they correct for it
+    strength = STRENGTH * spine.pathology.details(7).uniform(0.35, 1.5)  # scanners differ in their correction
     thick = max(1, round(SLAB_MM / float(canvas.spacing[2])))
     area = float(canvas.spacing[0] * canvas.spacing[1]) / thick
     for start in range(0, canvas.shape[2], thick):
@@ -160,7 +160,7 @@ def add_streaks(canvas: Canvas, spine: Spine) -> None:
 def _shadows(
     x: NDArray[np.floating], y: NDArray[np.floating], amount: NDArray[np.float64], angles: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Metal in mm (directions, bins) along the rays of each direction."""
+    """The metal in mm along the rays (directions, bins)."""
     bins = int(2 * REACH_MM * 1.5 / BIN_MM)
     place = np.cos(angles)[:, None] * x + np.sin(angles)[:, None] * y
     columns = np.clip(np.rint(place / BIN_MM).astype(int) + bins // 2, 0, bins - 1)
@@ -172,7 +172,7 @@ def _shadows(
 def _smear(
     canvas: Canvas, profiles: Field, angles: NDArray[np.float64], middle: NDArray[np.float64], part: slice
 ) -> None:
-    """Add profiles (directions, bins), smeared along their rays on a coarse lattice, to a slab of slices."""
+    """Projects profiles (directions, bins) back on a coarse grid and adds them to a slab of slices."""
     boxes = []
     for axis in (0, 1):
         along = canvas.axis(axis)
@@ -186,9 +186,9 @@ def _smear(
     total: Field = np.zeros((len(coarse[0]), len(coarse[1])), F32)
     bins, finer = np.arange(profiles.shape[1]), np.arange(FINER * profiles.shape[1]) / FINER
     for profile, angle in zip(profiles, angles, strict=True):
-        cosine, sine = (F32(FINER * share / BIN_MM) for share in (np.cos(angle), np.sin(angle)))
+        cosine, sine = (F32(FINER * fraction / BIN_MM) for fraction in (np.cos(angle), np.sin(angle)))
         place = (cosine * coarse[0] + F32(FINER * (len(profile) // 2) + 0.5))[:, None] + sine * coarse[1]
-        # the corners of a coarse lattice lie beyond the last bin, where nothing is smeared
+        # corners of the coarse grid lie outside the last bin, where nothing is projected
         total += np.interp(finer, bins, profile).astype(F32).take(place.astype(np.int32), mode="clip")
     far = np.hypot(coarse[0][:, None], coarse[1][None, :])
     total *= F32(np.pi / len(angles)) * np.clip((REACH_MM - far) / 30, 0, 1).astype(F32)
@@ -198,6 +198,6 @@ def _smear(
 
 
 def _weights(fine: Field, coarse: Field) -> Field:
-    """Linear interpolation (fine, coarse) from evenly spaced places to others."""
+    """The matrix (fine, coarse) of linear interpolation from evenly spaced positions to others."""
     place = (fine[:, None] - coarse[None, :]) / (coarse[1] - coarse[0] if len(coarse) > 1 else F32(1))
     return np.maximum(1 - np.abs(place), 0).astype(F32)

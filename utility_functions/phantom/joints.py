@@ -1,7 +1,7 @@
-"""The facet joints: where the upper joint surfaces of every level lie, and how they face.
+"""The facet joints: position and orientation of the superior facets of each level.
 
 Spacing and inclination are rounded from Panjabi et al., Spine 1993;18:1298, and Masharawi et al., Spine 2004;29:1755:
-in the neck the upper facets look up and back at about 45 degrees, in the chest back and a little outward, in the loins
+cervical superior facets face up and back at about 45 degrees, thoracic ones back and slightly outward, lumbar ones
 inward and back.
 """
 
@@ -33,7 +33,7 @@ class Facet:
     half: tuple[float, float]
 
 
-# Right of the midline (mm), behind the body as a share of the canal's depth, above the upper end plate (mm); degrees
+# Right of the midline (mm), behind the body as a fraction of the canal's depth, above the upper end plate (mm); degrees
 # that it faces outward from straight back, and up; half its size across and along (mm).
 FACETS = {
     "C3": (18.5, 0.42, 2.0, -8, 42, 5.6, 5.6),
@@ -65,7 +65,7 @@ FACETS = {
 
 
 def upper_facets(vertebra: Vertebra) -> list[Facet]:
-    """The surfaces that the vertebra above rests on, left and right; none for C1."""
+    """The superior facets, left and right; none for C1."""
     size, half = vertebra.size, vertebra.height / vertebra.scale / 2
     if vertebra.name == "C1":
         return []
@@ -94,7 +94,7 @@ def upper_facets(vertebra: Vertebra) -> list[Facet]:
 
 
 def lower_facets(vertebra: Vertebra, below: Vertebra) -> list[Facet]:
-    """The upper surfaces of the vertebra below, in the frame of this one."""
+    """The superior facets of the vertebra below, in the frame of this one."""
     turn = vertebra.frame.axes.T @ below.frame.axes
     ratio = below.scale / vertebra.scale
     return [
@@ -110,7 +110,7 @@ def lower_facets(vertebra: Vertebra, below: Vertebra) -> list[Facet]:
 
 
 def joint_block(facet: Facet, thickness: float, outer: float) -> Shape:
-    """Bone under a joint surface: ``outer`` 1 on the side of the vertebra above, -1 of the one below."""
+    """The bone under a facet; ``outer``: 1 on the side of the vertebra above, -1 on that of the one below."""
     centre = facet.centre + facet.normal * (outer * thickness / 2)
     return block(centre, (*facet.half, thickness / 2), facet.normal, facet.up, rounding=min(2.0, thickness / 2))
 

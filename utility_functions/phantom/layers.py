@@ -1,4 +1,4 @@
-"""The trunk in layers: skin, fat, muscle wall with fat between its muscles, lungs above the diaphragm, fat below."""
+"""The trunk in layers: skin, subcutaneous fat, muscles, lungs above the diaphragm, visceral fat below."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.tissue import TISSUE_CODES, Tissue
 from utility_functions.phantom.torso import Torso
 
-SLAB = 8  # planes painted at once: what they need stays in the processor's cache
+SLAB = 8  # planes painted at once, so that they fit in the processor's cache
 F32 = np.float32
 
 
 def paint_layers(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Fill the canvas from the skin inwards, all but organs, muscles round the spine, and bone."""
+    """Fills the canvas from the skin inwards, without organs, paraspinal muscles and bone."""
     y, z = canvas.axis(1)[None, :, None], canvas.axis(2)[None, None, :]
     waves = _waves(canvas, rng)
     effusion = float(rng.uniform(4, 45)) if rng.random() < 0.1 else 0.0
@@ -53,7 +53,7 @@ def _fill_cavity(
     effusion: float,
     sag: float,
 ) -> None:
-    """Fat in the belly, lungs above the diaphragm; ``sag``: HU by which the lung that lies lowest is denser."""
+    """Visceral fat, and lungs above the diaphragm; ``sag``: HU by which the dependent lung is denser."""
     part, deep = where
     x, y, z = canvas.axis(0)[part][:, None, None], canvas.axis(1)[None, :, None], canvas.axis(2)[deep][None, None, :]
     grain = canvas.texture[part, :, deep]
@@ -86,14 +86,14 @@ def _fill_cavity(
 
 
 def _apex(torso: Torso, x: Field) -> tuple[Field, np.float32, np.float32]:
-    """Where the tops of the lungs are highest (x by side, y), and how fast they fall off around it (per mm)."""
+    """The position of the apices of the lungs (x by side, y), and their curvature (per mm)."""
     cx, cy = (F32(np.interp(torso.apex, torso.heights, column)) for column in torso.centres.T)
     s = F32(torso.size)
     return cx + np.sign(x - cx) * 36 * s, cy + 18 * s, F32(0.026) / s
 
 
 def _middle(spine: Spine, z: Field, size: float) -> list[Field]:
-    """Centre (x, y), half width and half depth of the space between the lungs at heights z."""
+    """Centre (x, y), half width and half depth of the mediastinum at heights z."""
     levels = ("T12", "T10", "T8", "T6", "T4", "T2", "T1")
     origins = np.array([spine[name].frame.origin for name in levels])
     ahead = np.array([40, 42, 46, 44, 36, 30, 24]) * size
@@ -104,21 +104,21 @@ def _middle(spine: Spine, z: Field, size: float) -> list[Field]:
 
 
 def _waves(canvas: Canvas, rng: np.random.Generator) -> list[list[Field]]:
-    """Two wandering families of sheets, as phases along the three axes."""
+    """Two irregular families of fat planes, as phases along the three axes."""
     families = []
     for _ in range(2):
         turn, period = rng.uniform(0, np.pi), rng.uniform(26, 48)
         phases = []
-        for axis, share in enumerate((np.cos(turn), np.sin(turn), 0.2)):
+        for axis, fraction in enumerate((np.cos(turn), np.sin(turn), 0.2)):
             along = canvas.axis(axis)
-            wander = 1.3 * np.sin(along / rng.uniform(12, 30) + rng.uniform(0, 6)) * (0.4 + abs(share))
-            phases.append((along * share * np.pi / period + wander).astype(F32))
+            wander = 1.3 * np.sin(along / rng.uniform(12, 30) + rng.uniform(0, 6)) * (0.4 + abs(fraction))
+            phases.append((along * fraction * np.pi / period + wander).astype(F32))
         families.append(phases)
     return families
 
 
 def _septa(waves: list[list[Field]], part: slice, sheath: Field, fatty: float) -> Field:
-    """1 within muscles, towards 0 on the sheets of fat between them: some lie along the wall, some run through it."""
+    """1 within muscles, towards 0 on the fat planes between them, parallel to the wall or through it."""
     (a, b, c), (d, e, f) = waves
     first = a[part][:, None, None] + (b[:, None] + c[None, :])[None]
     second = d[part][:, None, None] + (e[:, None] + f[None, :])[None]

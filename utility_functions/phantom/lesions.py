@@ -1,4 +1,4 @@
-"""What changes inside the bone of a vertebra: holes, dense foci, haemangiomas, worn end plates, arches cut away."""
+"""Lesions of vertebrae: lytic and blastic foci, haemangiomas, sclerotic end plates, laminectomies."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ BONY = np.array([name.split()[0] in ("vertebra", "sacrum") for name in TISSUES])
 
 
 def tissue_of(spine: Spine, vertebra: Vertebra, tissue: Tissue) -> Tissue:
-    """The patient's tissues as they are in one vertebra: porous, dense, ivory, pagetic, or denser where it broke."""
+    """The tissues of one vertebra: osteoporotic, sclerotic, ivory, pagetic, or denser after a fracture."""
     sick = spine.pathology
     marrow, cortex, shell, grain = tissue.marrow_hu, tissue.cortex_hu, tissue.cortex_mm, tissue.grain_hu
-    if sick.porosity > 0:  # the frame stays while the picture fades
+    if sick.porosity > 0:  # the cortex stays while marrow loses density
         kept = 1 - sick.porosity
         marrow = kept * marrow + sick.porosity * sick.details(1).uniform(-35, 35)
         cortex = (0.75 + 0.25 * kept) * cortex
         shell, grain = shell * (0.8 + 0.2 * kept), grain * (1 + 0.6 * sick.porosity)
     marrow += sick.density_hu
     fracture = sick.fractures.get(vertebra.name)
-    if fracture is not None:  # packed trabeculae
+    if fracture is not None:  # compacted trabeculae
         marrow += sick.details(vertebra.number, 2).uniform(0, 220) * fracture.loss
     for lesion in sick.lesions:
         if lesion.level == vertebra.name and lesion.kind == "ivory":
             marrow = lesion.hu
         elif lesion.level == vertebra.name and lesion.kind == "pagetic":
             cortex, shell, grain = cortex * 1.1, shell * 2.2, grain * 2.5
-    if not tissue.strange:
+    if not tissue.unrealistic:
         cortex = max(cortex, marrow + 60)
     return replace(tissue, marrow_hu=marrow, cortex_hu=cortex, cortex_mm=shell, grain_hu=grain)
 
 
 def operated(spine: Spine, vertebra: Vertebra, field: Field, x: Field, y: Field, z: Field) -> Field:
-    """The distance ``field`` of a vertebra (coordinates in its frame) without what was cut from its arch."""
+    """The distance ``field`` of a vertebra after a laminectomy; x, y, z: coordinates in its frame."""
     if vertebra.name not in spine.pathology.open_arches:
         return field
     size, half = vertebra.size, vertebra.height / vertebra.scale / 2
     rng = spine.pathology.details(vertebra.number, 3)
     side, wide = rng.choice([-1.0, 0.0, 0.0, 1.0]), size.canal_width * rng.uniform(0.38, 0.5)
-    middle = side * 0.5 * size.canal_width  # one-sided cuts leave the spinous process
+    middle = side * 0.5 * size.canal_width  # a hemilaminectomy leaves the spinous process
     cut = np.maximum(np.abs(x - F32(middle)) - F32(wide), y + F32(size.depth / 2 + 0.4 * size.canal_depth))
     if side != 0:
         cut = np.maximum(cut, np.abs(z + F32(0.3 * half)) - F32(0.9 * half))
@@ -55,7 +55,7 @@ def operated(spine: Spine, vertebra: Vertebra, field: Field, x: Field, y: Field,
 
 
 def paint_lesions(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """Everything that lies inside painted vertebrae."""
+    """Paints all lesions inside painted vertebrae."""
     for lesion in spine.pathology.lesions:
         if lesion.kind in ("lytic", "blastic", "haemangioma"):
             _paint_lesion(canvas, spine, spine[lesion.level], lesion, tissue)
@@ -91,8 +91,8 @@ def _paint_lesion(canvas: Canvas, spine: Spine, vertebra: Vertebra, lesion: Lesi
     box, field = found
     bone = _within(canvas, box, vertebra)
     if lesion.kind == "lytic":
-        share = canvas.cover(field) * np.maximum(bone, (field < -1.5).astype(F32))
-        canvas.blend(box, share, "lesion", F32(lesion.hu) + F32(8) * canvas.texture[box])
+        fraction = canvas.cover(field) * np.maximum(bone, (field < -1.5).astype(F32))
+        canvas.blend(box, fraction, "lesion", F32(lesion.hu) + F32(8) * canvas.texture[box])
     elif lesion.kind == "blastic":
         soft_edge = np.clip(0.5 - field / F32(3.0), 0, 1) * bone
         canvas.blend(box, soft_edge, "sclerosis", F32(lesion.hu) + F32(0.12 * lesion.hu) * canvas.texture[box])
@@ -107,7 +107,7 @@ def _paint_lesion(canvas: Canvas, spine: Spine, vertebra: Vertebra, lesion: Lesi
 
 
 def _harden_plate(canvas: Canvas, spine: Spine, vertebra: Vertebra, end: float, added_hu: float) -> None:
-    """Bone below a worn disc's end plate, dense over a part of it."""
+    """Paints sclerosis of the end plate beside a degenerated disc."""
     size, half = vertebra.size, vertebra.height / vertebra.scale / 2
     rng = spine.pathology.details(vertebra.number, 5, int(end + 1))
     deep = rng.uniform(3.0, 9.0)
@@ -125,15 +125,17 @@ def _harden_plate(canvas: Canvas, spine: Spine, vertebra: Vertebra, end: float, 
 
 
 def _paint_node(canvas: Canvas, vertebra: Vertebra, place: np.ndarray, deep: float, tissue: Tissue) -> None:
-    """A Schmorl's node: disc that has broken into the body, with a hard rim."""
+    """Paints a Schmorl's node: disc that has herniated into the body, with a sclerotic rim."""
     wide = 0.8 * deep + 1.5
     rim = canvas.distances(vertebra.frame, [ellipsoid(place, (wide + 1.5, wide + 1.5, deep + 1.5))])
     if rim is not None:
         box, field = rim
-        share = canvas.cover(field) * _within(canvas, box, vertebra)
-        canvas.blend(box, share, "sclerosis", 0.7 * tissue.cortex_hu + 0.3 * tissue.marrow_hu)
+        fraction = canvas.cover(field) * _within(canvas, box, vertebra)
+        canvas.blend(box, fraction, "sclerosis", 0.7 * tissue.cortex_hu + 0.3 * tissue.marrow_hu)
     core = canvas.distances(vertebra.frame, [ellipsoid(place, (wide, wide, deep))])
     if core is not None:
         box, field = core
-        share = canvas.cover(field) * (BONY[canvas.tissues[box]] | (canvas.tissues[box] == TISSUES.index("sclerosis")))
-        canvas.blend(box, share, "disc", tissue.disc_hu)
+        fraction = canvas.cover(field) * (
+            BONY[canvas.tissues[box]] | (canvas.tissues[box] == TISSUES.index("sclerosis"))
+        )
+        canvas.blend(box, fraction, "disc", tissue.disc_hu)

@@ -1,4 +1,4 @@
-"""Solids given slice by slice (lofts) and along curves (tubes), for soft parts that no plain solid resembles."""
+"""Solids from elliptical slices (lofts) and along curves (tubes), for soft tissue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def loft(centres: ArrayLike, half_sizes: ArrayLike, turn: float = 0.0, smooth_mm
     """A solid of elliptical slices in the scanner's frame, closed where it starts and ends.
 
     centres: (points, 3) in mm, in any order of height. half_sizes: (points, 2) half width and half depth there.
-    turn: degrees by which the width axis turns from right to anterior. smooth_mm: what its corners are rounded over.
+    turn: rotation of the width axis from right to anterior in degrees. smooth_mm: the rounding of corners.
     """
     points, sizes = np.asarray(centres, float), np.asarray(half_sizes, float)
     order = np.argsort(points[:, 2], kind="stable")
@@ -50,8 +50,8 @@ def loft(centres: ArrayLike, half_sizes: ArrayLike, turn: float = 0.0, smooth_mm
 
 def spindle(count: int, end: float = 0.3, power: float = 0.5) -> Vector:
     """Sizes along a muscle belly: ``end`` at both ends, 1 in the middle."""
-    share = np.linspace(0, 1, count)
-    return np.asarray(end + (1 - end) * (4 * share * (1 - share)) ** power)
+    fraction = np.linspace(0, 1, count)
+    return np.asarray(end + (1 - end) * (4 * fraction * (1 - fraction)) ** power)
 
 
 def beside(spine: Spine, levels: Sequence[str], place: ArrayLike) -> Vector:
@@ -73,7 +73,7 @@ def curve(points: ArrayLike, step_mm: float = 10.0) -> Vector:
 
 
 def tube(points: ArrayLike, radius: ArrayLike) -> list[Shape]:
-    """Rods through points (n, 3), of one radius or of radii spread evenly along them."""
+    """Rods through points (n, 3), of one radius, or of radii spaced evenly along them."""
     path = np.asarray(points, float)
     given = np.atleast_1d(np.asarray(radius, float))
     radii = np.interp(np.linspace(0, 1, len(path)), np.linspace(0, 1, len(given)), given)

@@ -1,4 +1,4 @@
-"""The vertebrae of the loins: joints that face inward, slender transverse processes, hatchet-shaped spines."""
+"""Lumbar vertebrae: facets that face inward, slender transverse processes, broad spinous processes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def lumbar_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) ->
             bar(moved(arch, 0, -1.0, 0), seat, (5.6, 4.2), (5.2, 3.9), wide=(0, 1, 0)),
             joint_block(top, 6.0, -1.0),
             ellipsoid(outer, (3.0, 3.6, 5.0)),  # mamillary process
-            # The isthmus between the joints, and the lower process it runs out into.
+            # The pars interarticularis and the inferior articular process.
             bar(moved(arch, 0, -1.0, -1.0), isthmus, (5.8, 4.6), (6.0, 4.4), wide=(1, 0, 0.3)),
             bar(isthmus, moved(below, 0, 0, 1.0), (6.0, 4.4), (bottom.half[0] * 0.85, 4.8), wide=(1, -side * 0.3, 0)),
             joint_block(bottom, 8.0, 1.0),
@@ -61,4 +61,4 @@ def lumbar_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) ->
             bar(elbow, tip, (7.2, 5.8) if low else (5.4, 2.6), (5.0, 3.8) if low else (3.0, 1.5)),
             ellipsoid(moved(elbow, -side * 2.0, -4.0, -2.5), (2.2, 2.4, 2.6)),  # accessory process
         ]
-    return shapes + spinous_solids(vertebra, rear - 3.0, -0.4 * h, 1.2, 3.0, knob=1.5, root_share=0.9)
+    return shapes + spinous_solids(vertebra, rear - 3.0, -0.4 * h, 1.2, 3.0, knob=1.5, root_fraction=0.9)

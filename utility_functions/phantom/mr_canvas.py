@@ -1,4 +1,4 @@
-"""A canvas that keeps the MR signal of water and of fat beside HU: whatever is painted gets its tissue's signal."""
+"""A canvas with the MR signals of water and fat beside HU: each painted tissue gets its own signal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from utility_functions.phantom.tissue import TISSUE_CODES
 
 F32 = np.float32
 OEDEMA, FATTY, HARD = range(3)
-"""Kinds of changed marrow beside worn discs (Modic et al. 1988)."""
+"""Kinds of marrow changes beside degenerated discs (Modic et al. 1988)."""
 
 
 class MrCanvas(Canvas):
-    """Painted like a Canvas; ``water`` and ``fat`` (shape) are signals of a spin echo, free water being about 1."""
+    """A Canvas with ``water`` and ``fat`` (shape): signals of a spin echo, relative to free water."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class MrCanvas(Canvas):
     def layered(self) -> None:
         self.water, self.fat = tissue_signal(self.signals, self.tissues)
 
-    def blend(self, box: Box, share: Field, tissue: str, hu: float | Field, wet: float | Field = 1.0) -> None:
-        super().blend(box, share, tissue, hu, wet)
-        self._mix(box, share, tissue, wet)
+    def blend(self, box: Box, fraction: Field, tissue: str, hu: float | Field, wet: float | Field = 1.0) -> None:
+        super().blend(box, fraction, tissue, hu, wet)
+        self._mix(box, fraction, tissue, wet)
 
     def bone(
         self,
@@ -53,11 +53,11 @@ class MrCanvas(Canvas):
         super().bone(box, field, bone, cortex_hu, marrow_hu, cortex_mm, grain, inside)
         self._mix(box, self.cover(field + cortex_mm), inside or f"{bone} marrow")
 
-    def harden(self, box: Box, share: Field, hu: float) -> None:
-        """Marrow beside worn discs: swollen, turned to fat, or hard, as drawn."""
-        super().harden(box, share, hu)
+    def harden(self, box: Box, fraction: Field, hu: float) -> None:
+        """Marrow beside degenerated discs: oedema, fat or sclerosis, at random."""
+        super().harden(box, fraction, hu)
         kind = int(self.rng.choice(3, p=(0.25, 0.6, 0.15)))
-        amount = share * F32(min(hu / 150, 1.0))
+        amount = fraction * F32(min(hu / 150, 1.0))
         water, fat = self.water[box], self.fat[box]
         if kind == OEDEMA:
             water += amount * (F32(0.9) * self.signals.water[TISSUE_CODES["lesion"]] - water)
@@ -69,12 +69,12 @@ class MrCanvas(Canvas):
             water *= 1 - F32(0.7) * amount
             fat *= 1 - F32(0.7) * amount
 
-    def _mix(self, box: Box, share: Field, tissue: str, wet: float | Field = 1.0) -> None:
+    def _mix(self, box: Box, fraction: Field, tissue: str, wet: float | Field = 1.0) -> None:
         code = TISSUE_CODES[tissue]
         signals = self.signals
         grain = 1 + signals.grain[code] * self.texture[box]
         water = signals.dry[code] + np.asarray(wet, F32) * (signals.water[code] - signals.dry[code])
         for part, signal in ((self.water[box], water), (self.fat[box], signals.fat[code])):
             change = signal * grain - part
-            change *= share
+            change *= fraction
             part += change

@@ -1,4 +1,4 @@
-"""What an MR scanner makes of a painted patient: misplaced fat, thick slices, uneven coils, noise, any scale."""
+"""The MR scanner: chemical shift, slice thickness, coil sensitivity, noise, arbitrary scale."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from utility_functions.phantom.torso import Torso
 
 F32 = np.float32
 VOID_MM = 3.5
-"""How far metal, by and large, takes the signal round it away."""
+"""The radius of the signal void round metal."""
 
 
 @dataclass(frozen=True)
 class MrScanner:
-    """How an MR scan is taken.
+    """The settings of an MR scan.
 
-    blur: point spread (deviation) in pixels of the slice. noise: deviation as a share of fat's signal.
-    coil_mm: depth from the skin of the back at which its coil sees much less. evened: share of that unevenness that the
-    scanner takes out. drop: how far the signal is gone at the upper and lower edge, 0 to 1.
-    wave: strength of a smooth unevenness beside (deviation of its logarithm), and its seven phases and turns.
-    dark_from_mm: before the bodies, from where on the belly is saturated; None without. bright: number that the
-    brightest voxels but a few have.
+    blur: point spread (deviation) in pixels of the slice. noise: deviation as a fraction of fat's signal.
+    coil_mm: depth from the skin of the back at which the sensitivity of the coil has fallen off. evened: the corrected
+    fraction of this inhomogeneity. drop: the loss of signal at the upper and lower edge, 0 to 1.
+    wave: strength of a further smooth inhomogeneity (standard deviation of its logarithm), and its seven phases and
+    rotations. dark_from_mm: distance in front of the bodies from which a saturation band begins; None: no band.
+    bright: the number of the brightest voxels, without outliers.
     """
 
     sequence: SpinEcho
@@ -47,7 +47,7 @@ class MrScanner:
 
 
 def draw_mr_scanner(rng: np.random.Generator, kind: str) -> MrScanner:
-    """A scanner, its coil and its settings for one of resonance.KINDS."""
+    """Random settings for one of resonance.KINDS."""
     sequence = draw_sequence(rng, kind)
     evened, dark = rng.random(2)
     return MrScanner(
@@ -73,7 +73,7 @@ def mr_image(
     overlap: float,
     rng: np.random.Generator,
 ) -> NDArray[np.int16]:
-    """The scan of a painted canvas, in numbers from 0 up; labels and tissues are thinned to its slices.
+    """The scan of a painted canvas, in numbers from 0 up; labels and tissues are reduced to its slices.
 
     planes, overlap: see imaging.through_slices; slices lie side by side along the first axis.
     rng: of the noise of single voxels alone.
@@ -85,21 +85,21 @@ def mr_image(
         canvas.hu *= np.exp(-60 * near)
     canvas.water = canvas.fat = np.zeros((0, 0, 0), F32)
     through_slices(canvas, 0, planes, overlap)
-    seen = canvas.hu
+    magnitude = canvas.hu
     for axis in (1, 2):
-        seen = ndimage.gaussian_filter1d(seen, scanner.blur, axis=axis, mode="nearest", truncate=3.0)
-    seen *= sensitivity(canvas, spine, torso, scanner)
+        magnitude = ndimage.gaussian_filter1d(magnitude, scanner.blur, axis=axis, mode="nearest", truncate=3.0)
+    magnitude *= sensitivity(canvas, spine, torso, scanner)
     level = float(canvas.signals.fat[TISSUE_CODES["fat"]])
     deviation = F32(scanner.noise * level)
-    real = seen + deviation * rng.standard_normal(seen.shape, dtype=F32)
-    imaginary = deviation * rng.standard_normal(seen.shape, dtype=F32)
-    seen = np.hypot(real, imaginary)  # magnitudes of noisy complex signals: Rician (Gudbjartsson and Patz 1995)
-    brightest = max(float(np.quantile(seen, 0.995)), 1e-6)
-    return np.clip(np.rint(seen * F32(scanner.bright / brightest)), 0, 32767).astype(np.int16)
+    real = magnitude + deviation * rng.standard_normal(magnitude.shape, dtype=F32)
+    imaginary = deviation * rng.standard_normal(magnitude.shape, dtype=F32)
+    magnitude = np.hypot(real, imaginary)  # magnitudes of noisy complex signals: Rician (Gudbjartsson and Patz 1995)
+    brightest = max(float(np.quantile(magnitude, 0.995)), 1e-6)
+    return np.clip(np.rint(magnitude * F32(scanner.bright / brightest)), 0, 32767).astype(np.int16)
 
 
 def sensitivity(canvas: MrCanvas, spine: Spine, torso: Torso, scanner: MrScanner) -> Field:
-    """How much of the signal arrives (x, y, z), about 1 at the spine."""
+    """The sensitivity (x, y, z), about 1 at the spine."""
     x, y, z = (canvas.axis(axis).astype(float) for axis in range(3))
     _, middle, _, back, _, _ = torso.skin(z)
     order = np.argsort(spine.centres[:, 2])
@@ -113,14 +113,14 @@ def sensitivity(canvas: MrCanvas, spine: Spine, torso: Torso, scanner: MrScanner
         edge = bodies + spine.centres[:, 1].std() + 22 + scanner.dark_from_mm
         plane = plane * (0.12 + 0.88 / (1 + np.exp(np.clip((y[:, None] - edge) / 3.0, -30, 30))))
     a, b, c, d, e, f, g = scanner.phases
-    turns = [2 * np.pi * (axis / 300 * (0.5 + share)) for axis, share in ((x, a), (y, b), (z, c))]
+    turns = [2 * np.pi * (axis / 300 * (0.5 + fraction)) for axis, fraction in ((x, a), (y, b), (z, c))]
     wave = np.sin(turns[0] + 6.28 * d)[:, None, None] + np.sin(turns[1] + 6.28 * e)[None, :, None]
     wave = wave + np.sin(turns[2] + 6.28 * f)[None, None, :] * (1 + g)
     return (plane[None] * np.exp(scanner.wave * wave)).astype(F32)
 
 
 def _misplaced(canvas: MrCanvas, sequence: SpinEcho) -> Field:
-    """Fat where its slower precession makes the scanner take it to be: dark and bright rims along one axis."""
+    """The fat signal with its chemical shift along one axis."""
     axis = 1 if sequence.forward else 2
     places = np.arange(canvas.shape[axis]) - sequence.fat_shift_mm / canvas.spacing[axis]
     return between(canvas.fat, np.clip(places, 0, canvas.shape[axis] - 1), axis)

@@ -1,4 +1,4 @@
-"""Muscles as groups: along the spine, of the hips, the shoulders and the neck; and what the spinal canal holds."""
+"""Muscles of the back, hips, shoulders and neck; and the content of the spinal canal."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ NECK = (
     ((13, -36, 9, 7), (13, -44, 10, 9)),  # semispinalis
     ((11, -24, 7, 6), (15, -30, 8, 7)),  # multifidus and the short rotators
     ((28, -40, 13, 5), (22, -52, 18, 4)),  # splenius
-    ((38, -22, 9, 9), (46, -30, 12, 9)),  # levator of the shoulder blade
+    ((38, -22, 9, 9), (46, -30, 12, 9)),  # levator scapulae
     ((24, 2, 5, 6), (32, 4, 10, 10)),  # scalenes
-    ((8, 12, 6, 4), (8, 14, 7, 4)),  # the long muscles before the bodies
+    ((8, 12, 6, 4), (8, 14, 7, 4)),  # longus colli and longus capitis
 )
 
 
 def paint_muscles(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Muscles round the spine, more or less of them turned to fat."""
+    """Paints the muscles round the spine, with fatty infiltration."""
     fatty = tissue.muscle_fat
     bulk = float(rng.uniform(0.85, 1.15)) * (1 - 0.2 * fatty)
     uneven = rng.normal(1, 0.05, 2)
@@ -48,21 +48,21 @@ def paint_muscles(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.G
 
 
 def _belly(canvas: Canvas, solids: Shape | list[Shape], tissue: Tissue, fat: float = 0.0, sheath: float = 1.0) -> None:
-    """Muscles of one sheath of fat; streaks of fat run through as much of them as has turned to fat."""
+    """Paints muscles in one sheath of fat, with streaks of fat by the degree of fatty infiltration."""
     found = canvas.distances(OUTER, solids if isinstance(solids, list) else [solids], 6.0)
     if found is None:
         return
     box, field = found
     grain = canvas.texture[box]
     field = field + np.float32(0.3 + 0.9 * fat) * grain
-    share = canvas.cover(field + np.float32(0.8))
+    fraction = canvas.cover(field + np.float32(0.8))
     streaks = np.clip(grain * np.float32(0.8) + np.float32(2.6 * fat - 1.6), 0, 1)
     flesh = np.float32(tissue.muscle_hu + 3) + np.float32(6) * grain
     hu = flesh + streaks * (np.float32(tissue.fat_hu + 15) - flesh)
     fatty = np.float32(sheath * (0.3 + 0.6 * tissue.muscle_fat))
     canvas.blend(box, canvas.cover(field - np.float32(0.9)) * fatty, "fat", tissue.fat_hu + 12.0)
-    canvas.blend(box, share, "muscle", hu)
-    canvas.tissues[box][(share > 0.5) & (streaks > 0.6)] = TISSUE_CODES["fat"]
+    canvas.blend(box, fraction, "muscle", hu)
+    canvas.tissues[box][(fraction > 0.5) & (streaks > 0.6)] = TISSUE_CODES["fat"]
 
 
 def _levels(spine: Spine, first: str, last: str) -> list[str]:
@@ -72,25 +72,25 @@ def _levels(spine: Spine, first: str, last: str) -> list[str]:
 
 
 def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
-    """Multifidus on the laminae, longissimus and iliocostalis beside it; further up the thin thoracic part."""
+    """Paints multifidus, longissimus and iliocostalis, and their thin thoracic part."""
     s, fatty = spine.scale, tissue.muscle_fat
     lumbar = _levels(spine, "T9", "S1")
     count = len(lumbar)
-    share = np.linspace(0, 1, count)
+    fraction = np.linspace(0, 1, count)
     size = spindle(count, 0.4)
-    behind = np.interp(share, [0, 0.3, 0.75, 1], [-44, -48, -52, -42])
+    behind = np.interp(fraction, [0, 0.3, 0.75, 1], [-44, -48, -52, -42])
 
     def chain(x: ArrayLike, y: ArrayLike) -> Vector:
         places = np.column_stack([np.broadcast_to(side * np.asarray(x), count), np.broadcast_to(y, count)])
         return beside(spine, lumbar, np.column_stack([places, np.zeros(count)]))
 
     sacrum = beside(spine, ["S1"], (side * 12, -38, -52))
-    lateral = np.interp(share, [0, 0.8, 1], [35, 47, 40])
+    lateral = np.interp(fraction, [0, 0.8, 1], [35, 47, 40])
     mass: list[Shape] = []
     for x, y, wide, deep in (
         (lateral + 16, behind + 6, 20 * bulk, 15 * bulk * size),  # iliocostalis
         (lateral - 9, behind, 21 * bulk, 17 * bulk * size),  # longissimus
-        (np.interp(share, [0, 1], [11, 17]), behind + 1, np.interp(share, [0, 1], [9, 18]), 15.5),  # multifidus
+        (np.interp(fraction, [0, 1], [11, 17]), behind + 1, np.interp(fraction, [0, 1], [9, 18]), 15.5),  # multifidus
     ):
         sizes = np.column_stack([np.broadcast_to(wide, count), np.broadcast_to(deep, count)]) * s
         tail = sacrum + np.array([side * (float(np.mean(x)) - 14) * 0.4 * s, 0, 0])
@@ -116,7 +116,7 @@ def _paint_back(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
 
 
 def _paint_loin(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
-    """Psoas, with iliacus further down, and the square muscle of the loins."""
+    """Paints psoas, iliacus and quadratus lumborum."""
     s = spine.scale
     rows = np.array([row for name, row in PSOAS.items() if name in spine.names], float)
     levels = [name for name in PSOAS if name in spine.names]
@@ -145,13 +145,13 @@ def _paint_loin(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
 def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk: float) -> None:
     s, fat = spine.scale, 0.5 * tissue.muscle_fat
     levels: Sequence[str] = ("C1", "C2", "C4", "C6", "C7", "T1")
-    share = np.array([-0.2, 0.0, 0.4, 0.8, 1.0, 1.15])[:, None]
+    fraction = np.array([-0.2, 0.0, 0.4, 0.8, 1.0, 1.15])[:, None]
     pad = beside(spine, levels, (side * 36, 10, 0))
     canvas.fill(
         OUTER, [loft(pad, np.array([[10, 14]] * 4 + [[17, 19], [20, 18]]) * s, side * 20)], "fat", tissue.fat_hu + 10
     )
     for above, below in NECK:
-        row = np.asarray(above) + share * (np.asarray(below) - np.asarray(above))
+        row = np.asarray(above) + fraction * (np.asarray(below) - np.asarray(above))
         points = beside(spine, levels, np.column_stack([side * row[:, 0], row[:, 1], np.zeros(len(row))]))
         sizes = np.maximum(row[:, 2:], 2.5) * spindle(len(row), 0.75)[:, None] * bulk * s
         _belly(canvas, loft(points, sizes), tissue, fat)
@@ -161,7 +161,7 @@ def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
     points[:, 0] += side * 7 * s * np.sin(np.linspace(0, np.pi, 6))
     sizes = np.column_stack([spindle(6, 0.5) * 7.5, spindle(6, 0.5) * 13]) * s * bulk
     _belly(canvas, loft(points, sizes, side * -25.0), tissue, fat)
-    # Trapezius: a sheet from the nape out to the shoulder.
+    # Trapezius: a sheet from the neck to the shoulder.
     points = beside(
         spine, ("C3", "C5", "C7", "T1"), [(side * x, y, 0) for x, y in ((12, -40), (17, -42), (32, -46), (50, -50))]
     )
@@ -170,7 +170,7 @@ def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, side: float, bulk:
 
 
 def _paint_ligaments(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """The ligament between and behind the spinous processes, from the nape to the loins."""
+    """Paints the nuchal, interspinous and supraspinous ligaments."""
     names = [name for name in spine.names if name not in ("C1", "S1")]
     tips = np.array(
         [
@@ -184,7 +184,7 @@ def _paint_ligaments(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
 
 
 def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """Fat round the sac, the sac with its fluid, the cord down to L1 and the roots below it."""
+    """Paints epidural fat, the thecal sac with its fluid, the cord down to L1, and the cauda equina."""
     middle, radii = [], []
     for vertebra in spine.vertebrae:
         size = vertebra.size
@@ -200,7 +200,7 @@ def paint_canal(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
         (0.52, "cord", tissue.cord_hu, 0, cord_end, 1.0),
         (0.5, "csf", (tissue.cord_hu + tissue.csf_hu) / 2, cord_end, end, 0.55),
     )
-    for share, name, hu, first, last, wet in tubes:
+    for fraction, name, hu, first, last, wet in tubes:
         for i in range(first, last):
-            solid = capsule(path[i], path[i + 1], radii[i] * share, radii[i + 1] * share)
+            solid = capsule(path[i], path[i + 1], radii[i] * fraction, radii[i + 1] * fraction)
             canvas.fill(OUTER, [solid], name, hu, grain=4, wet=wet)

@@ -1,4 +1,4 @@
-"""Throat and neck before the spine: airway, tongue, larynx, thyroid, and the glands under the jaw."""
+"""Pharynx and neck: airway, tongue, larynx, thyroid and submandibular glands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDES = (-1.0, 1.0)
 
 
 def paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """What lies between the jaw and the collar bones."""
+    """Paints the organs between mandible and clavicles."""
     s = spine.scale
     _paint_mouth(canvas, spine, tissue, rng)
     _paint_larynx(canvas, spine, tissue, rng)
@@ -33,7 +33,7 @@ def paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Gene
 
 
 def _throat(spine: Spine) -> Vector:
-    """The middle of the airway from behind the nose to the windpipe."""
+    """The centre line of the airway from the nasopharynx to the trachea."""
     knots = [
         ahead(spine, "C1", 24, up=16),
         ahead(spine, "C2", 12, up=6),
@@ -46,7 +46,7 @@ def _throat(spine: Spine) -> Vector:
 
 
 def _paint_mouth(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Tongue and the floor of the mouth, air over the tongue at times, glands beside it."""
+    """Paints the tongue, the floor of the mouth, sometimes air over the tongue, and glands."""
     s = spine.scale
     fat, flesh = tissue.fat_hu, tissue.muscle_hu
     fill(
@@ -70,7 +70,7 @@ def _paint_mouth(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Ge
 
 
 def _paint_larynx(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """The airway in its muscular tube, the shield of the larynx round it, the ring below; both calcify with age."""
+    """Paints the airway in its muscular tube, thyroid cartilage and cricoid; both calcify with age."""
     s, path = spine.scale, _throat(spine)
     radii = np.interp(np.linspace(0, 1, len(path)), [0, 0.25, 0.5, 0.7, 0.86, 1], [9, 5, 8.5, 6.5, 3.5, 8.5]) * s
     fill(canvas, tube(path, radii + 4.5 * s), "muscle", tissue.muscle_hu, 5)

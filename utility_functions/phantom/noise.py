@@ -1,4 +1,4 @@
-"""The noise of a scan: its spectrum in the axial plane, its strength over the body, streaks of photon starvation."""
+"""The noise of CT: its spectrum in the axial plane, its standard deviation over the body, photon starvation."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from utility_functions.phantom.torso import Torso
 
 PLANES = 8
 FINE_VOXEL_MM = 1.4
-"""Voxels longer than this average noise away."""
+"""Voxels longer than this average noise."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How noisy a scan is: deviation in HU of fine voxels in a mean patient, and its spectrum in the axial plane.
+    """The noise of a scan: standard deviation in HU of fine voxels in a mean patient, and the axial spectrum.
 
     fine_mm, coarse_mm: widths of the two Gaussians whose difference shapes the noise.
-    stretch: how much wider its grain is from side to side, the way on which most photons are lost.
-    held_back: share of the lowest frequencies that the kernel suppresses; sharp kernels most.
+    anisotropy: ratio of its grain from side to side (the direction of largest attenuation) to that from front to back.
+    suppressed: fraction of the lowest frequencies that the kernel suppresses; sharp kernels most.
     slices: slices over which it is averaged. streaks: deviation in HU of starvation streaks across the shoulders.
     """
 
     hu: float
     fine_mm: float
     coarse_mm: float
-    held_back: float
+    suppressed: float
     slices: float
     streaks: float
-    stretch: float = 1.0
+    anisotropy: float = 1.0
 
     def planes(self, canvas: Canvas, torso: Torso, rng: np.random.Generator) -> Iterator[Field]:
         """Noise in HU of every sagittal plane (y, z) of a canvas, from left to right."""
-        pixel = canvas.spacing[0] / self.stretch
+        pixel = canvas.spacing[0] / self.anisotropy
         across = _weights(self.fine_mm / pixel), _weights(self.coarse_mm / pixel)
         along = _weights(self.fine_mm / canvas.spacing[1]), _weights(self.coarse_mm / canvas.spacing[1])
         up = _weights(0.29 * self.slices if self.slices > 1 else 0.0)
         shape = [_padded(np.outer(a, b), (across[1].size, along[1].size)) for a, b in zip(across, along, strict=True)]
-        power = np.sqrt(((shape[0] - self.held_back * shape[1]) ** 2).sum() * (up**2).sum())
+        power = np.sqrt(((shape[0] - self.suppressed * shape[1]) ** 2).sum() * (up**2).sum())
         strength, sides = self.strength(canvas, torso) / np.float32(power), self.sides(canvas, torso)
         streaks = _Streaks(canvas, torso, self.streaks, rng) if self.streaks > 0 else None
         reach = across[1].size // 2
@@ -57,7 +57,7 @@ class Noise:
                 white = kept[i : i + 2 * reach + 1]
                 fine = filtered(white[edge[0] : white.shape[0] - edge[0]], across[0], 0)[0]
                 fine = filtered(fine[edge[1] : rows - edge[1]], along[0], 0)
-                plane = filtered(filtered(white, across[1], 0)[0], along[1], 0) * np.float32(-self.held_back)
+                plane = filtered(filtered(white, across[1], 0)[0], along[1], 0) * np.float32(-self.suppressed)
                 plane += fine
                 plane = filtered(plane, up, 1) * strength
                 plane *= sides[start + i]
@@ -67,7 +67,7 @@ class Noise:
             kept = kept[count:]
 
     def strength(self, canvas: Canvas, torso: Torso) -> Field:
-        """Deviation in HU (y, z) in the median plane: it grows with the width of the body, and falls at its surface."""
+        """Standard deviation in HU (y, z) in the median plane: larger in wide bodies, smaller at the surface."""
         z, y = canvas.axis(2).astype(float), canvas.axis(1).astype(float)
         _, middle, wide, back, front, _ = torso.skin(z)
         off = (y[:, None] - middle - (front - back) / 2) / ((front + back) / 2)
@@ -76,14 +76,14 @@ class Noise:
         return np.asarray(self.hu * averaged * np.exp((wide - 150) / 150) * inside, np.float32)
 
     def sides(self, canvas: Canvas, torso: Torso) -> Field:
-        """Share (x, z) of that deviation from side to side."""
+        """The fraction (x, z) of that standard deviation from side to side."""
         across, _, wide, *_ = torso.skin(canvas.axis(2).astype(float))
         off = (canvas.axis(0)[:, None] - across) / wide
         return np.asarray(1 - 0.35 * np.clip(off * off, 0, 1.3), np.float32)
 
 
 class _Streaks:
-    """Bright and dark lines from side to side, where too few photons come through the width of the body."""
+    """Streaks from side to side, where few photons pass through the width of the body."""
 
     def __init__(self, canvas: Canvas, torso: Torso, hu: float, rng: np.random.Generator) -> None:
         y, z = canvas.axis(1).astype(float), canvas.axis(2).astype(float)
@@ -112,7 +112,7 @@ class _Streaks:
 
 
 def _weights(width: float) -> Field:
-    """A Gaussian of ``width`` samples; a single 1 where it is too narrow to be seen."""
+    """A Gaussian of ``width`` samples; a single 1 where it is too narrow to matter."""
     if width < 0.25:
         return np.ones(1, np.float32)
     reach = int(np.ceil(2.2 * width))
@@ -126,7 +126,7 @@ def _padded(weights: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np
 
 
 def filtered(values: Field, weights: Field, axis: int) -> Field:
-    """Correlation with symmetrical weights along the first or second axis; shorter by their number less one."""
+    """Correlation with symmetric weights along the first or second axis, without the borders."""
     if weights.size == 1:
         return values if weights[0] == 1 else values * weights[0]
     count = values.shape[axis] - weights.size + 1

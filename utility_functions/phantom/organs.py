@@ -1,4 +1,4 @@
-"""Everything before the spine, in the order in which one covers the other: cues of the level."""
+"""All organs anterior of the spine, in the order of painting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utility_functions.phantom.vessels import paint_vessels
 
 
 def paint_organs(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Organs of neck, chest and belly, and their vessels."""
+    """Paints the organs of neck, chest and abdomen, and their vessels."""
     paint_bowel(canvas, spine, torso, tissue, rng)
     paint_belly(canvas, spine, torso, tissue, rng)
     paint_chest(canvas, spine, torso, tissue, rng)

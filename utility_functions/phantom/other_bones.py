@@ -1,4 +1,4 @@
-"""Paints the bones that hang on the spine: ribs, breastbone, shoulders, hips, skull, jaw, with gaps at the joints."""
+"""Paints the other bones: ribs, sternum, shoulders, hips, skull and mandible, with gaps at the joints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from utility_functions.phantom.bones import JOINT_MM, Surface, hollow_out, keep_off, part
+from utility_functions.phantom.bones import JOINT_MM, Surface, hollow_out, keep_off, separate
 from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.head import FORAMEN, VAULT, base_solids, hyoid_solids, jaw_solids, skull_frame
 from utility_functions.phantom.hips import femur_solids, hip_solids, pelvis_frame, socket
@@ -35,9 +35,9 @@ def paint_other_bones(
     surfaces: dict[str, Surface],
     rng: np.random.Generator,
 ) -> None:
-    """Paint all bones but the vertebrae and the sacrum, whose ``surfaces`` they keep off.
+    """Paints all bones except vertebrae and sacrum; they keep a gap to ``surfaces``.
 
-    The sacrum's own surface is cut back a little where it meets the hip bones.
+    The surface of the sacrum is reduced a little at the sacroiliac joints.
     """
     _paint_ribs(canvas, spine, torso, tissue, surfaces, rng)
     _paint_shoulders(canvas, spine, torso, tissue)
@@ -55,7 +55,7 @@ def _paint(
     blend_mm: float = 2.0,
     others: Sequence[Surface] = (),
 ) -> None:
-    """A bone with a shell of (mm, share of the patient's cortex mm more)."""
+    """A bone with a shell of (mm, fraction of the patient's cortex mm more)."""
     found = canvas.distances(frame, solids, blend_mm)
     if found is None:
         return
@@ -104,14 +104,14 @@ def _paint_hips(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: dict[str
         if hip is not None:
             hollow_out(canvas, hip, frame, socket(side))
             if "S1" in surfaces:
-                part(surfaces["S1"], hip, 2.2)
+                separate(surfaces["S1"], hip, 2.2)
             thick = 0.6 + 0.9 * tissue.cortex_mm
             canvas.bone(*hip, "pelvis", tissue.cortex_hu, tissue.marrow_hu * 0.8, thick, tissue.grain_hu)
         _paint(canvas, "femur", frame, femur_solids(side), tissue, (0.8, 0.9), 3.0)
 
 
 def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping[str, Surface]) -> None:
-    """The vault with brain inside, open to the canal, its base resting on C1, and the jaw."""
+    """Paints the skull with brain, open to the canal, its base on C1, and the mandible."""
     level = skull_frame(spine)
     others = [surfaces[name] for name in ("C1", "C2") if name in surfaces]
     shell = canvas.distances(level, [VAULT])
@@ -125,7 +125,7 @@ def _paint_skull(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping
     x, y, z = FORAMEN
     for radius, name, hu in ((12.0, "fluid", tissue.csf_hu), (6.5, "brain", tissue.cord_hu)):
         canvas.fill(level, [capsule((x, y, z - 8), (x, y - 1, z + 12 - radius), radius)], name, hu)
-    for side in SIDES:  # mastoid bone and the sinus of the upper jaw hold air
+    for side in SIDES:  # air in mastoids and maxillary sinuses
         for place, radii, inside in (((50, -8, 22), (13, 17, 20), -350.0), ((22, 62, 24), (18, 16, 17), -950.0)):
             hollow = canvas.distances(level, [ellipsoid((side * place[0], *place[1:]), radii)])
             if hollow is not None:

@@ -1,4 +1,4 @@
-"""Puts organs where there is room for them: within the cavity's wall, below or above the diaphragm, off the spine."""
+"""Places organs within the walls of the cavity, below or above the diaphragm, away from the spine."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ F32 = np.float32
 
 
 def at(spine: Spine, level: str, x: float, y: float, z: float = 0.0) -> Vector:
-    """A place in mm of a mean patient from the body centre of a level, upright."""
+    """A point at an offset, in mm of a mean patient, from the body centre of a level; in upright axes."""
     return spine[level].frame.origin + np.array([x, y, z]) * spine.scale
 
 
 def ahead(spine: Spine, level: str, forward: float, x: float = 0.0, up: float = 0.0) -> Vector:
-    """A place ``forward`` of the front of a vertebral body, in its own frame."""
+    """A point ``forward`` mm anterior of a vertebral body, in its frame."""
     vertebra = spine[level]
     return vertebra.frame.out((x, vertebra.size.depth / 2 + forward, up))
 
 
 def under_dome(torso: Torso, x: float, y: float, z: float) -> Vector:
-    """A place in mm of a mean patient from the middle of the diaphragm."""
+    """A point at an offset, in mm of a mean patient, from the middle of the diaphragm."""
     return np.array(torso.dome) + np.array([x, y, z]) * torso.size
 
 
@@ -41,7 +41,7 @@ def packed(
     above: bool = False,
     frame: Frame = OUTER,
 ) -> tuple[Box, Field] | None:
-    """Signed distance to solids cut off by the cavity's wall and by the diaphragm (``above``: those of the chest)."""
+    """The signed distance to solids clipped by the cavity's wall and the diaphragm; ``above``: organs of the chest."""
     found = canvas.distances(frame, solids, blend_mm)
     if found is None:
         return None
@@ -55,24 +55,24 @@ def packed(
 
 
 def fill(canvas: Canvas, solids: Sequence[Shape], name: str, hu: float, grain: float = 4.0) -> None:
-    """Solids of one tissue, each painted in its own box."""
+    """Paints solids of one tissue, each in its own box."""
     for solid in solids:
         canvas.fill(OUTER, [solid], name, hu, grain=grain)
 
 
 def fill_within(canvas: Canvas, solids: Sequence[Shape], inside: str, name: str, hu: float) -> None:
-    """Solids of one tissue, painted only where there is the tissue ``inside`` (or what was painted of them before)."""
+    """Paints solids of one tissue, only where there is the tissue ``inside`` or the solids' own."""
     for solid in solids:
         found = canvas.distances(OUTER, [solid])
         if found is not None:
             box, field = found
-            there = canvas.tissues[box]
-            allowed = (there == TISSUE_CODES[inside]) | (there == TISSUE_CODES[name])
+            codes = canvas.tissues[box]
+            allowed = (codes == TISSUE_CODES[inside]) | (codes == TISSUE_CODES[name])
             canvas.blend(box, canvas.cover(field) * allowed, name, hu)
 
 
 def paint(canvas: Canvas, found: tuple[Box, Field] | None, name: str, hu: float, grain: float = 5.0) -> None:
-    """Paint what ``packed`` gave with one tissue."""
+    """Paints the result of ``packed`` with one tissue."""
     if found is not None:
         box, field = found
         canvas.blend(box, canvas.cover(field), name, hu + F32(grain) * canvas.texture[box])
@@ -81,7 +81,7 @@ def paint(canvas: Canvas, found: tuple[Box, Field] | None, name: str, hu: float,
 def paint_content(
     canvas: Canvas, found: tuple[Box, Field] | None, wall_mm: float, level: float, content: tuple[str, float, float]
 ) -> None:
-    """Fill a hollow organ within its wall: ``content`` (tissue, HU, grain) up to ``level`` (y in mm), gas above."""
+    """Fills a hollow organ within its wall: ``content`` (tissue, HU, grain) up to ``level`` (y in mm), gas above."""
     if found is None:
         return
     box, field = found

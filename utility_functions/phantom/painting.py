@@ -1,4 +1,4 @@
-"""Paints one patient, from the outside in: soft tissues first, then every bone, each in its own box."""
+"""Paints one patient from the outside in: soft tissues first, then bones, each in its own box."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from utility_functions.phantom.vertebra import vertebra_solids
 
 
 def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Generator) -> None:
-    """Fill a canvas with the patient: HU, and the VerSe id of every vertebra and the sacrum."""
+    """Fills a canvas with the patient: HU, and the VerSe ids of vertebrae and sacrum."""
     tissue = draw_tissue(rng, spine.pathology.age)
     paint_layers(canvas, spine, torso, tissue, rng)
     canvas.layered()
@@ -44,7 +44,7 @@ def paint_patient(canvas: Canvas, spine: Spine, torso: Torso, rng: np.random.Gen
 
 
 def atlas_centre(vertebra: Vertebra) -> NDArray[np.float64]:
-    """The mean of C1's ring: it has no body to mark."""
+    """The mean of the ring of C1, which has no body."""
     solids, canal = vertebra_solids(vertebra)
     low, high = np.min([s.low for s in solids], axis=0), np.max([s.high for s in solids], axis=0)
     steps = [np.arange(a, b, 1.5, dtype=np.float32) for a, b in zip(low, high, strict=True)]

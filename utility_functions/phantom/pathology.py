@@ -1,4 +1,4 @@
-"""What a patient suffers from, drawn before anything is painted: worn discs, fractures, tumours, operations."""
+"""The pathology of a patient, sampled before painting: disc degeneration, fractures, tumours, operations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 class Disc:
     """The disc below a level.
 
-    loss: share of its height that is lost. nucleus_hu: of its core over the rest. gas, calcified: share of its area.
-    sclerosis: HU added to the end plates beside it. nodes: Schmorl's nodes as (right, forward) in shares of the half
-    width and depth, depth in mm, and whether into the level above (1) or below (-1). fused: it has turned to bone.
+    loss: lost fraction of its height. nucleus_hu: of its core over the rest. gas, calcified: fractions of its area.
+    sclerosis: HU added to the end plates beside it. nodes: Schmorl's nodes as (right, forward) in fractions of the half
+    width and depth, depth in mm, and whether into the level above (1) or below (-1). fused: ossified.
     """
 
     loss: float = 0.0
@@ -28,7 +28,7 @@ class Disc:
 
 @dataclass(frozen=True)
 class Fracture:
-    """A compressed body; ``kind`` is "wedge", "biconcave" or "crush", ``loss`` the most height lost, as a share."""
+    """A compression fracture; kind: "wedge", "biconcave" or "crush"; loss: the largest lost fraction of height."""
 
     kind: str
     loss: float
@@ -38,8 +38,8 @@ class Fracture:
 class Lesion:
     """A change in the bone of one level: "lytic", "blastic", "haemangioma", "ivory" or "pagetic".
 
-    place: in shares of half the body's width, depth and height; beyond -1 in depth lie pedicles and arch.
-    radius: in mm. hu: its own, where it has one.
+    place: in fractions of half the body's width, depth and height; pedicles and arch have depths below -1.
+    radius: in mm. hu: its own, or None.
     """
 
     level: str
@@ -61,12 +61,12 @@ class Implant:
 
 @dataclass(frozen=True)
 class Pathology:
-    """All of one patient; what is kept by level has only those levels that are not sound.
+    """The pathology of one patient; mappings by level have abnormal levels alone.
 
     age: 0 young to 1 old. porosity: 0 to 1, marrow lost to osteoporosis. density_hu: added to all marrow by diffuse
-    sclerosis. spurs: mm by which bony beaks stand out at the disc below. bridges: strength of bone that spans the disc
-    below; thin_bridges: they lie all round, as in ankylosing spondylitis. facets: mm by which joints are swollen.
-    seed: of small details, drawn anew wherever they are painted.
+    sclerosis. spurs: size in mm of osteophytes at the disc below. bridges: strength of bony bridges across the disc
+    below; thin_bridges: they are circumferential, as in ankylosing spondylitis. facets: hypertrophy of facets in mm.
+    seed: of small details, which are the same on every canvas.
     """
 
     age: float = 0.4
@@ -85,7 +85,7 @@ class Pathology:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What a reader would report, leaving out the common wear of discs."""
+        """The findings that a radiologist would report, without common disc degeneration."""
         held = {
             "osteoporosis": self.porosity > 0,
             "sclerosis": self.density_hu > 0,
@@ -110,11 +110,11 @@ class Pathology:
 
 _SOUND = Disc()
 WEARING = {"C4": 0.4, "C5": 0.6, "C6": 0.55, "L1": 0.25, "L2": 0.35, "L3": 0.45, "L4": 0.65, "L5": 0.7, "L6": 0.7}
-"""Chance of the oldest patient's disc to be worn; 0.15 elsewhere."""
+"""The probability of disc degeneration in the oldest patients; 0.15 elsewhere."""
 
 
 def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_disc: bool = False) -> Pathology:
-    """What a patient with these levels (C1 to S1) suffers from; ``thin_last_disc`` above a transitional sacrum."""
+    """A random pathology of a patient with these levels (C1 to S1); ``thin_last_disc``: above a transitional sacrum."""
     age = float(rng.beta(1.5, 1.1))
     porosity = float(rng.uniform(0.25, 1)) if rng.random() < 0.02 + 0.22 * age**2 else 0.0
     density = float(rng.uniform(100, 400)) if rng.random() < 0.008 else 0.0
@@ -151,13 +151,13 @@ def draw_pathology(rng: np.random.Generator, names: Sequence[str], thin_last_dis
 
 def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin_last: bool) -> dict[str, Disc]:
     discs = {}
-    severe = rng.random() < 0.06 + 0.4 * age**2  # most discs of the loins or of the neck are worn out
+    severe = rng.random() < 0.06 + 0.4 * age**2  # severe degeneration of most lumbar or cervical discs
     part, narrow = ("C" if rng.random() < 0.3 else "L"), rng.uniform(0.45, 0.65)
     for name in names[1:-1]:
         chance, least = WEARING.get(name, 0.15) if name != names[-2] else 0.5, 0.12
         if severe and (name[0] == part or name in ("T11", "T12", "T13")):
             chance, least = 0.8 / max(age, 0.4), narrow - 0.15
-        worn = rng.random() < chance * age
+        degenerated = rng.random() < chance * age
         loss, gas, plates = rng.uniform(least, max(0.75, least + 0.2)), rng.random(), rng.random()
         chalky, area = rng.random() < 0.03 * age, rng.uniform(0.2, 0.8, 2)
         nodes = tuple(
@@ -165,11 +165,11 @@ def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin
             for way in rng.choice([-1, 1], int(rng.random() < 0.05) * int(rng.integers(1, 3)))
         )
         discs[name] = Disc(
-            loss=float(loss) if worn else 0.0,
-            nucleus_hu=float(rng.normal(-12, 8)) * (0.3 if worn else 1.0),
-            gas=float(area[0]) if worn and gas < 0.1 + 0.5 * loss else 0.0,
+            loss=float(loss) if degenerated else 0.0,
+            nucleus_hu=float(rng.normal(-12, 8)) * (0.3 if degenerated else 1.0),
+            gas=float(area[0]) if degenerated and gas < 0.1 + 0.5 * loss else 0.0,
             calcified=float(area[1]) if chalky else 0.0,
-            sclerosis=float(rng.uniform(80, 420)) if worn and plates < 0.8 * loss else 0.0,
+            sclerosis=float(rng.uniform(80, 420)) if degenerated and plates < 0.8 * loss else 0.0,
             nodes=nodes,
         )
     block = rng.random() < 0.018
@@ -183,7 +183,7 @@ def _draw_discs(rng: np.random.Generator, names: Sequence[str], age: float, thin
 
 
 def _draw_fractures(rng: np.random.Generator, names: Sequence[str], porosity: float) -> dict[str, Fracture]:
-    """Compressed bodies, most of them where the chest meets the loins and in the middle of the chest."""
+    """Compression fractures, mostly at the thoracolumbar junction and in the middle of the thoracic spine."""
     count = int(rng.random() < 0.04 + 0.5 * porosity) * int(1 + rng.geometric(0.6) * (porosity > 0.3))
     place = np.arange(len(names))
     weight = 0.08 + np.exp(-(((place - 19) / 2.2) ** 2)) + 0.6 * np.exp(-(((place - 13.5) / 1.8) ** 2))
@@ -234,7 +234,7 @@ def _draw_lesions(rng: np.random.Generator, names: Sequence[str]) -> tuple[Lesio
 def _draw_operations(
     rng: np.random.Generator, names: Sequence[str], broken: tuple[str, ...]
 ) -> tuple[tuple[Implant, ...], tuple[str, ...]]:
-    """Metal and cement, and the levels whose arches were taken away."""
+    """Implants, and the levels with a laminectomy."""
     kind, seed, long = rng.random(), int(rng.integers(2**31)), int(rng.integers(2, 6))
     bottom = len(names) - 1 - int(rng.choice([0, 1, 2, 3, 6, 8, 10], p=[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]))
     fixed = tuple(names[max(bottom - long + 1, 7) : bottom + 1])

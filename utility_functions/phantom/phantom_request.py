@@ -1,4 +1,4 @@
-"""Phantoms asked for in words ("phantom:2000:lumbar"): which ones they are, and each painted when it is wanted."""
+"""Phantoms requested by a text such as "phantom:2000:lumbar"; each is painted when it is needed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ if TYPE_CHECKING:
 PREFIX = "phantom:"
 MOST = 1_000_000
 ANY = "any"
-"""In place of a kind: CT, T1 and T2 by turns, for networks of any contrast."""
+"""In place of a kind: CT, T1 and T2 in turn, for contrast-agnostic networks."""
 STREAM = 2**30
-"""Sets these phantoms apart from those that a data set on disk is made of by the same seed."""
+"""Separates the random numbers of these phantoms from those of a data set on disk with the same seed."""
 
 
 @dataclass(frozen=True)
 class PhantomRequest:
-    """One phantom: number ``number`` of those of ``seed``; region None where it is drawn too; kind one of KINDS.
+    """One phantom, by its number and seed; region None: a random one; kind: one of KINDS.
 
-    Neither how many others are asked for nor the lattice nor the kind changes the patient; another seed gives other
-    patients.
+    The patient depends on number and seed alone, not on the number of phantoms, the grid or the kind.
     """
 
     seed: int
@@ -45,13 +44,13 @@ class PhantomRequest:
 
     @property
     def words(self) -> str:
-        """The words that ask for this phantom alone."""
+        """The text that requests this phantom alone."""
         options = [] if self.region is None else [self.region]
         return ":".join([f"{PREFIX}1", *options, self.kind, f"seed={self.seed}", f"from={self.number}"])
 
     def painted(self, spacing_mm: Sequence[float] | None = None, axcodes: str | None = None) -> PhantomScan:
-        """The scan, at a spacing along the axes of ``axcodes`` (RAS without it); drawn where not given."""
-        from utility_functions.phantom.scanner import make_phantom  # who reads files loads no phantom
+        """The scan at a spacing along the axes of ``axcodes`` (default: RAS); both are random where they are None."""
+        from utility_functions.phantom.scanner import make_phantom  # slow to import
 
         if spacing_mm is not None and axcodes is not None:
             along = np.abs(direction_matrix(axcodes)).argmax(axis=0)
@@ -60,37 +59,37 @@ class PhantomRequest:
         return make_phantom(rng, self.name, self.region, spacing_mm, axcodes, self.kind)
 
 
-def asked_for(words: str, seed: int) -> list[PhantomRequest]:
-    """The phantoms that ``phantom:N`` means.
+def requested_phantoms(words: str, seed: int) -> list[PhantomRequest]:
+    """The phantoms that ``phantom:N`` requests.
 
-    A region, a kind (or ANY), ``seed=N`` (instead of ``seed``) and ``from=N`` (the number of the first, else 0) may
-    stand behind further colons.
-    Raises: ValueError, in one sentence, for other words.
+    A region, a kind (or ANY), ``seed=N`` (in place of ``seed``) and ``from=N`` (the number of the first; default: 0)
+    may follow, after colons.
+    Raises: ValueError, in one sentence, for other texts.
     """
     from utility_functions.phantom.scanner import KINDS, REGIONS
 
     count, *options = words.removeprefix(PREFIX).split(":")
     if not (words.startswith(PREFIX) and count.isdecimal() and 1 <= int(count) <= MOST):
-        raise ValueError(f"Phantoms are asked for as phantom:N, with N from 1 to {MOST}. Received: {words}.")
+        raise ValueError(f"Phantoms are requested as phantom:N, with N from 1 to {MOST}. Received: {words}.")
     kinds: tuple[str, ...] = KINDS[:1]
-    asked = PhantomRequest(seed, 0)
+    request = PhantomRequest(seed, 0)
     for option in options:
         if option in REGIONS:
-            asked = replace(asked, region=option)
+            request = replace(request, region=option)
         elif option in KINDS:
             kinds = (option,)
         elif option == ANY:
             kinds = KINDS
         elif option.startswith("seed=") and option[5:].isdecimal():
-            asked = replace(asked, seed=int(option[5:]))
+            request = replace(request, seed=int(option[5:]))
         elif option.startswith("from=") and option[5:].isdecimal() and int(option[5:]) <= MOST:
-            asked = replace(asked, number=int(option[5:]))
+            request = replace(request, number=int(option[5:]))
         else:
             raise ValueError(
-                f"Behind phantom:N stands seed=N, from=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
+                f"After phantom:N comes seed=N, from=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
                 f"({', '.join(REGIONS)}). Received: {option!r} in {words}."
             )
-    if asked.seed < 0:
-        raise ValueError(f"A seed is zero or above. Received: {asked.seed}.")
-    numbers = range(asked.number, asked.number + int(count))
-    return [replace(asked, number=number, kind=kinds[number % len(kinds)]) for number in numbers]
+    if request.seed < 0:
+        raise ValueError(f"A seed is zero or above. Received: {request.seed}.")
+    numbers = range(request.number, request.number + int(count))
+    return [replace(request, number=number, kind=kinds[number % len(kinds)]) for number in numbers]

@@ -1,4 +1,4 @@
-"""Draws the spine of one patient: levels, sizes, curves, worn discs and fractures, as a chain of vertebrae."""
+"""A random spine of one patient: levels, sizes, curvature, disc degeneration and fractures."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from utility_functions.phantom.variants import Variant, draw_variant
 FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
-"""Mean lean of the first sacral segment's own axis in degrees."""
-STEEP_SHARE, STEEPEST = 0.25, 22.0
-"""Share of patients whose spine turns back to the sacrum more steeply than the mean and spread tell, and by how many
-degrees at most: the spread was measured on its middle two thirds, and its tail is longer."""
+"""The mean inclination of the axis of S1 in degrees."""
+STEEP_FRACTION, STEEPEST = 0.25, 22.0
+"""Fraction of patients with a lumbosacral inclination steeper than mean and spread give, and the largest excess in
+degrees: the spread was measured on the middle two thirds, and the tail is longer."""
 SOUND = 0.28
-"""What sound discs are higher than the measured mean, which includes worn ones, for each chance of wear."""
+"""The excess height of healthy discs over the measured mean, which includes degenerated ones, per probability."""
 COMPENSATED = 0.45
-"""Share of a wedged fracture's angle that the levels beside it take back."""
+"""The fraction of a wedge fracture's angle that neighbouring levels compensate."""
 
 
 def rotation(pitch: float = 0.0, roll: float = 0.0, yaw: float = 0.0) -> FloatArray:
-    """Turn by degrees about the right (pitch: front up), anterior (roll) and superior (yaw) axes, in that order."""
+    """Rotation by degrees about the right (pitch: front up), anterior (roll) and superior (yaw) axes, in this order."""
     p, r, y = np.radians([pitch, roll, yaw])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     about_y = np.array([[np.cos(r), 0, np.sin(r)], [0, 1, 0], [-np.sin(r), 0, np.cos(r)]])
@@ -36,9 +36,9 @@ def rotation(pitch: float = 0.0, roll: float = 0.0, yaw: float = 0.0) -> FloatAr
 
 
 def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy: bool = False) -> Spine:
-    """A spine drawn at random, the middle of its chain of centres at the origin, turned as a whole by ``turn``.
+    """A random spine, the middle of its body centres at the origin, rotated as a whole by ``turn``.
 
-    healthy: with the usual levels and nothing wrong with them.
+    healthy: with the usual levels and no pathology.
     """
     turn = np.eye(3) if turn is None else turn
     variant = draw_variant(rng)
@@ -61,11 +61,11 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
     steps = solid + discs
     heights = (solid + np.roll(solid, 1)) / 2
     heights[0] = solid[0]
-    worn = discs * [pathology.disc(name).loss for name in names]
+    lost = discs * [pathology.disc(name).loss for name in names]
     broken = [_broken(pathology, name, heights[i], sizes[i], scale) for i, name in enumerate(names)]
     crushed, kinks, hollows, broader = np.array(broken).T
     heights = heights - crushed
-    steps = steps - worn - (crushed + np.roll(crushed, -1)) / 2
+    steps = steps - lost - (crushed + np.roll(crushed, -1)) / 2
     for at in np.flatnonzero(kinks):
         lean = lean + kinks[at] * _kink(count, int(at))
 
@@ -109,20 +109,20 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
 
 
 def _steeper(rng: np.random.Generator) -> FloatArray:
-    """Degrees by which the steps below L3, L4 and L5 run further back in patients with a steep sacrum."""
-    extra = rng.uniform(0, STEEPEST) if rng.random() < STEEP_SHARE else 0.0
+    """The additional posterior inclination below L3, L4 and L5 in patients with a steep sacrum, in degrees."""
+    extra = rng.uniform(0, STEEPEST) if rng.random() < STEEP_FRACTION else 0.0
     return extra * np.array([0.15, 0.45, 1.0])
 
 
 def _broken(
     pathology: Pathology, name: str, height: float, size: LevelSize, scale: float
 ) -> tuple[float, float, float, float]:
-    """What a fracture does: height in mm lost half way along the body, kink in degrees, hollow in mm, broadening."""
+    """The effects of a fracture: loss of height in mm, kyphotic angle in degrees, concavity in mm, broadening."""
     fracture = pathology.fractures.get(name)
     if fracture is None:
         return 0.0, 0.0, 0.0, 1.0
     lost = fracture.loss * height
-    if fracture.kind == "wedge":  # the back wall stands
+    if fracture.kind == "wedge":  # the posterior wall is intact
         return lost / 2, float(np.degrees(np.arctan(lost / (size.depth * scale)))), 0.0, 1.0
     if fracture.kind == "biconcave":
         return 0.12 * lost, 0.0, 0.44 * lost / scale, 1.0
@@ -130,14 +130,14 @@ def _broken(
 
 
 def _kink(count: int, at: int) -> FloatArray:
-    """By what share of a kink at one level the steps lean: back above and forward below, less so further away."""
+    """The inclination of steps as fractions of the kyphotic angle at one level, falling with the distance."""
     place = np.arange(count) - at + 0.5
     kept = (1 - COMPENSATED) + COMPENSATED * np.exp(-((place / 3.0) ** 2))
     return np.asarray(np.where(place > 0, 0.55, -0.45) * kept * np.exp(-((place / 7.0) ** 2)))
 
 
 def _wander(rng: np.random.Generator, count: int, deviation: float, keep: float) -> FloatArray:
-    """Numbers of the given deviation, each like the one above it by the share ``keep``."""
+    """Normal numbers of a standard deviation, each with the correlation ``keep`` to the one above."""
     values = np.empty(count)
     values[0] = rng.normal()
     for i in range(1, count):
@@ -146,6 +146,6 @@ def _wander(rng: np.random.Generator, count: int, deviation: float, keep: float)
 
 
 def _seated_atlas(atlas: Vertebra, axis: Vertebra, rng: np.random.Generator) -> Vertebra:
-    """C1 with its ring round the dens of C2, which leans back."""
+    """C1, its ring round the dens of C2."""
     turned = axis.frame.axes @ rotation(rng.normal(13, 4), rng.normal(0, 2), rng.normal(0, 5))
     return replace(atlas, frame=Frame(turned, axis.frame.out((0.0, -12.0, 18.0)), axis.scale))

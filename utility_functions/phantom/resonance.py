@@ -1,9 +1,9 @@
-"""What MR shows of a tissue: relaxation times, and the spin-echo signal that a sequence makes of them.
+"""MR signals: relaxation times of tissues, and their signal in a spin-echo sequence.
 
 Relaxation times at 1.5 and 3 T are rounded from Stanisz et al. 2005, Magn Reson Med 54:507 (muscle, cord, blood, liver,
 kidney, cartilage, brain) and de Bazelaire et al. 2004, Radiology 230:652 (fat, marrow, spleen, pancreas); fluid has
-those of free water at 37 degrees, discs lie between moist and dry ones as graded by Pfirrmann et al. 2001, Spine
-26:1873. Cortical bone, ligaments and gas have hardly any signal at the echo times of clinical sequences.
+those of free water at 37 degrees, discs lie between hydrated and dehydrated ones as graded by Pfirrmann et al. 2001,
+Spine 26:1873. Cortical bone, ligaments and gas have hardly any signal at the echo times of clinical sequences.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = ("mr-t1", "mr-t2")
 """Contrasts of a phantom in MR."""
 
 WATER: dict[str, tuple[float, float, float, float, float]] = {
-    # protons (share of free water), T1 at 1.5 T, T1 at 3 T, T2 (all ms), grain (deviation as a share of the signal)
+    # protons (fraction of free water), T1 at 1.5 T, T1 at 3 T, T2 (all ms), grain (relative standard deviation)
     "void": (0.03, 1000, 1200, 5, 0.0),
     "hard": (0.10, 700, 900, 2, 0.0),
     "muscle": (0.80, 950, 1150, 38, 0.08),
@@ -44,7 +44,7 @@ FAT = (0.92, 343.0, 382.0, 62.0)
 """Protons, T1 at 1.5 and at 3 T and T2 of fat."""
 TURBO = 2.1
 """Trains of refocusing pulses make the T2 of fat appear longer (Henkelman et al. 1994, J Magn Reson Imaging 4:533)."""
-_OF_TISSUE: dict[str, tuple[str, float]] = {  # kind of its water, share of fat; what is not named is muscle
+_OF_TISSUE: dict[str, tuple[str, float]] = {  # kind of its water, fraction of fat; others are muscle
     "air": ("void", 0), "gas": ("void", 0), "airway": ("void", 0), "bronchus": ("void", 0), "disc gas": ("void", 0),
     "lung": ("lung", 0), "lung vessel": ("lung", 0), "skin": ("annulus", 0.2), "fat": ("muscle", 0.96),
     "muscle": ("muscle", 0.04), "bowel": ("muscle", 0), "stomach": ("mixed", 0), "faeces": ("mixed", 0.2),
@@ -59,16 +59,16 @@ _OF_TISSUE: dict[str, tuple[str, float]] = {  # kind of its water, share of fat;
     "clothing": ("void", 0), "blanket": ("void", 0),
 }  # fmt: skip
 DRY = {"nucleus": (0.6, 900.0, 1100.0, 42.0), "csf": (0.75, 900.0, 1100.0, 90.0)}
-"""Protons and times of a nucleus that has lost its water, and of a sac filled with roots."""
+"""Protons and times of a dehydrated nucleus, and of a thecal sac filled with roots."""
 FLOWING = ("artery", "vein", "chamber")
 """Blood that leaves the slice between pulse and echo gives little signal."""
 
 
 @dataclass(frozen=True)
 class SpinEcho:
-    """A spin-echo sequence: field in T, repetition and echo time in ms, and how far fat is misplaced, in mm.
+    """A spin-echo sequence: field in T, repetition and echo time in ms, and the chemical shift of fat in mm.
 
-    forward: whether fat is misplaced along the patient's front-back axis, rather than upwards.
+    forward: whether fat is shifted along the front-back axis, rather than upwards.
     """
 
     field_t: float
@@ -83,7 +83,7 @@ class SpinEcho:
 
 
 def draw_sequence(rng: np.random.Generator, kind: str) -> SpinEcho:
-    """A sequence of one of KINDS as scanners run it for spines."""
+    """A random sequence of one of KINDS, as used for spines."""
     if kind not in KINDS:
         raise ValueError(f"An MR contrast is one of {', '.join(KINDS)}. Received: {kind!r}.")
     chances, shift = rng.random(2), float(rng.uniform(0.3, 1.8) * rng.choice([-1, 1]))
@@ -94,7 +94,7 @@ def draw_sequence(rng: np.random.Generator, kind: str) -> SpinEcho:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """Signal of each tissue of TISSUES (t,) from its water, from the fat in it, from its water when dry; its grain."""
+    """For each tissue of TISSUES (t,): the signals of its water, its fat and its dehydrated water, and its grain."""
 
     water: Field
     fat: Field
@@ -103,7 +103,7 @@ class Signals:
 
 
 def draw_signals(sequence: SpinEcho, age: float, rng: np.random.Generator) -> Signals:
-    """What a sequence shows of one patient, whose marrow holds more fat with ``age`` (0 young to 1 old)."""
+    """The signals of one patient in a sequence; the fat of marrow increases with ``age`` (0 young to 1 old)."""
     at_3t = sequence.field_t > 2
     kinds = {
         name: (_spread(rng, protons, 0.04), _spread(rng, (t1, t1_3t)[at_3t], 0.07), _spread(rng, t2, 0.08), grain)

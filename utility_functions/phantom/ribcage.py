@@ -1,4 +1,4 @@
-"""Ribs with heads, necks and joints, breastbone, shoulder blades and collar bones."""
+"""Ribs with heads, necks and joints; sternum, scapulae and clavicles."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from utility_functions.phantom.torso import Torso
 
 SIDES = (-1.0, 1.0)
 REACH = (250, 230, 215, 205, 200, 196, 192, 180, 160, 140, 90, 60, 45)
-"""Degrees round the chest that each rib and its cartilage take."""
+"""The angle round the chest of each rib with its cartilage, in degrees."""
 DROP = (26, 44, 58, 70, 80, 88, 92, 92, 86, 78, 60, 45, 30)
-"""How far each rib falls on its way, in mm of a mean patient."""
+"""The descent of each rib in mm of a mean patient."""
 FLOATING = 11
-"""The first rib that ends free."""
+"""The first floating rib."""
 
 
 def rib_paths(spine: Spine, torso: Torso, rng: np.random.Generator) -> list[tuple[int, Vector]]:
-    """Points along every rib: head, neck, tubercle, then round the chest; with its number, counted from T1 = 1.
+    """Points along every rib (head, neck, tubercle, then round the chest), with its number (T1: 1).
 
-    Right before left. The last ribs differ in length, and between the sides.
+    The right one comes first. The last ribs vary in length, and between the sides.
     """
     paths = []
     long = rng.uniform(0.8, 1.2, 2)
@@ -44,17 +44,17 @@ def rib_paths(spine: Spine, torso: Torso, rng: np.random.Generator) -> list[tupl
             neck = 0.5 * (head + tubercle) + np.array([0, -1.5, 0.5])
             points = [vertebra.frame.out(point) for point in (head, neck, tubercle)]
             start = points[-1]
-            share_of = lengths[number][at_side] if number >= FLOATING else 1.0
-            end_angle = np.radians(REACH[number - 1] * share_of) * 0.75
-            drop = DROP[number - 1] * spine.scale * min(share_of, 1.0)
+            fraction_of = lengths[number][at_side] if number >= FLOATING else 1.0
+            end_angle = np.radians(REACH[number - 1] * fraction_of) * 0.75
+            drop = DROP[number - 1] * spine.scale * min(fraction_of, 1.0)
             begin = None
-            for share in np.linspace(0, 1, 15 if number < FLOATING else 8):
-                z = start[2] - drop * share**1.2 - 6 * share
+            for fraction in np.linspace(0, 1, 15 if number < FLOATING else 8):
+                z = start[2] - drop * fraction**1.2 - 6 * fraction
                 centre, across, along_back, along_front = torso.chest(z)
                 if begin is None:
                     begin = np.arctan2(abs(start[0] - centre[0]) / across, (centre[1] - start[1]) / along_back) + 0.12
                     end_angle = max(end_angle, begin + 0.15)
-                angle = begin + (end_angle - begin) * share
+                angle = begin + (end_angle - begin) * fraction
                 depth = along_back if np.cos(angle) > 0 else along_front
                 points.append(
                     np.array([centre[0] + side * across * np.sin(angle), centre[1] - depth * np.cos(angle), z])
@@ -64,14 +64,14 @@ def rib_paths(spine: Spine, torso: Torso, rng: np.random.Generator) -> list[tupl
 
 
 def _rounded(points: Vector) -> Vector:
-    """A path without kinks beyond the tubercle, its ends kept."""
+    """A path smoothed after the tubercle; its ends stay."""
     for _ in range(3):
         points[3:-1] = 0.25 * points[2:-2] + 0.5 * points[3:-1] + 0.25 * points[4:]
     return points
 
 
 def rib_solids(path: Vector, first: int, last: int, scale: float, floating: bool) -> list[Shape]:
-    """A rib between two of its points: a knob at the head, a slender neck, a flat shaft taller than thick."""
+    """A rib between two of its points: head, slender neck, and flat shaft."""
     shapes: list[Shape] = []
     for i in range(first, min(last, len(path) - 1)):
         a, b = path[i], path[i + 1]
@@ -99,7 +99,7 @@ def rib_solids(path: Vector, first: int, last: int, scale: float, floating: bool
 
 
 def sternum_path(spine: Spine, torso: Torso) -> Vector:
-    """Points down the breastbone, from the notch above to the tip below."""
+    """Points along the sternum, from the jugular notch to the tip."""
     points = []
     for name in ("T3", "T4", "T5", "T7", "T9", "T10"):
         z = spine[name].frame.origin[2]
@@ -109,7 +109,7 @@ def sternum_path(spine: Spine, torso: Torso) -> Vector:
 
 
 def sternum_solids(path: Vector) -> list[list[Shape]]:
-    """Its three parts: manubrium, body, and the xiphoid process."""
+    """The sternum: manubrium, body and xiphoid process."""
     side = np.array([1.0, 0, 0])
     gap = (path[2] - path[1]) * 0.08
     return [
@@ -124,9 +124,9 @@ def sternum_solids(path: Vector) -> list[list[Shape]]:
 
 
 def shoulder_solids(side: float, notch: Vector) -> list[list[Shape]]:
-    """Shoulder blade, collar bone and head of the arm of one side, apart, in an upright frame at the centre of T3.
+    """Scapula, clavicle and humeral head of one side, in an upright frame at the centre of T3.
 
-    notch: where the collar bone meets the breastbone, in that frame.
+    notch: the sternoclavicular joint in that frame.
     """
 
     def at(x: float, y: float, z: float) -> Vector:

@@ -1,4 +1,4 @@
-"""The sacrum with wings, foramina, canal and crests, and the coccyx, in the frame of the first sacral body."""
+"""The sacrum with alae, foramina, canal and crests, and the coccyx, in the frame of the first sacral body."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from utility_functions.phantom.solid_frames import Vector, moved
 from utility_functions.phantom.spine_model import Vertebra
 
 BENDS = (0.0, 4.0, 16.0, 32.0, 44.0)
-"""Degrees by which the axis of each sacral body runs forward on its way up: the hollow of the pelvis lies in front."""
+"""The anterior inclination of each sacral body, in degrees."""
 HEIGHTS = (29.0, 24.0, 20.0, 17.5, 15.0)
 WIDTHS = (49.0, 38.0, 32.0, 27.0, 22.0)
 DEPTHS = (31.0, 23.0, 17.0, 13.0, 10.0)
 REACH = (53.0, 50.0, 41.0, 31.0, 24.0)
-"""Half the breadth of the sacrum at each segment (mm)."""
+"""Half the width of the sacrum at each segment in mm."""
 
 
 def _segments() -> list[tuple[Vector, Vector]]:
@@ -27,7 +27,7 @@ def _segments() -> list[tuple[Vector, Vector]]:
     last = None
     for angle, height in zip(BENDS, HEIGHTS, strict=True):
         a = np.radians(angle)
-        # The curve first runs back, then forward again.
+        # The curve runs back first, then forward.
         axes = np.array(
             [[1.0, 0, 0], [0, np.cos(a - 0.35), -np.sin(a - 0.35)], [0, np.sin(a - 0.35), np.cos(a - 0.35)]]
         )
@@ -45,7 +45,7 @@ def _segments() -> list[tuple[Vector, Vector]]:
 
 
 def sacrum_solids(vertebra: Vertebra) -> list[Shape]:
-    """Five fused segments with wings, crests and upper joints, and the coccyx."""
+    """Five fused segments with alae, crests and superior facets, and the coccyx."""
     shapes: list[Shape] = []
     segments = _segments()
     edges: dict[float, list[Vector]] = {side: [] for side in SIDES}
@@ -72,7 +72,7 @@ def sacrum_solids(vertebra: Vertebra) -> list[Shape]:
                     wide=axes[:, 2],
                 )
             )
-            if i < 4:  # the back wall of the canal, and the crests at its joints and sides
+            if i < 4:  # the posterior wall of the canal, with the intermediate and lateral crests
                 shapes += [
                     bar(
                         at(side * 1.0, back - canal - 2.0, 0),
@@ -104,10 +104,10 @@ def sacrum_solids(vertebra: Vertebra) -> list[Shape]:
             joint_block(facet, 6.0, -1.0),
             bar(moved(seat, 0, 0, -14.0), seat, (6.5, 5.5), (5.0, 4.0), wide=(1, 0, 0)),
         ]
-    for side in SIDES:  # the side mass, unbroken outside the holes
+    for side in SIDES:  # the lateral mass outside the foramina
         for i, (a, b) in enumerate(pairwise(edges[side])):
             shapes.append(bar(a, b, (8.5 - 1.0 * i, 6.5 - 0.8 * i), (7.5 - 1.0 * i, 5.7 - 0.8 * i), wide=(0, 1, 0)))
-    # Front upper edge of the wings, from the promontory to the joint.
+    # The anterior upper edge of the alae, from the promontory to the joint.
     for side in SIDES:
         shapes.append(bar((side * 22, 2, 6), (side * 46, -12, 8), (6.5, 9.0), (6.0, 8.0), wide=(0, 0, 1)))
     return [*shapes, *_coccyx(*segments[-1])]
@@ -128,7 +128,7 @@ def _coccyx(axes: Vector, centre: Vector) -> list[Shape]:
 
 
 def sacrum_hollows() -> list[Shape]:
-    """The canal, open below, and four pairs of holes through which the nerves leave to front and back."""
+    """The canal, open below, and four pairs of anterior and posterior foramina."""
     hollows: list[Shape] = []
     segments = _segments()
     for i, (axes, centre) in enumerate(segments[:4]):

@@ -16,8 +16,8 @@ from utility_functions.phantom.canvas import Canvas
 from utility_functions.phantom.field_of_view import (
     REGIONS,
     USUAL,
-    Emptied,
     FieldOfView,
+    NotReconstructed,
     draw_field,
     draw_sagittal,
     draw_slab,
@@ -39,7 +39,7 @@ __all__ = ["KINDS", "REGIONS", "PhantomScan", "make_phantom"]
 
 CT = "ct"
 KINDS = (CT, *CONTRASTS)
-"""Kinds of scans a phantom can be shown in."""
+"""The kinds of scans of a phantom."""
 
 V = TypeVar("V", bound=Volume)
 FloatArray = NDArray[np.float64]
@@ -49,7 +49,7 @@ FloatArray = NDArray[np.float64]
 class PhantomScan:
     """A scan with its truth.
 
-    volume: int16 HU, or MR intensities on a scale of their own. label_map: uint8 VerSe ids.
+    volume: int16 HU, or MR intensities on an arbitrary scale. label_map: uint8 VerSe ids.
     tissues: uint8 codes of tissue.TISSUES. landmarks: the body centres.
     """
 
@@ -68,12 +68,12 @@ def make_phantom(
     axcodes: str | None = None,
     kind: str = "ct",
 ) -> PhantomScan:
-    """A phantom scan drawn from ``rng``: the same patient in the same field of view, whatever is asked for below.
+    """A random phantom scan. Patient and field of view depend on ``rng`` and region alone, not on the other options.
 
-    region: one of REGIONS; drawn at random when not given. "usual" also keeps the patient's spine sound.
-    spacing_mm: along right, anterior, superior (or one number); drawn at random when not given.
-    axcodes: how the array is stored; one of the 48 orientations at random when not given.
-    kind: one of KINDS; MR shows the same patient in a sagittal slab of its own.
+    region: one of REGIONS; None: random. "usual" also makes a healthy spine.
+    spacing_mm: along right, anterior, superior (or one number); None: random.
+    axcodes: the storage of the array; None: one of the 48 orientations at random.
+    kind: one of KINDS; MR shows the same patient in a sagittal slab.
     """
     if kind not in KINDS:
         raise ValueError(f"A kind of scan is one of {', '.join(KINDS)}. Received: {kind!r}.")
@@ -82,73 +82,75 @@ def make_phantom(
     if axcodes is not None:
         direction_matrix(axcodes)
     if spacing_mm is not None:
-        asked = np.broadcast_to(np.asarray(spacing_mm, float), 3)
-        if not (np.isfinite(asked).all() and (asked > 0).all()):
+        requested_mm = np.broadcast_to(np.asarray(spacing_mm, float), 3)
+        if not (np.isfinite(requested_mm).all() and (requested_mm > 0).all()):
             raise ValueError(f"Voxel spacing must be above zero. Received: {spacing_mm!r} mm.")
-    # Each part has a stream of its own, so that none depends on how much another has drawn: above all, no patient on
-    # the voxels they are painted on.
+    # Each part has its own random stream, so that none depends on the others: above all, no patient depends on the
+    # voxels.
     streams = np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)]).spawn(11)
-    lying, bones, flesh, view, lattice, look, around, taking, grain, noise, marrow = map(np.random.default_rng, streams)
+    posture, bones, outline, view, lattice, appearance, around, taking, grain, noise, marrow = map(
+        np.random.default_rng, streams
+    )
 
-    oblique, lain, place = _draw_pose(lying)
-    tilt = rotation(*lying.normal(0, (3, 2.5, 4)))
+    oblique, turned, place = _draw_pose(posture)
+    tilt = rotation(*posture.normal(0, (3, 2.5, 4)))
     spine = draw_spine(bones, oblique.T @ tilt, healthy=region == USUAL)
-    torso = draw_torso(spine, flesh)
+    torso = draw_torso(spine, outline)
     field = draw_field(spine, torso, view, region) if kind == CT else draw_slab(spine, view, region)
     slices = draw_slices(lattice) if kind == CT else draw_sagittal(lattice)
     stored = ALL_ORIENTATIONS[int(lattice.integers(48))] if axcodes is None else axcodes
-    spacing = slices.affordable(field.high - field.low) if spacing_mm is None else asked
+    spacing = slices.affordable(field.high - field.low) if spacing_mm is None else requested_mm
     planes, overlap = slices.planes(spacing), slices.overlap_at(spacing)
     layout = _layout(field, spacing, slices.axis, planes)
     if kind == CT:
         scanner = draw_scanner(taking, overlap)
         canvas = Canvas(*layout)
         canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
-        paint_patient(canvas, spine, torso, look)
+        paint_patient(canvas, spine, torso, appearance)
         paint_surroundings(canvas, torso, around)
         canvas.finished()
         if scanner.motion is not None:
             scanner.motion.move(canvas)
         landmarks = _landmarks(spine, field, scanner.motion)
         through_slices(canvas, slices.axis, planes, overlap)
-        seen = np.array([point for _, point in landmarks]).reshape(-1, 3)
-        emptied = Emptied(canvas, seen if len(seen) else spine.centres, field, view)
-        shown = image(canvas, torso, scanner, emptied, noise)
+        centres_mm = np.array([point for _, point in landmarks]).reshape(-1, 3)
+        not_reconstructed = NotReconstructed(canvas, centres_mm if len(centres_mm) else spine.centres, field, view)
+        shown = image(canvas, torso, scanner, not_reconstructed, noise)
     else:
         mr_scanner = draw_mr_scanner(taking, kind)
         canvas = MrCanvas(*layout, draw_signals(mr_scanner.sequence, spine.pathology.age, taking), marrow)
         canvas.texture = Texture(canvas.shape, canvas.spacing, grain)
-        paint_patient(canvas, spine, torso, look)
+        paint_patient(canvas, spine, torso, appearance)
         canvas.finished()
         landmarks = _landmarks(spine, field, None)
         shown = mr_image(canvas, spine, torso, mr_scanner, planes, overlap, noise)
 
     affine = np.eye(4)
-    affine[:3, :3] = lain @ oblique * canvas.spacing
-    affine[:3, 3] = lain @ oblique @ canvas.origin + place
+    affine[:3, :3] = turned @ oblique * canvas.spacing
+    affine[:3, 3] = turned @ oblique @ canvas.origin + place
     grid = Grid(canvas.shape, affine)
 
     def stored_as(voxels: NDArray[np.generic], kind: type[V]) -> V:
-        turned = kind(voxels, grid).reoriented(stored)
-        return kind(np.ascontiguousarray(turned.voxels), turned.grid)
+        reoriented = kind(voxels, grid).reoriented(stored)
+        return kind(np.ascontiguousarray(reoriented.voxels), reoriented.grid)
 
     return PhantomScan(
         name,
         stored_as(shown, Volume),
         stored_as(canvas.labels, LabelMap),
         stored_as(canvas.tissues, LabelMap),
-        Landmarks(landmarks.names, landmarks.points_mm @ (lain @ oblique).T + place),
+        Landmarks(landmarks.names, landmarks.points_mm @ (turned @ oblique).T + place),
     )
 
 
 def _draw_pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """How the slices are tilted against the patient, how the patient lies on the couch, and where in mm."""
-    kind, turned = rng.random(), rng.random()
+    """The tilt of the slices, the patient orientation, and the position in mm."""
+    tilted, chance = rng.random(), rng.random()
     angles, gantry, roll = rng.normal(0, 6, 3), rng.uniform(-22, 22), rng.normal(0, 15)
     quarter = float(rng.choice([-90, 90, 180]))
-    oblique = rotation(*angles) if kind < 0.28 else rotation(gantry) if kind < 0.35 else np.eye(3)
-    lain = rotation(yaw=quarter) if turned < 0.008 else rotation(yaw=roll) if turned < 0.06 else np.eye(3)
-    return oblique, lain, rng.uniform(-150, 150, 3)
+    oblique = rotation(*angles) if tilted < 0.28 else rotation(gantry) if tilted < 0.35 else np.eye(3)
+    turned = rotation(yaw=quarter) if chance < 0.008 else rotation(yaw=roll) if chance < 0.06 else np.eye(3)
+    return oblique, turned, rng.uniform(-150, 150, 3)
 
 
 def _layout(
@@ -162,7 +164,7 @@ def _layout(
 
 
 def _landmarks(spine: Spine, field: FieldOfView, motion: Motion | None) -> Landmarks:
-    """Body centres inside a field of view, in its frame; C1 has no body and is marked at the middle of its ring."""
+    """The body centres inside a field of view, in its frame; of C1, the centre of its ring."""
     points = {vertebra.name: vertebra.frame.origin for vertebra in spine.vertebrae}
     points["C1"] = atlas_centre(spine["C1"])
     if motion is not None:

@@ -1,4 +1,4 @@
-"""Solids as signed distances (negative inside), each with the box it lies in."""
+"""Solids as signed distances (negative inside), each with its bounding box."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def ellipsoid(centre: ArrayLike, radii: ArrayLike) -> Shape:
 
 
 def _axes(normal: ArrayLike, along: ArrayLike) -> Vector:
-    """Columns: across, along (as near to the one asked for as is square to it), normal."""
+    """Columns: across, along (the requested direction, made orthogonal to the normal), normal."""
     n = np.asarray(normal, float)
     n = n / np.linalg.norm(n)
     v = np.asarray(along, float)
@@ -83,8 +83,8 @@ def bar(
 ) -> Shape:
     """A flattened rod with rounded ends.
 
-    half, end_half: half its breadth, and half its thickness. wide: the direction (as near as is square to the rod) of
-    its breadth.
+    half, end_half: half its breadth and half its thickness at both ends. wide: the direction of its breadth, made
+    orthogonal to the rod.
     """
     a, b = np.asarray(start, float), np.asarray(end, float)
     last = half if end_half is None else end_half
@@ -95,9 +95,9 @@ def bar(
     def distance(x: Field, y: Field, z: Field) -> Field:
         x, y, z = x - np.float32(a[0]), y - np.float32(a[1]), z - np.float32(a[2])
         thin, broad, far = (x * axes[0, i] + y * axes[1, i] + z * axes[2, i] for i in range(3))
-        share = np.clip(far / np.float32(length), 0, 1)
-        far = far - share * np.float32(length)
-        t, w = ta + share * (tb - ta), wa + share * (wb - wa)
+        fraction = np.clip(far / np.float32(length), 0, 1)
+        far = far - fraction * np.float32(length)
+        t, w = ta + fraction * (tb - ta), wa + fraction * (wb - wa)
         broad, thin, far = broad / w, thin / t, far / t
         near = np.sqrt(thin * thin + broad * broad + far * far)
         steep = np.sqrt((thin * thin + far * far) / (t * t) + broad * broad / (w * w))
@@ -116,7 +116,7 @@ def block(
     along: ArrayLike = (0.0, 0.0, 1.0),
     rounding: float = 1.0,
 ) -> Shape:
-    """A rounded box turned in space; ``half``: half its size across, along, and along its ``normal``."""
+    """A rounded, rotated box; ``half``: half its size across, along, and along its ``normal``."""
     c, h = np.asarray(centre, float), np.asarray(half, float)
     axes = _axes(normal, along)
     corner = min(rounding, float(h.min()))
@@ -134,7 +134,7 @@ def block(
 
 
 def placed(shape: Shape, axes: ArrayLike, origin: ArrayLike) -> Shape:
-    """A solid turned by ``axes`` (columns: where its own axes point) and moved to ``origin``."""
+    """A solid rotated by ``axes`` (columns: the directions of its axes) and moved to ``origin``."""
     turn, place = np.asarray(axes, float), np.asarray(origin, float)
     t = turn.astype(np.float32)
 
@@ -187,12 +187,12 @@ def triangle(p: ArrayLike, q: ArrayLike, r: ArrayLike, thickness: float) -> Shap
         outside = np.full(np.shape(height), -np.inf, np.float32)
         nearest = np.full(np.shape(height), np.inf, np.float32)
         for corner, edge, outward in edges:
-            beyond = along(corner, outward)
+            over = along(corner, outward)
             length = float(edge @ edge)
             t = along(corner, edge / length)
             past = (t - np.clip(t, 0, 1)) * np.float32(np.sqrt(length))
-            squared = beyond * beyond + past * past
-            outside = np.maximum(outside, beyond)
+            squared = over * over + past * past
+            outside = np.maximum(outside, over)
             nearest = np.minimum(nearest, squared)
         planar = np.where(outside > 0, nearest, np.float32(0))
         return np.sqrt(planar + height * height) - np.float32(thickness)
@@ -213,14 +213,14 @@ def endplate_body(
     rim: tuple[float, float] = (0.0, 0.0),
     taper: float = 0.0,
 ) -> Shape:
-    """A vertebral body round the origin: a waisted drum with hollowed end plates.
+    """A vertebral body round the origin, with concave sides and end plates.
 
     width, depth, height: outer size in mm at the end plates.
-    waist: share by which its middle is narrower; wedge: degrees by which the front is taller than the back.
-    hollow: depth of the end plates in mm; lips: how far the sides of the upper one rise (uncinate processes).
-    notch: how far the back wall curves in at the midline.
-    rim: how far the edges of the end plates stand out (osteophytes), and the angle from right to front of where.
-    taper: share by which the front is narrower (heart-shaped bodies of the chest).
+    waist: fraction by which its middle is narrower; wedge: anterior over posterior height, in degrees.
+    hollow: concavity of the end plates in mm; lips: height of the uncinate processes.
+    notch: concavity of the posterior wall at the midline.
+    rim: size of osteophytes at the end plates, and their angle from right to front.
+    taper: fraction by which the front is narrower (heart-shaped bodies of the chest).
     """
     w, d, h = width / 2, depth / 2, height / 2
     slope = np.float32(np.tan(np.radians(wedge) / 2))

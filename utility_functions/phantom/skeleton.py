@@ -1,4 +1,4 @@
-"""Helps to place what follows the spine: rods through points, and upright frames at its levels."""
+"""Rods through points, and upright frames at levels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from utility_functions.phantom.spine_model import Spine
 
 
 def along(points: Vector, radius: float, tall: float = 1.0, end_radius: float | None = None) -> list[Shape]:
-    """A rod through the given points."""
+    """A rod through points."""
     last = radius if end_radius is None else end_radius
     sizes = np.linspace(radius, last, len(points))
     return [

@@ -1,4 +1,4 @@
-"""What a solid is, a signed distance with the box it lies in, and the frames that solids are placed by."""
+"""Solids (a signed distance with a bounding box), and the frames in which they are placed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Vector = NDArray[np.float64]
 class Frame:
     """A right-handed frame: ``axes`` columns are its right, anterior and superior directions, ``origin`` in mm.
 
-    One unit of it is ``scale`` mm, so that a large patient's solids are a mean patient's, magnified.
+    Its unit is ``scale`` mm, so that the solids of a large patient are scaled from those of a mean patient.
     """
 
     axes: Vector

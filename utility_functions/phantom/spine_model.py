@@ -27,8 +27,8 @@ class LevelSize:
 
     width, depth: of the body's end plates. canal_width, canal_depth: inner. pedicle_width: side to side.
     span: tip to tip of the transverse processes. spinous: canal to tip; slope: degrees it points below the horizontal.
-    spinous_height: of its root. step: to the next body centre below; lean: degrees it runs forward on its way down.
-    disc: share of the step that the disc below takes.
+    spinous_height: of its root. step: to the next body centre below; lean: anterior inclination of the step in degrees.
+    disc: height of the disc below as a fraction of the step.
     """
 
     width: float
@@ -81,8 +81,8 @@ def draw_sizes(rng: np.random.Generator, names: Sequence[str]) -> list[LevelSize
     """The sizes of one patient's levels: of a woman or a man, with proportions that hold for the whole spine.
 
     Steps, inclinations and discs stay those of SIZES. Women's bodies are about 8 % narrower and shallower than men's of
-    the same height and their processes shorter, their canals hardly so (Gilad & Nissan 1986; Masharawi et al., Spine
-    2008;33:E590). Proportions of single levels differ less than those of patients.
+    the same height and their processes shorter, their canals only slightly (Gilad & Nissan 1986; Masharawi et al.,
+    Spine 2008;33:E590). Proportions of single levels differ less than those of patients.
     """
     sex = 0.04 if rng.random() < 0.5 else -0.04
     spread = {"width": 0.035, "depth": 0.035, "canal_width": 0.05, "canal_depth": 0.06, "pedicle_width": 0.1}
@@ -100,7 +100,7 @@ def draw_sizes(rng: np.random.Generator, names: Sequence[str]) -> list[LevelSize
 
 @dataclass(frozen=True, eq=False)
 class Vertebra:
-    """One level of one patient: its mean size, its body height in mm, and how it lies (the frame's scale is its own).
+    """One level of one patient: its mean size, its body height in mm, and its frame, with its own scale.
 
     wedge: degrees by which the body's front is taller than its back. waist, hollow, rim: see shapes.endplate_body.
     """
@@ -116,7 +116,7 @@ class Vertebra:
 
     @property
     def scale(self) -> float:
-        """Its size over the mean size of its level."""
+        """The ratio of its size to the mean size of its level."""
         return self.frame.scale
 
     @property
@@ -135,7 +135,7 @@ class Spine:
     pathology: Pathology = field(default_factory=Pathology)
 
     def __getitem__(self, name: str) -> Vertebra:
-        """The vertebra of that name; T11 stands in where a patient has no T12."""
+        """The vertebra of that name; T11 where a patient has no T12."""
         if name == "T12" and name not in self.variant.names:
             name = "T11"
         return next(vertebra for vertebra in self.vertebrae if vertebra.name == name)

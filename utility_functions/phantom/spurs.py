@@ -1,4 +1,4 @@
-"""Bone that grows beside the vertebrae: beaks and bridges, swollen joints, wings to the sacrum, ribs of the neck."""
+"""Additional bone: osteophytes, bridges, facet hypertrophy, transitional transverse processes, cervical ribs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIDES = (-1.0, 1.0)
 
 
 def paint_spurs(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """All bone beyond sound vertebrae, which are painted over it."""
+    """Paints all additional bone; the vertebrae are painted over it."""
     sick = spine.pathology
     for upper, lower in zip(spine.vertebrae[1:-1], spine.vertebrae[2:], strict=True):
         rng = sick.details(upper.number, 1)
@@ -44,13 +44,13 @@ def _bone(canvas: Canvas, frame: Frame, solids: Sequence[Shape], tissue: Tissue,
         canvas.label(*found, owner.number)
 
 
-def rim_point(vertebra: Vertebra, angle: float, end: float, beyond: float = 0.0) -> Vector:
-    """A point of the rim of an end plate (end 1 upper, -1 lower), ``angle`` from right to front, ``beyond`` mm out."""
+def rim_point(vertebra: Vertebra, angle: float, end: float, outside: float = 0.0) -> Vector:
+    """A point of the rim of an end plate (end 1 upper, -1 lower), ``angle`` from right to front, ``outside`` by mm."""
     half = vertebra.height / vertebra.scale / 2
     across, along = np.cos(angle), np.sin(angle)
     reach = (abs(across) ** 2.4 + abs(along) ** 2.4) ** (-1 / 2.4)
-    x = (vertebra.size.width / 2 * reach + beyond) * across
-    y = (vertebra.size.depth / 2 * reach + beyond) * along
+    x = (vertebra.size.width / 2 * reach + outside) * across
+    y = (vertebra.size.depth / 2 * reach + outside) * along
     x /= 1 + taper_of(vertebra) * max(-0.3, min(1.0, float(along * reach)))
     slope = np.tan(np.radians(vertebra.wedge) / 2)
     return vertebra.frame.out((x, y, end * (half + slope * y)))
@@ -59,7 +59,7 @@ def rim_point(vertebra: Vertebra, angle: float, end: float, beyond: float = 0.0)
 def _paint_beaks(
     canvas: Canvas, upper: Vertebra, lower: Vertebra, reach: float, tissue: Tissue, rng: np.random.Generator
 ) -> None:
-    """Beaks on either side of a disc, in front and to the sides."""
+    """Paints osteophytes on both sides of a disc, anterior and lateral."""
     size = min(1.0, upper.size.width / 40)
     towards = disc_frame(upper, lower)[0].axes[:, 2]
     for angle in rng.uniform(-0.2, np.pi + 0.2, int(rng.integers(2, 6))):
@@ -86,7 +86,7 @@ def _paint_bridge(
     tissue: Tissue,
     rng: np.random.Generator,
 ) -> None:
-    """Bone over a disc: thick and flowing at the right of the front, or a thin shell all round."""
+    """Paints bone across a disc: thick and flowing at the right anterior side, or a thin shell all round."""
     if thin:
         angles, radius, bulge = np.linspace(-0.4, np.pi + 0.4, 11), 1.2, 0.8
     else:
@@ -103,7 +103,7 @@ def _paint_bridge(
 
 
 def _paint_joints(canvas: Canvas, upper: Vertebra, swollen: float, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Worn joints between the arches: knobs of dense bone on either side, sometimes with gas between them."""
+    """Paints arthrotic facet joints: dense bone on both sides, sometimes with gas in the gap."""
     size, half = upper.size, upper.height / upper.scale / 2
     neck = upper.name[0] == "C"
     across = size.canal_width / 2 + (5.0 if neck else 4.0)
@@ -119,7 +119,7 @@ def _paint_joints(canvas: Canvas, upper: Vertebra, swollen: float, tissue: Tissu
 
 
 def _paint_wings(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """Transverse processes of the last free vertebra, broad and grown towards the wings of the sacrum."""
+    """Paints transitional transverse processes of the last free vertebra, broad and close to the alae of the sacrum."""
     last, sacrum = spine.vertebrae[-2:]
     for side, grown in zip(SIDES, spine.variant.wings, strict=True):
         if grown <= 0:
@@ -143,6 +143,8 @@ def _paint_neck_rib(canvas: Canvas, vertebra: Vertebra, side: float, length: flo
     size = vertebra.size
     start = np.array([side * (size.span / 2 - 5), -size.depth * 0.3, -2.0])
     way = np.array([side * 0.55, 0.62, -0.56])
-    points = [start + way * length * share + np.array([0, 0, -6.0]) * share**2 for share in (0.0, 0.4, 0.75, 1.0)]
+    points = [
+        start + way * length * fraction + np.array([0, 0, -6.0]) * fraction**2 for fraction in (0.0, 0.4, 0.75, 1.0)
+    ]
     solids = [capsule(a, b, 3.4, 2.8) for a, b in pairwise(points)]
     _bone(canvas, vertebra.frame, solids, tissue, None)

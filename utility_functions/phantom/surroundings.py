@@ -1,4 +1,4 @@
-"""What lies on and under the patient: couch and mattress, a head rest, clothes or a blanket, leads and lines."""
+"""The surroundings of the patient: couch, mattress, head rest, clothes or blanket, leads and lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F32 = np.float32
 
 
 def paint_surroundings(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
-    """All that is outside the skin, drawn whether or not the canvas shows it."""
+    """Paints all surroundings; random numbers do not depend on the canvas."""
     has_couch, has_rest, has_cloth, has_leads = rng.random(4) < (0.85, 0.6, 0.55, 0.3)
     _paint_head_rest(canvas, torso, bool(has_rest), rng)
     _paint_cloth(canvas, torso, bool(has_cloth), rng)
@@ -23,12 +23,12 @@ def paint_surroundings(canvas: Canvas, torso: Torso, rng: np.random.Generator) -
     _paint_couch(canvas, torso, bool(has_couch), rng)
 
 
-def _mix(canvas: Canvas, box: Box, share: Field, name: str, hu: float) -> None:
-    """Blend ``share`` of a tissue into what is air in a box."""
+def _mix(canvas: Canvas, box: Box, fraction: Field, name: str, hu: float) -> None:
+    """Blends a ``fraction`` of a tissue into the air of a box."""
     part, tissues = canvas.hu[box], canvas.tissues[box]
-    share = np.where((tissues == 0) | (tissues == TISSUE_CODES[name]), share, F32(0))
-    part += share * (F32(hu) - part)
-    tissues[share > F32(0.4)] = TISSUE_CODES[name]
+    fraction = np.where((tissues == 0) | (tissues == TISSUE_CODES[name]), fraction, F32(0))
+    part += fraction * (F32(hu) - part)
+    tissues[fraction > F32(0.4)] = TISSUE_CODES[name]
 
 
 def _rows(canvas: Canvas, low: float, high: float) -> slice:
@@ -37,7 +37,7 @@ def _rows(canvas: Canvas, low: float, high: float) -> slice:
 
 
 def _paint_head_rest(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Generator) -> None:
-    """A hollowed pillow of foam under nape and head; its skin shows as a faint line."""
+    """Paints a concave foam pillow under neck and head; its cover is a faint line."""
     thick, foam_hu, skin_hu = rng.uniform(15, 45), rng.uniform(-985, -930), rng.uniform(-700, -200)
     hollow, half, low = rng.uniform(20, 90), rng.uniform(110, 170), torso.apex + rng.uniform(15, 50)
     if not there:
@@ -61,7 +61,7 @@ def _paint_head_rest(canvas: Canvas, torso: Torso, there: bool, rng: np.random.G
 
 
 def _paint_couch(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Generator) -> None:
-    """A mattress on a hollow shell of carbon fibre with foam in it, curved to the body; few patients lie prone."""
+    """Paints a mattress on a curved carbon-fibre shell with foam; few patients are prone."""
     prone, soft = rng.random() < 0.03, rng.uniform(2, 35) * float(rng.random() < 0.7)
     gap, hollow, half, thick = rng.uniform(-2, 4), rng.uniform(0, 0.0013), rng.uniform(190, 265), rng.uniform(12, 60)
     wall, wall_hu, foam_hu, soft_hu = rng.uniform(1.2, 4), rng.uniform(-300, 350), rng.uniform(-985, -900), -960.0
@@ -84,12 +84,12 @@ def _paint_couch(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Gener
         return
     rows = slice(int(there_y[0]), int(there_y[-1]) + 1)
     for field, hu in shapes:
-        share = canvas.cover(field[:, rows], width)[:, :, None]
-        _mix(canvas, (slice(None), rows, slice(None)), share, "couch", float(hu))
+        fraction = canvas.cover(field[:, rows], width)[:, :, None]
+        _mix(canvas, (slice(None), rows, slice(None)), fraction, "couch", float(hu))
 
 
 def _paint_cloth(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Generator) -> None:
-    """A gown or blanket over chest and belly, near the skin, lifted off it in folds."""
+    """Paints a gown or blanket with folds over chest and abdomen."""
     waves, phases = rng.uniform(18, 60, (4, 2)), rng.uniform(0, 6.3, (4, 2))
     lift, thick, hu = rng.uniform(1, 9), rng.uniform(0.8, 2.4), rng.uniform(-900, -450)
     top, low = np.sort(rng.uniform(torso.floor - 80, torso.apex + 20, 2))[::-1]
@@ -108,12 +108,12 @@ def _paint_cloth(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Gener
     rows = _rows(canvas, float(height[shown].min()) - 3, float(height.max()) + 3)
     width = max(thick, float(canvas.spacing[1]))
     off = np.abs(canvas.axis(1)[rows][None, :, None] - height[:, None, :])
-    share = np.clip(1 - off / F32(width), 0, 1) * F32(min(1.0, thick / width))
-    _mix(canvas, (slice(None), rows, slice(None)), share, "blanket", hu)
+    fraction = np.clip(1 - off / F32(width), 0, 1) * F32(min(1.0, thick / width))
+    _mix(canvas, (slice(None), rows, slice(None)), fraction, "blanket", hu)
 
 
 def _paint_leads(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Generator) -> None:
-    """Wires and lines on the skin of the chest, with their electrodes."""
+    """Paints leads with electrodes, and lines, on the skin of the chest."""
     count = int(rng.integers(1, 5))
     starts, ends = rng.uniform(-0.8, 0.8, (5, 2)), rng.uniform(-0.8, 0.8, (5, 2))
     hus, radii = rng.uniform(200, 2500, 5), rng.uniform(0.5, 1.4, 5)
@@ -121,8 +121,8 @@ def _paint_leads(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Gener
         return
     middle, reach = torso.dome[2] + 25, 90 * torso.size
     for (a, b), (c, d), hu, radius in list(zip(starts, ends, hus, radii, strict=True))[:count]:
-        share = np.linspace(0, 1, 7)
-        across, z = a + (c - a) * share + 0.1 * np.sin(5 * share), middle + reach * (b + (d - b) * share)
+        fraction = np.linspace(0, 1, 7)
+        across, z = a + (c - a) * fraction + 0.1 * np.sin(5 * fraction), middle + reach * (b + (d - b) * fraction)
         path = curve(_on_chest(torso, across, z), 12.0)
         for solid in tube(path, radius):
             canvas.fill(OUTER, [solid], "lead", float(hu))
@@ -131,7 +131,7 @@ def _paint_leads(canvas: Canvas, torso: Torso, there: bool, rng: np.random.Gener
 
 
 def _on_chest(torso: Torso, across: Vector, z: Vector) -> Vector:
-    """Points just off the skin in front, at parts of the body's half width to the right."""
+    """Points just outside the anterior skin, at fractions of the body's half width to the right."""
     cx, cy, wide, _, front, _ = torso.skin(z)
     reach = np.abs(across) ** 4
     height = np.sqrt(np.maximum(-0.65 * across**2 + np.sqrt(np.maximum(0.4225 * across**4 + 1 - reach, 0)), 0))

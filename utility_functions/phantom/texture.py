@@ -1,4 +1,4 @@
-"""The grain of marrow, fat and flesh: a random pattern over the canvas that painters add to their HU."""
+"""The grain of marrow, fat and muscle: a random pattern that is added to HU."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Texture:
     """Grain about 2 mm from peak to peak on patches of a centimetre: of unit deviation where voxels are fine.
 
     Coarse voxels average the grain away, as they do in a scan. The pattern repeats every TILE_MM, and only one repeat
-    from left to right is kept: fresh memory costs more than all else that is done to a voxel.
+    from left to right is stored, because allocating memory takes longer than all other work on a voxel.
     """
 
     def __init__(self, shape: tuple[int, int, int], spacing: NDArray[np.float64], rng: np.random.Generator) -> None:
@@ -42,7 +42,7 @@ class Texture:
                 part[...] = tile[:, : part.shape[1], : part.shape[2]]
 
     def __getitem__(self, box: slice | tuple[slice, ...]) -> Field:
-        """The grain of a box of voxels, to be read only."""
+        """The grain of a box of voxels, read-only."""
         across, *others = box if isinstance(box, tuple) else (box,)
         period = self.tile.shape[0]
         start, stop, _ = across.indices(self.shape[0])
@@ -53,10 +53,10 @@ class Texture:
 
 
 def between(values: Field, places: NDArray[np.floating], axis: int) -> Field:
-    """Values at fractional places along an axis, from both neighbours; the array repeats beyond its end."""
+    """Values at fractional places along an axis, from both neighbours; the array is periodic."""
     below = np.floor(places).astype(int)
-    share = (places - below).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
+    fraction = (places - below).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
     count = values.shape[axis]
     low = np.take(values, below % count, axis=axis)
-    low += share * (np.take(values, (below + 1) % count, axis=axis) - low)
+    low += fraction * (np.take(values, (below + 1) % count, axis=axis) - low)
     return np.asarray(low)

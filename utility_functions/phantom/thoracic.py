@@ -1,4 +1,4 @@
-"""The vertebrae of the chest: joints that face back, transverse processes for the ribs, long sloping spines."""
+"""Thoracic vertebrae: facets that face back, transverse processes for the ribs, long sloping spinous processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from utility_functions.phantom.solid_frames import moved
 from utility_functions.phantom.spine_model import Vertebra
 
 SHORT = ("T11", "T12", "T13")
-"""Levels whose transverse processes are short and knobbed, and whose ribs do not touch them."""
+"""Levels with short transverse processes that have no rib joints."""
 
 
 def transverse_tip(vertebra: Vertebra, side: float) -> np.ndarray:
@@ -42,7 +42,7 @@ def thoracic_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
             bar((root, back + 5, 0.46 * h), arch, (tall, size.pedicle_width / 2 + 0.4), wide=(0, 0, 1)),
             joint_block(top, 4.6, -1.0),
             bar(moved(arch, 0, 0.5, 1.5), top.centre - top.normal * 2.2, (4.6, 3.0), (4.2, 2.2), wide=(1, 0, 0)),
-            # The lamina, broad from top to bottom, and its lower edge that carries the joint.
+            # The lamina, and the inferior articular process.
             bar(moved(arch, -side * 1.0, -0.5, -0.35 * h), middle, (0.78 * h + 1, 3.3), (0.86 * h, 3.0)),
             bar(middle, (side * 0.8, rear - 1.8, -0.30 * h), (0.86 * h, 3.0), (0.92 * h, 2.8)),
             bar(
@@ -65,5 +65,5 @@ def thoracic_solids(vertebra: Vertebra, upper: list[Facet], lower: list[Facet]) 
                 bar(moved(arch, 0, -2.0, 0.0), tip, (5.6, 4.4), (5.0, 4.6)),
                 ellipsoid(tip, (4.6, 4.6, 5.6)),
             ]
-    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.95, 3.1, knob=1.1, root_share=1.2)
+    shapes += spinous_solids(vertebra, rear - 1.5, -0.25 * h, 0.95, 3.1, knob=1.1, root_fraction=1.2)
     return shapes

@@ -1,4 +1,4 @@
-"""The tissues a phantom is made of: their codes in the tissue map, and the HU of one patient's."""
+"""The tissues of a phantom: their codes in the tissue map, and their HU in one patient."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ TISSUES = (
     *(part for bone in BONES for part in (f"{bone} shell", f"{bone} marrow")),
     *MORE_TISSUES,
 )
-"""All tissues by name; a tissue's code in a tissue map is its place here, air being 0."""
+"""All tissues by name; the code of a tissue is its position here, with air 0."""
 TISSUE_CODES = {name: code for code, name in enumerate(TISSUES)}
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """HU of one patient's tissues, and how thick and grainy bone is.
+    """The HU of one patient's tissues, and thickness and grain of bone.
 
-    age: 0 young to 1 old. chalk: how much of the arteries' walls is calcified, 0 to 1. muscle_fat: how much of the
-    muscles has turned to fat, 0 to 1. oral_hu: of contrast in the bowel, 0 without. strange: whether the HU were drawn
-    far more widely than any patient's, so that networks learn shapes rather than numbers.
+    age: 0 young to 1 old. calcification: of the walls of arteries, 0 to 1. muscle_fat: fatty infiltration of the
+    muscles, 0 to 1. oral_hu: of contrast in the bowel, 0 without. unrealistic: whether the HU have a range far
+    wider than that of patients, so that networks learn shapes rather than numbers.
     """
 
     fat_hu: float
@@ -64,9 +64,9 @@ class Tissue:
     brain_hu: float = 34.0
     cartilage_hu: float = 100.0
     age: float = 0.5
-    chalk: float = 0.0
+    calcification: float = 0.0
     muscle_fat: float = 0.2
-    strange: bool = False
+    unrealistic: bool = False
 
 
 PHASES = {
@@ -76,34 +76,34 @@ PHASES = {
     "venous": ((115, 210), (110, 200), (110, 190), (85, 130), (95, 145), (140, 230), (0, 60), (-5, 20)),
     "late": ((75, 130), (75, 125), (70, 120), (75, 110), (70, 110), (100, 160), (200, 900), (30, 700)),
 }
-"""HU from lowest to highest of what contrast changes, by phase."""
-PHASE_SHARES = {"none": 0.45, "arterial": 0.15, "venous": 0.32, "late": 0.08}
+"""The range of HU of enhancing tissues, by phase."""
+PHASE_PROBABILITIES = {"none": 0.45, "arterial": 0.15, "venous": 0.32, "late": 0.08}
 WIDE = {
     "fat": (-300, 40), "muscle": (-40, 260), "lung": (-980, -300), "disc": (-40, 320), "csf": (-100, 200),
     "cord": (-60, 250), "organ": (-60, 320), "blood": (-60, 600),
 }  # fmt: skip
-"""HU from lowest to highest of tissues of a strange appearance."""
+"""The range of HU of tissues with an unrealistic appearance."""
 
 
 def draw_tissue(rng: np.random.Generator, age: float | None = None) -> Tissue:
-    """Tissues of a patient drawn at random: bone of any density, any phase of contrast; one in seven looks strange.
+    """Random tissues of a patient: bone of any density, any phase of contrast; one in seven is unrealistic.
 
-    age: 0 young to 1 old; drawn as well where it is not given.
+    age: 0 young to 1 old; None: random.
     """
     drawn_age = float(rng.uniform(0, 1))
     age = drawn_age if age is None else age
-    phase = str(rng.choice(list(PHASES), p=list(PHASE_SHARES.values())))
+    phase = str(rng.choice(list(PHASES), p=list(PHASE_PROBABILITIES.values())))
     artery, vein, chamber, liver, spleen, kidney, pelvis, urine = (float(rng.uniform(*span)) for span in PHASES[phase])
     liver -= float(rng.uniform(20, 70)) * float(rng.random() < 0.18)  # fatty
     marrow = float(np.clip(rng.normal(230 - 140 * age, 45), 30, 300))
     cortex = float(rng.uniform(250, 1200)) if rng.random() < 0.5 else float(np.clip(rng.normal(700, 150), 300, 1200))
     cortex = max(cortex, marrow + float(rng.uniform(80, 250)))
-    chalk = float(np.clip(rng.normal(1.5 * age - 0.55, 0.3), 0, 1))
+    calcification = float(np.clip(rng.normal(1.5 * age - 0.55, 0.3), 0, 1))
     oral = float(rng.uniform(120, 900)) if rng.random() < 0.22 else 0.0
     fat, muscle, lung = float(rng.uniform(-120, -80)), float(rng.uniform(25, 70)), float(rng.uniform(-900, -720))
     disc, csf, cord = float(rng.uniform(50, 120)), float(rng.uniform(0, 25)), float(rng.uniform(28, 48))
     muscle_fat = float(np.clip(rng.normal(0.1 + 0.6 * age, 0.22), 0, 1))
-    strange = bool(rng.random() < 0.15)
+    unrealistic = bool(rng.random() < 0.15)
     odd = {name: float(rng.uniform(*span)) for name, span in WIDE.items()}
     odd_organs = rng.uniform(*WIDE["organ"], 8)
     odd_marrow = float(rng.uniform(-50, 600))
@@ -113,7 +113,7 @@ def draw_tissue(rng: np.random.Generator, age: float | None = None) -> Tissue:
     if phase != "none":
         gland, thyroid = gland + float(rng.uniform(30, 70)), thyroid + float(rng.uniform(20, 100))
     cartilage = float(rng.uniform(70, 160) + 250 * age * rng.random())
-    if strange:
+    if unrealistic:
         fat, muscle, lung, disc, csf, cord = (odd[name] for name in ("fat", "muscle", "lung", "disc", "csf", "cord"))
         marrow, cortex = odd_marrow, odd_cortex
         liver, spleen, kidney, gland, thyroid, brain, urine, pelvis = (float(v) for v in odd_organs)
@@ -121,8 +121,8 @@ def draw_tissue(rng: np.random.Generator, age: float | None = None) -> Tissue:
     return Tissue(
         fat_hu=fat, muscle_hu=muscle, lung_hu=lung, organ_hu=(liver + spleen) / 2, blood_hu=artery, disc_hu=disc,
         csf_hu=csf, cord_hu=cord, cortex_hu=cortex, marrow_hu=marrow, cortex_mm=cortex_mm, grain_hu=grain,
-        calcified=chalk > 0.05, skin_hu=muscle - 30, liver_hu=liver, spleen_hu=spleen, kidney_hu=kidney,
+        calcified=calcification > 0.05, skin_hu=muscle - 30, liver_hu=liver, spleen_hu=spleen, kidney_hu=kidney,
         kidney_pelvis_hu=pelvis, gland_hu=gland, thyroid_hu=thyroid, vein_hu=vein, chamber_hu=chamber, urine_hu=urine,
-        oral_hu=oral, brain_hu=brain, cartilage_hu=cartilage, age=age, chalk=chalk, muscle_fat=muscle_fat,
-        strange=strange,
+        oral_hu=oral, brain_hu=brain, cartilage_hu=cartilage, age=age, calcification=calcification,
+        muscle_fat=muscle_fat, unrealistic=unrealistic,
     )  # fmt: skip

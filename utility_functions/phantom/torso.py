@@ -1,4 +1,4 @@
-"""The outline of the body, of its muscles and of its cavity round a spine, slice by slice."""
+"""The outlines of skin, muscles and cavity round a spine, by slice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from utility_functions.phantom.spine_model import Spine
 STEP_MM = 4.0
 F32 = np.float32
 # Half width, distance from the body centre of the spine behind and in front, to the outside of the muscles; then the
-# share of the patient's fat that lies in front, at the sides and behind (lengths in mm of a mean patient).
+# fraction of the patient's fat that lies in front, at the sides and behind (lengths in mm of a mean patient).
 OUTLINE = {
     "vertex": (44.0, 60.0, 44.0, 0.10, 0.10, 0.10),
     "crown": (70.0, 90.0, 80.0, 0.10, 0.10, 0.10),
@@ -59,12 +59,12 @@ CHEST = {
 
 @dataclass(frozen=True, eq=False)
 class Torso:
-    """Outlines as tables over height, in the frame of the scanner.
+    """The outlines as tables over height, in the frame of the scanner.
 
     heights: ascending z of the knots. centres: x, y of the spine there. outer, fascia, inner: half width, back and
     front of skin, muscles and rib cage in mm. fat: mean thickness of the fat under the skin. column: half width of the
     vertebral bodies. lumps: height, distance from the midline, reach across and up, and mm by which breasts, buttocks
-    and furrows bulge in front and behind. dome: right, anterior and height of the middle of the diaphragm. apex,
+    and furrows extend in front and behind. dome: right, anterior and height of the middle of the diaphragm. apex,
     floor: heights of the tops of the lungs and of the floor of the pelvis. build: 0 lean to 1 obese.
     """
 
@@ -102,7 +102,7 @@ class Torso:
         return np.array([x, y + middle]), across, (front + back) / 2, (front + back) / 2
 
     def depth(self, x: Field, y: Field, z: Field, layer: str = "outer") -> Field:
-        """About how many mm points (broadcastable) lie under the skin (``outer``) or the muscles' ``fascia``."""
+        """The approximate depth in mm of points (broadcastable) under the skin (``outer``) or the ``fascia``."""
         table = self.outer if layer == "outer" else self.fascia
         cx, cy, wide, back, front = (as_field(v) for v in (*self._at(z, self.centres), *self._at(z, table)))
         aside = np.abs(x - cx)
@@ -120,7 +120,7 @@ class Torso:
         return (1 - np.sqrt(np.sqrt(reach4))) * np.sqrt((back + front) / 2 * wide)
 
     def room(self, x: Field, y: Field, z: Field) -> Field:
-        """About how many mm points lie inside the rib cage or the belly's wall, the spine left out."""
+        """The approximate depth in mm of points inside the rib cage or the abdominal wall, without the spine."""
         cx, cy, wide, back, front = (as_field(v) for v in (*self._at(z, self.centres), *self._at(z, self.inner)))
         s = F32(self.size)
         wide, half = wide - 4 * s, (back + front) / 2 - 4 * s
@@ -134,7 +134,7 @@ class Torso:
         return np.minimum(inside, np.minimum(off_body, off_arch))
 
     def diaphragm(self, x: Field, y: Field) -> Field:
-        """Height of the diaphragm over points: a dome on each side, the right one higher, low at the edges."""
+        """The height of the diaphragm over points: a dome on each side, the right one higher."""
         right, anterior, top = (F32(v) for v in self.dome)
         s = F32(self.size)
         lateral, ahead = (x - right) / s, (y - anterior) / s
@@ -145,7 +145,7 @@ class Torso:
         return top - s * (fall + along * along * np.where(along > 0, F32(0.0045), F32(0.0085)))
 
     def pelvic_floor(self, x: Field, y: Field, z: Field) -> Field:
-        """How many mm points lie above the bowl of the pelvis."""
+        """The height in mm of points above the pelvic floor."""
         cx, cy = (as_field(v) for v in self._at(z, self.centres))
         bowl = ((x - cx) ** 2 + (y - cy - F32(55 * self.size)) ** 2) * F32(0.011 / self.size)
         return z - F32(self.floor) - bowl
@@ -157,7 +157,7 @@ def as_field(values: Vector) -> Field:
 
 
 def draw_torso(spine: Spine, rng: np.random.Generator) -> Torso:
-    """A body drawn at random round a spine: slim or stout, wide or narrow, arms up or down."""
+    """A random body round a spine: lean or obese, wide or narrow, arms up or down."""
     size = spine.scale
     origins = {vertebra.name: vertebra.frame.origin for vertebra in spine.vertebrae}
     for name, up, ahead in (("face", 28.0, 3.0), ("head", 75.0, 3.0), ("crown", 118.0, 2.0), ("vertex", 146.0, 0.0)):

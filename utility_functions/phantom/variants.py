@@ -1,4 +1,4 @@
-"""Which levels a patient has: usual spines, one vertebra more or less, and vertebrae between two regions."""
+"""The levels of a patient: usual spines, one vertebra more or less, and transitional vertebrae."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 from utility_functions.anatomy.labels import USUAL_VERTEBRAE
 
 USUAL = (*USUAL_VERTEBRAE, "S1")
-SHARES = {
+PROBABILITIES = {
     "L6": 0.04,
     "lumbarised S1": 0.015,
     "sacralised L5": 0.04,
     "T13": 0.025,
     "no T12": 0.025,
 }
-"""Share of patients by kind, raised a little over what is found so that networks meet each: of 1,733 scans of the VID
-data set that show an L5, 46 have an L6, and of 1,856 that show an L1, 8 have it right below a T11."""
+"""The fraction of patients by kind, slightly above the observed one so that networks see each: of 1,733 scans of the
+VID data set that show an L5, 46 have an L6, and of 1,856 that show an L1, 8 have it directly below T11."""
 
 
 @dataclass(frozen=True)
 class Variant:
     """The levels of one patient.
 
-    kind: "usual" or one of SHARES. names: of all levels from C1 to S1, top down. wings: how far the transverse
-    processes of the last free vertebra have grown towards the sacrum, left and right (0 not at all, 1 joined).
+    kind: "usual" or one of PROBABILITIES. names: of all levels from C1 to S1, top down. wings: how far the transverse
+    processes of the last free vertebra extend to the sacrum, left and right (0 usual, 1 joined).
     neck_ribs: length in mm of ribs of C7, left and right.
     """
 
@@ -41,8 +41,8 @@ class Variant:
 
 
 def draw_variant(rng: np.random.Generator) -> Variant:
-    """A patient's levels, drawn at random."""
-    kind = str(rng.choice([*SHARES, "usual"], p=[*SHARES.values(), 1 - sum(SHARES.values())]))
+    """Random levels of a patient."""
+    kind = str(rng.choice([*PROBABILITIES, "usual"], p=[*PROBABILITIES.values(), 1 - sum(PROBABILITIES.values())]))
     grown = rng.uniform(0.45, 1.3, 2).clip(0, 1)  # half of them are joined on either side
     one_sided, side = rng.random() < 0.35, int(rng.integers(2))
     has_neck_ribs, lengths = rng.random() < 0.015, rng.uniform(18, 60, 2)

@@ -13,14 +13,14 @@ from utility_functions.phantom.spine_model import Vertebra
 from utility_functions.phantom.thoracic import thoracic_solids
 
 ATLAS_CANAL = (-9.5, 11.5)
-"""Middle and radius in mm of the room behind the dens in C1's frame."""
+"""Centre and radius in mm of the canal behind the dens, in the frame of C1."""
 
 
 def vertebra_solids(vertebra: Vertebra, below: Vertebra | None = None) -> tuple[list[Shape], Shape]:
-    """The solids of a vertebra in its own frame, and the canal to be kept free of bone.
+    """The solids of a vertebra in its own frame, and its canal, which is free of bone.
 
-    below: the next vertebra, whose upper joint surfaces this one's lower processes reach for; without it they lie where
-    they would on a vertebra like this one, a usual step further down.
+    below: the next vertebra, with whose superior facets the inferior ones articulate; None: a vertebra of the same size
+    at the usual distance.
     """
     upper = upper_facets(vertebra)
     lower = _usual_lower(vertebra) if below is None else lower_facets(vertebra, below)
@@ -43,7 +43,7 @@ def vertebra_solids(vertebra: Vertebra, below: Vertebra | None = None) -> tuple[
 
 
 def vertebra_foramina(vertebra: Vertebra) -> list[Shape]:
-    """The holes for the vertebral arteries in the transverse processes of C1 to C6 (small ones in C7)."""
+    """The transverse foramina of C1 to C6, and small ones of C7."""
     return foramina(vertebra) if region_of(vertebra.name) == "Cervical" else []
 
 
@@ -76,7 +76,7 @@ def _usual_lower(vertebra: Vertebra) -> list[Facet]:
 
 
 def _canal(middle: float, radius: float, ratio: float, reach: float, triangular: float = 0.0) -> Shape:
-    """A tube along z, ``ratio`` times as wide as deep; a rounded triangle with its base to the body where asked."""
+    """A tube along z, ``ratio`` times as wide as deep; or a rounded triangle with its base at the body."""
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         across, along = x / np.float32(ratio), y - np.float32(middle)

@@ -1,4 +1,4 @@
-"""Great vessels, with or without contrast, wider and winding in the old, with plates of chalk in their walls."""
+"""Great vessels with or without contrast, with calcified plaques; wider and tortuous in the old."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_MM = 8.0
 
 
 def paint_vessels(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Veins, then arteries, then what is calcified of them."""
+    """Paints veins, then arteries, then calcified plaques."""
     _paint_veins(canvas, spine, torso, tissue)
     _paint_neck(canvas, spine, tissue, rng)
     _paint_aorta(canvas, spine, torso, tissue, rng)
@@ -26,7 +26,7 @@ def paint_vessels(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rn
 def plaque(
     place: Vector, way: Vector, radius: float, turn: float, span: float, length: float, thick: float
 ) -> tuple[Frame, Shape]:
-    """A curved plate in the wall of a vessel that runs along ``way``, over ``span`` radians round ``turn``."""
+    """A curved plaque in the wall of a vessel along ``way``, over ``span`` radians round ``turn``."""
     up = way / np.linalg.norm(way)
     side = np.cross(up, (0.0, 1.0, 0.02))
     side /= np.linalg.norm(side)
@@ -46,13 +46,16 @@ def plaque(
 def _paint_plaques(
     canvas: Canvas, path: Vector, radii: Vector, count: int, tissue: Tissue, rng: np.random.Generator
 ) -> None:
-    """Plates scattered along a vessel, more and larger ones with more chalk."""
+    """Paints plaques along a vessel, more and larger ones with more calcification."""
     for _ in range(count):
         i = int(rng.integers(0, len(path) - 1))
-        share, turn = float(rng.random()), float(rng.uniform(0, 2 * np.pi))
-        span, length = float(rng.uniform(0.2, 0.9 + 2.2 * tissue.chalk)), float(rng.uniform(2, 8 + 14 * tissue.chalk))
+        fraction, turn = float(rng.random()), float(rng.uniform(0, 2 * np.pi))
+        span, length = (
+            float(rng.uniform(0.2, 0.9 + 2.2 * tissue.calcification)),
+            float(rng.uniform(2, 8 + 14 * tissue.calcification)),
+        )
         thick, hu = float(rng.uniform(0.8, 2.8)), float(rng.uniform(300, 1300))
-        place = path[i] + share * (path[i + 1] - path[i])
+        place = path[i] + fraction * (path[i + 1] - path[i])
         frame, solid = plaque(place, path[i + 1] - path[i], float(radii[i]) + 0.3, turn, span, length, thick)
         canvas.fill(frame, [solid], "calcification", hu)
 
@@ -64,7 +67,7 @@ def _vessel(canvas: Canvas, path: Vector, radii: Vector, name: str, hu: float, w
 
 
 def _paint_aorta(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng: np.random.Generator) -> None:
-    """From the heart over the arch at T4 down the left of the bodies to the fork at L4, with its branches."""
+    """Paints the aorta from the heart over the arch at T4 to the bifurcation at L4, with its branches."""
     s, age = spine.scale, tissue.age
     wide = float(rng.uniform(0.85, 1.1)) * (1 + 0.3 * age)
     wind = rng.normal(0, 1.0 + 6.0 * age**2, (14, 2)) * s
@@ -100,7 +103,7 @@ def _paint_aorta(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
         path[:, 1] += 0.6 * swell
     fill(canvas, tube(path, radii + 1.6), "thrombus", tissue.muscle_hu - 5, 4)
     fill(canvas, tube(path, lumen), "artery", tissue.blood_hu, 4)
-    plates = float(rng.uniform(0.5, 1.3)) * tissue.chalk
+    plates = float(rng.uniform(0.5, 1.3)) * tissue.calcification
     _paint_plaques(canvas, path, radii, int(70 * plates), tissue, rng)
     low = curve(knots[-5:], STEP_MM * s)
     _paint_plaques(
@@ -172,7 +175,7 @@ def _paint_aorta(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue, rng
 
 
 def _paint_veins(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue) -> None:
-    """Both caval veins on the right, the portal vein, the azygos vein beside the bodies, those of the pelvis."""
+    """Paints both caval veins, the portal, azygos and pelvic veins."""
     s, hu = spine.scale, tissue.vein_hu
     lower = [
         ahead(spine, "L5", 9, 12, 8),
@@ -211,7 +214,7 @@ def _paint_veins(canvas: Canvas, spine: Spine, torso: Torso, tissue: Tissue) -> 
 
 
 def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Generator) -> None:
-    """Carotid, vertebral artery and jugular vein on either side; chalk where the carotid forks."""
+    """Paints carotid and vertebral artery and jugular vein of both sides, with plaques at the carotid bifurcation."""
     s = spine.scale
     names = ("C1", "C2", "C4", "C6", "T1")
     for side in SIDES:
@@ -221,7 +224,7 @@ def _paint_neck(canvas: Canvas, spine: Spine, tissue: Tissue, rng: np.random.Gen
         jugular = carotid + np.array([side * 10, -5, 0]) * s
         _vessel(canvas, jugular, np.full(len(jugular), 5.8 * s * wide), "vein", tissue.vein_hu)
         _vessel(canvas, carotid, np.full(len(carotid), 3.7 * s), "artery", tissue.blood_hu)
-        count = int(7 * tissue.chalk * rng.random())
+        count = int(7 * tissue.calcification * rng.random())
         _paint_plaques(canvas, carotid[3:8], np.full(len(carotid), 3.4 * s), count, tissue, rng)
         spots = [spine[name].frame.out((side * 15.5, -4.5, 0)) for name in ("C6", "C4", "C2")]
         _vessel(canvas, curve(spots, 12.0 * s), np.full(1, 1.9 * s), "artery", tissue.blood_hu)
