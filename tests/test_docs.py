@@ -54,7 +54,7 @@ class _Fetched(HTMLParser):
             self.found.append(str(told["href"]))
 
 
-def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
+def test_no_page_loads_external_files(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     elsewhere = {}
     for page in pages:

@@ -62,7 +62,7 @@ def test_samples_fit_the_spec(trained: Trained) -> None:
     assert inputs.std() > 0 and targets.any()
 
 
-def test_the_saved_network_answers_as_the_trained_one(trained: Trained) -> None:
+def test_the_saved_network_gives_the_outputs_of_the_trained_one(trained: Trained) -> None:
     network = Checkpoints(trained.model.path).load(1)
     seen = np.random.default_rng(1).normal(size=(2, *network.inputs[0].shape[1:])).astype("float32")
     given = trained.model.network(seen, training=False)
@@ -75,7 +75,7 @@ def test_the_saved_network_answers_as_the_trained_one(trained: Trained) -> None:
         assert answers.dtype == np.float32 and np.isfinite(answers).all()
 
 
-def test_the_card_tells_what_the_network_needs(trained: Trained) -> None:
+def test_the_card_holds_what_the_network_needs(trained: Trained) -> None:
     card = trained.model.card
     assert card["task"] == trained.model.task_name == trained.model.task.name
     assert Settings.from_json(card["settings"], trained.model.task.options_type) == trained.settings
@@ -158,7 +158,7 @@ def test_presets_are_named_after_themselves(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "preset"), [(name, preset) for name in task_names() for preset in load_task(name).presets]
 )
-def test_every_preset_s_network_is_of_the_form_its_task_tells(name: str, preset: str) -> None:
+def test_every_preset_s_network_has_the_signature_of_its_task(name: str, preset: str) -> None:
     task, settings = load_task(name), load_task(name).presets[preset].changed(filters=2)
     assert task.io_signature(settings).misfit(task.network(settings), settings.spec) is None
 

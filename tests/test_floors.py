@@ -43,7 +43,7 @@ def models() -> list[TrainedModel]:
     return load_models([SHIPPED / f"{name}.h5" for name in ("detection", "identification", "instances")])
 
 
-def test_the_shipped_models_name_place_and_outline_phantoms_as_well_as_ever(models: list[TrainedModel]) -> None:
+def test_the_shipped_models_reach_their_floors_on_phantoms(models: list[TrainedModel]) -> None:
     rows, dice = [], []
     for case in find_cases(Path(PHANTOMS)):
         scan = load_scan(case, spacing_mm=(2.0, 2.0, 2.0), axcodes="RAS")
@@ -71,7 +71,7 @@ def test_every_labelled_level_of_a_real_scan_is_named_right(scan: str, models: l
 
 
 @pytest.mark.real
-def test_a_whole_trunk_is_named_as_read_from_the_sacrum(models: list[TrainedModel], real: Path) -> None:
+def test_a_whole_trunk_has_the_names_counted_from_the_sacrum(models: list[TrainedModel], real: Path) -> None:
     (case,) = find_cases(real / "acrin_abdpelvis" / "ct.nii.gz")
     volume = load_scan(case).volume
     found = run_models(models[:2], volume, case.case_id).landmarks
@@ -82,7 +82,7 @@ def test_a_whole_trunk_is_named_as_read_from_the_sacrum(models: list[TrainedMode
 
 
 @pytest.mark.real
-def test_a_whole_chest_is_named_as_read_by_its_ribs(models: list[TrainedModel], real: Path) -> None:
+def test_a_whole_chest_has_the_names_counted_by_ribs(models: list[TrainedModel], real: Path) -> None:
     (case,) = find_cases(real / "cip_ct64" / "ct-64.nrrd")
     found = run_models(models, load_scan(case).volume, case.case_id).landmarks
     expected = VERTEBRAE[VERTEBRAE.index("C7") : VERTEBRAE.index("T12") + 1]

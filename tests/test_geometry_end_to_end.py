@@ -118,7 +118,7 @@ def test_a_sheared_affine_gives_the_same_centroids(models, upright, tmp_path) ->
     assert distance.max() < 1.0
 
 
-def test_the_three_outputs_of_a_scan_tell_one_place(models, tmp_path) -> None:
+def test_the_three_outputs_of_a_scan_agree_on_positions(models, tmp_path) -> None:
     from learning_functions.measure.measuring import measure_cases
     from utility_functions.files.manifest import find_cases
 

@@ -49,7 +49,7 @@ def test_settings_are_the_published_ones(name: str) -> None:
     assert objective.highest_is_best == (name == "topdown")
 
 
-def test_half_of_the_published_samples_are_bent_blurred_noisy_and_cropped() -> None:
+def test_half_of_the_published_samples_are_deformed_blurred_noisy_and_cropped() -> None:
     augment = TASK.augmentation(preset("paper"))
     assert (augment.elastic, augment.blur, augment.noise, augment.crop) == (0.5,) * 4
     assert (augment.flip, augment.turn, augment.intensity) == (0.0,) * 3
@@ -90,13 +90,13 @@ def tiny() -> keras.Model:
     return instance_fcn((16, 16, 8), 1, 2, 3, True, "group", start_level=13.0, level_scale=7.0)
 
 
-def test_an_untrained_network_answers_about_the_level_it_starts_from(tiny: keras.Model) -> None:
+def test_an_untrained_network_predicts_about_its_initial_level(tiny: keras.Model) -> None:
     answers = tiny(np.zeros((1, 16, 16, 8, 2), np.float32))
     assert float(answers["level"][0, 0]) == pytest.approx(13.0, abs=1e-4)
     assert all(np.min(answers[name]) >= 0 and np.max(answers[name]) <= 1 for name in ("mask", "complete"))
 
 
-def test_groups_make_answers_independent_of_the_batch(tiny: keras.Model) -> None:
+def test_group_normalisation_is_independent_of_the_batch(tiny: keras.Model) -> None:
     seen = np.random.default_rng(1).normal(size=(2, 16, 16, 8, 2)).astype(np.float32)
     together, alone = tiny(seen), tiny(seen[:1])
     for name, answer in alone.items():
@@ -109,7 +109,7 @@ def test_another_normalisation_is_refused() -> None:
 
 
 @pytest.mark.parametrize("graph", ["fcn", "unet"])
-def test_a_network_that_sees_marks_has_a_channel_more_and_takes_them_up_to_255(graph: str) -> None:
+def test_a_network_with_a_prompt_has_one_more_channel_scaled_from_255(graph: str) -> None:
     small = preset("small")
     spec = replace(small.spec, patch=(16, 16, 16))
     own = small.changed(spec=spec, filters=2, levels=2).with_options(graph=graph, prompted_fraction=0.5)

@@ -70,7 +70,7 @@ def test_records_of_the_first_version_are_read_as_they_were() -> None:
     assert math.isnan(old.by_name["a"]) and (old.by_name["b"], old.by_name["c"]) == (math.inf, -math.inf)
 
 
-def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
+def test_a_row_of_results_is_restored_without_its_maps() -> None:
     grid = Grid.from_spacing((4, 5, 6), (1, 2, 3), axcodes="PIR")
     truth = Landmarks(("L1", "L2"), [(0.1, 1 / 3, 0), (0, 0, -34)])
     found = Landmarks(("L1", ""), [(0, 3, 4), (1, 1, 1)], [0.9, 0.2])
@@ -91,11 +91,11 @@ def test_a_row_of_results_is_whole_again_but_for_its_maps() -> None:
 @pytest.mark.parametrize(
     "wrong", [[], {"name": 3}, {"name": "a", "share": "much"}, {"name": "a", "new": 1}, {}, None, {"name": None}]
 )
-def test_what_does_not_fit_is_refused(wrong: object) -> None:
+def test_mismatched_records_are_refused(wrong: object) -> None:
     with pytest.raises(ValueError):
         from_json(Inner, wrong)
 
 
-def test_what_json_cannot_hold_is_refused() -> None:
+def test_values_outside_json_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Received: object"):
         to_json(Outer(anything=object()))

@@ -59,7 +59,7 @@ def test_settings_of_older_files_have_no_weight_decay() -> None:
     assert Settings.from_json(told, TASK.options_type).weight_decay == 0.0
 
 
-def test_flat_levels_pool_and_look_within_slices_alone() -> None:
+def test_flat_levels_pool_and_convolve_within_slices_alone() -> None:
     network = sliced_unet((4, 16, 16), 1, 2, 3, 4, flat_levels=2)
     assert network.output_shape == (None, 4, 16, 16, 4) and strides_of(network) == (1, 4, 4)
     assert strides_of(sliced_unet((4, 16, 16), 1, 2, 3, 4, flat_levels=1)) == (2, 4, 4)
@@ -77,7 +77,7 @@ def test_tiles_are_multiples_of_each_axis_s_own_stride() -> None:
     assert found.shape == (5, 19, 21, 4)
 
 
-def test_samples_show_each_class_and_the_image_s_own_lowest_beyond() -> None:
+def test_samples_show_each_class_and_the_image_minimum_outside() -> None:
     settings = tiny_settings("multiclass_mr", samples_per_scan=9)
     drawn = TASK.samples(made_scan(), settings, np.random.default_rng(1))
     assert len(drawn) == 9
@@ -153,7 +153,7 @@ def test_another_lowest_is_refused() -> None:
     ("truth", "answers", "accuracy"),
     [([0, 1, 2, 3], [0, 1, 2, 3], 1.0), ([0, 1, 2, 3], [0, 0, 0, 0], 0.25), ([1, 1], [2, 3], 0.0)],
 )
-def test_accuracy_is_the_share_of_voxels_that_are_right(truth: list[int], answers: list[int], accuracy: float) -> None:
+def test_accuracy_is_the_fraction_of_correct_voxels(truth: list[int], answers: list[int], accuracy: float) -> None:
     metric = VoxelAccuracy()
     metric.update_state(np.array([truth], np.uint8), np.eye(4, dtype=np.float32)[answers][None])
     assert float(metric.result()) == pytest.approx(accuracy)

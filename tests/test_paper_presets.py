@@ -50,7 +50,7 @@ def test_settings_are_the_published_ones(name: str) -> None:
     assert settings.spec.intensity == "zscore", "zero mean, unit variance"
 
 
-def test_detection_weighs_classes_and_empty_samples_as_published() -> None:
+def test_detection_weights_classes_and_empty_samples_as_published() -> None:
     settings = paper("detection")
     assert settings.options.weights == (0.1, 0.9)
     assert settings.options.empty_fraction * settings.samples_per_scan == 1, "at most one of five without a vertebra"
@@ -59,7 +59,7 @@ def test_detection_weighs_classes_and_empty_samples_as_published() -> None:
     assert {metric.name for metric in objective.metrics} == {"dice", "recall_vertebra", "recall_background"}
 
 
-def test_identification_is_bent_as_published_and_adds_nothing_of_its_own() -> None:
+def test_identification_has_the_published_elastic_deformation_alone() -> None:
     options = paper("identification").options
     assert options.elastic_mm == 7.0 and not options.balanced
     assert (options.start_level, options.level_scale, options.answer) == (0.0, 1.0, "number")

@@ -89,7 +89,7 @@ def parsed(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_and_pictures_lead_somewhere(name: str) -> None:
+def test_links_and_pictures_exist(name: str) -> None:
     targets = re.findall(r"\]\(([^)\s]+)[^)]*\)", text_of(name)) + re.findall(r'(?:src|href)="([^"]+)"', text_of(name))
     relative = [target.split("#")[0] for target in targets if not re.match(r"[a-z]+:", target)]
     places = [(ROOT / name).parent / target for target in relative if target]
@@ -98,7 +98,7 @@ def test_links_and_pictures_lead_somewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_files_named_between_backticks_are_there(name: str) -> None:
+def test_files_named_in_backticks_exist(name: str) -> None:
     """Those under a room of the package, whole or as a pattern; <name> stands for what is to be written."""
     packages = "spine_levels|keras_models|learning_functions|losses_and_metrics|utility_functions"
     rooms = f"tests|benchmarks|experiments|docs|saved_models|{packages}"
@@ -106,13 +106,13 @@ def test_files_named_between_backticks_are_there(name: str) -> None:
     assert [path for path in named if "<" not in path and not (ROOT / path).exists()] == []
 
 
-def test_patterns_of_files_to_write_lie_in_folders_that_are_there() -> None:
+def test_patterns_of_files_lie_in_existing_folders() -> None:
     named = re.findall(r"`((?:\w+/)+)[^`/\s]*<\w+>[^`\s]*`", text_of("CONTRIBUTING.md"))
     assert named and [folder for folder in named if not (ROOT / folder).is_dir()] == []
 
 
 @pytest.mark.parametrize("package", ["learning_functions", "utility_functions"])
-def test_architecture_lists_the_folders_that_are_there(package: str) -> None:
+def test_architecture_lists_the_existing_folders(package: str) -> None:
     section = text_of("ARCHITECTURE.md").split(f"### {package}\n")[1].split("\n#")[0]
     listed = {folder.rstrip("/") for folder in re.findall(r"^\| `([\w/]+)` \|", section, re.MULTILINE)}
     holding = {path.parent for path in (ROOT / package).rglob("*.py") if path.stem != "__init__"}
@@ -120,12 +120,12 @@ def test_architecture_lists_the_folders_that_are_there(package: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_no_place_waits_to_be_filled_in(name: str) -> None:
+def test_no_placeholder_is_left(name: str) -> None:
     assert re.findall(r"\b[A-Z_]+_TABLE\b|\bTODO\b|\bTBD\b", text_of(name)) == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_command_is_one_that_its_parser_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_is_accepted_by_its_parser(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     refused = []
     for words in commands_of(name):
         try:
@@ -140,7 +140,7 @@ def test_readme_has_commands_of_all_three_scripts() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_option_named_is_one_of_a_command(name: str) -> None:
+def test_every_named_option_exists(name: str) -> None:
     """Options of others stand in lines that begin with their own program."""
     lines = [line for line in text_of(name).splitlines() if not re.match(r"\s*(pip|#SBATCH)\b", line)]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
@@ -152,12 +152,12 @@ def test_every_option_named_is_one_of_a_command(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_target_of_make_that_is_named_is_there(name: str) -> None:
+def test_every_named_make_target_exists(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^ +)make ([a-z]+)", text_of(name), re.MULTILINE)) <= targets
 
 
-def test_every_model_has_a_card_that_tells_what_the_file_does() -> None:
+def test_every_model_has_a_card_page() -> None:
     """The page of a model names the patch and the licence; the card in the file knows the patch."""
     wrong = []
     for path in sorted((ROOT / "saved_models").glob("*.h5")):

@@ -43,7 +43,7 @@ def found(**levels: tuple[float, float, float]) -> Landmarks:
         pytest.param(Landmarks.empty(), 0, 0, 0, (), (), id="nothing"),
     ],
 )
-def test_what_counts_as_found_named_false_and_beyond(
+def test_predictions_count_as_found_named_false_or_outside(
     predicted: Landmarks, near: int, far: int, named: int, false: tuple[str, ...], beyond: tuple[str, ...]
 ) -> None:
     result = score("scan", predicted, TRUE)
@@ -51,7 +51,7 @@ def test_what_counts_as_found_named_false_and_beyond(
     assert (result.false, result.beyond) == (false, beyond)
 
 
-def test_the_labelled_range_ends_half_a_step_beyond_the_outermost_labels() -> None:
+def test_the_labelled_range_ends_half_a_step_outside_the_outermost_labels() -> None:
     labelled = labelled_range(TRUE)
     heights = np.array([53.0, 52.0, 0.0, -52.0, -53.0])
     inside = labelled.holds(np.stack([0 * heights + 30, 0 * heights, heights], axis=-1))
@@ -63,7 +63,7 @@ def test_a_truth_without_vertebrae_is_refused() -> None:
         score("scan", TRUE, found(S1=(0, 0, 0)))
 
 
-def test_dice_leaves_out_what_lies_beyond_the_labelled_range() -> None:
+def test_dice_ignores_voxels_outside_the_labelled_range() -> None:
     grid = Grid.from_spacing((30, 30, 100), 2.0, (-30, -30, -100))
     levels = dense_levels(TRUE, grid)
     truth = LabelMap(np.where(levels, VERSE_IDS["L1"], 0).astype(np.uint8), grid)
@@ -86,7 +86,7 @@ def test_a_mask_is_compared_with_the_classes_that_it_holds(
     assert tuple(labels[number] for number in mask_classes(labels, bodies_alone)) == classes
 
 
-def test_the_table_tells_which_floors_are_missed() -> None:
+def test_missed_floors_are_listed() -> None:
     result = score("scan", found(L1=(0, 0, 35), L2=(0, 7, 0)), TRUE, dice=0.5, seconds=1.25)
     assert real_scans.below_floor(result) == ["1 not found within 10 mm", "66.7 % named", "Dice 0.500"]
     assert len(real_scans.cells(result)) == len(real_scans.HEADER)
@@ -110,7 +110,7 @@ def test_contact_sheets_are_written_without_real_scans(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_the_truth_of_every_real_scan_scores_full_marks_against_itself(real: Path) -> None:
+def test_the_truth_of_every_real_scan_scores_perfectly_against_itself(real: Path) -> None:
     levels = {}
     for case in real_cases(real):
         truth = true_centres(load_scan(case))

@@ -20,7 +20,7 @@ from utility_functions.files.cases import Case
 from utility_functions.files.images import write_image
 
 
-def test_a_mixed_precision_run_gone_on_with_lost_its_optimiser_state(tmp_path: Path) -> None:
+def test_a_resumed_mixed_precision_run_lost_its_optimiser_state(tmp_path: Path) -> None:
     """Keras unwrapped the loss scaling when it loaded under the float32 policy, and only warned."""
     with precision(mixed=True):
         image = keras.Input((4,))
@@ -38,7 +38,7 @@ def test_a_mixed_precision_run_gone_on_with_lost_its_optimiser_state(tmp_path: P
         np.testing.assert_array_equal(state, kept)
 
 
-def test_a_run_in_which_every_scan_is_broken_wrote_over_earlier_results(tmp_path: Path) -> None:
+def test_a_run_of_broken_scans_overwrote_earlier_results(tmp_path: Path) -> None:
     models = oracle_models(tmp_path / "models")
     out = tmp_path / "out"
     write_image(oracle_scan(), tmp_path / "scan.nii.gz")
@@ -50,7 +50,7 @@ def test_a_run_in_which_every_scan_is_broken_wrote_over_earlier_results(tmp_path
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_results_were_written_over_the_scan_s_own_centroids(tmp_path: Path) -> None:
+def test_results_overwrote_the_centroids_of_the_scan(tmp_path: Path) -> None:
     write_image(oracle_scan(), tmp_path / "scan.nii.gz")
     truth = tmp_path / "scan_centroids.json"
     truth.write_text('[{"name": "L1", "x": 0, "y": 0, "z": 0}]')

@@ -32,7 +32,7 @@ def scan() -> Scan:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_each_is_a_small_file_of_weights_whose_card_tells_its_training(name: str) -> None:
+def test_each_model_is_a_small_file_whose_card_records_its_training(name: str) -> None:
     path = SHIPPED / name
     networks = len(read_card(path).get("joined_from", (name,)))
     assert path.stat().st_size < 4_000_000 * networks
@@ -44,7 +44,7 @@ def test_each_is_a_small_file_of_weights_whose_card_tells_its_training(name: str
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_each_pipeline_outlines_and_names_the_vertebrae_of_a_sound_spine(scan: Scan, name: str) -> None:
+def test_each_pipeline_segments_and_names_a_healthy_spine(scan: Scan, name: str) -> None:
     assert scan.label_map is not None and scan.landmarks is not None
     plan = read_plan(SHIPPED / f"{name}.toml", vars(parser().parse_args(["scan.nii.gz"])))
     found = run_models(load_models(plan.models), scan.volume, options=plan.options)

@@ -28,7 +28,7 @@ NEAR_MM = 20.0
 
 
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
-def test_a_shipped_model_loads_with_a_card_that_tells_its_training(name: str) -> None:
+def test_a_shipped_model_loads_with_a_card_of_its_training(name: str) -> None:
     model = TrainedModel.load(SHIPPED / name)
     assert model.task_name == model.card["task"] == Path(name).stem
     assert model.settings.preset == "shipped"

@@ -27,7 +27,7 @@ def seen(levels: dict[str, np.ndarray]) -> Keypoints:
     return Keypoints(points, ("",) * len(points), told, points + away * (-1, 1, 1), points + away)
 
 
-def test_the_card_tells_whose_data_they_were_and_what_was_learnt(model: TrainedModel) -> None:
+def test_the_card_names_the_data_and_the_estimated_options(model: TrainedModel) -> None:
     assert model.task_name == "naming" and model.settings.preset == "shipped"
     assert "ImFusion" in model.card["training"]["about"] and "CC BY-SA 4.0" in model.card["training"]["about"]
     assert statistics_of(model.settings) != Statistics()
@@ -42,7 +42,7 @@ def test_usual_spines_are_named_right(model: TrainedModel, first: str, last: str
     assert naming.names == tuple(levels)
 
 
-def test_a_stray_is_told_as_false(model: TrainedModel) -> None:
+def test_a_false_positive_is_reported(model: TrainedModel) -> None:
     levels = spine("T9", "L5")
     usual = seen(levels)
     points = np.vstack([usual.bodies_mm, usual.bodies_mm[4] + (70.0, 40.0, 5.0)])

@@ -23,13 +23,13 @@ def model() -> TrainedModel:
     return TrainedModel.load(MODEL)
 
 
-def test_it_is_small_and_its_card_tells_how_it_learnt(model: TrainedModel) -> None:
+def test_the_model_is_small_and_its_card_records_its_training(model: TrainedModel) -> None:
     assert MODEL.stat().st_size < 3_000_000
     assert model.task_name == "multiclass_mr" and model.card["training"]["augment"] == "synth"
 
 
 @pytest.mark.parametrize("kind", ["mr-t1", "mr-t2", "ct"])
-def test_it_sees_bodies_in_any_contrast(model: TrainedModel, kind: str) -> None:
+def test_the_model_finds_bodies_in_any_contrast(model: TrainedModel, kind: str) -> None:
     (case,) = find_cases(Path(f"phantom:1:usual:seed=71:{kind}"))
     scan = load_scan(case, tissues=True, spacing_mm=(4.0, 2.0, 2.0), axcodes="RAS")
     found = run_models([model], scan.volume, case.case_id)

@@ -57,7 +57,7 @@ def points_of(numbers: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("axcodes", ["RAS", "PIL"])
 @pytest.mark.parametrize("resized", [False, True])
-def test_points_lie_on_what_they_name(resized: bool, axcodes: str) -> None:
+def test_points_lie_on_their_vertebrae(resized: bool, axcodes: str) -> None:
     """On an image that is bright at a centroid, samples are bright at its point."""
     made = phantom(2, axcodes)
     grid = made.volume.grid
@@ -89,7 +89,7 @@ def test_a_resized_image_shows_all_of_the_scan() -> None:
     np.testing.assert_allclose(seen.corners_mm().mean(axis=0), made.volume.grid.corners_mm().mean(axis=0), atol=1e-6)
 
 
-def test_targets_drawn_at_batch_time_are_hot_at_every_centroid() -> None:
+def test_targets_made_in_batches_peak_at_every_centroid() -> None:
     settings = settings_at("small", (24, 24, 40), 8.0)
     made = make_phantom(np.random.default_rng(3), region="lumbar", spacing_mm=8.0)
     samples = TASK.samples(scan_of(made), settings, np.random.default_rng(1))
@@ -128,9 +128,7 @@ class Bright:
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (12, 14, 40), (1, 30, 2)])
-def test_scans_of_any_size_are_seen_at_least_a_patch_at_a_time(
-    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scans_of_any_size_are_predicted(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     from learning_functions.inference import sliding_window
 
     monkeypatch.setattr(sliding_window, "flexible", lambda network: network)
@@ -144,7 +142,7 @@ def test_scans_of_any_size_are_seen_at_least_a_patch_at_a_time(
     assert all(n >= p for n, p in zip(network.asked[0][1:4], (16, 16, 24), strict=True))
 
 
-def test_a_cold_scan_says_that_there_is_no_spine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scan_below_the_threshold_gives_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     from learning_functions.inference import sliding_window
 
     monkeypatch.setattr(sliding_window, "flexible", lambda network: network)

@@ -53,7 +53,7 @@ def test_a_value_of_another_kind_is_refused(options: dict[str, Any], words: str)
         settings_from_samples(load_task("instances"), told("instances", **options))
 
 
-def test_what_a_file_does_not_tell_is_as_published() -> None:
+def test_missing_options_have_published_values() -> None:
     task = load_task("instances")
     settings = settings_from_samples(task, {**told("instances"), "options": {"mirrored_inference": False}})
     assert settings.options == settings_of(task, "paper").options

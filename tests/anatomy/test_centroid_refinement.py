@@ -50,7 +50,7 @@ def test_ids_lie_on_bodies_only_and_follow_their_tilt() -> None:
         assert (abs(places[:, 2] - cz - TILT * (places[:, 1] - cy)) < 12.01).all()
 
 
-def test_a_cut_level_moves_across_the_spine_only() -> None:
+def test_a_truncated_level_moves_across_the_spine_only() -> None:
     seen = bodies()
     seen[:, :, 46:] = False  # a third of L2
     start = rough(0.0)
@@ -61,7 +61,7 @@ def test_a_cut_level_moves_across_the_spine_only() -> None:
     assert abs(found[0] - CENTRES["L2"][0]) < 1.0
 
 
-def test_bodies_that_bear_no_id_join_no_level() -> None:
+def test_bodies_without_an_id_join_no_level() -> None:
     start = rough(0.0, ("L2", "L3"))
     unnamed = start.instances.with_voxels(np.where(start.instances.voxels == 23, 0, start.instances.voxels))
     found = refined(Named(start.landmarks, unnamed), bodies())
@@ -76,7 +76,7 @@ def test_a_centre_without_a_body_stays() -> None:
     assert found.landmarks.point("L4") == pytest.approx(np.array(CENTRES["L4"]) - (0, 0, 3.0))
 
 
-def test_a_cut_level_without_a_centre_keeps_its_voxels() -> None:
+def test_a_truncated_level_without_a_centre_keeps_its_voxels() -> None:
     found = refined(rough(0.0, ("L2", "L3")), bodies())
     assert found.landmarks.names == ("L2", "L3")
     assert (found.instances.voxels == VERSE_IDS["L4"]).any()

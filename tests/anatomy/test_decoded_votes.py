@@ -65,7 +65,7 @@ def recorded(votes: Named, statistics: Statistics) -> tuple[Named, NamingRecord]
     ],
     ids=["usual", "trunk", "T13", "no T12", "L6"],
 )
-def test_bodies_get_their_own_names_and_true_ids_whatever_the_chain_called_them(bodies, variant) -> None:
+def test_bodies_get_the_names_and_ids_of_the_decoder(bodies, variant) -> None:
     if "L6" in bodies:
         bodies = {**bodies, "S1": bodies["L6"] + (0.0, -16.0, -30.0)}
     called = chain_from(next(iter(bodies)), len(bodies))
@@ -77,7 +77,7 @@ def test_bodies_get_their_own_names_and_true_ids_whatever_the_chain_called_them(
     assert set(record.posterior) == set(bodies) and min(record.posterior.values()) > 0.4
 
 
-def test_a_level_between_others_is_filled_in_without_ids() -> None:
+def test_an_interpolated_level_has_no_ids() -> None:
     bodies = spine("T9", "L5")
     rest = {name: place for name, place in bodies.items() if name != "L1"}
     found, record = recorded(named(rest), STATISTICS)
@@ -86,7 +86,7 @@ def test_a_level_between_others_is_filled_in_without_ids() -> None:
     assert VERSE_IDS["L1"] not in ids(found)
 
 
-def test_what_is_no_vertebra_loses_its_ids_and_is_told_of() -> None:
+def test_a_false_positive_loses_its_ids_and_is_reported() -> None:
     bodies = spine("T9", "L5")
     shown = named(bodies)
     points = np.vstack([shown.landmarks.points_mm, bodies["L2"] + (60.0, 30.0, 5.0)])
@@ -106,7 +106,7 @@ def test_what_is_no_vertebra_loses_its_ids_and_is_told_of() -> None:
     assert len(record.false_mm) == 1 and "1 detection was taken for no vertebra and left out." in record.notes
 
 
-def test_cut_vertebrae_without_a_centre_follow_their_neighbours() -> None:
+def test_truncated_vertebrae_without_a_centre_follow_their_neighbours() -> None:
     bodies = spine("T11", "L3")
     shown = named(bodies, chain_from("T10", 5))  # called one too high
     voxels = shown.instances.voxels.copy()
@@ -116,19 +116,19 @@ def test_cut_vertebrae_without_a_centre_follow_their_neighbours() -> None:
     assert ids(found)[20:22] == [VERSE_IDS["T10"], VERSE_IDS["L4"]]
 
 
-def test_where_no_centre_is_seen_ids_stay_as_they_are() -> None:
+def test_without_visible_centres_ids_stay() -> None:
     voxels = np.full(GRID.shape, VERSE_IDS["L2"], np.uint8)
     nothing = Named(Landmarks.empty(), LabelMap(voxels, GRID), bodies=Bodies.of([], [], []))
     found, record = recorded(nothing, STATISTICS)
     assert len(found.landmarks) == 0 and (found.instances.voxels == voxels).all() and record.notes == ()
 
 
-def test_votes_that_tell_nothing_of_bodies_are_refused() -> None:
+def test_votes_without_bodies_are_refused() -> None:
     with pytest.raises(ValueError, match="Received: "):
         recorded(replace(named(spine("L1", "L2")), bodies=None), STATISTICS)
 
 
-def test_evidence_counts_variants_with_the_level_that_votes_know() -> None:
+def test_variants_get_the_evidence_of_the_level_in_votes() -> None:
     evidence = named({"T12": np.zeros(3)}).bodies.evidence()[0]  # type: ignore[union-attr]
     row = dict(zip(LEVELS, evidence, strict=True))
     assert row["T13"] == row["T12"] > row["T11"] + 1
@@ -138,13 +138,13 @@ def test_evidence_counts_variants_with_the_level_that_votes_know() -> None:
 @pytest.mark.parametrize(
     ("votes", "best", "second"), [([20.0, 20.0], 20, 19), ([19.5, 19.5], 19, 20), ([20.0, 22.0], 20, 22)]
 )
-def test_numbers_voted_for_spread_over_the_levels_round_them(votes, best, second) -> None:
+def test_voted_numbers_spread_over_neighbouring_levels(votes, best, second) -> None:
     level_probabilities = mean_probabilities(np.array(votes, np.float32), None)
     assert level_probabilities.sum() == pytest.approx(1.0)
     assert set(np.argsort(-level_probabilities, kind="stable")[:2] + 1) in ({best, second}, {best, 21})
 
 
-def test_shares_told_are_averaged() -> None:
+def test_class_probabilities_are_averaged() -> None:
     given = np.zeros((2, 26), np.float32)
     given[0, 3], given[1, 4] = 1.0, 1.0
     np.testing.assert_allclose(mean_probabilities(np.zeros(2, np.float32), given)[3:5], 0.5)

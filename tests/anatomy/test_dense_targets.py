@@ -68,7 +68,7 @@ def test_l6_counts_as_l5_and_t13_as_t12() -> None:
     assert set(np.unique(dense_levels(spine(("L5", "L6")), grid))) == {0, CSI_LEVELS["L5"]}
 
 
-def test_nothing_is_drawn_for_landmarks_outside_the_grid_or_none() -> None:
+def test_landmarks_outside_the_grid_or_none_give_empty_targets() -> None:
     grid = Grid.from_spacing((5, 5, 5), 1.0, (500, 500, 500))
     assert not dense_levels(spine(), grid).any()
     assert not dense_levels(Landmarks.empty(), grid).any()

@@ -27,7 +27,7 @@ def test_maxima_of_one_body_are_one_detection_at_the_highest() -> None:
     ]
 
 
-def test_levels_next_to_a_hot_one_get_a_tenth_of_its_heat() -> None:
+def test_neighbouring_levels_get_a_tenth_of_the_response() -> None:
     responses = np.zeros((1, len(LEVELS)))
     responses[0, LEVELS.index("T12")], responses[0, LEVELS.index("L1")] = 0.8, 0.02
     wider = dict(zip(LEVELS, with_neighbours(responses)[0], strict=True))
@@ -40,12 +40,12 @@ def test_levels_next_to_a_hot_one_get_a_tenth_of_its_heat() -> None:
     }
 
 
-def test_the_hotter_a_detection_the_less_it_is_thought_false() -> None:
+def test_a_higher_response_lowers_the_false_positive_probability() -> None:
     peaks = peaks_of([("L1", "L1", 1.0), ("L2", "L2", 0.6), ("L3", "L3", 0.05)], spine_mm(SOUND))
     np.testing.assert_allclose(detections_of(peaks, VERTEBRAE).false_prior, [0.02, 0.4, 0.95])
 
 
-def test_of_noise_the_hottest_bodies_alone_are_taken() -> None:
+def test_in_noise_only_the_highest_maxima_are_kept() -> None:
     rng = np.random.default_rng(1)
     noise = Peaks(rng.uniform(-500, 500, (400, 3)), rng.integers(0, len(VERTEBRAE), 400), rng.uniform(0.05, 0.4, 400))
     found = detections_of(noise, VERTEBRAE)
@@ -72,7 +72,7 @@ def test_no_maximum_is_no_detection() -> None:
     ],
     ids=["sound", "missing", "doubled", "swapped", "shifted", "far off", "false"],
 )
-def test_failures_of_heatmaps_are_mended_by_the_decoder(
+def test_the_decoder_corrects_failures_of_heatmaps(
     responses: list[tuple[str, str, float]], expected: tuple[str, ...]
 ) -> None:
     places = spine_mm(SOUND)

@@ -49,7 +49,9 @@ def points_of(names: tuple[str, ...], scale: float = 1.0) -> np.ndarray:
         ([100.0, 100.0], [1, 1], "L4 L5"),
     ],
 )
-def test_the_start_that_agrees_best_names_the_chain(levels: list[float], votes: list[int], expected: str) -> None:
+def test_the_chain_starts_at_the_level_with_the_best_agreement(
+    levels: list[float], votes: list[int], expected: str
+) -> None:
     assert chain_names(levels, votes).names == named(expected)
 
 
@@ -58,7 +60,7 @@ def test_a_chain_longer_than_the_spine_is_named_where_it_can_be() -> None:
     assert names == ("", "", *USUAL_VERTEBRAE, "", "")
 
 
-def test_agreement_is_one_where_all_is_as_regressed_and_the_margin_tells_how_sure() -> None:
+def test_agreement_is_1_for_exact_levels_and_the_margin_is_positive() -> None:
     sure = chain_names([8, 9, 10], [1, 1, 1])
     assert sure.agreement == pytest.approx(1) and sure.margin == pytest.approx(1 - np.exp(-1))
     doubtful = chain_names([8.5, 9.5], [1, 1])
@@ -75,7 +77,7 @@ def test_a_missed_vertebra_keeps_the_count_right(missing: tuple[str, ...], scale
 
 
 @given(st.integers(0, 23), st.integers(1, 24), st.floats(0.85, 1.15))
-def test_without_a_gap_none_is_counted(start: int, count: int, scale: float) -> None:
+def test_without_a_gap_no_level_is_skipped(start: int, count: int, scale: float) -> None:
     names = USUAL_VERTEBRAE[start : start + count]
     places = places_from(start + 1, len(names), points_of(names, scale))
     assert places.tolist() == list(range(start + 1, start + 1 + len(names)))
@@ -103,6 +105,6 @@ def test_known_names_may_have_a_gap_between_them() -> None:
     assert names_by(["T10", "", "L1"], points_of(there)) == there
 
 
-def test_levels_and_votes_are_as_many() -> None:
+def test_levels_and_votes_have_one_length() -> None:
     with pytest.raises(ValueError, match=r"Received: 2 and 1\."):
         chain_names([1, 2], [1])

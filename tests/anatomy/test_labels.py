@@ -55,7 +55,7 @@ def test_an_unknown_level_has_no_place() -> None:
         ("rib", None, None, None, None),
     ],
 )
-def test_each_project_counts_in_its_own_way(
+def test_each_project_has_its_own_numbers(
     name: str, verse: int | None, totalsegmentator: int | None, csi: int | None, regressed: int | None
 ) -> None:
     assert VERSE_IDS.get(name) == verse
@@ -73,7 +73,7 @@ def test_every_id_leads_back_to_its_name() -> None:
 
 
 @pytest.mark.parametrize("number", [-1, 0, 29, 100, 201])
-def test_other_numbers_mean_nothing(number: int) -> None:
+def test_unknown_numbers_have_no_level(number: int) -> None:
     assert name_of_verse_id(number) is None
     assert name_of_regressed_level(number) is None
 
@@ -107,21 +107,21 @@ def test_every_free_vertebra_has_a_region(name: str, region: str | None) -> None
         ("coccyx", "coccyx"),
     ],
 )
-def test_a_name_is_known_however_files_write_it(text: str, name: str) -> None:
+def test_names_are_recognised_in_all_spellings(text: str, name: str) -> None:
     assert parse_name(text) == name
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "L", "1", "L0", "L7", "C8", "T14", "S3", "X1", "L1.5", "L-1.0", "disc_L1", "²"]
 )
-def test_what_names_no_level_is_nothing(text: str) -> None:
+def test_unknown_names_have_no_level(text: str) -> None:
     assert parse_name(text) is None
 
 
 @given(st.text())
 @example("T" + "9" * 5000)
 @example("L١")
-def test_any_text_is_answered(text: str) -> None:
+def test_any_text_gives_a_level_or_none(text: str) -> None:
     assert parse_name(text) in (*LEVELS, "coccyx", None)
 
 
@@ -131,6 +131,6 @@ def test_any_text_is_answered(text: str) -> None:
     st.sampled_from(["", "_center", "_body"]),
     st.booleans(),
 )
-def test_every_level_is_read_back_from_every_way_of_writing_it(name: str, head: str, tail: str, upper: bool) -> None:
+def test_every_spelling_of_every_level_is_read(name: str, head: str, tail: str, upper: bool) -> None:
     text = head + name + tail
     assert parse_name(text.upper() if upper else text.lower()) == name

@@ -37,7 +37,7 @@ def cost_of(runs: list[LevelSlices], costs: np.ndarray, counts: np.ndarray, spac
     return float(total)
 
 
-def test_the_chain_is_the_cheapest_of_all() -> None:
+def test_the_chain_has_the_lowest_cost_of_all() -> None:
     spacing, dropping = 12.0, 1.5
     rng = np.random.default_rng(3)
     for _ in range(4):
@@ -53,7 +53,7 @@ def test_the_chain_is_the_cheapest_of_all() -> None:
         assert found <= min(everything) + 1e-9
 
 
-def test_clean_votes_come_back_as_they_are() -> None:
+def test_consistent_votes_are_returned_unchanged() -> None:
     levels = [20] * 9 + [21] * 9 + [22] * 9
     assert best_chain(votes(levels), 4.0, 1.5).runs == [
         LevelSlices(20, 0, 9),
@@ -80,11 +80,11 @@ def test_a_gap_without_votes_is_bridged() -> None:
     assert [run.level for run in best_chain((costs, counts), 4.0, 1.5).runs] == [20, 21, 22]
 
 
-def test_votes_that_fit_no_chain_give_none() -> None:
+def test_votes_without_a_valid_chain_give_none() -> None:
     assert best_chain((np.full((5, 26), 20.0), np.full(5, 10.0)), 4.0, 1.5) == ([], 0.0)
 
 
-def test_one_slice_is_enough_for_an_answer() -> None:
+def test_one_slice_gives_a_result() -> None:
     assert [run.level for run in best_chain(votes([5.0]), 4.0, 1.5).runs] == [5]
 
 
@@ -98,7 +98,7 @@ def test_one_slice_is_enough_for_an_answer() -> None:
         (("T11", "T12", "L1", "L2"), (18, 19, 20, 21)),
     ],
 )
-def test_a_chain_that_may_have_variants_takes_them_where_votes_speak_for_them(names, shown) -> None:
+def test_variants_are_chosen_where_votes_support_them(names, shown) -> None:
     spacing = 3.0
     heights = [round(2 * usual_half_height_mm(name) / spacing) for name in names]
     levels = [float(level) for level, height in zip(shown, heights, strict=True) for _ in range(height)]
@@ -108,6 +108,6 @@ def test_a_chain_that_may_have_variants_takes_them_where_votes_speak_for_them(na
     assert all(run.number == level for run, level in zip(found.runs, shown, strict=True))
 
 
-def test_without_variants_asked_for_there_are_none() -> None:
+def test_without_the_variants_option_there_are_none() -> None:
     levels = [19.0] * 20 + [20.0] * 10
     assert {run.level for run in best_chain(votes(levels), 3.0, 1.5).runs} <= set(range(1, 27))

@@ -53,7 +53,7 @@ def spine(names: tuple[str, ...], bend: float) -> tuple[Landmarks, np.ndarray, L
 
 @pytest.mark.parametrize("bend", [0.0, 8.0, 16.0])
 @pytest.mark.parametrize("off", [-0.6, -0.45, 0.0, 0.45, 0.6])
-def test_sacrum_and_discs_tell_levels_that_votes_leave_open(off: float, bend: float) -> None:
+def test_sacrum_and_discs_decide_levels_where_votes_are_ambiguous(off: float, bend: float) -> None:
     landmarks, levels, parts = spine(("L2", "L3", "L4", "L5", "S1"), bend)
     named = part_votes(np.where(levels > 0, levels + np.float32(off), 0), parts)
     found = named.landmarks.only(landmarks.names)  # S1 may be split into S1 and S2
@@ -62,7 +62,7 @@ def test_sacrum_and_discs_tell_levels_that_votes_leave_open(off: float, bend: fl
 
 
 @pytest.mark.parametrize("bend", [0.0, 8.0, 16.0])
-def test_ids_lie_on_bodies_however_they_are_tilted(bend: float) -> None:
+def test_ids_lie_on_bodies_at_any_tilt(bend: float) -> None:
     landmarks, levels, parts = spine(("L1", "L2", "L3", "L4", "L5"), bend)
     named = part_votes(levels, parts)
     body = parts.voxels == BODY
@@ -71,13 +71,13 @@ def test_ids_lie_on_bodies_however_they_are_tilted(bend: float) -> None:
     assert np.concatenate(right).mean() > 0.95
 
 
-def test_where_no_sacrum_is_no_level_is_called_sacral() -> None:
+def test_without_a_sacrum_no_level_is_sacral() -> None:
     landmarks, levels, parts = spine(("L1", "L2", "L3", "L4", "L5"), 5.0)
     assert part_votes(np.where(levels > 0, levels + np.float32(0.52), 0), parts).landmarks.names == landmarks.names
 
 
 @pytest.mark.parametrize("pace", [0.8, 1.0, 1.2])
-def test_discs_keep_the_number_of_levels_when_votes_run_too_fast_or_too_slow(pace: float) -> None:
+def test_discs_correct_the_number_of_levels_of_compressed_or_expanded_votes(pace: float) -> None:
     names = ("T10", "T11", "T12", "L1", "L2", "L3")
     landmarks, levels, parts = spine(names, 4.0)
     middle = np.mean([CSI_LEVELS[name] for name in names])
@@ -96,7 +96,7 @@ def test_one_or_two_vertebrae_are_named(names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("right", [0.4, 0.6])
-def test_shares_of_several_levels_name_what_their_likeliest_may_not(right: float) -> None:
+def test_class_probabilities_name_levels_where_the_likeliest_class_does_not(right: float) -> None:
     """Each voxel hesitates between its level and one three higher, which no neighbour supports at the same place."""
     landmarks, levels, parts = spine(("L1", "L2", "L3", "L4", "L5", "S1"), 8.0)
     voxels = column_of(parts).voxels > 0
@@ -117,7 +117,7 @@ def test_nothing_detected_names_nothing() -> None:
     assert not len(named.landmarks)
 
 
-def test_the_centre_line_follows_a_bent_column() -> None:
+def test_the_centre_line_follows_a_curved_column() -> None:
     landmarks, levels, _ = spine(("T12", "L1", "L2", "L3", "L4", "L5"), 12.0)
     line = centre_line(GRID.to_mm(np.argwhere(levels > 0)), GRID.spacing_mm)
     assert (np.diff(line[:, 2]) < 0).all()
@@ -126,7 +126,7 @@ def test_the_centre_line_follows_a_bent_column() -> None:
 
 
 @pytest.mark.parametrize("bend", [0.0, 8.0])
-def test_for_a_decoder_every_body_between_discs_is_cut_out_whatever_the_votes(bend: float) -> None:
+def test_for_the_decoder_each_body_between_discs_is_one_component(bend: float) -> None:
     landmarks, levels, parts = spine(("T11", "T12", "L1", "L2", "L3", "L4"), bend)
     first, last = CSI_LEVELS["T11"], CSI_LEVELS["L4"]
     squeezed = first + (levels - first) * (last - first - 1) / (last - first)  # six bodies voted for as five
@@ -138,7 +138,7 @@ def test_for_a_decoder_every_body_between_discs_is_cut_out_whatever_the_votes(be
 
 @pytest.mark.parametrize("height_mm", [30.0, 40.0, 60.0])
 @pytest.mark.parametrize("wedge", ["none", "front", "back"])
-def test_a_slab_lower_than_wide_is_not_cut_aslant(wedge: str, height_mm: float) -> None:
+def test_a_slab_wider_than_tall_is_not_split_obliquely(wedge: str, height_mm: float) -> None:
     """One body and the discs beside it, of which the slab's border shows a wedge: slices across it stay axial."""
     x, y, z = PLACES.T
     inside = (np.hypot(x, y / 1.2) < RADIUS) & (np.abs(z) < height_mm / 2)

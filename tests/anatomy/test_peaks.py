@@ -28,7 +28,7 @@ def test_the_centre_of_a_gaussian_is_found_to_a_fraction_of_a_voxel(
     assert 0.5 * height < found.responses[0] <= height + 1e-6
 
 
-def test_every_maximum_high_enough_is_told_with_its_landmark() -> None:
+def test_every_maximum_above_the_threshold_is_returned_with_its_landmark() -> None:
     heat = np.zeros((*SHAPE, 3))
     heat[..., 0] = np.maximum(gaussian((3, 3, 3)), gaussian((10, 10, 12), height=0.4))
     heat[..., 2] = gaussian((5, 9, 4), height=0.9 * LOWEST_RESPONSE) + gaussian((9, 3, 12), height=LOWEST_RESPONSE)
@@ -54,20 +54,20 @@ def test_a_plateau_counts_once_in_its_middle() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), (3, 1, 5, 2), (0, 3, 3, 1), (4, 4, 4, 0)])
-def test_images_of_single_slices_and_of_nothing_are_no_trouble(shape: tuple[int, ...]) -> None:
+def test_single_slices_and_empty_images_give_results(shape: tuple[int, ...]) -> None:
     assert len(local_maxima(np.zeros(shape)).responses) == 0
     ones = local_maxima(np.ones(shape))
     assert len(ones.responses) == (shape[-1] if np.prod(shape[:3]) else 0)
     assert np.isfinite(ones.places).all()
 
 
-def test_values_below_zero_beside_a_maximum_do_no_harm() -> None:
+def test_negative_values_beside_a_maximum_are_ignored() -> None:
     heat = np.full((*SHAPE, 1), -0.3)
     heat[6, 6, 6] = 0.8
     np.testing.assert_allclose(local_maxima(heat).places, [[6, 6, 6]], atol=0.5)
 
 
-def test_several_parts_are_joined_and_none_gives_none() -> None:
+def test_several_parts_are_concatenated_and_none_gives_none() -> None:
     part = local_maxima(gaussian((5, 5, 5))[..., None])
     assert len(Peaks.joined([part, part]).responses) == 2
     empty = Peaks.joined([])

@@ -36,7 +36,7 @@ def test_numbers_that_spider_does_not_have_are_refused(wrong: int) -> None:
         structures_of(row(1, wrong), "spider")
 
 
-def test_a_phantom_s_tissues_tell_discs_and_canal_and_the_sacrum_is_none() -> None:
+def test_a_phantom_s_tissues_give_discs_and_canal_and_no_sacrum() -> None:
     tissues = row(1, 2, 3, 4, 4, 0, 1)
     found = structures_of(row(0, 0, 0, 0, 24, 26, 26), "verse", tissues, ("air", "disc", "nucleus", "csf", "cord"))
     assert values(found) == [2, 2, 3, 3, 1, 0, 2]
@@ -69,7 +69,7 @@ def test_names_become_numbers_from_the_bottom(axcodes: str) -> None:
     assert np.array_equal(spider_map(vertebrae, structures_of(true, "spider")).voxels, true.voxels)
 
 
-def test_what_the_border_cuts_is_seen_in_part() -> None:
+def test_a_truncated_structure_has_a_partial_code() -> None:
     voxels = spine_voxels(3)[:, :, : 6 + 2 * 11 + 7]  # through the third body
     cut = LabelMap(voxels, Grid.from_spacing(voxels.shape, SPACING_MM))
     assert set(values(numbered_spine(structures_of(cut, "spider")))) == {0, 1, 2, 103, 100, 201, 202, 203}
@@ -83,7 +83,7 @@ def test_bodies_joined_by_a_thin_bridge_stay_two() -> None:
     assert set(values(found)) == set(values(true))
 
 
-def test_bodies_that_half_of_a_disc_was_taken_for_stay_two() -> None:
+def test_bodies_joined_by_half_a_disc_stay_two() -> None:
     """A network that calls part of each disc vertebra joins all bodies; what it saw of the discs still parts them."""
     true = spine(4)
     joined = true.voxels.copy()
@@ -96,7 +96,7 @@ def test_bodies_that_half_of_a_disc_was_taken_for_stay_two() -> None:
         assert (found.voxels[:, 19:][body] == number).mean() > 0.8
 
 
-def test_bodies_joined_by_a_waist_are_parted_by_how_deep_they_are() -> None:
+def test_bodies_joined_by_a_waist_are_split_by_depth() -> None:
     true = spine(4, spacing_mm=(3.0, 2.0, 3.5))
     joined = np.where(true.voxels > 200, 0, true.voxels).astype(np.uint8)
     waist = joined[5:9, 23:28]
@@ -109,7 +109,7 @@ def test_bodies_joined_by_a_waist_are_parted_by_how_deep_they_are() -> None:
 
 
 @pytest.mark.parametrize(("tilt", "parts"), [(0, True), (1, True), (4, False)])
-def test_a_disc_parts_what_lies_in_its_plane_unless_it_lies_along_the_spine(tilt: int, parts: bool) -> None:
+def test_a_disc_splits_bodies_in_its_plane_unless_it_is_parallel_to_the_spine(tilt: int, parts: bool) -> None:
     voxels = np.zeros((20, 20, 40), np.uint8)
     for y in range(6, 14):
         low = 18 + tilt * (y - 10) // 2
@@ -122,7 +122,7 @@ def test_a_disc_parts_what_lies_in_its_plane_unless_it_lies_along_the_spine(tilt
         assert not planes[:2].any() and not planes[:, :, :8].any()
 
 
-def test_a_disc_under_no_vertebra_belongs_to_the_one_that_would_come_next() -> None:
+def test_a_disc_without_a_vertebra_gets_the_next_number() -> None:
     voxels = spine_voxels(3)
     voxels[(voxels == 3)] = 0
     found = numbered_spine(structures_of(LabelMap(voxels, spine(3).grid), "spider"))
@@ -139,7 +139,7 @@ def test_any_class_may_be_missing(kept: tuple[int, ...]) -> None:
     assert (found.voxels == 100).any() == (100 in kept)
 
 
-def test_scraps_are_left_out_and_one_canal_stays() -> None:
+def test_small_components_are_discarded_and_one_canal_remains() -> None:
     true = spine(3)
     voxels = structures_of(true, "spider").voxels.copy()
     voxels[0, 0, 0], voxels[0, 0:2, -3:] = 1, 3
@@ -180,7 +180,7 @@ def test_a_scan_of_one_intensity_is_left_whole(fill: int) -> None:
     assert cropped_to_body(scan).grid.same_as(scan.grid)
 
 
-def test_a_map_of_vertebrae_alone_is_refused_though_its_name_is_spineps_s() -> None:
+def test_a_map_of_vertebrae_alone_is_refused_under_a_spineps_name() -> None:
     with pytest.raises(ValueError, match="Received: spineps"):
         structures_of(row(0, 20, 21), "spineps")  # as the files of VerSe are named
 

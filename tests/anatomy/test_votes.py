@@ -44,7 +44,7 @@ def test_perfect_votes_give_every_centroid_within_a_voxel(votes) -> None:
         assert named.instances.voxels[index] == VERSE_IDS[name]
 
 
-def test_stray_votes_and_stray_pieces_change_nothing() -> None:
+def test_outlying_votes_and_small_components_change_nothing() -> None:
     landmarks = chain()
     levels, detection = perfect(landmarks)
     rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def test_one_vertebra_alone_is_named() -> None:
     assert np.linalg.norm(named.landmarks.points_mm - landmarks.points_mm) < 3
 
 
-def test_the_centre_of_a_cut_vertebra_is_told_from_its_whole_end() -> None:
+def test_the_centre_of_a_truncated_vertebra_follows_from_its_complete_end() -> None:
     landmarks = chain()
     levels, detection = perfect(landmarks)
     top = int(np.ceil(GRID.to_index(landmarks.point("T10"))[2])) + 2  # a little above its centre
@@ -105,7 +105,7 @@ def test_published_votes_drop_what_is_smaller_than_their_rule() -> None:
 
 
 @pytest.mark.parametrize("alone", [("L1",), NAMES[1:-1], ("T10",), ("L3",)])
-def test_pieces_between_others_belong_to_the_spine(alone) -> None:
+def test_components_between_others_belong_to_the_spine(alone) -> None:
     landmarks = chain()
     levels, detection = perfect(landmarks)
     voxels = detection.voxels.copy()

@@ -31,7 +31,7 @@ def test_import_loads_no_heavy_package() -> None:
 
 
 @pytest.mark.parametrize("name", spine_levels.__all__)
-def test_public_names_come_when_they_are_asked_for(name: str) -> None:
+def test_public_names_are_imported_on_access(name: str) -> None:
     assert getattr(spine_levels, name).__name__ == name
     assert name in dir(spine_levels)
 

@@ -61,7 +61,7 @@ def test_a_vertebra_at_the_border_of_the_scan_is_truncated() -> None:
     assert Result(SCAN, cut).landmarks["truncated"].tolist() == [True]
 
 
-def test_without_an_outline_nobody_knows_what_is_truncated() -> None:
+def test_without_masks_truncation_is_unknown() -> None:
     table = Result(SCAN, Findings("a_scan", GRID, landmarks=LANDMARKS)).landmarks
     assert table["truncated"].isna().all() and table["probability"].isna().all()
 
@@ -116,7 +116,7 @@ def test_save_writes_the_files_of_the_scan_and_returns_them(result: Result, tmp_
     assert sorted(result.save(tmp_path / "new")) == sorted(files)
 
 
-def test_save_writes_over_nobody_elses_file(result: Result, tmp_path: Path) -> None:
+def test_save_does_not_overwrite_files_of_others(result: Result, tmp_path: Path) -> None:
     write_image(labelled(), tmp_path / "a_scan_vertebrae.nii.gz")
     with pytest.raises(ValueError, match="not made by this program"):
         result.save(tmp_path)

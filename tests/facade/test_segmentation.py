@@ -121,6 +121,6 @@ def test_bare_names_are_shipped_models() -> None:
         ({"models": ["identification"]}, "detection"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_sentence(options: dict[str, Any], words: str) -> None:
+def test_unusable_arguments_give_one_sentence(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         spine_levels.Pipeline(**options)

@@ -145,7 +145,7 @@ def test_points_as_other_programs_write_them(name, tmp_path):
     np.testing.assert_allclose(found.points_mm, [point for _, *point in expected])
 
 
-def test_a_centroid_just_beyond_the_border_is_kept(tmp_path):
+def test_a_centroid_just_outside_the_border_is_kept(tmp_path):
     """That of a vertebra cut in two by the end of the scan."""
     (tmp_path / "a.csv").write_text("name,x,y,z\nL1,0,0,-39\n")
     assert len(read_landmarks(tmp_path / "a.csv", UPRIGHT)) == 1

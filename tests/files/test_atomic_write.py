@@ -27,7 +27,7 @@ def test_the_file_is_there_only_after_the_block_and_nothing_else_is_left(tmp_pat
     assert path.read_text() == "a" and names_in(path.parent) == ["table.csv"]
 
 
-def test_when_writing_fails_what_stood_there_stays(tmp_path):
+def test_a_failed_write_keeps_the_existing_file(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
     with pytest.raises(RuntimeError), written_whole(path) as place:

@@ -32,11 +32,11 @@ def test_folds_depend_on_who_the_patients_are_and_on_the_seed_alone(seed: int) -
     assert Fold(1, 3, seed).held_out(often) == Fold(1, 3, seed).held_out(PATIENTS)
 
 
-def test_another_seed_deals_otherwise() -> None:
+def test_another_seed_gives_other_folds() -> None:
     assert len({Fold(0, 5, seed).held_out(PATIENTS) for seed in range(9)}) > 3
 
 
-def test_the_first_of_five_folds_is_who_a_fifth_held_out_would_be() -> None:
+def test_the_first_of_five_folds_equals_a_held_out_fifth() -> None:
     cases = [Case(patient, Path("a")) for patient in PATIENTS]
     assert split_held_out(cases, Fold(0, 5, 4)) == split_by_patient(cases, 0.2, 4)
 
@@ -52,12 +52,12 @@ def test_the_first_of_five_folds_is_who_a_fifth_held_out_would_be() -> None:
         ((0, 2, -1), "zero or above"),
     ],
 )
-def test_folds_that_cannot_be_are_refused(numbers: tuple[int, ...], words: str) -> None:
+def test_invalid_folds_are_refused(numbers: tuple[int, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Fold(*numbers).held_out(PATIENTS)
 
 
-def test_folds_are_asked_for_one_by_one_or_all_together() -> None:
+def test_folds_are_requested_one_by_one_or_all_together() -> None:
     assert requested_folds(3, None, None) == [Fold(0, 3), Fold(1, 3), Fold(2, 3)]
     assert requested_folds(3, 2, 7) == [Fold(2, 3, 7)]
     assert requested_folds(None, None, None) == []
@@ -66,7 +66,7 @@ def test_folds_are_asked_for_one_by_one_or_all_together() -> None:
             requested_folds(*asked)
 
 
-def test_one_way_of_holding_out_is_asked_for_at_a_time() -> None:
+def test_only_one_kind_of_hold_out_is_allowed() -> None:
     assert requested_hold_out(0.2, None, None, None) == HeldOutFraction(0.2)
     assert requested_hold_out(None, 5, 0, 3) == Fold(0, 5, 3)
     assert requested_hold_out(None, None, None, None) is None
@@ -79,7 +79,7 @@ def test_one_way_of_holding_out_is_asked_for_at_a_time() -> None:
             requested_hold_out(*asked)
 
 
-def test_a_part_is_named_after_itself_and_needs_somebody_held_out() -> None:
+def test_a_part_needs_a_hold_out() -> None:
     cases = [Case(patient, Path("a")) for patient in PATIENTS]
     training, validation = (one_part(cases, Fold(1, 5), part) for part in ("training", "validation"))
     assert (len(training), len(validation)) == (8, 2)

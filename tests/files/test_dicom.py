@@ -68,7 +68,7 @@ def test_one_file_of_a_series_stands_for_the_whole_series(tmp_path, write_series
         read_image(tmp_path)
 
 
-def test_localisers_and_images_without_a_place_are_left_out_with_a_word(tmp_path, write_series, voxels, caplog):
+def test_localisers_and_images_without_a_position_are_left_out_with_a_note(tmp_path, write_series, voxels, caplog):
     write_series(tmp_path, voxels, stack(8))
     write_series(tmp_path, voxels, stack(1), (0, 1, 0, 0, 0, -1), first=50, type="ORIGINAL\\PRIMARY\\LOCALIZER")
     with caplog.at_level(logging.WARNING):
@@ -179,7 +179,7 @@ def of_class(path: Path, storage: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["481.3", "88.11", "11.1"])
-def test_what_holds_no_image_is_left_out_with_a_word(kind, tmp_path, write_series, voxels, caplog):
+def test_files_without_an_image_are_left_out_with_a_note(kind, tmp_path, write_series, voxels, caplog):
     (path, *_) = write_series(tmp_path, voxels, stack(8))
     (tmp_path / "zz.dcm").write_bytes(of_class(path, f"1.2.840.10008.5.1.4.1.1.{kind}")[:600])
     with caplog.at_level(logging.WARNING):

@@ -114,7 +114,7 @@ FORMS: dict[str, tuple[list[str], list[tuple[str | None, ...]]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_data_set_is_found_in_the_form_of(form, tmp_path):
+def test_data_sets_are_found_in_every_layout(form, tmp_path):
     files, expected = FORMS[form]
     assert found(lay_out(tmp_path, *files), tmp_path) == expected
 
@@ -163,7 +163,7 @@ def test_a_single_image_finds_the_same_annotations(form, tmp_path):
         assert found(tmp_path / str(image), tmp_path)[0][1:] == (image, landmarks, label_map)
 
 
-def test_scans_of_one_subject_share_a_patient_and_mr_is_reported_from_ct(tmp_path):
+def test_scans_of_one_subject_share_a_patient_and_modalities_are_recognised(tmp_path):
     lay_out(
         tmp_path,
         "sub-1_dir-ax_ct.nii.gz",
@@ -236,7 +236,7 @@ def test_dicom_series_are_cases_among_others(tmp_path, write_series):
     assert [case.image_path for case in alone] == [tmp_path / "p2" / "bone"] and alone[0].case_id == "bone"
 
 
-def test_a_patients_name_is_not_carried_on(tmp_path, write_series):
+def test_the_patient_name_is_not_stored(tmp_path, write_series):
     write_series(tmp_path, np.zeros((4, 4, 3), np.int16), [(0, 0, k) for k in range(3)], patient="Jane Doe")
     assert "Jane" not in repr(find_cases(tmp_path)[0]).replace(str(tmp_path), "")
 

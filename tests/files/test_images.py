@@ -88,7 +88,7 @@ def test_other_readers_place_our_files_where_we_do(suffix, tmp_path, marked, obl
     np.testing.assert_allclose((-x, -y, z), oblique_grid.to_mm(MARK), atol=1e-3)
 
 
-def test_an_nrrd_without_a_space_says_so_loudly(tmp_path, caplog):
+def test_an_nrrd_without_a_space_gives_a_warning(tmp_path, caplog):
     header = "NRRD0004\ntype: short\ndimension: 3\nsizes: 2 3 4\nencoding: raw\nendian: little\nspacings: 1 2 3\n\n"
     (tmp_path / "scan.nrrd").write_bytes(header.encode() + bytes(48))
     with caplog.at_level(logging.WARNING):

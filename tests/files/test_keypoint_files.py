@@ -34,7 +34,7 @@ def test_truth_lies_in_a_folder_beside_the_predictions(tmp_path: Path) -> None:
     assert alone.truth_path == truth
 
 
-def test_a_plain_folder_is_read_and_what_was_written_into_it_passed_over(tmp_path: Path) -> None:
+def test_a_folder_of_keypoints_is_read_without_written_results(tmp_path: Path) -> None:
     write(tmp_path / "a.json")
     truth = write(tmp_path / "truth" / "a.json")
     (tmp_path / "results.json").write_text("{}")
@@ -45,7 +45,7 @@ def test_a_plain_folder_is_read_and_what_was_written_into_it_passed_over(tmp_pat
     assert (found.case_id, found.truth_path) == ("a", truth)
 
 
-def test_what_was_written_is_read_again_with_its_mark(tmp_path: Path) -> None:
+def test_written_files_are_read_again_with_their_provenance(tmp_path: Path) -> None:
     path = tmp_path / "a_centroids.json"
     write_landmarks_json(POINTS, path, GENERATOR, ("L2",))
     assert [entry.get("interpolated") for entry in json.loads(path.read_text())] == [None, True]
@@ -53,7 +53,7 @@ def test_what_was_written_is_read_again_with_its_mark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["nowhere", "empty", "twice"])
-def test_what_cannot_be_named_is_said_in_one_sentence(tmp_path: Path, what: str) -> None:
+def test_unusable_keypoints_are_reported_in_one_sentence(tmp_path: Path, what: str) -> None:
     folder = tmp_path / what
     if what != "nowhere":
         folder.mkdir()
@@ -64,7 +64,7 @@ def test_what_cannot_be_named_is_said_in_one_sentence(tmp_path: Path, what: str)
         find_keypoint_files(folder)
 
 
-def test_any_form_gives_bodies_and_names(tmp_path: Path) -> None:
+def test_every_format_gives_bodies_and_names(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("name,x,y,z\nL1,1,2,3\n,1,2,-30\n")
     seen = read_detected(tmp_path / "a.csv")
     assert seen.names == ("L1", "") and np.isnan(seen.probabilities).all() and len(seen.left_mm) == 0

@@ -54,7 +54,7 @@ def test_an_empty_list_holds_no_keypoint(tmp_path: Path) -> None:
         '[{"coordinates": {"world_space": [1, 2, NaN]}, "type": {"keypoint_type": "left"}}]',
     ],
 )
-def test_what_is_no_keypoint_is_refused_by_name(tmp_path: Path, text: str) -> None:
+def test_invalid_keypoints_are_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.json"
     path.write_text(text)
     with pytest.raises(BrokenFile, match=r"broken\.json"):

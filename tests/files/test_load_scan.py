@@ -59,7 +59,7 @@ def test_labels_stored_in_another_orientation_are_turned_without_loss(axcodes, c
     assert not caplog.records
 
 
-def test_labels_on_another_grid_are_resampled_with_a_word(case, labels, oblique_grid, caplog):
+def test_labels_on_another_grid_are_resampled_with_a_note(case, labels, oblique_grid, caplog):
     write_image(labels.window((1, 0, 2), (4, 6, 9)), case.label_map_path)
     with caplog.at_level(logging.WARNING):
         scan = load_scan(case)
@@ -89,7 +89,7 @@ def test_an_error_names_the_case_and_the_file(name, words, case):
     assert str(refused.value).startswith("scan: ") and str(path) in str(refused.value)
 
 
-def test_a_file_that_went_away_is_named(case):
+def test_a_missing_file_is_named(case):
     case.landmarks_path.unlink()
     with pytest.raises(BrokenFile, match=r"^scan: .*scan\.csv: there is no such file\.$"):
         load_scan(case)

@@ -111,7 +111,7 @@ def test_a_manifest_is_refused_when(case, tmp_path):
     st.floats(0.05, 0.95),
     st.integers(0, 99),
 )
-def test_a_patient_is_never_parted_and_the_parts_depend_on_the_seed_alone(patients, fraction, seed):
+def test_a_patient_is_never_split_and_splits_depend_on_the_seed_alone(patients, fraction, seed):
     cases = [Case(str(i), Path("a"), patient) for i, patient in enumerate(patients)]
     kept, held_out = split_by_patient(cases, fraction, seed)
     assert sorted(kept + held_out, key=cases.index) == cases and kept and held_out
@@ -129,7 +129,7 @@ def test_half_of_ten_patients_are_five():
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_a_manifest_may_be_parted_otherwise_and_its_columns_written_large(delimiter, tmp_path):
+def test_a_manifest_may_have_other_separators_and_capital_headers(delimiter, tmp_path):
     lay_out(tmp_path, "a.nii.gz", "m.nii.gz")
     text = "Name,Type,Image_Path,Mask_Path\nfirst,testing,a.nii.gz,m.nii.gz\n".replace(",", delimiter)
     (tmp_path / "manifest.csv").write_text(text)

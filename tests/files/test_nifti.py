@@ -57,7 +57,7 @@ def nifti(path: Path, grid: Grid, sform: int, qform: int, shift: float = 0.0, ki
         (4, 1, 9.0, 0.0, "sform and qform"),
     ],
 )
-def test_the_sform_counts_where_it_has_a_code_and_a_doubt_is_said(
+def test_the_sform_with_a_code_takes_precedence_with_a_note(
     sform, qform, shift, moved, word, tmp_path, oblique_grid, caplog
 ):
     path = nifti(tmp_path / "scan.nii", oblique_grid, sform, qform, shift)
@@ -67,7 +67,7 @@ def test_the_sform_counts_where_it_has_a_code_and_a_doubt_is_said(
     assert (word in caplog.text) if word else not caplog.records
 
 
-def test_a_nifti_without_any_orientation_says_so_loudly(tmp_path, oblique_grid, caplog):
+def test_a_nifti_without_orientation_gives_a_warning(tmp_path, oblique_grid, caplog):
     path = nifti(tmp_path / "scan.nii", oblique_grid, 0, 0)
     with caplog.at_level(logging.WARNING):
         grid = read_grid(path)
@@ -174,7 +174,7 @@ def test_what_is_written_opens_in_itk_unless_the_scan_is_truly_sheared(shear, st
         assert "results are written on the sheared axes" in caplog.text
 
 
-def test_a_sheared_scan_is_told_with_what_is_written_instead(tmp_path, oblique_grid, caplog):
+def test_a_sheared_scan_is_reported_with_its_replacement(tmp_path, oblique_grid, caplog):
     read_grid(nifti(tmp_path / "scan.nii", sheared_by(oblique_grid, 1e-3), 1, 0))
     assert "its axes are sheared by up to" in caplog.text and "nearest axes at right angles" in caplog.text
 
@@ -183,7 +183,7 @@ UNSOUND = {"zeros": 0.0, "not a number": np.nan, "in metres": 1000.0}
 
 
 @pytest.mark.parametrize("factor", UNSOUND.values(), ids=UNSOUND)
-def test_of_two_transforms_the_sound_one_is_read_with_a_word(factor, tmp_path, oblique_grid, caplog):
+def test_of_two_transforms_the_valid_one_is_read_with_a_note(factor, tmp_path, oblique_grid, caplog):
     path = nifti(tmp_path / "scan.nii", oblique_grid, 1, 1)
     content = bytearray(path.read_bytes())
     rows = np.frombuffer(content, np.float32, 12, 280) * np.float32(factor)

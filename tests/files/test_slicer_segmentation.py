@@ -130,11 +130,11 @@ def test_segments_in_layers_are_refused_as_such(tmp_path: Path) -> None:
         *(("Segment_20", None), ("20", None), ("", None), ("aorta", None), ("L7", None), ("S2", None)),
     ],
 )
-def test_what_names_tell(name: str, level: str | None) -> None:
+def test_names_of_segments_give_levels(name: str, level: str | None) -> None:
     assert level_of(name) == level
 
 
-def test_what_is_left_out_is_reported_and_a_sacrum_in_parts_is_one(
+def test_omitted_segments_are_reported_and_parts_of_the_sacrum_are_joined(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     [case] = find_cases(scan_beside(tmp_path, {1: "L5", 2: "S1", 3: "Sacrum", 4: "disc L5"}))

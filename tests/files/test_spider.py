@@ -110,7 +110,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_every_defect_is_reported_with_its_reason_and_sound_series_are_not_blamed(folder: Path) -> None:
+def test_every_defect_is_reported_with_its_reason_and_valid_series_are_not(folder: Path) -> None:
     found = spider.check_folder(folder)
     assert set(found) == {*SOUND, *DEFECTS}
     assert [name for name in SOUND if found[name]] == []
@@ -131,7 +131,7 @@ def test_a_folder_without_scans_is_refused(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_series_of_a_patient_stay_in_one_part(folder: Path) -> None:
+def test_series_of_a_patient_stay_in_one_split(folder: Path) -> None:
     cases = find_cases(folder)
     assert {case.modality for case in cases} == {"MR"}
     assert {case.case_id for case in cases if case.patient == "1"} == {"1_t1", "1_t2", "1_t2_SPACE"}
@@ -140,7 +140,7 @@ def test_series_of_a_patient_stay_in_one_part(folder: Path) -> None:
         assert not {case.patient for case in kept} & {case.patient for case in held_out}
 
 
-def test_samples_are_cut_from_the_sound_series_alone(folder: Path, tmp_path: Path) -> None:
+def test_samples_come_from_valid_series_alone(folder: Path, tmp_path: Path) -> None:
     made = generate(
         "multiclass_mr", cases_of_one_split(folder, None), tmp_path / "s.h5", tiny_settings("multiclass_mr"), workers=1
     )

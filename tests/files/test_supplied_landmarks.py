@@ -64,13 +64,13 @@ def test_what_else_a_run_writes_is_no_landmark_file(tmp_path: Path) -> None:
         read_supplied_landmarks(tmp_path, "scan", GRID)
 
 
-def test_both_files_of_a_run_tell_one_thing(tmp_path: Path) -> None:
+def test_both_files_of_a_run_agree(tmp_path: Path) -> None:
     ours(tmp_path)
     landmarks, _ = read_supplied_landmarks(tmp_path, "scan", GRID)
     assert difference(landmarks, FOUND) == ""
 
 
-def test_what_another_program_saved_goes_before_what_this_one_found(tmp_path: Path) -> None:
+def test_files_of_other_programs_take_precedence(tmp_path: Path) -> None:
     ours(tmp_path)
     write_markups(MOVED, tmp_path / "scan_centroids.mrk.json")  # Slicer does not keep our mark
     landmarks, path = read_supplied_landmarks(tmp_path, "scan", GRID)

@@ -47,7 +47,7 @@ def test_a_part_is_covered_on_any_grid_and_not_by_much_more(axcodes: str) -> Non
     assert (part.contains(covered.corners_mm(), 2 * 1.5)).all()
 
 
-def test_what_lies_elsewhere_is_covered_by_an_empty_box() -> None:
+def test_disjoint_grids_give_an_empty_box() -> None:
     away = Grid.from_spacing((8, 8, 8), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0))
     box = box_around(away, GRID)
     assert np.zeros(GRID.shape)[box].size == 0
@@ -59,7 +59,7 @@ def test_boxes_widen_but_never_before_the_first_voxel() -> None:
     assert widened(BOX, 5, 1, 0) == (slice(0, 14), slice(9, 26), slice(0, 40))
 
 
-def test_what_two_boxes_share_and_how_it_is_seen_from_one_of_them() -> None:
+def test_the_intersection_of_two_boxes_in_coordinates_of_one() -> None:
     other: Box = (slice(5, 30), slice(0, 12), slice(7, 8))
     shared = common(BOX, other)
     assert shared == (slice(5, 9), slice(10, 12), slice(7, 8))
@@ -112,7 +112,7 @@ def test_both_boxes_of_an_overlap_are_of_one_shape_and_index_without_wrapping(ax
 
 
 @given(places)
-def test_what_lies_within_an_array_is_what_it_shares_with_all_of_it(axes: list[tuple[int, int, int]]) -> None:
+def test_clipping_to_an_array_is_the_intersection_with_it(axes: list[tuple[int, int, int]]) -> None:
     first, size, shape = zip(*axes, strict=True)
     box = within(first, np.add(first, size), shape)
     assert box == overlap(first, size, shape)[0]

@@ -174,7 +174,7 @@ GRID = Grid.from_spacing((5, 6, 7), (1, 2, 3), (10, 20, 30))
         (GRID.reoriented("ARS"), ["shape (5, 6, 7) and (6, 5, 7)", "orientation RAS and ARS", "voxels up to 13.4 mm"]),
     ],
 )
-def test_what_tells_two_grids_apart_is_told_in_words(other: Grid, told: list[str]) -> None:
+def test_differences_of_two_grids_are_described(other: Grid, told: list[str]) -> None:
     differences = GRID.differences(other)
     assert len(differences) == len(told)
     assert all(words in difference for words, difference in zip(told, differences, strict=True)), differences
@@ -222,12 +222,12 @@ def test_being_the_same_works_both_ways_for_grids_of_one_spacing(one: Grid, othe
         (lambda: GRID.padded(0, (0, 0, -7)), "voxels above zero"),
     ],
 )
-def test_a_grid_that_cannot_be_is_refused_with_what_was_received(make: object, message: str) -> None:
+def test_an_invalid_grid_is_refused_with_its_values(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
 
 
-def test_a_grid_keeps_its_affine_to_itself() -> None:
+def test_a_grid_copies_its_affine() -> None:
     affine = np.eye(4)
     grid = Grid((2, 2, 2), affine)
     affine[0, 3] = 5

@@ -19,7 +19,7 @@ def test_each_point_bears_its_name_and_score() -> None:
     np.testing.assert_array_equal(Landmarks(("L1",), [(0, 0, 0)]).scores, [1.0])  # type: ignore[arg-type]
 
 
-def test_some_are_picked_with_their_points_and_scores() -> None:
+def test_a_selection_keeps_points_and_scores() -> None:
     picked = SPINE.only({"L2", "T12", "S1"})
     assert picked.names == ("T12", "L2")
     np.testing.assert_array_equal(picked.points_mm, [(0, 0, 70), (0, 2, 0)])
@@ -30,7 +30,7 @@ def test_some_are_picked_with_their_points_and_scores() -> None:
     assert len(SPINE.at([])) == len(SPINE.only([])) == 0
 
 
-def test_no_landmarks_are_landmarks_too() -> None:
+def test_empty_landmarks_work() -> None:
     for none in (Landmarks.empty(), Landmarks((), []), Landmarks((), np.zeros((0, 3)))):  # type: ignore[arg-type]
         assert len(none) == 0
         assert none.points_mm.shape == (0, 3)
@@ -58,12 +58,12 @@ def test_landmarks_that_do_not_fit_are_refused(names: object, points_mm: object,
         Landmarks(names, points_mm, scores)  # type: ignore[arg-type]
 
 
-def test_an_unknown_name_is_answered_with_those_there_are() -> None:
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"among T12, L1, L2. Received: 'L4'"):
         SPINE.point("L4")
 
 
-def test_landmarks_keep_their_points_to_themselves() -> None:
+def test_landmarks_copy_their_points() -> None:
     points = np.zeros((1, 3))
     landmarks = Landmarks(("L1",), points)
     points[0, 0] = 9

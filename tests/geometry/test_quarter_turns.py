@@ -20,7 +20,7 @@ def test_a_voxel_comes_to_lie_where_its_point_does(quarters: int) -> None:
     np.testing.assert_array_equal(turned_grid(grid, quarters).to_mm(voxel), turned_points(grid.to_mm(voxel), quarters))
 
 
-def test_four_quarters_and_there_and_back_change_nothing_at_all() -> None:
+def test_four_quarter_turns_and_inverse_turns_change_nothing() -> None:
     grid = Grid((4, 5, 6), AFFINE)
     round_again = grid
     for _ in range(4):
@@ -32,12 +32,12 @@ def test_four_quarters_and_there_and_back_change_nothing_at_all() -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("quarters", range(4))
-def test_sides_are_told_where_they_come_to_lie(side: str, quarters: int) -> None:
+def test_the_new_position_of_each_side_is_reported(side: str, quarters: int) -> None:
     np.testing.assert_array_equal(turned_points(TOWARDS[side], quarters), TOWARDS[side_shown(side, quarters)])
 
 
 @pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS)
-def test_voxels_stay_and_only_their_places_turn(axcodes: str) -> None:
+def test_turning_keeps_voxels_and_changes_the_affine(axcodes: str) -> None:
     voxels = np.arange(24).reshape(2, 3, 4)
     volume = Volume(voxels, Grid.from_spacing((2, 3, 4), (1.0, 2.0, 3.0), (7, 8, 9), axcodes))
     lying = turned(volume, 1)

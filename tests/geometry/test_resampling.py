@@ -180,7 +180,7 @@ def test_interpolated_integers_are_rounded_to_the_nearest(value: int, shift: flo
     ("dtype", "fill", "expected"),
     [("int16", -1024, -1024), ("uint16", -1024, 0), ("uint8", 300, 255), ("float32", -1024, -1024)],
 )
-def test_outside_lies_the_nearest_to_fill_that_the_voxels_can_hold(dtype: str, fill: int, expected: int) -> None:
+def test_voxels_outside_have_the_nearest_representable_fill(dtype: str, fill: int, expected: int) -> None:
     """Air at -1024 around a scan stored without a sign used to turn into 64512."""
     for kind in (Volume, LabelMap) if np.dtype(dtype).kind in "iu" else (Volume,):
         volume = kind(np.full((3, 3, 3), 10, dtype), Grid((3, 3, 3), np.eye(4)))

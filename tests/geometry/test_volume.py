@@ -46,9 +46,7 @@ sizes = st.tuples(*[st.integers(1, 9)] * 3)
 
 
 @given(grids(), boxes, sizes)
-def test_a_window_holds_what_lies_there_and_fill_elsewhere(
-    grid: Grid, start: tuple[int, ...], shape: tuple[int, ...]
-) -> None:
+def test_a_window_holds_its_voxels_and_fill_outside(grid: Grid, start: tuple[int, ...], shape: tuple[int, ...]) -> None:
     volume = numbered(grid)
     window = volume.window(start, shape, fill=-7)
     assert window.voxels.shape == window.grid.shape == shape

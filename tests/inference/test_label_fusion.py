@@ -52,7 +52,7 @@ def test_a_mask_keeps_its_voxels_at_any_probability_and_takes_none_beside_it() -
     assert np.array_equal(fusion.labels() == 5, LEFT)
 
 
-def test_voxels_beyond_the_grid_are_left_out() -> None:
+def test_voxels_outside_the_grid_are_left_out() -> None:
     fusion = LabelFusion(COARSE)
     mask = np.ones((6, 6, 6), bool)
     fusion.add(4, np.array([-3, 13, 5]), mask, mask.astype(np.float16))

@@ -65,7 +65,7 @@ def test_dice_crossentropy_is_zero_where_no_class_is_there_and_none_is_predicted
     assert float(DiceCrossentropy()(0 * TRUE, probabilities([0.0] * 4))) == pytest.approx(0, abs=1e-6)
 
 
-def test_dice_of_present_classes_leaves_what_is_absent_to_crossentropy() -> None:
+def test_dice_of_present_classes_ignores_absent_ones() -> None:
     suspected = np.array([[[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.9, 0.05, 0.05]]])
     truth = np.array([[1, 0, 1, 0]])  # class 2 is nowhere
     crossentropy = -np.log(np.take_along_axis(suspected, truth[..., None], -1)).mean()
@@ -75,7 +75,7 @@ def test_dice_of_present_classes_leaves_what_is_absent_to_crossentropy() -> None
     assert float(DiceCrossentropy()(truth, suspected.astype("float32"))) > float(found)
 
 
-def test_dice_of_present_classes_where_none_is_is_crossentropy() -> None:
+def test_dice_of_present_classes_without_any_is_crossentropy() -> None:
     loss = DiceCrossentropy(present_only=True)
     answers = np.array([[[0.8, 0.2], [0.6, 0.4]]], "float32")
     assert float(loss(np.zeros((1, 2), int), answers)) == pytest.approx(-np.log([0.8, 0.6]).mean(), abs=1e-5)
@@ -128,7 +128,7 @@ def test_labelled_crossentropy(true, expected, axis) -> None:
     assert float(found) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_level_accuracy_of_shares_counts_the_likeliest_level() -> None:
+def test_level_accuracy_of_class_probabilities_counts_the_likeliest_level() -> None:
     metric = LevelAccuracy()
     metric.update_state(np.array([[1, 3, 3, 0]], np.uint8), SHARES)
     assert float(metric.result()) == pytest.approx(2 / 3)

@@ -63,7 +63,7 @@ def test_values(kind: type, teacher: list[float], student: list[float], temperat
     assert value(kind, teacher, student, temperature) == pytest.approx(expected, abs=2e-5)
 
 
-def test_hot_enough_only_the_distance_of_logits_counts() -> None:
+def test_at_high_temperature_the_divergence_is_the_distance_of_logits() -> None:
     """T^2 KL tends to half the variance of the difference of the logits: gradients keep their size."""
     apart = np.log(0.9 / 0.1) - np.log(0.3 / 0.7)
     for kind, teacher, student in ((BinaryDivergence, [0.9], [0.3]), (ClassDivergence, [0.9, 0.1], [0.3, 0.7])):
@@ -72,7 +72,7 @@ def test_hot_enough_only_the_distance_of_logits_counts() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 20.0])
-def test_what_is_finite_stays_finite_and_never_below_nothing(kind: type, temperature: float) -> None:
+def test_divergences_are_finite_and_not_negative(kind: type, temperature: float) -> None:
     edge = np.array([[0, 1], [1, 0], [1e-30, 1], [0.5, 0.5]], np.float32)
     for teacher in edge:
         found = np.asarray(kind(temperature).call(ops.convert_to_tensor([teacher] * 4), ops.convert_to_tensor(edge)))
@@ -87,7 +87,7 @@ def test_a_divergence_comes_back_from_its_config(kind: type) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+def test_an_invalid_temperature_is_refused(temperature: float) -> None:
     with pytest.raises(ValueError, match=r"above 0\. Received:"):
         ClassDivergence(temperature)
 
@@ -109,7 +109,7 @@ def test_the_kind_follows_the_loss_or_the_last_layer(layer: keras.Layer, loss: A
     assert found.reduction == getattr(loss, "reduction", "sum_over_batch_size")
 
 
-def test_a_loss_may_ask_for_another_kind() -> None:
+def test_a_loss_may_choose_another_kind() -> None:
     loss = keras.losses.MeanSquaredError()
     loss.divergence = SquaredDifference
     assert type(divergence_of(keras.layers.ReLU(), loss, 2.0)) is SquaredDifference
@@ -162,7 +162,7 @@ LEVELS = [[[20.0], [19.0], [5.0], [7.0]]], [[[18.0], [19.5], [9.0], [9.0]]]
         ),
     ],
 )
-def test_each_place_counts_as_in_the_task_s_own_loss(
+def test_each_position_has_its_weight_of_the_task_s_loss(
     loss: Any, kind: type, truth: Any, answers: tuple[Any, Any], expected: float
 ) -> None:
     assert counted(loss, kind, truth, *answers) == pytest.approx(expected, abs=1e-5)
@@ -185,7 +185,7 @@ def test_landmarks_of_unknown_place_are_not_learnt_from_the_teacher(form: str, e
 
 
 @pytest.mark.parametrize("form", ["sums", "mean"])
-def test_the_squares_of_heat_count_as_in_the_loss_itself(form: str) -> None:
+def test_squared_errors_of_heatmaps_have_the_weights_of_the_loss(form: str) -> None:
     """A teacher that answers the target is the loss without its penalty."""
     loss = HeatmapLoss(sigma=1.5, penalty=0.0, form=form)
     points = np.array([[[1, 2, 1], [2, 0, 3]]], np.float32)
@@ -198,7 +198,7 @@ def test_the_squares_of_heat_count_as_in_the_loss_itself(form: str) -> None:
 
 
 @pytest.mark.parametrize(("loss", "kind"), [(HeatError(), SquaredDifference), (HeatDivergence(), BinaryDivergence)])
-def test_heat_that_is_not_judged_is_not_learnt_from_the_teacher(loss: Any, kind: type) -> None:
+def test_unjudged_heatmap_voxels_are_not_learnt_from_the_teacher(loss: Any, kind: type) -> None:
     truth = [[[0.3, 1.0], [0.2, 0.0], [0.9, 1.0], [0.1, 0.0]]]
     teacher, student = [[[0.5], [0.1], [0.5], [0.1]]], [[[0.9], [0.9], [0.5], [0.9]]]
     expected = {SquaredDifference: 0.16 / 2, BinaryDivergence: 0.510826 / 2}[kind]
@@ -215,7 +215,7 @@ def test_weights_of_the_batch_count_beside_those_of_the_loss() -> None:
     )
 
 
-def test_without_weights_of_its_own_a_loss_counts_every_place_alike() -> None:
+def test_a_loss_without_weights_counts_all_positions_equally() -> None:
     assert counted(MaskLoss(), BinaryDivergence, [[1, 0]], [[[0.5], [0.5]]], [[[0.9], [0.5]]]) == pytest.approx(
         0.510826 / 2, abs=1e-5
     )

@@ -60,7 +60,7 @@ NOTHING = np.zeros(SHAPE)
         ([(2, 2, 3, UNKNOWN)], G + 5, 0.0),
     ],
 )
-def test_half_the_squared_difference_is_summed_over_what_is_judged(
+def test_half_the_squared_difference_is_summed_over_judged_voxels(
     rows: list[tuple[float, float, float, float]], heat: np.ndarray, expected: float
 ) -> None:
     loss = HeatmapLoss(1.5, penalty=0.0)
@@ -78,7 +78,7 @@ def test_the_loss_is_the_mean_over_the_batch() -> None:
     assert value(HeatmapLoss(1.5, 0.0), rows, np.zeros((2, *SHAPE, 1))) == pytest.approx(0.25 * (G**2).sum(), rel=1e-5)
 
 
-def test_with_a_scale_narrow_targets_are_high() -> None:
+def test_with_a_scale_narrow_targets_have_high_peaks() -> None:
     rows, nothing = true((2, 2, 3, PRESENT)), np.zeros((1, *SHAPE, 1))
     height = 1000 / (4.0 * math.sqrt(2 * math.pi)) ** 3
     assert height == pytest.approx(1.0, abs=0.01), "of the published scale and sigma"
@@ -89,13 +89,13 @@ def test_with_a_scale_narrow_targets_are_high() -> None:
 
 @pytest.mark.parametrize("scale", [0.0, 50.0])
 @pytest.mark.parametrize("landmarks", [1, 3])
-def test_as_a_mean_nothing_answered_costs_one(landmarks: int, scale: float) -> None:
+def test_as_a_mean_a_zero_output_has_loss_1(landmarks: int, scale: float) -> None:
     rows = true(*[(15.2, 15.0, 15.4, PRESENT)] * landmarks, (0, 0, 0, ABSENT))
     loss = HeatmapLoss(2.0, scale=scale, form="mean")
     assert value(loss, rows, np.zeros((1, 32, 32, 32, landmarks + 1))) == pytest.approx(1.0, rel=1e-3)
 
 
-def test_a_patch_without_any_landmark_is_judged_finitely() -> None:
+def test_a_patch_without_landmarks_has_a_finite_loss() -> None:
     rows = true((0, 0, 0, ABSENT))
     loss = HeatmapLoss(1.5, form="mean")
     assert value(loss, rows, np.zeros((1, *SHAPE, 1))) == 0
@@ -124,7 +124,7 @@ def test_sigmas_of_the_network_are_trained_by_its_optimiser_and_saved_with_it(tm
     assert value(again.loss, rows, heat) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_distances_and_shares_of_maxima_are_told_in_mm() -> None:
+def test_metrics_report_distances_in_mm_and_fractions_of_found_maxima() -> None:
     heat = np.zeros((1, *SHAPE, 3), np.float32)
     heat[0, 1, 2, 3, 0] = heat[0, 4, 5, 6, 1] = heat[0, 0, 0, 0, 2] = 1.0
     rows = true((1, 2, 4, PRESENT), (4, 0, 6, PRESENT), (3, 3, 3, ABSENT))
@@ -139,12 +139,12 @@ def test_distances_and_shares_of_maxima_are_told_in_mm() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"sigma": 0}, {"penalty": -1}, {"scale": float("inf")}, {"form": "median"}])
-def test_numbers_that_make_no_loss_are_refused(wrong: dict[str, float]) -> None:
+def test_invalid_loss_parameters_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="Received: "):
         HeatmapLoss(**wrong)  # type: ignore[arg-type]
 
 
-def test_heatmaps_are_handed_on_as_they_are_whatever_their_widths() -> None:
+def test_heatmap_outputs_do_not_depend_on_sigmas() -> None:
     maps = keras.Input((None, None, None, 2))
     network = keras.Model(maps, with_sigmas(maps, 3.0))
     given = np.random.default_rng(1).normal(size=(2, 3, 4, 5, 2)).astype(np.float32)

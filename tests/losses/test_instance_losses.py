@@ -61,7 +61,7 @@ def test_the_loss_is_the_mean_over_the_batch() -> None:
     assert float(InstanceLoss()(*both)) == pytest.approx((1.1 + 9.5) / 2)
 
 
-def test_a_weight_goes_along_a_sigmoid_from_the_first_epoch_to_the_last() -> None:
+def test_a_weight_follows_a_sigmoid_over_the_epochs() -> None:
     values = [scheduled(0.1, 1.0, epoch, 11) for epoch in range(11)]
     assert values[0] == pytest.approx(0.1) and values[-1] == pytest.approx(1.0) and values[5] == pytest.approx(0.55)
     steps = np.diff(values)
@@ -87,7 +87,7 @@ def column(*values: float) -> np.ndarray:
     return np.array(values, np.float32)[:, None]
 
 
-def test_completeness_is_judged_where_it_is_told() -> None:
+def test_completeness_is_scored_where_it_is_known() -> None:
     loss = CompletenessCrossentropy()
     assert float(loss(column(1, 0, -1), column(0.5, 0.5, 0.9))) == pytest.approx(2 * math.log(2) / 3)
     assert float(loss(column(1, 0), column(1, 0))) == pytest.approx(0, abs=1e-5)
@@ -117,7 +117,7 @@ def test_metrics_count_over_an_epoch_and_are_undefined_without_anything_to_count
 
 
 @pytest.mark.parametrize("options", [{"first": -1}, {"last": math.inf}, {"form": "mean"}])
-def test_odd_forms_are_refused(options: dict[str, object]) -> None:
+def test_invalid_loss_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="Received"):
         InstanceLoss(**options)
     with pytest.raises(ValueError, match="Received"):

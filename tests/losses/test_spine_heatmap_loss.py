@@ -50,13 +50,13 @@ def test_divergence_with_dice(
 
 
 @pytest.mark.parametrize("loss", [HeatError(), HeatDivergence()])
-def test_the_worst_answer_costs_much_and_never_without_end(loss: keras.losses.Loss) -> None:
+def test_the_worst_output_has_a_large_finite_loss(loss: keras.losses.Loss) -> None:
     value = float(loss(truth([0, 1]), told([1, 0])))
     assert np.isfinite(value) and value >= 1
 
 
 @pytest.mark.parametrize("loss", [HeatError(), HeatDivergence()])
-def test_a_batch_costs_the_mean_of_its_samples(loss: keras.losses.Loss) -> None:
+def test_the_loss_of_a_batch_is_the_mean_of_its_samples(loss: keras.losses.Loss) -> None:
     true = [truth([0, 1, 0.5], [1, 1, 0]), truth([1, 1, 0])]
     found = [told([0.2, 0.7, 0.5]), told([0.9, 0.4, 0.1])]
     both = float(loss(np.concatenate(true), np.concatenate(found)))

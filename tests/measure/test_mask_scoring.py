@@ -41,7 +41,7 @@ def scan(truth: LabelMap | None, code: str = "verse") -> Scan:
     return Scan(Case("a", Path("a.nii.gz"), label_code=code), Volume(np.zeros(GRID.shape, np.int16), GRID), None, truth)
 
 
-def test_only_masks_of_whole_vertebrae_are_held_against_masks() -> None:
+def test_only_masks_of_whole_vertebrae_are_scored() -> None:
     truth = scan(masks())
     assert score_masks(findings(instances=BodyMap(masks().voxels, GRID)), truth)[1] is None
     assert score_masks(findings(instances=None), truth)[1] is None

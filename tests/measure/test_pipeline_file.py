@@ -41,7 +41,7 @@ def toml(folder: Path, text: str, name: str = "way.toml") -> Path:
 BOTH = 'models = ["detection.h5", "identification.h5"]\n'
 
 
-def test_a_pipeline_s_own_options_go_before_those_of_the_command(tmp_path: Path) -> None:
+def test_options_of_a_pipeline_override_the_command_line(tmp_path: Path) -> None:
     own = ('title = "Two stages"', 'naming = "chain"', 'stop_after = "detection"', 'landmarks = "by hand"')
     path = toml(tmp_path, BOTH + "\n".join(own))
     plan = read_plan(path, {**ASKED, "naming": "published", "votes": "published", "memory_gb": 2.0})
@@ -91,14 +91,14 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG)
-def test_a_toml_that_cannot_be_used_is_told_with_its_name(text: str, words: str, tmp_path: Path) -> None:
+def test_an_unusable_toml_is_reported_by_name(text: str, words: str, tmp_path: Path) -> None:
     path = toml(tmp_path, text)
     with pytest.raises(BrokenFile) as told:
         read_plan(path, ASKED)
     assert str(told.value).startswith(f"{path}: ") and words in str(told.value)
 
 
-def test_what_is_no_toml_at_all_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_toml_is_reported(tmp_path: Path) -> None:
     (tmp_path / "model.h5").write_bytes(b"\x89HDF\xff")
     with pytest.raises(BrokenFile, match=r"model.h5: is no TOML"):
         read_plan(tmp_path / "model.h5", ASKED)
@@ -157,13 +157,13 @@ def test_models_that_start_from_landmarks_run_beside_given_ones(tmp_path: Path) 
         plan_of().chosen(outlined("vertebra_masks"), CASES)
 
 
-def test_findings_to_go_on_from_need_models() -> None:
+def test_continuing_from_findings_needs_models() -> None:
     for option in ("landmarks", "from_results"):
         with pytest.raises(ValueError, match="must be named"):
             Plan((), InferenceOptions(**{option: Path("x")}))
 
 
-def test_cards_tell_what_models_do_without_loading_them(tmp_path: Path) -> None:
+def test_models_are_described_by_cards_without_loading_them(tmp_path: Path) -> None:
     paths = oracle_models(tmp_path)
     assert [each.task_name for each in outlines(paths) or []] == ["detection", "identification"]
     old = Path(__file__).parents[1] / "fixtures" / "old_keras" / "detection_keras_2_15_0.h5"
@@ -172,7 +172,7 @@ def test_cards_tell_what_models_do_without_loading_them(tmp_path: Path) -> None:
         outlines([tmp_path / "nowhere.h5"])
 
 
-def test_given_files_are_looked_for_before_any_model_is_loaded(tmp_path: Path) -> None:
+def test_missing_files_are_reported_before_any_model_is_loaded(tmp_path: Path) -> None:
     for given, words in (
         ({"landmarks": tmp_path / "nowhere"}, "no such file or folder of landmarks"),
         ({"landmarks": tmp_path}, "no landmark file for any of the scans, such as scan.json"),
@@ -186,7 +186,7 @@ def test_given_files_are_looked_for_before_any_model_is_loaded(tmp_path: Path) -
         plan_of(landmarks=tmp_path / "scan.csv").require_sound([*CASES, Case("b", Path("b.nii"))])
 
 
-def test_a_toml_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+def test_a_toml_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     model = tmp_path / "a.h5"
     model.write_bytes(b"")
     path = toml(tmp_path, "")

@@ -60,7 +60,7 @@ def test_a_card_whose_settings_are_of_no_use_is_refused(settings: dict[str, Any]
         save_model(network(), tmp_path / "model.h5", card(settings=settings))
 
 
-def test_nothing_is_held_against_a_network_of_an_unknown_task(tmp_path: Path) -> None:
+def test_a_network_of_an_unknown_task_is_not_checked(tmp_path: Path) -> None:
     save_model(network(classes=9), tmp_path / "model.h5", card("horoscope"))
     assert load_model(tmp_path / "model.h5")[1]["task"] == "horoscope"
 
@@ -84,7 +84,7 @@ def test_nothing_is_held_against_a_network_of_an_unknown_task(tmp_path: Path) ->
         ),
     ],
 )
-def test_a_misfit_is_told(io_signature: IOSignature, wrong: str | None) -> None:
+def test_a_mismatch_is_reported(io_signature: IOSignature, wrong: str | None) -> None:
     found = io_signature.misfit(network(), SPEC)
     assert found is None if wrong is None else found is not None and found.startswith(wrong)
 

@@ -20,7 +20,7 @@ class Faint(Reader):
 
 
 @pytest.mark.parametrize(("options", "seen"), [({}, 0), ({"threshold": 0.5}, 0), ({"threshold": 0.4}, 3)])
-def test_the_card_says_from_which_probability_on_a_voxel_is_taken(options: dict[str, float], seen: int) -> None:
+def test_the_threshold_of_voxels_is_in_the_card(options: dict[str, float], seen: int) -> None:
     image, truth = scan_of(3)
     chosen = settings().with_options(**options)
     found = segmented(Faint(image), chosen, view_of(image, padding=PADDING))

@@ -54,7 +54,7 @@ def random_input(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).normal(size=shape).astype("float32")
 
 
-def test_a_saved_model_comes_back_with_its_card_and_the_same_answers(tmp_path: Path) -> None:
+def test_a_saved_model_loads_with_its_card_and_equal_outputs(tmp_path: Path) -> None:
     model = network()
     model.compile("adam", "categorical_crossentropy")
     seen = random_input(2, 4, 6, 8, 1)
@@ -176,7 +176,7 @@ def as_table(path: Path) -> None:
         (as_table, "but not a model"),
     ],
 )
-def test_a_file_that_is_no_model_is_told_apart(make: Callable[[Path], Any], told: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(make: Callable[[Path], Any], told: str, tmp_path: Path) -> None:
     make(tmp_path / "file.h5")
     for read in (read_card, load_model):
         with pytest.raises(BrokenFile, match=told) as caught:
@@ -208,7 +208,7 @@ def test_weights_cut_out_of_a_file_are_noticed(saved: Path) -> None:
         ),
     ],
 )
-def test_a_damaged_card_is_told(text: str, told: str, saved: Path) -> None:
+def test_a_damaged_card_is_reported(text: str, told: str, saved: Path) -> None:
     with h5py.File(saved, "r+") as file:
         file.attrs[CARD] = text
     for read in (read_card, load_model):

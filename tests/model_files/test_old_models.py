@@ -34,7 +34,7 @@ def difference(model: keras.Model, name: str) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_old_model_answers_as_it_did_and_its_task_is_told(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_old_model_keeps_its_outputs_and_its_task_is_reported(name: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "learning_functions"):
         model, card = load_model(OLD / f"{name}.h5")
     assert difference(model, name) < LARGEST_DIFFERENCE
@@ -63,7 +63,7 @@ def test_the_patch_is_the_network_s_own_or_the_published_one(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_old_model_saved_again_with_a_card_answers_as_before(
+def test_an_old_model_saved_with_a_card_keeps_its_outputs(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model, card = load_model(OLD / f"{name}.h5")

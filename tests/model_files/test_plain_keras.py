@@ -59,7 +59,7 @@ def test_keras_alone_loads_every_shipped_model_and_every_preset_s(of_presets: li
 
 
 @pytest.mark.parametrize("name", ["naming", "vertebra_heatmaps"])
-def test_a_file_with_layers_of_our_own_answers_as_it_did_and_is_saved_with_keras_s(name: str, tmp_path: Path) -> None:
+def test_a_file_with_custom_layers_keeps_its_outputs_and_is_saved_with_keras_layers(name: str, tmp_path: Path) -> None:
     network, card = load_model(REPLACED / f"{name}.h5")
     with np.load(REPLACED / f"{name}.npz") as then:
         seen, predicted = then["seen"], then["predicted"]
@@ -82,7 +82,7 @@ def test_a_network_loaded_from_such_a_file_is_built_as_one_made_today(name: str)
     assert [each.path for each in network.weights] == [each.path for each in made.weights]
 
 
-def test_a_model_that_is_run_is_not_compiled_for_training(of_presets: list[Path]) -> None:
+def test_a_model_for_inference_is_not_compiled(of_presets: list[Path]) -> None:
     network = TrainedModel.load(of_presets[0]).network
     assert not network.compiled and network.loss is None and network.jit_compile is False
     network.predict_on_batch(np.zeros((1, 16, 16, 16, 1), np.float32))

@@ -63,7 +63,7 @@ def test_best_sequences_and_sums_are_those_of_all_sequences(first, levels, count
 
 
 @of_few_levels
-def test_posterior_doubt_and_shifts_are_those_of_all_sequences(first, levels, count, seed) -> None:
+def test_posteriors_error_probability_and_shifts_are_those_of_all_sequences(first, levels, count, seed) -> None:
     detections = detections_at(first, min(levels, len(LEVELS) - first), count, seed)
     naming = decode(detections, STATISTICS)
     order = np.argsort(-detections.points_mm[:, 2])
@@ -107,7 +107,7 @@ def test_the_best_of_thirty_is_first_and_the_others_follow_in_order() -> None:
 
 
 @pytest.mark.parametrize(("nats", "within"), [(1.0, 1e-9), (30.0, 1e-9), (90.0, 1e-9), (300.0, 1e-3)])
-def test_evidence_however_strong_and_contrary_leaves_posteriors_whole(nats, within) -> None:
+def test_posteriors_stay_normalised_under_strong_contrary_evidence(nats, within) -> None:
     detections = detections_at(0, len(LEVELS), 24, 11)
     evidence = np.zeros_like(detections.evidence)
     evidence[np.arange(12), np.arange(12)] = nats
@@ -119,7 +119,7 @@ def test_evidence_however_strong_and_contrary_leaves_posteriors_whole(nats, with
 
 
 @of_few_levels
-def test_rests_joined_to_beginnings_are_all_sequences_wherever_they_are_joined(first, levels, count, seed) -> None:
+def test_forward_and_backward_sums_agree_at_every_position(first, levels, count, seed) -> None:
     chain = chain_of(detections_at(first, min(levels, len(LEVELS) - first), count, seed), STATISTICS)
     sums, whole = forward(chain, chain.unary[None])
     probabilities = posterior(sums, backward(chain), float(whole[0]))
@@ -128,7 +128,7 @@ def test_rests_joined_to_beginnings_are_all_sequences_wherever_they_are_joined(f
     assert count > 1 or probabilities.sum() == pytest.approx(1 - nothing)
 
 
-def test_no_step_leads_where_no_route_does() -> None:
+def test_impossible_steps_have_zero_probability() -> None:
     chain = chain_of(detections_at(0, len(LEVELS), 6, 2), STATISTICS)
     for level, name in enumerate(LEVELS):
         lower, rows = chain.table.below[level]

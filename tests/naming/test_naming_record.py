@@ -50,7 +50,7 @@ def test_a_record_goes_to_json_and_comes_back_equal() -> None:
     assert from_json(NamingRecord, json.loads(json.dumps(to_json(endless), allow_nan=False))) == endless
 
 
-def test_statistics_that_are_shipped_load_and_tell_whose_they_are() -> None:
+def test_shipped_statistics_load_with_their_attribution() -> None:
     assert "CC BY-SA 4.0" in json.loads(shipped.PATH.read_text())["attribution"]
     keypoints, scans = shipped.keypoint_statistics(), shipped.scan_statistics()
     assert keypoints.regions is not None and scans.regions is None
@@ -97,24 +97,24 @@ def test_regressed_levels_name_a_chain(levels, votes, first) -> None:
     assert naming.names == tuple(names)
 
 
-def test_levels_that_nobody_tells_are_named_by_places_and_say_so() -> None:
+def test_unknown_levels_are_named_by_positions_with_a_note() -> None:
     points = np.array(list(spine("T10", "L5").values()))
     naming = decode(regressed_detections([NAN] * len(points), [1] * len(points), points), shipped.scan_statistics())
     assert naming.error_probability > 0.1 and naming.warning()
 
 
-def test_levels_and_votes_are_as_many() -> None:
+def test_levels_and_votes_have_one_length() -> None:
     with pytest.raises(ValueError, match=r"Received: 2 and 1\."):
         regressed_detections([1, 2], [1], np.zeros((2, 3)))
 
 
-def test_names_given_speak_for_their_level_alone() -> None:
+def test_supplied_names_are_evidence_for_their_level_alone() -> None:
     told = names_given(["L1", ""], 3.0)
     assert told[0, LEVELS.index("L1")] == 3.0 and told.sum() == 3.0
 
 
 @pytest.mark.parametrize("first", ["C3", "T8", "L1"])
-def test_keypoints_are_named_by_names_given_and_put_right_by_their_neighbours(first) -> None:
+def test_supplied_names_of_keypoints_are_corrected_by_neighbours(first) -> None:
     bodies = spine(first, "L5")
     names = list(bodies)
     names[1], names[2] = "", names[1]  # one nameless, one called as its neighbour
@@ -130,7 +130,7 @@ def test_keypoints_are_named_by_their_regions() -> None:
     assert naming.names == tuple(bodies)
 
 
-def test_without_any_word_of_levels_a_note_says_what_names_rest_on() -> None:
+def test_without_evidence_of_levels_a_note_says_so() -> None:
     nothing = np.full((2, 3), NAN)
     assert notes_of(("", ""), nothing) == (BY_PLACES,)
     assert notes_of(("L1", ""), nothing) == notes_of((), nothing[:0]) == notes_of(("",), np.ones((1, 3))) == ()

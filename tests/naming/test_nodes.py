@@ -24,7 +24,7 @@ def test_a_node_holds_place_regions_and_pedicles_in_whole_numbers() -> None:
     assert nodes[:, RIGHT].tolist() == [[10_000, 140, -240, 15], [0, 0, 0, 0]]
 
 
-def test_nothing_detected_is_no_node() -> None:
+def test_no_detections_give_no_nodes() -> None:
     nodes, order = nodes_of(np.zeros((0, 3)))
     assert nodes.shape == (0, CHANNELS) and not len(order)
 

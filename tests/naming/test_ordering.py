@@ -29,14 +29,14 @@ def test_curved_spines_are_sorted_from_the_top_whatever_the_order_given(degrees,
 
 
 @pytest.mark.parametrize("outlier", [(120.0, 40.0, -10.0), (-90.0, 0.0, 60.0), (60.0, -80.0, -60.0)])
-def test_an_outlier_far_aside_does_not_turn_the_spine(outlier) -> None:
+def test_a_distant_outlier_does_not_change_the_direction_of_the_spine(outlier) -> None:
     spine = arc(50, 9, 300.0, 90)
     points = np.vstack([spine, spine[4] + np.array(outlier)])
     order = [place for place in along_the_spine(points).tolist() if place < len(spine)]
     assert order == list(range(len(spine)))
 
 
-def test_a_lying_spine_is_sorted_by_the_little_it_descends() -> None:
+def test_a_nearly_horizontal_spine_is_sorted_by_its_descent() -> None:
     spine = np.stack([np.zeros(8), -30.0 * np.arange(8), -6.0 * np.arange(8)], axis=1)
     assert along_the_spine(spine).tolist() == list(range(8))
 

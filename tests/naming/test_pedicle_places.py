@@ -59,7 +59,7 @@ def test_points_are_the_same_one_to_one_within_the_limit() -> None:
     assert same(np.zeros((0, 3)), true, 5.0) == {}
 
 
-def test_detected_pedicles_are_told_by_the_truth_and_missing_where_nothing_lies_near() -> None:
+def test_detected_pedicles_are_matched_with_the_truth() -> None:
     seen, true = scan_of("T9", "L5", 5)
     found = detected_pedicles(seen, true)
     assert np.isfinite(found).all()
@@ -76,7 +76,7 @@ def test_each_body_gets_its_own_pedicles(places: PediclePlaces, first: str, last
     np.testing.assert_array_equal(found, detected_pedicles(seen, true))
 
 
-def test_a_stray_pedicle_is_no_ones_and_a_body_without_any_gets_none(places: PediclePlaces) -> None:
+def test_a_false_pedicle_is_unassigned_and_a_body_without_pedicles_gets_none(places: PediclePlaces) -> None:
     points, told, ways = bodies_of("T10", "L5")
     right = np.vstack([(points + ways)[1:], points[3] + (70.0, 30.0, 0.0)])
     found = places.own(points, told, np.zeros((0, 3)), right)
@@ -95,13 +95,13 @@ def test_left_and_right_mirror_each_other(places: PediclePlaces) -> None:
     np.testing.assert_allclose(mirrored(features, -1.0), known(seen.bodies_mm * turned, seen.probabilities), atol=1e-9)
 
 
-def test_nothing_is_no_body_and_no_pedicle(places: PediclePlaces) -> None:
+def test_empty_input_gives_no_pedicles(places: PediclePlaces) -> None:
     assert places.own([], [], [], []).shape == (2, 0, 3)
     alone = places.own([[0.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]], [], [[17.0, -24.0, 3.0]])
     assert np.isnan(alone[0]).all() and alone.shape == (2, 1, 3)
 
 
-def test_places_are_equal_again_after_json_and_other_texts_are_refused(places: PediclePlaces) -> None:
+def test_places_survive_json_and_other_texts_are_refused(places: PediclePlaces) -> None:
     assert PediclePlaces.from_json(places.to_json()) == places
     for text in ("no", "{}", json.dumps({"weights": [[0, 0, 0]], "covariances": []})):
         with pytest.raises(ValueError, match="Received"):
@@ -115,7 +115,7 @@ def test_too_few_to_learn_from_are_refused() -> None:
         PediclePlaces.fit([])
 
 
-def test_those_shipped_are_learnt_from_vid_and_nodes_take_them_where_regions_are_told() -> None:
+def test_the_shipped_places_come_from_vid_and_nodes_use_them_with_regions() -> None:
     shipped = read_places(None)
     assert shipped is read_places(None) and np.linalg.eigvalsh(shipped.covariances).min() > 0
     points, told, ways = bodies_of("T8", "L4")
@@ -128,7 +128,7 @@ def test_those_shipped_are_learnt_from_vid_and_nodes_take_them_where_regions_are
     np.testing.assert_array_equal(nodes_of(points, untold, pedicles, shipped)[0], fixed)
 
 
-def test_the_command_writes_places_where_it_is_told_to(tmp_path: Path) -> None:
+def test_the_command_writes_places_to_its_output(tmp_path: Path) -> None:
     for part in ("truth", "predictions"):
         (tmp_path / part).mkdir()
     for number in range(8):

@@ -46,7 +46,7 @@ def test_shifts_are_counted_down_a_usual_spine(called, is_it, shift) -> None:
     assert naming_vid.rank(called) - naming_vid.rank(is_it) == shift
 
 
-def test_without_the_data_the_benchmark_says_so(
+def test_without_the_data_the_experiment_reports_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))

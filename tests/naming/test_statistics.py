@@ -86,7 +86,7 @@ def test_numbers_that_cannot_be_are_refused(wrong) -> None:
         replace(Statistics(), **wrong)
 
 
-def test_what_is_fitted_is_what_the_spines_are(fitted) -> None:
+def test_fitted_statistics_match_the_spines(fitted) -> None:
     usual = Statistics()
     for step in (("T9", "T10"), ("T12", "L1"), ("L4", "L5")):
         assert fitted.steps_mm[step][0] == pytest.approx(usual.steps_mm[step][0], rel=0.03)
@@ -110,7 +110,7 @@ def test_fitted_statistics_name_new_spines_by_regions_alone(fitted) -> None:
     assert right == 3
 
 
-def test_nothing_to_learn_from_is_refused() -> None:
+def test_fitting_without_examples_is_refused() -> None:
     with pytest.raises(ValueError, match="none"):
         fit([Example(np.zeros((0, 3)), Landmarks.empty())])
 
@@ -123,7 +123,7 @@ def test_few_scans_leave_the_usual_statistics_nearly_as_they_are() -> None:
     assert alone.size_sd == Statistics().size_sd
 
 
-def test_loosened_deviations_leave_means_alone() -> None:
+def test_inflated_variances_keep_the_means() -> None:
     loose = Statistics().with_inflated_variances(2.0, 3.0)
     for step in STEPS:
         mean, sd = Statistics().steps_mm[step]
@@ -132,7 +132,7 @@ def test_loosened_deviations_leave_means_alone() -> None:
     assert loose.bends["L3"] == (mean, 3 * sd, 3 * across)
 
 
-def test_bodies_beyond_the_named_ones_are_the_levels_that_must_lie_there() -> None:
+def test_bodies_outside_the_named_ones_get_the_following_levels() -> None:
     bodies = spine("T7", "L6", extra=("L6",))
     true = Landmarks(tuple(bodies)[1:-1], np.array(list(bodies.values()))[1:-1])
     points = np.vstack([list(bodies.values()), bodies["L2"] + (70, 0, 0), bodies["L1"] + (3, 3, 3)])
@@ -146,7 +146,7 @@ def test_without_a_truth_all_detections_are_false(count) -> None:
     assert true_names(np.zeros((count, 3)), Landmarks.empty()) == ("",) * count
 
 
-def test_regions_tell_thoracic_from_lumbar_and_lean_on_their_region() -> None:
+def test_regions_distinguish_thoracic_from_lumbar() -> None:
     rows = np.array([ROWS.index(name) for name in ("T12",) * 30 + ("L1",) * 30])
     regions = Regions.fit(rows, [region_probabilities("T12")] * 30 + [region_probabilities("L1")] * 30)
     likelihood = regions.log_likelihood([region_probabilities("T12"), region_probabilities("L1")])
@@ -156,7 +156,7 @@ def test_regions_tell_thoracic_from_lumbar_and_lean_on_their_region() -> None:
     np.testing.assert_allclose(np.exp(np.array(regions.table)).sum(axis=1), 1.0)
 
 
-def test_every_kind_of_probabilities_has_a_cell_of_its_own() -> None:
+def test_every_kind_of_probabilities_has_its_own_cell() -> None:
     cells = region_cells([(0.9, 0.1, 0.0), (0.9, 0.0, 0.1), (0.1, 0.9, 0.0), (0.0, 0.9, 0.1), (0.4, 0.1, 0.0)])
     assert len(set(cells.tolist())) == 5
 

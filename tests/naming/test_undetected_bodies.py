@@ -34,13 +34,13 @@ def told(first: int, last: int, names: tuple[str, ...] = NAMES, **moved: NDArray
     return beyond_the_ends(found, np.tile(LUMBAR, (last - first, 1)), left, right, read_places(None))
 
 
-def test_one_level_above_and_one_below_are_told_where_their_bodies_lie() -> None:
+def test_levels_above_and_below_are_placed_by_their_pedicles() -> None:
     more = told(1, 5)
     assert more.names == ("T12", "L5") and not more.scores.any()
     assert np.linalg.norm(more.points_mm - spine(6)[[0, 5]], axis=1).max() < 10
 
 
-def test_nothing_is_told_between_bodies_or_where_no_pedicle_is_left() -> None:
+def test_no_level_is_placed_between_bodies_or_without_pedicles() -> None:
     assert len(told(0, 6, ("T12", "L1", "L2", "L3", "L4", "L5"))) == 0
     left, right = pedicles(spine(6)[1:5])
     assert len(told(1, 5, left=left, right=right)) == 0
@@ -49,7 +49,7 @@ def test_nothing_is_told_between_bodies_or_where_no_pedicle_is_left() -> None:
 
 
 @pytest.mark.parametrize("moved_mm", [(0.0, 0.0, 20.0), (60.0, 0.0, 0.0)])
-def test_two_pedicles_that_are_not_of_one_vertebra_tell_nothing(moved_mm: tuple[float, float, float]) -> None:
+def test_pedicles_of_different_vertebrae_place_no_level(moved_mm: tuple[float, float, float]) -> None:
     left, right = pedicles(spine(6))
     right[0] += moved_mm
     assert told(1, 5, left=left, right=right).names == ("L5",)
@@ -66,10 +66,10 @@ def test_two_pedicles_that_are_not_of_one_vertebra_tell_nothing(moved_mm: tuple[
         (("S1", "S1", "S1", "S1")[:1], ()),
     ],
 )
-def test_levels_go_on_as_in_a_usual_spine(names: tuple[str, ...], more: tuple[str, ...]) -> None:
+def test_levels_continue_as_in_a_usual_spine(names: tuple[str, ...], more: tuple[str, ...]) -> None:
     assert told(1, 1 + len(names), names).names == more
 
 
-def test_nothing_found_tells_nothing() -> None:
+def test_no_detections_place_no_level() -> None:
     left, right = pedicles(spine(2))
     assert len(beyond_the_ends(Landmarks.empty(), np.zeros((0, 3)), left, right, read_places(None))) == 0

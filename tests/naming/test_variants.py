@@ -35,7 +35,7 @@ def test_a_spine_with_clear_evidence_is_named_as_it_is(bodies, variants) -> None
     assert len(naming.interpolated) == 0
 
 
-def test_a_spine_without_l5_goes_on_with_the_sacrum() -> None:
+def test_a_spine_without_l5_continues_with_the_sacrum() -> None:
     bodies = spine("T10", "L4")
     bodies["S1"] = bodies["L4"] + np.array([0.0, -12.0, -32.0])
     naming = decode(seen(bodies, 8.0), STATISTICS)
@@ -44,7 +44,7 @@ def test_a_spine_without_l5_goes_on_with_the_sacrum() -> None:
 
 
 @pytest.mark.parametrize("missed", [("T11",), ("L1", "L2"), ("T9", "L3"), ("T12",)])
-def test_missed_levels_are_filled_in_where_they_lie(missed) -> None:
+def test_missed_levels_are_interpolated_at_their_positions(missed) -> None:
     bodies = spine("T7", "L5")
     naming = decode(seen({name: place for name, place in bodies.items() if name not in missed}, 6.0), STATISTICS)
     assert naming.landmarks.names == tuple(bodies)
@@ -84,13 +84,13 @@ def test_the_order_in_which_detections_are_given_does_not_matter() -> None:
     np.testing.assert_allclose(shuffled.posterior, naming.posterior[order], atol=1e-9)
 
 
-def test_one_body_that_a_detector_calls_by_its_neighbours_name_is_put_right() -> None:
+def test_one_wrong_level_is_corrected() -> None:
     bodies = spine("T8", "L5")
     naming = decode(seen(bodies, tell={"T12": "L1"}), STATISTICS)
     assert naming.names == tuple(bodies)
 
 
-def test_a_scan_whose_evidence_is_shifted_is_shifted_and_says_so_when_it_hesitates() -> None:
+def test_shifted_evidence_shifts_names_with_a_warning() -> None:
     bodies = spine("T9", "L3")
     levels = {name: LEVELS[LEVELS.index(name) + 1] for name in bodies if name not in ("T12", "T13")} | {"T12": "L1"}
     surely = decode(seen(bodies, 6.0, levels), STATISTICS)
@@ -103,7 +103,7 @@ def test_a_scan_whose_evidence_is_shifted_is_shifted_and_says_so_when_it_hesitat
     assert abs(half.margin) < abs(surely.margin)
 
 
-def test_a_sure_scan_carries_no_warning_and_alternatives_come_in_order() -> None:
+def test_a_certain_scan_has_no_warning_and_alternatives_are_ordered() -> None:
     bodies = spine("T8", "L5")
     naming = decode(seen(bodies, 8.0), STATISTICS, alternatives=3)
     assert naming.warning() is None and naming.margin > 5
@@ -125,14 +125,14 @@ def test_no_detection_gives_an_empty_naming() -> None:
     assert naming.posterior.shape == (0, len(LEVELS) + 1)
 
 
-def test_a_detection_surely_false_leaves_nobody_named() -> None:
+def test_a_certain_false_positive_gives_no_names() -> None:
     alone = Detections(np.zeros((1, 3)), np.zeros((1, len(LEVELS))), np.array([5.0]), np.array([1.0]))
     naming = decode(alone, STATISTICS)
     assert naming.names == ("",) and naming.posterior[0, -1] > 0.99
     assert naming.shifted == (0.0, 0.0) and naming.warning() is None
 
 
-def test_what_a_cut_vertebra_tells_counts_less() -> None:
+def test_evidence_of_a_truncated_vertebra_counts_less() -> None:
     bodies = spine("T10", "L4")
     wrong = seen(bodies, 1.5)
     wrong.evidence[-1] = np.where(np.array(LEVELS) == "L5", 30.0, 0.0)
@@ -164,7 +164,7 @@ def test_without_a_spread_of_sizes_there_is_one_size() -> None:
         ({"evidence": np.full((2, len(LEVELS)), np.inf)}, "below infinity"),
     ],
 )
-def test_what_is_no_detection_is_refused_in_one_sentence(wrong, said) -> None:
+def test_invalid_detections_are_refused_in_one_sentence(wrong, said) -> None:
     given = {"points_mm": np.zeros((2, 3)), "evidence": np.zeros((2, len(LEVELS))), "false_evidence": np.zeros(2)}
     with pytest.raises(ValueError, match=rf"{said}.*Received: "):
         Detections(**{**given, **wrong})

@@ -59,7 +59,7 @@ def network(request: pytest.FixtureRequest) -> keras.Model:
     return keras.Model(nodes, node_features(nodes))
 
 
-def test_features_are_those_written_plainly(network: keras.Model) -> None:
+def test_features_equal_those_of_a_numpy_reference(network: keras.Model) -> None:
     rng = np.random.default_rng(1)
     room = network.input_shape[2]
     for count in (1, 2, 3, 17, 28):
@@ -79,7 +79,7 @@ def test_log_odds_are_exact_from_the_lowest_probability_to_the_highest(
     np.testing.assert_allclose(features[0, 23:26], plainly(x)[0, 23:26], atol=5e-6)
 
 
-def test_features_are_finite_where_there_is_nothing(network: keras.Model) -> None:
+def test_features_are_finite_without_nodes(network: keras.Model) -> None:
     features, there = network(np.zeros((1, 1, 28, 15), np.float32))
     assert not np.asarray(features).any() and not np.asarray(there).any()
 

@@ -66,7 +66,7 @@ def body(request: pytest.FixtureRequest) -> Body:
     ("name", "low", "high"),
     [("lung", 1.8, 8.0), ("liver", 0.7, 2.6), ("spleen", 0.03, 0.5), ("kidney", 0.08, 0.6), ("heart", 0.08, 0.8)],
 )
-def test_organs_have_the_size_of_a_patients(body: Body, name: str, low: float, high: float) -> None:
+def test_organs_have_realistic_volumes(body: Body, name: str, low: float, high: float) -> None:
     assert low * body.torso.size**3 < body.litres(name) < high * body.torso.size**3
 
 
@@ -84,7 +84,7 @@ def test_no_organ_lies_in_a_vertebral_body(body: Body) -> None:
         assert body.canvas.tissues[tuple(index)] not in soft, vertebra.name
 
 
-def test_gas_lies_over_what_fills_the_bowel() -> None:
+def test_gas_lies_above_the_content_of_the_bowel() -> None:
     bodies = [Body(seed, 6.0) for seed in (2, 3)]
     assert sum(b.litres("gas") for b in bodies) > 0.02
     for one in bodies:
@@ -94,7 +94,7 @@ def test_gas_lies_over_what_fills_the_bowel() -> None:
         assert below.sum() >= above.sum()
 
 
-def test_what_is_drawn_does_not_depend_on_the_canvas() -> None:
+def test_random_numbers_do_not_depend_on_the_canvas() -> None:
     assert Body(4, 5.0).next_draw == Body(4, 9.0).next_draw
 
 
@@ -144,7 +144,7 @@ def test_tissue_names_fit_the_tissue_map() -> None:
     assert TISSUES[0] == "air"
 
 
-def test_a_loft_is_closed_and_as_wide_as_asked() -> None:
+def test_a_loft_is_closed_and_has_its_width() -> None:
     solid = loft([(0, 0, 0), (4, 0, 40)], [(10, 6), (10, 6)], 0.0, 0.0)
     x, y, z = np.meshgrid(*(np.arange(-30, 70, 2.0, dtype=np.float32),) * 3, indexing="ij")
     inside = np.argwhere(solid.distance(x, y, z) < 0) * 2.0 - 30

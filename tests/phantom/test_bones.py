@@ -90,7 +90,7 @@ def test_every_facet_joint_is_a_gap_with_bone_on_either_side(
         ("L4", 40, 72, 0.69),
     ],
 )
-def test_vertebrae_are_as_bulky_as_real_ones(
+def test_vertebrae_have_realistic_volumes(
     name: str, least: float, most: float, behind: float, painted: tuple[Spine, Canvas, dict[str, Surface]]
 ) -> None:
     spine, canvas, _ = painted
@@ -125,7 +125,7 @@ def test_the_arch_is_brighter_than_the_middle_of_the_body(painted: tuple[Spine, 
         assert hu[place[:, 1] < -vertebra.size.depth / 2 - 4].mean() > hu[core].mean() + 50
 
 
-def test_parting_leaves_a_gap_and_moves_only_what_is_near() -> None:
+def test_separation_leaves_a_gap_and_changes_only_near_voxels() -> None:
     box = (slice(0, 40), slice(0, 1), slice(0, 1))
     x = np.arange(40, dtype=np.float32)[:, None, None]
     one, other = (box, np.maximum(x - 22, 4 - x)), (box, np.maximum(18 - x, x - 36))
@@ -134,7 +134,7 @@ def test_parting_leaves_a_gap_and_moves_only_what_is_near() -> None:
     assert np.flatnonzero(other[1].ravel() < 0).tolist() == list(range(22, 36))
 
 
-def test_keeping_off_leaves_the_other_bone_as_it_is() -> None:
+def test_keeping_a_gap_does_not_change_the_other_bone() -> None:
     box = (slice(0, 20), slice(0, 1), slice(0, 1))
     x = np.arange(20, dtype=np.float32)[:, None, None]
     one, other = (box, x - 12), (box, 10 - x)

@@ -82,7 +82,7 @@ def test_without_the_manifest_a_tissue_map_is_neither_a_scan_nor_a_mask(data_set
     ("scans", "training", "validation", "testing"),
     [(1, 1, 0, 0), (2, 1, 1, 0), (3, 1, 1, 1), (4, 2, 1, 1), (12, 7, 2, 3), (40, 24, 6, 10)],
 )
-def test_splits_have_their_shares(scans: int, training: int, validation: int, testing: int) -> None:
+def test_splits_have_their_fractions(scans: int, training: int, validation: int, testing: int) -> None:
     splits = split_names(scans, seed=1)
     assert [splits.count(name) for name in ("training", "validation", "testing")] == [training, validation, testing]
 
@@ -95,7 +95,7 @@ def test_all_scans_may_be_of_one_split(split: str, tmp_path: Path, monkeypatch: 
     assert [row.split(",")[1] for row in rows] == [split] * 3
 
 
-def test_nothing_else_in_the_folder_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_files_in_the_folder_are_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     coarse = lambda rng, name, region, kind: scanner.make_phantom(rng, name, region, 5.0, kind=kind)  # noqa: E731
     monkeypatch.setattr(writing, "make_phantom", coarse)
     (tmp_path / "notes.txt").write_text("mine")

@@ -41,7 +41,7 @@ def test_a_kernel_keeps_the_mean_and_only_a_sharp_one_overshoots(spacing: float,
 
 @pytest.mark.parametrize("suppressed", [0.0, 0.6, 0.9])
 @pytest.mark.parametrize("spacing", [(0.5, 0.5, 2.0), (1.0, 1.0, 1.0), (3.0, 3.0, 3.0)])
-def test_noise_is_as_strong_as_asked_whatever_its_spectrum(
+def test_noise_has_the_requested_standard_deviation_for_any_spectrum(
     torso: Torso, spacing: tuple[float, float, float], suppressed: float
 ) -> None:
     canvas = Canvas((24, 64, 60), spacing, (-10, -30, -30))
@@ -64,7 +64,7 @@ def test_noise_of_a_sharp_kernel_turns_sign_from_pixel_to_pixel_and_not_from_sli
     assert abs(near[1][0, 1]) < 0.05
 
 
-def test_streaks_lie_across_wide_levels_only(torso: Torso) -> None:
+def test_streaks_appear_at_wide_levels_only(torso: Torso) -> None:
     canvas = Canvas((40, 80, 200), 3.0, (-60, -120, -300))
     quiet, streaked = (
         np.array(list(Noise(1, 0.5, 1, 0.5, 1, hu).planes(canvas, torso, np.random.default_rng(1)))) for hu in (0, 60)
@@ -135,7 +135,7 @@ def test_thick_slices_are_painted_in_an_odd_number_of_planes(spacing: tuple[floa
 
 
 @pytest.mark.parametrize(("spacing", "overlap"), [(1.0, 3.0), (2.0, 2.5), (4.0, 1.25), (6.0, 1.0)])
-def test_slices_are_five_mm_thick_at_most_unless_they_lie_further_apart(spacing: float, overlap: float) -> None:
+def test_slices_are_at_most_5_mm_thick_unless_their_distance_is_larger(spacing: float, overlap: float) -> None:
     assert Slices(2, 3.0, np.ones(3)).overlap_at(np.array([1, 1, spacing])) == overlap
 
 

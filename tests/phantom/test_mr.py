@@ -136,7 +136,7 @@ def test_discs_lie_between_bodies_and_the_canal_behind_them(scans: dict[str, Pha
     assert middle[3][1] < middle[2][1], "the canal lies behind the discs"
 
 
-def test_kinds_are_asked_for_in_words() -> None:
+def test_kinds_are_requested_in_the_text() -> None:
     (case,) = find_cases(Path("phantom:1:mr-t2:lumbar:seed=4"))
     assert (case.case_id, case.patient, case.modality) == ("phantom-4-000000-lumbar-mr-t2", "phantom-4-000000", "MR")
     assert requested_phantoms("phantom:1:mr-t1", 2) == [PhantomRequest(2, 0, None, "mr-t1")]

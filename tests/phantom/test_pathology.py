@@ -89,7 +89,7 @@ def test_two_patients_of_five_have_a_finding_and_one_of_twenty_has_metal() -> No
         assert found[kind] >= 3, kind
 
 
-def test_what_is_drawn_stays_within_what_occurs() -> None:
+def test_sampled_values_stay_in_their_ranges() -> None:
     for seed in range(200):
         pathology = draw_pathology(np.random.default_rng(seed), USUAL)
         for name, fracture in pathology.fractures.items():
@@ -129,7 +129,7 @@ def test_a_fracture_takes_height_where_its_kind_says(
         assert heights[1] / heights[0] == pytest.approx(expected, abs=0.12)
 
 
-def test_a_wedged_body_kinks_the_spine_forward(patient: Patient) -> None:
+def test_a_wedge_fracture_bends_the_spine_forward(patient: Patient) -> None:
     sound, broken = (patient(Pathology(fractures=f)) for f in ({}, {"T12": Fracture("wedge", 0.6)}))
     at = sound.names.index("T12")
 
@@ -141,7 +141,7 @@ def test_a_wedged_body_kinks_the_spine_forward(patient: Patient) -> None:
     assert 5 < kyphosis(broken) - kyphosis(sound) < 25
 
 
-def test_worn_discs_bring_bodies_nearer(patient: Patient) -> None:
+def test_degenerated_discs_reduce_the_distance_of_bodies(patient: Patient) -> None:
     def gap(disc: Disc) -> float:
         spine = patient(Pathology(discs={"L4": disc}))
         return disc_frame(spine["L4"], spine["L5"])[1]
@@ -176,14 +176,14 @@ def test_lesions_change_the_marrow_and_not_the_label(
     assert value_at(canvas, centre, "labels") == spine["L2"].number
 
 
-def test_porous_bone_is_dark_within_its_frame(patient: Patient, tissue: Tissue) -> None:
+def test_osteoporotic_marrow_is_dark_inside_its_cortex(patient: Patient, tissue: Tissue) -> None:
     spine = patient(Pathology(porosity=1.0))
     own = tissue_of(spine, spine["L2"], tissue)
     assert own.marrow_hu < 40
     assert own.cortex_hu > 0.7 * tissue.cortex_hu
 
 
-def test_an_opened_arch_is_cut_away_behind_the_canal(patient: Patient) -> None:
+def test_a_laminectomy_removes_bone_behind_the_canal(patient: Patient) -> None:
     spine = patient(Pathology(open_arches=("L4",), seed=1))
     vertebra = spine["L4"]
     behind = np.float32(-vertebra.size.depth / 2 - vertebra.size.canal_depth - 4)
@@ -196,7 +196,7 @@ def test_an_opened_arch_is_cut_away_behind_the_canal(patient: Patient) -> None:
     assert operated(spine, spine["L3"], solid, x, y, z)[0] == -3
 
 
-def test_screws_shine_and_cast_streaks_in_their_own_slices_alone(patient: Patient) -> None:
+def test_screws_are_bright_and_have_streaks_in_their_slices_alone(patient: Patient) -> None:
     spine = patient(Pathology(implants=(Implant("screws", ("L3", "L4"), 5000.0, 1),), seed=2))
     canvas = canvas_round(spine, "L3", 60, 2.0)
     paint_implants(canvas, spine)
@@ -215,7 +215,7 @@ def test_screws_shine_and_cast_streaks_in_their_own_slices_alone(patient: Patien
 
 
 @pytest.mark.parametrize("spacing_mm", [4.0, 8.0, 12.0])
-def test_streaks_are_cast_on_coarse_lattices_as_well(patient: Patient, spacing_mm: float) -> None:
+def test_streaks_appear_on_coarse_grids(patient: Patient, spacing_mm: float) -> None:
     """Their corners lie further from the metal than its shadows are worked out."""
     spine = patient(Pathology(implants=(Implant("screws", ("L3", "L4"), 5000.0, 1),), seed=2))
     canvas = canvas_round(spine, "L3", 170, spacing_mm)
@@ -238,7 +238,7 @@ def test_wings_of_a_transitional_vertebra_reach_the_sacrum(patient: Patient, tis
 @pytest.mark.parametrize(
     ("kind", "there", "not_there"), [("L6", "L6", "T13"), ("T13", "T13", "L6"), ("no T12", "T11", "T12")]
 )
-def test_label_map_and_landmarks_tell_of_more_or_fewer_levels(
+def test_label_map_and_landmarks_include_variants(
     monkeypatch: pytest.MonkeyPatch, kind: str, there: str, not_there: str
 ) -> None:
     drawn = (draw_variant(np.random.default_rng(seed)) for seed in range(1000))

@@ -24,7 +24,7 @@ from utility_functions.phantom.scanner import make_phantom
         ("phantom:2:from=3", 5, ["phantom-5-000003", "phantom-5-000004"]),
     ],
 )
-def test_words_mean_phantoms(words: str, seed: int, names: list[str]) -> None:
+def test_a_text_requests_phantoms(words: str, seed: int, names: list[str]) -> None:
     assert [each.name for each in requested_phantoms(words, seed)] == names
 
 
@@ -36,14 +36,14 @@ def test_words_mean_phantoms(words: str, seed: int, names: list[str]) -> None:
         "phantom:2:from=", "phantom:2:from=-1", "phantom:2:from=1.5", "phantom:2:from=99999999999",
     ],
 )  # fmt: skip
-def test_other_words_are_refused_in_one_sentence(words: str) -> None:
+def test_other_texts_are_refused_in_one_sentence(words: str) -> None:
     with pytest.raises(ValueError, match="Received") as caught:
         requested_phantoms(words, 1)
     assert "\n" not in str(caught.value) and words in str(caught.value)
 
 
 @pytest.mark.parametrize("words", ["phantom:4:any", "phantom:4:lumbar:mr-t1:seed=3"])
-def test_a_phantom_is_asked_for_alone_by_its_own_words(words: str) -> None:
+def test_a_phantom_is_requested_alone_by_its_text(words: str) -> None:
     for each in requested_phantoms(words, 8):
         assert requested_phantoms(each.words, 1) == [each]
 
@@ -67,7 +67,7 @@ def test_phantoms_can_be_held_out_by_patient() -> None:
     assert (len(kept), len(held_out)) == (8, 2)
 
 
-def test_a_file_of_that_name_is_meant_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_file_of_that_name_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("phantom:2").mkdir()
     Path("phantom:2/scan.nii.gz").write_text("")
@@ -78,7 +78,7 @@ def test_a_file_of_that_name_is_meant_where_there_is_one(tmp_path: Path, monkeyp
     ("axcodes", "spacing_mm", "painted_at"),
     [("RAS", (4, 5, 6), (4, 5, 6)), ("SRA", (6, 4, 5), (4, 5, 6)), ("PIL", (5, 6, 4), (4, 5, 6))],
 )
-def test_the_spacing_is_that_of_the_axes_asked_for(
+def test_the_spacing_is_that_of_the_requested_axes(
     monkeypatch: pytest.MonkeyPatch, axcodes: str, spacing_mm: tuple[float, ...], painted_at: tuple[float, ...]
 ) -> None:
     given: list[object] = []

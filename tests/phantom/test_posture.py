@@ -62,7 +62,7 @@ def test_distances_between_neighbours_are_those_measured(name: str, steps: dict[
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_the_spine_bends_as_measured(name: str, steps: dict[str, np.ndarray]) -> None:
+def test_curvature_matches_the_measured_one(name: str, steps: dict[str, np.ndarray]) -> None:
     _, _, mean, spread = MEASURED[name]
     above = list(SIZES)[list(SIZES).index(name) - 1] if name != "L1" else "T12"
     bends = lean_of(steps[name]) - lean_of(steps[above])
@@ -72,11 +72,11 @@ def test_the_spine_bends_as_measured(name: str, steps: dict[str, np.ndarray]) ->
 
 
 @pytest.mark.parametrize("name", [name for name in SIZES if name not in ("C1", "T13", "L6", "S1")])
-def test_the_spine_leans_as_measured(name: str, steps: dict[str, np.ndarray]) -> None:
+def test_inclination_matches_the_measured_one(name: str, steps: dict[str, np.ndarray]) -> None:
     assert lean_of(steps[name]).mean() == pytest.approx(SIZES[name].lean, abs=4)
 
 
-def test_some_spines_are_crooked_and_a_few_very(spines: list[Spine]) -> None:
+def test_some_spines_have_scoliosis_and_a_few_a_severe_one(spines: list[Spine]) -> None:
     # VID: half of the scans of five levels or more range over 10 degrees from side to side, a tenth over 19.
     steps = [np.diff(spine.centres, axis=0)[-9:-1] for spine in spines]
     ranges = [np.ptp(np.degrees(np.arctan2(step[:, 0], -step[:, 2]))) for step in steps]
@@ -121,7 +121,7 @@ def test_levels_stand_in_anatomical_order_and_have_ids_of_their_own() -> None:
     assert "T13" in kinds["T13"][0] and "T12" not in kinds["no T12"][0]
 
 
-def test_t11_stands_in_for_a_t12_that_is_not_there(spines: list[Spine]) -> None:
+def test_t11_replaces_a_missing_t12(spines: list[Spine]) -> None:
     short = next(spine for spine in spines if spine.variant.kind == "no T12")
     assert "T12" not in short.names
     assert short["T12"] is short["T11"]

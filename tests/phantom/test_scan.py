@@ -25,7 +25,7 @@ def test_the_same_seed_gives_the_same_voxels() -> None:
     assert np.array_equal(first.volume.grid.affine, second.volume.grid.affine)
 
 
-def test_one_seed_is_one_patient_in_one_field_of_view_on_every_lattice() -> None:
+def test_one_seed_gives_one_patient_on_every_grid() -> None:
     finest, middling, coarse = (
         make_phantom(np.random.default_rng(11), "p", "lumbar", spacing, "RAS") for spacing in (1.5, 2.0, 3.0)
     )
@@ -43,7 +43,7 @@ def test_one_seed_is_one_patient_in_one_field_of_view_on_every_lattice() -> None
         assert both.sum() > 0.8 * (labels > 0).sum()
 
 
-def test_what_is_asked_for_changes_no_patient() -> None:
+def test_options_of_a_scan_do_not_change_the_patient() -> None:
     drawn, asked = (
         make_phantom(np.random.default_rng(4), "p", "thoracic", spacing, axcodes)
         for spacing, axcodes in ((4.0, "LPS"), ((6.0, 4.0, 5.0), None))

@@ -113,7 +113,7 @@ AGAIN = {
 
 
 @pytest.mark.parametrize("tasks", AGAIN, ids="-".join)
-def test_a_run_goes_on_from_before_the_first_stage_that_is_to_run_again(tasks: tuple[str, ...], kept: Path) -> None:
+def test_a_run_continues_before_the_first_repeated_stage(tasks: tuple[str, ...], kept: Path) -> None:
     expected = stages()[AGAIN[tasks]].findings
     start = InitialFindings(earlier=kept).start(CASE, GRID, tasks)
     assert start.tasks == ("detection", "identification", "instances")[: AGAIN[tasks]]
@@ -122,7 +122,7 @@ def test_a_run_goes_on_from_before_the_first_stage_that_is_to_run_again(tasks: t
     assert start.findings.notes == (*expected.notes, f"Read from {kept}: the findings of {', '.join(start.tasks)}.")
 
 
-def test_each_stage_keeps_what_it_found_and_nothing_else(kept: Path) -> None:
+def test_each_stage_stores_its_own_findings_alone(kept: Path) -> None:
     there = {path.relative_to(kept / FOLDER).as_posix() for path in stage_maps("scan", kept) if path.exists()}
     assert there == {
         "detection/scan_heatmap.nii.gz",
@@ -132,7 +132,7 @@ def test_each_stage_keeps_what_it_found_and_nothing_else(kept: Path) -> None:
     }
 
 
-def test_what_a_run_went_on_from_is_its_start(kept: Path, tmp_path: Path) -> None:
+def test_the_record_holds_the_initial_findings_of_a_run(kept: Path, tmp_path: Path) -> None:
     start = InitialFindings(earlier=kept).start(CASE, GRID, ["instances"])
     out = tmp_path / "out"
     more = StageFindings(instances=labels(22, VertebraMap))
@@ -150,7 +150,7 @@ def test_a_run_in_which_everything_is_to_run_again_is_refused(tasks: tuple[str, 
         InitialFindings(earlier=kept).start(CASE, GRID, tasks)
 
 
-def test_landmarks_given_go_before_those_of_the_earlier_run(kept: Path, tmp_path: Path) -> None:
+def test_supplied_landmarks_replace_those_of_an_earlier_run(kept: Path, tmp_path: Path) -> None:
     given = Landmarks(("L3",), GRID.to_mm([(3, 3, 10)]))
     write_markups(given, tmp_path / "by_hand" / "scan.mrk.json")
     (kept / "scan_centroids.json").write_text("[]")  # of no account where landmarks are given
@@ -160,7 +160,7 @@ def test_landmarks_given_go_before_those_of_the_earlier_run(kept: Path, tmp_path
     assert not any("filled in" in note for note in start.notes)
 
 
-def test_centroids_changed_by_hand_are_not_passed_over(kept: Path) -> None:
+def test_manually_changed_centroids_are_used(kept: Path) -> None:
     write_markups(FIRST, kept / "scan_centroids.mrk.json")
     for tasks in (["vertebra_masks"], ["instances"]):
         with pytest.raises(ValueError, match=r"mrk.json was changed .*L1 by 1.7 mm.*--landmarks"):
@@ -213,7 +213,7 @@ def test_maps_of_others_moved_or_missing_are_refused(kept: Path) -> None:
         lambda record: record["stages"][1]["maps"]["heatmap"].update(kind="mood"),
     ],
 )
-def test_a_record_that_cannot_be_used_is_told(change, kept: Path) -> None:
+def test_an_unusable_record_is_reported(change, kept: Path) -> None:
     path = kept / f"scan{RECORD}"
     record = json.loads(path.read_text())
     change(record)
@@ -222,7 +222,7 @@ def test_a_record_that_cannot_be_used_is_told(change, kept: Path) -> None:
         stage_before(kept, "scan", ["vertebra_masks"])
 
 
-def test_every_map_of_findings_has_a_marked_file() -> None:
+def test_every_map_of_findings_has_a_file_with_provenance() -> None:
     assert set(MAP_ENDINGS.values()) <= set(STAMPED_ENDINGS)
     every = {each.name: each for each in fields(Findings)}
     assert set(MAP_ENDINGS) < set(every) and {each.name for each in fields(StageFindings)} <= set(every)

@@ -40,7 +40,7 @@ def test_each_model_runs_after_those_it_needs(models: list[TrainedModel]) -> Non
     assert in_stage_order(models[:1]) == models[:1]
 
 
-def test_what_no_model_finds_is_named(models: list[TrainedModel]) -> None:
+def test_missing_requirements_of_a_model_are_named(models: list[TrainedModel]) -> None:
     with pytest.raises(ValueError, match=r"finds detection, which another needs.*identification\.h5"):
         in_stage_order(models[1:])
 
@@ -54,13 +54,13 @@ def test_heatmaps_then_landmarks_then_masks(names: tuple[str, ...]) -> None:
     assert [model.task_name for model in in_stage_order(given)] == COARSE_TO_FINE
 
 
-def test_masks_wait_for_all_who_tell_landmarks() -> None:
+def test_masks_run_after_all_models_that_give_landmarks() -> None:
     names = ["vertebra_masks", "vertebra_heatmaps", "detection", "identification"]
     given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
     assert in_stage_order(given)[-1].task_name == "vertebra_masks"
 
 
-def test_how_the_patient_lies_is_told_before_any_other_model_looks() -> None:
+def test_patient_orientation_is_settled_before_other_models_run() -> None:
     names = ["multiclass_mr", "spine_heatmap", "detection", "identification"]
     given = [SimpleNamespace(task_name=name, task=load_task(name), path=Path(f"{name}.h5")) for name in names]
     order = [model.task_name for model in in_stage_order(given)]
@@ -72,7 +72,7 @@ def test_two_models_of_one_task_are_refused(models: list[TrainedModel]) -> None:
         in_stage_order([*models, models[1]])
 
 
-def test_without_models_those_shipped_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_models_the_shipped_ones_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shipped_models, "SHIPPED", tmp_path)
     with pytest.raises(BrokenFile, match=r"There is no model file .*detection\.h5"):
         load_models([])
@@ -89,14 +89,14 @@ def test_all_that_is_found_lies_on_one_grid_with_its_seconds(models: list[Traine
         assert label_map is not None and label_map.grid is scan.grid
 
 
-def test_tubes_in_the_place_of_whole_vertebrae_are_not_called_whole(models: list[TrainedModel]) -> None:
+def test_tubes_are_not_reported_as_whole_vertebrae(models: list[TrainedModel]) -> None:
     scan = oracle_scan()
     masks = VertebraMap(np.ones(scan.grid.shape, np.uint8), scan.grid)
     found = run_models(models, scan, before=Findings("scan", scan.grid, instances=masks))
     assert isinstance(found.instances, BodyMap) and not isinstance(found.instances, VertebraMap)
 
 
-def test_what_was_found_in_a_turned_scan_is_shown_turned_and_told_where_the_header_puts_it() -> None:
+def test_findings_of_a_turned_scan_are_reported_in_the_header_frame() -> None:
     """A model that runs after a quarter turn is settled sees image, maps and landmarks so, and nothing is lost."""
     grid = Grid.from_spacing((6, 8, 10), (2.0, 2.0, 2.0), (5.0, 6.0, 7.0))
     volume = Volume(np.zeros(grid.shape, np.int16), grid)
@@ -122,7 +122,7 @@ def test_what_was_found_in_a_turned_scan_is_shown_turned_and_told_where_the_head
     assert found.detection.grid.same_as(grid) and found.detection.voxels.all()
 
 
-def test_a_model_alone_asks_for_what_it_needs(models: list[TrainedModel]) -> None:
+def test_a_single_model_reports_its_requirements(models: list[TrainedModel]) -> None:
     scan = oracle_scan()
     with pytest.raises(ValueError, match="The identification model needs detection first"):
         run_models(models[1:], scan)
@@ -134,12 +134,12 @@ def test_the_memory_to_use_is_above_zero(memory_gb: float) -> None:
         InferenceOptions(memory_gb=memory_gb)
 
 
-def test_memory_that_runs_out_is_told_with_what_to_do() -> None:
+def test_exhausted_memory_is_reported_with_a_remedy() -> None:
     with pytest.raises(MemoryError, match="Memory ran out; use less"), in_plain_words("use less"):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 
-def test_samples_damaged_within_the_pipeline_are_told_in_one_line() -> None:
+def test_damaged_samples_are_reported_in_one_line() -> None:
     def read(step: np.ndarray) -> np.ndarray:
         raise OSError("filter returned failure")
 
@@ -176,7 +176,7 @@ def test_models_that_use_one_another_s_findings_run_as_given() -> None:
     assert in_stage_order([second, first]) == [second, first]
 
 
-def test_a_device_without_float16_is_told_in_a_sentence() -> None:
+def test_a_device_without_float16_is_reported_in_a_sentence() -> None:
     said = "No OpKernel was registered to support Op 'MaxPool3D' with attrs [T=DT_HALF]"
     with pytest.raises(ValueError, match="leave --mixed-precision out"), in_plain_words(""):
         raise tf.errors.InvalidArgumentError(None, None, said)

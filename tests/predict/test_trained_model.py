@@ -63,7 +63,7 @@ def test_every_map_is_brought_to_the_grid_where_it_is_needed() -> None:
     assert found.detection is None
 
 
-def test_a_map_that_the_task_does_not_give_is_not_handed_on() -> None:
+def test_maps_of_other_tasks_are_not_returned() -> None:
     def predict(view: ScanView) -> StageFindings:
         ones, grid = np.ones(view.image.grid.shape, np.uint8), view.image.grid
         return StageFindings(detection=TubeMap(ones, grid), instances=BodyMap(ones, grid))
@@ -73,7 +73,7 @@ def test_a_map_that_the_task_does_not_give_is_not_handed_on() -> None:
     assert set(found.maps) == {"detection"}
 
 
-def test_a_map_that_a_task_may_give_is_handed_on_where_it_does_and_else_stays_as_it_was() -> None:
+def test_an_optional_map_replaces_the_earlier_one_only_where_it_is_given() -> None:
     def predict(view: ScanView) -> StageFindings:
         return StageFindings(instances=BodyMap(np.ones(view.image.grid.shape, np.uint8), view.image.grid))
 
@@ -105,13 +105,13 @@ def test_a_model_on_other_axes_is_refused(
         TrainedModel.load(path)
 
 
-def test_what_is_not_a_map_is_left_as_it_is() -> None:
+def test_findings_other_than_maps_stay() -> None:
     scan = oracle_scan(4.0, shape=(8, 8, 8))
     findings = Findings("scan", scan.grid, completeness={"L1": 0.5}, notes=("a note",))
     assert findings.maps == {}
 
 
-def test_mr_far_beyond_its_usual_numbers_is_seen_as_samples_hold_it() -> None:
+def test_mr_with_very_large_values_is_normalised_like_samples() -> None:
     seen: list[np.ndarray] = []
 
     def predict(view: ScanView) -> StageFindings:

@@ -49,7 +49,7 @@ SCANS = pd.DataFrame(
 COMPARISON = Comparison.of([(FIRST, SCANS[:2]), (SECOND, SCANS[2:])], ("broken",))
 
 
-def test_the_table_by_hand() -> None:
+def test_the_comparison_table_matches_one_computed_by_hand() -> None:
     header, first, second, *lines = comparison_text(COMPARISON).splitlines()
     columns = ("scans  scored  levels  id. VerSe  id. 4 mm  id. original  mean mm  all right", "Dice  HD95 mm  ASSD mm")
     assert header == f"pipeline  {columns[0]}   {columns[1]}  false names  false masks  s per scan"
@@ -69,7 +69,7 @@ def test_the_table_by_hand() -> None:
     ]
 
 
-def test_csv_and_json_hold_every_figure_and_both_ends_of_its_interval(tmp_path: Path) -> None:
+def test_csv_and_json_hold_each_figure_with_its_interval(tmp_path: Path) -> None:
     write_comparison(tmp_path, COMPARISON, {"a b": {"naming": "chain", "models": [Path("x.h5")]}}, ["measure.py", "in"])
     with (tmp_path / "comparison.csv").open(newline="") as lines:
         first, second = csv.DictReader(lines)
@@ -91,7 +91,7 @@ def test_csv_and_json_hold_every_figure_and_both_ends_of_its_interval(tmp_path: 
     assert told["pipelines"][1]["dice"] is None and told["pipelines"][1]["false_names"] is None
 
 
-def test_pipelines_may_be_called_anything_and_share_no_scan(tmp_path: Path) -> None:
+def test_pipelines_may_have_any_name_and_no_common_scan(tmp_path: Path) -> None:
     names = ("pipeline", "scan", "level_0")
     write_comparison(tmp_path, Comparison.of([(FIRST | {"name": name}, SCANS[:0]) for name in names], ("s1",)), {})
     page = Page((tmp_path / "comparison.html").read_text(encoding="utf-8"))
@@ -101,7 +101,7 @@ def test_pipelines_may_be_called_anything_and_share_no_scan(tmp_path: Path) -> N
     assert "s2" in Page((tmp_path / "comparison.html").read_text(encoding="utf-8")).words
 
 
-def test_the_page_opens_offline_escapes_everything_and_leads_to_each_report(tmp_path: Path) -> None:
+def test_the_page_works_offline_escapes_html_and_links_each_report(tmp_path: Path) -> None:
     write_comparison(tmp_path, COMPARISON, {"a b": {"title": "<b>"}}, ["measure.py", "<in>"])
     page = Page((tmp_path / "comparison.html").read_text(encoding="utf-8"))
     assert page.open == [] and "script" not in page.tags and "first" not in page.tags

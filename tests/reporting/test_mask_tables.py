@@ -67,6 +67,6 @@ def test_a_summary_by_hand() -> None:
 
 
 @pytest.mark.parametrize("dice", [{"T12": [0.9], "L1": [0.8, 0.0]}, {}, {"L1": []}])
-def test_the_plot_of_dice_is_drawn_also_of_nothing(tmp_path: Path, dice: dict[str, list[float]]) -> None:
+def test_an_empty_plot_of_dice_is_written(tmp_path: Path, dice: dict[str, list[float]]) -> None:
     dice_box_plot(dice, tmp_path / "dice.png")
     assert np.ptp(imread(tmp_path / "dice.png")[..., :3]) > 0.5

@@ -9,7 +9,7 @@ from utility_functions.records.naming_scores import NamingSummary, VariantScore
 from utility_functions.reporting.naming_tables import alternative_lines, certainty_line, margin_words, naming_lines
 
 
-def test_a_run_is_told_with_its_intervals_variants_calibration_and_warnings() -> None:
+def test_a_summary_reports_intervals_variants_calibration_and_warnings() -> None:
     variants = (VariantScore("T13", 2, 3, 1), VariantScore("no T12", 0, 0, 0), VariantScore("L6", 4, 4, 4))
     summary = NamingSummary(
         scans=20,
@@ -31,18 +31,18 @@ def test_a_run_is_told_with_its_intervals_variants_calibration_and_warnings() ->
     assert "calibration error of posteriors 1.2 %" in told and "100.0 % of scans with a wrong name" in told
 
 
-def test_a_run_without_a_decoder_tells_nothing_of_calibration_and_what_is_undefined() -> None:
+def test_a_summary_without_a_decoder_omits_undefined_figures() -> None:
     lines = naming_lines(NamingSummary(0, None, 0, None, None, None, ()))
     assert len(lines) == 2 and "n/a" in lines[0] and "calibration" not in "".join(lines)
 
 
-def test_a_scan_is_told_its_margin_and_how_probable_wrong_names_are() -> None:
+def test_a_scan_reports_its_margin_and_the_probability_of_wrong_names() -> None:
     record = NamingRecord({}, margin=2.345, shifted=(0.1, 0.21), error_probability=0.4)
     assert certainty_line(record) == "names: margin 2.3, shifted by one 31.0 %, any wrong 40.0 %"
     assert margin_words(np.inf) == "n/a"
 
 
-def test_the_next_best_are_told_with_how_much_less_likely_they_are() -> None:
+def test_alternatives_are_reported_with_their_differences_in_likelihood() -> None:
     record = NamingRecord({}, alternatives=(Alternative("T11-L4", float(np.log(0.5))), Alternative("L1", -1000.0)))
     first, last = alternative_lines(record)
     assert first == "or else T11-L4 (2 times less likely)" and last.startswith("or else L1 (") and "inf" not in last

@@ -90,7 +90,7 @@ def test_curves_of_a_history_and_of_its_log_are_the_same(tmp_path: Path) -> None
     assert list(read_log(tmp_path / "log.csv")) == ["epoch", "loss", "val_loss", "dice_1"]
 
 
-def test_curves_of_nothing_are_refused(tmp_path: Path) -> None:
+def test_a_history_without_epochs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Received"):
         curves({"loss": []}, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
@@ -110,7 +110,9 @@ def test_a_real_scan_gives_a_picture(real: Path, tmp_path: Path) -> None:
     assert imread(tmp_path / "a.png").std() > 0.1
 
 
-def test_what_is_filled_in_is_hollow_and_what_is_false_a_cross(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interpolated_levels_are_hollow_and_false_positives_are_crosses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = []
     monkeypatch.setattr(pictures, "write_figure", lambda figure, path: kept.append(figure))
     landmarks = Landmarks(("L1", "L2"), [INSIDE, INSIDE + 2])

@@ -147,7 +147,7 @@ def test_results_csv_has_a_row_per_level_from_the_top_down(tmp_path: Path) -> No
     assert (first["dice_by_name"], first["predicted_complete"], first["name_right"]) == ("0.0", "1", "0")
 
 
-def test_a_row_lets_the_maps_go() -> None:
+def test_a_row_keeps_no_maps() -> None:
     row = ScanRow("a", Findings("a", GRID, detection=MAP, landmarks=PREDICTED, instances=MAP))
     assert row.findings is not None
     assert (row.findings.detection, row.findings.instances) == (None, None)
@@ -164,7 +164,7 @@ def test_a_row_lets_the_maps_go() -> None:
         (Path("a/b"), "a/b"),
     ],
 )
-def test_anything_becomes_plain(value: object, expected: object) -> None:
+def test_any_value_becomes_json(value: object, expected: object) -> None:
     assert to_json(value) == expected
 
 
@@ -192,7 +192,7 @@ class Page(HTMLParser):
         self.words += data
 
 
-def test_the_report_opens_offline_and_escapes_everything(tmp_path: Path) -> None:
+def test_the_report_works_offline_and_escapes_html(tmp_path: Path) -> None:
     write_report(tmp_path, a_run(tmp_path))
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.open == []
@@ -220,7 +220,7 @@ def test_the_report_opens_offline_and_escapes_everything(tmp_path: Path) -> None
         assert words in page.words
 
 
-def test_pictures_are_linked_from_where_they_lie_whatever_their_names(tmp_path: Path) -> None:
+def test_links_to_pictures_work_for_any_name(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     (tmp_path / "a b#.png").write_bytes(b"png")
     rows = [ScanRow("a", picture=tmp_path / "a b#.png")]
@@ -239,7 +239,7 @@ def test_a_run_without_scans_or_truth_has_results_and_a_report(tmp_path: Path) -
     assert "Found: no vertebra" in words and "Scores" not in words and "Masks" not in words
 
 
-def test_the_page_of_a_scan_shows_its_picture_then_what_was_found_with_its_doubts_then_scores(tmp_path: Path) -> None:
+def test_the_page_of_a_scan_shows_picture_findings_and_scores_in_order(tmp_path: Path) -> None:
     write_report(tmp_path, a_run(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     section = text[text.index('id="scan0"') :]

@@ -28,7 +28,7 @@ def test_truth_adds_a_panel(tmp_path: Path, axcodes: str) -> None:
     assert widths[1] == pytest.approx(1.5 * widths[0], abs=3)
 
 
-def test_maps_without_any_structure_are_drawn_too(tmp_path: Path) -> None:
+def test_empty_maps_give_a_picture(tmp_path: Path) -> None:
     labels = spine(3)
     empty = LabelMap(np.zeros_like(labels.voxels), labels.grid)
     structure_picture(image_of(labels), empty, empty, tmp_path / "empty.png")
@@ -42,7 +42,7 @@ def test_neighbours_and_classes_differ_in_colour() -> None:
     assert len(colours) == 6
 
 
-def test_a_scan_s_name_is_no_formula(tmp_path: Path) -> None:
+def test_a_name_with_dollar_signs_is_not_typeset(tmp_path: Path) -> None:
     labels = spine(3)
     structure_picture(image_of(labels), labels, None, tmp_path / "named.png", r"a$\b$")
     assert (tmp_path / "named.png").is_file()

@@ -44,6 +44,6 @@ def test_no_predictions_and_no_truth_have_tables() -> None:
     assert summary_text(summarise(levels())).splitlines()[1].split() == ["All", "0", *["n/a"] * 8, "0", "n/a"]
 
 
-def test_an_unnamed_prediction_is_called_so() -> None:
+def test_an_unnamed_prediction_is_listed_as_unnamed() -> None:
     unnamed = Landmarks(("",), [(0, 0, 1)])
     assert "L1     unnamed" in identification_text(scored("a", unnamed, TRUE))

@@ -28,7 +28,7 @@ def drawn(path: Path, volume: Volume, steps: tuple[Step, ...]) -> np.ndarray:
     return matplotlib.image.imread(path)
 
 
-def test_each_look_is_a_dot_and_the_picture_stays_within_the_scan(tmp_path: Path) -> None:
+def test_each_patch_prediction_is_a_dot_inside_the_scan(tmp_path: Path) -> None:
     scan = oracle_scan()
     with_trail, without = drawn(tmp_path / "a.png", scan, STEPS[:3]), drawn(tmp_path / "b.png", scan, ())
     assert with_trail.shape == without.shape and with_trail.shape[0] < 1.3 * HEIGHT_IN * DPI
@@ -37,6 +37,6 @@ def test_each_look_is_a_dot_and_the_picture_stays_within_the_scan(tmp_path: Path
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 40, 2), (2, 2, 60)])
-def test_odd_scans_are_drawn_too(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+def test_unusual_scans_give_a_picture(tmp_path: Path, shape: tuple[int, int, int]) -> None:
     volume = Volume(np.zeros(shape, np.int16), Grid.from_spacing(shape, (1.0, 2.0, 3.0), axcodes="PIR"))
     assert drawn(tmp_path / "a.png", volume, STEPS).size

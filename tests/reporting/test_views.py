@@ -37,7 +37,7 @@ def brightest(pixels: np.ndarray) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("axcodes", ALL_ORIENTATIONS)
-def test_an_anterior_left_superior_block_is_up_and_left_sagittally_and_up_and_right_coronally(axcodes: str) -> None:
+def test_views_show_anterior_on_the_left_and_left_on_the_right(axcodes: str) -> None:
     volume = scan([(4, 24, 33)])
     course = volume.grid.to_mm([[4, 24, 33]])
     stored = volume.reoriented(axcodes)
@@ -51,7 +51,7 @@ def test_an_anterior_left_superior_block_is_up_and_left_sagittally_and_up_and_ri
 
 @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "PIR", "SAL", "IPL"])
 @pytest.mark.parametrize("oblique", [False, True])
-def test_a_landmarks_pixel_is_where_its_voxel_shows(axcodes: str, oblique: bool) -> None:
+def test_a_landmark_lies_on_the_pixel_of_its_voxel(axcodes: str, oblique: bool) -> None:
     places = [(5, 10, 8), (14, 20, 30)]
     volume = scan(places, oblique)
     points = volume.grid.to_mm(places)
@@ -71,7 +71,7 @@ def test_pictures_keep_true_proportions() -> None:
     assert coronal_view(scan([]), np.zeros((1, 3))).edges == ("R", "L", "S", "I")
 
 
-def test_a_curved_spine_is_seen_whole() -> None:
+def test_a_curved_spine_is_shown_completely() -> None:
     places = [(4, 8, 5), (10, 14, 15), (15, 20, 25), (9, 25, 35)]
     volume = scan(places)
     names = Landmarks(("L4", "L3", "L2", "L1"), volume.grid.to_mm(places))
@@ -93,7 +93,7 @@ def test_the_label_map_may_lie_on_a_grid_of_its_own() -> None:
     assert view.labels[row, column] == 20
 
 
-def test_the_course_follows_the_first_landmarks_and_the_second_only_beyond_them() -> None:
+def test_the_course_follows_the_first_landmarks_and_the_second_outside_them() -> None:
     volume = scan([])
     true = Landmarks(("L1", "L2"), volume.grid.to_mm([(10, 10, 20), (10, 10, 10)]))
     predicted = Landmarks(("T12", "L1", "L5"), volume.grid.to_mm([(2, 2, 30), (3, 3, 15), (900, 0, 0)]))
@@ -124,7 +124,7 @@ def test_thin_and_tiny_scans_are_shown(shape: tuple[int, int, int]) -> None:
         assert np.allclose(view.pixels, 7)
 
 
-def test_pixels_outside_an_oblique_scan_and_nan_voxels_are_told_apart_from_air() -> None:
+def test_pixels_outside_a_scan_and_nan_voxels_differ_from_air() -> None:
     volume = scan([], oblique=True)
     view = sagittal_view(volume, spine_course(volume))
     assert np.isnan(view.pixels[0, 0])
@@ -135,13 +135,13 @@ def test_pixels_outside_an_oblique_scan_and_nan_voxels_are_told_apart_from_air()
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int64, np.float16, np.float64, ">i2"])
-def test_every_kind_of_voxel_is_shown(kind: type) -> None:
+def test_voxels_of_every_type_are_shown(kind: type) -> None:
     volume = scan([(10, 15, 20)])
     view = sagittal_view(volume.with_voxels((volume.voxels > 0).astype(kind)), volume.grid.to_mm([[10, 15, 20]]))
     assert np.nanmax(view.pixels) == pytest.approx(1)
 
 
-def test_ct_is_told_from_mr() -> None:
+def test_ct_and_mr_are_distinguished() -> None:
     grid = Grid.from_spacing((10, 10, 10), 1)
     values = np.linspace(0, 1, 1000).reshape(10, 10, 10)
     assert is_ct(Volume(values * 2000 - 1000, grid))

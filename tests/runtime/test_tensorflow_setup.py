@@ -23,7 +23,7 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
         ("Could not allocate 3 GiB.", True),
     ],
 )
-def test_lines_about_scans_of_several_sizes_are_left_out(said: str, passed: bool) -> None:
+def test_messages_about_several_input_sizes_are_suppressed(said: str, passed: bool) -> None:
     record = logging.LogRecord("tensorflow", logging.WARNING, __file__, 1, said, (), None)
     assert is_news(record) == passed
 
@@ -38,7 +38,7 @@ def test_lines_about_scans_of_several_sizes_are_left_out(said: str, passed: bool
         ("arm64", "1", "1"),
     ],
 )
-def test_onednn_is_asked_for_where_it_is_faster_and_nobody_said_otherwise(
+def test_onednn_is_enabled_where_it_is_faster_and_not_set_by_the_user(
     machine: str, given: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
@@ -50,7 +50,7 @@ def test_onednn_is_asked_for_where_it_is_faster_and_nobody_said_otherwise(
     assert os.environ.get(ONEDNN) == left
 
 
-def test_every_start_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_entry_point_enables_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # which starts TensorFlow with all that it says
     monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back

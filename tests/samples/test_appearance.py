@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_and_another_seed_another(shape: tuple[int,
 
 @pytest.mark.parametrize("shape", [PATCH, STACK])
 @pytest.mark.parametrize("zscore", [False, True])
-def test_what_is_drawn_is_in_the_window_and_dark_where_there_is_no_scan(shape: tuple[int, ...], zscore: bool) -> None:
+def test_synthetic_images_are_in_the_window_and_dark_outside(shape: tuple[int, ...], zscore: bool) -> None:
     for seed in range(8):
         made = look(shape, zscore=zscore)(image(shape), tissues(shape), [seed, 0], NORMALISATION).numpy()
         assert np.isfinite(made).all() and made.min() >= -1 - 1e-5 and made.max() <= 1 + 1e-5
@@ -63,12 +63,12 @@ def test_what_is_drawn_is_in_the_window_and_dark_where_there_is_no_scan(shape: t
 
 
 @pytest.mark.parametrize("shape", [PATCH, STACK])
-def test_the_stored_image_is_kept_where_asked(shape: tuple[int, ...]) -> None:
+def test_the_stored_image_is_kept_by_the_option_kept(shape: tuple[int, ...]) -> None:
     keeping = look(shape, kept=1.0, mixed=0.0, **BARE)
     np.testing.assert_allclose(keeping(image(shape), tissues(shape), [1, 2], NORMALISATION), image(shape), atol=1e-6)
 
 
-def test_shares_are_as_asked() -> None:
+def test_the_fractions_of_kept_and_mixed_images_are_as_requested() -> None:
     """Of a stored image brighter than all that is drawn, each kind of sample is told by its mean."""
     bright = np.full(PATCH, 1.0, np.float32)
     shares = look(PATCH, kept=0.3, mixed=0.3, ct=1.0, **BARE)
@@ -78,7 +78,7 @@ def test_shares_are_as_asked() -> None:
     assert 0.3 < (means < -0.6).mean() < 0.65
 
 
-def test_like_ct_fat_is_darker_than_muscle_and_muscle_than_bone() -> None:
+def test_ct_like_images_order_fat_muscle_and_bone() -> None:
     like_ct = drawn(PATCH, ct=1.0, **BARE)
     codes = tissues(PATCH)
     means = {name: [] for name in NAMES}
@@ -91,7 +91,7 @@ def test_like_ct_fat_is_darker_than_muscle_and_muscle_than_bone() -> None:
     assert np.std(means["vertebra shell"]) > 0.1, "bone is as dense as the patient"
 
 
-def test_any_contrast_reverses_what_is_bright() -> None:
+def test_other_contrasts_can_reverse_intensities() -> None:
     free = drawn(PATCH, ct=0.0, **BARE)
     codes = tissues(PATCH)
     brighter = []
@@ -149,7 +149,7 @@ def test_a_stack_is_mirrored_with_its_tissues() -> None:
     assert (means > (means.min() + means.max()) / 2).tolist() == [False, False, True, False, True, False, False, False]
 
 
-def test_weights_stand_between_target_and_tissues() -> None:
+def test_weights_come_between_target_and_tissues() -> None:
     moving = Augmentation((2.0,) * 3, **(OFF | {"turn": 1.0})).with_appearance(drawn(PATCH))
     target, weights = np.ones(PATCH[:3], np.uint8), np.full(PATCH[:3], 0.5, np.float32)
     x, y, w = moving(image(PATCH), target, weights, [1, 2], -1.0, tissues(PATCH), NORMALISATION)
@@ -170,7 +170,7 @@ def test_space_is_changed_as_without_an_appearance() -> None:
 
 
 @pytest.mark.parametrize("start", [0.0, 0.3, 1.0])
-def test_coarser_keeps_what_is_even_and_is_nothing_at_one_voxel(start: float) -> None:
+def test_thick_slices_keep_constant_images_and_change_nothing_at_one_voxel(start: float) -> None:
     identity = warping.coarser(9, tf.constant(0.0), tf.constant(1.0), tf.constant(start))
     np.testing.assert_allclose(identity, np.eye(9), atol=1e-6)
     for apart in (1.001, 1.5, 3.0, 8.0):
@@ -187,7 +187,7 @@ def test_coarser_keeps_what_is_even_and_is_nothing_at_one_voxel(start: float) ->
     "options",
     [{"kept": 1.2}, {"kept": 0.6, "mixed": 0.6}, {"noise_deviation": -1}, {"tissue_names": ()}, {"spacing_mm": (1,)}],
 )
-def test_values_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+def test_invalid_values_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Received"):
         Appearance(**({"tissue_names": NAMES, "spacing_mm": (1, 1, 1), "window": WINDOW} | options))
 

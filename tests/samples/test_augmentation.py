@@ -27,7 +27,7 @@ def only(shape: tuple[int, ...], **options: Any) -> Augmentation:
 
 
 @pytest.mark.parametrize("shape", [PATCH, STACK])
-def test_without_chances_nothing_changes(shape: tuple[int, ...]) -> None:
+def test_probabilities_of_0_change_nothing(shape: tuple[int, ...]) -> None:
     parts = arrays(shape)
     for ours, theirs in zip(only(shape)(*parts, [1, 2]), parts, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -35,7 +35,7 @@ def test_without_chances_nothing_changes(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [PATCH, STACK])
 @pytest.mark.parametrize("amounts", [{"turn_degrees": 0, "zoom": 0}, {"elastic_mm": 0}])
-def test_a_warp_of_no_amount_changes_nothing(shape: tuple[int, ...], amounts: dict[str, float]) -> None:
+def test_a_warp_of_amount_0_changes_nothing(shape: tuple[int, ...], amounts: dict[str, float]) -> None:
     chosen = {"turn": 1} if "zoom" in amounts else {"elastic": 1}
     parts = arrays(shape)
     for ours, theirs in zip(only(shape, **chosen, **amounts)(*parts, [1, 2]), parts, strict=True):
@@ -96,7 +96,7 @@ def test_image_target_and_weights_move_together(shape: tuple[int, ...], seed: in
         assert np.abs(mine - np.argwhere(alone.numpy()[..., 0] > 0.5).mean(axis=0)).max() < 0.25
 
 
-def test_beyond_the_border_there_is_air_to_ignore_that_weighs_nothing() -> None:
+def test_voxels_outside_have_padding_values_and_weight_0() -> None:
     shape = (20, 20, 20, 1)
     augment = only(shape, turn=1.0, turn_degrees=45.0, zoom=0.0, ignore=7)
     x, y, w = augment(np.ones(shape), np.ones(shape[:3], np.int16), np.ones(shape[:3], np.float32), [3, 4], -5.0)
@@ -115,7 +115,7 @@ def test_turning_is_in_mm_and_not_in_voxels() -> None:
     np.testing.assert_allclose(places[2, 8], [0, 4], atol=1e-5)
 
 
-def test_a_smooth_field_has_the_deviation_asked_for() -> None:
+def test_a_smooth_field_has_the_requested_standard_deviation() -> None:
     fields = [warping.smooth_field((40, 30), (1, 2), 8.0, [seed, 0]).numpy() for seed in range(30)]
     assert np.std(fields) == pytest.approx(1, abs=0.1)
     steps = np.diff(fields[0], axis=1)
@@ -166,7 +166,7 @@ def test_intensities_change_within_their_bounds() -> None:
         {"flip_axis": 3},
     ],
 )
-def test_values_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+def test_invalid_values_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Received"):
         Augmentation(**({"spacing_mm": (1, 1, 1)} | options))
 
@@ -188,7 +188,7 @@ def seen(augment: Augmentation, target: np.ndarray, seed: int, share: float = 0.
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("size", [22, 9])
-def test_where_a_scan_ends_there_is_air_and_the_share_seen_follows(seed: int, size: int) -> None:
+def test_cropped_voxels_are_padded_and_reduce_the_visible_fraction(seed: int, size: int) -> None:
     target = np.zeros((8, 9, size), np.uint8)
     target[2:6, 2:6, 1:-1] = 1
     image, y, memory, numbers = seen(only(PATCH, crop=1.0, fraction_number=1), target, seed)
@@ -200,14 +200,14 @@ def test_where_a_scan_ends_there_is_air_and_the_share_seen_follows(seed: int, si
     assert numbers[0] == 7 and numbers[1] == pytest.approx(0.9 * y.sum() / target.sum())
 
 
-def test_crops_differ_and_come_as_often_as_asked() -> None:
+def test_crops_vary_and_have_the_requested_frequency() -> None:
     target = np.ones((2, 2, 20), np.uint8)
     shares = [seen(only(PATCH, crop=0.5, fraction_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
     whole = sum(share == 1 for share in shares)
     assert 10 <= whole <= 30 and len({round(float(share), 3) for share in shares}) > 8 and min(shares) >= 0.5
 
 
-def test_what_a_turn_takes_out_of_the_patch_is_no_longer_seen() -> None:
+def test_rotations_reduce_the_visible_fraction() -> None:
     inner, corner = np.zeros((2, 20, 20, 20), np.uint8)
     inner[7:13, 7:13, 7:13] = 1
     corner[:4, :4, :4] = 1
@@ -229,6 +229,6 @@ def test_an_empty_target_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("options", [{"crop": 2.0}, {"crop_fraction": 0.6}])
-def test_crops_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+def test_invalid_crops_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Received"):
         Augmentation((1, 1, 1), **options)

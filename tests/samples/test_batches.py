@@ -55,7 +55,7 @@ def test_an_epoch_holds_every_sample_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", range(1, 9))
-def test_no_batch_is_left_with_few_samples(tmp_path: Path, batch: int) -> None:
+def test_no_batch_has_few_samples(tmp_path: Path, batch: int) -> None:
     sizes = [len(x) for x, _ in batches(stored(tmp_path / "s.h5"), batch)]
     assert sum(sizes) == COUNT and len(sizes) == -(-COUNT // batch) and max(sizes) <= batch
     assert max(sizes) - min(sizes) <= 1
@@ -86,7 +86,7 @@ def test_targets_may_be_had_in_another_dtype(tmp_path: Path) -> None:
     assert batches(stored(tmp_path / "s.h5"), target_dtype="float32")[0][1].dtype == "float32"
 
 
-def test_augmentation_is_the_same_for_the_same_epoch_and_another_in_the_next(tmp_path: Path) -> None:
+def test_augmentation_depends_on_the_epoch(tmp_path: Path) -> None:
     store = stored(tmp_path / "s.h5", weighted=True)
     augment = Augmentation((1, 1, 1), flip_axis=0, intensity=1, noise=1)
     once, again, later = (batches(store, augment=augment, epoch=epoch, shuffle=False) for epoch in (3, 3, 4))
@@ -99,7 +99,7 @@ def test_augmentation_is_the_same_for_the_same_epoch_and_another_in_the_next(tmp
     np.testing.assert_array_equal(larger[0][0][:3], once[0][0])  # the size of a batch changes no sample
 
 
-def test_what_comes_in_from_beyond_the_border_is_air_of_that_scan(tmp_path: Path) -> None:
+def test_voxels_outside_have_the_padding_value_of_their_scan(tmp_path: Path) -> None:
     with SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC) as writer:
         for offset in (0.0, 500.0):
             raw, target = np.full((9, 9, 9, 1), 700, np.int16), np.ones((9, 9, 9), np.uint8)
@@ -118,7 +118,7 @@ def test_a_batch_has_a_sample_and_epochs_count_from_zero(tmp_path: Path) -> None
             epoch_batches(store, batch, epoch=epoch, seed=1, shuffle=True)
 
 
-def test_appearances_are_drawn_from_the_tissues_of_each_sample(tmp_path: Path) -> None:
+def test_appearances_follow_the_tissues_of_each_sample(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     with SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC, tissue_names=("fat", "rib shell")) as writer:
         for number in range(4):
@@ -164,7 +164,7 @@ def test_memory_is_the_last_channel_and_is_not_normalised(tmp_path: Path) -> Non
         np.testing.assert_array_equal(x, sequence[step][0])
 
 
-def test_memory_moves_with_the_image_and_stays_what_it_is(tmp_path: Path) -> None:
+def test_memory_moves_with_the_image_and_keeps_its_values(tmp_path: Path) -> None:
     store = remembering(tmp_path / "s.h5")
     flipped = Augmentation((1, 1, 1), flip_axis=0, flip=1, turn=0, elastic=0, intensity=0, noise=0, blur=0)
     for (x, _), (plain, _) in zip(
@@ -176,7 +176,7 @@ def test_memory_moves_with_the_image_and_stays_what_it_is(tmp_path: Path) -> Non
         assert set(np.unique(x[..., 1])) <= {0.0, 1.0} and len(np.unique(x[..., 0])) > 2
 
 
-def test_a_task_arranges_what_its_outputs_are_held_against(tmp_path: Path) -> None:
+def test_a_task_arranges_its_targets(tmp_path: Path) -> None:
     store = remembering(tmp_path / "s.h5")
 
     def arrange(y: Any, w: Any, numbers: Any) -> tuple[Any, Any]:

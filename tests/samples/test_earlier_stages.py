@@ -52,7 +52,7 @@ def test_the_box_holds_the_labelled_spine_whatever_the_storage(axcodes: str) -> 
     assert (np.array(shape[:2]) < labelled.image.grid.shape[:2]).any(), "less than the whole scan"
 
 
-def test_a_detection_tells_the_box_too_and_without_a_spine_it_is_everything() -> None:
+def test_a_detection_gives_the_box_and_without_a_spine_the_whole_scan() -> None:
     scan, settings = scan_in(), settings_of_heatmaps()
     labelled, grid = labelled_points(scan, settings.spec), settings.grid_of(scan.volume.grid)
     assert scan.label_map is not None
@@ -66,7 +66,7 @@ def test_a_detection_tells_the_box_too_and_without_a_spine_it_is_everything() ->
         found_spine(Findings("scan", scan.volume.grid), labelled, grid)
 
 
-def test_a_spine_found_beyond_the_labels_is_told() -> None:
+def test_a_spine_found_outside_the_labels_is_reported() -> None:
     scan, settings = scan_in(), settings_of_heatmaps()
     labelled, grid = labelled_points(scan, settings.spec), settings.grid_of(scan.volume.grid)
     low = replace(labelled, image=labelled.image.window((0, 0, 0), (*labelled.image.grid.shape[:2], 3)))
@@ -89,7 +89,7 @@ def first_of(sample: Sample, settings: Settings, scan: Scan) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shift_mm", [(0.0, 0.0, 0.0), (24.0, -16.0, 0.0)])
-def test_patches_lie_in_the_box_that_was_found_be_it_right_or_not(shift_mm: tuple[float, float, float]) -> None:
+def test_patches_lie_in_the_predicted_box(shift_mm: tuple[float, float, float]) -> None:
     scan, settings = scan_in(), settings_of_heatmaps(12)
     found = heat_of(scan, shift_mm)
     first, shape = found_spine(found, labelled_points(scan, settings.spec), settings.grid_of(scan.volume.grid))
@@ -101,7 +101,7 @@ def test_patches_lie_in_the_box_that_was_found_be_it_right_or_not(shift_mm: tupl
         assert (at <= first + np.maximum(room, 0) + patch // 4).all()
 
 
-def test_where_patches_lie_hangs_on_the_seed_and_what_was_found_alone() -> None:
+def test_positions_of_patches_depend_on_seed_and_predictions_alone() -> None:
     scan, settings = scan_in(), settings_of_heatmaps()
     found = heat_of(scan)
     one, again, other = (cropped(scan, found, settings, seed=seed) for seed in (1, 1, 2))
@@ -142,7 +142,7 @@ def settings_of_masks() -> Settings:
     return settings.with_options(jitter_mm=0.0, offset_mm=(0.0, 0.0, 0.0), sigma_mm=8.0)
 
 
-def test_masks_are_learnt_round_landmarks_as_found_whatever_their_names() -> None:
+def test_mask_samples_are_centred_on_predicted_landmarks_of_any_name() -> None:
     scan, settings = scan_in(), settings_of_masks()
     assert scan.landmarks is not None
     names, moved = scan.landmarks.names, 0

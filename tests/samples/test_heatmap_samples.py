@@ -59,7 +59,7 @@ def test_points_of_a_patch_lie_on_the_vertebrae_it_shows() -> None:
     assert shown >= 3
 
 
-def test_every_patch_is_judged_by_what_is_known() -> None:
+def test_every_patch_is_judged_where_labels_are_complete() -> None:
     numbers = np.full((1, len(LEVELS) * 4), np.nan, np.float32)
     numbers[0, : len(LEVELS)] = 1
     points = numbers[0, len(LEVELS) :].reshape(-1, 3)
@@ -78,7 +78,7 @@ def test_every_patch_is_judged_by_what_is_known() -> None:
         np.testing.assert_array_equal(told["L4"], (0, 0, 0, UNKNOWN))
 
 
-def test_a_landmark_just_beyond_the_border_of_a_patch_is_not_judged() -> None:
+def test_a_landmark_just_outside_a_patch_is_not_judged() -> None:
     settings = settings_with(sigma=2.0)
     for sample in TASK.samples(scan_of(phantom(2)), settings, np.random.default_rng(4)):
         assert sample.numbers is not None
@@ -87,7 +87,7 @@ def test_a_landmark_just_beyond_the_border_of_a_patch_is_not_judged() -> None:
         assert not known[(beyond > 0) & (beyond < 6.0)].any()
 
 
-def test_levels_of_the_sacrum_are_learnt_where_they_are_asked_for() -> None:
+def test_sacral_levels_are_targets_on_request() -> None:
     settings = settings_with().aiming_at(TASK, "levels")
     assert settings.spec.labels == LEVELS and TASK.io_signature(settings).outputs == {"": (5, 28)}
     with pytest.raises(ValueError, match="vertebrae, levels"):

@@ -43,7 +43,7 @@ def test_profiles_are_the_factors_of_gaussians() -> None:
     np.testing.assert_allclose(found, gaussians(points, SHAPE, sigma), atol=1e-4)
 
 
-def test_numbers_tell_where_each_level_lies_in_the_patch() -> None:
+def test_numbers_hold_the_position_of_each_level_in_the_patch() -> None:
     landmarks = Landmarks(("L1", "T13", "C3", "S1"), [[0, 0, 0], [8, 16, -24], [0, 0, 900], [0, 0, -30]])
     numbers = point_numbers(landmarks, GRID, (1, 2, 3))
     assert numbers.dtype == np.float32 and numbers.shape == (len(POINT_NUMBERS),)
@@ -64,7 +64,7 @@ def test_numbers_tell_where_each_level_lies_in_the_patch() -> None:
         (("C1", "L6"), True, True),
     ],
 )
-def test_heat_is_judged_where_no_vertebra_can_lack_its_label(names: tuple[str, ...], above: bool, below: bool) -> None:
+def test_heatmaps_are_judged_where_all_vertebrae_are_labelled(names: tuple[str, ...], above: bool, below: bool) -> None:
     points = [[0.0, 0.0, 30.0 - 30 * place] for place in range(len(names))]
     judged = judged_slices(Landmarks(names, points), GRID)
     height = GRID.to_mm([[0, 0, z] for z in range(50)])[:, 2]

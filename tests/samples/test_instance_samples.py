@@ -29,7 +29,7 @@ def ids_in(sample: Sample, part: str) -> set[int]:
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("names", [LUMBAR, ("T11", "T12", "T13", "L1", "L2"), ("L3", "L4", "L5", "L6")])
-def test_memory_is_what_was_passed_in_anatomical_order(direction: str, names: tuple[str, ...]) -> None:
+def test_memory_holds_the_vertebrae_traversed_before(direction: str, names: tuple[str, ...]) -> None:
     """VerSe's T13 is 28, yet it lies above L1."""
     seen = set()
     for sample in drawn(verse(names), settings(direction=direction, patch=(16, 16, 64))):
@@ -66,14 +66,14 @@ def test_every_fifth_sample_has_everything_in_memory(count: int, seed: int) -> N
 
 
 @pytest.mark.parametrize(("direction", "last"), [("up", "T12"), ("down", "L5")])
-def test_empty_samples_lie_at_the_end_of_the_way(direction: str, last: str) -> None:
+def test_empty_samples_lie_at_the_end_of_the_traversal(direction: str, last: str) -> None:
     chosen = settings(direction=direction, empty_fraction=1.0, empty_at_end=1.0, patch=(16, 16, 8))
     for sample in drawn(verse(LUMBAR), chosen):
         assert VERSE_IDS[last] in ids_in(sample, "memory")
 
 
 @pytest.mark.parametrize(("direction", "first"), [("up", "L5"), ("down", "T12")])
-def test_a_share_of_samples_shows_what_a_traversal_comes_to_first(direction: str, first: str) -> None:
+def test_a_fraction_of_samples_shows_the_first_vertebra(direction: str, first: str) -> None:
     chosen = settings(200, direction=direction, first_fraction=0.5, patch=(16, 16, 8))
     shown = [ids_in(sample, "targets") for sample in drawn(verse(LUMBAR), chosen)]
     share = shown.count({VERSE_IDS[first]}) / len(shown)
@@ -82,7 +82,7 @@ def test_a_share_of_samples_shows_what_a_traversal_comes_to_first(direction: str
     assert all(not sample.memory.any() for sample in all_of_them)
 
 
-def test_forgetful_memory_keeps_the_neighbour() -> None:
+def test_memory_dropout_keeps_the_neighbour() -> None:
     for sample in drawn(verse(LUMBAR), settings(memory_dropout=1.0, patch=(16, 16, 64))):
         [target] = ids_in(sample, "targets")
         assert ids_in(sample, "memory") <= {target - 1}
@@ -98,7 +98,7 @@ def completeness(sample: Sample) -> tuple[float, float]:
     return float(sample.numbers[0]), float(sample.numbers[1])
 
 
-def test_the_share_seen_is_counted() -> None:
+def test_the_visible_fraction_is_stored() -> None:
     whole = 8 * 10 * HIGH
     shares = set()
     for sample in drawn(verse(LUMBAR), settings(patch=(12, 12, 6))):
@@ -108,13 +108,13 @@ def test_the_share_seen_is_counted() -> None:
     assert len(shares) > 3 and max(shares) <= 1
 
 
-def test_a_vertebra_that_the_border_cuts_is_never_whole() -> None:
+def test_a_truncated_vertebra_is_never_complete() -> None:
     for sample in drawn(verse(LUMBAR, edge=0), settings(patch=(64, 64, 64))):
         [target] = ids_in(sample, "targets")
         assert completeness(sample) == (1.0, float(target not in (VERSE_IDS["T12"], VERSE_IDS["L5"])))
 
 
-def test_weights_are_those_of_the_whole_vertebra_also_where_the_patch_cuts_it() -> None:
+def test_weights_are_those_of_the_whole_vertebra() -> None:
     scan = verse(LUMBAR)
     [segment] = labelled_segments(scan, settings().spec)
     for sample in drawn(scan, settings(patch=(4, 4, 4))):
@@ -123,12 +123,12 @@ def test_weights_are_those_of_the_whole_vertebra_also_where_the_patch_cuts_it() 
     assert near.voxels.max() == 255 and not near.voxels[0].any()
 
 
-def test_levels_that_a_code_does_not_tell_are_not_taught() -> None:
+def test_unknown_levels_are_not_targets() -> None:
     for sample in drawn(scan_of(blocks((3, 2, 1)), "spider"), settings()):
         assert sample.numbers[2] == 0 and sample.targets.any()
 
 
-def test_scans_that_teach_nothing_are_refused() -> None:
+def test_scans_without_usable_labels_are_refused() -> None:
     scan = verse(LUMBAR)
     with pytest.raises(ValueError, match="learnt from label maps"):
         drawn(replace(scan, label_map=None), settings())

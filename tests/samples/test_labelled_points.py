@@ -32,7 +32,7 @@ SPEC = Spec((4.0, 4.0, 4.0), "RAS", (16, 16, 16), 1, ("L1",))
         (LEVELS, set()),
     ],
 )
-def test_of_what_may_be_in_view_without_a_label_nothing_is_known(names: tuple[str, ...], unknown: set[str]) -> None:
+def test_possibly_unlabelled_levels_are_unknown(names: tuple[str, ...], unknown: set[str]) -> None:
     known = known_levels(names)
     assert {level for level, told in zip(LEVELS, known, strict=True) if not told} == unknown
     np.testing.assert_array_equal(known_levels(names[::-1]), known)
@@ -54,7 +54,7 @@ def test_points_lie_where_the_landmarks_are(axcodes: str) -> None:
         np.testing.assert_allclose(found.image.grid.to_mm(found.points[LEVELS.index(name)]), point, atol=1e-6)
 
 
-def test_a_scan_ends_so_far_beyond_its_labels_that_no_more_than_one_other_vertebra_is_shown() -> None:
+def test_a_scan_is_cropped_within_one_vertebra_of_its_labels() -> None:
     scan = scan_with({"L2", "L3"})
     assert scan.landmarks is not None
     found = labelled_points(scan, SPEC)

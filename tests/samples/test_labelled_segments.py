@@ -54,7 +54,7 @@ def test_weights_fall_off_from_the_border_in_mm(numbers: list[int], voxels: list
     assert steps[inner.shape[0] // 2, inner.shape[1] // 2].tolist() == voxels
 
 
-def test_the_scan_is_cut_off_where_labels_end_unless_no_vertebra_can_follow() -> None:
+def test_the_scan_is_cropped_where_labels_end_unless_no_vertebra_can_follow() -> None:
     def heights(names: tuple[str, ...]) -> list[tuple[int, int]]:
         scan = verse(names, edge=9)
         return [
@@ -88,7 +88,7 @@ def shingled(unlabelled: tuple[str, ...]) -> tuple[Scan, dict[str, np.ndarray]]:
     return scan, masks
 
 
-def test_of_an_unlabelled_neighbour_hardly_anything_is_taught_as_background() -> None:
+def test_hardly_any_of_an_unlabelled_neighbour_is_background() -> None:
     scan, masks = shingled(("T9",))
     [segment] = labelled_segments(scan, settings().spec)
     shown = int((segment.image.voxels == VERSE_IDS["T9"]).sum())
@@ -96,7 +96,7 @@ def test_of_an_unlabelled_neighbour_hardly_anything_is_taught_as_background() ->
     assert [each.whole for each in segment.vertebrae] == [True, True, False], "the last one's process is cut off"
 
 
-def test_an_unlabelled_vertebra_between_others_parts_the_scan() -> None:
+def test_an_unlabelled_vertebra_between_others_splits_the_scan() -> None:
     segments = labelled_segments(verse(("T10", "T11", "L1", "L3", "L4")), settings().spec)
     assert [[each.name for each in segment.vertebrae] for segment in segments] == [["T10", "T11", "L1"], ["L3", "L4"]]
     assert not (segments[0].order.voxels[:, :, 0] == 0).all()
@@ -120,7 +120,7 @@ def test_vertebrae_come_from_the_top_down_in_every_code(code: str, flipped: bool
     assert [each.whole for each in found] == [each < 100 or code == "csi2014" for each in numbers[: len(names)]]
 
 
-def test_counted_vertebrae_are_parted_at_gaps_and_their_order_is_seen() -> None:
+def test_counted_vertebrae_are_split_at_gaps_and_keep_their_order() -> None:
     upwards = vertebrae_in_order(blocks((500, 400, 200, 100)), "csi2014")
     assert [each.label for each in upwards] == [500, 400, 200, 100]
     assert [len(run) for run in contiguous_segments(upwards)] == [2, 2]
@@ -135,7 +135,7 @@ def test_numbers_that_are_none_of_the_code_are_refused() -> None:
         vertebrae_in_order(blocks((100, 200)), "verse")
 
 
-def test_labels_out_of_their_order_are_told_by_name() -> None:
+def test_labels_out_of_order_are_named() -> None:
     scan, _ = shingled(())
     assert scan.label_map is not None
     upside_down = LabelMap(scan.label_map.voxels[:, :, ::-1], scan.label_map.grid)

@@ -47,7 +47,7 @@ def test_the_target_is_the_whole_of_one_vertebra_and_of_no_other() -> None:
     assert seen == {each.label for each in vertebrae_in_order(scan.label_map, "verse")}, "each as often as any other"
 
 
-def test_the_mark_is_highest_at_the_landmark_which_stands_off_the_middle_as_asked() -> None:
+def test_the_prompt_is_highest_at_the_landmark_at_the_requested_offset() -> None:
     for offset, places in (((0.0, 0.0, 0.0), (13.5, 15.5, 11.5)), ((0.0, -16.0, 0.0), (13.5, 19.5, 11.5))):
         for sample in drawn(scan_of(phantom(2)), settings(offset_mm=offset, sigma_mm=8.0)):
             assert sample.memory is not None and sample.memory.dtype == np.uint8
@@ -56,13 +56,13 @@ def test_the_mark_is_highest_at_the_landmark_which_stands_off_the_middle_as_aske
             np.testing.assert_allclose(middle, places, atol=0.6)
 
 
-def test_jitter_moves_patch_and_mark_but_not_the_target() -> None:
+def test_jitter_moves_patch_and_prompt_but_not_the_target() -> None:
     still, moved = drawn(scan_of(phantom(2)), settings()), drawn(scan_of(phantom(2)), settings(jitter_mm=12.0))
     assert any((a.targets != b.targets).any() for a, b in zip(still, moved, strict=True))
     assert all(sample.targets.any() for sample in moved)
 
 
-def test_scans_without_centroids_or_names_serve_too() -> None:
+def test_scans_without_centroids_or_names_give_samples() -> None:
     made = phantom(2)
     without = Scan(scan_of(made).case, made.volume, None, made.label_map)
     assert all(sample.targets.any() for sample in drawn(without, settings()))
@@ -70,7 +70,7 @@ def test_scans_without_centroids_or_names_serve_too() -> None:
         drawn(Scan(without.case, made.volume, made.landmarks), settings())
 
 
-def test_beyond_the_labels_nothing_is_shown() -> None:
+def test_voxels_outside_the_labels_are_padded() -> None:
     made = phantom(2)
     kept = sorted(set(np.unique(made.label_map.voxels)) - {0})[:2]
     labels = made.label_map.with_voxels(np.where(np.isin(made.label_map.voxels, kept), made.label_map.voxels, 0))
@@ -79,7 +79,7 @@ def test_beyond_the_labels_nothing_is_shown() -> None:
     assert min((each.inputs > -1024).mean() for each in part) < min((each.inputs > -1024).mean() for each in whole)
 
 
-def test_a_mark_is_the_gaussian_of_its_distance_in_mm() -> None:
+def test_a_prompt_is_the_gaussian_of_its_distance_in_mm() -> None:
     box = Grid.from_spacing((5, 6, 7), (1.0, 2.0, 3.0), (10.0, -5.0, 0.0), "LPS")
     point = np.array([8.2, -7.0, 9.5])
     away = np.linalg.norm(box.to_mm(np.moveaxis(np.indices(box.shape), 0, -1)) - point, axis=-1)

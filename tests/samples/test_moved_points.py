@@ -66,27 +66,27 @@ def test_a_voxel_taken_from_a_point_is_where_the_point_went(seed: int) -> None:
     np.testing.assert_allclose(source, points, atol=0.01)
 
 
-def test_values_between_voxels_are_interpolated_and_kept_beyond_the_border() -> None:
+def test_values_are_interpolated_and_constant_outside() -> None:
     ramp = np.stack(np.meshgrid(np.arange(5.0), np.arange(7.0), indexing="ij"), axis=-1).astype(np.float32)
     found = warping.at_points(tf.constant(ramp), tf.constant([[1.25, 3.5], [-4.0, 9.0]]))
     np.testing.assert_allclose(found, [[1.25, 3.5], [0, 6]], atol=1e-6)
 
 
-def test_a_point_that_is_not_there_stays_so_and_hinders_none() -> None:
+def test_missing_points_stay_missing() -> None:
     augment = Augmentation(SPACING_MM, flip_axis=0, points_from=0, **(OFF | CHANGES["all"]))
     numbers = np.array([np.nan, np.nan, np.nan, 15, 16, 17], np.float32)
     told = augment(dot(np.full(3, 15.0)), np.zeros(SHAPE, np.uint8), None, [1, 2], 0.0, numbers=numbers)[3].numpy()
     assert np.isnan(told[:3]).all() and np.isfinite(told[3:]).all()
 
 
-def test_points_beyond_the_border_are_lost_where_air_comes_in_and_stay_else() -> None:
+def test_points_outside_are_lost_where_the_image_is_padded() -> None:
     beyond = np.array([15.0, 16.0, -3.0])
     assert np.isnan(moved(beyond, 1, **CHANGES["turn"])[1]).all()
     np.testing.assert_allclose(moved(beyond, 1, **CHANGES["flip"])[1], [14, 16, -3])
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_points_in_what_a_crop_takes_away_are_lost(seed: int) -> None:
+def test_cropped_points_are_lost(seed: int) -> None:
     augment = Augmentation(SPACING_MM, points_from=0, **(OFF | {"crop": 1.0}))
     heights = np.arange(-2, SHAPE[2] + 2, dtype=np.float32)
     numbers = np.stack([np.full_like(heights, 15), np.full_like(heights, 16), heights], axis=1)

@@ -41,7 +41,7 @@ def test_the_scale_of_a_series_makes_no_difference(spec: Spec, scale: float) -> 
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_percentiles_become_minus_one_and_one_and_outliers_are_cut_off() -> None:
+def test_percentiles_map_to_minus_1_and_1_and_outliers_are_clipped() -> None:
     even = np.concatenate([np.linspace(0, 1000, 9999), [30000.0]])
     found = MINMAX.normalise(even, *MINMAX.offset_and_scale(even))
     assert found[-1] == 1.0 and found[0] == -1.0 and abs(found[5000]) < 0.01
@@ -99,7 +99,7 @@ def stored(path: Path, padding: float | None, spec: Spec = MINMAX) -> SampleStor
     return open_store(path)
 
 
-def test_what_comes_in_from_beyond_is_the_scan_s_own_air(tmp_path: Path) -> None:
+def test_voxels_outside_have_the_padding_value_of_the_scan(tmp_path: Path) -> None:
     store = stored(tmp_path / "s.h5", padding=50.0)
     ending = Augmentation((3, 1, 1), flip=0, turn=0, elastic=0, intensity=0, noise=0, blur=0, crop=1.0)
     x, y = next(iter(epoch_batches(store, 2, epoch=0, seed=1, shuffle=False, augment=ending)))
@@ -108,7 +108,7 @@ def test_what_comes_in_from_beyond_is_the_scan_s_own_air(tmp_path: Path) -> None
     assert x.numpy()[..., 0][~cut].min() >= (100 - 500) / 500 - 1e-6
 
 
-def test_air_that_the_window_tells_is_not_kept(tmp_path: Path) -> None:
+def test_a_padding_value_that_the_window_gives_is_not_stored(tmp_path: Path) -> None:
     ct = replace(MINMAX, intensity="window", window=(-200.0, 1000.0))
     for number, padding in enumerate((None, -1024.0)):
         store = stored(tmp_path / f"{number}.h5", padding, ct)
@@ -118,7 +118,7 @@ def test_air_that_the_window_tells_is_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spec", [MINMAX, SERIES])
-def test_both_ways_of_feeding_give_the_same_within_bounds(tmp_path: Path, spec: Spec) -> None:
+def test_both_inputs_give_the_same_values_within_bounds(tmp_path: Path, spec: Spec) -> None:
     store = stored(tmp_path / "s.h5", 50.0, spec)
     x, _ = next(iter(epoch_batches(store, 2, epoch=0, seed=1, shuffle=False)))
     np.testing.assert_allclose(x, SampleSequence(store, 2, seed=1, shuffle=False)[0][0], atol=1e-6)

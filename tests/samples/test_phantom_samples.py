@@ -86,7 +86,7 @@ def test_tissues_change_no_sample(task: str) -> None:
         np.testing.assert_array_equal(without.targets, sample.targets)
 
 
-def test_tissues_are_kept_only_where_every_scan_has_them(tmp_path: Path) -> None:
+def test_tissues_are_stored_only_where_every_scan_has_them(tmp_path: Path) -> None:
     cases = [*painted("phantom:1:lumbar"), write_case(phantom(0), tmp_path, "scan")]
     generate("detection", cases, tmp_path / "s.h5", tiny_settings("detection"), workers=1)
     with h5py.File(tmp_path / "s.h5") as file:

@@ -43,7 +43,7 @@ def middle(mark: np.ndarray) -> np.ndarray:
     return np.array(ndimage.center_of_mass(mark))
 
 
-def test_the_mark_lies_in_the_vertebra_that_is_the_target() -> None:
+def test_the_prompt_lies_in_the_target_vertebra() -> None:
     scan = verse(LUMBAR)
     for each in prompted(scan):
         memory, mark = np.moveaxis(each.memory, -1, 0)
@@ -52,7 +52,7 @@ def test_the_mark_lies_in_the_vertebra_that_is_the_target() -> None:
         assert mark.max() > 150 and each.targets[at] == 1 and not memory[at]
 
 
-def test_the_landmark_of_the_scan_is_marked_where_there_is_one() -> None:
+def test_the_prompt_is_at_the_landmark_of_the_scan() -> None:
     """One that lies beside its vertebra, for all to see."""
     scan = verse(LUMBAR)
     landmarks = body_centroids(scan.label_map)
@@ -62,14 +62,14 @@ def test_the_landmark_of_the_scan_is_marked_where_there_is_one() -> None:
         np.testing.assert_allclose(apart, (2.0, 0.0, 0.0), atol=0.15)
 
 
-def test_marks_are_moved_by_the_errors_that_landmarks_found_have() -> None:
+def test_prompts_are_displaced_like_predicted_landmarks() -> None:
     scan = verse(LUMBAR)
     pairs = list(zip(prompted(scan), prompted(scan, jitter_mm=4.0), strict=True))
     away = np.array([middle(b.memory[..., 1]) - middle(a.memory[..., 1]) for a, b in pairs])
     assert 0.4 < away.std() < 1.6 and np.abs(away.mean(axis=0)).max() < 0.7
 
 
-def test_only_the_share_asked_for_is_marked_and_all_else_is_as_without_marks() -> None:
+def test_only_the_requested_fraction_has_a_prompt() -> None:
     scan = verse(LUMBAR)
     half = prompted(scan, share=0.5, empty_fraction=0.2)
     without = drawn(scan, settings(direction="down", patch=(32, 32, 64), empty_fraction=0.2))
@@ -80,7 +80,7 @@ def test_only_the_share_asked_for_is_marked_and_all_else_is_as_without_marks() -
     assert plain.memory.ndim == 3
 
 
-def test_a_share_of_marked_samples_remembers_nothing_unless_all_was_passed() -> None:
+def test_a_fraction_of_prompted_samples_has_no_memory() -> None:
     """Memory from the truth tells all that a mark does: what always has both never learns to look at marks."""
     scan = verse(LUMBAR)
     for share in (0.0, 0.5, 1.0):
@@ -96,7 +96,7 @@ def test_a_share_of_marked_samples_remembers_nothing_unless_all_was_passed() -> 
 OFFSET_MM = (4.0, -12.0, 8.0)
 
 
-def test_with_an_offset_marked_samples_are_cut_as_vertebrae_are_drawn() -> None:
+def test_with_an_offset_prompted_samples_have_the_patch_of_the_second_pass() -> None:
     """The patch lies about the mark as it will, wherever the landmark was moved to."""
     scan, size = verse(LUMBAR), np.array((32, 32, 64))
     alone = {"prompt_offset_mm": OFFSET_MM, "prompted_without_memory": 1.0}
@@ -110,7 +110,7 @@ def test_with_an_offset_marked_samples_are_cut_as_vertebrae_are_drawn() -> None:
     assert np.std(places, axis=0).min() > 0.4, "landmarks are moved"
 
 
-def test_what_such_a_sample_shows_lies_where_its_patch_was_cut() -> None:
+def test_prompted_samples_show_the_image_of_their_patch() -> None:
     scan = verse(LUMBAR)
     bodies = body_centroids(scan.label_map)
     for each in prompted(scan, prompt_offset_mm=OFFSET_MM):
@@ -123,7 +123,7 @@ def test_what_such_a_sample_shows_lies_where_its_patch_was_cut() -> None:
         assert each.numbers[0] == 1.0
 
 
-def test_with_an_offset_empty_samples_have_no_mark_and_unmarked_ones_are_as_ever() -> None:
+def test_with_an_offset_samples_without_a_prompt_do_not_change() -> None:
     scan = verse(LUMBAR)
     samples = prompted(scan, share=0.5, prompt_offset_mm=OFFSET_MM, prompted_without_memory=1.0, empty_fraction=0.2)
     told = [(bool(each.targets.any()), bool(each.memory[..., 1].any())) for each in samples]
@@ -135,7 +135,7 @@ def test_with_an_offset_empty_samples_have_no_mark_and_unmarked_ones_are_as_ever
             assert each.memory[..., 0].any() or each.numbers[2] == CSI_LEVELS["T12"]
 
 
-def test_vertebrae_without_landmarks_are_marked_at_their_bodies_and_c1_at_its_middle() -> None:
+def test_prompts_without_landmarks_are_at_body_centres() -> None:
     scan = verse(("C1", "C2", "C3"))
     bodies = body_centroids(scan.label_map)
     for each in prompted(scan):
@@ -185,6 +185,6 @@ def test_memory_that_does_not_lie_on_the_image_is_refused(tmp_path: Path, shape:
         remembering(tmp_path / "s.h5", memory=np.zeros(shape, np.uint8))
 
 
-def test_samples_with_marks_and_without_do_not_go_together(tmp_path: Path) -> None:
+def test_samples_with_and_without_prompts_do_not_go_together(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="memory_channels 2 and 3"):
         check_same_task(remembering(tmp_path / "a.h5"), remembering(tmp_path / "b.h5", channels=3))

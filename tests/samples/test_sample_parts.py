@@ -56,14 +56,14 @@ def test_a_file_laid_out_by_hand_is_read_whole(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays[name], values[[2, 0]])
 
 
-def test_tissues_are_read_only_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_tissues_are_read_only_on_request(tmp_path: Path) -> None:
     store = write(tmp_path / "s.h5")
     assert list(store.parts()) == ["inputs", "targets", "weights", "normalisation"]
     with pytest.raises(ValueError, match="no tissues"):
         store.parts("tissues")
 
 
-def test_a_part_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_part_is_refused(tmp_path: Path) -> None:
     tiny = np.zeros((1, 1), np.int16)
     with (
         pytest.raises(ValueError, match="Received: colours"),

@@ -32,7 +32,7 @@ def test_what_is_written_comes_back_in_any_order(tmp_path: Path, compression: st
     assert not arrays["inputs"][4].any(), "places beyond those asked for are left alone"
 
 
-def test_the_header_tells_all_there_is(tmp_path: Path) -> None:
+def test_the_header_describes_the_file(tmp_path: Path) -> None:
     store = write(tmp_path / "new" / "s.h5", split="training")
     assert (store.task, store.spec, store.settings, store.seed) == ("detection", SPEC, {"size": 3}, 5)
     assert (store.count, store.input_shape, store.target_shape) == (COUNT, (4, 5, 6, 1), (4, 5, 6))
@@ -68,7 +68,7 @@ def test_an_error_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.h5"] and path.read_bytes() == b"precious"
 
 
-def test_no_samples_are_nothing_to_learn_from(tmp_path: Path) -> None:
+def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to learn"), SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC):
         pass
     assert not list(tmp_path.iterdir())
@@ -87,7 +87,7 @@ def test_no_samples_are_nothing_to_learn_from(tmp_path: Path) -> None:
         ({"patient": "another"}, "one patient"),
     ],
 )
-def test_odd_samples_are_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_invalid_samples_are_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said), SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC) as writer:
         writer.append(**sample(0), normalisation=(0, 1), case_id="a")
         writer.append(**({**sample(1), "normalisation": (0, 1), "case_id": "a"} | change))
@@ -164,7 +164,7 @@ def test_a_store_is_read_while_someone_else_in_the_process_has_it_open(tmp_path:
         np.testing.assert_array_equal(first_sample(SampleReader(open_store(store.path))), file["inputs"][0])
 
 
-def test_files_of_one_kind_go_together_and_others_are_told_apart(tmp_path: Path) -> None:
+def test_files_of_one_kind_go_together_and_others_are_refused(tmp_path: Path) -> None:
     training = write(tmp_path / "t.h5")
     check_same_task(training, write(tmp_path / "v.h5", patient="q"))
     with pytest.raises(ValueError, match="p0, p1, p2"):

@@ -36,7 +36,7 @@ def test_maps_of_tissues_come_back_with_the_names_of_their_codes(tmp_path: Path)
         assert file["tissues"].chunks == (1, 4, 5, 6, 1) and file["tissues"].compression == "gzip"
 
 
-def test_a_file_without_tissues_is_read_as_ever(tmp_path: Path) -> None:
+def test_a_file_without_tissues_is_read(tmp_path: Path) -> None:
     store = write(tmp_path / "s.h5")
     assert not store.has_tissues and store.tissue_names == ()
     with pytest.raises(ValueError, match="no tissues"):

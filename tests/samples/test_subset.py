@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> SampleStore:
 
 
 @pytest.mark.parametrize("patients", [{"p1"}, {"p0", "p2"}, {"p0", "p1", "p2"}])
-def test_it_holds_what_the_file_holds_of_them(store: SampleStore, patients: set[str]) -> None:
+def test_a_subset_holds_its_samples_of_the_file(store: SampleStore, patients: set[str]) -> None:
     part = store.of_patients(patients)
     places = [place for patient in sorted(patients) for place in LAST[patient]]
     assert part.count == len(places) and part.places.tolist() == places
@@ -48,7 +48,7 @@ def test_parts_of_a_part_are_parts_of_the_file(store: SampleStore) -> None:
     assert (part.rows, part.patients) == ((6,), ("p2",))
 
 
-def test_nobody_s_samples_are_refused(store: SampleStore) -> None:
+def test_an_empty_subset_is_refused(store: SampleStore) -> None:
     with pytest.raises(ValueError, match=r"No sample is of these patients\. Received: p9"):
         store.of_patients({"p9"})
 
@@ -66,13 +66,13 @@ def test_an_epoch_of_a_part_shows_each_of_its_samples_once(store: SampleStore) -
     assert sorted(seen.tolist()) == [0, 1, 2, 6]
 
 
-def test_an_epoch_of_a_whole_file_is_in_the_order_it_always_was(store: SampleStore) -> None:
+def test_the_order_of_an_epoch_of_a_whole_file_is_unchanged(store: SampleStore) -> None:
     reader = EpochReader(store, 3, epoch=2, seed=1, shuffle=True)
     seen = np.concatenate([reader.read(step)["normalisation"][:, 0] for step in range(reader.steps)])
     assert seen.tolist() == np.random.default_rng([1, 2]).permutation(COUNT).tolist()
 
 
-def test_a_part_is_known_again_by_its_own_samples(store: SampleStore) -> None:
+def test_the_fingerprint_of_a_subset_is_that_of_its_samples(store: SampleStore) -> None:
     parts = [{"p0"}, {"p1"}, {"p0", "p1"}]
     before = [fingerprint(store.of_patients(part)) for part in parts]
     assert len({*before, fingerprint(store)}) == 4

@@ -37,7 +37,7 @@ def two_cubes() -> tuple[np.ndarray, np.ndarray]:
     return passed, coming
 
 
-def test_corrupted_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_comes() -> None:
+def test_corrupted_memory_lacks_or_adds_a_part() -> None:
     passed, coming = two_cubes()
     memory, kinds = passed.astype(np.uint8), set()
     for seed in range(60):
@@ -49,7 +49,7 @@ def test_corrupted_memory_lacks_a_part_of_what_was_passed_or_holds_one_of_what_c
     assert kinds == {(True, False), (False, True), (False, False)}, "a part too large does not change hands"
 
 
-def test_slips_are_the_same_by_the_same_seed_and_need_something_to_slip() -> None:
+def test_corruption_depends_on_the_seed_and_needs_a_neighbour() -> None:
     passed, coming = two_cubes()
     memory, nothing = passed.astype(np.uint8), np.zeros_like(passed)
     twice = [corrupted_memory(memory, passed, coming, (1.0,) * 3, np.random.default_rng(4)) for _ in range(2)]
@@ -61,7 +61,7 @@ def test_slips_are_the_same_by_the_same_seed_and_need_something_to_slip() -> Non
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_only_the_vertebra_passed_last_or_the_next_one_slips(direction: str) -> None:
+def test_only_the_last_or_the_next_vertebra_is_corrupted(direction: str) -> None:
     scan, changed = verse(LUMBAR), 0
     for seed in range(30):
         plain, corrupted = (

@@ -54,13 +54,13 @@ def test_all_48_storage_orientations_give_the_same_points() -> None:
         assert np.allclose(body_centroids(label_map.reoriented(axcodes)).points_mm, expected, atol=1e-6), axcodes
 
 
-def test_a_vertebra_cut_by_the_border_gives_the_centre_of_what_is_there() -> None:
+def test_a_truncated_vertebra_has_the_centre_of_its_visible_part() -> None:
     whole = vertebra(Grid.from_spacing((50, 80, 30), 1, (-25, -60, -15)), np.zeros(3), 22)
     cut = whole.window((0, 0, 15), (50, 80, 15))
     assert body_centroids(cut).point("L3")[2] == pytest.approx(4.5, abs=1)
 
 
-def test_a_single_voxel_and_a_stray_one_still_give_an_answer() -> None:
+def test_single_and_isolated_voxels_give_a_centre() -> None:
     voxels = np.zeros((20, 20, 20), np.uint16)
     voxels[3:9, 3:9, 3:9] = 8
     voxels[18, 18, 18] = 8
@@ -71,7 +71,7 @@ def test_a_single_voxel_and_a_stray_one_still_give_an_answer() -> None:
     assert np.allclose(found.point("T12"), (24, 4, 4))
 
 
-def test_the_answer_is_in_anatomical_order_and_leaves_out_what_is_no_level() -> None:
+def test_centroids_are_in_anatomical_order_without_unknown_labels() -> None:
     voxels = np.zeros((60, 3, 3), np.int32)
     for place, label in enumerate((20, 28, 19, 27, 1, 99, 100000)):
         voxels[1 + 8 * place : 4 + 8 * place] = label
@@ -104,7 +104,7 @@ def some_boxes(labels: tuple[int, ...]) -> LabelMap:
         ("totalsegmentator", (1, 26, 27, 32, 117), ("T12", "L5", "S1")),
     ],
 )
-def test_each_code_tells_its_own_levels(code: str, labels: tuple[int, ...], names: tuple[str, ...]) -> None:
+def test_each_code_has_its_own_levels(code: str, labels: tuple[int, ...], names: tuple[str, ...]) -> None:
     assert coded_centroids(some_boxes(labels), code).names == names
 
 
@@ -118,7 +118,7 @@ def test_each_code_tells_its_own_levels(code: str, labels: tuple[int, ...], name
         ("spam", (1,), "Received: 'spam'"),
     ],
 )
-def test_labels_that_tell_no_levels_are_refused(code: str, labels: tuple[int, ...], words: str) -> None:
+def test_labels_without_levels_are_refused(code: str, labels: tuple[int, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words) as refused:
         coded_centroids(some_boxes(labels), code)
     assert isinstance(refused.value, UnknownLevels) == (code != "spam")

@@ -53,7 +53,7 @@ def test_close_hits_are_those_of_the_same_rule_with_a_limit_of_4_mm(case: str) -
     assert close == [level.hit_verse for level in score_scan("a", predicted, TRUE, limit_mm=4.0).levels]
 
 
-def test_what_a_score_tells_of_each_level() -> None:
+def test_a_score_has_the_figures_of_each_level() -> None:
     score = score_scan("a", column(T12=0, L1=-30, L4=-200), TRUE)
     first, second, third = score.levels
     assert (first.name, first.nearest, first.nearest_mm, first.distance_mm) == ("L1", "T12", 0, 30)
@@ -102,7 +102,7 @@ def test_no_predictions_score_zero_but_leave_distances_undefined() -> None:
     assert figures == pytest.approx([nan] * 4, nan_ok=True)
 
 
-def test_a_limit_of_nothing_is_refused() -> None:
+def test_a_limit_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Received: 0"):
         score_scan("a", TRUE, TRUE, limit_mm=0)
 

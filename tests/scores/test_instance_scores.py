@@ -58,7 +58,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_lies_on_what(case: str) -> None:
+def test_predictions_are_matched_with_vertebrae(case: str) -> None:
     predicted, matched, false, beyond, merged, split = CASES[case]
     score = score_instances("a", predicted, TRUE)
     assert [vertebra.name for vertebra in score.vertebrae] == ["L1", "L2", "L3"]
@@ -66,7 +66,7 @@ def test_what_lies_on_what(case: str) -> None:
     assert (score.false, score.beyond, score.merged, score.split) == (false, beyond, merged, split)
 
 
-def test_masks_and_names_are_judged_apart() -> None:
+def test_masks_and_names_are_scored_separately() -> None:
     score = score_instances("a", shifted(column({1: L2, 2: L3, 3: L4}), 1), TRUE)
     for vertebra in score.vertebrae:
         assert vertebra.found and vertebra.name_right is False
@@ -84,7 +84,7 @@ def test_a_missed_one_has_dice_0_and_no_distance() -> None:
     assert (vertebra.found, vertebra.name_right, vertebra.completeness_right) == (False, None, None)
 
 
-def test_a_vertebra_under_two_names_is_split_and_the_larger_part_lies_on_it() -> None:
+def test_a_split_vertebra_matches_its_larger_part() -> None:
     voxels = TRUE.voxels.copy()
     voxels[4:7][TRUE.voxels[4:7] == L2] = L5  # 3 of 8 parts
     score = score_instances("a", LabelMap(voxels, GRID), TRUE)
@@ -98,7 +98,7 @@ def test_a_vertebra_under_two_names_is_split_and_the_larger_part_lies_on_it() ->
     assert few.split == () and few.false == ("L5",)
 
 
-def test_one_prediction_over_two_vertebrae_is_merged_and_lies_on_one_of_them() -> None:
+def test_a_merged_prediction_matches_one_of_its_vertebrae() -> None:
     voxels = TRUE.voxels.copy()
     voxels[voxels == L3] = L2
     score = score_instances("a", LabelMap(voxels, GRID), TRUE)
@@ -130,7 +130,7 @@ def test_too_little_overlap_is_no_match() -> None:
     assert matches(score_instances("a", LabelMap(predicted, wide), LabelMap(true, wide))) == "L1"
 
 
-def test_matching_gives_each_its_own_though_another_overlaps_more() -> None:
+def test_matching_maximises_the_sum_of_overlaps() -> None:
     """A long prediction reaches over both: the sum of the overlaps decides, not who comes first."""
     line = Grid.from_spacing((1, 1, 30), 1)
     true, predicted = np.zeros((2, *line.shape), np.uint8)
@@ -153,7 +153,7 @@ def _others(axis: int) -> tuple[int, ...]:
     return tuple(other for other in range(3) if other != axis)
 
 
-def test_completeness_is_judged_where_it_was_told() -> None:
+def test_completeness_is_scored_where_it_was_predicted() -> None:
     true = shifted(TRUE, -(GRID.shape[2] - 3 - STEP * 3 - SIZE), 2)
     told = {"L1": 0.9, "L3": 0.7, "L2": np.float32(0.49)}
     score = score_instances("a", true, true, completeness=told)
@@ -181,7 +181,7 @@ def test_a_truth_in_another_code_has_its_names() -> None:
 
 
 @pytest.mark.parametrize(("code", "labels"), [("spider", (102, 2, 1)), ("csi2014", (300, 200, 100))])
-def test_a_truth_that_tells_no_levels_has_masks_judged_and_no_names(code: str, labels: tuple[int, ...]) -> None:
+def test_a_truth_without_levels_scores_masks_alone(code: str, labels: tuple[int, ...]) -> None:
     true = column(dict(enumerate(labels, start=1)))
     if code == "spider":
         true.voxels[1:3, 3:11, 20:50] = 100  # the canal
@@ -195,7 +195,7 @@ def test_a_truth_that_tells_no_levels_has_masks_judged_and_no_names(code: str, l
     assert score_instances("a", column({}), true, code).missed == tuple(f"label {label}" for label in labels)
 
 
-def test_nothing_is_judged_where_the_truth_holds_no_vertebra() -> None:
+def test_a_truth_without_vertebrae_scores_nothing() -> None:
     score = score_instances("a", TRUE, column({1: S1}))
     assert (score.vertebrae, score.false, score.beyond) == ((), (), ("L1", "L2", "L3"))
     assert score.dice is None
@@ -255,7 +255,7 @@ def same_scores(score: SegmentationScore, expected: SegmentationScore) -> None:
         ([(0, 0, 0), (0, 0, 0)], [(0, 0, 0)], [(0, 0, 1), (0, 0, -1)]),
     ],
 )
-def test_the_labelled_range_ends_half_a_step_beyond_its_bodies(
+def test_the_labelled_range_ends_half_a_step_outside_its_bodies(
     bodies_mm: list, inside: list[tuple], outside: list[tuple]
 ) -> None:
     labelled = LabelledRange.along(bodies_mm)
@@ -264,14 +264,14 @@ def test_the_labelled_range_ends_half_a_step_beyond_its_bodies(
     assert labelled.holds([inside, inside]).all() and not labelled.holds(outside).any()
 
 
-def test_beyond_the_labelled_range_the_spine_is_taken_to_go_straight_on() -> None:
+def test_outside_the_labelled_range_the_spine_is_extended_straight() -> None:
     labelled = LabelledRange.along([(0, 0, 0), (0, 0, -30)])
     points = [(0, 0, 0), (0, 0, 20), (3, 4, 100), (6, 8, -50), (40, 0, -15)]
     np.testing.assert_allclose(labelled.beyond_mm(points), [[-15, -45], [5, -65], [85, -145], [-65, 5], [-30, -30]])
     np.testing.assert_allclose(labelled.aside_mm(points), [15, 0, 5, 10, 50])
 
 
-def test_a_range_of_nothing_is_refused() -> None:
+def test_an_empty_range_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one body"):
         LabelledRange.along([])
 

@@ -59,7 +59,7 @@ def test_a_summary_by_hand() -> None:
     )
 
 
-def test_the_rows_of_a_summary_hold_what_belongs_to_them() -> None:
+def test_the_rows_of_a_summary_hold_their_groups() -> None:
     summary = summed([FIRST, SECOND])
     complete = group(summary, "Complete", "group")
     assert (complete["vertebrae"], complete["found_rate"]) == (3, 2 / 3)
@@ -73,7 +73,7 @@ def test_the_rows_of_a_summary_hold_what_belongs_to_them() -> None:
     assert values_by_level(level_frame(masked(FIRST, SECOND)), "dice") == {"C7": [0.7], "T12": [0.9], "L1": [0.0]}
 
 
-def test_a_summary_of_nothing_is_undefined_throughout() -> None:
+def test_an_empty_summary_is_undefined() -> None:
     for scores in ([], [NOTHING]):
         summary = summed(scores)
         assert summary["by"].tolist() == ["region"] * 5

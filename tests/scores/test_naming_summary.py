@@ -46,7 +46,7 @@ def judged(names: list[str], posterior: float | None = None, warning: str = "", 
         ([], None),
     ],
 )
-def test_a_shift_is_all_names_off_alike(names, shift) -> None:
+def test_a_shift_is_a_common_offset_of_all_names(names, shift) -> None:
     assert shift_of(landmarks(names), TRUE) == shift
 
 
@@ -67,7 +67,7 @@ def test_ranks_count_down_a_usual_spine(upper, lower) -> None:
         ([], ()),
     ],
 )
-def test_variants_are_read_off_the_names(names, variants) -> None:
+def test_variants_follow_from_the_names(names, variants) -> None:
     assert variants_of(landmarks(names)) == variants
 
 
@@ -78,7 +78,7 @@ def test_reliability_in_ten_bins() -> None:
     assert reliability([]) == ()
 
 
-def test_a_run_is_summed_up() -> None:
+def test_a_run_is_summarised() -> None:
     right, down = list(BODIES), ["T11", "T12", "L1", "L2", "L3", "L4", "L5"]
     summary = summarise_names(
         [judged(right, 0.9), judged(right, 0.9, "maybe"), judged(down, 0.6, "maybe"), judged(down, 0.8)]
@@ -91,7 +91,7 @@ def test_a_run_is_summed_up() -> None:
     assert summary.calibration_error == pytest.approx((2 * 0.1 + 0.6 + 0.8) / 4)
 
 
-def test_what_is_filled_in_is_identified_yet_not_detected() -> None:
+def test_interpolated_levels_are_identified_but_not_detected() -> None:
     scan = judged(list(BODIES), 0.9, interpolated=("T12",))
     (level,) = [each for each in scan.score.levels if each.name == "T12"]
     assert level.hit_verse and level.hit_original and level.interpolated and not level.found
@@ -105,7 +105,7 @@ def test_names_without_a_decoder_have_no_calibration() -> None:
     assert all(each.true == each.told == 0 for each in summary.variants)
 
 
-def test_no_scan_leaves_all_undefined() -> None:
+def test_without_scans_all_figures_are_undefined() -> None:
     summary = summarise_names([])
     assert summary.scans == 0 and summary.all_right is summary.shifted is summary.detected is None
 

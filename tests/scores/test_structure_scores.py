@@ -23,7 +23,7 @@ def changed(**numbers: int) -> LabelMap:
     return LabelMap(table[TRUE.voxels], TRUE.grid)
 
 
-def test_what_is_the_same_scores_full_marks() -> None:
+def test_equal_maps_score_perfectly() -> None:
     score = score_structures("a", TRUE, TRUE)
     assert list(score.classes) == ["vertebra", "disc", "canal"]
     assert set(score.classes.values()) == {MaskScore(1.0, 1.0, 0.0, 0.0, 0.0)}
@@ -35,7 +35,7 @@ def test_what_is_the_same_scores_full_marks() -> None:
     assert all(each.mask.dice == 1.0 and each.number_right for each in score.instances) and score.false == ()
 
 
-def test_marks_of_what_is_seen_in_part_do_not_count() -> None:
+def test_codes_of_partial_structures_do_not_count() -> None:
     score = score_structures("a", TRUE, changed(n3=103))
     assert all(each.number_right for each in score.instances)
     assert score_structures("a", changed(n3=103), TRUE).instances == score.instances
@@ -51,7 +51,7 @@ def test_half_a_disc_has_the_dice_of_half_a_disc() -> None:
     assert score.classes["disc"].dice == pytest.approx(2 * 5 / (5 + 6))
 
 
-def test_what_is_missed_is_told_and_has_no_distance() -> None:
+def test_a_missed_structure_has_no_distance() -> None:
     score = score_structures("a", changed(n2=0, n100=0), TRUE)
     missed = [each for each in score.instances if not each.found]
     assert [each.label for each in missed] == [2, 100]
@@ -59,7 +59,7 @@ def test_what_is_missed_is_told_and_has_no_distance() -> None:
     assert score.classes["canal"] == MaskScore(0.0, 0.0)
 
 
-def test_what_lies_on_nothing_of_its_class_is_false() -> None:
+def test_a_prediction_without_a_match_is_false() -> None:
     voxels = TRUE.voxels.copy()
     voxels[0:3, 0:3, 0:3] = 9
     assert score_structures("a", LabelMap(voxels, TRUE.grid), TRUE).false == (9,)
@@ -89,7 +89,7 @@ def test_other_grids_and_other_numbers_are_refused() -> None:
         score_structures("a", changed(n2=77), TRUE)
 
 
-def test_scans_are_summed_up_per_class() -> None:
+def test_scans_are_summarised_by_class() -> None:
     scores = [score_structures("a", TRUE, TRUE), score_structures("b", changed(n2=0, n1=2), TRUE)]
     summary = summarise_structures(structure_frame(ScanRow(score.case_id, structures=score) for score in scores))
     assert summary["structure"].tolist() == ["vertebra", "disc", "canal"] and (summary["scans"] == 2).all()

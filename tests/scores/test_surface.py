@@ -111,7 +111,7 @@ def test_spheres_in_one_another_lie_as_far_apart_as_their_radii_differ() -> None
 
 
 @pytest.mark.parametrize("empty", ["first", "second", "both"])
-def test_distances_to_nothing_are_undefined(empty: str) -> None:
+def test_distances_to_empty_masks_are_undefined(empty: str) -> None:
     nothing = np.zeros(SHAPE, bool)
     first, second = (nothing if empty in (which, "both") else CUBE for which in ("first", "second"))
     assert cropped(first, second, ANISOTROPIC) == SurfaceScore(None, None, None)
@@ -149,7 +149,7 @@ def test_turned_and_sheared_grids_have_the_distances_of_the_world(grid: Grid, se
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_is_the_same_the_other_way_round(seed: int) -> None:
+def test_scores_are_symmetric(seed: int) -> None:
     first, second = blobs(seed)
     one, other = (values(cropped(*pair, ANISOTROPIC)) for pair in ((first, second), (second, first)))
     assert one == pytest.approx(other, rel=1e-12)
@@ -184,7 +184,7 @@ def test_distances_grow_with_the_spacing() -> None:
         (1, 1, 3, 0.5, 1 / 3),
     ],
 )
-def test_overlap_by_hand(
+def test_overlaps_match_those_computed_by_hand(
     both: int, first: int, second: int, expected_dice: float | None, expected_iou: float | None
 ) -> None:
     assert (dice(both, first, second), iou(both, first, second)) == (expected_dice, expected_iou)

@@ -104,7 +104,7 @@ ARGUMENTS = [
 
 
 @pytest.mark.parametrize(("options", "words"), ARGUMENTS)
-def test_an_argument_of_generate_that_makes_no_sense(
+def test_an_invalid_argument_of_generate_is_refused(
     run: Run, data_set: Path, samples: dict[tuple[str, str], Path], tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     out = tmp_path / "out.h5"
@@ -119,9 +119,7 @@ def test_an_unknown_task(run: Run, data_set: Path, tmp_path: Path) -> None:
     told(run("generate_samples", "magic", data_set, tmp_path / "out.h5"), "magic")
 
 
-def test_samples_are_not_written_over_other_files(
-    run: Run, data_set: Path, oracles: list[Path], tmp_path: Path
-) -> None:
+def test_samples_do_not_overwrite_other_files(run: Run, data_set: Path, oracles: list[Path], tmp_path: Path) -> None:
     shutil.copy(oracles[0], tmp_path / "model.h5")
     (tmp_path / "scan.nii.gz").write_bytes(PRECIOUS)
     (tmp_path / "folder.h5").mkdir()
@@ -165,6 +163,6 @@ def test_missing_arguments(run: Run, script: str) -> None:
     told(run(script), "the following arguments are required")
 
 
-def test_debugging_shows_where_an_error_came_from(run: Run, tmp_path: Path) -> None:
+def test_debugging_shows_the_traceback(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such file"):
         run("measure", tmp_path / "nowhere", "--output", tmp_path, "--debug")

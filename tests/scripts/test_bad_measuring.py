@@ -36,7 +36,7 @@ MEASURING_ARGUMENTS = [
 
 
 @pytest.mark.parametrize(("options", "words"), MEASURING_ARGUMENTS)
-def test_an_argument_of_measuring_that_makes_no_sense(
+def test_an_invalid_argument_of_measure_is_refused(
     run: Run, scan: Path, oracles: list[Path], tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     before = everything(tmp_path)

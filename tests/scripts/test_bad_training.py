@@ -26,7 +26,7 @@ TRAINING_ARGUMENTS = [
 
 
 @pytest.mark.parametrize(("options", "words"), TRAINING_ARGUMENTS)
-def test_an_argument_of_training_that_makes_no_sense(
+def test_an_invalid_argument_of_train_is_refused(
     run: Run, pair: tuple[Path, Path], models: list[Path], tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     """The model of an earlier run and what it left stay as they were."""
@@ -68,7 +68,7 @@ def test_samples_that_do_not_belong_together(
     assert everything(tmp_path) == before
 
 
-def test_a_model_is_not_written_over_other_files(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_model_does_not_overwrite_other_files(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
     shutil.copy(pair[0], tmp_path / "samples.h5")
     (tmp_path / "folder.h5").mkdir()
     (tmp_path / "file").write_bytes(PRECIOUS)

@@ -17,13 +17,13 @@ SUMMARY = [
 ]
 
 
-def test_a_row_tells_dice_of_each_class_and_how_many_vertebrae_were_found() -> None:
+def test_a_row_holds_the_dice_of_each_class_and_the_number_of_found_vertebrae() -> None:
     cells = row("any", "mr-t1", SUMMARY)
     assert cells == ("any contrast", "mr-t1", "0.912", "0.800", "-", "11", "10", "1")
     assert len(cells) == len(HEADER)
 
 
-def test_what_lies_in_the_folder_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_files_in_the_folder_are_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def told(script: str, *words: str | Path) -> None:

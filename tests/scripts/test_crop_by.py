@@ -43,9 +43,7 @@ def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved("spine_heatmap", network, tmp_path_factory.mktemp("bright") / "spine_heatmap.h5")
 
 
-def test_a_chain_crops_alike_on_any_number_of_workers_and_the_file_tells_which_it_was(
-    run: Run, bright: Path, tmp_path: Path
-) -> None:
+def test_crops_do_not_depend_on_workers_and_the_file_names_the_models(run: Run, bright: Path, tmp_path: Path) -> None:
     landmarks, made = untrained("vertebra_heatmaps", tmp_path / "vertebra_heatmaps.h5"), []
     for workers in (1, 2):
         path = tmp_path / f"{workers}.h5"
@@ -78,7 +76,7 @@ def test_a_chain_crops_alike_on_any_number_of_workers_and_the_file_tells_which_i
         ("vertebra_heatmaps", ["broken.h5"], "cannot be used"),
     ],
 )
-def test_models_that_cannot_crop_are_told_in_one_line(
+def test_unsuitable_models_for_cropping_are_reported_in_one_line(
     run: Run, bright: Path, oracles: list[Path], tmp_path: Path, task: str, models: list[str], words: str
 ) -> None:
     (tmp_path / "text.h5").write_text("hello")

@@ -47,7 +47,7 @@ def test_a_teacher_trained_before_has_one_row() -> None:
         (("--teacher", "nowhere.h5"), "nowhere.h5"),
     ],
 )
-def test_what_cannot_be_compared_is_told_in_one_line(
+def test_invalid_comparisons_are_reported_in_one_line(
     more: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert distillation.main(["--folder", str(tmp_path), *more]) == 2

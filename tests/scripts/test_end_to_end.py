@@ -33,14 +33,14 @@ def results(folder: Path) -> dict:
     return json.loads((folder / "results.json").read_text(), parse_constant=refuse)
 
 
-def test_samples_tell_where_they_came_from(samples: dict[tuple[str, str], Path]) -> None:
+def test_samples_record_their_source(samples: dict[tuple[str, str], Path]) -> None:
     for (task, split), path in samples.items():
         store = open_store(path)
         assert (store.task, store.split, store.count) == (task, split, 2)
         assert store.settings["preset"] == "small" and store.versions["numpy"] == np.__version__
 
 
-def test_training_leaves_a_model_its_log_and_its_curves(models: list[Path]) -> None:
+def test_training_writes_model_log_and_curves(models: list[Path]) -> None:
     for model in models:
         beside = model.with_suffix(".training")
         assert {path.name for path in beside.iterdir()} == {"epoch_0001.keras", "state.json", "log.csv", "curves.png"}
@@ -71,7 +71,7 @@ def test_measuring_writes_all_outputs_and_prints_the_tables(
         assert word in said.out
 
 
-def test_results_json_tells_how_they_were_made(measured: tuple[Said, Path], data_set: Path, models: list[Path]) -> None:
+def test_results_json_records_the_run(measured: tuple[Said, Path], data_set: Path, models: list[Path]) -> None:
     _, out = measured
     told = results(out)
     assert told["command"] == [
@@ -125,7 +125,7 @@ def test_a_scan_without_a_truth_is_measured_and_not_scored(run: Run, oracles: li
     assert all(np.linalg.norm(truth.point(name) - found[name]) < 3 for name in truth.names)
 
 
-def test_right_models_score_full_marks(run: Run, oracles: list[Path], tmp_path: Path) -> None:
+def test_correct_models_score_perfectly(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     scan = oracle_scan()
     write_image(scan, tmp_path / "in" / "known.mha")
     write_lml(oracle_landmarks(), tmp_path / "in" / "known.lml", scan.grid)
@@ -155,7 +155,7 @@ def test_results_beside_the_scan_are_no_truth_the_next_time(run: Run, oracles: l
         assert said.code == 0 and results(tmp_path)["summary"] is None
 
 
-def test_the_truth_is_never_written_over(run: Run, data_set: Path, oracles: list[Path], tmp_path: Path) -> None:
+def test_the_truth_is_never_overwritten(run: Run, data_set: Path, oracles: list[Path], tmp_path: Path) -> None:
     shutil.copy(data_set / "phantom2.nii.gz", tmp_path)
     (tmp_path / "phantom2_centroids.json").write_text('[{"name": "L1", "x": 0, "y": 0, "z": 0}]')
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -164,9 +164,7 @@ def test_the_truth_is_never_written_over(run: Run, data_set: Path, oracles: list
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_files_that_the_program_did_not_make_are_never_written_over(
-    run: Run, oracles: list[Path], tmp_path: Path
-) -> None:
+def test_files_of_other_programs_are_never_overwritten(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     write_image(oracle_scan(), tmp_path / "in" / "alone.nii.gz")
     out = tmp_path / "out"
     write_lml(oracle_landmarks(), out / "alone_vertebrae.nii.gz", oracle_scan().grid)
@@ -218,7 +216,7 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
         ("--naming", "published"),
     ],
 )
-def test_the_published_forms_and_little_memory_run_too(
+def test_published_options_and_little_memory_work(
     run: Run, oracles: list[Path], tmp_path: Path, option: tuple[str, str]
 ) -> None:
     path = tmp_path / "alone.nii.gz"

@@ -76,7 +76,7 @@ def test_all_folds_leave_models_cards_lists_and_a_summary(once: Path, samples: P
     assert float(rows[3]["val_loss"]) == pytest.approx(statistics.stdev(losses))
 
 
-def test_a_fold_among_all_is_the_fold_alone_and_finished_folds_are_kept(
+def test_a_fold_is_the_same_alone_and_finished_folds_are_kept(
     run: Run, validated: Path, samples: Path, tmp_path: Path
 ) -> None:
     alone = tmp_path / "alone"
@@ -112,7 +112,7 @@ def test_a_finished_fold_whose_model_is_gone_is_saved_again(run: Run, validated:
         (("--filters", 3), "filters (then 2, now 3)"),
     ],
 )
-def test_folds_are_gone_on_with_only_as_they_began(
+def test_folds_resume_only_with_their_options(
     run: Run, validated: Path, samples: Path, other: tuple[object, ...], named: str
 ) -> None:
     before = everything(validated.parent)
@@ -141,7 +141,7 @@ def test_folds_are_gone_on_with_only_as_they_began(
         (("SAMPLES",), "required: model"),
     ],
 )
-def test_folds_that_make_no_sense_are_told_in_one_line(
+def test_invalid_folds_are_reported_in_one_line(
     run: Run, samples: Path, tmp_path: Path, arguments: tuple[object, ...], words: str
 ) -> None:
     given = [samples if part == "SAMPLES" else part for part in arguments]
@@ -167,14 +167,14 @@ def test_validation_and_testing_samples_are_not_split(run: Run, data_set: Path, 
         ("m_fold1.h5", "no model and is not written over"),
     ],
 )
-def test_folds_are_not_written_over_other_files(run: Run, samples: Path, tmp_path: Path, name: str, words: str) -> None:
+def test_folds_do_not_overwrite_other_files(run: Run, samples: Path, tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).write_bytes(PRECIOUS)
     before = everything(tmp_path)
     told(run("train", samples, tmp_path / "m.h5", *OPTIONS, "--scans", PHANTOMS), words)
     assert everything(tmp_path) == before
 
 
-def test_what_one_fold_cannot_tell_has_no_mean() -> None:
+def test_figures_missing_in_a_fold_have_no_mean() -> None:
     over = over_folds([{"fold": 0, "val_loss": 1.0, "val_dice": None}, {"fold": 1, "val_loss": 3.0, "val_dice": 0.5}])
     assert over == {
         "mean": {"val_loss": 2.0, "val_dice": None},
@@ -182,7 +182,7 @@ def test_what_one_fold_cannot_tell_has_no_mean() -> None:
     }
 
 
-def test_generated_parts_are_those_that_training_would_part(once: Path, samples: Path) -> None:
+def test_generated_parts_equal_the_split_of_training(once: Path, samples: Path) -> None:
     for number in range(2):
         training, validation = (
             cases_of_one_split(Path(PHANTOMS), None, part=part, phantom_seed=3, folds=2, fold=number)
@@ -206,7 +206,7 @@ def test_generated_parts_are_those_that_training_would_part(once: Path, samples:
         (("--hold-out-seed", 2), "nobody is"),
     ],
 )
-def test_generated_parts_that_make_no_sense_are_told_in_one_line(
+def test_invalid_parts_are_reported_in_one_line(
     run: Run, tmp_path: Path, options: tuple[object, ...], words: str
 ) -> None:
     told(run("generate_samples", "detection", PHANTOMS, tmp_path / "s.h5", *options), words)

@@ -81,7 +81,7 @@ def test_splits_are_never_mixed(run: Run, data_set: Path, tmp_path: Path) -> Non
     assert said.code == 2 and "choose one by --split" in said.errors[0] and not list(tmp_path.iterdir())
 
 
-def test_a_patient_is_never_parted(run: Run, data_set: Path, tmp_path: Path) -> None:
+def test_a_patient_is_never_split(run: Run, data_set: Path, tmp_path: Path) -> None:
     rows = [f"a,training,{data_set}/phantom0.nii.gz,p", f"b,testing,{data_set}/phantom1.nii.gz,p"]
     (tmp_path / "list.csv").write_text("\n".join(["name,type,image_path,patient", *rows]))
     out = tmp_path / "out.h5"
@@ -123,7 +123,7 @@ def test_patients_held_out_are_in_the_other_part_only(tmp_path: Path) -> None:
         ({"a": ""}, (None, 0.5, "training"), "at least two patients"),
     ],
 )
-def test_what_cannot_be_held_out_is_refused(
+def test_invalid_hold_out_options_are_refused(
     tmp_path: Path, splits: dict[str, str], arguments: tuple[object, ...], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -146,7 +146,7 @@ def test_scans_in_a_testing_folder_are_testing_samples(run: Run, data_set: Path,
     assert open_store(out).split == "testing"
 
 
-def test_an_interrupted_run_leaves_nothing(
+def test_an_interrupted_run_leaves_no_file(
     run: Run, data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scans = of_two(data_set, tmp_path / "scans")

@@ -20,7 +20,7 @@ def top_down(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [instances(folder / "instances.h5", level=20), spine_heatmap(folder / "spine_heatmap.h5")]
 
 
-def test_a_heatmap_leads_the_traversal_and_is_written_only_when_asked_for(
+def test_a_heatmap_seeds_the_traversal_and_is_written_on_request(
     run: Run, top_down: list[Path], tmp_path: Path
 ) -> None:
     scan = oracle_scan().reoriented("PIR")

@@ -9,7 +9,7 @@ import pytest
 from experiments.learning_curves import Trial, can_be_equal, epochs_for, main, trials
 
 
-def test_only_one_thing_differs_from_the_fullest_training() -> None:
+def test_only_one_option_differs_from_the_largest_training() -> None:
     assert trials([960, 60], [8, 12], [1, 2]) == [
         Trial(60, 8, 1),
         Trial(60, 8, 2),
@@ -30,14 +30,14 @@ def test_other_spacings_are_tried_with_the_most_phantoms_and_the_first_filters()
     ("steps", "samples", "batch", "epochs"),
     [(1000, 960 * 16, 16, 1), (1000, 60 * 16, 16, 17), (1000, 240 * 16, 16, 4), (10, 10_000, 4, 1), (5, 3, 2, 2)],
 )
-def test_epochs_come_to_the_steps_asked_for(steps: int, samples: int, batch: int, epochs: int) -> None:
+def test_epochs_add_up_to_the_requested_steps(steps: int, samples: int, batch: int, epochs: int) -> None:
     assert epochs_for(steps, samples, batch) == epochs
 
 
 @pytest.mark.parametrize(
     ("steps", "samples", "equal"), [(480, 1920, True), (400, 1920, True), (200, 1920, False), (700, 1920, False)]
 )
-def test_steps_that_whole_epochs_do_not_come_near_are_not_equal(steps: int, samples: int, equal: bool) -> None:
+def test_steps_far_from_whole_epochs_are_not_equal(steps: int, samples: int, equal: bool) -> None:
     assert can_be_equal(steps, samples, 4) == equal
 
 

@@ -74,7 +74,7 @@ def test_naming_needs_no_deep_learning(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_plain_files_are_named_too_and_broken_ones_told(run: Run, tmp_path: Path) -> None:
+def test_json_files_are_named_and_broken_ones_reported(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     lines = [f",{x},{y},{z}" for x, y, z in spine("T12", "L4").values()]
@@ -104,7 +104,7 @@ def test_options_of_scans_are_refused(run: Run, folder: Path, tmp_path: Path, op
     assert said.code == 2 and words in said.errors[0] and len(said.errors) == 1
 
 
-def test_files_of_others_are_not_written_over(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_files_of_others_are_not_overwritten(run: Run, folder: Path, tmp_path: Path) -> None:
     precious = tmp_path / "out" / "first_centroids.json"
     precious.parent.mkdir()
     precious.write_text("[]")
@@ -113,7 +113,7 @@ def test_files_of_others_are_not_written_over(run: Run, folder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["first.png", "results.csv", "results.json", "report.html", "errors.png"])
-def test_results_and_pictures_of_others_are_not_written_over(run: Run, folder: Path, tmp_path: Path, name: str) -> None:
+def test_results_and_pictures_of_others_are_not_overwritten(run: Run, folder: Path, tmp_path: Path, name: str) -> None:
     precious = tmp_path / "out" / name
     precious.parent.mkdir()
     precious.write_text("{}")
@@ -122,7 +122,9 @@ def test_results_and_pictures_of_others_are_not_written_over(run: Run, folder: P
     assert precious.read_text() == "{}" and len(list(precious.parent.iterdir())) == 1
 
 
-def test_no_plot_of_an_earlier_run_stays_where_there_is_nothing_to_plot(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_plots_of_an_earlier_run_are_removed_where_there_is_nothing_to_plot(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
     out, plain = tmp_path / "out", tmp_path / "plain"
     assert run("measure", "--keypoints", folder, "--output", out).code == 0
     assert {path.name for path in out.glob("*.png")} >= set(PLOTS) - {"dice.png"}
@@ -136,7 +138,7 @@ def test_landmark_files_are_no_scans(run: Run, folder: Path, oracles: list[Path]
     assert said.code == 2 and "need --keypoints" in said.errors[0] and not (tmp_path / "out").exists()
 
 
-def test_a_name_that_is_not_utf8_is_told(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_reported(run: Run, folder: Path, tmp_path: Path) -> None:
     predicted = folder / "predictions"
     (predicted / "first.json").rename(Path(os.fsdecode(os.fsencode(predicted) + b"/M\xfcller.json")))
     said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")

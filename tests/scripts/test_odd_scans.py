@@ -49,7 +49,7 @@ EMPTY = {
 
 @pytest.mark.parametrize("form", [(), ("--votes", "published"), ("--windows", "published")])
 @pytest.mark.parametrize("what", EMPTY)
-def test_a_scan_with_nothing_to_name(
+def test_a_scan_without_vertebrae_ends_with_a_note(
     run: Run, oracles: list[Path], tmp_path: Path, what: str, form: tuple[str, ...]
 ) -> None:
     scan = EMPTY[what]().reoriented("LPS")
@@ -72,7 +72,7 @@ def test_a_scan_with_nothing_to_name(
     assert {path.name for path in out.iterdir()} >= {"odd.png", "report.html", "odd_centroids.mrk.json"}
 
 
-def test_air_holds_no_vertebra_and_says_so(run: Run, oracles: list[Path], tmp_path: Path) -> None:
+def test_a_scan_of_air_gives_a_note(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     write_image(EMPTY["air"](), tmp_path / "air.nii.gz")
     said = run("measure", tmp_path / "air.nii.gz", *oracles, "--output", tmp_path / "out")
     assert "No vertebra was found." in said.out and "found: no vertebra" in said.out
@@ -98,7 +98,7 @@ def test_a_truth_of_vertebrae_that_are_not_found_is_scored_as_missed(
     assert summary[0]["region"] == "All"
 
 
-def test_ordinary_networks_get_through_odd_scans_too(run: Run, models: list[Path], tmp_path: Path) -> None:
+def test_real_networks_handle_unusual_scans(run: Run, models: list[Path], tmp_path: Path) -> None:
     for name in ("tiny air", "constant bone", "two voxels wide"):
         write_image(EMPTY[name](), tmp_path / "in" / f"{name.replace(' ', '_')}.nii.gz")
     said = run("measure", tmp_path / "in", *models, "--output", tmp_path / "out")

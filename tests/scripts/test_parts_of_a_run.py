@@ -49,7 +49,7 @@ def same_map(one: Path, other: Path) -> None:
     np.testing.assert_array_equal(read_image(one).voxels, read_image(other).voxels)
 
 
-def test_what_stages_give_one_another_is_written_where_it_is_asked_for(whole: Path, scan: Path) -> None:
+def test_intermediate_results_are_written_on_request(whole: Path, scan: Path) -> None:
     image = read_image(scan)
     heat = read_image(whole / "a_landmark_heatmap.nii.gz")
     heat.grid.require_same(image.grid, "heat and scan")
@@ -80,7 +80,7 @@ def test_any_stage_runs_again_alone_and_finds_the_same(
         assert not (out / "a_heatmap.nii.gz").exists() and not (out / "a_stages.json").exists()
 
 
-def test_a_run_goes_on_where_another_stopped(
+def test_a_run_continues_from_intermediate_results(
     run: Run, scan: Path, models: dict[str, Path], whole: Path, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
@@ -111,7 +111,7 @@ def test_corrected_landmarks_move_the_masks(
     assert results(tmp_path / "out")["scans"][0]["naming"] is None
 
 
-def test_given_landmarks_take_the_place_of_those_found(
+def test_supplied_landmarks_replace_predicted_ones(
     run: Run, scan: Path, models: dict[str, Path], tmp_path: Path
 ) -> None:
     truth = oracle_landmarks()
@@ -127,7 +127,7 @@ def test_given_landmarks_take_the_place_of_those_found(
         np.testing.assert_allclose(written.points_mm, truth.points_mm[:2], atol=1e-3)
 
 
-def test_instances_start_from_given_landmarks_and_bear_their_names(
+def test_instances_start_from_supplied_landmarks_and_have_their_names(
     run: Run, scan: Path, models: dict[str, Path], tmp_path: Path
 ) -> None:
     model = instances(tmp_path / "instances.h5", level=3)
@@ -137,9 +137,7 @@ def test_instances_start_from_given_landmarks_and_bear_their_names(
     assert json.loads((tmp_path / "out" / "a_trail.json").read_text())["start"] == "centroids"
 
 
-def test_scans_without_landmarks_are_told_beside_those_that_have_some(
-    run: Run, scan: Path, models: dict[str, Path], tmp_path: Path
-) -> None:
+def test_scans_without_landmarks_are_reported(run: Run, scan: Path, models: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(scan.parent, tmp_path / "in")
     shutil.copy(scan, tmp_path / "in" / "b.nii.gz")
     write_lml(oracle_landmarks(), tmp_path / "given" / "b.lml", read_image(scan).grid)
@@ -164,7 +162,7 @@ def test_changed_landmarks_are_measured_again(run: Run, scan: Path, models: dict
     assert said.code == 0 and "found: T11, T12, L1\n" in said.out
 
 
-def test_wrong_uses_are_told_in_one_line_and_leave_nothing(
+def test_wrong_usage_is_reported_in_one_line_and_writes_nothing(
     run: Run, scan: Path, models: dict[str, Path], oracles: list[Path], whole: Path, tmp_path: Path
 ) -> None:
     write_lml(oracle_landmarks(), tmp_path / "given" / "a.lml", read_image(scan).grid)
@@ -196,7 +194,7 @@ def test_wrong_uses_are_told_in_one_line_and_leave_nothing(
     assert everything(tmp_path) == before
 
 
-def test_masks_that_replaced_others_are_drawn_again_from_what_was_there_before_them(
+def test_replaced_masks_are_predicted_again_from_earlier_findings(
     run: Run, scan: Path, oracles: list[Path], tmp_path: Path
 ) -> None:
     model = instances(tmp_path / "instances.h5", level=3)

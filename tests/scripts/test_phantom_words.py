@@ -15,7 +15,7 @@ FEW = ("--preset", "small", "--samples-per-scan", "1", "--spacing", "5", "--work
 
 @pytest.mark.parametrize("words", ["phantom:", "phantom:-3", "phantom:x", "phantom:2:tail", "phantom:2:seed=x"])
 @pytest.mark.parametrize("script", ["generate_samples", "measure"])
-def test_words_that_mean_no_phantom_end_with_code_2(run: Run, tmp_path: Path, script: str, words: str) -> None:
+def test_invalid_phantom_requests_end_with_code_2(run: Run, tmp_path: Path, script: str, words: str) -> None:
     out = tmp_path / "out"
     given = ("detection", words, f"{out}.h5") if script == "generate_samples" else (words, "--output", out)
     said = run(script, *given)
@@ -23,7 +23,7 @@ def test_words_that_mean_no_phantom_end_with_code_2(run: Run, tmp_path: Path, sc
     assert said.err.count("\n") == 1 and not list(tmp_path.glob("*.h5"))
 
 
-def test_samples_are_cut_from_phantoms_of_the_seed_and_parted_by_patient(run: Run, tmp_path: Path) -> None:
+def test_samples_come_from_phantoms_of_the_seed_and_are_split_by_patient(run: Run, tmp_path: Path) -> None:
     ids = {}
     for part in ("training", "validation"):
         path = tmp_path / f"{part}.h5"

@@ -58,7 +58,7 @@ def pipelines(folder: Path, *names: str) -> list[object]:
     return [word for name in names for word in ("--pipeline", folder / f"{name}.toml")]
 
 
-def test_pipelines_are_measured_apart_and_compared(
+def test_pipelines_are_measured_separately_and_compared(
     run: Run, scans: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -140,7 +140,9 @@ def test_phantoms_are_compared_too(run: Run, models: Path, tmp_path: Path) -> No
     assert two["scored"] == 1 and two["levels"] >= 5 and np.isfinite(two["seconds_per_scan"])
 
 
-def test_wrong_uses_are_told_in_one_line_and_leave_nothing(run: Run, scans: Path, models: Path, tmp_path: Path) -> None:
+def test_wrong_usage_is_reported_in_one_line_and_writes_nothing(
+    run: Run, scans: Path, models: Path, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     twin = toml(tmp_path / "other", "two", [str(models / "models" / "detection.h5")])
     broken = tmp_path / "broken.h5"

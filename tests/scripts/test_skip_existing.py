@@ -86,7 +86,7 @@ def copied(folder: Path, place: Path) -> Path:
     return place
 
 
-def test_a_killed_run_goes_on_where_it_was(
+def test_a_killed_run_resumes(
     run: Run, scans: Path, oracles: list[Path], killed: Path, loaded: list[str], tmp_path: Path
 ) -> None:
     assert {path.name.split("_")[0].split(".")[0] for path in killed.iterdir()} == {"first"}
@@ -138,7 +138,7 @@ def test_less_memory_is_no_other_option(
 
 
 @pytest.mark.parametrize("change", ["image", "output", "record", "field", "format"])
-def test_what_changed_or_is_not_whole_is_measured_again(
+def test_changed_or_incomplete_scans_are_measured_again(
     change: str, run: Run, scans: Path, oracles: list[Path], killed: Path, loaded: list[str], tmp_path: Path
 ) -> None:
     out, inputs = copied(killed, tmp_path / "out"), tmp_path / "in"
@@ -165,7 +165,7 @@ def test_what_changed_or_is_not_whole_is_measured_again(
         assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == resuming.FORMAT
 
 
-def test_files_that_other_models_left_of_a_scan_do_not_stay_beside_its_new_ones(
+def test_files_of_other_models_are_removed(
     run: Run, scans: Path, oracles: list[Path], killed: Path, tmp_path: Path
 ) -> None:
     out = copied(killed, tmp_path / "out")
@@ -174,7 +174,7 @@ def test_files_that_other_models_left_of_a_scan_do_not_stay_beside_its_new_ones(
     assert {path.name for path in out.glob("first*")} == {"first_detection.nii.gz", "first.png", "first_findings.json"}
 
 
-def test_an_interrupted_run_tells_of_all_scans_that_are_finished(
+def test_an_interrupted_run_reports_all_finished_scans(
     scans: Path, oracles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     out = tmp_path / "out"

@@ -72,7 +72,7 @@ def log_of(model: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-def test_the_card_names_the_teacher_and_the_model_holds_none_of_it(teacher: Path, student: Path) -> None:
+def test_the_card_names_the_teacher_and_the_model_excludes_its_weights(teacher: Path, student: Path) -> None:
     card = read_card(student)
     sha256 = hashlib.sha256(teacher.read_bytes()).hexdigest()
     assert card is not None
@@ -83,7 +83,7 @@ def test_the_card_names_the_teacher_and_the_model_holds_none_of_it(teacher: Path
         assert network.count_params() == weights
 
 
-def test_a_teacher_that_is_all_of_the_loss_pulls_its_student_towards_it(samples: tuple[Path, Path]) -> None:
+def test_with_alpha_1_the_student_approaches_its_teacher(samples: tuple[Path, Path]) -> None:
     task, settings = load_task(NAME), tiny_settings(NAME)
     store, objective = open_store(samples[0]), task.objective(settings)
     network = fitting.new_network(task, settings.changed(learning_rate=0.05), objective, Training(), store)
@@ -103,9 +103,7 @@ def test_a_teacher_that_is_all_of_the_loss_pulls_its_student_towards_it(samples:
     assert same(teacher.get_weights(), before_weights, rtol=0, atol=0), "the teacher is frozen, its statistics too"
 
 
-def test_alpha_of_nothing_is_training_without_a_teacher(
-    samples: tuple[Path, Path], teacher: Path, tmp_path: Path
-) -> None:
+def test_alpha_0_equals_training_without_a_teacher(samples: tuple[Path, Path], teacher: Path, tmp_path: Path) -> None:
     found = []
     for place, how in enumerate((None, Teacher(teacher, alpha=0.0))):
         model = tmp_path / f"{place}.h5"
@@ -117,7 +115,7 @@ def test_alpha_of_nothing_is_training_without_a_teacher(
     np.testing.assert_allclose(list(plain_log[0].values()), list(listening_log[0].values()), rtol=1e-6)
 
 
-def test_validation_is_the_task_s_own(samples: tuple[Path, Path], student: Path) -> None:
+def test_validation_uses_the_loss_of_the_task(samples: tuple[Path, Path], student: Path) -> None:
     settings = tiny_settings(NAME)
     network = Checkpoints(student).load(EPOCHS)
     held_out = epoch_batches(open_store(samples[1]), settings.batch, epoch=0, seed=1, shuffle=False)
@@ -143,7 +141,7 @@ def gone_on_with(
     return Checkpoints(model).load(epochs, how.mixed_precision)
 
 
-def test_a_run_with_a_teacher_goes_on_exactly(
+def test_a_run_with_a_teacher_resumes_exactly(
     samples: tuple[Path, Path], teacher: Path, student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how = Training(teacher=Teacher(teacher, alpha=1.0))
@@ -155,7 +153,7 @@ def test_a_run_with_a_teacher_goes_on_exactly(
         np.testing.assert_allclose(list(row.values()), list(expected.values()), rtol=1e-4, atol=1e-5)
 
 
-def test_mixed_precision_with_a_teacher_goes_on_exactly_too(
+def test_mixed_precision_with_a_teacher_resumes_exactly(
     samples: tuple[Path, Path], teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how = Training(teacher=Teacher(teacher), mixed_precision=True)
@@ -169,7 +167,7 @@ def test_mixed_precision_with_a_teacher_goes_on_exactly_too(
 @pytest.mark.parametrize(
     "other", [None, {"temperature": 3.0}, {"alpha": 0.25}, {"path": True}], ids=["none", "temperature", "alpha", "file"]
 )
-def test_a_run_does_not_go_on_with_another_teacher(
+def test_a_run_does_not_resume_with_another_teacher(
     samples: tuple[Path, Path], teacher: Path, student: Path, other: dict[str, Any] | None
 ) -> None:
     how = None if other is None else replace(Teacher(teacher, alpha=1.0), **other)
@@ -214,7 +212,7 @@ def refused(capfd: pytest.CaptureFixture[str], samples: tuple[Path, Path], folde
     return line
 
 
-def test_words_that_make_no_teacher_are_refused(
+def test_invalid_teacher_options_are_refused(
     samples: tuple[Path, Path], teacher: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told = str(teacher)
@@ -236,7 +234,7 @@ def test_words_that_make_no_teacher_are_refused(
     assert path.read_bytes() == teacher.read_bytes()
 
 
-def test_half_of_the_loss_is_the_teacher_s_unless_otherwise_said(teacher: Path) -> None:
+def test_the_default_alpha_is_one_half(teacher: Path) -> None:
     assert teacher_of(None, None, None) is None
     assert teacher_of(teacher, None, None) == Teacher(teacher, 2.0, 0.5)
     assert teacher_of(teacher, 4.0, 0.0) == Teacher(teacher, 4.0, 0.0)
@@ -288,7 +286,7 @@ def test_a_teacher_of_other_shapes_is_refused() -> None:
         with_teacher(network, task.network(other), objective, Teacher(Path("t.h5")))
 
 
-def test_a_loss_that_changes_over_the_epochs_does_so_beside_a_teacher() -> None:
+def test_a_loss_that_changes_over_epochs_also_does_with_a_teacher() -> None:
     settings = tiny_settings("instances")
     settings = settings.with_options(false_positive_weight=(0.1, 1.0))
     task = load_task("instances")

@@ -58,7 +58,7 @@ def test_every_output_is_logged_and_the_best_epoch_is_that_of_the_highest_dice(u
     assert set(load_model(uninterrupted)[0].output_names) == {"mask", "complete", "level"}
 
 
-def test_a_run_gone_on_with_has_the_losses_it_would_have_had(
+def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(
     samples: tuple[Path, Path], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -75,7 +75,7 @@ def test_a_run_gone_on_with_has_the_losses_it_would_have_had(
         np.testing.assert_allclose(list(row.values()), list(expected.values()), rtol=1e-4, atol=1e-5)
 
 
-def test_a_loaded_network_is_told_its_epoch(uninterrupted: Path) -> None:
+def test_a_loaded_network_gets_its_epoch(uninterrupted: Path) -> None:
     network = Checkpoints(uninterrupted).load(EPOCHS)
     for epoch in range(EPOCHS):
         begin_epoch(network, epoch, EPOCHS)
@@ -83,7 +83,7 @@ def test_a_loaded_network_is_told_its_epoch(uninterrupted: Path) -> None:
         assert weight == pytest.approx(scheduled(0.1, 1.0, epoch, EPOCHS))
 
 
-def test_looks_drawn_from_tissues_serve_this_task_too(samples: tuple[Path, Path], tmp_path: Path) -> None:
+def test_this_task_trains_on_synthetic_appearances(samples: tuple[Path, Path], tmp_path: Path) -> None:
     progress = train(
         *samples, tmp_path / "model.h5", lambda told: told.changed(epochs=1, batch=2), Training(augment="synth")
     )

@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("trained") / "trained.h5", tiny_settings(NAME))
 
 
-def test_the_first_step_begins_where_the_trained_model_ended(samples: tuple[Path, Path], trained: Path) -> None:
+def test_the_first_step_has_the_loss_of_the_trained_model(samples: tuple[Path, Path], trained: Path) -> None:
     task, settings, store = load_task(NAME), tiny_settings(NAME), open_store(samples[0])
     given = load_model(trained)[0].get_weights()
     for mixed in (False, True):
@@ -50,7 +50,7 @@ def test_the_first_step_begins_where_the_trained_model_ended(samples: tuple[Path
         assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), given, strict=True))
 
 
-def test_the_card_names_what_was_started_from_and_resume_asks_for_the_same(
+def test_the_card_names_the_initial_model_and_resuming_requires_it(
     samples: tuple[Path, Path], trained: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.h5"
@@ -72,7 +72,7 @@ def test_weights_of_other_layers_are_refused(samples: tuple[Path, Path], tmp_pat
     assert not (tmp_path / "model.h5").exists()
 
 
-def test_the_script_refuses_in_one_line_what_cannot_be_started_from(
+def test_the_script_refuses_unsuitable_initial_models_in_one_line(
     samples: tuple[Path, Path], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for given, told in (
@@ -101,7 +101,7 @@ def detector(path: Path, settings: Settings) -> Path:
 
 
 @pytest.mark.parametrize("name", OUTLINES)
-def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: str, tmp_path: Path) -> None:
+def test_a_segmenter_can_start_from_layers_of_a_detection(name: str, tmp_path: Path) -> None:
     settings = tiny_settings(name)
     settings = settings.with_options(graph="unet")
     given = detector(tmp_path / "detection.h5", settings)
@@ -119,7 +119,7 @@ def test_what_outlines_vertebrae_can_begin_with_the_layers_of_a_detector(name: s
 
 
 @pytest.mark.parametrize(("name", "other"), [OUTLINES, OUTLINES[::-1]])
-def test_a_mark_is_not_taken_for_memory_nor_memory_for_a_mark(name: str, other: str, tmp_path: Path) -> None:
+def test_prompt_and_memory_channels_are_not_exchanged(name: str, other: str, tmp_path: Path) -> None:
     settings, unlike = tiny_settings(name), tiny_settings(other)
     settings = settings.with_options(graph="unet")
     unlike = unlike.changed(spec=settings.spec).with_options(graph="unet")
@@ -135,7 +135,7 @@ def test_a_mark_is_not_taken_for_memory_nor_memory_for_a_mark(name: str, other: 
     assert theirs[..., 1:, :].any() and not own[..., 1:, :].any()
 
 
-def test_a_model_of_another_task_must_see_images_alike_and_share_a_layer(tmp_path: Path) -> None:
+def test_a_model_of_another_task_needs_equal_preprocessing_and_a_common_layer(tmp_path: Path) -> None:
     name = "vertebra_masks"
     settings = tiny_settings(name)
     samples = write_samples(name, tmp_path, settings)
@@ -160,7 +160,7 @@ def saved(settings: Settings, path: Path) -> Path:
     return path
 
 
-def test_a_network_that_sees_marks_begins_as_one_of_its_task_without(tmp_path: Path) -> None:
+def test_a_network_with_a_prompt_starts_from_one_without(tmp_path: Path) -> None:
     given = saved(prompted(0.0), tmp_path / "unmarked.h5")
     network = load_task("instances").network(prompted(0.5))
     take_weights(network, WarmStart(given), "instances")
@@ -177,7 +177,7 @@ def test_a_network_that_sees_marks_begins_as_one_of_its_task_without(tmp_path: P
     assert load_model(model)[0].input_shape[-1] == 3
 
 
-def test_one_that_sees_none_does_not_begin_as_one_that_does(tmp_path: Path) -> None:
+def test_a_network_without_a_prompt_does_not_start_from_one_with_it(tmp_path: Path) -> None:
     given = saved(prompted(0.5), tmp_path / "marked.h5")
     samples = write_samples("instances", tmp_path, prompted(0.0))
     with pytest.raises(ValueError, match="memory 2 and 1"):

@@ -28,7 +28,7 @@ def arches(upright: tuple[float, float], turned: tuple[float, float], count: int
     return ArchProbabilities(np.linspace(*upright, count), np.linspace(*turned, count))
 
 
-def test_turns_are_looked_at_where_few_scans_as_they_lie_would_be() -> None:
+def test_the_threshold_for_checking_quarter_turns_follows_unturned_scans() -> None:
     check = check_of(arches((0.85, 0.95), (0.6, 0.8)))
     assert check == OrientationCheck(hesitant_below=0.86, believed_from=0.852)
 
@@ -38,14 +38,14 @@ def test_turns_are_looked_at_where_few_scans_as_they_lie_would_be() -> None:
     [arches((0.85, 0.95), (0.85, 0.95)), arches((0.85, 0.95), (0.6, 0.8), LEAST_SCANS - 1), arches((0, 0), (0, 0), 0)],
     ids=["turned scans look alike", "few scans", "none"],
 )
-def test_a_network_that_does_not_tell_is_never_asked_how_a_patient_lies(seen: ArchProbabilities) -> None:
+def test_a_network_without_orientation_signal_disables_the_check(seen: ArchProbabilities) -> None:
     assert check_of(seen) is None
 
 
 @pytest.mark.parametrize(
     "values", [{"hesitant_below": 1.2}, {"believed_from": -0.1}, {"better_by": 0.5}, {"least_mm3": float("nan")}]
 )
-def test_a_check_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
+def test_an_invalid_orientation_check_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="Received: "):
         OrientationCheck(**{"hesitant_below": 0.8, "believed_from": 0.7, **values})
 
@@ -59,7 +59,7 @@ def bodies(off: int, sure: float, count: int = 6) -> tuple[np.ndarray, np.ndarra
     return shares, true
 
 
-def test_votes_of_scans_that_are_wrong_as_a_whole_count_less() -> None:
+def test_a_temperature_flattens_votes_of_wholly_wrong_scans() -> None:
     right, wrong = [bodies(1, 0.2)] * 45, [bodies(1, 0.8)] * 5
     assert temperature_of(right) == max(TEMPERATURES)
     mixed = temperature_of([*right, *wrong])
@@ -79,7 +79,7 @@ def learning(task: str, folder: Path) -> tuple[Path, Path, Path]:
     return path, training, validation
 
 
-def test_a_trained_model_learns_again_and_its_network_stays(
+def test_options_are_estimated_again_without_changing_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, training, validation = learning("identification", tmp_path)
@@ -101,7 +101,7 @@ def test_a_trained_model_learns_again_and_its_network_stays(
     assert "There is no sample file" in capsys.readouterr().err
 
 
-def test_a_detection_is_asked_about_arches_in_turned_patches(tmp_path: Path) -> None:
+def test_detection_learns_the_arch_response_on_turned_patches(tmp_path: Path) -> None:
     path, _, validation = learning("detection", tmp_path)
     shapes: list[tuple[int, ...]] = []
 

@@ -47,7 +47,7 @@ def sigmas_of(network: object) -> np.ndarray:
     return np.asarray(network.get_layer("landmark_sigmas").alpha)  # type: ignore[attr-defined]
 
 
-def test_the_widths_of_landmarks_seen_are_learnt_and_saved(uninterrupted: Path) -> None:
+def test_sigmas_of_visible_landmarks_are_trained_and_saved(uninterrupted: Path) -> None:
     network, card = load_model(uninterrupted)
     best = Checkpoints(uninterrupted).progress().best_epoch
     np.testing.assert_array_equal(sigmas_of(network), sigmas_of(Checkpoints(uninterrupted).load(best)))
@@ -57,12 +57,12 @@ def test_the_widths_of_landmarks_seen_are_learnt_and_saved(uninterrupted: Path) 
     assert learnt[0] == pytest.approx(start), "no sample shows C1"
 
 
-def test_the_card_tells_the_statistics_of_the_training_landmarks(uninterrupted: Path) -> None:
+def test_the_card_holds_the_statistics_of_the_training_landmarks(uninterrupted: Path) -> None:
     told = Statistics.from_json(load_model(uninterrupted)[1]["learnt"]["statistics"])
     assert told.steps_mm["L3", "L4"] != Statistics().steps_mm["L3", "L4"]
 
 
-def test_a_run_gone_on_with_learns_the_same_widths(
+def test_a_resumed_run_learns_the_same_sigmas(
     samples: tuple[Path, Path], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:

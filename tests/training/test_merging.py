@@ -64,7 +64,7 @@ def test_the_landmark_prompt_selects_the_branch(models: tuple[Path, Path, Path])
             np.testing.assert_allclose(found[name], segmented[name], rtol=1e-5, atol=1e-6)
 
 
-def test_in_one_batch_each_sample_is_answered_for_itself(models: tuple[Path, Path, Path]) -> None:
+def test_each_sample_of_a_batch_is_predicted_independently(models: tuple[Path, Path, Path]) -> None:
     pair = load_model(models[2])[0]
     mixed = np.concatenate([batch(False)[:1], batch(True)[:1]])
     both = [pair.predict_on_batch(batch(prompted))["mask"][0] for prompted in (False, True)]
@@ -110,7 +110,7 @@ def test_the_landmark_prompted_branch_is_replaced(models: tuple[Path, Path, Path
         merge(pair, better, pair)
 
 
-def test_the_command_writes_the_same_or_says_in_one_line_what_is_wrong(
+def test_the_command_writes_the_same_model_or_one_line_about_the_error(
     models: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     segmenter, prompted_segmenter, pair = models
@@ -136,7 +136,7 @@ def test_the_command_writes_the_same_or_says_in_one_line_what_is_wrong(
     assert main([str(segmenter), str(prompted_segmenter), str(tmp_path / "new.txt")]) == 2
 
 
-def test_neither_of_the_two_is_written_over(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_neither_input_model_is_overwritten(models: tuple[Path, Path, Path], tmp_path: Path) -> None:
     kept = {path: path.read_bytes() for path in models[:2]}
     aside = tmp_path / "aside.h5"
     aside.symlink_to(models[0])

@@ -57,7 +57,7 @@ def knowing(samples: Path, share: float) -> Any:
     return answer
 
 
-def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
+def test_statistics_are_those_of_the_training_samples(samples: Path) -> None:
     store = open_store(samples)
     learnt = chosen(knowing(samples, 0.9), SETTINGS, store, store)
     found = Statistics.from_json(learnt.statistics)
@@ -75,7 +75,7 @@ def test_statistics_are_those_of_the_samples_learnt_from(samples: Path) -> None:
     assert sum(learnt.prior_probabilities) == pytest.approx(1) and len(learnt.prior_probabilities) == len(LEVELS)
 
 
-def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(samples: Path) -> None:
+def test_prior_probabilities_include_variants_of_the_augmentation(samples: Path) -> None:
     store = open_store(samples)
     extra = LEVELS.index("L6")
     added = ((LEVELS.index("L5") + 1, extra + 1),)
@@ -86,7 +86,7 @@ def test_variants_put_in_by_the_augmentation_are_among_what_is_known_beforehand(
     assert changed[extra] > 3 * usual[extra] and changed.sum() == pytest.approx(1)
 
 
-def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
+def test_a_wrong_network_gets_a_smaller_evidence_weight(samples: Path) -> None:
     store = open_store(samples)
     sure, wrong = (chosen(knowing(samples, share), SETTINGS, store, store) for share in (0.999, 0.3))
     assert wrong.evidence_weight < sure.evidence_weight or (
@@ -95,14 +95,14 @@ def test_a_network_that_is_wrong_is_heard_less(samples: Path) -> None:
     )
 
 
-def test_what_was_learnt_is_among_the_options_of_a_loaded_card() -> None:
+def test_estimated_options_are_in_the_loaded_card() -> None:
     card = {"settings": SETTINGS.to_json(), "spec": SETTINGS.spec.to_json(), "learnt": {"warn_from": 0.2}}
     settings = settings_from_card(load_task("naming"), card)
     assert settings.options.warn_from == 0.2 and settings.options.members == SETTINGS.options.members
     assert settings_from_card(load_task("naming"), {**card, "learnt": {}}) == SETTINGS
 
 
-def test_a_finished_run_is_read_again_by_a_process_that_made_no_network(tmp_path: Path) -> None:
+def test_a_new_process_reads_a_finished_run(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "model.h5")
     checkpoints.folder.mkdir()
     load_task("naming").network(SETTINGS.changed(filters=2, levels=1)).save(checkpoints.network_path(1))

@@ -19,13 +19,13 @@ def probabilities(weights: tuple[float, ...], features: np.ndarray) -> np.ndarra
     return 1 / (1 + np.exp(-(weights[0] + features @ np.array(weights[1:]))))
 
 
-def test_what_tells_of_wrong_names_is_heeded_and_what_does_not_is_not() -> None:
+def test_informative_features_get_weights_and_others_do_not() -> None:
     features, wrong = scans(2000)
     weights = error_weights(features, wrong)
     assert weights is not None and weights[2] == pytest.approx(3.0, abs=0.5) and abs(weights[1]) < 0.1
 
 
-def test_the_doubt_told_is_as_large_as_wrong_scans_are_many() -> None:
+def test_the_mean_error_probability_is_the_fraction_of_wrong_scans() -> None:
     features, wrong = scans(2000)
     weights = error_weights(features, wrong)
     assert weights is not None
@@ -35,20 +35,20 @@ def test_the_doubt_told_is_as_large_as_wrong_scans_are_many() -> None:
     assert told[others].mean() > told[~others].mean() + 0.1
 
 
-def test_features_that_never_change_leave_the_share_of_wrong_scans() -> None:
+def test_constant_features_give_the_fraction_of_wrong_scans() -> None:
     wrong = np.arange(40) < 10
     weights = error_weights(np.ones((40, 2)), wrong)
     assert weights is not None
     np.testing.assert_allclose(probabilities(weights, np.ones((1, 2))), 0.25, atol=1e-6)
 
 
-def test_nothing_is_learnt_from_too_few_wrong_or_right_scans() -> None:
+def test_too_few_wrong_or_right_scans_give_no_weights() -> None:
     features, _ = scans(40)
     for few in (LEAST_WRONG - 1, 40 - LEAST_WRONG + 1):
         assert error_weights(features, np.arange(40) < few) is None
 
 
-def test_scans_told_apart_wholly_give_finite_weights() -> None:
+def test_separable_scans_give_finite_weights() -> None:
     wrong = np.arange(60) < 20
     weights = error_weights(np.column_stack([wrong * 10.0, wrong * 1.0]), wrong)
     assert weights is not None and np.isfinite(weights).all()

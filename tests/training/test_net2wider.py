@@ -57,12 +57,12 @@ def require_alike(given: keras.Model, network: keras.Model) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("filters", [2, 3, 5])
-def test_a_wider_network_answers_as_the_trained_one(name: str, filters: int) -> None:
+def test_a_wider_network_gives_the_outputs_of_the_trained_one(name: str, filters: int) -> None:
     given, network = trained(NETWORKS[name](2)), NETWORKS[name](filters)
     require_alike(given, network)
 
 
-def test_copies_are_read_unevenly_so_that_training_parts_them() -> None:
+def test_copies_have_unequal_weights_so_that_training_separates_them() -> None:
     given, network = trained(NETWORKS["outline"](2)), NETWORKS["outline"](4)
     kernel = widened_weights(given, network)["down0_b_conv"][0]  # (3, 3, 3, 4, 4): channels 0 and 2 are copies
     np.testing.assert_allclose(
@@ -89,7 +89,7 @@ def test_copies_are_read_unevenly_so_that_training_parts_them() -> None:
         (outline_unet(PATCH, 2, 2), next_vertebra_unet(PATCH, 1, 4, 2), "the layers are others"),
     ],
 )
-def test_what_is_not_just_wider_is_refused(given: keras.Model, network: keras.Model, told: str) -> None:
+def test_a_network_that_is_not_only_wider_is_refused(given: keras.Model, network: keras.Model, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         widened_weights(given, network)
 

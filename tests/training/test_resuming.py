@@ -70,7 +70,7 @@ def log_of(model: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("step", ["between network and state", "after the checkpoint"])
-def test_a_killed_run_goes_on_exactly(
+def test_a_killed_run_resumes_exactly(
     samples: tuple[Path, Path], uninterrupted: Path, tmp_path: Path, step: str
 ) -> None:
     model = tmp_path / "model.h5"
@@ -161,7 +161,7 @@ def damaged(change: Callable[[Path], object], uninterrupted: Path, folder: Path)
         (lambda folder: (folder / f"epoch_{EPOCHS:04d}.keras").write_text("hello"), "cannot be read"),
     ],
 )
-def test_a_damaged_state_is_told(
+def test_a_damaged_state_is_reported(
     samples: tuple[Path, Path],
     uninterrupted: Path,
     tmp_path: Path,
@@ -173,14 +173,14 @@ def test_a_damaged_state_is_told(
     assert words in refused(capfd, options(samples, model, "--resume"))
 
 
-def test_a_finished_run_gone_on_with_gives_the_same_model(samples: tuple[Path, Path], uninterrupted: Path) -> None:
+def test_resuming_a_finished_run_gives_the_same_model(samples: tuple[Path, Path], uninterrupted: Path) -> None:
     before = load_model(uninterrupted)[0].get_weights()
     assert script.main(options(samples, uninterrupted, "--resume")) == 0
     for weight, whole in zip(load_model(uninterrupted)[0].get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, whole)
 
 
-def test_without_resume_a_run_begins_anew(samples: tuple[Path, Path], tmp_path: Path) -> None:
+def test_without_resume_a_run_starts_again(samples: tuple[Path, Path], tmp_path: Path) -> None:
     model = tmp_path / "model.h5"
     for epochs in ("2", "1"):
         assert script.main(options(samples, model, "--epochs", epochs, "--augment", "none")) == 0
@@ -190,6 +190,6 @@ def test_without_resume_a_run_begins_anew(samples: tuple[Path, Path], tmp_path: 
     assert json.loads((model.with_suffix(".training") / "state.json").read_text())["run"]["augment"] == "none"
 
 
-def test_resume_without_an_earlier_run_begins(samples: tuple[Path, Path], tmp_path: Path) -> None:
+def test_resume_without_an_earlier_run_starts_one(samples: tuple[Path, Path], tmp_path: Path) -> None:
     assert script.main(options(samples, tmp_path / "model.h5", "--resume", "--epochs", "1")) == 0
     assert (tmp_path / "model.h5").is_file()

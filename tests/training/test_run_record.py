@@ -18,7 +18,7 @@ MODEL = {"file": "spine_heatmap.h5", "task": "spine_heatmap", "sha256": "abc"}
 
 @pytest.mark.parametrize("cropped", [True, False])
 @pytest.mark.parametrize("fold", [Fold(1, 3, 7), None])
-def test_a_card_tells_of_folds_and_crops_where_there_are_any(tmp_path: Path, cropped: bool, fold: Fold | None) -> None:
+def test_a_card_records_folds_and_crops(tmp_path: Path, cropped: bool, fold: Fold | None) -> None:
     training = write(tmp_path / "t.h5", cropped_by=[MODEL] if cropped else ())
     validation = write(tmp_path / "v.h5", patient="q").of_patients({"q0", "q2"})
     progress = Progress({}, 1, 1, 0.5, [{"seconds": 1.0}])

@@ -21,7 +21,7 @@ def drawn(made: keras.Model, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate([np.asarray(made(ones, training=True)) for _ in range(2)])
 
 
-def test_two_networks_draw_alike_in_the_same_epoch_and_otherwise_in_another() -> None:
+def test_random_layers_depend_on_seed_and_epoch_alone() -> None:
     one, other = network(), network()
     expected = drawn(one, 3, 5)
     one(np.ones((1, 40), np.float32), training=True)

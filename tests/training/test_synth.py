@@ -27,7 +27,7 @@ def streamed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return paths
 
 
-def test_a_network_learns_from_drawn_appearances(streamed: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_network_trains_on_synthetic_appearances(streamed: tuple[Path, Path], tmp_path: Path) -> None:
     weights = []
     for name in ("one", "again"):
         progress = train(*streamed, tmp_path / f"{name}.h5", lambda told: told, Training(augment="synth"))
@@ -49,7 +49,7 @@ def test_samples_without_tissues_are_refused_in_one_sentence(tmp_path: Path, cap
     assert not (tmp_path / "model.h5").exists()
 
 
-def test_the_preset_says_what_is_done_unless_asked_otherwise(tmp_path: Path) -> None:
+def test_the_augmentation_of_the_preset_is_the_default(tmp_path: Path) -> None:
     settings = tiny_settings("detection")
     drawing = settings.with_options(augment="synth")
     assert [augmentation_kind(drawing, asked) for asked in (None, "none", "standard")] == ["synth", "none", "standard"]

@@ -45,7 +45,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ((0.0, math.inf), False, 1, 0.0),
     ],
 )
-def test_the_best_epoch_is_never_one_without_a_figure_where_another_has_one(
+def test_the_best_epoch_has_a_defined_figure_where_one_exists(
     values: tuple[float, ...], highest: bool, epoch: int, best: float | None
 ) -> None:
     progress = Progress(run={})
@@ -54,7 +54,7 @@ def test_the_best_epoch_is_never_one_without_a_figure_where_another_has_one(
     assert (progress.epochs, progress.best_epoch, progress.best) == (len(values), epoch, best)
 
 
-def test_the_state_comes_back_from_disk_with_nan_and_all(tmp_path: Path) -> None:
+def test_the_state_survives_saving_with_nan(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "model.h5")
     image = keras.Input((2,))
     network = keras.Model(image, keras.layers.Dense(1)(image))
@@ -70,7 +70,7 @@ def test_the_state_comes_back_from_disk_with_nan_and_all(tmp_path: Path) -> None
     assert kept == ["epoch_0003.keras", "epoch_0004.keras"], "the best and the last"
 
 
-def test_a_run_leaves_its_log_curves_and_card(samples: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_run_writes_log_curves_and_card(samples: tuple[Path, Path], tmp_path: Path) -> None:
     model = tmp_path / "deep" / "model.h5"
     progress = train(*samples, model, lambda told: told.changed(epochs=2, learning_rate=0.01), Training(seed=3))
     folder = model.with_suffix(".training")
@@ -86,7 +86,7 @@ def test_a_run_leaves_its_log_curves_and_card(samples: tuple[Path, Path], tmp_pa
     assert card["samples"] == {"training": 4, "validation": 4} and card["scans"] == {"training": 1, "validation": 1}
 
 
-def test_a_network_that_is_not_of_its_task_s_form_is_not_trained(
+def test_a_network_without_the_signature_of_its_task_is_not_trained(
     samples: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting.load_task("identification"), "io_signature", lambda _: IOSignature({"": (4, 3)}))
@@ -113,7 +113,7 @@ def test_mixed_precision_gives_a_model_in_float32(half: Path) -> None:
     assert keras.mixed_precision.dtype_policy().name == "float32", "what comes after is not half precise"
 
 
-def test_mixed_precision_goes_on_exactly_too(
+def test_mixed_precision_resumes_exactly(
     samples: tuple[Path, Path], half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, training = tmp_path / "model.h5", Training(mixed_precision=True, resume=True)
@@ -147,13 +147,13 @@ def test_the_same_seed_gives_the_same_network(samples: tuple[Path, Path], tmp_pa
 
 
 @pytest.mark.parametrize("device", ["gpu", "gpu:0", "gpu:12"])
-def test_a_gpu_that_is_not_there(device: str) -> None:
+def test_a_missing_gpu_is_an_error(device: str) -> None:
     with pytest.raises(ValueError, match="sees no GPU here; choose the device cpu"):
         devices.computing_on(device)
 
 
 @pytest.mark.parametrize("device", ["", "GPU", "gpu:", "gpu:-1", "gpu:x", "tpu", "cpu:0"])
-def test_a_device_that_is_none(device: str) -> None:
+def test_an_unknown_device_is_an_error(device: str) -> None:
     with pytest.raises(ValueError, match="A device is auto, cpu, gpu or gpu:N"):
         devices.computing_on(device)
 

@@ -40,7 +40,7 @@ def without_choice(store: SampleStore) -> SampleStore:
     return replace(store, settings={**store.settings, "options": options})
 
 
-def test_samples_cut_along_other_ways_do_not_belong_together(tmp_path: Path) -> None:
+def test_samples_of_different_directions_do_not_go_together(tmp_path: Path) -> None:
     up, again, down = (write(tmp_path / f"{n}.h5", way) for n, way in enumerate(("up", "up", "down")))
     assert check_inputs(up.path, again.path, tmp_path / "model.h5") == (up, again)
     with pytest.raises(
@@ -68,7 +68,7 @@ def test_samples_of_a_task_that_is_not_known_are_refused(tmp_path: Path) -> None
         check_inputs(first, second, tmp_path / "model.h5")
 
 
-def test_scans_resized_and_scans_in_mm_do_not_belong_together(tmp_path: Path) -> None:
+def test_resized_samples_and_samples_in_mm_do_not_go_together(tmp_path: Path) -> None:
     settings = tiny_settings("spine_heatmap")
     stores = [
         replace(write(tmp_path / f"{n}.h5", "up", task="spine_heatmap"), settings=each.to_json())
@@ -79,7 +79,7 @@ def test_scans_resized_and_scans_in_mm_do_not_belong_together(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("task", ["spine_heatmap", "multiclass_mr"])
-def test_what_is_resized_has_no_spacing_to_choose(task: str) -> None:
+def test_resized_samples_have_no_spacing_option(task: str) -> None:
     resized = [each for each in load_task(task).presets.values() if each.options.resized]
     assert resized
     with pytest.raises(ValueError, match=r"spacing cannot be chosen\. Received: \[3\.0\]"):

@@ -43,7 +43,9 @@ def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> N
 
 
 @pytest.mark.parametrize("filters", [2, 5])
-def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(filters: int, tmp_path: Path) -> None:
+def test_a_two_branch_model_started_from_a_segmenter_gives_its_outputs_in_both_branches(
+    filters: int, tmp_path: Path
+) -> None:
     finder = trained(SEGMENTER_TASK, tmp_path / "finder.h5")
     _, pair = pair_of(filters)
     take_weights(pair, WarmStart(tmp_path / "finder.h5"), SEGMENTER_TASK)
@@ -53,7 +55,7 @@ def test_a_pair_begun_with_a_finder_answers_as_it_does_with_a_mark_and_without(f
 
 
 @pytest.mark.parametrize("filters", [2, 4])
-def test_a_pair_goes_on_from_a_pair_and_with_more_filters(filters: int, tmp_path: Path) -> None:
+def test_a_two_branch_model_starts_from_another_and_with_more_filters(filters: int, tmp_path: Path) -> None:
     given = trained(SEGMENTER_TASK, tmp_path / "given.h5", "pair")
     _, pair = pair_of(filters)
     take_weights(pair, WarmStart(tmp_path / "given.h5"), SEGMENTER_TASK)
@@ -61,7 +63,7 @@ def test_a_pair_goes_on_from_a_pair_and_with_more_filters(filters: int, tmp_path
         require_same(*(each.predict_on_batch(batch(prompted)) for each in (pair, given)))
 
 
-def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
+def test_a_two_branch_model_started_from_a_prompted_segmenter_gives_its_outputs(tmp_path: Path) -> None:
     drawer = trained(PROMPTED_TASK, tmp_path / "drawer.h5")
     _, pair = pair_of()
     take_weights(pair, WarmStart(tmp_path / "drawer.h5"), SEGMENTER_TASK)
@@ -71,7 +73,7 @@ def test_a_pair_begun_with_a_drawer_draws_as_it_does(tmp_path: Path) -> None:
     np.testing.assert_allclose(own, theirs, atol=1e-6)
 
 
-def test_both_halves_of_a_pair_begin_with_the_body_of_a_detector(tmp_path: Path) -> None:
+def test_both_branches_start_from_the_layers_of_a_detection(tmp_path: Path) -> None:
     settings, pair = pair_of()
     own = tiny_settings("detection")
     seen = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
@@ -112,7 +114,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleStore]:
 
 
 @pytest.mark.parametrize("role", [WarmStart, Teacher])
-def test_what_the_shipped_pair_needs_is_told(
+def test_the_requirements_of_the_shipped_two_branch_model_are_reported(
     role: type[WarmStart] | type[Teacher], stores: dict[str, SampleStore], tmp_path: Path
 ) -> None:
     given, model = role(SHIPPED / "instances.h5"), tmp_path / "model.h5"
@@ -123,7 +125,7 @@ def test_what_the_shipped_pair_needs_is_told(
     assert told == 2 and not model.exists()
 
 
-def test_presets_that_do_not_fit_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
+def test_unsuitable_presets_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
     other = tiny_settings(SEGMENTER_TASK, "pair")  # in patches that no preset has
     with pytest.raises(ValueError) as told:
         Teacher(saved(SEGMENTER_TASK, other, tmp_path / "t.h5", 1)).require_fit(
@@ -132,7 +134,7 @@ def test_presets_that_do_not_fit_are_not_proposed(stores: dict[str, SampleStore]
     assert "patch" in str(told.value) and "--preset" not in str(told.value)
 
 
-def test_one_step_teaches_both_halves_of_a_pair() -> None:
+def test_one_step_trains_both_branches() -> None:
     task, (settings, pair) = load_task(SEGMENTER_TASK), pair_of()
     as_trained(pair)
     before = {layer.name: layer.get_weights() for layer in pair.layers if layer.trainable_weights}

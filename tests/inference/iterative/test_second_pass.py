@@ -235,7 +235,7 @@ def test_a_vertebra_that_the_chain_missed_is_segmented(how: str) -> None:
     assert done.predictions == 6
 
 
-def test_bodies_beyond_the_chain_are_not_segmented() -> None:
+def test_bodies_outside_the_chain_are_not_segmented() -> None:
     labels = spine(5)
     found = [one for one in chain_of(labels) if one.level in (2, 3, 4)]
     done = segmented_again(PromptOracle(labels), found, labels, points_of(labels, 2, 3, 4), bodies=labels > 0)
