@@ -1,4 +1,4 @@
-"""Models of the chains that start from heat, with weights set by hand, right about the scans of tests/oracle.py."""
+"""Models that start from heatmaps, with weights set by hand, correct on the scans of tests/oracle.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKED = 20.0
 
 
 def normalised(hu: float) -> float:
-    """An intensity as networks see it."""
+    """An intensity as normalised for networks."""
     return 2 * (hu - AIR) / (HIGHEST - AIR) - 1
 
 
@@ -56,7 +56,7 @@ def spine_heatmap(path: Path) -> Path:
 
 
 def vertebra_heatmaps(path: Path) -> Path:
-    """Heat of 1 where the intensity is a level's own, falling to 0 half a step away: a triangle of three ramps."""
+    """A response of 1 at the intensity of a level, falling to 0 half a step away: a triangle of three ramps."""
     levels = load_task("vertebra_heatmaps").presets["small"].spec.labels
     half = (normalised(STEP) - normalised(0.0)) / 2
     ramps, sharp = [], 1 / half
@@ -76,7 +76,7 @@ def vertebra_heatmaps(path: Path) -> Path:
 
 
 def vertebra_masks(path: Path) -> Path:
-    """A vertebra wherever it is bright and the landmark's mark reaches."""
+    """A vertebra wherever the image is bright and the landmark prompt is not 0."""
     both = keras.Input((*PATCH, 2))
     ramps = keras.layers.Conv3D(2, 1, activation="sigmoid")
     mask = keras.layers.Conv3D(1, 1, activation="sigmoid")
@@ -87,7 +87,7 @@ def vertebra_masks(path: Path) -> Path:
 
 
 def instances(path: Path, level: float) -> Path:
-    """A vertebra wherever it is bright and memory holds nothing, always of one level."""
+    """A vertebra wherever the image is bright and the memory is empty, always of one level."""
     both = keras.Input((*PATCH, 2))
     layer = keras.layers.Conv3D(1, 1, activation="sigmoid", name="mask")
     mask = layer(both)

@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests; no test reads the network, the clock or the order it runs in."""
+"""Fixtures of all tests; no test depends on the internet, the time or the order of tests."""
 
 from __future__ import annotations
 

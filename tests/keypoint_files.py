@@ -1,4 +1,4 @@
-"""Folders of keypoints in VID's form, as small as a test needs them."""
+"""Small folders of keypoints in VID's format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from utility_functions.anatomy.labels import region_of
 
 
 def write(folder: Path, name: str, levels: dict[str, np.ndarray], size: float = 1.0) -> None:
-    """Truth and detections of one scan in VID's form; the detections are told in reverse."""
+    """Truth and detections of one scan in VID's format; the detections are in reverse order."""
     for part in ("truth", "predictions"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     truth, seen = [], []

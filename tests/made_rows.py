@@ -1,4 +1,4 @@
-"""Rows of a run made by hand, as tables and summaries take them."""
+"""Rows of a run, made by hand, for tables and summaries."""
 
 from __future__ import annotations
 

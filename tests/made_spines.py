@@ -1,4 +1,4 @@
-"""Made spines of blocks: bodies with arches, discs between them and a canal behind, in SPIDER's code."""
+"""Spines of blocks: bodies with arches, discs between them and a canal behind, in SPIDER's code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NIfTI files with single fields of their headers set to what no program should write."""
+"""NIfTI files with invalid values in single fields of their headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def nifti(path: Path, voxels: np.ndarray | None = None, **fields: object) -> None:
-    """A sound NIfTI file with single fields of its header set, unseen by nibabel's repairs."""
+    """A valid NIfTI file with single fields of its header overwritten, not repaired by nibabel."""
     voxels = np.ones((4, 5, 6), np.int16) if voxels is None else voxels
     header = nib.Nifti1Header()
     header.set_data_dtype(voxels.dtype)

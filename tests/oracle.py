@@ -22,7 +22,7 @@ NAMES = ("T11", "T12", "L1", "L2")
 
 
 def oracle_landmarks(names: tuple[str, ...] = NAMES, top_mm: float = 70.0) -> Landmarks:
-    """A bent chain of centroids, at its usual distances along z."""
+    """Centroids along a curve, at usual distances along z."""
     z = top_mm - np.cumsum([0.0, *(STEP_MM[pair] for pair in pairwise(names))])
     return Landmarks(names, np.stack([8 + 0.05 * z, 6 * np.cos(z / 50), z], axis=1))
 
@@ -38,7 +38,7 @@ def oracle_scan(spacing_mm: float = 2.0, landmarks: Landmarks | None = None, sha
 
 
 def oracle_models(folder: Path) -> list[Path]:
-    """Detection and identification models (.h5) that are right about such scans."""
+    """Detection and identification models (.h5) that are correct on these scans."""
     folder.mkdir(parents=True, exist_ok=True)
     return [_detection(folder / "detection.h5"), _identification(folder / "identification.h5")]
 

@@ -1,4 +1,4 @@
-"""The site builds strictly, from the tree alone, and its reference is whole."""
+"""The site builds strictly from the tree alone, with a complete reference."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class _Fetched(HTMLParser):
-    """What a browser fetches by itself when it opens a page."""
+    """The files that a browser loads when it opens a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def test_every_option_is_in_the_reference(site: Path, command: str) -> None:
 
 
 def test_every_module_is_in_the_reference(site: Path) -> None:
-    """Each with its own sentence in the list, and a place on the page of its folder."""
+    """Each module has its sentence in the list, and its section on the page of its folder."""
     missing = []
     for package in ("spine_levels", "keras_models", "learning_functions", "losses_and_metrics", "utility_functions"):
         for path in sorted((ROOT / package).rglob("*.py")):

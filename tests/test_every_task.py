@@ -1,4 +1,4 @@
-"""What every task must do: sample, train a step, save, load with equal output, and find things on the scan's grid."""
+"""The contract of every task: sample, train a step, save, load with equal output, predict on the scan's grid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from utility_functions.records.map_kinds import TubeMap, VertebraMap
 
 
 class Trained(NamedTuple):
-    """A task's tiny form: its settings, its samples and the model trained with them."""
+    """A tiny task: its settings, its samples and the model trained with them."""
 
     settings: Settings
     samples: Path
@@ -43,7 +43,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp(name)
     settings = tiny_settings(name, preset)
     training, validation = write_samples(name, folder, settings)
-    augment = "none" if settings.options.augment == "synth" else None  # files of .lml centroids tell no tissues
+    augment = "none" if settings.options.augment == "synth" else None  # .lml files have no tissues
     train(training, validation, folder / "model.h5", lambda told: told, Training(augment=augment))
     return Trained(settings, training, TrainedModel.load(folder / "model.h5"))
 
@@ -58,7 +58,7 @@ def test_samples_fit_the_spec(trained: Trained) -> None:
     assert store.target_shape[: len(store.input_shape) - 1] == store.input_shape[:-1]
     inputs = np.empty((store.count, *store.input_shape), store.input_dtype)
     targets = np.empty((store.count, *store.target_shape), store.target_dtype)
-    SampleReader(store).read(np.arange(store.count), inputs, targets)  # a share of them may show no vertebra
+    SampleReader(store).read(np.arange(store.count), inputs, targets)  # some may show no vertebra
     assert inputs.std() > 0 and targets.any()
 
 
@@ -105,7 +105,7 @@ def test_findings_lie_on_the_scan_s_own_grid(trained: Trained, axcodes: str, win
         found_map.grid.require_same(grid, name)
         assert found_map.voxels.shape == volume.voxels.shape
     for need in task.needs:
-        assert getattr(found, need) is known[need], "what was given is handed on untouched"
+        assert getattr(found, need) is known[need], "earlier findings are returned unchanged"
     if found.landmarks is not None:
         assert np.isfinite(found.landmarks.points_mm).all()
         assert all(grid.contains(point, 20.0) for _, point in found.landmarks)
@@ -123,7 +123,7 @@ def test_augmentation_and_objective_are_made_from_the_settings(trained: Trained)
 
 
 def fresh(code: str) -> list[str]:
-    """The words that ``code`` prints in a process of its own."""
+    """The words that ``code`` prints in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace", check=True
     )

@@ -1,4 +1,4 @@
-"""Floors for what is shipped: names, places and masks on phantoms nobody learnt from, and names on real scans.
+"""Floors of the shipped models: names, positions and masks on unseen phantoms, and names on real scans.
 
 A fall below a floor means that a change has cost accuracy; the figures themselves are in docs/results.
 """

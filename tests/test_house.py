@@ -1,4 +1,4 @@
-"""The house rules that a machine can hold: style, types, import contract, file sizes and quick help."""
+"""House rules: style, types, import contract, file sizes and fast help."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_every_module_opens_with_what_it_holds(path: Path) -> None:
 @pytest.mark.parametrize("path", package_files, ids=told)
 def test_no_file_outgrows_its_one_idea(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= MOST_LINES_OF_A_FILE, f"{told(path)} has {lines} lines: part it"
+    assert lines <= MOST_LINES_OF_A_FILE, f"{told(path)} has {lines} lines: split it"
 
 
 @pytest.mark.parametrize("path", scripts, ids=told)

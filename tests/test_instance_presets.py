@@ -53,7 +53,7 @@ def test_half_of_the_published_samples_are_deformed_blurred_noisy_and_cropped() 
     augment = TASK.augmentation(preset("paper"))
     assert (augment.elastic, augment.blur, augment.noise, augment.crop) == (0.5,) * 4
     assert (augment.flip, augment.turn, augment.intensity) == (0.0,) * 3
-    assert TASK.augmentation(preset("spider")).crop == 0.5, "what is cropped is filled with MR's own darkness"
+    assert TASK.augmentation(preset("spider")).crop == 0.5, "cropped voxels have the padding value of MR"
     topdown = TASK.augmentation(preset("topdown"))
     assert (topdown.flip_axis, topdown.zoom, topdown.turn_degrees, topdown.contrast) == (0, 0.1, 10.0, 0.25)
 
@@ -70,7 +70,7 @@ def test_the_published_network_is_as_wide_on_every_level() -> None:
     assert head.filters == 1 and {layer.filters for layer in body} == {64}
     assert {layer.kernel_size for layer in body} == {(3, 3, 3)}
     names = [layer.name for layer in layers_of(network, "MaxPooling")]
-    assert names[:3] == ["pool0", "pool1", "pool2"] and len(names) == 3 + 4, "16 cells on to one"
+    assert names[:3] == ["pool0", "pool1", "pool2"] and len(names) == 3 + 4, "16 cells to one"
     assert {layer.momentum for layer in layers_of(network, "BatchNormalization")} == {0.99}
     assert not layers_of(network, "Rescaling")
     wide, narrow = 27 * 64 * 64 + 64 + 4 * 64, 27 * 64 * 2 + 64 + 4 * 64

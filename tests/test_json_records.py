@@ -1,4 +1,4 @@
-"""Dataclasses to JSON and back, equal again, whatever they hold."""
+"""Dataclasses survive JSON with equal values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_record_is_equal_again(record: Outer) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan")])
 def test_what_is_not_finite_is_null_and_comes_back_as_nan(value: float) -> None:
-    """JSON knows no such number; there is one answer, wherever it stands."""
+    """JSON has no such numbers; they become null everywhere."""
     assert to_json({"a": [value], "b": np.array([1.0, value])}) == {"a": [None], "b": [1.0, None]}
     assert "NaN" not in json_text(value) and "Infinity" not in json_text(value)
     assert math.isnan(through(Outer(by_name={"a": value})).by_name["a"])
@@ -65,7 +65,7 @@ def test_what_is_not_finite_is_null_and_comes_back_as_nan(value: float) -> None:
 
 
 def test_records_of_the_first_version_are_read_as_they_were() -> None:
-    """They hold what is not finite as words."""
+    """They store numbers that are not finite as words."""
     old = from_json(Outer, {"by_name": {"a": "nan", "b": "inf", "c": "-inf"}})
     assert math.isnan(old.by_name["a"]) and (old.by_name["b"], old.by_name["c"]) == (math.inf, -math.inf)
 

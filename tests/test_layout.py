@@ -1,4 +1,4 @@
-"""The layout that a machine can hold: no two folders import each other, and a name means one thing."""
+"""Layout rules: no two folders import each other, and a name means one thing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """Who imports whom, imports inside functions included; not those for types alone, as for the import contract, nor
-    those of scripts, which nobody imports."""
+    """All imports, also inside functions; without those for types alone, and without those of scripts."""
     found = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True)
     for module in list(found.modules):
         if module.endswith(".__main__"):
@@ -27,7 +26,7 @@ def graph() -> grimp.ImportGraph:
 
 
 def test_no_two_folders_import_each_other(graph: grimp.ImportGraph) -> None:
-    """Not a folder and one inside it either. Circles of more than two, and of files, are for the import contract."""
+    """Nor a folder and one inside it. The import contract holds longer circles, and those of files."""
     between: dict[tuple[str, str], list[str]] = defaultdict(list)
     for module in sorted(graph.modules):
         for other in sorted(graph.find_modules_directly_imported_by(module)):
@@ -47,7 +46,7 @@ def test_no_two_modules_share_a_name() -> None:
 
 
 def test_no_two_types_share_a_name() -> None:
-    """Classes, and short names for types; one that only repeats another's meaning word for word may stand twice."""
+    """Classes and type aliases; an alias with an identical definition may exist twice."""
     meanings: dict[str, dict[str, str]] = defaultdict(dict)
     for path in files:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:

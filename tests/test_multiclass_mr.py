@@ -84,7 +84,7 @@ def test_samples_show_each_class_and_the_image_minimum_outside() -> None:
     for sample in drawn:
         assert sample.inputs.shape == (*settings.spec.patch, 1) and sample.targets.shape == settings.spec.patch
         assert sample.targets.dtype == np.uint8 and sample.targets.max() <= 3
-        assert sample.inputs.min() >= 0, "no air of CT in MR"
+        assert sample.inputs.min() >= 0, "MR is not padded with -1024 HU"
     shown = [set(np.unique(sample.targets).tolist()) for sample in drawn]
     assert all(any(code in each for each in shown) for code in (1, 2, 3))
 
@@ -119,7 +119,7 @@ def test_streamed_phantoms_of_any_kind_give_samples_and_truth(kind: str) -> None
 
 
 def predicted(lowest: str | None) -> Findings:
-    """What comes of a network that answers with the true classes."""
+    """The findings of a network that predicts the true classes."""
     true = structures_of(spine(4), "spider")
     image = Volume(true.voxels.astype(np.float32), true.grid)
 
@@ -140,7 +140,7 @@ def test_vertebrae_are_counted_and_named_only_where_the_lowest_is_declared() -> 
     named = predicted("L5")
     assert named.landmarks is not None and named.landmarks.names == ("L2", "L3", "L4", "L5")
     assert isinstance(named.instances, LabelMap) and set(np.unique(named.instances.voxels)) == {0, 21, 22, 23, 24}
-    assert {*named.maps, "landmarks"} <= {*TASK.gives, *TASK.may_give}, "else no file would tell names"  # type: ignore
+    assert {*named.maps, "landmarks"} <= {*TASK.gives, *TASK.may_give}, "otherwise no file would have names"  # type: ignore
     assert isinstance(named.instances, VertebraMap) and any("declared" in note for note in named.notes)
 
 

@@ -1,4 +1,4 @@
-"""The documents keep their word: links, pictures, commands, options, folders and files that they name are there."""
+"""Links, pictures, commands, options, folders and files in the documents exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text_of(name: str) -> str:
 
 @cache
 def reference() -> ModuleType:
-    """The hook that makes the pages of commands: it knows where every parser is."""
+    """The hook that generates the command reference, with all parsers."""
     spec = importlib.util.spec_from_file_location("docs_reference", ROOT / "docs" / "hooks" / "reference.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -49,7 +49,7 @@ def parser_of(module: str) -> argparse.ArgumentParser:
 
 @cache
 def modules_run_by_name() -> dict[str, str]:
-    """What stands behind ``python -m``, and the module that it runs."""
+    """The modules that ``python -m`` runs, by the words after it."""
     tools = {name.removesuffix(".__main__"): name for name in reference().tools()}
     experiments = {
         f"experiments {path.stem}": f"experiments.{path.stem}"
@@ -84,7 +84,7 @@ def parsed(words: list[str]) -> None:
         parser, rest = parser_of(scripts()[words[0]]), words[1:]
     else:
         raise SystemExit(f"no such script: {words[0]}")
-    if rest not in ([], ["--help"]):  # a name alone stands for the command
+    if rest not in ([], ["--help"]):  # a name alone means the command
         parser.parse_intermixed_args(rest)
 
 
@@ -99,7 +99,7 @@ def test_links_and_pictures_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_named_in_backticks_exist(name: str) -> None:
-    """Those under a room of the package, whole or as a pattern; <name> stands for what is to be written."""
+    """Files in folders of the package, by path or pattern; <name> is a placeholder."""
     packages = "spine_levels|keras_models|learning_functions|losses_and_metrics|utility_functions"
     rooms = f"tests|benchmarks|experiments|docs|saved_models|{packages}"
     named = re.findall(rf"`((?:{rooms})/[^`\s]*)`", text_of(name))
@@ -141,7 +141,7 @@ def test_readme_has_commands_of_all_three_scripts() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_named_option_exists(name: str) -> None:
-    """Options of others stand in lines that begin with their own program."""
+    """Options of other programs are in lines that begin with their name."""
     lines = [line for line in text_of(name).splitlines() if not re.match(r"\s*(pip|#SBATCH)\b", line)]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
     parsers = [parser_of(module) for module in (*scripts().values(), *modules_run_by_name().values())]
@@ -158,7 +158,7 @@ def test_every_named_make_target_exists(name: str) -> None:
 
 
 def test_every_model_has_a_card_page() -> None:
-    """The page of a model names the patch and the licence; the card in the file knows the patch."""
+    """The page of a model names patch and licence; the card in its file has the patch."""
     wrong = []
     for path in sorted((ROOT / "saved_models").glob("*.h5")):
         with h5py.File(path) as file:

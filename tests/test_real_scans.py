@@ -1,4 +1,4 @@
-"""The table over real scans: what counts as found, named, false and beyond, and Dice inside the labelled range."""
+"""The table over real scans: found, named, false and outside predictions, and Dice inside the labelled range."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def found(**levels: tuple[float, float, float]) -> Landmarks:
 
 
 @pytest.mark.parametrize(
-    ("predicted", "near", "far", "named", "false", "beyond"),
+    ("predicted", "near", "far", "named", "false", "outside"),
     [
         pytest.param(found(L1=(0, 0, 35), L2=(0, 0, 0), L3=(0, 0, -35)), 3, 3, 3, (), (), id="all right"),
         pytest.param(found(T12=(0, 0, 35), L1=(0, 0, 0), L2=(0, 0, -35)), 3, 3, 0, (), (), id="one level off"),
@@ -44,11 +44,11 @@ def found(**levels: tuple[float, float, float]) -> Landmarks:
     ],
 )
 def test_predictions_count_as_found_named_false_or_outside(
-    predicted: Landmarks, near: int, far: int, named: int, false: tuple[str, ...], beyond: tuple[str, ...]
+    predicted: Landmarks, near: int, far: int, named: int, false: tuple[str, ...], outside: tuple[str, ...]
 ) -> None:
     result = score("scan", predicted, TRUE)
     assert (result.labelled, result.near, result.far, result.named) == (3, near, far, named)
-    assert (result.false, result.beyond) == (false, beyond)
+    assert (result.false, result.outside) == (false, outside)
 
 
 def test_the_labelled_range_ends_half_a_step_outside_the_outermost_labels() -> None:
@@ -115,7 +115,7 @@ def test_the_truth_of_every_real_scan_scores_perfectly_against_itself(real: Path
     for case in real_cases(real):
         truth = true_centres(load_scan(case))
         result = score(case.case_id, truth, truth)
-        assert result.near == result.named == result.labelled and not result.false and not result.beyond
+        assert result.near == result.named == result.labelled and not result.false and not result.outside
         levels[case.case_id] = result.labelled
     assert levels == {"verse014": 5, "example_ct": 6, "dicom_series": 2, "tptbox_crop": 3}
 

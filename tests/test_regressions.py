@@ -1,4 +1,4 @@
-"""Each past fault as a test, named after what was seen."""
+"""Each past bug as a test, named after its symptom."""
 
 from __future__ import annotations
 

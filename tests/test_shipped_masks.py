@@ -1,4 +1,4 @@
-"""The shipped models of single vertebrae, coarse to fine and one after another, on a phantom nobody learnt from."""
+"""The shipped coarse-to-fine and iterative models on an unseen phantom."""
 
 from __future__ import annotations
 

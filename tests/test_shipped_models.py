@@ -1,4 +1,4 @@
-"""The models that come with the package: plain files that load anywhere, and name a spine's levels out of the box."""
+"""The shipped models: files that load anywhere, and correct names without further options."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def names_near(found: Landmarks, truth: Landmarks) -> list[str]:
 
 
 def measured(scan: Path, folder: Path, with_truth: bool) -> Landmarks:
-    """What the shipped models find, after all that a run writes was checked to be there and on the scan's own grid."""
+    """The findings of the shipped models, after a check of all written files and their grids."""
     assert measure.main([str(scan), "--output", str(folder)]) == 0
     case_id = find_cases(scan)[0].case_id
     labels, centroids, markups, picture = (folder / f"{case_id}{ending}" for ending in OF_A_SCAN)

@@ -1,4 +1,4 @@
-"""The naming model that comes with the package: small, with its data's source in the card, right on usual spines."""
+"""The shipped naming model: small, with attribution in its card, and correct on usual spines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def model() -> TrainedModel:
     return TrainedModel.load(SHIPPED / "naming.h5")
 
 
-def seen(levels: dict[str, np.ndarray]) -> Keypoints:
-    """Bodies with sure regions, and pedicles where they usually lie."""
+def keypoints_of(levels: dict[str, np.ndarray]) -> Keypoints:
+    """Bodies with certain regions, and pedicles at their usual positions."""
     points = np.array(list(levels.values()))
     told = np.array([[0.95 if (region_of(name) or "L")[0] == letter else 0.02 for letter in "CTL"] for name in levels])
     away = np.array([14.0, -23.0, 3.0])
@@ -38,13 +38,13 @@ def test_the_card_names_the_data_and_the_estimated_options(model: TrainedModel) 
 @pytest.mark.parametrize(("first", "last"), [("T8", "L5"), ("T10", "L5"), ("T6", "L3"), ("C3", "T6"), ("C2", "L5")])
 def test_usual_spines_are_named_right(model: TrainedModel, first: str, last: str) -> None:
     levels = spine(first, last)
-    naming = decoded(model.network, model.settings, seen(levels))
+    naming = decoded(model.network, model.settings, keypoints_of(levels))
     assert naming.names == tuple(levels)
 
 
 def test_a_false_positive_is_reported(model: TrainedModel) -> None:
     levels = spine("T9", "L5")
-    usual = seen(levels)
+    usual = keypoints_of(levels)
     points = np.vstack([usual.bodies_mm, usual.bodies_mm[4] + (70.0, 40.0, 5.0)])
     told = np.vstack([usual.probabilities, [0.02, 0.05, 0.05]])
     given = Keypoints(points, ("",) * len(points), told, usual.left_mm, usual.right_mm)

@@ -47,7 +47,7 @@ def test_the_network_is_as_its_preset_says(preset: str) -> None:
     network = TASK.network(settings)
     assert network.output_shape == network.input_shape == (None, *settings.spec.patch, 1)
     widths = [layer.filters for layer in network.layers if type(layer).__name__ == "Conv3D"]
-    assert (len(set(widths[:-1])) == 1) == (preset == "paper"), "the published stage is of one width"
+    assert (len(set(widths[:-1])) == 1) == (preset == "paper"), "the published stage has one number of filters"
 
 
 def points_of(numbers: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,7 +115,7 @@ def test_a_scan_without_a_vertebra_inside_is_refused() -> None:
 
 
 class Bright:
-    """Answers with the image itself, and remembers what it was asked."""
+    """Returns the image, and records its inputs."""
 
     def __init__(self) -> None:
         self.layers: list[Any] = []

@@ -1,4 +1,4 @@
-"""A scan on the world's axes gives the same answer in whatever order its voxels are stored, with the shipped models."""
+"""The shipped models give the same results for every storage of a scan along the world's axes."""
 
 from __future__ import annotations
 

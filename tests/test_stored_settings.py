@@ -1,4 +1,4 @@
-"""Options that a file tells: known ones alone, of their types, and those of version 0.1.0 in today's terms."""
+"""Options of files: known names and types alone, and those of version 0.1.0 under today's names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from learning_functions.task_options.common_options import MirroredOptions, Task
 
 
 def told(task: str, preset: str = "small", **options: Any) -> dict[str, Any]:
-    """Settings as JSON gives them back, with other options, those that are None left out."""
+    """Settings read from JSON, with changed options, without those that are None."""
     settings = json.loads(json.dumps(settings_of(load_task(task), preset).to_json()))
     kept = {name: value for name, value in {**settings["options"], **options}.items() if value is not None}
     return {**settings, "options": kept}

@@ -1,4 +1,4 @@
-"""The shipped models on patients who lie on a side or face down against what the header says."""
+"""The shipped models on scans whose patient orientation differs from the header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny forms of the tasks and phantoms of 4 mm voxels, so that every step of the main job runs in a test."""
+"""Tiny presets of the tasks and phantoms of 4 mm voxels, so that every step of the main job runs in a test."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def scan_of(made: PhantomScan) -> Scan:
 
 
 def write_data_set(folder: Path, splits: tuple[str, ...] = SPLITS) -> Path:
-    """Phantoms with .lml centroids and the manifest that tells their splits."""
+    """Phantoms with .lml centroids and the manifest with their splits."""
     lines = ["name,type,image_path,mask_path,centroid_json_path"]
     for number, split in enumerate(splits):
         name = f"phantom{number}"
@@ -70,7 +70,7 @@ def write_structures(made: PhantomScan, folder: Path, name: str) -> Case:
 
 
 def write_samples(task_name: str, folder: Path, settings: Settings | None = None) -> tuple[Path, Path]:
-    """Sample files to learn from and to validate on, of one phantom each."""
+    """Sample files for training and validation, of one phantom each."""
     settings = tiny_settings(task_name) if settings is None else settings
     paths = folder / f"{task_name}_training.h5", folder / f"{task_name}_validation.h5"
     for number, path in enumerate(paths):

@@ -1,4 +1,4 @@
-"""Scans as tests show them to networks."""
+"""Views of scans for tests."""
 
 from __future__ import annotations
 

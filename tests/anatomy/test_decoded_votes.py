@@ -1,4 +1,4 @@
-"""Bodies that votes found, named by the decoder: usual spines, variants, missed and truncated ones, and none."""
+"""Names of bodies by the decoder: usual spines, variants, missed and truncated levels, and none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GRID = Grid.from_spacing((3, 3, 40), 10.0)
 
 
 def named(bodies: dict, called: list[str] | None = None, sure: float = 0.9, seen: list[float] | None = None) -> Named:
-    """Bodies whose votes tell what they are, in the chain that a rule without variants would have called them."""
+    """Bodies with their true votes, in the chain of a rule without variants."""
     level_probabilities = np.full((len(bodies), 26), (1 - sure) / 25)
     for row, name in enumerate(bodies):
         level_probabilities[row, (regressed_level(name) or 1) - 1] = sure
@@ -49,7 +49,7 @@ def chain_from(first: str, count: int) -> list[str]:
 
 
 def recorded(votes: Named, statistics: Statistics) -> tuple[Named, NamingRecord]:
-    """The bodies decoded, and what the naming leaves behind for findings."""
+    """The decoded bodies, and the findings of the naming."""
     found, naming = decoded(votes, statistics)
     return found, NamingRecord.of(naming, votes.landmarks.points_mm)
 
@@ -73,7 +73,7 @@ def test_bodies_get_the_names_and_ids_of_the_decoder(bodies, variant) -> None:
     assert found.landmarks.names == tuple(bodies)
     assert record.variants == variant
     mapped = [VERSE_IDS[name] if old in VERSE_IDS else 0 for name, old in zip(bodies, called, strict=True)]
-    assert ids(found)[: len(bodies)] == mapped  # S2 has no id in VerSe, so what was called so is not in the map
+    assert ids(found)[: len(bodies)] == mapped  # S2 has no id in VerSe
     assert set(record.posterior) == set(bodies) and min(record.posterior.values()) > 0.4
 
 
@@ -108,7 +108,7 @@ def test_a_false_positive_loses_its_ids_and_is_reported() -> None:
 
 def test_truncated_vertebrae_without_a_centre_follow_their_neighbours() -> None:
     bodies = spine("T11", "L3")
-    shown = named(bodies, chain_from("T10", 5))  # called one too high
+    shown = named(bodies, chain_from("T10", 5))  # one level too high
     voxels = shown.instances.voxels.copy()
     voxels[:, :, 20], voxels[:, :, 21] = VERSE_IDS["T9"], VERSE_IDS["L3"]
     found, _ = recorded(replace(shown, instances=shown.instances.with_voxels(voxels)), STATISTICS)

@@ -13,13 +13,13 @@ from utility_functions.geometry.landmarks import Landmarks
 
 
 def spine(names=("T11", "T12", "L1", "L2"), lean=(0.1, -0.2)) -> Landmarks:
-    """A leaning chain of centroids, 30 mm apart along z."""
+    """An inclined chain of centroids, 30 mm apart along z."""
     steps = np.arange(len(names))[:, None] * np.array([[30 * lean[0], 30 * lean[1], -30.0]])
     return Landmarks(tuple(names), np.array([3.0, -4.0, 60.0]) + steps)
 
 
 def level_by_loops(landmarks: Landmarks, grid: Grid) -> np.ndarray:
-    """The definition in plain loops: the tube whose slices hold the voxel, whose disk reaches it; later levels win."""
+    """The definition in loops: the tube with the slice and the disk of the voxel; later levels win."""
     levels = np.zeros(grid.shape, np.uint8)
     for index in np.ndindex(*grid.shape):
         x, y, z = grid.to_mm(index)

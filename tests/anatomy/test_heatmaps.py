@@ -1,4 +1,4 @@
-"""Separable, windowed Gaussians equal those by definition, and a spine's heatmap locates the spine."""
+"""Separable, windowed Gaussians equal those by definition, and the heatmap of a spine locates it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def named(text: str) -> tuple[str, ...]:
 
 
 def points_of(names: tuple[str, ...], scale: float = 1.0) -> np.ndarray:
-    """Centres of these levels at their usual distances, on a line that leans."""
+    """Centres of these levels at their usual distances, on an inclined line."""
     steps = [STEP_MM[pair] for pair in pairwise(USUAL_VERTEBRAE)]
     heights = dict(zip(USUAL_VERTEBRAE, -scale * np.cumsum([0.0, *steps]), strict=True))
     return np.array([(0.0, 0.6 * heights[name], 0.8 * heights[name]) for name in names])
@@ -35,11 +35,11 @@ def points_of(names: tuple[str, ...], scale: float = 1.0) -> np.ndarray:
         ([17.4, 18.4, 19.4], [1, 1, 1], "T10 T11 T12"),
         ([17.6, 18.6, 19.6], [1, 1, 1], "T11 T12 L1"),
         ([20, 21, 22, 23, 24], [1, 1, 1, 1, 1], "L1 L2 L3 L4 L5"),
-        ([20, 21, 12, 23, 24], [1, 1, 1, 1, 1], "L1 L2 L3 L4 L5"),  # one far off shifts nothing
+        ([20, 21, 12, 23, 24], [1, 1, 1, 1, 1], "L1 L2 L3 L4 L5"),  # one outlier shifts nothing
         ([3, 21, 22, 23, 2], [1, 1, 1, 1, 1], "L1 L2 L3 L4 L5"),
-        ([1, 9, 10, 3], [0, 1, 1, 0], "T1 T2 T3 T4"),  # the incomplete do not vote
+        ([1, 9, 10, 3], [0, 1, 1, 0], "T1 T2 T3 T4"),  # incomplete vertebrae do not vote
         ([1, 9, 10, 3], [1, 0, 0, 0], "C1 C2 C3 C4"),
-        ([8, 9], [0, 0], "T1 T2"),  # unless nobody else does
+        ([8, 9], [0, 0], "T1 T2"),  # unless all are incomplete
         ([NAN, 9, NAN], [1, 1, 1], "T1 T2 T3"),
         ([NAN, NAN], [1, 1], "- -"),
         ([24, 25, 26], [1, 1, 1], "L4 L5 -"),  # one mask below L5 at most

@@ -1,4 +1,4 @@
-"""The best chain of runs: equal to trying all of them, and right where single votes are wrong."""
+"""The best chain of levels equals that of an exhaustive search, and corrects single wrong votes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utility_functions.anatomy.spine_sizes import usual_half_height_mm
 
 
 def votes(levels: list[float], per_slice: int = 10, jitter: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Costs and counts of slices in which all votes stand at the given level."""
+    """Costs and counts of slices in which all votes are for one level."""
     rng = np.random.default_rng(1)
     numbers = np.arange(1, 27)
     drawn = np.asarray(levels)[:, None] + jitter * rng.normal(size=(len(levels), per_slice))
@@ -22,7 +22,7 @@ def votes(levels: list[float], per_slice: int = 10, jitter: float = 0.0) -> tupl
 
 
 def cost_of(runs: list[LevelSlices], costs: np.ndarray, counts: np.ndarray, spacing: float, dropping: float) -> float:
-    """The total cost of a chain by its plain definition; infinite where it is not allowed."""
+    """The total cost of a chain by definition; infinite where it is not allowed."""
     total = dropping * (counts[: runs[0].start].sum() + counts[runs[-1].stop :].sum())
     for place, run in enumerate(runs):
         usual = 2 * usual_half_height_mm(f"L{run.level - 19}" if run.level > 19 else f"T{run.level - 7}")

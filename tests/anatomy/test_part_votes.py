@@ -1,4 +1,4 @@
-"""Names from votes and parts, on spines bent as in a lordotic back, with votes that are off or run too fast."""
+"""Names from votes and parts, on lordotic spines, with wrong, compressed or expanded votes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RADIUS = 17.0
 
 
 def spine(names: tuple[str, ...], bend: float) -> tuple[Landmarks, np.ndarray, LabelMap]:
-    """Centres along a curve whose lean grows by ``bend`` degrees a level, true levels, and parts.
+    """Centres along a curve whose inclination grows by ``bend`` degrees a level, true levels, and parts.
 
     The lowest quarter of a step between two bodies is disc; S1 has wings of sacrum beside it.
     """
@@ -97,7 +97,7 @@ def test_one_or_two_vertebrae_are_named(names: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("right", [0.4, 0.6])
 def test_class_probabilities_name_levels_where_the_likeliest_class_does_not(right: float) -> None:
-    """Each voxel hesitates between its level and one three higher, which no neighbour supports at the same place."""
+    """Each voxel is ambiguous between its level and one three higher, which no neighbour supports."""
     landmarks, levels, parts = spine(("L1", "L2", "L3", "L4", "L5", "S1"), 8.0)
     voxels = column_of(parts).voxels > 0
     true = levels[voxels].astype(int)
@@ -129,7 +129,7 @@ def test_the_centre_line_follows_a_curved_column() -> None:
 def test_for_the_decoder_each_body_between_discs_is_one_component(bend: float) -> None:
     landmarks, levels, parts = spine(("T11", "T12", "L1", "L2", "L3", "L4"), bend)
     first, last = CSI_LEVELS["T11"], CSI_LEVELS["L4"]
-    squeezed = first + (levels - first) * (last - first - 1) / (last - first)  # six bodies voted for as five
+    squeezed = first + (levels - first) * (last - first - 1) / (last - first)  # five levels voted over six bodies
     named = part_votes(np.where(levels > 0, squeezed, 0).astype(np.float32), parts, variants=True)
     assert len(named.landmarks) == len(landmarks)
     assert np.linalg.norm(named.landmarks.points_mm - landmarks.points_mm, axis=1).max() < 5
@@ -139,7 +139,7 @@ def test_for_the_decoder_each_body_between_discs_is_one_component(bend: float) -
 @pytest.mark.parametrize("height_mm", [30.0, 40.0, 60.0])
 @pytest.mark.parametrize("wedge", ["none", "front", "back"])
 def test_a_slab_wider_than_tall_is_not_split_obliquely(wedge: str, height_mm: float) -> None:
-    """One body and the discs beside it, of which the slab's border shows a wedge: slices across it stay axial."""
+    """One body, with discs that the border of the slab shows as wedges: slices across it stay axial."""
     x, y, z = PLACES.T
     inside = (np.hypot(x, y / 1.2) < RADIUS) & (np.abs(z) < height_mm / 2)
     if wedge != "none":

@@ -33,7 +33,7 @@ def test_bodies_lie_round_their_centroids_arches_behind_and_discs_between(
     lumbar: PhantomScan, upright: LabelMap
 ) -> None:
     parts = vertebra_parts(lumbar.landmarks, upright)
-    for name, point in list(lumbar.landmarks)[1:]:  # the border cuts the first
+    for name, point in list(lumbar.landmarks)[1:]:  # the first is truncated
         if name in SACRAL:
             continue
         own = upright.voxels == VERSE_IDS[name]

@@ -84,7 +84,7 @@ def test_bodies_joined_by_a_thin_bridge_stay_two() -> None:
 
 
 def test_bodies_joined_by_half_a_disc_stay_two() -> None:
-    """A network that calls part of each disc vertebra joins all bodies; what it saw of the discs still parts them."""
+    """Bodies joined by voxels of discs that are labelled vertebra; the other voxels of the discs split them."""
     true = spine(4)
     joined = true.voxels.copy()
     half = joined[7:]

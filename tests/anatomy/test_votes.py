@@ -1,4 +1,4 @@
-"""Named vertebrae from votes: on perfect votes exact, on spoilt ones in order."""
+"""Named vertebrae from votes: exact for perfect votes, and ordered for noisy ones."""
 
 from __future__ import annotations
 

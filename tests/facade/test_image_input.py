@@ -1,4 +1,4 @@
-"""The same scan through every kind of image that the facade takes lies at the same place, with the same voxels."""
+"""Every kind of image that the facade takes gives the same scan at the same position."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_every_kind_of_image_gives_the_same_scan(given: Any, tmp_path: Path) -> 
 
 
 def test_what_nibabel_holds_is_read_as_its_file_is(tmp_path: Path) -> None:
-    """Scale factors, a unit of micrometres, and a header of which no orientation is known."""
+    """Scale factors, a unit of micrometres, and a header without orientation."""
     image = nib.Nifti1Image(VOLUME.voxels, np.diag((800.0, 900.0, 3000.0, 1.0)))
     image.header.set_xyzt_units("micron")
     image.header.set_slope_inter(2.0, -1000.0)

@@ -1,4 +1,4 @@
-"""The import of the facade costs nothing heavy, and every public name is there."""
+"""The import of the facade loads no heavy package, and every public name exists."""
 
 from __future__ import annotations
 

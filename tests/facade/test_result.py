@@ -1,4 +1,4 @@
-"""What a result says of findings made by hand, and of none."""
+"""Results of findings made by hand, and of none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LANDMARKS = Landmarks(("L1", "L2", "L3"), [(0, 1, 25), (0.5, 1, -2), (1, 1, -30)
 
 
 def labelled() -> LabelMap:
-    """L1 and L3 within the scan, L2 not outlined, and L4 at the lower border."""
+    """L1 and L3 inside the scan, L2 without a mask, and L4 at the lower border."""
     voxels = np.zeros(GRID.shape, np.uint8)
     voxels[8:12, 8:12, 30:34] = VERSE_IDS["L1"]
     voxels[8:12, 8:12, 4:7] = VERSE_IDS["L3"]

@@ -1,4 +1,4 @@
-"""segment and Pipeline give what the models find, whatever kind of image they are given, and what measure.py writes."""
+"""segment and Pipeline give the findings of the models for every kind of image, and write the files of measure.py."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_save_writes_what_measure_writes_of_a_scan(
 
 
 def test_options_are_those_of_measure(models: list[Path], scan_file: Path, tmp_path: Path) -> None:
-    """The last stage, landmarks given in place of those found, and stages kept for a later run."""
+    """The last stage, supplied landmarks, and stages stored for a later run."""
     kept = spine_levels.segment(scan_file, models, "cpu", save_intermediate=True, stop_after="detection")
     assert len(kept.landmarks) == 0 and np.asanyarray(kept.labels.dataobj).any()
     assert tmp_path / "oracle_stages.json" in kept.save(tmp_path)

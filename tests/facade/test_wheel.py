@@ -40,7 +40,7 @@ def run(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, so that nothing is left behind in the checkout."""
+    """A wheel built from a copy, so that no file is left in the checkout."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in (*PACKAGES, "saved_models"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -58,7 +58,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of commands of an environment that holds the wheel, and sees the dependencies of this one."""
+    """The folder of commands of an environment with the wheel and the dependencies of this one."""
     place = tmp_path_factory.mktemp("environment")
     run([sys.executable, "-m", "venv", "--without-pip", place], place)
     paths = sysconfig.get_paths(vars={"base": str(place), "platbase": str(place)})

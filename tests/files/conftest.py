@@ -16,7 +16,7 @@ from utility_functions.geometry.volume import Volume
 
 @pytest.fixture
 def oblique_grid() -> Grid:
-    """Unequal sizes and spacings, turned by odd angles, far from the origin."""
+    """A grid of unequal sizes and spacings, oblique and far from the origin."""
     affine = np.eye(4)
     affine[:3, :3] = rotation(0.2, -0.3, 0.1) * (0.7, 1.1, 2.3)
     affine[:3, 3] = (-120.5, 33.25, 781.125)

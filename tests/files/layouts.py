@@ -1,4 +1,4 @@
-"""Data sets of which only the names of the files count."""
+"""Data sets of empty files, of which only the names matter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def lay_out(root: Path, *files: str) -> Path:
-    """Files of which only the names count (a .json that must be looked into is a list)."""
+    """Creates files of which only the names matter (a .json holds a list)."""
     for name in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ def test_points_as_other_programs_write_them(name, tmp_path):
 
 
 def test_a_centroid_just_outside_the_border_is_kept(tmp_path):
-    """That of a vertebra cut in two by the end of the scan."""
+    """The centroid of a vertebra that is truncated by the end of the scan."""
     (tmp_path / "a.csv").write_text("name,x,y,z\nL1,0,0,-39\n")
     assert len(read_landmarks(tmp_path / "a.csv", UPRIGHT)) == 1
 
@@ -165,7 +165,7 @@ def test_real_centroids_lie_in_their_own_masks(real: Path):
         for (name, point), label in zip(landmarks, sorted(ids), strict=True):
             index = np.rint(labels.grid.to_index(point)).astype(int)
             around = labels.voxels[tuple(slice(max(i - 1, 0), i + 2) for i in index)]
-            assert label in around or name == "C1", (name, label)  # C1 is a ring: its mean lies in its hole
+            assert label in around or name == "C1", (name, label)  # the mean of C1 lies inside its ring
 
 
 @pytest.mark.real

@@ -185,7 +185,7 @@ def test_files_without_an_image_are_left_out_with_a_note(kind, tmp_path, write_s
     with caplog.at_level(logging.WARNING):
         assert read_image(tmp_path).grid.shape == (6, 5, 8)
     assert "1 DICOM files are no slices of a scan" in caplog.text
-    path.write_bytes(path.read_bytes()[:600])  # a slice cut short is none of those
+    path.write_bytes(path.read_bytes()[:600])  # a truncated slice is none of those
     with pytest.raises(BrokenFile, match=path.name):
         read_image(tmp_path)
 

@@ -120,7 +120,7 @@ def test_data_sets_are_found_in_every_layout(form, tmp_path):
 
 
 def test_outputs_of_an_earlier_run_are_neither_scans_nor_truth(tmp_path, oblique_grid):
-    """They are told by the marks in them, also where the run was broken off before its results.json."""
+    """They are recognised by their provenance, also where the run was interrupted before results.json."""
     labels, found_mm = LabelMap(np.ones(oblique_grid.shape, np.uint8), oblique_grid), oblique_grid.to_mm([[1, 2, 3]])
     for ending in ("", "_vertebrae", "_detection"):
         write_image(labels, tmp_path / f"scan{ending}.nii.gz", DESCRIPTION if ending else "")
@@ -128,7 +128,7 @@ def test_outputs_of_an_earlier_run_are_neither_scans_nor_truth(tmp_path, oblique
     write_markups(Landmarks(("L1",), found_mm), tmp_path / "scan_centroids.mrk.json", GENERATOR)
     assert found(tmp_path, tmp_path) == [("scan", "scan.nii.gz", None, None)]
     for path in tmp_path.glob("scan_*.json"):
-        assert read_landmarks(path, oblique_grid).names == ("L1",), "the mark hinders no reader"
+        assert read_landmarks(path, oblique_grid).names == ("L1",), "provenance does not disturb readers"
     write_image(labels, tmp_path / "scan_vertebrae.nii.gz")
     write_verse_json(Landmarks(("L1",), found_mm), tmp_path / "scan_centroids.json", oblique_grid)
     assert found(tmp_path, tmp_path) == [("scan", "scan.nii.gz", "scan_centroids.json", "scan_vertebrae.nii.gz")]

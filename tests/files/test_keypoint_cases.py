@@ -1,4 +1,4 @@
-"""Folders of keypoints become cases without images: pairs by name, patients by their bodies, read as they lie."""
+"""Cases of keypoints without images: pairs by name, patients by their bodies."""
 
 from __future__ import annotations
 

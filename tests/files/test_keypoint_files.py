@@ -1,4 +1,4 @@
-"""Which landmark files there are to be named, with what truth, and what cannot be used."""
+"""Landmark files to be named, their truth, and unusable files."""
 
 from __future__ import annotations
 

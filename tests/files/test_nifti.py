@@ -36,7 +36,7 @@ def test_nifti_is_written_in_mm_with_both_affines_and_without_a_qform_that_canno
 
 
 def nifti(path: Path, grid: Grid, sform: int, qform: int, shift: float = 0.0, kind: type = nib.Nifti1Image) -> Path:
-    """A NIfTI file with the two codes given, its qform ``shift`` mm to the right of its sform."""
+    """A NIfTI file with these two codes, its qform ``shift`` mm to the right of its sform."""
     image = kind(np.arange(np.prod(grid.shape), dtype=np.int16).reshape(grid.shape), None)
     moved = grid.affine.copy()
     moved[0, 3] += shift
@@ -142,7 +142,7 @@ def test_a_handedness_of_0_is_taken_for_1_as_the_format_has_it(tmp_path, oblique
 def test_a_qform_that_cannot_be_read_matters_only_without_an_sform(sform, tmp_path, oblique_grid, caplog):
     path = nifti(tmp_path / "scan.nii", oblique_grid, sform, 1)
     content = bytearray(path.read_bytes())
-    content[256:268] = np.full(3, 5, np.float32).tobytes()  # no quaternion of a rotation
+    content[256:268] = np.full(3, 5, np.float32).tobytes()  # not the quaternion of a rotation
     path.write_bytes(content)
     if sform:
         np.testing.assert_allclose(read_grid(path).to_mm(MARK), oblique_grid.to_mm(MARK), atol=1e-3)

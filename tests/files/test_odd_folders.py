@@ -1,4 +1,4 @@
-"""Data sets as disks hold them: an index, a broken series, names alike, odd tables, hyphens and old alphabets."""
+"""Unusual data sets: an index, a broken series, equal names, unusual tables, hyphens and old encodings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A synthetic SPIDER folder with every defect: each is reported with its reason, and sound series are not."""
+"""A synthetic SPIDER folder with every defect: each is reported with its reason, and valid series are not."""
 
 from __future__ import annotations
 

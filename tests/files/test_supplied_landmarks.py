@@ -72,7 +72,7 @@ def test_both_files_of_a_run_agree(tmp_path: Path) -> None:
 
 def test_files_of_other_programs_take_precedence(tmp_path: Path) -> None:
     ours(tmp_path)
-    write_markups(MOVED, tmp_path / "scan_centroids.mrk.json")  # Slicer does not keep our mark
+    write_markups(MOVED, tmp_path / "scan_centroids.mrk.json")  # Slicer drops the provenance
     landmarks, path = read_supplied_landmarks(tmp_path, "scan", GRID)
     assert path.name == "scan_centroids.mrk.json" and difference(landmarks, MOVED) == ""
 

@@ -16,7 +16,7 @@ shapes = st.tuples(*[st.integers(1, 9)] * 3)
 
 @st.composite
 def grids(draw: st.DrawFn, most_degrees: float = 180.0, most_shear: float = 0.3, shapes: object = shapes) -> Grid:
-    """A grid turned by up to ``most_degrees`` about each axis of the world, and sheared."""
+    """A grid rotated by up to ``most_degrees`` about each axis of the world, and sheared."""
     degrees = draw(st.tuples(*[st.floats(-most_degrees, most_degrees)] * 3))
     shear = np.eye(3)
     shear[np.triu_indices(3, 1)] = draw(st.tuples(*[st.floats(-most_shear, most_shear)] * 3))
@@ -28,7 +28,7 @@ def grids(draw: st.DrawFn, most_degrees: float = 180.0, most_shear: float = 0.3,
 
 
 def turned(grid: Grid, radians: float) -> Grid:
-    """The grid turned about the world's z axis."""
+    """The grid rotated about the world's z axis."""
     affine = grid.affine.copy()
     affine[:3] = Rotation.from_euler("z", radians).as_matrix() @ affine[:3]
     return Grid(grid.shape, affine)

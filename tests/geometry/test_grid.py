@@ -1,4 +1,4 @@
-"""The grid: indices and millimetres, boxes, orientations, upright grids, and when two grids are one."""
+"""Grids: indices and millimetres, boxes, orientations, upright grids, and equality."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_upright_grid_covers_the_scan_and_is_centred_on_it(
     assert upright.contains(grid.corners_mm(), margin_mm=2e-3 * max(spacing_mm)).all()
     np.testing.assert_allclose(upright.corners_mm().mean(axis=0), grid.corners_mm().mean(axis=0), atol=1e-7)
     extent, needed = np.ptp(upright.corners_mm(), axis=0), np.ptp(grid.corners_mm(), axis=0)
-    assert (extent < needed + 1.01 * np.abs(direction_matrix(axcodes)) @ spacing_mm).all()  # no voxel too many
+    assert (extent < needed + 1.01 * np.abs(direction_matrix(axcodes)) @ spacing_mm).all()  # no additional voxel
 
 
 @settings(max_examples=25)
@@ -139,7 +139,7 @@ def test_an_extent_that_is_whole_but_for_rounding_is_whole(extent_mm: float, vox
         ((-0.51, 2, 2), 0, False),
         ((4.49, 5.49, 6.49), 0, True),
         ((4.51, 5, 6), 0, False),
-        ((4.99, 5, 6), 1, True),  # half a voxel beyond, 2 mm wide
+        ((4.99, 5, 6), 1, True),  # half a voxel outside, 2 mm wide
         ((5.01, 5, 6), 1, False),
         ((2, 2, 2), -10, False),
     ],

@@ -1,4 +1,4 @@
-"""Landmarks: what they hold, what they refuse, and how some of them are picked."""
+"""Landmarks: content, validation and selection."""
 
 from __future__ import annotations
 

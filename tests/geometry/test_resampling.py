@@ -83,7 +83,7 @@ scan_shapes = st.tuples(*[st.integers(3, 12)] * 3)
 def test_labels_of_a_scan_on_the_world_s_axes_are_the_same_from_all_48_storages(
     spacing: tuple[float, ...], shape: tuple[int, ...], wanted: tuple[float, ...], seed: int
 ) -> None:
-    """Half way between two voxels, where storage used to decide; headers hold 32 bits, which moves all by a hair."""
+    """Half way between two voxels the storage decided once; headers of 32 bits shift positions slightly."""
     grid = Grid.from_spacing(shape, spacing, (-177.95632934570312, 249.51171875, -846.25))
     labels = LabelMap(np.random.default_rng(seed).integers(0, 200, shape).astype(np.uint8), grid)
     upright = resample(labels, grid.upright(wanted))

@@ -1,4 +1,4 @@
-"""Volumes and label maps: no voxel leaves its place in the world, whatever is done to the array."""
+"""Volumes and label maps: every operation on the array keeps the world positions of voxels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utility_functions.geometry.volume import LabelMap, Volume, held
 
 
 def numbered(grid: Grid) -> Volume:
-    """A volume whose every voxel bears a number of its own, from 1."""
+    """A volume in which every voxel has its own number, from 1."""
     return Volume(1 + np.arange(np.prod(grid.shape), dtype=np.int32).reshape(grid.shape), grid)
 
 

@@ -1,4 +1,4 @@
-"""Which vertebrae of a chain count as truncated, also in a scan oblique to the upright image."""
+"""Truncated vertebrae of a chain, also in a scan oblique to the upright image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def block(x: int, z: int, complete: float = 0.0) -> Instance:
 
 
 def tilted(degrees: float) -> Grid:
-    """A scan of 60 mm along each axis round the middle of the image, turned about the patient's left-right axis."""
+    """A scan of 60 mm along each axis round the centre of the image, rotated about the left-right axis."""
     angle = np.deg2rad(degrees)
     turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
     affine = np.eye(4)

@@ -67,7 +67,7 @@ def test_dice_crossentropy_is_zero_where_no_class_is_there_and_none_is_predicted
 
 def test_dice_of_present_classes_ignores_absent_ones() -> None:
     suspected = np.array([[[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.9, 0.05, 0.05]]])
-    truth = np.array([[1, 0, 1, 0]])  # class 2 is nowhere
+    truth = np.array([[1, 0, 1, 0]])  # class 2 is absent
     crossentropy = -np.log(np.take_along_axis(suspected, truth[..., None], -1)).mean()
     missing = 1 - (2 * 1.1 + 1) / (2 + suspected[..., 1].sum() + 1)
     found = DiceCrossentropy(present_only=True)(truth, suspected.astype("float32"))
@@ -91,9 +91,9 @@ def test_class_weights_must_make_sense(weights) -> None:
 @pytest.mark.parametrize(
     ("true", "predicted", "expected"),
     [
-        ([0, 20, 21, 0], [5.0, 20.0, 21.0, 9.0], 0.0),  # what is not labelled does not count
+        ([0, 20, 21, 0], [5.0, 20.0, 21.0, 9.0], 0.0),  # unlabelled voxels do not count
         ([0, 20, 21, 0], [5.0, 18.0, 22.0, 9.0], 1.5),
-        ([0, 0, 0, 0], [5.0, 18.0, 22.0, 9.0], 0.0),  # nothing labelled: nothing to learn, and no NaN
+        ([0, 0, 0, 0], [5.0, 18.0, 22.0, 9.0], 0.0),  # without labels the loss is 0, not NaN
         ([1, 0, 0, 0], [0.0, 0.0, 0.0, 0.0], 1.0),
     ],
 )
@@ -115,9 +115,9 @@ SHARES = np.array([[[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.0, 0.0, 1.0], [1.0, 0.0
 @pytest.mark.parametrize(
     ("true", "expected"),
     [
-        ([1, 2, 0, 0], -(math.log(0.7) + math.log(0.5)) / 2),  # what is not labelled does not count
+        ([1, 2, 0, 0], -(math.log(0.7) + math.log(0.5)) / 2),  # unlabelled voxels do not count
         ([0, 0, 3, 0], 0.0),
-        ([0, 0, 0, 0], 0.0),  # nothing labelled: nothing to learn, and no NaN
+        ([0, 0, 0, 0], 0.0),  # without labels the loss is 0, not NaN
         ([0, 0, 1, 0], -math.log(1e-7)),  # never infinite
     ],
 )

@@ -1,4 +1,4 @@
-"""Divergences of a student from its teacher: numbers worked out by hand, and what each loss counts of them."""
+"""Divergences of a student from its teacher: values computed by hand, and the weights of each loss."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KINDS = (ClassDivergence, BinaryDivergence, NumberDifference, SquaredDifference)
 
 
 def value(kind: type, teacher: list[float], student: list[float], temperature: float = 1.0) -> float:
-    """Of one place."""
+    """The divergence at one position."""
     return float(kind(temperature)(np.array([teacher], np.float32), np.array([student], np.float32)))
 
 
@@ -45,7 +45,7 @@ def value(kind: type, teacher: list[float], student: list[float], temperature: f
         (ClassDivergence, [1, 0], [0.5, 0.5], 1, 0.693147),
         (ClassDivergence, [0, 1, 0], [0, 1, 0], 3, 0),
         (ClassDivergence, [0.2, 0.3, 0.5], [0.2, 0.3, 0.5], 0.5, 0),
-        (ClassDivergence, [1, 0], [0, 1], 1, 16.118096),  # no further than the smallest probability, ln 1e7
+        (ClassDivergence, [1, 0], [0, 1], 1, 16.118096),  # limited by the smallest probability, ln 1e7
         (BinaryDivergence, [0.5], [0.9], 1, 0.510826),
         (BinaryDivergence, [0.5], [0.9], 2, 0.575364),
         (BinaryDivergence, [0.8], [0.5], 1, 0.192745),
@@ -128,7 +128,7 @@ LEVELS = [[[20.0], [19.0], [5.0], [7.0]]], [[[18.0], [19.5], [9.0], [9.0]]]
 @pytest.mark.parametrize(
     ("loss", "kind", "truth", "answers", "expected"),
     [
-        (LabelledError(), NumberDifference, [[20, 19, 0, 0]], LEVELS, 1.25),  # of what is labelled alone
+        (LabelledError(), NumberDifference, [[20, 19, 0, 0]], LEVELS, 1.25),  # of labelled voxels alone
         (LabelledError(), NumberDifference, [[0, 0, 0, 0]], LEVELS, 0.0),
         (LevelError(0.2), NumberDifference, [[20], [0]], ([[20], [9]], [[18], [4]]), 0.2),  # 0.2 * 2 / 2
         (CompletenessCrossentropy(), BinaryDivergence, [[0], [-1]], ([[0.5], [1]], [[0.9], [0]]), 0.510826 / 2),
@@ -186,7 +186,7 @@ def test_landmarks_of_unknown_place_are_not_learnt_from_the_teacher(form: str, e
 
 @pytest.mark.parametrize("form", ["sums", "mean"])
 def test_squared_errors_of_heatmaps_have_the_weights_of_the_loss(form: str) -> None:
-    """A teacher that answers the target is the loss without its penalty."""
+    """A teacher whose output is the target gives the loss without its penalty."""
     loss = HeatmapLoss(sigma=1.5, penalty=0.0, form=form)
     points = np.array([[[1, 2, 1], [2, 0, 3]]], np.float32)
     truth = np.concatenate([points, np.array([[[PRESENT], [ABSENT]]], np.float32)], axis=-1)

@@ -1,4 +1,4 @@
-"""The loss and metrics of heatmaps by known numbers, with landmarks absent and unknown, and sigmas learnt."""
+"""Loss and metrics of heatmaps by known values, with absent and unknown landmarks and trainable sigmas."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_sigmas_of_the_network_are_trained_by_its_optimiser_and_saved_with_it(tm
     rows = true((2, 2, 3, PRESENT), (0, 0, 0, UNKNOWN))
     network.train_on_batch(np.zeros((1, *SHAPE, 1)), rows)
     sigmas = np.asarray(network.get_layer("landmark_sigmas").alpha)
-    assert sigmas[0] < 2.0, "drawn down by its penalty"
+    assert sigmas[0] < 2.0, "reduced by its penalty"
     assert sigmas[1] == 2.0, "not in view"
     path = f"{tmp_path}/network.keras"
     network.save(path)

@@ -1,4 +1,4 @@
-"""Losses and metrics of iterative segmentation against numbers worked out by hand."""
+"""Losses and metrics of iterative segmentation against values computed by hand."""
 
 from __future__ import annotations
 

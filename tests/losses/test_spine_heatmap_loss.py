@@ -1,4 +1,4 @@
-"""Losses and metrics of the spine heatmap, by tables of numbers worked out by hand."""
+"""Losses and metrics of the spine heatmap, by tables of values computed by hand."""
 
 from __future__ import annotations
 

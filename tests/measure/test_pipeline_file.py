@@ -1,4 +1,4 @@
-"""Pipelines in TOML become plans, and what cannot be used is told in one sentence before anything is loaded."""
+"""Plans from TOML, and one sentence about unusable ones before any model is loaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASKED: dict[str, Any] = {
 
 
 def outlined(*tasks: str) -> list[Outline]:
-    """Models of which only the tasks count."""
+    """Models of which only the tasks matter."""
     return [Outline(Path(f"{task}.h5"), task, load_task(task)) for task in tasks]
 
 
@@ -167,7 +167,7 @@ def test_models_are_described_by_cards_without_loading_them(tmp_path: Path) -> N
     paths = oracle_models(tmp_path)
     assert [each.task_name for each in outlines(paths) or []] == ["detection", "identification"]
     old = Path(__file__).parents[1] / "fixtures" / "old_keras" / "detection_keras_2_15_0.h5"
-    assert outlines([old]) is None, "what has no card is known when it is loaded"
+    assert outlines([old]) is None, "a model without a card is known when it is loaded"
     with pytest.raises(BrokenFile, match="There is no model file"):
         outlines([tmp_path / "nowhere.h5"])
 

@@ -1,4 +1,4 @@
-"""What tells that the files of a scan are those that were measured."""
+"""The check that the files of a scan are those that were measured."""
 
 from __future__ import annotations
 

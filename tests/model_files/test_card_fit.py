@@ -1,4 +1,4 @@
-"""Whether a network is of the form that its card tells, when saved and when loaded."""
+"""The check of a network against the I/O signature of its card, when saved and when loaded."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ from utility_functions.files.broken_file import BrokenFile
         (network(), card(task="identification")),
         (network(patch=(6, 10), channels=8, classes=1), card(spec=SLICES)),  # slices for detection
         (network(patch=(6, 10), channels=8, classes=2), card("identification", SLICES)),
-        (network(patch=(6, 10), channels=8, classes=26), card("identification", SLICES)),  # its card tells of no shares
+        (
+            network(patch=(6, 10), channels=8, classes=26),
+            card("identification", SLICES),
+        ),  # its card has no class probabilities
         (network(patch=(10, 6), channels=8, classes=1), card("identification", SLICES)),  # axes changed over
-        (several(), card("instances")),  # no room for the memory
+        (several(), card("instances")),  # no channel for the memory
         (several(channels=2, level="height"), card("instances")),  # another output
         (several(channels=2, levels=3), card("instances")),
         (network(channels=2), card("instances")),

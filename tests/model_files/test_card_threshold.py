@@ -1,4 +1,4 @@
-"""From which probability on a voxel belongs to a mask: the card says it, and nothing else of the rules changes."""
+"""The threshold of masks in the card; the other rules do not change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.views import view_of
 
 
 class Faint(Reader):
-    """Says of every voxel it shows that it is likely by 0.45."""
+    """Predicts a probability of 0.45 for every voxel."""
 
     @staticmethod
     def answer(mask: NDArray, complete: float, level: float) -> dict[str, NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""The model file: what is saved comes back, Keras reads it too, and files that are no model are told apart."""
+"""The model file: saving and loading, reading by Keras alone, and refusal of other files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def network(*, patch: tuple[int | None, ...] = (4, 6, 8), channels: int = 1, cla
 
 
 def several(channels: int = 1, level: str = "level", levels: int = 1) -> keras.Model:
-    """A network of a mask and two figures."""
+    """A network with a mask and two numbers as outputs."""
     image = keras.Input((4, 6, 8, channels))
     mask = layers.Conv3D(1, 1, activation="sigmoid", name="mask")(image)
     figures = layers.GlobalAveragePooling3D()(image)

@@ -1,4 +1,4 @@
-"""Models saved by Keras 1 and 2 load, say what they are taken for, and answer as they did where they were saved."""
+"""Models saved by Keras 1 and 2 load with a note on their task, and give the outputs of their time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def difference(model: keras.Model, name: str) -> float:
     with np.load(OLD / f"{name}.npz") as then:
         now = keras.ops.convert_to_numpy(model(then["seen"], training=False))
         assert now.shape == then["predicted"].shape
-        assert np.ptp(then["predicted"]) > 0.3, "a constant answer would prove nothing"
+        assert np.ptp(then["predicted"]) > 0.3, "a constant output would prove nothing"
         return float(np.abs(now - then["predicted"]).max())
 
 
@@ -50,7 +50,7 @@ def test_an_old_model_keeps_its_outputs_and_its_task_is_reported(name: str, capl
 @pytest.mark.parametrize(
     ("name", "patch", "channels"),
     [
-        ("detection_keras_2_2_4", (16, 16, 16), 1),  # a network of fixed size says its own patch
+        ("detection_keras_2_2_4", (16, 16, 16), 1),  # a network of fixed size has its own patch
         ("identification_keras_1_2_2", (8, 16, 32), 8),
         ("identification_keras_2_2_4", (8, 80, 320), 8),  # one of any size has the published one
     ],

@@ -55,7 +55,7 @@ def test_keras_alone_loads_every_shipped_model_and_every_preset_s(of_presets: li
     assert done.returncode == 0, done.stderr[-3000:]
     *told, ours = done.stdout.split("\n")[:-1]
     assert told == [f"{path}\tTrue" for path in paths]
-    assert ours == "", "it was to import nothing of the package"
+    assert ours == "", "nothing of the package may be imported"
 
 
 @pytest.mark.parametrize("name", ["naming", "vertebra_heatmaps"])
@@ -63,7 +63,7 @@ def test_a_file_with_custom_layers_keeps_its_outputs_and_is_saved_with_keras_lay
     network, card = load_model(REPLACED / f"{name}.h5")
     with np.load(REPLACED / f"{name}.npz") as then:
         seen, predicted = then["seen"], then["predicted"]
-    assert np.ptp(predicted) > 0.1, "a constant answer would prove nothing"
+    assert np.ptp(predicted) > 0.1, "a constant output would prove nothing"
     np.testing.assert_allclose(np.asarray(network(seen, training=False)), predicted, atol=1e-5)
     path = tmp_path / "model.h5"
     save_model(network, path, card)

@@ -35,7 +35,7 @@ def end_probability(statistics: Statistics, level: str) -> float:
 
 
 def ways(upper: str, lower: str) -> Iterator[tuple[str, ...]]:
-    """All ways from one level down to another, missed ones between."""
+    """All routes from one level down to another, with missed levels between."""
     if upper == lower:
         yield (lower,)
     for first, second in STEPS:
@@ -62,7 +62,7 @@ def sizes(statistics: Statistics) -> list[tuple[float, float]]:
 
 
 def weight(levels: tuple[int, ...], detections: Detections, statistics: Statistics, size: float, most: int) -> float:
-    """Of one sequence (a level's place or FALSE per detection, which stand in order) at one size of the patient."""
+    """The weight of one sequence (a position of LEVELS or FALSE for each ordered detection) at one size."""
     result, points = 1.0, detections.points_mm
     for i, level in enumerate(levels):
         told = np.append(detections.evidence[i], detections.false_evidence[i])
@@ -115,7 +115,7 @@ def every_sequence(
             sequence,
             [(share * weight(sequence, detections, statistics, size, most)) ** sure for size, share in of_all]
             if any(level != FALSE for level in sequence)
-            else [weight(sequence, detections, statistics, 1.0, most) ** sure],  # nobody is there to have a size
+            else [weight(sequence, detections, statistics, 1.0, most) ** sure],  # without vertebrae there is no size
         )
         for sequence in product((FALSE, *levels), repeat=len(detections))
         if all(a < b for a, b in pairwise([level for level in sequence if level != FALSE]))
@@ -144,9 +144,9 @@ def spine(
     return points
 
 
-def seen(spine: dict[str, np.ndarray], sureness: float = 4.0, tell: dict[str, str] | None = None) -> Detections:
-    """Detections of these bodies whose evidence is ``sureness`` nats for what they are, or for what ``tell`` says."""
+def detected(spine: dict[str, np.ndarray], nats: float = 4.0, levels: dict[str, str] | None = None) -> Detections:
+    """Detections of these bodies with ``nats`` of evidence for their level, or for that in ``levels``."""
     evidence = np.zeros((len(spine), len(LEVELS)))
     for row, name in enumerate(spine):
-        evidence[row, LEVELS.index((tell or {}).get(name, name))] = sureness
+        evidence[row, LEVELS.index((levels or {}).get(name, name))] = nats
     return Detections(np.array(list(spine.values())).reshape(-1, 3), evidence, np.zeros(len(spine)))

@@ -1,4 +1,4 @@
-"""Maxima of heatmaps of synthetic spines, with chosen failures."""
+"""Maxima of heatmaps of synthetic spines, with chosen errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USUAL = Statistics()
 
 
 def spine_mm(names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Where the levels of a spine of usual distances and directions lie, from the first down."""
+    """Positions of the levels of a usual spine, from the first down."""
     point, found = np.zeros(3), {}
     for place, name in enumerate(names):
         if place:
@@ -27,7 +27,7 @@ def spine_mm(names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def peaks_of(responses: Sequence[tuple[str, str, float]], places: Mapping[str, np.ndarray]) -> Peaks:
-    """(where, which landmark's, how high): a maximum each."""
+    """Maxima as (position, landmark, height)."""
     return Peaks(
         np.array([places[where] for where, _, _ in responses]).reshape(-1, 3),
         np.array([VERTEBRAE.index(told) for _, told, _ in responses], int),

@@ -25,7 +25,7 @@ SURELY_NOT = -1e3
 
 
 def of_few_levels(test: Callable[..., None]) -> Callable[..., None]:
-    """The test over detections that may be one of a few levels, few enough for all sequences to be gone through."""
+    """The test over detections that may be one of a few levels, few enough for an exhaustive search."""
     drawn = given(
         first=st.sampled_from([0, 5, 16, 17, 18, 20, 22]),
         levels=st.integers(2, 5),
@@ -36,7 +36,7 @@ def of_few_levels(test: Callable[..., None]) -> Callable[..., None]:
 
 
 def detections_at(first: int, levels: int, count: int, seed: int) -> Detections:
-    """Bodies about 28 mm apart with random evidence for a few levels, none for the others; some are cut."""
+    """Bodies about 28 mm apart with random evidence for a few levels, none for the others; some are truncated."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(size=(count, 3)) * (3, 5, 9) + (0, 2, -28)
     steps[rng.random(count) < 0.2] *= 2
@@ -68,7 +68,7 @@ def test_posteriors_error_probability_and_shifts_are_those_of_all_sequences(firs
     naming = decode(detections, STATISTICS)
     order = np.argsort(-detections.points_mm[:, 2])
     if not np.array_equal(order, np.arange(count)):
-        return  # the plain way takes them as they stand
+        return  # the reference takes them in their order
     most = chain_of(detections, STATISTICS).most_missed
     everything = every_sequence(detections, STATISTICS, range(first, min(first + levels, len(LEVELS))), most)
     total = sum(sum(each) for _, each in everything)

@@ -1,4 +1,4 @@
-"""Records of namings, shipped statistics, and evidence of regressed levels and given names."""
+"""Records of namings, shipped statistics, and evidence of regressed levels and supplied names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.naming.brute_force import seen, spine
+from tests.naming.brute_force import detected, spine
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming import default_statistics as shipped
 from utility_functions.anatomy.naming.__main__ import main
@@ -41,7 +41,7 @@ def test_levels_in_short(names, words) -> None:
 
 def test_a_record_goes_to_json_and_comes_back_equal() -> None:
     bodies = spine("T8", "L5")
-    naming = decode(seen({name: place for name, place in bodies.items() if name != "T11"}), Statistics(), 2)
+    naming = decode(detected({name: place for name, place in bodies.items() if name != "T11"}), Statistics(), 2)
     record = NamingRecord.of(naming, np.array(list(bodies.values())))
     assert from_json(NamingRecord, json.loads(json.dumps(to_json(record), allow_nan=False))) == record
     assert record.interpolated == ("T11",) and len(record.alternatives) == 2
@@ -83,10 +83,10 @@ def test_the_command_makes_the_statistics_of_a_folder(tmp_path: Path) -> None:
     [
         ([20, 21, 22, 23, 24], [1, 1, 1, 1, 1], "L1"),
         ([20.3, 21.3, 22.3, 23.3], [1, 1, 1, 1], "L1"),
-        ([20, 21, 12, 23, 24], [1, 1, 1, 1, 1], "L1"),  # one far off shifts nothing
-        ([3, 21, 22, 23, 2], [0, 1, 1, 1, 0], "L1"),  # those not wholly seen do not vote
+        ([20, 21, 12, 23, 24], [1, 1, 1, 1, 1], "L1"),  # one outlier shifts nothing
+        ([3, 21, 22, 23, 2], [0, 1, 1, 1, 0], "L1"),  # incomplete vertebrae do not vote
         ([NAN, 21, 22], [1, 1, 1], "L1"),
-        ([18, 19, 20], [0, 0, 0], "T11"),  # unless nobody else does
+        ([18, 19, 20], [0, 0, 0], "T11"),  # unless all are incomplete
     ],
 )
 def test_regressed_levels_name_a_chain(levels, votes, first) -> None:
@@ -117,7 +117,7 @@ def test_supplied_names_are_evidence_for_their_level_alone() -> None:
 def test_supplied_names_of_keypoints_are_corrected_by_neighbours(first) -> None:
     bodies = spine(first, "L5")
     names = list(bodies)
-    names[1], names[2] = "", names[1]  # one nameless, one called as its neighbour
+    names[1], names[2] = "", names[1]  # one without a name, one with its neighbour's
     points = np.array(list(bodies.values()))
     naming = named_keypoints(points, tuple(names), np.full((len(names), 3), NAN))
     assert naming.names == tuple(bodies)

@@ -11,7 +11,7 @@ from utility_functions.anatomy.naming.ordering import along_the_spine
 
 
 def arc(degrees: float, count: int, radius_mm: float, plane: float) -> np.ndarray:
-    """Bodies from the top down on an arc whose chord stands upright, bent to a side (0) or forwards (90)."""
+    """Bodies from the top down on an arc with a vertical chord, bent to a side (0) or forwards (90)."""
     angles = np.radians(np.linspace(-degrees / 2, degrees / 2, count))
     sideways, down = radius_mm * np.cos(angles), -radius_mm * np.sin(angles)
     turn = np.radians(plane)

@@ -20,7 +20,7 @@ OFFSETS = {"Cervical": (17.0, -7.0, 5.0), "Thoracic": (11.0, -20.0, 4.0), "Lumba
 
 
 def bodies_of(first: str, last: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bodies (N, 3) of a usual spine, their regions' probabilities, and the ways to their right pedicles."""
+    """Bodies (N, 3) of a usual spine, their regions' probabilities, and the vectors to their right pedicles."""
     levels = spine(first, last)
     regions = [next(region for region, names in REGIONS.items() if name in names) for name in levels]
     told = np.array([[0.96 if region == other else 0.02 for other in OFFSETS] for region in regions])

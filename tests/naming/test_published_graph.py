@@ -84,10 +84,10 @@ SOUND = ("T10", "T11", "T12", "L1", "L2", "L3")
     ("responses", "expected"),
     [
         ([(name, name, 0.9) for name in SOUND], SOUND),
-        ([(name, name, 0.9) for name in SOUND if name != "L1"], ("T10", "T11", "T12")),  # parted: the heavier side
+        ([(name, name, 0.9) for name in SOUND if name != "L1"], ("T10", "T11", "T12")),  # split: the heavier side
         ([(name, name, 0.9) for name in SOUND] + [("L3", "L2", 0.5), ("T10", "T11", 0.4)], SOUND),  # doubled
         ([(n, {"L1": "L2", "L2": "L1"}.get(n, n), 0.9) for n in SOUND], SOUND),  # swapped
-        ([(n, "L2" if n == "L1" else n, 0.9) for n in SOUND], SOUND),  # one answered as the next
+        ([(n, "L2" if n == "L1" else n, 0.9) for n in SOUND], SOUND),  # one responds as the next
         ([(name, name, 0.9) for name in SOUND[:3]], SOUND[:3]),
         ([("L5", "L5", 0.3)], ("L5",)),
         ([], ()),

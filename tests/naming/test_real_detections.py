@@ -1,4 +1,4 @@
-"""Real detections (VID) named by statistics of other scans, and the benchmark that measures it."""
+"""Real detections (VID) named by statistics of other scans, and the experiment that measures it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_real_detections_are_mostly_named_right_by_statistics_of_other_scans() -
     if not scans:
         pytest.skip("The VID keypoints are not among the real scans.")
     statistics = fit(scans[::2]).with_inflated_variances(1.6, 3.5)
-    results = [naming_vid.judged(scan, naming_vid.name(scan, statistics)) for scan in scans[1:40:2]]
+    results = [naming_vid.scored(scan, naming_vid.name(scan, statistics)) for scan in scans[1:40:2]]
     assert np.concatenate([each.hits[each.detected] for each in results]).mean() > 0.85
 
 
@@ -39,11 +39,11 @@ def test_scans_spaced_alike_are_one_patients() -> None:
 
 
 @pytest.mark.parametrize(
-    ("called", "is_it", "shift"),
+    ("predicted", "true", "shift"),
     [("L1", "T12", 1), ("T11", "T12", -1), ("L1", "T13", 0), ("S1", "L5", 1), ("L2", "L2", 0)],
 )
-def test_shifts_are_counted_down_a_usual_spine(called, is_it, shift) -> None:
-    assert naming_vid.rank(called) - naming_vid.rank(is_it) == shift
+def test_shifts_are_counted_down_a_usual_spine(predicted, true, shift) -> None:
+    assert naming_vid.rank(predicted) - naming_vid.rank(true) == shift
 
 
 def test_without_the_data_the_experiment_reports_it(

@@ -1,4 +1,4 @@
-"""Statistics: to JSON and back, refused where they are none, fitted back from the spines that they describe."""
+"""Statistics: JSON, validation, and fitting to synthetic spines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OFFSET = np.array([13.5, -17.0, 4.0])
 
 
 def region_probabilities(name: str) -> list[float]:
-    """Probabilities of C, T, L as a sure detector tells them."""
+    """Probabilities of C, T and L of a confident detector."""
     region = "L" if name == "S1" else (region_of(name) or "L")[0]
     return [0.95 if letter == region else 0.03 for letter in "CTL"]
 
@@ -137,7 +137,7 @@ def test_bodies_outside_the_named_ones_get_the_following_levels() -> None:
     true = Landmarks(tuple(bodies)[1:-1], np.array(list(bodies.values()))[1:-1])
     points = np.vstack([list(bodies.values()), bodies["L2"] + (70, 0, 0), bodies["L1"] + (3, 3, 3)])
     names = true_names(points, true)
-    assert names[: len(bodies)] == ("T7", *true.names, "S1")  # nobody named an L6: what follows L5 is the sacrum
+    assert names[: len(bodies)] == ("T7", *true.names, "S1")  # no L6 is named: S1 follows L5
     assert names[len(bodies) :] == ("", "")
 
 
@@ -152,7 +152,7 @@ def test_regions_distinguish_thoracic_from_lumbar() -> None:
     likelihood = regions.log_likelihood([region_probabilities("T12"), region_probabilities("L1")])
     assert likelihood.shape == (2, len(ROWS))
     assert likelihood[0, ROWS.index("T12")] > likelihood[0, ROWS.index("L1")] + 2
-    assert likelihood[1, ROWS.index("L4")] > likelihood[1, ROWS.index("T9")] + 1  # seen at none of the two
+    assert likelihood[1, ROWS.index("L4")] > likelihood[1, ROWS.index("T9")] + 1  # observed at neither level
     np.testing.assert_allclose(np.exp(np.array(regions.table)).sum(axis=1), 1.0)
 
 

@@ -26,7 +26,7 @@ def pedicles(bodies: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def told(first: int, last: int, names: tuple[str, ...] = NAMES, **moved: NDArray[np.float64]) -> Landmarks:
-    """What is told where only bodies ``first`` to ``last`` - 1 of six were detected, and all pedicles."""
+    """The levels placed where only bodies ``first`` to ``last`` - 1 of six were detected, with all pedicles."""
     bodies = spine(6)
     left, right = pedicles(bodies)
     left, right = moved.get("left", left), moved.get("right", right)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.naming.brute_force import seen, spine
+from tests.naming.brute_force import detected, spine
 from utility_functions.anatomy.labels import LEVELS
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.detections import Detections
@@ -29,7 +29,7 @@ STATISTICS = Statistics()
     ],
 )
 def test_a_spine_with_clear_evidence_is_named_as_it_is(bodies, variants) -> None:
-    naming = decode(seen(bodies, 8.0), STATISTICS)
+    naming = decode(detected(bodies, 8.0), STATISTICS)
     assert naming.names == tuple(bodies)
     assert naming.variants == variants
     assert len(naming.interpolated) == 0
@@ -38,7 +38,7 @@ def test_a_spine_with_clear_evidence_is_named_as_it_is(bodies, variants) -> None
 def test_a_spine_without_l5_continues_with_the_sacrum() -> None:
     bodies = spine("T10", "L4")
     bodies["S1"] = bodies["L4"] + np.array([0.0, -12.0, -32.0])
-    naming = decode(seen(bodies, 8.0), STATISTICS)
+    naming = decode(detected(bodies, 8.0), STATISTICS)
     assert naming.names == tuple(bodies)
     assert naming.variants == ("no L5",)
 
@@ -46,7 +46,7 @@ def test_a_spine_without_l5_continues_with_the_sacrum() -> None:
 @pytest.mark.parametrize("missed", [("T11",), ("L1", "L2"), ("T9", "L3"), ("T12",)])
 def test_missed_levels_are_interpolated_at_their_positions(missed) -> None:
     bodies = spine("T7", "L5")
-    naming = decode(seen({name: place for name, place in bodies.items() if name not in missed}, 6.0), STATISTICS)
+    naming = decode(detected({name: place for name, place in bodies.items() if name not in missed}, 6.0), STATISTICS)
     assert naming.landmarks.names == tuple(bodies)
     assert naming.interpolated.names == missed
     assert (naming.interpolated.scores == 0).all() and (naming.found.scores > 0).all()
@@ -64,7 +64,7 @@ def test_missed_levels_are_interpolated_at_their_positions(missed) -> None:
 )
 def test_a_false_detection_is_dropped_and_reported(false_detection) -> None:
     bodies = spine("T8", "L5")
-    clear = seen(bodies)
+    clear = detected(bodies)
     points = np.vstack([clear.points_mm, bodies["L1"] + np.array(false_detection)])
     naming = decode(
         Detections(points, np.vstack([clear.evidence, np.zeros(len(LEVELS))]), np.append(clear.false_evidence, 0.0)),
@@ -77,7 +77,7 @@ def test_a_false_detection_is_dropped_and_reported(false_detection) -> None:
 
 def test_the_order_in_which_detections_are_given_does_not_matter() -> None:
     bodies = spine("C3", "L5")
-    clear = seen(bodies)
+    clear = detected(bodies)
     order = np.random.default_rng(4).permutation(len(bodies))
     naming, shuffled = decode(clear, STATISTICS), decode(clear.at(order), STATISTICS)
     assert shuffled.names == tuple(naming.names[i] for i in order)
@@ -86,17 +86,17 @@ def test_the_order_in_which_detections_are_given_does_not_matter() -> None:
 
 def test_one_wrong_level_is_corrected() -> None:
     bodies = spine("T8", "L5")
-    naming = decode(seen(bodies, tell={"T12": "L1"}), STATISTICS)
+    naming = decode(detected(bodies, levels={"T12": "L1"}), STATISTICS)
     assert naming.names == tuple(bodies)
 
 
 def test_shifted_evidence_shifts_names_with_a_warning() -> None:
     bodies = spine("T9", "L3")
     levels = {name: LEVELS[LEVELS.index(name) + 1] for name in bodies if name not in ("T12", "T13")} | {"T12": "L1"}
-    surely = decode(seen(bodies, 6.0, levels), STATISTICS)
+    surely = decode(detected(bodies, 6.0, levels), STATISTICS)
     assert surely.names == tuple(levels[name] for name in bodies)
-    both = seen(bodies, 1.0)
-    evidence = both.evidence + seen(bodies, 1.0, levels).evidence
+    both = detected(bodies, 1.0)
+    evidence = both.evidence + detected(bodies, 1.0, levels).evidence
     half = decode(Detections(both.points_mm, evidence), STATISTICS.with_inflated_variances(3.0, 3.0))
     assert half.error_probability > 0.1
     assert half.warning() is not None
@@ -105,7 +105,7 @@ def test_shifted_evidence_shifts_names_with_a_warning() -> None:
 
 def test_a_certain_scan_has_no_warning_and_alternatives_are_ordered() -> None:
     bodies = spine("T8", "L5")
-    naming = decode(seen(bodies, 8.0), STATISTICS, alternatives=3)
+    naming = decode(detected(bodies, 8.0), STATISTICS, alternatives=3)
     assert naming.warning() is None and naming.margin > 5
     assert len(naming.alternatives) == 3
     weights = [weight for _, weight in naming.alternatives]
@@ -115,7 +115,7 @@ def test_a_certain_scan_has_no_warning_and_alternatives_are_ordered() -> None:
 
 @pytest.mark.parametrize("bodies", [spine("L3", "L3"), spine("T12", "L1"), spine("C1", "C2")])
 def test_one_or_two_detections_are_named_by_their_evidence(bodies) -> None:
-    naming = decode(seen(bodies, 12.0), STATISTICS)
+    naming = decode(detected(bodies, 12.0), STATISTICS)
     assert naming.names == tuple(bodies)
 
 
@@ -134,7 +134,7 @@ def test_a_certain_false_positive_gives_no_names() -> None:
 
 def test_evidence_of_a_truncated_vertebra_counts_less() -> None:
     bodies = spine("T10", "L4")
-    wrong = seen(bodies, 1.5)
+    wrong = detected(bodies, 1.5)
     wrong.evidence[-1] = np.where(np.array(LEVELS) == "L5", 30.0, 0.0)
     cut = np.ones(len(bodies))
     cut[-1] = 0.05
@@ -145,14 +145,14 @@ def test_evidence_of_a_truncated_vertebra_counts_less() -> None:
 
 def test_posteriors_sum_to_one_and_overwhelming_evidence_stays_finite() -> None:
     bodies = spine("T8", "L5")
-    naming = decode(seen(bodies, 1e6, tell={"L2": "C3", "L4": "T4"}), STATISTICS)
+    naming = decode(detected(bodies, 1e6, levels={"L2": "C3", "L4": "T4"}), STATISTICS)
     np.testing.assert_allclose(naming.posterior.sum(axis=1), 1.0)
     assert np.isfinite(naming.log_weight) and 0 <= naming.error_probability <= 1
 
 
 def test_without_a_spread_of_sizes_there_is_one_size() -> None:
     bodies = spine("T8", "L5")
-    assert decode(seen(bodies), replace(STATISTICS, size_sd=0.0)).names == tuple(bodies)
+    assert decode(detected(bodies), replace(STATISTICS, size_sd=0.0)).names == tuple(bodies)
 
 
 @pytest.mark.parametrize(

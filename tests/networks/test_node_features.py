@@ -1,4 +1,4 @@
-"""What the naming network is told of each node, held against the same written plainly in numpy."""
+"""The features of each node in the naming network, against a numpy reference."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plainly(x: np.ndarray) -> np.ndarray:
 
 
 def shifted(x: np.ndarray, away: int) -> np.ndarray:
-    """Each row's neighbour so many further down, 0 where there is none."""
+    """The neighbour of each row at an offset, 0 where there is none."""
     found = np.zeros_like(x)
     for row in range(len(x)):
         if 0 <= row + away < len(x):

@@ -1,4 +1,4 @@
-"""The body round the spine: smooth outlines, organs where they belong, tissues over wide ranges."""
+"""The body round the spine: smooth outlines, positions of organs, ranges of tissues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEP_MM = 5.0
 
 
 class Body:
-    """The soft parts of one patient on a coarse canvas."""
+    """The soft tissues of one patient on a coarse canvas."""
 
     def __init__(self, seed: int, step_mm: float = STEP_MM) -> None:
         rng = np.random.default_rng(seed)
@@ -52,7 +52,7 @@ class Body:
         return voxels * float(self.canvas.spacing.prod()) / 1e6
 
     def middle(self, name: str) -> np.ndarray:
-        """Mean place (mm) of a tissue."""
+        """The mean position of a tissue in mm."""
         where = np.argwhere(self.canvas.tissues == TISSUE_CODES[name])
         return np.asarray(self.canvas.origin + where.mean(axis=0) * self.canvas.spacing)
 

@@ -1,4 +1,4 @@
-"""Bones: neighbours part at their joints, levels have sizes and proportions of real ones, shells differ by place."""
+"""Bones: gaps at joints, realistic sizes and proportions, cortex by position."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utility_functions.phantom.bones import (
     keep_off,
     paint_sacrum,
     paint_vertebrae,
-    part,
+    separate,
     vertebra_surfaces,
 )
 from utility_functions.phantom.canvas import Canvas
@@ -75,7 +75,7 @@ def test_every_facet_joint_is_a_gap_with_bone_on_either_side(
             assert depth(lower.name, middle - 3.0 * normal) < 0.5, f"{lower.name} does not reach {upper.name}"
 
 
-# Volume of the whole bone in cm3 and the share of it that lies behind the body's centre, as in masks of real scans.
+# Volume of the whole bone in cm3, and its fraction behind the body's centre, as in masks of real scans.
 @pytest.mark.parametrize(
     ("name", "least", "most", "behind"),
     [
@@ -129,7 +129,7 @@ def test_separation_leaves_a_gap_and_changes_only_near_voxels() -> None:
     box = (slice(0, 40), slice(0, 1), slice(0, 1))
     x = np.arange(40, dtype=np.float32)[:, None, None]
     one, other = (box, np.maximum(x - 22, 4 - x)), (box, np.maximum(18 - x, x - 36))
-    part(one, other, 2.0)
+    separate(one, other, 2.0)
     assert np.flatnonzero(one[1].ravel() < 0).tolist() == list(range(5, 19))
     assert np.flatnonzero(other[1].ravel() < 0).tolist() == list(range(22, 36))
 

@@ -1,4 +1,4 @@
-"""A phantom data set on disk: the same for any number of workers, readable, refused in one line when asked wrongly."""
+"""A phantom data set on disk: the same for any number of workers, readable, and one line about invalid arguments."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_manifest_leads_to_the_files(data_set: Path) -> None:
         assert case.landmarks_path is not None and case.landmarks_path.is_file()
         scan = load_scan(case, tissues=True)
         assert scan.tissues is not None and scan.tissues.grid.same_as(scan.volume.grid)
-        assert load_scan(case, annotations=False).tissues is None, "only who asks for tissues waits for them"
+        assert load_scan(case, annotations=False).tissues is None, "tissues are made only on request"
 
 
 def test_the_tissue_maps_hold_the_codes_of_the_phantom(data_set: Path) -> None:

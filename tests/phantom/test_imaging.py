@@ -1,4 +1,4 @@
-"""The scanner: kernels that keep means, noise of the strength asked for, slices that average, empty corners."""
+"""The scanner: kernels preserve means, noise has the requested strength, slices average, corners are empty."""
 
 from __future__ import annotations
 

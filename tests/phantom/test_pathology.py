@@ -1,4 +1,4 @@
-"""What patients suffer from is drawn in realistic shares, shapes their spine, and shows in the image."""
+"""Pathology has realistic frequencies, and changes spine and image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Patient = Callable[..., Spine]
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> Patient:
-    """Draws the same spine with a given pathology and variant."""
+    """The same spine with a chosen pathology and variant."""
 
     def drawn(pathology: Pathology, variant: Variant | None = None, seed: int = 0) -> Spine:
         monkeypatch.setattr(posture, "draw_variant", lambda rng: variant or Variant())
@@ -55,7 +55,7 @@ def canvas_round(spine: Spine, name: str, reach: float = 45.0, spacing: float = 
 
 
 def paint_bodies(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
-    """Discs, and of the vertebrae no more than their bodies."""
+    """Discs and vertebral bodies alone."""
     paint_discs(canvas, spine, tissue)
     paint_spurs(canvas, spine, tissue)
     for vertebra in spine.vertebrae[1:-1]:
@@ -216,7 +216,7 @@ def test_screws_are_bright_and_have_streaks_in_their_slices_alone(patient: Patie
 
 @pytest.mark.parametrize("spacing_mm", [4.0, 8.0, 12.0])
 def test_streaks_appear_on_coarse_grids(patient: Patient, spacing_mm: float) -> None:
-    """Their corners lie further from the metal than its shadows are worked out."""
+    """The corners of a coarse grid are farther from the metal than the projections reach."""
     spine = patient(Pathology(implants=(Implant("screws", ("L3", "L4"), 5000.0, 1),), seed=2))
     canvas = canvas_round(spine, "L3", 170, spacing_mm)
     paint_implants(canvas, spine)
@@ -254,4 +254,4 @@ def test_label_map_and_landmarks_include_variants(
     assert scan.landmarks.names == variant.names[first : first + len(scan.landmarks.names)]
     voxels = np.rint(scan.label_map.grid.to_index(scan.landmarks.points_mm)).astype(int)
     for name, (i, j, k) in zip(scan.landmarks.names, voxels, strict=True):
-        assert name == "C1" or labels[i, j, k] == VERSE_IDS[name]  # C1 is marked amid its ring
+        assert name == "C1" or labels[i, j, k] == VERSE_IDS[name]  # the landmark of C1 is at the centre of its ring

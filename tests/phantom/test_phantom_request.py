@@ -1,4 +1,4 @@
-"""Phantoms asked for in words: which patients they are, at what spacing they are painted, and words that mean none."""
+"""Phantoms requested by a text: their patients, their spacing, and invalid texts."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_painted_case_is_a_scan_with_all_that_is_known_of_it() -> None:
 
 
 def test_no_phantom_of_a_data_set_on_disk_is_among_them() -> None:
-    """write_phantoms draws its patients from SeedSequence(seed).spawn(n); names alone could not tell them apart."""
+    """write_phantoms samples its patients from SeedSequence(seed).spawn(n); names alone could not distinguish them."""
     of_disk = make_phantom(np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0]), "a", "lumbar", 6.0)
     assert not np.array_equal(
         PhantomRequest(0, 0, "lumbar").painted((6, 6, 6)).landmarks.points_mm, of_disk.landmarks.points_mm

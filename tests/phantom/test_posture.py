@@ -1,4 +1,4 @@
-"""Spines drawn at random agree on average with those measured on real CT scans, and have the levels they tell of."""
+"""Random spines agree on average with measurements on real CT scans, and have the levels of their variant."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_every_landmark_lies_in_its_own_label(axcodes: str) -> None:
     highest = np.asarray(scan.volume.grid.shape) - 1
     for name, point in scan.landmarks:
         nearest = np.clip(np.rint(scan.volume.grid.to_index(point)).astype(int), 0, highest)
-        if name != "C1":  # marked in the middle of its ring
+        if name != "C1":  # at the centre of its ring
             assert scan.label_map.voxels[tuple(nearest)] == VERSE_IDS[name], name
 
 
@@ -129,7 +129,7 @@ def test_spinous_processes_point_backwards_and_bodies_grow_downwards(whole: Phan
         assert positions[:, 1].min() < -28  # far behind
         assert positions[:, 1].max() < 28
         front = (np.abs(positions[:, 2]) < 4) & (positions[:, 1] > 0)
-        fronts[name] = front.sum()  # areas: a width hangs on one row of voxels beside the processes of a neck
+        fronts[name] = front.sum()  # areas, since a width depends on one row of voxels beside cervical processes
     assert fronts["T6"] > 1.3 * fronts["C4"]
     assert fronts["L4"] > 1.6 * fronts["T6"]
 

@@ -1,4 +1,4 @@
-"""Solids are signed distances: negative inside, about right near the surface, and nowhere outside their box."""
+"""Solids are signed distances: negative inside, accurate near the surface, and positive outside their box."""
 
 from __future__ import annotations
 

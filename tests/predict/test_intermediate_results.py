@@ -1,4 +1,4 @@
-"""What each stage found is kept beside the results and read back, up to the stage that is to run again."""
+"""The findings of each stage are stored beside the results and read, up to the first repeated stage."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def labels(value: int, kind: type[AnyLabels], grid: Grid = GRID) -> AnyLabels:
 
 
 def stages() -> list[Stage]:
-    """Heat and probabilities, names with their tubes, then masks in place of these."""
+    """Heatmap and probabilities, then names with tubes, then masks in place of these."""
     rng = np.random.default_rng(1)
     shares = rng.dirichlet((1, 1, 1), size=COARSE.shape).astype(np.float16)
     candidates = (Candidate("L1", (1.0, 2.0, 3.0), 0.7),)
@@ -86,7 +86,7 @@ def kept(tmp_path: Path) -> Path:
 
 
 def same(one: Findings, other: Findings) -> None:
-    """Equal, but for seconds and what a reader is told besides."""
+    """Equal, except for seconds and notes."""
     assert (one.naming, one.candidates, one.completeness) == (other.naming, other.candidates, other.completeness)
     assert set(one.maps) == set(other.maps)
     for field, found in one.maps.items():
@@ -153,7 +153,7 @@ def test_a_run_in_which_everything_is_to_run_again_is_refused(tasks: tuple[str, 
 def test_supplied_landmarks_replace_those_of_an_earlier_run(kept: Path, tmp_path: Path) -> None:
     given = Landmarks(("L3",), GRID.to_mm([(3, 3, 10)]))
     write_markups(given, tmp_path / "by_hand" / "scan.mrk.json")
-    (kept / "scan_centroids.json").write_text("[]")  # of no account where landmarks are given
+    (kept / "scan_centroids.json").write_text("[]")  # irrelevant where landmarks are supplied
     start = InitialFindings(tmp_path / "by_hand", kept).start(CASE, GRID, ["vertebra_masks"]).findings
     assert start.landmarks is not None and start.landmarks.names == ("L3",) and start.naming is None
     assert start.instances is not None and start.notes[-1] == "The landmarks are supplied, not found: scan.mrk.json."

@@ -1,4 +1,4 @@
-"""The order in which models run, and what is said where they cannot."""
+"""The order in which models run, and the errors where they cannot."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_tubes_are_not_reported_as_whole_vertebrae(models: list[TrainedModel]) -
 
 
 def test_findings_of_a_turned_scan_are_reported_in_the_header_frame() -> None:
-    """A model that runs after a quarter turn is settled sees image, maps and landmarks so, and nothing is lost."""
+    """A model that runs after a quarter turn gets turned image, maps and landmarks, and nothing is lost."""
     grid = Grid.from_spacing((6, 8, 10), (2.0, 2.0, 2.0), (5.0, 6.0, 7.0))
     volume = Volume(np.zeros(grid.shape, np.int16), grid)
     landmarks = Landmarks(("L1",), np.array([[10.0, 12.0, 14.0]]))
@@ -154,7 +154,7 @@ def test_an_error_of_the_program_itself_is_not_hidden() -> None:
 
 
 class Named:
-    """A model of which only the task counts."""
+    """A model of which only the task matters."""
 
     def __init__(self, name: str, needs: tuple[str, ...], gives: tuple[str, ...], uses: tuple[str, ...] = ()) -> None:
         self.task_name, self.path = name, Path(f"{name}.h5")

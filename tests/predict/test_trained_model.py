@@ -1,4 +1,4 @@
-"""What a model is shown and hands on: maps on the grid where they are needed, and only models of a usable grid."""
+"""Input and output of a model: maps on the required grid, and refusal of unusable axes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCAN = Grid.from_spacing((7, 9, 11), (2.0, 2.0, 3.0), axcodes="PIR")
 def model_that(
     predict: Callable[[ScanView], StageFindings], gives: tuple[str, ...], may_give: tuple[str, ...] = ()
 ) -> TrainedModel:
-    """A model of a task that needs nothing and predicts so; its network is never asked."""
+    """A model of a task without requirements; its network is not called."""
     task: Any = SimpleNamespace(
         needs=(),
         uses=("numbered",),
@@ -46,7 +46,7 @@ def test_every_map_is_brought_to_the_grid_where_it_is_needed() -> None:
     def predict(view: ScanView) -> StageFindings:
         image, numbered = view.image, view.findings.numbered
         assert numbered is not None and numbered.grid is image.grid
-        assert view.findings.heatmap is None, "what the task does not read is not resampled for it"
+        assert view.findings.heatmap is None, "maps that the task does not read are not resampled"
         heatmap = Volume(np.full(image.grid.shape, 0.5, np.float32), image.grid)
         return StageFindings(heatmap=heatmap, instances=BodyMap(np.ones(image.grid.shape, np.uint8), image.grid))
 
@@ -58,8 +58,8 @@ def test_every_map_is_brought_to_the_grid_where_it_is_needed() -> None:
     assert found.heatmap is not None and found.instances is not None
     assert found.grid is SCAN and found.heatmap.grid is SCAN and found.instances.grid is SCAN
     np.testing.assert_allclose(found.heatmap.voxels, 0.5)
-    assert isinstance(found.instances, BodyMap), "a map keeps what it says it is"
-    assert found.numbered is discs, "what was known is handed on untouched"
+    assert isinstance(found.instances, BodyMap), "a map keeps its type"
+    assert found.numbered is discs, "earlier findings are returned unchanged"
     assert found.detection is None
 
 

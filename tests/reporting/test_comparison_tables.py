@@ -1,4 +1,4 @@
-"""Pipelines beside each other: straight columns, a CSV and JSON of all figures, and a page that opens offline."""
+"""The comparison of pipelines: aligned columns, CSV and JSON of all figures, and an offline page."""
 
 from __future__ import annotations
 

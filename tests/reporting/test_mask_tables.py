@@ -1,4 +1,4 @@
-"""Text tables and the plot of masks: what stands in them, and nothing where there is nothing."""
+"""Text tables and the plot of masks, also of no scans."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_summary_by_hand() -> None:
     every = "3 66.7 % 50.0 % 0.567 0.500 4.50 2.50 0.75 0.450 100.0 % 1 1 1"
     assert lines[1].split()[1:] == every.split()
     assert lines[3].split()[1:] == ["0", *["n/a"] * 9, "1", "0", "0"]
-    assert len({len(line) for line in lines}) == 1, "straight columns"
+    assert len({len(line) for line in lines}) == 1, "aligned columns"
     two = summed(SCORE, replace(SCORE, case_id="b", vertebrae=SCORE.vertebrae[:1]))
     assert two.splitlines()[-1] == (
         "95 % intervals over scans, All: found 66.7 to 100.0 %, Dice 0.567 to 0.900, "

@@ -1,4 +1,4 @@
-"""How sure names are, in words: per scan and per run, with intervals, and what is not defined said so."""
+"""Reports on the certainty of names by scan and by run, with intervals and undefined figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run leaves: valid JSON, one CSV row per level, and a page that opens offline."""
+"""The results of a run: valid JSON, one CSV row for each level, and an offline page."""
 
 import csv
 import hashlib

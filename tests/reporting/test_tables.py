@@ -1,4 +1,4 @@
-"""Text tables: what stands in them, and straight columns."""
+"""Text tables: content and aligned columns."""
 
 from losses_and_metrics.scan_scores import summarise
 from tests.made_rows import levels, scored

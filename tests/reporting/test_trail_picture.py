@@ -1,4 +1,4 @@
-"""The trail drawn over its scan."""
+"""The picture of a trail over its scan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = (
     Step((8.0, 3.0, 70.0), 0.0, "nothing"),
     Step((8.0, 3.0, 40.0), 5000.0, MOVED),
     Step((8.0, 5.0, 35.0), 9000.0, FOUND),
-    Step((8.0, 5.0, 900.0), 0.0, "nothing"),  # a patch may stand beyond the scan
+    Step((8.0, 5.0, 900.0), 0.0, "nothing"),  # a patch may lie outside the scan
 )
 
 

@@ -1,4 +1,4 @@
-"""Flat views: what lies where in the patient appears on the side a radiologist expects, however the scan is stored."""
+"""Flat views have the radiological orientation for every storage."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def scan(points_index: list[tuple[int, int, int]], oblique: bool = False) -> Vol
 
 
 def brightest(pixels: np.ndarray) -> tuple[float, float]:
-    """Row and column of the middle of the bright pixels, as shares of the picture."""
+    """Row and column of the middle of the bright pixels, as fractions of the picture."""
     rows, columns = np.nonzero(np.nan_to_num(pixels) > 500)
     return float(rows.mean() / pixels.shape[0]), float(columns.mean() / pixels.shape[1])
 

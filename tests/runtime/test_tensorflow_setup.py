@@ -1,4 +1,4 @@
-"""What TensorFlow says of a run is passed on, but for what says nothing; and it convolves by the faster library."""
+"""TensorFlow's messages without the irrelevant ones, and the faster convolution library."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_onednn_is_enabled_where_it_is_faster_and_not_set_by_the_user(
     machine: str, given: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back
+    monkeypatch.setenv(ONEDNN, "")  # restores the earlier value
     monkeypatch.delenv(ONEDNN)
     if given is not None:
         monkeypatch.setenv(ONEDNN, given)
@@ -52,8 +52,8 @@ def test_onednn_is_enabled_where_it_is_faster_and_not_set_by_the_user(
 
 def test_every_entry_point_enables_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # which starts TensorFlow with all that it says
-    monkeypatch.setenv(ONEDNN, "")  # so that what was there before comes back
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # which starts TensorFlow with all its messages
+    monkeypatch.setenv(ONEDNN, "")  # restores the earlier value
     monkeypatch.delenv(ONEDNN)
     start_tensorflow()
     assert os.environ[ONEDNN] == "1"

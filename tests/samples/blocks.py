@@ -1,4 +1,4 @@
-"""Vertebrae as blocks, one above the other, and settings to cut samples of instances from them."""
+"""Vertebrae as blocks, one above the other, and settings of instance samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small sample file, and what it is read into."""
+"""A small sample file and its content."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def drawn(shape: tuple[int, ...], **options: Any) -> Appearance:
 
 
 def tissues(shape: tuple[int, ...]) -> np.ndarray:
-    """Slabs of every tissue, and an edge where there is no scan."""
+    """Slabs of every tissue, with an edge outside the scan."""
     codes = np.zeros(shape, np.uint8)
     codes[:] = (np.arange(shape[1]) * len(NAMES) // shape[1]).reshape(1, -1, *[1] * (len(shape) - 2))
     codes[:2] = OUTSIDE
@@ -69,7 +69,7 @@ def test_the_stored_image_is_kept_by_the_option_kept(shape: tuple[int, ...]) -> 
 
 
 def test_the_fractions_of_kept_and_mixed_images_are_as_requested() -> None:
-    """Of a stored image brighter than all that is drawn, each kind of sample is told by its mean."""
+    """The stored image is brighter than synthetic ones, so that the mean tells the kind of a sample."""
     bright = np.full(PATCH, 1.0, np.float32)
     shares = look(PATCH, kept=0.3, mixed=0.3, ct=1.0, **BARE)
     fat = np.full(PATCH, 1, np.uint8)
@@ -124,7 +124,7 @@ def test_the_tissues_of_phantoms_are_known() -> None:
 
 @pytest.mark.parametrize("shape", [PATCH, STACK])
 def test_image_and_tissues_are_moved_as_one(shape: tuple[int, ...]) -> None:
-    """What is drawn after moving the tissues lies where the moved target does."""
+    """The synthetic image of moved tissues agrees with the moved target."""
     codes = np.ones(shape, np.uint8)
     codes[5:12, 6:14] = 3
     target = (codes[..., 0] == 3).astype(np.uint8)
@@ -180,7 +180,7 @@ def test_thick_slices_keep_constant_images_and_change_nothing_at_one_voxel(start
     ramp = warping.coarser(60, tf.constant(1.0), tf.constant(4.0), tf.constant(start)).numpy() @ np.arange(60)
     np.testing.assert_allclose(ramp[12:-12], np.arange(60)[12:-12], atol=0.05)
     fine = warping.coarser(60, tf.constant(0.0), tf.constant(6.0), tf.constant(start)).numpy() @ (np.arange(60) % 2)
-    assert np.ptp(fine[10:-10]) < 0.1, "what is finer than the slices is gone"
+    assert np.ptp(fine[10:-10]) < 0.1, "structures finer than the slices vanish"
 
 
 @pytest.mark.parametrize(

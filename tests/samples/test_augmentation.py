@@ -88,7 +88,7 @@ def test_image_target_and_weights_move_together(shape: tuple[int, ...], seed: in
     assert set(np.unique(y)) <= {0, 3, 24} and not np.array_equal(y, labels)
     assert set(np.unique(w)) <= {0.0, 1.0, 4.0, 25.0}
     np.testing.assert_array_equal(w[w > 0], y[w > 0] + 1)
-    for value in (3, 24):  # away from edges, where interpolation and rounding differ, the two agree
+    for value in (3, 24):  # both agree away from edges, where interpolation and rounding differ
         image = np.isclose(x, value, atol=1e-3)
         assert (y[image] == value).all()
         mine = np.argwhere(y == value).mean(axis=0)
@@ -107,7 +107,7 @@ def test_voxels_outside_have_padding_values_and_weight_0() -> None:
 
 
 def test_turning_is_in_mm_and_not_in_voxels() -> None:
-    """A square in mm on voxels twice as long stays a square in mm when turned by a right angle."""
+    """A square in mm on voxels twice as long stays a square in mm after a rotation by a right angle."""
     matrix = warping.rotation(tf.constant([np.pi / 2]), 2)
     places = np.stack(warping.sources((5, 9), (2.0, 1.0), matrix), axis=-1)
     np.testing.assert_allclose(places[2, 4], [2, 4], atol=1e-5)
@@ -119,7 +119,7 @@ def test_a_smooth_field_has_the_requested_standard_deviation() -> None:
     fields = [warping.smooth_field((40, 30), (1, 2), 8.0, [seed, 0]).numpy() for seed in range(30)]
     assert np.std(fields) == pytest.approx(1, abs=0.1)
     steps = np.diff(fields[0], axis=1)
-    assert np.abs(steps).max() < 0.5, "neighbouring voxels move alike"
+    assert np.abs(steps).max() < 0.5, "neighbouring voxels move together"
 
 
 @pytest.mark.parametrize("rank", [2, 3])
@@ -176,7 +176,7 @@ def test_a_target_of_another_shape_is_refused() -> None:
         only(PATCH)(np.zeros(PATCH), np.zeros((18, 20, 21), np.uint8), None, [1, 2])
 
 
-def seen(augment: Augmentation, target: np.ndarray, seed: int, share: float = 0.9) -> tuple[np.ndarray, ...]:
+def augmented(augment: Augmentation, target: np.ndarray, seed: int, share: float = 0.9) -> tuple[np.ndarray, ...]:
     """Image (bright where the target is), target, memory and numbers as changed."""
     memory, figures = np.ones(target.shape, np.uint8), np.array([7.0, share], np.float32)
     weights = np.full(target.shape, 2.0, np.float32)
@@ -191,7 +191,7 @@ def seen(augment: Augmentation, target: np.ndarray, seed: int, share: float = 0.
 def test_cropped_voxels_are_padded_and_reduce_the_visible_fraction(seed: int, size: int) -> None:
     target = np.zeros((8, 9, size), np.uint8)
     target[2:6, 2:6, 1:-1] = 1
-    image, y, memory, numbers = seen(only(PATCH, crop=1.0, fraction_number=1), target, seed)
+    image, y, memory, numbers = augmented(only(PATCH, crop=1.0, fraction_number=1), target, seed)
     padding = (image == -1).all(axis=(0, 1))
     np.testing.assert_array_equal(padding, ~(memory > 0).all(axis=(0, 1)))
     assert not y[..., padding].any() and (y[..., ~padding] == target[..., ~padding]).all()
@@ -202,7 +202,7 @@ def test_cropped_voxels_are_padded_and_reduce_the_visible_fraction(seed: int, si
 
 def test_crops_vary_and_have_the_requested_frequency() -> None:
     target = np.ones((2, 2, 20), np.uint8)
-    shares = [seen(only(PATCH, crop=0.5, fraction_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
+    shares = [augmented(only(PATCH, crop=0.5, fraction_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
     whole = sum(share == 1 for share in shares)
     assert 10 <= whole <= 30 and len({round(float(share), 3) for share in shares}) > 8 and min(shares) >= 0.5
 

@@ -26,7 +26,7 @@ def scan_in(axcodes: str | None = None) -> Scan:
 
 
 def heat_of(scan: Scan, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Findings:
-    """What a right spine heatmap would be, or one that lies off by so much."""
+    """The correct spine heatmap, or a shifted one."""
     assert scan.landmarks is not None
     grid = scan.volume.grid
     heat = spine_response(grid.to_index(scan.landmarks.points_mm + shift_mm), grid.shape, 3.0)
@@ -80,7 +80,7 @@ def test_a_spine_found_outside_the_labels_is_reported() -> None:
 
 
 def first_of(sample: Sample, settings: Settings, scan: Scan) -> np.ndarray:
-    """The first voxel of a patch, told by one of its points."""
+    """The first voxel of a patch, by one of its points."""
     assert sample.numbers is not None
     labelled = labelled_points(scan, settings.spec)
     points = sample.numbers[len(LEVELS) :].reshape(-1, 3)

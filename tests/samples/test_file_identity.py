@@ -1,4 +1,4 @@
-"""A sample file is known again by what it holds."""
+"""The fingerprint of a sample file by its content."""
 
 from __future__ import annotations
 

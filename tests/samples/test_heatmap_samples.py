@@ -1,4 +1,4 @@
-"""Samples of vertebra_heatmaps: points where vertebrae are seen, what is judged of them, statistics learnt of them."""
+"""Samples of vertebra_heatmaps: points at visible vertebrae, judged landmarks, fitted statistics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def settings_with(**options: object) -> Settings:
 
 
 def bright_at_landmarks(names: tuple[str, ...]) -> Scan:
-    """A phantom's grid, dark but for the voxel nearest to each landmark, which shows its level's place + 1."""
+    """An image on a phantom's grid: 0, except for the voxel nearest to each landmark, with its level's position + 1."""
     made = phantom(2)
     landmarks = made.landmarks.only(names)
     voxels = np.zeros(made.volume.grid.shape, np.int16)
@@ -54,7 +54,7 @@ def test_points_of_a_patch_lie_on_the_vertebrae_it_shows() -> None:
             voxel = np.rint(points[LEVELS.index(name)]).astype(int)
             if (voxel >= 0).all() and (voxel < settings.spec.patch).all():
                 shown += 1
-                assert sample.inputs[tuple(voxel)][0] > 0, "something bright is where the point is"
+                assert sample.inputs[tuple(voxel)][0] > 0, "the image is bright at the point"
         assert np.isnan(points[LEVELS.index("C1")]).all()
     assert shown >= 3
 

@@ -20,7 +20,7 @@ GRID = Grid.from_spacing((20, 20, 50), 8.0, (-80.0, -80.0, -200.0))
 
 
 def some_points(seed: int = 1) -> np.ndarray:
-    """A batch of four, 5 points each, some beyond the border, one missing; the last has none."""
+    """A batch of four, 5 points each, some outside the border, one missing; the last has none."""
     points = np.random.default_rng(seed).uniform(-4, np.array(SHAPE) + 4, (4, 5, 3)).astype(np.float32)
     points[1, 2] = np.nan
     points[3] = np.nan
@@ -50,7 +50,7 @@ def test_numbers_hold_the_position_of_each_level_in_the_patch() -> None:
     told = numbers.reshape(-1, 3)
     np.testing.assert_allclose(told[VERTEBRAE.index("L1")], [9, 8, 22])
     np.testing.assert_allclose(told[VERTEBRAE.index("T13")], [10, 10, 19])
-    assert np.isfinite(told).all(axis=1).sum() == 2, "C3 lies beyond the scan, S1 is no vertebra of the chain"
+    assert np.isfinite(told).all(axis=1).sum() == 2, "C3 lies outside the scan, S1 is no vertebra of the chain"
     assert POINT_NUMBERS[3 * VERTEBRAE.index("L1")] == "L1_x"
 
 

@@ -91,7 +91,7 @@ def test_memory_dropout_keeps_the_neighbour() -> None:
 def test_a_patch_is_cut_round_a_voxel_of_the_vertebra_and_never_moved() -> None:
     for sample in drawn(verse(LUMBAR), settings(patch=(64, 64, 64))):
         assert sample.targets[32, 32, 32] == 1
-        assert (sample.inputs[0] == 0).all(), "beyond the scan is what is lowest in it"
+        assert (sample.inputs[0] == 0).all(), "outside the scan is its minimum"
 
 
 def completeness(sample: Sample) -> tuple[float, float]:

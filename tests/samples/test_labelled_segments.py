@@ -78,7 +78,7 @@ def shingled(unlabelled: tuple[str, ...]) -> tuple[Scan, dict[str, np.ndarray]]:
         top = 52 - 12 * place
         mask = np.zeros(voxels.shape, bool)
         mask[5:15, 15:25, top - 9 : top] = True  # body
-        mask[8:12, 5:15, top - 20 : top - 4] = True  # a process that hangs down behind the next one
+        mask[8:12, 5:15, top - 20 : top - 4] = True  # a process that reaches down behind the next one
         masks[name] = mask & ~np.any(list(masks.values()), axis=0) if masks else mask
         if name not in unlabelled:
             voxels[masks[name]] = VERSE_IDS[name]

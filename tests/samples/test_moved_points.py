@@ -26,7 +26,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def dot(at: np.ndarray, width: float = 1.5) -> np.ndarray:
-    """A bright dot (*SHAPE, 1) round a place in voxels."""
+    """A bright dot (*SHAPE, 1) round a position in voxels."""
     places = np.stack(np.indices(SHAPE), axis=-1) - at
     return np.exp(-0.5 * (places**2).sum(axis=-1, keepdims=True) / width**2).astype(np.float32)
 
@@ -53,7 +53,7 @@ def test_a_bright_dot_and_its_point_stay_together(changes: dict[str, Any], seed:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_voxel_taken_from_a_point_is_where_the_point_went(seed: int) -> None:
-    """By the definition: what a sample shows at the new place comes from the old one, to a hundredth of a voxel."""
+    """By definition: the voxel at the new position comes from the old one, within a hundredth of a voxel."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(0, np.array(SHAPE) - 1, (50, 3)).astype(np.float32)
     matrix = warping.rotation(tf.constant(rng.uniform(-0.2, 0.2, 3), tf.float32), 3) * 1.1

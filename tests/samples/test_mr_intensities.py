@@ -1,4 +1,4 @@
-"""Intensities without a scale: normalised by the scan's own, kept well in whole numbers, filled with its own lowest."""
+"""MR intensities: normalised by the scan itself, stored as integers, padded with its minimum."""
 
 from __future__ import annotations
 

@@ -57,12 +57,12 @@ def test_every_voxel_has_its_tissue(tmp_path: Path, task: str) -> None:
     assert set(np.unique(tissues)) <= {*range(len(TISSUES)), OUTSIDE}
     means = {name: inputs[tissues == TISSUE_CODES[name]].mean() for name in ("fat", "muscle", "vertebra shell")}
     assert means["fat"] < means["muscle"] < means["vertebra shell"]
-    assert (inputs[tissues == OUTSIDE] == AIR_HU).mean() > 0.95, "bending interpolates at the border only"
+    assert (inputs[tissues == OUTSIDE] == AIR_HU).mean() > 0.95, "the deformation interpolates at borders only"
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_tissues_are_cut_where_the_image_is(task: str) -> None:
-    """Of a scan whose intensities are its tissues, unbent, both are one."""
+    """In a scan whose intensities are its tissues, undeformed, both are equal."""
     made = phantom(1)
     scan = replace(scan_of(made), volume=made.volume.with_voxels(made.tissues.voxels.astype(np.int16)))
     scan = replace(scan, tissues=made.tissues)

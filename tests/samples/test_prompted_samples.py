@@ -53,7 +53,7 @@ def test_the_prompt_lies_in_the_target_vertebra() -> None:
 
 
 def test_the_prompt_is_at_the_landmark_of_the_scan() -> None:
-    """One that lies beside its vertebra, for all to see."""
+    """A landmark beside its vertebra."""
     scan = verse(LUMBAR)
     landmarks = body_centroids(scan.label_map)
     pushed = replace(landmarks, points_mm=landmarks.points_mm + np.array((2 * SPACING, 0.0, 0.0)))
@@ -81,7 +81,7 @@ def test_only_the_requested_fraction_has_a_prompt() -> None:
 
 
 def test_a_fraction_of_prompted_samples_has_no_memory() -> None:
-    """Memory from the truth tells all that a mark does: what always has both never learns to look at marks."""
+    """True memory contains the information of a prompt: a network that always has both never learns to use prompts."""
     scan = verse(LUMBAR)
     for share in (0.0, 0.5, 1.0):
         samples = prompted(scan, prompted_without_memory=share, empty_fraction=0.2)
@@ -97,7 +97,7 @@ OFFSET_MM = (4.0, -12.0, 8.0)
 
 
 def test_with_an_offset_prompted_samples_have_the_patch_of_the_second_pass() -> None:
-    """The patch lies about the mark as it will, wherever the landmark was moved to."""
+    """The offset of patch and prompt does not depend on the jitter of the landmark."""
     scan, size = verse(LUMBAR), np.array((32, 32, 64))
     alone = {"prompt_offset_mm": OFFSET_MM, "prompted_without_memory": 1.0}
     expected = (size - 1) / 2 - np.array(OFFSET_MM) / SPACING

@@ -1,4 +1,4 @@
-"""The table of a sample's parts: it holds all that tasks give, and it defines the format of files."""
+"""The table of a sample's parts covers all tasks, and defines the format of files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_sample_of_a_task_has_the_parts_of_the_table() -> None:
 
 
 def test_a_file_laid_out_by_hand_is_read_whole(tmp_path: Path) -> None:
-    """The names, dtypes and attributes of format 1, which files written by any version bear."""
+    """The names, dtypes and attributes of format 1, which files of all versions have."""
     rng = np.random.default_rng(1)
     kept = {name: rng.integers(0, 9, (3, *SHAPE.get(name, (4, 5, 6)))).astype(dtype) for name, dtype in DTYPES.items()}
     texts = {"spec": SPEC.to_json(), "settings": {}, "versions": {}, "case_ids": ["a"], "patients": ["p"]}

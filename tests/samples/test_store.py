@@ -1,4 +1,4 @@
-"""The sample store: what is written comes back, nothing half written is left, and wrong files are named."""
+"""The sample store: round trips, no incomplete files, and errors that name files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_is_written_comes_back_in_any_order(tmp_path: Path, compression: st
         for name, expected in sample(index).items():
             np.testing.assert_array_equal(arrays[name][place], expected)
         assert arrays["normalisation"][place].tolist() == [index, 0.5]
-    assert not arrays["inputs"][4].any(), "places beyond those asked for are left alone"
+    assert not arrays["inputs"][4].any(), "rows after the requested ones do not change"
 
 
 def test_the_header_describes_the_file(tmp_path: Path) -> None:

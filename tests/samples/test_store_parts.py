@@ -1,4 +1,4 @@
-"""Parts that a sample file may have or not: tissues, memory and numbers."""
+"""Optional parts of a sample file: tissues, memory and numbers."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def test_roughened_memory_is_rough_at_the_border_alone_and_the_same_again_by_the
     changed = roughened != memory
     assert 0.02 < changed.mean() < 0.2
     assert not changed[9:15, 9:15, 9:15].any() and not changed[:3].any() and not changed[21:].any()
-    assert (roughened[changed] == 1).any() and (roughened[changed] == 0).any(), "too much here, too little there"
+    assert (roughened[changed] == 1).any() and (roughened[changed] == 0).any(), "voxels are both added and removed"
     assert np.array_equal(roughened, roughened_memory(memory, np.random.default_rng(1)))
     assert not roughened_memory(np.zeros_like(memory), np.random.default_rng(1)).any()
 
@@ -31,7 +31,7 @@ def test_only_the_requested_fraction_is_roughened() -> None:
 
 
 def two_cubes() -> tuple[np.ndarray, np.ndarray]:
-    """A vertebra passed and one that comes, 12 mm wide, one above the other."""
+    """A traversed vertebra and the next one, 12 mm wide, one above the other."""
     passed, coming = np.zeros((24, 24, 24), bool), np.zeros((24, 24, 24), bool)
     passed[6:18, 6:18, 12:22], coming[6:18, 6:18, 2:12] = True, True
     return passed, coming
@@ -46,7 +46,7 @@ def test_corrupted_memory_lacks_or_adds_a_part() -> None:
         assert not (lost.any() and taken.any()) and not corrupted[~(passed | coming)].any()
         assert max(lost.sum() / passed.sum(), taken.sum() / coming.sum()) <= LARGEST_FRACTION
         kinds.add((bool(lost.any()), bool(taken.any())))
-    assert kinds == {(True, False), (False, True), (False, False)}, "a part too large does not change hands"
+    assert kinds == {(True, False), (False, True), (False, False)}, "a large part is not moved"
 
 
 def test_corruption_depends_on_the_seed_and_needs_a_neighbour() -> None:

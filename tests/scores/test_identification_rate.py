@@ -30,7 +30,7 @@ CASES = {
     # L2 lies at 18 mm from its own centroid but at 16 mm from L1's: VerSe refuses it.
     # For the original, L1's nearest is its own, and L2's nearest is L2.
     "nearer to a neighbour": (column(L1=0, L2=-16, L3=-70), "L1 L3", "L1 L2 L3", "L1 L2 L3"),
-    # A false T12 sits nearer to L1 than the prediction called L1: the original refuses L1, VerSe does not.
+    # A false T12 is nearer to L1 than the predicted L1: the original rule refuses L1, VerSe does not.
     "a false one nearer": (column(T12=2, L1=-5, L2=-34, L3=-70), "L1 L2 L3", "L2 L3", "L1 L2 L3"),
     "an unnamed one nearer": (column(_=1, L1=-5, L2=-34, L3=-70), "L1 L2 L3", "L2 L3", "L1 L2 L3"),
     "a sacrum in a vertebra's place": (column(L1=0, L2=-34, S1=-70), "L1 L2", "L1 L2", "L1 L2 L3"),
@@ -116,7 +116,7 @@ def test_a_summary_by_hand() -> None:
     assert (every["scans"], every["all_right"]) == (2, 0.5)
     assert (every["levels"], every["pairs"], every["predictions"]) == (6, 5, 7)
     assert every["rate_verse"] == pytest.approx(5 / 6)
-    assert every["rate_verse_4mm"] == pytest.approx(3 / 6)  # L2, L1 and T12, the latter at 4 mm sharp
+    assert every["rate_verse_4mm"] == pytest.approx(3 / 6)  # L2, L1 and T12, the last at exactly 4 mm
     assert every["rate_original"] == pytest.approx(5 / 6)
     assert every["mean_mm"] == pytest.approx(18 / 5)  # 4, 3, 0, 5, 6
     assert every["sd_mm"] == pytest.approx((21.2 / 5) ** 0.5)

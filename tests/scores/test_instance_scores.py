@@ -1,4 +1,4 @@
-"""Masks per vertebra against a truth: columns of blocks, matched, missed, false, split, merged, cut and renamed."""
+"""Masks per vertebra against a truth: columns of blocks, matched, missed, false, split, merged or truncated."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def matches(score: SegmentationScore) -> str:
     return " ".join(vertebra.match or "-" for vertebra in score.vertebrae)
 
 
-# predicted; what lies on L1, L2 and L3; false; beyond; merged; split
+# predicted; matches of L1, L2 and L3; false; outside; merged; split
 CASES = {
     "all right": (TRUE, "L1 L2 L3", (), (), (), ()),
     "nothing": (column({}), "- - -", (), (), (), ()),
@@ -73,9 +73,9 @@ def test_masks_and_names_are_scored_separately() -> None:
         assert vertebra.mask.dice == pytest.approx(7 / 8) and vertebra.mask.iou == pytest.approx(7 / 9)
         assert (vertebra.mask.hd_mm, vertebra.mask.hd95_mm) == (2, 2)
     first, second, third = (vertebra.named for vertebra in score.vertebrae)
-    assert first == MISSED, "nothing is called L1"
+    assert first == MISSED, "no prediction has the name L1"
     assert second is not None and third is not None and second.dice == third.dice == 0
-    assert second.hd_mm == pytest.approx(np.hypot(20, 2)), "L2 lies where L1 is"
+    assert second.hd_mm == pytest.approx(np.hypot(20, 2)), "the prediction L2 lies on L1"
 
 
 def test_a_missed_one_has_dice_0_and_no_distance() -> None:
@@ -92,7 +92,7 @@ def test_a_split_vertebra_matches_its_larger_part() -> None:
     assert score.vertebrae[1].parts == ("L2", "L5") and score.vertebrae[1].mask.iou == 5 / 8
     voxels[5:7][TRUE.voxels[5:7] == L2] = L2  # 1 of 8, still more than a tenth
     assert score_instances("a", LabelMap(voxels, GRID), TRUE).split == ("L2",)
-    voxels[4, :5][TRUE.voxels[4, :5] == L2] = L2  # what is left holds less than a tenth
+    voxels[4, :5][TRUE.voxels[4, :5] == L2] = L2  # the rest has less than a tenth
     voxels[4, 8:][TRUE.voxels[4, 8:] == L2] = L2
     few = score_instances("a", LabelMap(voxels, GRID), TRUE)
     assert few.split == () and few.false == ("L5",)
@@ -131,7 +131,7 @@ def test_too_little_overlap_is_no_match() -> None:
 
 
 def test_matching_maximises_the_sum_of_overlaps() -> None:
-    """A long prediction reaches over both: the sum of the overlaps decides, not who comes first."""
+    """A long prediction reaches over both: the sum of the overlaps decides, not the order."""
     line = Grid.from_spacing((1, 1, 30), 1)
     true, predicted = np.zeros((2, *line.shape), np.uint8)
     true[0, 0, 10:20], true[0, 0, 0:10] = L1, L2
@@ -159,7 +159,7 @@ def test_completeness_is_scored_where_it_was_predicted() -> None:
     score = score_instances("a", true, true, completeness=told)
     assert [vertebra.complete for vertebra in score.vertebrae] == [True, True, False]
     assert [vertebra.predicted_complete for vertebra in score.vertebrae] == [True, False, True]
-    assert {type(vertebra.predicted_complete) for vertebra in score.vertebrae} == {bool}, "also of numpy's numbers"
+    assert {type(vertebra.predicted_complete) for vertebra in score.vertebrae} == {bool}, "also for numpy numbers"
     assert [vertebra.completeness_right for vertebra in score.vertebrae] == [True, False, False]
     assert [vertebra.completeness_right for vertebra in score_instances("a", true, true).vertebrae] == [None] * 3
 
@@ -250,7 +250,7 @@ def same_scores(score: SegmentationScore, expected: SegmentationScore) -> None:
     [
         ([(0, 0, 0)], [(50, 0, 9), (0, 0, -9)], [(0, 0, 11), (0, 0, -11)]),
         ([(0, 0, 0), (0, 0, -30)], [(0, 0, 14), (0, 0, -44)], [(0, 0, 16), (0, 0, -46)]),
-        ([(0, 0, 0), (0, 0, -30), (0, 40, -60)], [(0, 55, -70)], [(0, 65, -75), (0, 0, 16)]),  # leans at its end
+        ([(0, 0, 0), (0, 0, -30), (0, 40, -60)], [(0, 55, -70)], [(0, 65, -75), (0, 0, 16)]),  # inclined at its end
         ([(0, 0, 0), (0, 0, -90)], [(0, 0, 19)], [(0, 0, 21)]),  # a label is missing between
         ([(0, 0, 0), (0, 0, 0)], [(0, 0, 0)], [(0, 0, 1), (0, 0, -1)]),
     ],

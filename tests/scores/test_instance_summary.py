@@ -1,4 +1,4 @@
-"""Scores of masks summed up by hand, and intervals over scans."""
+"""Summaries of mask scores computed by hand, and intervals over scans."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_summary_by_hand() -> None:
     groups = {by: rows["group"].tolist() for by, rows in summary.groupby("by")}
     assert groups["region"] == ["All", "Complete", "Cervical", "Thoracic", "Lumbar"]
     assert groups["level"] == ["C7", "T12", "L1"]
-    assert groups["scan"] == ["a", "b"], "nothing is true in c"
+    assert groups["scan"] == ["a", "b"], "scan c has no true vertebra"
     every = group(summary, "All", "group")
     assert (every["vertebrae"], every["split"], every["false"], every["merged"]) == (4, 1, 2, 2)
     means = {name: (every[name], every[f"{name}_n"]) for name in FIGURES}
@@ -105,7 +105,7 @@ def test_an_interval_is_the_same_every_time_and_near_that_of_theory() -> None:
 
 
 def test_vertebrae_of_one_scan_stay_together() -> None:
-    """Ten vertebrae in each of two scans are two cases and no twenty."""
+    """Ten vertebrae in each of two scans are two independent cases, not twenty."""
     assert bootstrap_interval([10.0, 0.0], [10, 10]) == (0, 1)
 
 

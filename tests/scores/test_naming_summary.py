@@ -1,4 +1,4 @@
-"""Names of many scans judged: tables of shifts, variants, bins and shares."""
+"""Summaries of names: shifts, variants, bins and fractions."""
 
 from __future__ import annotations
 

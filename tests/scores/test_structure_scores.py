@@ -79,7 +79,7 @@ def test_of_two_empty_maps_nothing_is_defined() -> None:
     assert set(score.classes.values()) == {MaskScore(None, None)} and score.instances == () == score.false
     row = ScanRow("a", structures=score)
     assert structure_text(row) and structure_summary_text(summarise_structures(structure_frame([row])))
-    assert score_structures("a", TRUE, empty).false == (), "without any truth nothing is judged"
+    assert score_structures("a", TRUE, empty).false == (), "without a truth nothing is false"
 
 
 def test_other_grids_and_other_numbers_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Distances of surfaces: known shapes in mm, the plain reference on whole scans, any storage, turn and shear."""
+"""Surface distances: known shapes in mm, a reference on whole scans, any storage, rotation and shear."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def surface_of(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def plain(first: NDArray[np.bool_], second: NDArray[np.bool_], grid: Grid) -> SurfaceScore:
-    """The definition by distance maps of the whole scan, for grids whose axes stand at right angles."""
+    """The definition by distance maps of the whole scan, for grids with orthogonal axes."""
     one, other = surface_of(first), surface_of(second)
     there = ndimage.distance_transform_edt(~other, sampling=grid.spacing_mm)[one]
     back = ndimage.distance_transform_edt(~one, sampling=grid.spacing_mm)[other]
@@ -123,7 +123,7 @@ def test_the_face_of_the_image_is_a_surface() -> None:
 
 
 def blobs(seed: int, shape: tuple[int, int, int] = SHAPE) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Two ragged masks with holes and islands, some at the border, of one voxel at least."""
+    """Two irregular masks with holes and islands, some at the border, each of at least one voxel."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(2):

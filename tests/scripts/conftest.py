@@ -53,7 +53,7 @@ def samples(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tu
 
 @pytest.fixture
 def pair(samples: dict[tuple[str, str], Path]) -> tuple[Path, Path]:
-    """Samples of detection to learn from and to validate on."""
+    """Detection samples for training and validation."""
     return samples["detection", "training"], samples["detection", "validation"]
 
 
@@ -72,5 +72,5 @@ def models(samples: dict[tuple[str, str], Path], tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session")
 def oracles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Models that are right about the scans of tests/oracle.py."""
+    """Models that are correct on the scans of tests/oracle.py."""
     return oracle_models(tmp_path_factory.mktemp("oracles"))

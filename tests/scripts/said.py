@@ -1,4 +1,4 @@
-"""How a script ended, what it said, and what it left."""
+"""Exit code, output and files of a script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Said(NamedTuple):
 
     @property
     def errors(self) -> list[str]:
-        """The error lines, without what a progress bar left before them."""
+        """The error lines, without a progress bar before them."""
         lines = self.err.replace("\r", "\n").splitlines()
         return [line for line in lines if line.startswith("error: ")]
 
@@ -27,7 +27,7 @@ Run = Callable[..., Said]
 
 
 def told(said: Said, words: str) -> None:
-    """One error line that holds the words, and no traceback."""
+    """One error line with these words, and no traceback."""
     assert said.code == 2, said
     assert len(said.errors) == 1 and words in said.errors[0], said.err
     assert "Traceback" not in said.err and len(said.errors[0]) < 800

@@ -1,4 +1,4 @@
-"""What is wrong is told in one line with exit code 2, and nothing that existed is lost."""
+"""Invalid input gives one line and exit code 2, and existing files stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
-# What stands in the folder "in", and what is said of it.
+# The content of the folder "in", and the message about it.
 SCANS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda f: (f / "scan.nii.gz").write_text("hello\n" * 99), "cannot be read as NIfTI"),
     "truncated": (lambda f: cut(f / "scan.nii.gz"), "truncated"),
@@ -83,7 +83,7 @@ def test_an_annotation_that_cannot_be_used(
     else:
         said = run(script, "detection", tmp_path / "in", tmp_path / "out" / "samples.h5", "--workers", 1)
     if script == "measure" and content is None:
-        assert said.code == 0, "without a truth a scan is measured all the same"
+        assert said.code == 0, "a scan without a truth is measured"
         return
     told(said, words)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
@@ -147,7 +147,7 @@ def test_a_read_only_folder(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The administrator may write anywhere, so the system's refusal is played."""
+    """Root may write anywhere, so that the system's refusal is simulated."""
     monkeypatch.setattr(writing.tempfile, "mkdtemp", refusing)
     for arguments in (
         ("generate_samples", "detection", data_set, tmp_path / "out.h5", "--split", "training"),

@@ -1,4 +1,4 @@
-"""What cannot be measured is told in one line with exit code 2, and nothing that existed is lost."""
+"""Invalid arguments of measuring give one line and exit code 2, and existing files stay."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_output_that_is_a_file(run: Run, scan: Path, oracles: list[Path], tmp
 
 
 def with_card(model: Path, path: Path, change: Callable[[dict], object]) -> Path:
-    """A copy of a model whose card says something else."""
+    """A copy of a model with a changed card."""
     shutil.copy(model, path)
     with h5py.File(path, "r+") as file:
         card = json.loads(file.attrs[CARD])

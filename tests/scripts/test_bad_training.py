@@ -1,4 +1,4 @@
-"""Where training cannot begin, it is told in one line with exit code 2, and nothing that existed is lost."""
+"""Invalid arguments of training give one line and exit code 2, and existing files stay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRAINING_ARGUMENTS = [
 def test_an_invalid_argument_of_train_is_refused(
     run: Run, pair: tuple[Path, Path], models: list[Path], tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
-    """The model of an earlier run and what it left stay as they were."""
+    """The model and the files of an earlier run do not change."""
     shutil.copy(models[0], tmp_path / "model.h5")
     shutil.copytree(models[0].with_suffix(".training"), tmp_path / "model.training")
     before = everything(tmp_path)

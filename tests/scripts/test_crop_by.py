@@ -35,7 +35,7 @@ def untrained(name: str, path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A spine heatmap that takes whatever is brighter than 200 HU for spine."""
+    """A spine heatmap that responds to voxels above 200 HU."""
     image = keras.Input((16, 16, 16, 1))
     layer = keras.layers.Conv3D(1, 1, activation="sigmoid", name="heat")
     network = keras.Model(image, layer(image))

@@ -1,4 +1,4 @@
-"""The comparison of students: its table, and what it refuses before anything is made."""
+"""The comparison of students: its table, and invalid arguments."""
 
 from __future__ import annotations
 

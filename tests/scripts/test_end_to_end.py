@@ -199,7 +199,7 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
         return whole(case, **how)
 
     monkeypatch.setattr(measuring, "load_scan", interrupted)
-    for _ in range(2):  # what the first run left is no truth for the second
+    for _ in range(2):  # files of the first run are no truth for the second
         said = run("measure", tmp_path, *oracles, "--output", tmp_path)
         assert said.code == 130 and "Traceback" not in said.err
         told = results(tmp_path)

@@ -1,4 +1,4 @@
-"""Cross-validation by patient: folds one by one or all together, gone on with, summed up, and lists to measure by."""
+"""Cross-validation by patient: single or all folds, resuming, summaries, and lists for measuring."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def once(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both of two folds trained; the model as it was named."""
+    """Two trained folds, with the path of the model."""
     model = tmp_path_factory.mktemp("once") / "m.h5"
     assert train.main([*map(str, (samples, model, *OPTIONS, "--scans", PHANTOMS))]) == 0
     return model
@@ -44,7 +44,7 @@ def once(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def validated(once: Path, tmp_path: Path) -> Path:
-    """The same in a folder of its own."""
+    """A copy in another folder."""
     shutil.copytree(once.parent, tmp_path / "copy")
     return tmp_path / "copy" / once.name
 

@@ -90,7 +90,7 @@ def test_a_patient_is_never_split(run: Run, data_set: Path, tmp_path: Path) -> N
 
 
 def manifest(folder: Path, splits: dict[str, str], scans: int = 2) -> Path:
-    """Patients by name with their split, each with some scans (of which only the names count)."""
+    """Patients by name with their split, each with some scans (of which only the names matter)."""
     (folder / "a.nii.gz").write_text("")
     rows = [f"{who}{n},{split},a.nii.gz,{who}" for who, split in splits.items() for n in range(scans)]
     (folder / "list.csv").write_text("\n".join(["name,type,image_path,patient", *rows]) + "\n")
@@ -108,7 +108,7 @@ def test_patients_held_out_are_in_the_other_part_only(tmp_path: Path) -> None:
         assert {case.split for case in training} == {"training"} and {c.split for c in validation} == {"validation"}
         assert not {case.patient for case in training} & {case.patient for case in validation}
         chosen.add(tuple(sorted({case.patient for case in validation})))
-    assert len(chosen) > 1, "the seed chooses who is held out"
+    assert len(chosen) > 1, "the seed chooses the held-out patients"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from utility_functions.files.images import read_image, write_image
 
 @pytest.fixture(scope="module")
 def top_down(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Heat wherever the image is bright; a vertebra wherever it is bright and memory holds nothing."""
+    """A heatmap response wherever the image is bright; a vertebra wherever the memory is empty as well."""
     folder = tmp_path_factory.mktemp("top_down")
     return [instances(folder / "instances.h5", level=20), spine_heatmap(folder / "spine_heatmap.h5")]
 
@@ -47,4 +47,4 @@ def test_a_heatmap_alone_is_measured_too(run: Run, top_down: list[Path], tmp_pat
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"alone_heatmap.nii.gz", "alone.png", "report.html"} <= names and "alone_vertebrae.nii.gz" not in names
     said = run("measure", tmp_path, top_down[1], "--output", tmp_path / "again")
-    assert said.code == 0 and "1 of 1 scans" in said.out, "our own heatmap is no scan"
+    assert said.code == 0 and "1 of 1 scans" in said.out, "the written heatmap is no scan"

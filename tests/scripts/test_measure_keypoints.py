@@ -85,7 +85,7 @@ def test_json_files_are_named_and_broken_ones_reported(run: Run, tmp_path: Path)
     assert said.code == 2 and len(said.errors) == 1 and "broken could not be measured" in said.errors[0]
     assert "Names by distances and bends alone" in said.out and "No vertebra could be named." in said.out
     again = run("measure", "--keypoints", folder, "--output", tmp_path / "out", "--skip-errors")
-    assert again.code == 0, "files of our own are written over"
+    assert again.code == 0, "own files are overwritten"
 
 
 @pytest.mark.parametrize(

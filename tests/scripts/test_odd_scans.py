@@ -1,4 +1,4 @@
-"""Scans with nothing to find, or hardly anything, end in a defined and logged result and exit code 0."""
+"""Scans with few or no vertebrae give a defined result, a note and exit code 0."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def one_vertebra() -> Volume:
 
 
 def cut_vertebra() -> Volume:
-    """Only the lower end of a tube is seen."""
+    """Only the lower end of a tube is visible."""
     scan = oracle_scan(landmarks=oracle_landmarks().only(("L1",)), shape=(16, 24, 60))
     z = np.flatnonzero((scan.voxels > AIR).any(axis=(0, 1)))
     return scan.window((0, 0, int(z[0]) - 8), (16, 24, 11))

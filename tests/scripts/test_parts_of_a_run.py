@@ -1,4 +1,4 @@
-"""Parts of a run over measure.py: landmarks given, stages left out, and stages run again from earlier results."""
+"""Parts of a run of measure.py: supplied landmarks, omitted stages, and repeated stages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def whole(run: Run, scan: Path, models: dict[str, Path], tmp_path: Path) -> Path:
-    """The results of the whole chain, with all that its stages gave one another."""
+    """The results of all stages, with intermediate results."""
     said = run("measure", scan, *models.values(), "--output", tmp_path / "whole", "--save-intermediate")
     assert said.code == 0, said.err
     return tmp_path / "whole"
@@ -101,7 +101,7 @@ def test_corrected_landmarks_move_the_masks(
 ) -> None:
     grid = read_image(scan).grid
     found = read_landmarks(whole / "a_centroids.mrk.json", grid)
-    write_markups(found.only(("T12", "L1")), whole / "a_centroids.mrk.json")  # as Slicer saves it: without our mark
+    write_markups(found.only(("T12", "L1")), whole / "a_centroids.mrk.json")  # as Slicer saves it, without provenance
     arguments = ("measure", scan, models["vertebra_masks"], "--from-results", whole, "--output", tmp_path / "out")
     told(run(*arguments), "was changed since it was written (T11 is in one of them only); supply changed landmarks by")
     said = run(*arguments, "--landmarks", whole)
@@ -207,4 +207,4 @@ def test_replaced_masks_are_predicted_again_from_earlier_findings(
     for name in ("a_centroids.mrk.json", "a_trail.json"):
         assert (again / name).read_text() == (whole / name).read_text()
     assert run("measure", scan, *oracles, "--output", whole).code == 0
-    assert not list(whole.rglob("stages/*/*")), "what an earlier run kept does not stay beside other results"
+    assert not list(whole.rglob("stages/*/*")), "intermediate results of an earlier run are removed"

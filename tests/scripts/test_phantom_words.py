@@ -1,4 +1,4 @@
-"""Phantoms in place of a data set on the command line: cut or measured without a file, refused in one line."""
+"""Phantoms in place of a data set on the command line: sampled or measured without files, or refused in one line."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_pipelines_are_measured_separately_and_compared(
     (out / "two" / "second_centroids.json").unlink()
     before = (out / "comparison.csv").read_text().splitlines()
     again = ("measure", scans, *pipelines(models, "coarse", "two", "heat"), "--output", out, "--skip-existing")
-    assert run(*again).code == 0 and read == ["second"], "each pipeline goes on by itself"
+    assert run(*again).code == 0 and read == ["second"], "each pipeline resumes independently"
     after = (out / "comparison.csv").read_text().splitlines()
     assert [line.rsplit(",", 1)[0] for line in after] == [line.rsplit(",", 1)[0] for line in before]
     told(run(*again, "--votes", "published"), "first was measured with other models or options before")
@@ -112,7 +112,7 @@ def test_pipelines_are_measured_separately_and_compared(
     changed["conditions"]["options"]["naming"] = "chain"
     (out / "heat" / "first_findings.json").write_text(json.dumps(changed))
     told(run(*again), "first was measured with other models or options before")
-    assert not read, "nothing runs before the last pipeline has been looked at"
+    assert not read, "all pipelines are checked before the first runs"
 
 
 def test_only_scans_that_every_pipeline_measured_are_compared(

@@ -1,4 +1,4 @@
-"""A run that was killed leaves finished scans whole, and --skip-existing goes on after them."""
+"""A killed run leaves complete scans, and --skip-existing resumes after them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ sys.exit(measure.main(sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three scans alike; the first has a truth."""
+    """Three equal scans; the first has a truth."""
     folder = tmp_path_factory.mktemp("scans")
     scan = oracle_scan(shape=(16, 20, 56))
     for name in NAMES:
@@ -48,7 +48,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def killed(scans: Path, oracles: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is left of a run that was killed at the second scan."""
+    """The results of a run that was killed at the second scan."""
     out = tmp_path_factory.mktemp("killed") / "out"
     command = [sys.executable, "-c", KILLED, str(scans), *map(str, oracles), "--output", str(out)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -159,7 +159,7 @@ def test_changed_or_incomplete_scans_are_measured_again(
         known |= {"row": {"case_id": "first", "mood": 3}} if change == "field" else {"format": 0}
         record.write_text(json.dumps(known))
     said = run("measure", inputs, *oracles, "--output", out, "--skip-existing")
-    if change == "record":  # a file without our mark is not ours
+    if change == "record":  # a file without provenance is not ours
         assert said.code == 2 and "not made by this program" in said.errors[0]
     else:
         assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == resuming.FORMAT

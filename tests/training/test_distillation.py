@@ -1,4 +1,4 @@
-"""Students with a teacher: what they learn from it, what is kept of it, and teachers that cannot teach."""
+"""Distillation: the loss, the card, resuming, and unsuitable teachers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_with_alpha_1_the_student_approaches_its_teacher(samples: tuple[Path, Pa
     task, settings = load_task(NAME), tiny_settings(NAME)
     store, objective = open_store(samples[0]), task.objective(settings)
     network = fitting.new_network(task, settings.changed(learning_rate=0.05), objective, Training(), store)
-    teacher = task.network(settings.with_options(start_level=20.0))  # not 13, as told there
+    teacher = task.network(settings.with_options(start_level=20.0))  # not 13, as in the settings
     learner = with_teacher(network, teacher, objective, Teacher(Path("t.h5"), alpha=1.0))
     batch = next(iter(epoch_batches(store, 6, epoch=0, seed=1, shuffle=False)))
     before_weights = teacher.get_weights()
@@ -130,7 +130,7 @@ def interrupted(*_: object) -> None:
 def gone_on_with(
     samples: tuple[Path, Path], model: Path, epochs: int, how: Training, teacher: Path, patch: pytest.MonkeyPatch
 ) -> keras.Model:
-    """The last network of a run that was stopped after its first epoch and went on with its teacher elsewhere."""
+    """The last network of a run that was stopped after its first epoch and resumed with its teacher at another path."""
     with patch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(fitting, "_write_log", interrupted)
         train(*samples, model, lambda told: told.changed(epochs=epochs), how)
@@ -255,7 +255,7 @@ def test_every_task_learns_from_a_teacher(name: str, preset: str, tmp_path: Path
 
 @pytest.mark.parametrize("preset", ["shipped", "pair"])
 def test_masks_of_instances_are_learnt_from_a_teacher_as_probabilities(preset: str) -> None:
-    """Those of a pair are the sum of two, of which one is 0."""
+    """The outputs of a two-branch model are the sum of two, of which one is 0."""
     task, settings = load_task("instances"), tiny_settings("instances", preset)
     objective, network = task.objective(settings), task.network(settings)
     kinds = {

@@ -1,4 +1,4 @@
-"""Training that begins with the weights of a trained model."""
+"""Training that starts from the weights of a trained model."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ OUTLINES = ("vertebra_masks", "instances")
 
 
 def detector(path: Path, settings: Settings) -> Path:
-    """A model of detection that sees images as ``settings`` do."""
+    """A detection model with the preprocessing of ``settings``."""
     own = tiny_settings("detection", filters=settings.filters, levels=settings.levels)
     seen = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
     own = own.changed(spec=replace(own.spec, **seen))
@@ -113,7 +113,7 @@ def test_a_segmenter_can_start_from_layers_of_a_detection(name: str, tmp_path: P
         own = network.get_layer(layer.name).get_weights()
         if layer.name == "down0_a_conv":
             assert np.array_equal(own[0][..., :1, :], layer.get_weights()[0])
-            assert not own[0][..., 1:, :].any(), "memory tells nothing yet"
+            assert not own[0][..., 1:, :].any(), "the memory has no effect yet"
         else:
             assert all(np.array_equal(a, b) for a, b in zip(own, layer.get_weights(), strict=True)), layer.name
 

@@ -1,4 +1,4 @@
-"""What is chosen once a network is trained: when a detection doubts the header, how much votes of levels count."""
+"""Options estimated after training: the check of patient orientation, and the temperature of votes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_invalid_orientation_check_is_refused(values: dict[str, float]) -> No
 
 
 def bodies(off: int, sure: float, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """A scan whose bodies are all told the level ``off`` from the true one with a share ``sure``, the true one else."""
+    """A scan in which each body has a probability ``sure`` for a level ``off`` the true one, and the rest for that."""
     true = np.arange(8, 8 + count)
     shares = np.zeros((count, NUMBER_OF_LEVELS))
     shares[np.arange(count), true - 1] = 1 - sure
@@ -64,7 +64,7 @@ def test_a_temperature_flattens_votes_of_wholly_wrong_scans() -> None:
     assert temperature_of(right) == max(TEMPERATURES)
     mixed = temperature_of([*right, *wrong])
     assert mixed is not None and 0.2 < mixed < 0.6, "one of ten is wrong; each body alone would say one of five"
-    assert temperature_of([bodies(1, 0.2, 1)] * 45) is None, "one body tells of no scan"
+    assert temperature_of([bodies(1, 0.2, 1)] * 45) is None, "one body does not represent a scan"
     assert temperature_of(right[:10]) is None
 
 
@@ -106,7 +106,7 @@ def test_detection_learns_the_arch_response_on_turned_patches(tmp_path: Path) ->
     shapes: list[tuple[int, ...]] = []
 
     class Sure:
-        """Sees arch with 0.9 in patches as they were cut, and with 0.7 in turned ones."""
+        """Predicts arch with 0.9 in unturned patches and with 0.7 in turned ones."""
 
         inputs = load_model(path)[0].inputs
 

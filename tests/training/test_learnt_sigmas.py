@@ -1,4 +1,4 @@
-"""Training of heatmaps whose widths are learnt: they change, are kept, and go on exactly after an interruption."""
+"""Training of heatmaps with trainable sigmas: they change, are saved, and resume exactly."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_sigmas_of_visible_landmarks_are_trained_and_saved(uninterrupted: Path) 
     np.testing.assert_array_equal(sigmas_of(network), sigmas_of(Checkpoints(uninterrupted).load(best)))
     start = card["settings"]["options"]["sigma"]
     learnt = sigmas_of(network)
-    assert (learnt < start).any(), "those in view are drawn down by the penalty"
+    assert (learnt < start).any(), "sigmas of visible landmarks are reduced by the penalty"
     assert learnt[0] == pytest.approx(start), "no sample shows C1"
 
 

@@ -1,4 +1,4 @@
-"""What a naming model learns besides its network: statistics of the samples learnt from, and how to decode."""
+"""The estimated options of a naming model: statistics of the training samples, and decoding."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def knowing(samples: Path, share: float) -> Any:
-    """A network that gives this share to the true row of each node, and the rest to the next level below."""
+    """A network that gives this probability to the true row of each node, and the rest to the next level below."""
     import h5py
 
     with h5py.File(samples) as file:
@@ -69,7 +69,7 @@ def test_statistics_are_those_of_the_training_samples(samples: Path) -> None:
     for step in expected.steps_mm:
         assert found.steps_mm[step][0] == pytest.approx(expected.steps_mm[step][0], abs=0.1)
     assert found.starts == pytest.approx(expected.starts) and found.missed == pytest.approx(expected.missed)
-    assert found.regions is None, "the network tells the regions"
+    assert found.regions is None, "the network separates the regions"
     assert learnt.evidence_weight > 0 and 0 <= learnt.warn_from <= 1
     assert learnt.error_weights is None, "there are too few wrong names to learn from"
     assert sum(learnt.prior_probabilities) == pytest.approx(1) and len(learnt.prior_probabilities) == len(LEVELS)

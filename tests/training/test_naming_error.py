@@ -1,4 +1,4 @@
-"""The doubt that is told: learnt from scans named wrongly, calibrated, and not learnt from too few."""
+"""The error probability: fitted on scans with wrong names, calibrated, and not fitted on too few."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from learning_functions.training.naming_error import LEAST_WRONG, error_weights
 
 
 def scans(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Features of which the second alone tells of wrong names."""
+    """Features of which only the second is informative about wrong names."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, 2)) * (3.0, 0.5) + (-4.0, -2.0)
     return features, rng.random(count) < 1 / (1 + np.exp(-3.0 * (features[:, 1] + 1.5)))

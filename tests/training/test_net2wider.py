@@ -1,4 +1,4 @@
-"""A network with more filters that begins by answering as a trained one does."""
+"""Net2Wider: a network with more filters and equal outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NETWORKS = {
 
 
 def trained(network: keras.Model) -> keras.Model:
-    """With kernels of one seed, and statistics and biases as training leaves them, none of them 0 or 1."""
+    """A network with random kernels, and statistics and biases as after training, none of them 0 or 1."""
     rng = np.random.default_rng(3)
     given = [each.shape for each in network.get_weights()]
     drawn = [
@@ -45,13 +45,13 @@ def trained(network: keras.Model) -> keras.Model:
 
 
 def require_alike(given: keras.Model, network: keras.Model) -> None:
-    """The wider network answers as the given one once it has its weights."""
+    """The wider network has equal outputs once it has the weights."""
     for layer, weights in widened_weights(given, network).items():
         network.get_layer(layer).set_weights(weights)
     image = np.random.default_rng(1).normal(size=(2, *given.input_shape[1:])).astype("float32")
     theirs, own = (keras.tree.flatten(each(image, training=False)) for each in (given, network))
     for a, b in zip(theirs, own, strict=True):
-        assert np.ptp(a) > 1e-3, "answers that are all alike would tell nothing"
+        assert np.ptp(a) > 1e-3, "constant outputs would prove nothing"
         np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5)
 
 
@@ -108,7 +108,7 @@ def test_a_model_of_the_same_task_with_fewer_filters_can_be_started_from(tmp_pat
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_channels_multiplied_one_by_one_are_copies_alike(preset: str) -> None:
-    """The published form also has a layer of learnt widths, one for each landmark whatever the filters."""
+    """The published form also has a layer of trainable sigmas, one for each landmark whatever the filters."""
     task, settings = load_task("vertebra_heatmaps"), tiny_settings("vertebra_heatmaps", preset)
     given, network = trained(task.network(settings)), task.network(settings.changed(filters=2 * settings.filters))
     require_alike(given, network)

@@ -1,4 +1,4 @@
-"""A training run that is killed goes on exactly where it was, or says why it cannot."""
+"""A killed training resumes exactly, or reports why it cannot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from learning_functions.training.checkpoints import Checkpoints
 from tests.tiny import tiny_settings, write_samples
 
 EPOCHS = 3
-# A process that dies at once (SIGKILL, nothing of Python's is run) in its second epoch, at the step given.
+# A process that is killed (SIGKILL) in its second epoch, at this step.
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
@@ -64,7 +64,7 @@ def uninterrupted(samples: tuple[Path, Path], tmp_path_factory: pytest.TempPathF
 
 
 def log_of(model: Path) -> list[dict[str, float]]:
-    """What was logged, without the time it took."""
+    """The log without times."""
     rows = Checkpoints(model).progress().history
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 

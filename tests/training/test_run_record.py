@@ -1,4 +1,4 @@
-"""What a model's card says of its training beside its figures: who was held out, and what samples were cropped by."""
+"""The record of a training in the card: held-out patients, and models that cropped the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chance decides inside a network follows from the seed and the epoch, whatever was drawn before."""
+"""Random numbers inside a network depend on seed and epoch alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on drawn appearances: from phantoms that were never stored, and refused where there are no tissues."""
+"""Training on synthetic appearances: from streamed phantoms, and refused without tissues."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_network_trains_on_synthetic_appearances(streamed: tuple[Path, Path], 
         model = TrainedModel.load(tmp_path / f"{name}.h5")
         assert model.card["training"]["augment"] == "synth"
         weights.append(progress.history[0]["loss"])
-    assert weights[0] == pytest.approx(weights[1], rel=1e-3), "the seed draws the appearances"
+    assert weights[0] == pytest.approx(weights[1], rel=1e-3), "the seed determines the appearances"
 
 
 def test_samples_without_tissues_are_refused_in_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

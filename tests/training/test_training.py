@@ -1,4 +1,4 @@
-"""What a training run leaves, how it picks the best epoch, and the precision and device it computes with."""
+"""A training run: its files, the best epoch, precision and device."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_mixed_precision_gives_a_model_in_float32(half: Path) -> None:
     seen = np.random.default_rng(1).normal(size=(1, *network.inputs[0].shape[1:])).astype("float32")
     answer = np.asarray(network(seen, training=False))
     assert answer.dtype == np.float32 and np.isfinite(answer).all()
-    assert keras.mixed_precision.dtype_policy().name == "float32", "what comes after is not half precise"
+    assert keras.mixed_precision.dtype_policy().name == "float32", "later computations are in full precision"
 
 
 def test_mixed_precision_resumes_exactly(

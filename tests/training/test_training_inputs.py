@@ -1,4 +1,4 @@
-"""What must hold of sample files before a network is trained with them."""
+"""The checks of sample files before training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_samples_of_different_directions_do_not_go_together(tmp_path: Path) -> N
         check_inputs(up.path, down.path, tmp_path / "model.h5")
     with pytest.raises(ValueError, match="direction down and up"):
         check_same_choices(down, without_choice(again))
-    check_same_choices(without_choice(up), without_choice(down))  # of a time before there was a choice
+    check_same_choices(without_choice(up), without_choice(down))  # before this choice existed
 
 
 def test_any_choice_that_a_task_offers_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

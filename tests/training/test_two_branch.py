@@ -1,4 +1,4 @@
-"""A pair of a finder and a drawer as a network to train: what it begins with, what it learns, and from whom."""
+"""The two-branch model (iterative and landmark-prompted segmenter): initial weights and training."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def trained(task: str, path: Path, preset: str = "shipped") -> keras.Model:
 
 
 def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> None:
-    assert np.ptp(given["mask"]) > 1e-3, "masks that are all alike would tell nothing"
+    assert np.ptp(given["mask"]) > 1e-3, "constant masks would prove nothing"
     for name in ("mask", "complete", "level"):
         np.testing.assert_allclose(pair[name], given[name], rtol=2e-4, atol=2e-5)
 
@@ -85,7 +85,7 @@ def test_both_branches_start_from_the_layers_of_a_detection(tmp_path: Path) -> N
             theirs, mine = layer.get_weights(), pair.get_layer(half + layer.name).get_weights()
             channels = theirs[0].shape[-2] if layer.name == "down0_a_conv" else None
             np.testing.assert_array_equal(mine[0][..., :channels, :] if channels else mine[0], theirs[0])
-            assert not channels or not mine[0][..., channels:, :].any(), "neither memory nor mark tells anything yet"
+            assert not channels or not mine[0][..., channels:, :].any(), "memory and prompt have no effect yet"
 
 
 @pytest.mark.parametrize("graph", ["fcn", "pair"])
@@ -104,7 +104,7 @@ def test_a_network_of_another_graph_is_refused_before_training(graph: str, tmp_p
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SampleStore]:
-    """Samples of two presets as they are, but for their number."""
+    """Samples of two presets, but fewer of them."""
     found = {}
     for preset in ("shipped", "pair"):
         folder = tmp_path_factory.mktemp(preset)
@@ -126,7 +126,7 @@ def test_the_requirements_of_the_shipped_two_branch_model_are_reported(
 
 
 def test_unsuitable_presets_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
-    other = tiny_settings(SEGMENTER_TASK, "pair")  # in patches that no preset has
+    other = tiny_settings(SEGMENTER_TASK, "pair")  # with patches of no preset
     with pytest.raises(ValueError) as told:
         Teacher(saved(SEGMENTER_TASK, other, tmp_path / "t.h5", 1)).require_fit(
             stores["shipped"], tmp_path / "model.h5"

@@ -29,9 +29,9 @@ def spine(
     bend: float = 5.0,
     solid: str = "ellipsoid",
 ) -> NDArray[np.uint8]:
-    """Labels 1 to ``count`` from the top down, on a bent line, without those ``missing``.
+    """Labels 1 to ``count`` from the top down, along a curve, without those ``missing``.
 
-    truncated: the image ends within the first and the last vertebra; else a little beyond them.
+    truncated: the image ends within the first and the last vertebra; else slightly outside them.
     """
     margin = -2 if truncated else 4
     height = max(count * PITCH + 2 * margin, 6)

@@ -41,7 +41,7 @@ def test_masks_discs_and_canal_make_a_map_in_spider_s_code() -> None:
     findings = counted(true, structures_of(true, "spider"))
     assert findings.numbered is not None and np.array_equal(findings.numbered.voxels, true.voxels)
     assert findings.completeness == {"1": 1.0, "2": 1.0, "3": 1.0}
-    assert findings.instances is None and findings.landmarks is None, "nobody declared a level"
+    assert findings.instances is None and findings.landmarks is None, "no level was declared"
 
 
 def test_without_a_model_of_discs_vertebrae_alone_are_numbered() -> None:
