@@ -95,6 +95,19 @@ def test_all_scans_may_be_of_one_split(split: str, tmp_path: Path, monkeypatch: 
     assert [row.split(",")[1] for row in rows] == [split] * 3
 
 
+def test_an_interrupted_run_leaves_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupted(*job: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "manifest.csv").write_text("of an earlier run")
+    monkeypatch.setattr(writing, "_write_scan", interrupted)
+    assert main([str(tmp_path), "--scans", "1"]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "manifest.csv").exists()
+
+
 def test_other_files_in_the_folder_are_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     coarse = lambda rng, name, region, kind: scanner.make_phantom(rng, name, region, 5.0, kind=kind)  # noqa: E731
     monkeypatch.setattr(writing, "make_phantom", coarse)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from utility_functions.anatomy.structures import spider_map, structures_of
 from utility_functions.command_line import usable_processors
 from utility_functions.files.annotations import write_lml, write_verse_json
-from utility_functions.files.atomic_write import write_text
+from utility_functions.files.atomic_write import require_writable, write_text
 from utility_functions.files.images import write_image
 from utility_functions.phantom.scanner import CT, KINDS, REGIONS, make_phantom
 from utility_functions.phantom.tissue import TISSUES
@@ -42,9 +42,9 @@ def write_phantoms(
     kind: one of KINDS. labels: the code of the label maps, "verse" (vertebrae and sacrum) or "spider" (vertebrae
     counted from the bottom, discs, canal).
     Each scan gives <name>.nii.gz, <name>_labels.nii.gz, <name>_tissues.nii.gz (codes of tissue.TISSUES),
-    <name>.lml and <name>_centroids.json; manifest.csv lists them all and splits them into training, validation and
-    testing. Files of these names are replaced, nothing else is touched. The same seed gives the same files whatever the
-    number of ``workers`` (None: one per processor).
+    <name>.lml and <name>_centroids.json; manifest.csv, written last, lists them all and splits them into training,
+    validation and testing. Files of these names are replaced, nothing else is touched. The same seed gives the same
+    files whatever the number of ``workers`` (None: one per processor).
     Raises: ValueError for numbers out of range, OSError where ``folder`` cannot be written to.
     """
     folder = Path(folder)
@@ -66,8 +66,9 @@ def write_phantoms(
     splits = split_names(scans, seed) if split is None else [split] * scans
     digits = max(3, len(str(scans - 1)))
     names = [f"phantom{number:0{digits}d}" for number in range(scans)]
-    # The manifest comes first: a folder that cannot be written to is found before any work is done.
-    write_text(folder / "manifest.csv", _manifest(names, splits, kind, labels))
+    require_writable(folder)  # before any work is done
+    manifest = folder / "manifest.csv"
+    manifest.unlink(missing_ok=True)  # an interrupted run leaves none, so that it lists no scan that is not there
     seeds = np.random.SeedSequence(seed).spawn(scans)
     jobs = [(folder, name, own, region, kind, labels) for name, own in zip(names, seeds, strict=True)]
     count = min(scans, workers or usable_processors())
@@ -90,6 +91,7 @@ def write_phantoms(
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
+    write_text(manifest, _manifest(names, splits, kind, labels))
     return [folder / f"{name}.nii.gz" for name in names]
 
 

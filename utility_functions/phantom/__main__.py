@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+
+from utility_functions.command_line import Parser, run_command
 
 EPILOG = """\
 Each scan gives five files: NAME.nii.gz (CT in HU, MR on any scale), NAME_labels.nii.gz (VerSe ids, or SPIDER's
@@ -27,18 +28,12 @@ def _number(text: str) -> int:
 _number.__name__ = "number"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Prints the message alone, without the usage, and exits with code 2."""
-        self.exit(2, f"error: {message}\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line on stderr for bad arguments."""
-    parser = _Parser(
-        prog="python -m utility_functions.phantom",
-        description="Makes synthetic CT or MR scans of the spine, with label maps and body centres.",
-        epilog=EPILOG,
+    """Exit code 0, 2 with one line on stderr for bad arguments, or 130 where the run is interrupted."""
+    parser = Parser(
+        "python -m utility_functions.phantom",
+        "Makes synthetic CT or MR scans of the spine, with label maps and body centres.",
+        EPILOG,
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="output folder; created where it does not exist")
     parser.add_argument("--scans", type=_number, default=12, metavar="N", help="number of scans (default: 12)")
@@ -54,24 +49,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--labels", default="verse", metavar="CODE", help="verse, or spider: with discs and canal (default: verse)"
     )
-    arguments = parser.parse_args(argv)
+    return run_command(parser, _run, argv, "scans that were finished are kept, without a manifest")
 
+
+def _run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.phantom_dataset import write_phantoms  # so that --help is fast
 
-    try:
-        write_phantoms(
-            arguments.out,
-            arguments.scans,
-            arguments.seed,
-            arguments.workers,
-            arguments.region,
-            arguments.split,
-            arguments.kind,
-            arguments.labels,
-        )
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    write_phantoms(
+        arguments.out,
+        arguments.scans,
+        arguments.seed,
+        arguments.workers,
+        arguments.region,
+        arguments.split,
+        arguments.kind,
+        arguments.labels,
+    )
     return 0
 
 
