@@ -26,6 +26,7 @@ from utility_functions.command_line import one_line, usable_processors
 from utility_functions.files.cases import BrokenFile, Case, load_scan
 from utility_functions.files.data_split import requested_hold_out
 from utility_functions.files.manifest import find_cases, one_part, only_split
+from utility_functions.files.patient_pseudonyms import KEY_FILE, with_pseudonyms
 from utility_functions.phantom.tissue import TISSUES
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,12 @@ def _unmixed(dataset: Path, split: str | None, phantom_seed: int) -> list[Case]:
     """The cases of ``split``, or of the only one there is."""
     cases = find_cases(dataset, phantom_seed=phantom_seed)
     splits = sorted({case.split for case in cases})
-    for patient in sorted({case.patient for case in cases}):
-        splits_of_patient = sorted({case.split for case in cases if case.patient == patient})
-        if len(splits_of_patient) > 1:
-            named = " and ".join(splits_of_patient)
-            raise ValueError(f"A patient belongs to one split. Received: {patient} in {named}.")
+    first: dict[str, Case] = {}
+    for case in cases:
+        other = first.setdefault(case.patient, case)
+        if other.split != case.split:
+            named = " and ".join(f"{each.case_id} in {each.split or 'none'}" for each in (other, case))
+            raise ValueError(f"All scans of a patient belong to one split. Received: {named}, of one patient.")
     if split is not None:
         return only_split(cases, split, dataset)
     if len(splits) > 1:
@@ -99,6 +101,7 @@ def generate(
     workers: int | None = None,
     compression: str = "gzip",
     cropping: Cropping | None = None,
+    patient_key: Path | None = None,
 ) -> Generated:
     """Write the samples of all cases, in the order of their ids, to ``path``.
 
@@ -106,6 +109,8 @@ def generate(
     scan's id, so neither the number of workers nor the other scans change its samples. The workers paint phantoms at
     the spec's own spacing. Tissue maps are stored where every scan has one.
     cropping: models of earlier stages whose findings crop the samples; the workers run them, and the file records them.
+    patient_key: the file of the key for pseudonyms of patients who are known from DICOM headers alone; by default
+        KEY_FILE beside ``path``. It is read, or made, only where there is such a patient.
     Raises: ValueError when no scan gives a sample, and where a file that holds no samples would be overwritten.
     """
     if seed < 0:
@@ -113,7 +118,8 @@ def generate(
     if workers is not None and workers < 1:
         raise ValueError(f"At least one worker is needed. Received: {workers}.")
     _require_place(path)
-    ordered = sorted(cases, key=lambda case: case.case_id)
+    named = with_pseudonyms(cases, patient_key or path.parent / KEY_FILE)
+    ordered = sorted(named, key=lambda case: case.case_id)
     splits = {case.split for case in ordered}
     problems: dict[str, str] = {}
     task = load_task(task_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from learning_functions.samples.store.sample_store import SampleStore, open_store
@@ -12,6 +12,7 @@ from learning_functions.training.warm_start.initial_model import InitialModel
 from utility_functions.files.cases import Case
 from utility_functions.files.data_split import Fold
 from utility_functions.files.manifest import find_cases
+from utility_functions.files.patient_pseudonyms import is_name_in_memory
 from utility_functions.files.scan_list import require_listable
 
 
@@ -99,13 +100,25 @@ def _checked(
 
 
 def _cases_of(store: SampleStore, cases: Sequence[Case]) -> tuple[Case, ...]:
-    """The cases that samples were cut from. Raises: ValueError unless all are there, with the same patients."""
+    """The cases that samples were cut from, with the patients of the samples.
+
+    Patients known from DICOM headers alone have pseudonyms in the samples; their scans must be grouped alike.
+    Raises: ValueError unless all are there, with the same patients.
+    """
     known = {case.case_id: case for case in cases}
     patients = dict(zip(store.case_ids, store.patients, strict=True))
-    missing = [name for name, patient in patients.items() if name not in known or known[name].patient != patient]
+    called: dict[str, str] = {}
+    for name, patient in patients.items():
+        if name in known and is_name_in_memory(known[name].patient) and patient not in called.values():
+            called.setdefault(known[name].patient, patient)
+    missing = [
+        name
+        for name, patient in patients.items()
+        if name not in known or called.get(known[name].patient, known[name].patient) != patient
+    ]
     if missing:
         raise ValueError(
             f"The samples in {store.path} were cut from other scans; {len(missing)} of those are missing here, such as "
             f"{missing[0]}. Received: {len(cases)} scans."
         )
-    return tuple(known[name] for name in store.case_ids)
+    return tuple(replace(known[name], patient=patients[name]) for name in store.case_ids)

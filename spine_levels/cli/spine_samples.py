@@ -42,6 +42,8 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
     found.add_argument("--part", choices=("training", "validation"), help="the part of that split to cut")
     text = "seed of the split; the same for all parts (default: 1)"
     found.add_argument("--hold-out-seed", type=int, metavar="N", help=text)
+    text = "key for pseudonyms of patients in DICOM headers; made if missing (default: patients.key beside OUTPUT)"
+    found.add_argument("--patient-key", type=Path, metavar="FILE", help=text)
     text = "a trained model of the previous stage that crops the samples; repeat --crop-by for several"
     found.add_argument("--crop-by", type=Path, action="append", default=[], metavar="MODEL", help=text)
     found.add_argument("--samples-per-scan", type=int, metavar="N", help="instead of the preset's number")
@@ -80,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         compression=arguments.compression,
         cropping=cropping,
+        patient_key=arguments.patient_key,
     )
     print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
     if not made.problems:

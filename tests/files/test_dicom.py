@@ -64,7 +64,7 @@ def test_one_file_of_a_series_stands_for_the_whole_series(tmp_path, write_series
     thin = write_series(tmp_path, voxels, stack(8), series="1.1", name="thin")
     write_series(tmp_path, voxels[:, :, :4], stack(4), series="1.2", name="thick", first=50)
     assert read_image(thin[3]).grid.shape == (6, 5, 8)
-    with pytest.raises(BrokenFile, match=r"holds 2 series.*(thin: 8 images.*thick: 4|thick: 4 images.*thin: 8)"):
+    with pytest.raises(BrokenFile, match=r"holds 2 series.*(8 images, such as.*4 images|4 images.*8 images)"):
         read_image(tmp_path)
 
 

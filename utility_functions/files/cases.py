@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,8 @@ class Case:
 
     case_id: unique within a data set; outputs are named after it.
     image_path: an image file or a DICOM series folder; for a painted phantom its name, and no file exists.
-    patient: the same for all cases of one patient; these are never split.
+    patient: the same for all cases of one patient; these are never split. One from a DICOM header is never written
+        as it is: see patient_pseudonyms.
     modality: "CT" or "MR".
     split: "training", "validation", "testing" or "" where the source has none.
     landmarks_path, label_map_path: annotations, where there are any.
@@ -49,7 +50,7 @@ class Case:
 
     case_id: str
     image_path: Path
-    patient: str = ""
+    patient: str = field(default="", repr=False)
     modality: str = "CT"
     split: str = ""
     landmarks_path: Path | None = None

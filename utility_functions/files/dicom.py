@@ -18,7 +18,7 @@ from utility_functions.geometry.grid import Grid
 
 log = logging.getLogger(__name__)
 
-MODALITY, SERIES_NAME, SERIES_UID, IMAGE_TYPE = "0008|0060", "0008|103e", "0020|000e", "0008|0008"
+MODALITY, SERIES_UID, IMAGE_TYPE = "0008|0060", "0020|000e", "0008|0008"
 PATIENT_ID, STUDY_UID = "0010|0020", "0020|000d"
 DESCRIBED = {"modality": MODALITY, "patient": PATIENT_ID, "study": STUDY_UID}
 READER = "GDCMImageIO"
@@ -138,15 +138,13 @@ def _series(path: Path) -> list[Slice]:
         )
     slices = _without(slices, [one for one in slices if not one.placed], "have no place in the patient", path)
     slices = _without(slices, [one for one in slices if one.localiser], "are localisers", path)
-    names: dict[str, list[Slice]] = {}
+    series: dict[str, list[Slice]] = {}
     for one in slices:
-        names.setdefault(one.series_uid, []).append(one)
-    if len(names) > 1:
-        found = "; ".join(
-            f"{s[0].series_name or 'unnamed'}: {len(s)} images, such as {s[0].path.name}" for s in names.values()
-        )
+        series.setdefault(one.series_uid, []).append(one)
+    if len(series) > 1:
+        found = "; ".join(f"{len(each)} images, such as {each[0].path.name}" for each in series.values())
         raise BrokenFile(
-            f"{path}: holds {len(names)} series; give one a folder of its own, or name one of its files as the scan "
+            f"{path}: holds {len(series)} series; give one a folder of its own, or name one of its files as the scan "
             f"({found})."
         )
     kept, strays = without_strays(path, slices)
@@ -216,7 +214,6 @@ def _slice(path: Path) -> Slice:
     return Slice(
         path=path,
         series_uid=_tag(reader, SERIES_UID),
-        series_name=_tag(reader, SERIES_NAME),
         localiser="LOCALIZER" in _tag(reader, IMAGE_TYPE).upper(),
         position_mm=_numbers(path, reader, POSITION, 3),
         directions=None if directions is None else directions.reshape(2, 3),
@@ -255,6 +252,7 @@ def _numbers(path: Path, reader: sitk.ImageFileReader, key: str, count: int) -> 
         numbers = np.array([np.nan])
     if len(numbers) != count or not np.isfinite(numbers).all():
         raise BrokenFile(
-            f"{path}: DICOM tag ({key.replace('|', ',')}) must hold {count} numbers, but it holds {text!r}."
+            f"{path}: DICOM tag ({key.replace('|', ',')}) must hold {count} numbers, but it holds "
+            f"{'others' if np.isfinite(numbers).all() else 'what is no number'}."
         )
     return numbers

@@ -33,7 +33,6 @@ class Slice:
 
     path: Path
     series_uid: str
-    series_name: str
     localiser: bool
     position_mm: NDArray[np.float64] | None
     directions: NDArray[np.float64] | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections import Counter
@@ -14,6 +13,7 @@ from utility_functions.files import file_names as siblings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
+from utility_functions.files.patient_pseudonyms import name_in_memory
 from utility_functions.files.provenance import is_prediction
 from utility_functions.files.utf8_names import require_utf8
 
@@ -66,10 +66,13 @@ def case_of(
 
 
 def patient_and_modality(image: Path) -> tuple[str, str]:
-    """Patient ("" where unknown) and "CT" or "MR", from the DICOM header or from the file's name."""
+    """Patient ("" where unknown) and "CT" or "MR", from the DICOM header or from the file's name.
+
+    A patient of a header has a name that is never written: see patient_pseudonyms.
+    """
     if image.is_dir() or (suffix_of(image) is None and dicom.is_dicom(image)):
         facts = dicom.describe(image)
-        return _pseudonym(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
+        return name_in_memory(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
     stem = stem_of(image)
     subject = _SUBJECT.search(stem)
     patient = subject.group(2) if subject else siblings.spider_patient(image)
@@ -128,8 +131,3 @@ def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:
         numbered = (f"{name}-{number}" for number in itertools.count(2))
         unique.append(name if name not in unique else next(each for each in numbered if each not in {*names, *unique}))
     return unique
-
-
-def _pseudonym(patient: str) -> str:
-    """A pseudonym in place of a patient's id."""
-    return "patient-" + hashlib.sha256(patient.encode()).hexdigest()[:12] if patient else ""

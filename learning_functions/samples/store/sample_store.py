@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from learning_functions.samples.sample_parts import FORMAT, PARTS, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.patient_pseudonyms import comparable
+
+log = logging.getLogger(__name__)
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -178,6 +182,13 @@ def check_same_task(training: SampleStore, validation: SampleStore) -> None:
         raise ValueError(
             f"Samples to learn from and to validate on must be of one kind; these differ in {'; '.join(differences)}. "
             f"Received: {training.path} and {validation.path}."
+        )
+    if not comparable(training.patients, validation.patients):
+        log.warning(
+            "%s and %s call patients by pseudonyms of different keys, so that nobody can tell whether they share one: "
+            "cut both with one --patient-key.",
+            training.path,
+            validation.path,
         )
     shared = sorted(set(training.patients) & set(validation.patients))
     if shared:

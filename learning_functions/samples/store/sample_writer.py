@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from learning_functions.samples.sample_parts import FORMAT, PART_OF, PARTS, SAMPLED, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.atomic_write import written_whole
+from utility_functions.files.patient_pseudonyms import require_for_files
 from utility_functions.json_records import json_text
 from utility_functions.reporting.versions import versions
 
@@ -109,6 +110,7 @@ class SampleWriter:
             raise ValueError(
                 f"Normalisation is an offset and a scale above zero. Received: {normalisation} from {case_id}."
             )
+        require_for_files(patient)
         known = self._cases.setdefault(case_id, (len(self._cases), patient or case_id))
         if known[1] != (patient or case_id):
             raise ValueError(f"A case has one patient. Received: {patient!r} and {known[1]!r} for {case_id}.")

@@ -1,0 +1,136 @@
+"""No output holds anything of a DICOM header but the place of the voxels: every text attribute is filled and sought."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.filled_dicom import filled, words_in, write_series
+from tests.oracle import oracle_landmarks, oracle_scan
+from utility_functions.files.annotations import write_lml
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.images import read_grid, read_image
+
+PATIENTS = ("1", "2")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, frozenset[str]]:
+    """A series of each patient with its landmarks, and all words of their headers."""
+    folder, words = tmp_path_factory.mktemp("series"), set()
+    for patient in PATIENTS:
+        words |= write_series(folder / f"scan{patient}", oracle_scan(4.0, shape=(18, 22, 40)), patient)
+        write_lml(oracle_landmarks(), folder / f"scan{patient}.lml", read_grid(folder / f"scan{patient}"))
+    return folder, frozenset(words)
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """A file's bytes, and what is compressed in it: gzip, zip, zlib text of PNG, attributes and values of HDF5."""
+    content = path.read_bytes()
+    yield content
+    if content[:2] == b"\x1f\x8b":
+        yield gzip.decompress(content)
+    elif content[:8] == PNG:
+        yield from (zlib.decompress(text) for text in compressed_texts(content))
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            yield from (archive.read(name) for name in archive.namelist())
+    elif h5py.is_hdf5(path):
+        with h5py.File(path, "r") as file:
+            found: list[bytes] = [repr(dict(file.attrs)).encode()]
+            file.visititems(lambda name, item: found.extend(values_of(name, item)))
+        yield from found
+
+
+def compressed_texts(png: bytes) -> Iterator[bytes]:
+    place = len(PNG)
+    while place < len(png):
+        length, kind = int.from_bytes(png[place : place + 4], "big"), png[place + 4 : place + 8]
+        chunk = png[place + 8 : place + 8 + length]
+        if kind == b"zTXt":
+            yield chunk.split(b"\0", 1)[1][1:]
+        elif kind == b"iTXt" and chunk.split(b"\0", 1)[1][:1] == b"\1":
+            yield chunk.split(b"\0", 1)[1][2:].split(b"\0", 2)[2]
+        place += 12 + length
+
+
+def values_of(name: str, item: h5py.Dataset | h5py.Group) -> list[bytes]:
+    texts = [name.encode(), repr(dict(item.attrs)).encode()]
+    if isinstance(item, h5py.Dataset):
+        values = np.asarray(item[()])
+        texts.append(repr(values.tolist()).encode() if values.dtype.kind in "OSU" else values.tobytes())
+    return texts
+
+
+def leaks(folder: Path, words: frozenset[str]) -> list[str]:
+    """Files below a folder, and words that stand in their names or contents."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        for content in [path.name.encode(), *(contents(path) if path.is_file() else ())]:
+            found += [f"{path.relative_to(folder)}: {word}" for word in words_in(content, words)]
+    return found
+
+
+def test_the_search_finds_every_word_in_the_files_of_the_headers(
+    series: tuple[Path, frozenset[str]], tmp_path: Path
+) -> None:
+    folder, words = series
+    assert len(words) > 3600
+    found = set().union(*(words_in(path.read_bytes(), words) for path in folder.rglob("000.dcm")))
+    assert found == words
+    word = filled("1")[0].PatientName
+    (tmp_path / "a.gz").write_bytes(gzip.compress(f"x{word}y".encode()))
+    with zipfile.ZipFile(tmp_path / "b.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("c.json", f"x{word}y")
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file.create_dataset("e/f", data=np.frombuffer(f"{word}".encode(), np.uint8), compression="gzip")
+        file["e"].attrs["g"] = str(word)
+    text = b"tEXtkey\0\0" + zlib.compress(str(word).encode())
+    (tmp_path / "h.png").write_bytes(
+        PNG + (len(text) - 4).to_bytes(4, "big") + text.replace(b"tEXt", b"zTXt") + b"0000"
+    )
+    assert {line.split(":")[0] for line in leaks(tmp_path, words)} == {"a.gz", "b.keras", "d.h5", "h.png"}
+
+
+CHANGES = {
+    "a place that is no number": {"ImagePositionPatient": "1111111111\\2\\3"},
+    "another direction": {"ImageOrientationPatient": "1\\0\\0\\0\\1"},
+    "no place": {"ImagePositionPatient": ""},
+    "a colour image": {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"},
+    "a scout": {"ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"},
+    "several frames": {"NumberOfFrames": 80},
+}
+
+
+@pytest.mark.parametrize("what", [*CHANGES, "two series", "a slice is missing", "cut short"])
+def test_no_error_and_no_warning_quotes_the_header(
+    what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scan = oracle_scan(8.0, shape=(8, 8, 12))
+    words = write_series(tmp_path / "scan", scan, "1", **CHANGES.get(what, {}))
+    if what == "two series":
+        words |= write_series(tmp_path / "more", scan, "2")
+        for path in (tmp_path / "more").iterdir():
+            path.rename(tmp_path / "scan" / f"more{path.name}")
+    elif what == "a place that is no number":
+        words |= {"ZQ00200032"}
+        for path in (tmp_path / "scan").iterdir():
+            path.write_bytes(path.read_bytes().replace(b"1111111111\\2\\3", b"ZQ00200032\\2\\3"))
+    elif what == "a slice is missing":
+        (tmp_path / "scan" / "005.dcm").unlink()
+    elif what == "cut short":
+        path = tmp_path / "scan" / "000.dcm"
+        path.write_bytes(path.read_bytes()[:-200])
+    with caplog.at_level(logging.DEBUG), pytest.raises(BrokenFile) as refused:
+        read_image(tmp_path / "scan")
+    said = "".join([str(refused.value), caplog.text, *capfd.readouterr()])
+    assert words_in(said.encode(), words) == set(), said
