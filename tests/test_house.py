@@ -88,6 +88,15 @@ def test_help_answers_without_deep_learning(module: str) -> None:
 
 
 @pytest.mark.parametrize("path", package_files, ids=told)
+def test_json_is_written_by_the_one_strict_writer_alone(path: Path) -> None:
+    """It knows no NaN and no infinity, which are no JSON."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    writers = [call for call in calls if ast.unparse(call.func) in ("json.dump", "json.dumps")]
+    assert len(writers) == (path.name == "json_records.py")
+    assert all("allow_nan=False" in ast.unparse(call) for call in writers)
+
+
+@pytest.mark.parametrize("path", package_files, ids=told)
 def test_no_generator_is_made_without_a_seed(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):

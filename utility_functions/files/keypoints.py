@@ -13,6 +13,7 @@ from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.landmark_points import named
 from utility_functions.files.ras_lps import swap_lps_ras
+from utility_functions.json_records import json_text
 
 
 def read_keypoints(path: Path) -> Keypoints:
@@ -45,7 +46,7 @@ def keypoints_of(path: Path, entries: list[Any]) -> Keypoints:
         except BrokenFile:
             raise  # an unknown level has the same message everywhere
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise BrokenFile(f"{path}: holds a keypoint that is none ({json.dumps(entry)[:80]}).") from error
+            raise BrokenFile(f"{path}: holds a keypoint that is none ({json_text(entry)[:80]}).") from error
     bodies, left, right = (np.array(places[kind], float).reshape(-1, 3) for kind in ("body", "left", "right"))
     return Keypoints(bodies, tuple(names), np.array(probabilities, float).reshape(-1, 3), left, right)
 

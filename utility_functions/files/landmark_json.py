@@ -13,6 +13,7 @@ from utility_functions.files.keypoints import keypoints_of
 from utility_functions.files.landmark_points import AnnotatedPoint, named, named_by_id, number
 from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid, direction_matrix
+from utility_functions.json_records import json_text
 
 log = logging.getLogger(__name__)
 
@@ -117,5 +118,5 @@ def _position(path: Path, values: Any, name: str, system: str) -> tuple[float, f
 
 def _value(path: Path, entry: dict[str, Any], key: str, what: str) -> Any:
     if key not in entry:
-        raise BrokenFile(f"{path}: {what} has no {key!r} ({json.dumps(entry)[:80]}).")
+        raise BrokenFile(f"{path}: {what} has no {key!r} ({json_text(entry)[:80]}).")
     return entry[key]
