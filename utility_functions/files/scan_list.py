@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utility_functions.files.atomic_write import require_writable, write_text
 from utility_functions.files.cases import Case
+from utility_functions.files.patient_pseudonyms import require_for_files
 
 COLUMNS = (
     *("name", "type", "image_path", "mask_path", "centroid_json_path", "tissue_path"),
@@ -16,17 +17,27 @@ COLUMNS = (
 )
 
 
-def write_scan_list(cases: Sequence[Case], path: Path, split: str = "") -> None:
-    """The cases as a manifest at ``path``, with whole paths and ``split`` as their type; streamed phantoms in words."""
+def write_scan_list(cases: Sequence[Case], path: Path, split: str | None = "", within: Path | None = None) -> None:
+    """The cases as a manifest at ``path``; streamed phantoms in words.
+
+    split: the type of all of them; None for each one's own. within: the folder that paths are relative to, so that it
+    can be moved; without it they are whole.
+    """
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(COLUMNS)
     for case in cases:
         files = (case.image_path, case.label_map_path, case.landmarks_path, case.tissue_path)
-        columns = ["" if file is None else str(file.absolute()) for file in files]
+        whole = [None if file is None else file.absolute() for file in files]
+        if within is not None:
+            whole = [None if file is None else file.relative_to(within.absolute()) for file in whole]
+        columns = ["" if file is None else str(file) for file in whole]
         if case.phantom is not None:
             columns[0] = case.phantom.words
-        rows.writerow((case.case_id, split, *columns, case.patient, case.modality, case.label_code))
+        patient = require_for_files(case.patient)
+        rows.writerow(
+            (case.case_id, case.split if split is None else split, *columns, patient, case.modality, case.label_code)
+        )
     write_text(path, table.getvalue())
 
 
