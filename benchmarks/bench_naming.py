@@ -24,7 +24,7 @@ REPEATS, LOOPED = 9, 8
 def by_loops(chain: SequenceModel) -> float:
     """The log-weight of the best sequence, by the same recursion in Python loops."""
     count, levels, sizes = len(chain.unary), len(chain.start), len(chain.sizes)
-    best = chain.falses[-1] + chain.nothing
+    best = chain.false_sums[-1] + chain.nothing
     ending: dict[tuple[int, int, int, int], float] = {}
     with np.errstate(divide="ignore"):
         turns, steps = ([np.log(each) for each in some] for some in (chain.turns, chain.steps))
@@ -32,7 +32,7 @@ def by_loops(chain: SequenceModel) -> float:
     for i in range(count):
         for level in range(levels):
             for size in range(sizes):
-                first = chain.falses[i] + chain.start[level] + chain.unary[i, level] + chain.sizes[size]
+                first = chain.false_sums[i] + chain.start[level] + chain.unary[i, level] + chain.sizes[size]
                 ending[-1, i, level, size] = first
                 for before in range(-1, i):
                     weight = ending.get((before, i, level, size), -np.inf)

@@ -64,12 +64,12 @@ def _steps(place: keras.KerasTensor, there: keras.KerasTensor) -> keras.KerasTen
     return _layer(layers.Reshape, "steps", (-1, 20))(x)
 
 
-def _regions(told: keras.KerasTensor) -> keras.KerasTensor:
+def _regions(probabilities: keras.KerasTensor) -> keras.KerasTensor:
     """The probabilities, their log-odds, and whether any is known."""
-    known = _layer(layers.AveragePooling2D, "region_mean", (3, 1))(told)
+    known = _layer(layers.AveragePooling2D, "region_mean", (3, 1))(probabilities)
     known = _layer(layers.Rescaling, "region_mean_raised", 1e30)(known)
     known = _layer(layers.ReLU, "region_known", 1.0)(known)  # (batch, 1, nodes, 1)
-    above = _layer(layers.Rescaling, "region_less_lowest", 1.0, -LOWEST)(told)
+    above = _layer(layers.Rescaling, "region_less_lowest", 1.0, -LOWEST)(probabilities)
     above = _layer(layers.ReLU, "region_above_lowest", 1 - 2 * LOWEST)(above)
     sure = _layer(layers.Rescaling, "region_for", 1.0, LOWEST)(above)
     against = _layer(layers.Rescaling, "region_against", -1.0, 1 - LOWEST)(above)
@@ -77,7 +77,7 @@ def _regions(told: keras.KerasTensor) -> keras.KerasTensor:
     odds = _layer(layers.Subtract, "region_odds")([_rows(x, 3, 6, "log_against"), _rows(x, 0, 3, "log_for")])
     odds = _layer(layers.Multiply, "region_odds_known")([odds, known])
     odds = _layer(layers.Rescaling, "region_odds_scaled", 1 / 4)(odds)
-    return _layer(layers.Concatenate, "region_rows", axis=1)([told, odds, known])
+    return _layer(layers.Concatenate, "region_rows", axis=1)([probabilities, odds, known])
 
 
 def _pedicles(left: keras.KerasTensor, right: keras.KerasTensor) -> keras.KerasTensor:

@@ -114,8 +114,8 @@ def _variants(rows: Sequence[ScanRow]) -> tuple[VariantScore, ...]:
         VariantScore(
             name,
             sum(name in true for true, _ in pairs),
-            sum(name in told for _, told in pairs),
-            sum(name in true and name in told for true, told in pairs),
+            sum(name in predicted for _, predicted in pairs),
+            sum(name in true and name in predicted for true, predicted in pairs),
         )
         for name in VARIANTS
     )

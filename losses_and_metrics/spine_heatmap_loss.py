@@ -24,8 +24,8 @@ class HeatError(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        heat, judged, found = _parts(y_true, y_pred)
-        return _mean(ops.square(found - heat), judged)
+        response, judged, found = _parts(y_true, y_pred)
+        return _mean(ops.square(found - response), judged)
 
     def place_weights(self, y_true: Any, y_pred: Any) -> Any:
         """So that the mean over all voxels is that over the judged ones of each sample (batch, ...)."""
@@ -44,9 +44,9 @@ class HeatDivergence(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        heat, judged, found = _parts(y_true, y_pred)
+        response, judged, found = _parts(y_true, y_pred)
         divergence, overlap = 0.0, 0.0
-        for t, p in ((heat, found), (1 - heat, 1 - found)):
+        for t, p in ((response, found), (1 - response, 1 - found)):
             true, predicted = (ops.clip(part, SMALLEST_PROBABILITY, 1.0) for part in (t, p))
             divergence += _mean(t * (ops.log(true) - ops.log(predicted)), judged)
             both, either = ops.sum(judged * t * p, axis=1), ops.sum(judged * (t + p), axis=1)
@@ -67,8 +67,8 @@ class AboveThresholdDice(Ratio):
         self.least = least
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        heat, judged, found = _parts(y_true, y_pred)
-        true = judged * ops.cast(heat > self.least, "float32")
+        response, judged, found = _parts(y_true, y_pred)
+        true = judged * ops.cast(response > self.least, "float32")
         predicted = judged * ops.cast(found > self.least, "float32")
         self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
 
@@ -84,17 +84,17 @@ class HeatDistance(Ratio):
         super().__init__(name=name, **kwargs)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        heat, judged, found = _parts(y_true, y_pred)
-        self._add(ops.sum(judged * ops.abs(heat - found)), ops.sum(judged))
+        response, judged, found = _parts(y_true, y_pred)
+        self._add(ops.sum(judged * ops.abs(response - found)), ops.sum(judged))
 
 
 def _parts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
     """The true heatmap, whether voxels count, and the prediction, each (batch, voxels)."""
     batch = ops.shape(y_pred)[0]
-    heat, judged, found = (
+    response, judged, found = (
         ops.reshape(ops.cast(part, "float32"), (batch, -1)) for part in (y_true[..., 0], y_true[..., 1], y_pred[..., 0])
     )
-    return heat, judged, found
+    return response, judged, found
 
 
 def _judged_alone(y_true: Any) -> Any:

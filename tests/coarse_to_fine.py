@@ -92,7 +92,11 @@ def instances(path: Path, level: float) -> Path:
     layer = keras.layers.Conv3D(1, 1, activation="sigmoid", name="mask")
     mask = layer(both)
     layer.set_weights([np.array([100.0, -400.0]).reshape(1, 1, 1, 2, 1), np.array([-100.0 * BRIGHT])])
-    seen = keras.layers.GlobalAveragePooling3D()(both)
-    complete = keras.layers.Dense(1, activation="sigmoid", name="complete")(seen)
-    told = keras.layers.Dense(1, activation="relu", bias_initializer=keras.initializers.Constant(level), name="level")
-    return saved("instances", keras.Model(both, {"mask": mask, "complete": complete, "level": told(seen)}), path)
+    pooled = keras.layers.GlobalAveragePooling3D()(both)
+    complete = keras.layers.Dense(1, activation="sigmoid", name="complete")(pooled)
+    level_layer = keras.layers.Dense(
+        1, activation="relu", bias_initializer=keras.initializers.Constant(level), name="level"
+    )
+    return saved(
+        "instances", keras.Model(both, {"mask": mask, "complete": complete, "level": level_layer(pooled)}), path
+    )

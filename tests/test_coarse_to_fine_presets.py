@@ -56,9 +56,9 @@ def test_both_parts_of_the_network_are_the_published_ones(heatmaps: keras.Model)
 def test_heatmaps_are_the_product_of_local_and_spatial_ones() -> None:
     network = spatial_configuration_net((8, 8, 16), 3, 2, 2, head_deviation=0.5, spatial_start=0.7)
     parts = keras.Model(network.input, [network.get_layer(name).output for name in ("local", "spatial")])
-    seen = np.random.default_rng(1).normal(size=(1, 8, 8, 16, 1)).astype(np.float32)
-    local, spatial = (np.asarray(part) for part in parts(seen))
-    np.testing.assert_allclose(np.asarray(network(seen)), local * spatial, atol=1e-6)
+    inputs = np.random.default_rng(1).normal(size=(1, 8, 8, 16, 1)).astype(np.float32)
+    local, spatial = (np.asarray(part) for part in parts(inputs))
+    np.testing.assert_allclose(np.asarray(network(inputs)), local * spatial, atol=1e-6)
     assert np.abs(local).max() > 0.01 and spatial.mean() > 0.3
 
 

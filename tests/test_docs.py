@@ -47,11 +47,11 @@ class _Fetched(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        if tag in ("script", "img", "iframe", "source", "video", "embed") and told.get("src"):
-            self.found.append(str(told["src"]))
-        if tag == "link" and told.get("rel") not in ("canonical", "next", "prev") and told.get("href"):
-            self.found.append(str(told["href"]))
+        attributes = dict(attrs)
+        if tag in ("script", "img", "iframe", "source", "video", "embed") and attributes.get("src"):
+            self.found.append(str(attributes["src"]))
+        if tag == "link" and attributes.get("rel") not in ("canonical", "next", "prev") and attributes.get("href"):
+            self.found.append(str(attributes["href"]))
 
 
 def test_no_page_loads_external_files(site: Path) -> None:

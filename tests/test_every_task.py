@@ -44,7 +44,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     settings = tiny_settings(name, preset)
     training, validation = write_samples(name, folder, settings)
     augment = "none" if settings.options.augment == "synth" else None  # .lml files have no tissues
-    train(training, validation, folder / "model.h5", lambda told: told, Training(augment=augment))
+    train(training, validation, folder / "model.h5", lambda record: record, Training(augment=augment))
     return Trained(settings, training, TrainedModel.load(folder / "model.h5"))
 
 
@@ -64,9 +64,9 @@ def test_samples_fit_the_spec(trained: Trained) -> None:
 
 def test_the_saved_network_gives_the_outputs_of_the_trained_one(trained: Trained) -> None:
     network = Checkpoints(trained.model.path).load(1)
-    seen = np.random.default_rng(1).normal(size=(2, *network.inputs[0].shape[1:])).astype("float32")
-    given = trained.model.network(seen, training=False)
-    expected = network(seen, training=False)
+    images = np.random.default_rng(1).normal(size=(2, *network.inputs[0].shape[1:])).astype("float32")
+    given = trained.model.network(images, training=False)
+    expected = network(images, training=False)
     named = isinstance(given, dict)
     assert named == isinstance(expected, dict)
     for name in given if named else [...]:

@@ -21,7 +21,7 @@ OTHERS = ("tests", "benchmarks", "experiments")
 other_files = [path for folder in OTHERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def told(path: Path) -> str:
+def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
@@ -46,24 +46,24 @@ def test_the_checks_pass(command: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", package_files + other_files + scripts, ids=told)
+@pytest.mark.parametrize("path", package_files + other_files + scripts, ids=name_of)
 def test_every_module_opens_with_what_it_holds(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if path.name == "__init__.py" and not text.strip():
         return
-    said = ast.get_docstring(ast.parse(text))
-    assert said, f"{told(path)} has no docstring"
-    first = said.split("\n\n")[0].strip()
-    assert first.endswith("."), f"the first sentence of {told(path)} has no end: {first!r}"
+    output = ast.get_docstring(ast.parse(text))
+    assert output, f"{name_of(path)} has no docstring"
+    first = output.split("\n\n")[0].strip()
+    assert first.endswith("."), f"the first sentence of {name_of(path)} has no end: {first!r}"
 
 
-@pytest.mark.parametrize("path", package_files, ids=told)
+@pytest.mark.parametrize("path", package_files, ids=name_of)
 def test_no_file_outgrows_its_one_idea(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= MOST_LINES_OF_A_FILE, f"{told(path)} has {lines} lines: split it"
+    assert lines <= MOST_LINES_OF_A_FILE, f"{name_of(path)} has {lines} lines: split it"
 
 
-@pytest.mark.parametrize("path", scripts, ids=told)
+@pytest.mark.parametrize("path", scripts, ids=name_of)
 def test_a_script_is_arguments_in_and_one_call(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines < MOST_LINES_OF_A_SCRIPT
@@ -87,17 +87,17 @@ def test_help_answers_without_deep_learning(module: str) -> None:
     assert "usage:" in done.stdout.lower()
 
 
-@pytest.mark.parametrize("path", package_files, ids=told)
+@pytest.mark.parametrize("path", package_files, ids=name_of)
 def test_json_is_written_by_the_one_strict_writer_alone(path: Path) -> None:
-    """It knows no NaN and no infinity, which are no JSON."""
+    """The strict writer refuses NaN and infinity, which JSON does not have."""
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     writers = [call for call in calls if ast.unparse(call.func) in ("json.dump", "json.dumps")]
     assert len(writers) == (path.name == "json_records.py")
     assert all("allow_nan=False" in ast.unparse(call) for call in writers)
 
 
-@pytest.mark.parametrize("path", package_files, ids=told)
+@pytest.mark.parametrize("path", package_files, ids=name_of)
 def test_no_generator_is_made_without_a_seed(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
-            assert node.args or node.keywords, f"{told(path)}:{node.lineno}"
+            assert node.args or node.keywords, f"{name_of(path)}:{node.lineno}"

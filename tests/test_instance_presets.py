@@ -97,8 +97,8 @@ def test_an_untrained_network_predicts_about_its_initial_level(tiny: keras.Model
 
 
 def test_group_normalisation_is_independent_of_the_batch(tiny: keras.Model) -> None:
-    seen = np.random.default_rng(1).normal(size=(2, 16, 16, 8, 2)).astype(np.float32)
-    together, alone = tiny(seen), tiny(seen[:1])
+    inputs = np.random.default_rng(1).normal(size=(2, 16, 16, 8, 2)).astype(np.float32)
+    together, alone = tiny(inputs), tiny(inputs[:1])
     for name, answer in alone.items():
         np.testing.assert_allclose(together[name][:1], answer, rtol=1e-5, atol=1e-5)  # levels are about 13
 

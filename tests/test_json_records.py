@@ -25,7 +25,7 @@ from utility_functions.reporting.results import ScanRow
 @dataclass(frozen=True)
 class Inner:
     name: str
-    share: float | None = None
+    fraction: float | None = None
 
 
 @dataclass(frozen=True)

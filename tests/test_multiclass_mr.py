@@ -55,8 +55,8 @@ def test_weight_decay_makes_adam_adamw() -> None:
 
 
 def test_settings_of_older_files_have_no_weight_decay() -> None:
-    told = {name: value for name, value in settings_of(TASK, "small").to_json().items() if name != "weight_decay"}
-    assert Settings.from_json(told, TASK.options_type).weight_decay == 0.0
+    stored = {name: value for name, value in settings_of(TASK, "small").to_json().items() if name != "weight_decay"}
+    assert Settings.from_json(stored, TASK.options_type).weight_decay == 0.0
 
 
 def test_flat_levels_pool_and_convolve_within_slices_alone() -> None:
@@ -95,9 +95,9 @@ def test_the_whole_scan_is_in_each_sample_where_it_is_resized() -> None:
     assert np.array_equal(first.inputs, second.inputs) and set(np.unique(first.targets)) == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize(("code", "said"), [("csi2014", "SPIDER's code"), ("totalsegmentator", "SPIDER's code")])
-def test_masks_without_discs_and_canal_are_refused(code: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+@pytest.mark.parametrize(("code", "output"), [("csi2014", "SPIDER's code"), ("totalsegmentator", "SPIDER's code")])
+def test_masks_without_discs_and_canal_are_refused(code: str, output: str) -> None:
+    with pytest.raises(ValueError, match=output):
         TASK.samples(made_scan(code), tiny_settings("multiclass_mr"), np.random.default_rng(1))
 
 

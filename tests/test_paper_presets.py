@@ -103,8 +103,8 @@ def test_detection_ends_in_a_softmax_over_two_classes_from_a_wide_kernel(network
     head = layers_of(network, "Conv")[-1]
     assert (head.filters, head.kernel_size) == (2, (3, 3, 3))
     assert network.input_shape == (None, 64, 64, 80, 1) and network.output_shape == (None, 64, 64, 80, 2)
-    seen = keras.ops.zeros((1, 1, 1, 1, 2)) + np.array([0.0, np.log(3.0)], "float32")
-    np.testing.assert_allclose(np.ravel(network.layers[-1](seen)), [0.25, 0.75], rtol=1e-6)
+    inputs = keras.ops.zeros((1, 1, 1, 1, 2)) + np.array([0.0, np.log(3.0)], "float32")
+    np.testing.assert_allclose(np.ravel(network.layers[-1](inputs)), [0.25, 0.75], rtol=1e-6)
 
 
 def test_identification_ends_in_one_number_that_is_never_below_zero(networks: dict[str, keras.Model]) -> None:

@@ -32,9 +32,9 @@ def test_a_shipped_model_loads_with_a_card_of_its_training(name: str) -> None:
     model = TrainedModel.load(SHIPPED / name)
     assert model.task_name == model.card["task"] == Path(name).stem
     assert model.settings.preset == "shipped"
-    told = model.card["training"]
-    assert 1 <= told["best_epoch"] <= told["epochs"] and np.isfinite(told["best"])
-    assert min(told["scans"].values()) > 0 and min(told["samples"].values()) > 0
+    trained = model.card["training"]
+    assert 1 <= trained["best_epoch"] <= trained["epochs"] and np.isfinite(trained["best"])
+    assert min(trained["scans"].values()) > 0 and min(trained["samples"].values()) > 0
     assert {"python", "keras", "tensorflow"} <= set(model.card["versions"])
 
 
@@ -51,8 +51,8 @@ def test_a_shipped_model_is_a_small_file_of_weights_and_layers_alone(name: str) 
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_plain_keras_loads_a_shipped_model(name: str) -> None:
     network = keras.models.load_model(SHIPPED / name, compile=False)
-    seen = np.zeros((1, *(size or 32 for size in network.input_shape[1:])), np.float32)
-    assert np.isfinite(np.asarray(network(seen, training=False))).all()
+    visible = np.zeros((1, *(size or 32 for size in network.input_shape[1:])), np.float32)
+    assert np.isfinite(np.asarray(network(visible, training=False))).all()
 
 
 def names_near(found: Landmarks, truth: Landmarks) -> list[str]:

@@ -22,9 +22,11 @@ def model() -> TrainedModel:
 def keypoints_of(levels: dict[str, np.ndarray]) -> Keypoints:
     """Bodies with certain regions, and pedicles at their usual positions."""
     points = np.array(list(levels.values()))
-    told = np.array([[0.95 if (region_of(name) or "L")[0] == letter else 0.02 for letter in "CTL"] for name in levels])
+    regions = np.array(
+        [[0.95 if (region_of(name) or "L")[0] == letter else 0.02 for letter in "CTL"] for name in levels]
+    )
     away = np.array([14.0, -23.0, 3.0])
-    return Keypoints(points, ("",) * len(points), told, points + away * (-1, 1, 1), points + away)
+    return Keypoints(points, ("",) * len(points), regions, points + away * (-1, 1, 1), points + away)
 
 
 def test_the_card_names_the_data_and_the_estimated_options(model: TrainedModel) -> None:
@@ -46,7 +48,7 @@ def test_a_false_positive_is_reported(model: TrainedModel) -> None:
     levels = spine("T9", "L5")
     usual = keypoints_of(levels)
     points = np.vstack([usual.bodies_mm, usual.bodies_mm[4] + (70.0, 40.0, 5.0)])
-    told = np.vstack([usual.probabilities, [0.02, 0.05, 0.05]])
-    given = Keypoints(points, ("",) * len(points), told, usual.left_mm, usual.right_mm)
+    regions = np.vstack([usual.probabilities, [0.02, 0.05, 0.05]])
+    given = Keypoints(points, ("",) * len(points), regions, usual.left_mm, usual.right_mm)
     naming = decoded(model.network, model.settings, given)
     assert naming.names == (*levels, "")

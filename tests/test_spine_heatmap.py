@@ -51,8 +51,8 @@ def test_the_network_is_as_its_preset_says(preset: str) -> None:
 
 
 def points_of(numbers: np.ndarray) -> dict[str, np.ndarray]:
-    told = dict(zip(VERTEBRAE, numbers.reshape(-1, 3), strict=True))
-    return {name: point for name, point in told.items() if np.isfinite(point).all()}
+    places = dict(zip(VERTEBRAE, numbers.reshape(-1, 3), strict=True))
+    return {name: point for name, point in places.items() if np.isfinite(point).all()}
 
 
 @pytest.mark.parametrize("axcodes", ["RAS", "PIL"])
@@ -81,12 +81,12 @@ def test_points_lie_on_their_vertebrae(resized: bool, axcodes: str) -> None:
 def test_a_resized_image_shows_all_of_the_scan() -> None:
     made = phantom(2, "LSA")
     settings = settings_of(TASK, "topdown")
-    seen = settings.grid_of(made.volume.grid)
-    assert seen.shape == (64, 64, 128) and seen.axcodes == "RAS"
-    for grid in (seen, made.volume.grid):
+    images = settings.grid_of(made.volume.grid)
+    assert images.shape == (64, 64, 128) and images.axcodes == "RAS"
+    for grid in (images, made.volume.grid):
         corners = grid.corners_mm() @ direction_matrix("RAS")
         np.testing.assert_allclose(np.ptp(corners, axis=0), np.ptp(made.volume.grid.corners_mm(), axis=0), rtol=1e-6)
-    np.testing.assert_allclose(seen.corners_mm().mean(axis=0), made.volume.grid.corners_mm().mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(images.corners_mm().mean(axis=0), made.volume.grid.corners_mm().mean(axis=0), atol=1e-6)
 
 
 def test_targets_made_in_batches_peak_at_every_centroid() -> None:
@@ -97,12 +97,12 @@ def test_targets_made_in_batches_peak_at_every_centroid() -> None:
     drawn, weights = TASK.arrange(np.stack([sample.targets for sample in samples]), None, numbers, settings)  # type: ignore[attr-defined]
     drawn = np.asarray(drawn)
     assert weights is None and drawn.shape == (6, 24, 24, 40, 2) and drawn[..., 0].max() > 0.9
-    for heat, judged, sample in zip(drawn[..., 0], drawn[..., 1], samples, strict=True):
+    for response, judged, sample in zip(drawn[..., 0], drawn[..., 1], samples, strict=True):
         np.testing.assert_array_equal(judged, sample.targets)
         for point in points_of(sample.numbers).values():
             at = np.rint(point).astype(int)
-            if ((at >= 0) & (at < heat.shape)).all():
-                assert heat[tuple(at)] > 0.3
+            if ((at >= 0) & (at < response.shape)).all():
+                assert response[tuple(at)] > 0.3
 
 
 def test_a_scan_without_a_vertebra_inside_is_refused() -> None:

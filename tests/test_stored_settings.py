@@ -12,7 +12,7 @@ from learning_functions.task import load_task, settings_of, task_names
 from learning_functions.task_options.common_options import MirroredOptions, TaskOptions
 
 
-def told(task: str, preset: str = "small", **options: Any) -> dict[str, Any]:
+def settings_json(task: str, preset: str = "small", **options: Any) -> dict[str, Any]:
     """Settings read from JSON, with changed options, without those that are None."""
     settings = json.loads(json.dumps(settings_of(load_task(task), preset).to_json()))
     kept = {name: value for name, value in {**settings["options"], **options}.items() if value is not None}
@@ -28,8 +28,8 @@ def test_a_misspelt_option_is_refused_in_one_sentence(name: str) -> None:
     task = load_task(name)
     known = ", ".join(sorted(task.presets["small"].options.to_json()))
     for read in (
-        lambda: settings_from_samples(task, told(name, agument="none")),
-        lambda: settings_from_card(task, card_of(name, told(name, agument="none"))),
+        lambda: settings_from_samples(task, settings_json(name, agument="none")),
+        lambda: settings_from_card(task, card_of(name, settings_json(name, agument="none"))),
         lambda: settings_of(task, "small").with_options(agument="none"),
     ):
         with pytest.raises(ValueError) as raised:
@@ -50,12 +50,12 @@ def test_a_misspelt_option_is_refused_in_one_sentence(name: str) -> None:
 )
 def test_a_value_of_another_kind_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        settings_from_samples(load_task("instances"), told("instances", **options))
+        settings_from_samples(load_task("instances"), settings_json("instances", **options))
 
 
 def test_missing_options_have_published_values() -> None:
     task = load_task("instances")
-    settings = settings_from_samples(task, {**told("instances"), "options": {"mirrored_inference": False}})
+    settings = settings_from_samples(task, {**settings_json("instances"), "options": {"mirrored_inference": False}})
     assert settings.options == settings_of(task, "paper").options
 
 
@@ -77,10 +77,10 @@ def test_missing_options_have_published_values() -> None:
 def test_old_cards_tell_by_their_training_whether_mirror_images_are_asked_about(
     task: str, options: dict[str, Any], training: dict[str, Any], expected: bool
 ) -> None:
-    settings = told(task, mirrored_inference=None, **options)
+    settings = settings_json(task, mirrored_inference=None, **options)
     found = settings_from_card(load_task(task), card_of(task, settings, **training))
     assert found.options.mirrored_inference is expected
-    new = card_of(task, told(task, mirrored_inference=not expected, **options), **training)
+    new = card_of(task, settings_json(task, mirrored_inference=not expected, **options), **training)
     assert settings_from_card(load_task(task), new).options.mirrored_inference is not expected, "a card that says so"
 
 

@@ -74,9 +74,9 @@ def test_eight_neighbouring_slices_are_seen_and_several_levels_where_there_are_s
     settings = settings_at("identification", "paper", (8, 32, 64), elastic_mm=0.0)
     for sample in drawn("identification", scan, settings):
         where = sample.targets > 0
-        seen = [int(np.unique(sample.inputs[where][:, channel])[0]) for channel in range(8)]
-        x = seen[4]
-        assert seen == [number if 0 <= number < 36 else 0 for number in range(x - 4, x + 4)]
+        slices = [int(np.unique(sample.inputs[where][:, channel])[0]) for channel in range(8)]
+        x = slices[4]
+        assert slices == [number if 0 <= number < 36 else 0 for number in range(x - 4, x + 4)]
         assert shown[x] > 1
 
 

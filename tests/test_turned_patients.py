@@ -38,42 +38,42 @@ def models() -> list[TrainedModel]:
 
 
 @pytest.fixture(scope="module")
-def as_told(models: list[TrainedModel], volume: Volume) -> Findings:
+def unturned(models: list[TrainedModel], volume: Volume) -> Findings:
     return run_models(models, volume)
 
 
-@pytest.mark.parametrize(("quarters", "axcodes"), [(1, "PIR"), (2, "RAS"), (3, "LPS")])
+@pytest.mark.parametrize(("turns", "axcodes"), [(1, "PIR"), (2, "RAS"), (3, "LPS")])
 def test_the_same_is_detected_however_a_patient_was_laid(
-    models: list[TrainedModel], volume: Volume, as_told: Findings, quarters: int, axcodes: str
+    models: list[TrainedModel], volume: Volume, unturned: Findings, turns: int, axcodes: str
 ) -> None:
-    found = run_models(models[:1], turned(volume, quarters).reoriented(axcodes))
-    assert as_told.quarter_turns == 0 and found.quarter_turns == -quarters % 4
-    assert found.detection is not None and as_told.detection is not None
-    same = turned(as_told.detection, quarters).reoriented(axcodes)
+    found = run_models(models[:1], turned(volume, turns).reoriented(axcodes))
+    assert unturned.quarter_turns == 0 and found.quarter_turns == -turns % 4
+    assert found.detection is not None and unturned.detection is not None
+    same = turned(unturned.detection, turns).reoriented(axcodes)
     np.testing.assert_array_equal(found.detection.voxels, same.voxels)
     found.detection.grid.require_same(same.grid, "both")
 
 
 def test_all_that_is_found_is_the_same_and_lies_where_the_header_puts_it(
-    models: list[TrainedModel], volume: Volume, as_told: Findings
+    models: list[TrainedModel], volume: Volume, unturned: Findings
 ) -> None:
-    quarters, axcodes = 1, "PIR"
-    laid = turned(volume, quarters).reoriented(axcodes)
-    found = run_models(models, laid)
-    assert found.landmarks is not None and as_told.landmarks is not None and len(found.landmarks)
-    assert found.landmarks.names == as_told.landmarks.names
-    expected = turned_points(as_told.landmarks.points_mm, quarters)
+    turns, axcodes = 1, "PIR"
+    turned_volume = turned(volume, turns).reoriented(axcodes)
+    found = run_models(models, turned_volume)
+    assert found.landmarks is not None and unturned.landmarks is not None and len(found.landmarks)
+    assert found.landmarks.names == unturned.landmarks.names
+    expected = turned_points(unturned.landmarks.points_mm, turns)
     np.testing.assert_allclose(found.landmarks.points_mm, expected, atol=1e-6)
-    for name, each in as_told.maps.items():
-        same = turned(each, quarters).reoriented(axcodes)
-        assert getattr(found, name).grid.same_as(laid.grid)
+    for name, each in unturned.maps.items():
+        same = turned(each, turns).reoriented(axcodes)
+        assert getattr(found, name).grid.same_as(turned_volume.grid)
         np.testing.assert_array_equal(getattr(found, name).voxels, same.voxels)
     assert [note for note in found.notes if "does not lie as the header says" in note]
-    assert set(as_told.notes) < set(found.notes)
+    assert set(unturned.notes) < set(found.notes)
 
 
 def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(
-    volume: Volume, as_told: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    volume: Volume, unturned: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scan = tmp_path / "laid.nii.gz"
     write_image(turned(volume, 2), scan)
@@ -84,13 +84,13 @@ def test_a_run_tells_of_the_turn_and_can_be_gone_on_from(
     assert measure.main([str(scan), masks, "--from-results", str(first), "--output", str(second)]) == 0
     (row,) = json.loads((second / "results.json").read_text())["scans"]
     assert [note for note in row["notes"] if "what it calls left is right" in note] and row["quarter_turns"] == 2
-    assert as_told.instances is not None and as_told.landmarks is not None
+    assert unturned.instances is not None and unturned.landmarks is not None
     instances = read_label_map(second / "laid_vertebrae.nii.gz")
     np.testing.assert_array_equal(
-        instances.reoriented("RAS").voxels, turned(as_told.instances, 2).reoriented("RAS").voxels
+        instances.reoriented("RAS").voxels, turned(unturned.instances, 2).reoriented("RAS").voxels
     )
     found = read_landmarks(second / "laid_centroids.json", read_grid(scan))
-    places = dict(zip(as_told.landmarks.names, turned_points(as_told.landmarks.points_mm, 2), strict=True))
+    places = dict(zip(unturned.landmarks.names, turned_points(unturned.landmarks.points_mm, 2), strict=True))
     assert len(found)
     for name, point in found:
         assert np.linalg.norm(point - places[name]) < 0.2

@@ -75,14 +75,14 @@ def inference_options() -> str:
     """How models are run: the keys of a pipeline's TOML and of ``spine_levels.segment``, from their dataclass."""
     from learning_functions.options import InferenceOptions
 
-    told = "Keys of a pipeline's TOML, and keywords of `spine_levels.segment` and `spine_levels.Pipeline`."
+    text = "Keys of a pipeline's TOML, and keywords of `spine_levels.segment` and `spine_levels.Pipeline`."
     table = "| key | meaning | default |\n|---|---|---|"
     for each in fields(InferenceOptions):
         option = each.metadata["option"]
         choices = ", ".join(f"`{choice}`" for choice in option.choices)
         table += f"\n| `{each.name}` | {text_of(option.text)}{'; one of ' if choices else ''}{choices} | "
         table += f"{'' if each.default is None else text_of(str(each.default))} |"
-    return f"## Inference options\n\n{told}\n\n{table}"
+    return f"## Inference options\n\n{text}\n\n{table}"
 
 
 class _Caught(Exception):
@@ -134,11 +134,11 @@ def rows(parser: argparse.ArgumentParser) -> Iterator[str]:
             continue
         name = ", ".join(f"`{each}`" for each in action.option_strings) or f"`{action.metavar or action.dest}`"
         values = dict(vars(action), prog=parser.prog)
-        told, default = (action.help or "") % values, ""
-        if found := re.search(r" ?\(?default: ([^)]*)\)?$", told):
-            told, default = told[: found.start()], found[1]
+        text, default = (action.help or "") % values, ""
+        if found := re.search(r" ?\(?default: ([^)]*)\)?$", text):
+            text, default = text[: found.start()], found[1]
         choices = ", ".join(f"`{each}`" for each in action.choices or ())
-        yield f"| {name} | {text_of(told)}{'; one of ' if choices and told else ''}{choices} | {text_of(default)} |"
+        yield f"| {name} | {text_of(text)}{'; one of ' if choices and text else ''}{choices} | {text_of(default)} |"
 
 
 def listing(folder: str) -> str:
@@ -183,8 +183,8 @@ def holds(path: Path) -> str:
 
 def first_sentence(source: str) -> str:
     """The first paragraph of a module's docstring, in one line."""
-    told = ast.get_docstring(ast.parse(source)) or ""
-    return " ".join(told.split("\n\n")[0].split())
+    text = ast.get_docstring(ast.parse(source)) or ""
+    return " ".join(text.split("\n\n")[0].split())
 
 
 def dotted(path: Path) -> str:

@@ -83,7 +83,7 @@ class PreparedScan:
         return float(spec.normalise(np.array(self.padding_value(spec)), *self.figures(spec)))
 
     def padding_value(self, spec: Spec) -> float:
-        """The intensity beyond the border of the scan, before normalising."""
+        """The intensity outside the scan, before normalising."""
         key = _by_window(spec)
         if key not in self._padding:
             self._padding[key] = padding_value_of(self.stored(spec).voxels)

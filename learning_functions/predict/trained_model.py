@@ -78,8 +78,8 @@ def statistics_of(card: dict[str, Any]) -> Statistics | None:
 
     Raises: ValueError where they are none.
     """
-    told = card.get("learnt", {}).get("statistics")
-    return None if told is None else Statistics.from_json(told)
+    statistics = card.get("learnt", {}).get("statistics")
+    return None if statistics is None else Statistics.from_json(statistics)
 
 
 def require_upright_slices(spec: Spec) -> None:

@@ -42,8 +42,8 @@ class InstanceOptions(MirroredOptions):
     Inference
     counted: whether vertebrae are counted and not named.
     threshold: probability from which a voxel belongs to a mask.
-    other_thresholds: the further thresholds of the threshold search, used where a traversal is in doubt.
-    least_agreement: a traversal is also in doubt below this Dice with the detection; 0: this check is off.
+    other_thresholds: the further thresholds of the threshold search, used where a traversal is inconsistent.
+    least_agreement: a traversal is also inconsistent below this Dice with the detection; 0: this check is off.
     second_pass: whether vertebrae are segmented again by their landmark prompts, once all are found.
     refine_mm: spacing at which masks are predicted again; None: masks are not refined.
     """

@@ -33,7 +33,7 @@ AT_ONCE = 64
 MOST = 300
 """The most validation scans that are decoded."""
 VARIANCE_INFLATION = (1.6, 3.5)
-"""Factors of the fitted deviations of distances and of directions (`Statistics.loosened`)."""
+"""Factors of the fitted deviations of distances and of directions (`Statistics.with_inflated_variances`)."""
 EVIDENCE_WEIGHTS = (1.5, 1.0, 2.0)
 """Weights of the network's evidence against the chain statistics; the one with most correct names is chosen."""
 INVERSE_TEMPERATURES = (0.3, 0.2, 0.45)

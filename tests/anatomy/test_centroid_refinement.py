@@ -51,12 +51,12 @@ def test_ids_lie_on_bodies_only_and_follow_their_tilt() -> None:
 
 
 def test_a_truncated_level_moves_across_the_spine_only() -> None:
-    seen = bodies()
-    seen[:, :, 46:] = False  # a third of L2
+    detected = bodies()
+    detected[:, :, 46:] = False  # a third of L2
     start = rough(0.0)
     points = start.landmarks.points_mm + np.array([4.0, 0.0, 0.0])
     named = Named(Landmarks(start.landmarks.names, points), start.instances)
-    found = refined(named, seen, {"L2": np.array([0.0, 0.0, 1.0])}).landmarks.point("L2")
+    found = refined(named, detected, {"L2": np.array([0.0, 0.0, 1.0])}).landmarks.point("L2")
     assert found[2] == pytest.approx(CENTRES["L2"][2])
     assert abs(found[0] - CENTRES["L2"][0]) < 1.0
 
@@ -70,9 +70,9 @@ def test_bodies_without_an_id_join_no_level() -> None:
 
 
 def test_a_centre_without_a_body_stays() -> None:
-    seen = bodies()
-    seen[:, :, :20] = False
-    found = refined(rough(3.0), seen)
+    detected = bodies()
+    detected[:, :, :20] = False
+    found = refined(rough(3.0), detected)
     assert found.landmarks.point("L4") == pytest.approx(np.array(CENTRES["L4"]) - (0, 0, 3.0))
 
 

@@ -23,7 +23,9 @@ STATISTICS = scan_statistics()
 GRID = Grid.from_spacing((3, 3, 40), 10.0)
 
 
-def named(bodies: dict, called: list[str] | None = None, sure: float = 0.9, seen: list[float] | None = None) -> Named:
+def named(
+    bodies: dict, called: list[str] | None = None, sure: float = 0.9, visible: list[float] | None = None
+) -> Named:
     """Bodies with their true votes, in the chain of a rule without variants."""
     level_probabilities = np.full((len(bodies), 26), (1 - sure) / 25)
     for row, name in enumerate(bodies):
@@ -34,7 +36,7 @@ def named(bodies: dict, called: list[str] | None = None, sure: float = 0.9, seen
     for place, name in enumerate(names):
         voxels[:, :, place] = VERSE_IDS.get(name, 0)
     points = np.array(list(bodies.values())).reshape(-1, 3)
-    bodies_of_votes = Bodies.of(list(level_probabilities), seen or [1.0] * len(bodies), sacral)
+    bodies_of_votes = Bodies.of(list(level_probabilities), visible or [1.0] * len(bodies), sacral)
     return Named(Landmarks(tuple(names), points), LabelMap(voxels, GRID), bodies=bodies_of_votes)
 
 

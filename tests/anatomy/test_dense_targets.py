@@ -27,8 +27,8 @@ def level_by_loops(landmarks: Landmarks, grid: Grid) -> np.ndarray:
             if not lower[2] <= z < upper[2]:
                 continue
             near, far = (centre, upper) if z >= centre[2] else (lower, centre)
-            share = (z - near[2]) / (far[2] - near[2])
-            axis = near + share * (far - near)
+            fraction = (z - near[2]) / (far[2] - near[2])
+            axis = near + fraction * (far - near)
             if np.hypot(x - axis[0], y - axis[1]) <= DISK_DIAMETER_MM[name] / 2:
                 levels[index] = CSI_LEVELS[name]
     return levels

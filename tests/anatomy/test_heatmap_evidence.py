@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.naming.heat_spines import USUAL, peaks_of, spine_mm
+from tests.naming.heatmap_spines import USUAL, peaks_of, spine_mm
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.decoder import decode
 from utility_functions.anatomy.naming.heatmap_evidence import MOST_BODIES, bodies_of, detections_of, with_neighbours
@@ -31,7 +31,7 @@ def test_neighbouring_levels_get_a_tenth_of_the_response() -> None:
     responses = np.zeros((1, len(LEVELS)))
     responses[0, LEVELS.index("T12")], responses[0, LEVELS.index("L1")] = 0.8, 0.02
     wider = dict(zip(LEVELS, with_neighbours(responses)[0], strict=True))
-    assert {name: round(heat, 6) for name, heat in wider.items() if heat} == {
+    assert {name: round(heatmap, 6) for name, heatmap in wider.items() if heatmap} == {
         "T11": 0.08,
         "T12": 0.8,
         "T13": 0.08,

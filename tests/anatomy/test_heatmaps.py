@@ -62,19 +62,19 @@ def test_the_box_holds_the_largest_component_above_the_threshold() -> None:
     voxels[4:9, 6:11, 3:20] = 0.8
     voxels[4:9, 6:11, 20:24] = 0.3
     voxels[15:17, 20:22, 28:30] = 0.7
-    heat = volume(voxels)
-    box = spine_box(heat)
-    assert box is not None and box.same_as(heat.grid.window((4, 6, 3), (5, 5, 17)))
-    np.testing.assert_allclose(spine_centre_mm(heat), heat.grid.to_mm((6, 8, 11)))
+    heatmap = volume(voxels)
+    box = spine_box(heatmap)
+    assert box is not None and box.same_as(heatmap.grid.window((4, 6, 3), (5, 5, 17)))
+    np.testing.assert_allclose(spine_centre_mm(heatmap), heatmap.grid.to_mm((6, 8, 11)))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.05])
 def test_a_heatmap_of_zeros_has_no_spine(level: float) -> None:
-    heat = volume(np.full(SHAPE, level, np.float32))
-    assert spine_box(heat) is None and spine_centre_mm(heat) is None
+    heatmap = volume(np.full(SHAPE, level, np.float32))
+    assert spine_box(heatmap) is None and spine_centre_mm(heatmap) is None
 
 
 def test_a_heatmap_above_the_threshold_everywhere_is_all_spine() -> None:
-    heat = volume(np.ones(SHAPE, np.float32))
-    box = spine_box(heat)
-    assert box is not None and box.same_as(heat.grid)
+    heatmap = volume(np.ones(SHAPE, np.float32))
+    box = spine_box(heatmap)
+    assert box is not None and box.same_as(heatmap.grid)

@@ -29,10 +29,10 @@ def test_the_centre_of_a_gaussian_is_found_to_a_fraction_of_a_voxel(
 
 
 def test_every_maximum_above_the_threshold_is_returned_with_its_landmark() -> None:
-    heat = np.zeros((*SHAPE, 3))
-    heat[..., 0] = np.maximum(gaussian((3, 3, 3)), gaussian((10, 10, 12), height=0.4))
-    heat[..., 2] = gaussian((5, 9, 4), height=0.9 * LOWEST_RESPONSE) + gaussian((9, 3, 12), height=LOWEST_RESPONSE)
-    found = local_maxima(heat)
+    heatmap = np.zeros((*SHAPE, 3))
+    heatmap[..., 0] = np.maximum(gaussian((3, 3, 3)), gaussian((10, 10, 12), height=0.4))
+    heatmap[..., 2] = gaussian((5, 9, 4), height=0.9 * LOWEST_RESPONSE) + gaussian((9, 3, 12), height=LOWEST_RESPONSE)
+    found = local_maxima(heatmap)
     maxima = {
         (int(landmark), *np.rint(place).astype(int))
         for place, landmark in zip(found.places, found.landmarks, strict=True)
@@ -47,9 +47,9 @@ def test_a_maximum_on_the_border_stays_there(corner: tuple[int, int, int]) -> No
 
 
 def test_a_plateau_counts_once_in_its_middle() -> None:
-    heat = np.zeros((*SHAPE, 1))
-    heat[4:7, 5, 5] = 1.0
-    found = local_maxima(heat)
+    heatmap = np.zeros((*SHAPE, 1))
+    heatmap[4:7, 5, 5] = 1.0
+    found = local_maxima(heatmap)
     np.testing.assert_allclose(found.places, [[5, 5, 5]])
 
 
@@ -62,9 +62,9 @@ def test_single_slices_and_empty_images_give_results(shape: tuple[int, ...]) -> 
 
 
 def test_negative_values_beside_a_maximum_are_ignored() -> None:
-    heat = np.full((*SHAPE, 1), -0.3)
-    heat[6, 6, 6] = 0.8
-    np.testing.assert_allclose(local_maxima(heat).places, [[6, 6, 6]], atol=0.5)
+    heatmap = np.full((*SHAPE, 1), -0.3)
+    heatmap[6, 6, 6] = 0.8
+    np.testing.assert_allclose(local_maxima(heatmap).places, [[6, 6, 6]], atol=0.5)
 
 
 def test_several_parts_are_concatenated_and_none_gives_none() -> None:

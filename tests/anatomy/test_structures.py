@@ -168,10 +168,10 @@ def test_a_scan_is_cropped_to_its_body(axcodes: str) -> None:
     voxels[:, 10:40, :] += 200 + 100 * (rng.random((20, 30, 70)) > 0.5)
     voxels[2, 55, 3] = 5000.0  # a spike
     scan = Volume(voxels, Grid.from_spacing(voxels.shape, (3, 2, 2))).reoriented(axcodes)
-    seen = cropped_to_body(scan, margin_mm=4.0).reoriented("RAS")
-    low, high = seen.grid.to_mm((-0.5,) * 3)[1], seen.grid.to_mm(np.array(seen.grid.shape) - 0.5)[1]
+    cropped = cropped_to_body(scan, margin_mm=4.0).reoriented("RAS")
+    low, high = cropped.grid.to_mm((-0.5,) * 3)[1], cropped.grid.to_mm(np.array(cropped.grid.shape) - 0.5)[1]
     assert abs(low - 15) <= 4 and abs(high - 83) <= 4, "within a coarse voxel of body and margin"
-    assert seen.grid.shape[0] == 20 and seen.grid.shape[2] == 70
+    assert cropped.grid.shape[0] == 20 and cropped.grid.shape[2] == 70
 
 
 @pytest.mark.parametrize("fill", [0, 7])

@@ -89,8 +89,8 @@ def test_no_module_of_a_script_is_installed(environment: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_answer_help(command: str, environment: Path, tmp_path: Path) -> None:
-    said = run([environment / command, "--help"], tmp_path).stdout
-    assert said.startswith(f"usage: {command} ") and f"\n  {command} " in said and "python " not in said
+    output = run([environment / command, "--help"], tmp_path).stdout
+    assert output.startswith(f"usage: {command} ") and f"\n  {command} " in output and "python " not in output
 
 
 def test_spine_measure_names_a_phantom(environment: Path, tmp_path: Path) -> None:
@@ -102,6 +102,6 @@ def test_spine_measure_names_a_phantom(environment: Path, tmp_path: Path) -> Non
 
 def test_segment_works_in_another_folder(environment: Path, tmp_path: Path) -> None:
     python = environment / Path(sys.executable).name
-    told = json.loads(run([python, "-c", NOTEBOOK], tmp_path).stdout.splitlines()[-1])
-    assert Path(told[0]).is_relative_to(environment.parent)
-    assert told[1:] == [0, [32, 32, 32], ["No vertebra was found."]]
+    printed = json.loads(run([python, "-c", NOTEBOOK], tmp_path).stdout.splitlines()[-1])
+    assert Path(printed[0]).is_relative_to(environment.parent)
+    assert printed[1:] == [0, [32, 32, 32], ["No vertebra was found."]]

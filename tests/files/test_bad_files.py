@@ -26,9 +26,9 @@ def meta(path: Path, spacing: str = "1 1 1", size: str = "4 5 6", channels: int 
     )
 
 
-def cut(path: Path, share: float = 0.5) -> None:
+def cut(path: Path, fraction: float = 0.5) -> None:
     content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
+    path.write_bytes(content[: int(len(content) * fraction)])
 
 
 def cut_image(path: Path) -> None:

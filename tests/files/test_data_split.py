@@ -61,22 +61,26 @@ def test_folds_are_requested_one_by_one_or_all_together() -> None:
     assert requested_folds(3, None, None) == [Fold(0, 3), Fold(1, 3), Fold(2, 3)]
     assert requested_folds(3, 2, 7) == [Fold(2, 3, 7)]
     assert requested_folds(None, None, None) == []
-    for asked, words in (((None, 1, None), "one of --folds"), ((None, None, 7), "nobody is"), ((0, None, None), "two")):
+    for requested, words in (
+        ((None, 1, None), "one of --folds"),
+        ((None, None, 7), "nobody is"),
+        ((0, None, None), "two"),
+    ):
         with pytest.raises(ValueError, match=words):
-            requested_folds(*asked)
+            requested_folds(*requested)
 
 
 def test_only_one_kind_of_hold_out_is_allowed() -> None:
     assert requested_hold_out(0.2, None, None, None) == HeldOutFraction(0.2)
     assert requested_hold_out(None, 5, 0, 3) == Fold(0, 5, 3)
     assert requested_hold_out(None, None, None, None) is None
-    for asked, words in (
+    for requested, words in (
         ((0.2, 5, 0, None), "not by both"),
         ((0.2, None, 0, None), "not by both"),
         ((None, 5, None, None), "One --fold of --folds 5"),
     ):
         with pytest.raises(ValueError, match=words):
-            requested_hold_out(*asked)
+            requested_hold_out(*requested)
 
 
 def test_a_part_needs_a_hold_out() -> None:

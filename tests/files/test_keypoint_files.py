@@ -66,8 +66,8 @@ def test_unusable_keypoints_are_reported_in_one_sentence(tmp_path: Path, what: s
 
 def test_every_format_gives_bodies_and_names(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("name,x,y,z\nL1,1,2,3\n,1,2,-30\n")
-    seen = read_detected(tmp_path / "a.csv")
-    assert seen.names == ("L1", "") and np.isnan(seen.probabilities).all() and len(seen.left_mm) == 0
+    detected = read_detected(tmp_path / "a.csv")
+    assert detected.names == ("L1", "") and np.isnan(detected.probabilities).all() and len(detected.left_mm) == 0
     (tmp_path / "none.json").write_text("[]")
     assert read_detected(tmp_path / "none.json").names == ()
     (tmp_path / "verse.json").write_text('[{"direction": ["P", "I", "R"]}, {"label": 20, "X": 1, "Y": 2, "Z": 3}]')

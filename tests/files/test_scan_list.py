@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from layouts import lay_out
 
-from tests.scripts.said import PRECIOUS
+from tests.scripts.outcome import PRECIOUS
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.manifest import find_cases

@@ -64,15 +64,15 @@ def test_sacrum_is_reported_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ({1: "Segment_1", 2: "bone"}, "none of its segments is named after a vertebra"),
         ({1: "L1", 2: "vertebra L1"}, "named after the same vertebra. Received: L1, vertebra L1"),
     ],
 )
-def test_names_that_do_not_tell_levels_are_refused(tmp_path: Path, names: dict[int, str], told: str) -> None:
+def test_names_that_do_not_tell_levels_are_refused(tmp_path: Path, names: dict[int, str], message: str) -> None:
     [case] = find_cases(scan_beside(tmp_path, names))
-    with pytest.raises(BrokenFile, match=told):
+    with pytest.raises(BrokenFile, match=message):
         load_scan(case)
 
 
@@ -85,7 +85,7 @@ def changed(path: Path, keys: Mapping[str, str | None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "message"),
     [
         ({"Segment1_LabelValue": "1"}, "two segments share a number"),
         ({"Segment1_Layer": "1"}, "lie on several layers"),
@@ -93,10 +93,12 @@ def changed(path: Path, keys: Mapping[str, str | None]) -> None:
         ({"Segment1_LabelValue": "first"}, "does not tell their numbers"),
     ],
 )
-def test_headers_that_do_not_tell_numbers_are_refused(tmp_path: Path, keys: dict[str, str | None], told: str) -> None:
+def test_headers_that_do_not_tell_numbers_are_refused(
+    tmp_path: Path, keys: dict[str, str | None], message: str
+) -> None:
     [case] = find_cases(scan_beside(tmp_path, {1: "L1", 2: "L2"}))
     changed(tmp_path / "scan.seg.nrrd", keys)
-    with pytest.raises(BrokenFile, match=f"scan.seg.nrrd: .*{told}"):
+    with pytest.raises(BrokenFile, match=f"scan.seg.nrrd: .*{message}"):
         load_scan(case)
 
 

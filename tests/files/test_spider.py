@@ -120,9 +120,10 @@ def test_every_defect_is_reported_with_its_reason_and_valid_series_are_not(folde
 
 def test_the_command_lists_them_and_ends_with_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert spider.main([str(folder)]) == 2
-    said = capsys.readouterr().out.splitlines()
+    output = capsys.readouterr().out.splitlines()
     assert (
-        len(said) == len(DEFECTS) + 1 and said[-1] == f"{len(SOUND)} of {len(SOUND) + len(DEFECTS)} series are sound."
+        len(output) == len(DEFECTS) + 1
+        and output[-1] == f"{len(SOUND)} of {len(SOUND) + len(DEFECTS)} series are sound."
     )
 
 

@@ -69,14 +69,14 @@ def test_the_intersection_of_two_boxes_in_coordinates_of_one() -> None:
 
 @pytest.mark.parametrize("most", [1, 100, 1000, 10**9])
 def test_slabs_are_the_box_in_pieces(most: int) -> None:
-    seen = np.zeros(GRID.shape, int)
+    times_covered = np.zeros(GRID.shape, int)
     layer = 6 * 15
     for slab in slabs(BOX, most):
-        seen[slab] += 1
-        assert seen[slab].size <= max(most, layer)
+        times_covered[slab] += 1
+        assert times_covered[slab].size <= max(most, layer)
     expected = np.zeros(GRID.shape, int)
     expected[BOX] = 1
-    assert np.array_equal(seen, expected)
+    assert np.array_equal(times_covered, expected)
 
 
 places = st.lists(st.tuples(st.integers(-9, 12), st.integers(0, 6), st.integers(0, 7)), min_size=1, max_size=3)
@@ -87,15 +87,15 @@ def test_a_patch_shows_of_an_array_exactly_the_voxels_they_have_in_common(axes: 
     """A first voxel, a size and an array's size for each axis: before, inside, around and behind the array."""
     first, size, shape = zip(*axes, strict=True)
     numbers = 1 + np.arange(np.prod(shape)).reshape(shape)
-    patch, seen = np.zeros(size, int), np.zeros(shape, bool)
+    patch, times_covered = np.zeros(size, int), np.zeros(shape, bool)
     source, target = overlap(first, size, shape)
     patch[target] = numbers[source]
-    seen[source] = True
+    times_covered[source] = True
     for index in np.ndindex(*size):
         place = tuple(int(n) for n in np.add(index, first))
         inside = all(0 <= n < most for n, most in zip(place, shape, strict=True))
         assert patch[index] == (numbers[place] if inside else 0)
-    assert set(numbers[seen]) == set(patch[patch > 0])
+    assert set(numbers[times_covered]) == set(patch[patch > 0])
 
 
 @given(places)

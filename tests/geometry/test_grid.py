@@ -117,9 +117,9 @@ def test_a_resampled_grid_covers_the_same_box_along_the_same_axes(grid: Grid, sp
         resampled.affine[:3, :3] / resampled.spacing_mm, grid.affine[:3, :3] / grid.spacing_mm, atol=1e-12
     )
     np.testing.assert_allclose(resampled.corners_mm().mean(axis=0), grid.corners_mm().mean(axis=0), atol=1e-7)
-    beyond = np.multiply(resampled.shape, spacing_mm) - np.multiply(grid.shape, grid.spacing_mm)
-    assert (beyond >= -2e-3 * np.asarray(spacing_mm)).all()
-    assert (beyond < 1.01 * np.asarray(spacing_mm)).all()
+    excess = np.multiply(resampled.shape, spacing_mm) - np.multiply(grid.shape, grid.spacing_mm)
+    assert (excess >= -2e-3 * np.asarray(spacing_mm)).all()
+    assert (excess < 1.01 * np.asarray(spacing_mm)).all()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_an_extent_that_is_whole_but_for_rounding_is_whole(extent_mm: float, vox
         ((-0.51, 2, 2), 0, False),
         ((4.49, 5.49, 6.49), 0, True),
         ((4.51, 5, 6), 0, False),
-        ((4.99, 5, 6), 1, True),  # half a voxel outside, 2 mm wide
+        ((4.99, 5, 6), 1, True),  # half a voxel excess, 2 mm wide
         ((5.01, 5, 6), 1, False),
         ((2, 2, 2), -10, False),
     ],
@@ -160,7 +160,7 @@ GRID = Grid.from_spacing((5, 6, 7), (1, 2, 3), (10, 20, 30))
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "messages"),
     [
         (GRID, []),
         (Grid.from_spacing((5, 6, 7), (1, 2, 3), (10.009, 20, 30)), []),
@@ -174,12 +174,12 @@ GRID = Grid.from_spacing((5, 6, 7), (1, 2, 3), (10, 20, 30))
         (GRID.reoriented("ARS"), ["shape (5, 6, 7) and (6, 5, 7)", "orientation RAS and ARS", "voxels up to 13.4 mm"]),
     ],
 )
-def test_differences_of_two_grids_are_described(other: Grid, told: list[str]) -> None:
+def test_differences_of_two_grids_are_described(other: Grid, messages: list[str]) -> None:
     differences = GRID.differences(other)
-    assert len(differences) == len(told)
-    assert all(words in difference for words, difference in zip(told, differences, strict=True)), differences
-    assert GRID.same_as(other) is (not told)
-    if told:
+    assert len(differences) == len(messages)
+    assert all(words in difference for words, difference in zip(messages, differences, strict=True)), differences
+    assert GRID.same_as(other) is (not messages)
+    if messages:
         with pytest.raises(ValueError, match=r"Image and label map must lie on one grid. Received: "):
             GRID.require_same(other, "Image and label map")
     else:

@@ -50,7 +50,7 @@ NOTHING = np.zeros(SHAPE)
 
 
 @pytest.mark.parametrize(
-    ("rows", "heat", "expected"),
+    ("rows", "heatmap", "expected"),
     [
         ([(2, 2, 3, PRESENT)], G, 0.0),
         ([(2, 2, 3, PRESENT)], NOTHING, 0.5 * (G**2).sum()),
@@ -61,16 +61,16 @@ NOTHING = np.zeros(SHAPE)
     ],
 )
 def test_half_the_squared_difference_is_summed_over_judged_voxels(
-    rows: list[tuple[float, float, float, float]], heat: np.ndarray, expected: float
+    rows: list[tuple[float, float, float, float]], heatmap: np.ndarray, expected: float
 ) -> None:
     loss = HeatmapLoss(1.5, penalty=0.0)
-    assert value(loss, true(*rows), heat[None, ..., None]) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert value(loss, true(*rows), heatmap[None, ..., None]) == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
 def test_the_widths_of_landmarks_in_view_alone_are_penalised() -> None:
     rows = true((2, 2, 3, PRESENT), (0, 0, 0, ABSENT), (0, 0, 0, UNKNOWN))
-    heat = np.stack([G, NOTHING, NOTHING], axis=-1)[None]
-    assert value(HeatmapLoss(1.5, penalty=100.0), rows, heat) == pytest.approx(0.5 * 100 * 1.5**2, rel=1e-5)
+    heatmap = np.stack([G, NOTHING, NOTHING], axis=-1)[None]
+    assert value(HeatmapLoss(1.5, penalty=100.0), rows, heatmap) == pytest.approx(0.5 * 100 * 1.5**2, rel=1e-5)
 
 
 def test_the_loss_is_the_mean_over_the_batch() -> None:
@@ -104,8 +104,8 @@ def test_a_patch_without_landmarks_has_a_finite_loss() -> None:
 
 def test_sigmas_of_the_network_are_trained_by_its_optimiser_and_saved_with_it(tmp_path: object) -> None:
     image = keras.Input((*SHAPE, 1))
-    heat = keras.layers.Conv3D(2, 1)(image)
-    network = keras.Model(image, with_sigmas(heat, 2.0))
+    heatmap = keras.layers.Conv3D(2, 1)(image)
+    network = keras.Model(image, with_sigmas(heatmap, 2.0))
     loss = HeatmapLoss(2.0, penalty=100.0, scale=100.0)
     network.compile(keras.optimizers.Adam(0.1), loss)
     loss.bind(network)
@@ -120,18 +120,18 @@ def test_sigmas_of_the_network_are_trained_by_its_optimiser_and_saved_with_it(tm
     again.loss.bind(again)
     np.testing.assert_array_equal(np.asarray(again.get_layer("landmark_sigmas").alpha), sigmas)
     expected = 0.5 * 100 * sigmas[0] ** 2
-    heat = np.asarray(gaussians(rows[..., :3], sigmas, SHAPE)) * 100 / (sigmas * math.sqrt(2 * math.pi)) ** 3
-    assert value(again.loss, rows, heat) == pytest.approx(float(expected), rel=1e-4)
+    heatmap = np.asarray(gaussians(rows[..., :3], sigmas, SHAPE)) * 100 / (sigmas * math.sqrt(2 * math.pi)) ** 3
+    assert value(again.loss, rows, heatmap) == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_metrics_report_distances_in_mm_and_fractions_of_found_maxima() -> None:
-    heat = np.zeros((1, *SHAPE, 3), np.float32)
-    heat[0, 1, 2, 3, 0] = heat[0, 4, 5, 6, 1] = heat[0, 0, 0, 0, 2] = 1.0
+    heatmap = np.zeros((1, *SHAPE, 3), np.float32)
+    heatmap[0, 1, 2, 3, 0] = heatmap[0, 4, 5, 6, 1] = heatmap[0, 0, 0, 0, 2] = 1.0
     rows = true((1, 2, 4, PRESENT), (4, 0, 6, PRESENT), (3, 3, 3, ABSENT))
     distance, found = LandmarkDistance(spacing_mm=(1, 2, 3)), LandmarksFound(5.0, spacing_mm=(1, 2, 3))
     for metric in (distance, found):
         assert np.isnan(float(metric.result()))
-        metric.update_state(rows, heat)
+        metric.update_state(rows, heatmap)
     assert float(distance.result()) == pytest.approx((3 + 10) / 2)
     assert float(found.result()) == 0.5
     again = LandmarksFound.from_config(found.get_config())

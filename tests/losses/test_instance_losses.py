@@ -74,11 +74,11 @@ def test_a_weight_follows_a_sigmoid_over_the_epochs() -> None:
 def test_the_weight_of_an_epoch_reaches_the_loss_and_survives_saving_as_its_two_ends() -> None:
     loss = InstanceLoss(0.1, 1.0)
     wrong = masks([0, 0], [1, 1], [1, 1])
-    seen = []
+    losses = []
     for epoch in (0, 2, 1, 2):
         loss.begin_epoch(epoch, 3)
-        seen.append(float(loss(*wrong)))
-    np.testing.assert_allclose(seen, [0.2, 2.0, 1.1, 2.0], rtol=1e-5)
+        losses.append(float(loss(*wrong)))
+    np.testing.assert_allclose(losses, [0.2, 2.0, 1.1, 2.0], rtol=1e-5)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert (again.first, again.last, again.form) == (0.1, 1.0, "sums") and float(again(*wrong)) == pytest.approx(0.2)
 

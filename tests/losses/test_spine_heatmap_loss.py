@@ -11,16 +11,16 @@ from losses_and_metrics.spine_heatmap_loss import AboveThresholdDice, HeatDistan
 LN2 = float(np.log(2))
 
 
-def truth(heat: list[float], judged: list[float] | None = None) -> np.ndarray:
-    return np.stack([heat, [1.0] * len(heat) if judged is None else judged], axis=-1).astype(np.float32)[None]
+def truth(heatmap: list[float], judged: list[float] | None = None) -> np.ndarray:
+    return np.stack([heatmap, [1.0] * len(heatmap) if judged is None else judged], axis=-1).astype(np.float32)[None]
 
 
-def told(values: list[float]) -> np.ndarray:
+def prediction(values: list[float]) -> np.ndarray:
     return np.array(values, np.float32)[None, :, None]
 
 
 @pytest.mark.parametrize(
-    ("heat", "judged", "predicted", "expected"),
+    ("heatmap", "judged", "predicted", "expected"),
     [
         ([0, 0.5, 1], None, [0, 0.5, 1], 0),
         ([0, 1], None, [1, 0], 1),
@@ -29,12 +29,14 @@ def told(values: list[float]) -> np.ndarray:
         ([0, 0], None, [-0.5, 0.5], 0.25),
     ],
 )
-def test_squared_errors(heat: list[float], judged: list[float] | None, predicted: list[float], expected: float) -> None:
-    assert float(HeatError()(truth(heat, judged), told(predicted))) == pytest.approx(expected, abs=1e-6)
+def test_squared_errors(
+    heatmap: list[float], judged: list[float] | None, predicted: list[float], expected: float
+) -> None:
+    assert float(HeatError()(truth(heatmap, judged), prediction(predicted))) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("heat", "judged", "predicted", "expected"),
+    ("heatmap", "judged", "predicted", "expected"),
     [
         ([0, 1], None, [0, 1], 0),
         ([1, 0], None, [0.5, 0.5], LN2 + 1 - (2 * 0.5 + 1) / (1 + 1 + 1)),
@@ -44,27 +46,27 @@ def test_squared_errors(heat: list[float], judged: list[float] | None, predicted
     ],
 )
 def test_divergence_with_dice(
-    heat: list[float], judged: list[float] | None, predicted: list[float], expected: float
+    heatmap: list[float], judged: list[float] | None, predicted: list[float], expected: float
 ) -> None:
-    assert float(HeatDivergence()(truth(heat, judged), told(predicted))) == pytest.approx(expected, abs=1e-5)
+    assert float(HeatDivergence()(truth(heatmap, judged), prediction(predicted))) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", [HeatError(), HeatDivergence()])
 def test_the_worst_output_has_a_large_finite_loss(loss: keras.losses.Loss) -> None:
-    value = float(loss(truth([0, 1]), told([1, 0])))
+    value = float(loss(truth([0, 1]), prediction([1, 0])))
     assert np.isfinite(value) and value >= 1
 
 
 @pytest.mark.parametrize("loss", [HeatError(), HeatDivergence()])
 def test_the_loss_of_a_batch_is_the_mean_of_its_samples(loss: keras.losses.Loss) -> None:
     true = [truth([0, 1, 0.5], [1, 1, 0]), truth([1, 1, 0])]
-    found = [told([0.2, 0.7, 0.5]), told([0.9, 0.4, 0.1])]
+    found = [prediction([0.2, 0.7, 0.5]), prediction([0.9, 0.4, 0.1])]
     both = float(loss(np.concatenate(true), np.concatenate(found)))
     assert both == pytest.approx(np.mean([float(loss(t, p)) for t, p in zip(true, found, strict=True)]), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("heat", "judged", "predicted", "dice", "error"),
+    ("heatmap", "judged", "predicted", "dice", "error"),
     [
         ([0, 0.6, 1], None, [0, 0.7, 0.9], 1, 0.2 / 3),
         ([0, 0.6, 1], None, [0.9, 0.7, 0.1], 0.5, 1.9 / 3),
@@ -72,10 +74,10 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_samples(loss: keras.losses.Loss)
     ],
 )
 def test_metrics(
-    heat: list[float], judged: list[float] | None, predicted: list[float], dice: float, error: float
+    heatmap: list[float], judged: list[float] | None, predicted: list[float], dice: float, error: float
 ) -> None:
     for metric, expected in ((AboveThresholdDice(), dice), (HeatDistance(), error)):
-        metric.update_state(truth(heat, judged), told(predicted))
+        metric.update_state(truth(heatmap, judged), prediction(predicted))
         assert float(metric.result()) == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 

@@ -46,14 +46,14 @@ def test_only_masks_of_whole_vertebrae_are_scored() -> None:
     assert score_masks(findings(instances=BodyMap(masks().voxels, GRID)), truth)[1] is None
     assert score_masks(findings(instances=None), truth)[1] is None
     assert score_masks(findings(), scan(None))[1] is None
-    told, score = score_masks(findings(), truth)
-    assert score is not None and score.dice == 1 and "scoring" in told.seconds
+    scored, score = score_masks(findings(), truth)
+    assert score is not None and score.dice == 1 and "scoring" in scored.seconds
     assert [vertebra.completeness_right for vertebra in score.vertebrae] == [True, True]
 
 
 def test_labels_of_an_unknown_code_are_noted_and_not_scored() -> None:
-    told, score = score_masks(findings(), scan(masks(20, 77)))
-    assert score is None and "Masks not scored: The label map holds labels" in told.notes[0]
+    scored, score = score_masks(findings(), scan(masks(20, 77)))
+    assert score is None and "Masks not scored: The label map holds labels" in scored.notes[0]
 
 
 def test_a_truth_without_levels_has_its_masks_scored() -> None:
@@ -68,13 +68,13 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     monkeypatch.setattr(measuring, "loaded", lambda paths: [])
     stage = starting_stage(findings(grid=read_grid(case.image_path)), ["instances"])
     monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, options: [start, stage])
-    said: list[str] = []
+    output: list[str] = []
     out = tmp_path / "out"
-    (row,) = measure_cases([case], [], out, InferenceOptions(), {}, said.append)
+    (row,) = measure_cases([case], [], out, InferenceOptions(), {}, output.append)
     assert row.segmentation is not None and row.findings is not None and row.findings.instances is None
-    told = json.loads((out / "results.json").read_text())
-    assert told["scans"][0]["segmentation"]["dice"] == 1
-    every = told["segmentation"][0]
+    results = json.loads((out / "results.json").read_text())
+    assert results["scans"][0]["segmentation"]["dice"] == 1
+    every = results["segmentation"][0]
     assert (every["group"], every["dice"], every["dice_ci95_low"], every["dice_n"]) == ("All", 1, None, 2)
     with (out / "results.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -82,6 +82,6 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
         ("L1", "L1", "1.0", "0.0", "1"),
         ("L2", "L2", "1.0", "0.0", "1"),
     ]
-    words = "\n".join(said)
+    words = "\n".join(output)
     assert "masks: 2 of 2 found, mean Dice 1.000" in words and "name right" in words
     assert (out / "dice.png").is_file() and "Masks" in (out / "report.html").read_text("utf-8")

@@ -93,9 +93,9 @@ WRONG = [
 @pytest.mark.parametrize(("text", "words"), WRONG)
 def test_an_unusable_toml_is_reported_by_name(text: str, words: str, tmp_path: Path) -> None:
     path = toml(tmp_path, text)
-    with pytest.raises(BrokenFile) as told:
+    with pytest.raises(BrokenFile) as caught:
         read_plan(path, ASKED)
-    assert str(told.value).startswith(f"{path}: ") and words in str(told.value)
+    assert str(caught.value).startswith(f"{path}: ") and words in str(caught.value)
 
 
 def test_a_file_that_is_no_toml_is_reported(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ class Faint(Reader):
         return Reader.answer(0.45 * mask, complete, level)
 
 
-@pytest.mark.parametrize(("options", "seen"), [({}, 0), ({"threshold": 0.5}, 0), ({"threshold": 0.4}, 3)])
-def test_the_threshold_of_voxels_is_in_the_card(options: dict[str, float], seen: int) -> None:
+@pytest.mark.parametrize(("options", "count"), [({}, 0), ({"threshold": 0.5}, 0), ({"threshold": 0.4}, 3)])
+def test_the_threshold_of_voxels_is_in_the_card(options: dict[str, float], count: int) -> None:
     image, truth = scan_of(3)
     chosen = settings().with_options(**options)
     found = segmented(Faint(image), chosen, view_of(image, padding=PADDING))
-    assert len(found.landmarks or ()) == seen
-    if seen:
+    assert len(found.landmarks or ()) == count
+    if count:
         assert found.instances is not None and (found.instances.voxels == truth.voxels).all()

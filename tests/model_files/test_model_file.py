@@ -57,11 +57,11 @@ def random_input(*shape: int) -> np.ndarray:
 def test_a_saved_model_loads_with_its_card_and_equal_outputs(tmp_path: Path) -> None:
     model = network()
     model.compile("adam", "categorical_crossentropy")
-    seen = random_input(2, 4, 6, 8, 1)
-    model.train_on_batch(seen, np.eye(2)[(seen[..., 0] > 0).astype(int)])
+    inputs = random_input(2, 4, 6, 8, 1)
+    model.train_on_batch(inputs, np.eye(2)[(inputs[..., 0] > 0).astype(int)])
     save_model(model, tmp_path / "deep" / "model.h5", card())
     again, found = load_model(tmp_path / "deep" / "model.h5")
-    np.testing.assert_array_equal(again(seen, training=False), model(seen, training=False))
+    np.testing.assert_array_equal(again(inputs, training=False), model(inputs, training=False))
     assert not again.compiled
     assert Spec.from_json(found["spec"]) == SPEC
     assert found["task"] == "detection" and found["format"] == 1
@@ -70,9 +70,9 @@ def test_a_saved_model_loads_with_its_card_and_equal_outputs(tmp_path: Path) -> 
 
 
 def test_keras_itself_loads_the_file(saved: Path) -> None:
-    seen = random_input(1, 4, 6, 8, 1)
+    inputs = random_input(1, 4, 6, 8, 1)
     plain = keras.models.load_model(saved, compile=False)
-    np.testing.assert_array_equal(plain(seen, training=False), load_model(saved)[0](seen, training=False))
+    np.testing.assert_array_equal(plain(inputs, training=False), load_model(saved)[0](inputs, training=False))
 
 
 def test_half_precision_survives(tmp_path: Path) -> None:
@@ -82,16 +82,16 @@ def test_half_precision_survives(tmp_path: Path) -> None:
     x = layers.Concatenate()([x, layers.LeakyReLU()(image)])
     model = keras.Model(image, layers.Conv3D(2, 1, activation=keras.activations.softmax, dtype="float32")(x))
     save_model(model, tmp_path / "model.h5", card())
-    seen = random_input(1, 4, 4, 4, 1)
-    np.testing.assert_array_equal(load_model(tmp_path / "model.h5")[0](seen), model(seen))
+    inputs = random_input(1, 4, 4, 4, 1)
+    np.testing.assert_array_equal(load_model(tmp_path / "model.h5")[0](inputs), model(inputs))
 
 
 def test_a_nested_network_survives(tmp_path: Path) -> None:
     image = keras.Input((4, 6, 8, 1))
     model = keras.Model(image, keras.Sequential([network(), layers.Dropout(0.5)])(image))
     save_model(model, tmp_path / "model.h5", card())
-    seen = random_input(1, 4, 6, 8, 1)
-    np.testing.assert_array_equal(load_model(tmp_path / "model.h5")[0](seen), model(seen))
+    inputs = random_input(1, 4, 6, 8, 1)
+    np.testing.assert_array_equal(load_model(tmp_path / "model.h5")[0](inputs), model(inputs))
 
 
 def test_a_card_may_be_long_and_hold_numpy_s_numbers_and_nan(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def as_table(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda path: None, "There is no model file"),
         (lambda path: path.mkdir(), "not a folder"),
@@ -176,10 +176,10 @@ def as_table(path: Path) -> None:
         (as_table, "but not a model"),
     ],
 )
-def test_a_file_that_is_no_model_is_refused(make: Callable[[Path], Any], told: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(make: Callable[[Path], Any], message: str, tmp_path: Path) -> None:
     make(tmp_path / "file.h5")
     for read in (read_card, load_model):
-        with pytest.raises(BrokenFile, match=told) as caught:
+        with pytest.raises(BrokenFile, match=message) as caught:
             read(tmp_path / "file.h5")
         assert "\n" not in str(caught.value)
 
@@ -194,7 +194,7 @@ def test_weights_cut_out_of_a_file_are_noticed(saved: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "cannot be read"),
         ("[]", "not of format 1"),
@@ -208,11 +208,11 @@ def test_weights_cut_out_of_a_file_are_noticed(saved: Path) -> None:
         ),
     ],
 )
-def test_a_damaged_card_is_reported(text: str, told: str, saved: Path) -> None:
+def test_a_damaged_card_is_reported(text: str, message: str, saved: Path) -> None:
     with h5py.File(saved, "r+") as file:
         file.attrs[CARD] = text
     for read in (read_card, load_model):
-        with pytest.raises(BrokenFile, match=told):
+        with pytest.raises(BrokenFile, match=message):
             read(saved)
 
 

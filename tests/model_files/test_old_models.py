@@ -43,8 +43,8 @@ def test_an_old_model_keeps_its_outputs_and_its_task_is_reported(name: str, capl
     spec = Spec.from_json(card["spec"])
     assert (spec.spacing_mm, spec.axcodes, spec.intensity) == ((1.0, 1.0, 1.0), "LPS", "zscore")
     version = name.split("keras_")[1].replace("_", ".")
-    said = [record.getMessage() for record in caplog.records if "has no card" in record.getMessage()]
-    assert len(said) == 1 and f"Keras {version}" in said[0] and card["task"] in said[0]
+    output = [record.getMessage() for record in caplog.records if "has no card" in record.getMessage()]
+    assert len(output) == 1 and f"Keras {version}" in output[0] and card["task"] in output[0]
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def test_an_old_lambda_is_refused_and_never_runs(name: str, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda image: keras.layers.Conv3D(3, 1, activation="softmax")(image), "3"),  # three classes
         (lambda image: keras.layers.Conv3D(2, 1, activation="sigmoid")(image), "softmax"),
         (lambda image: keras.layers.Flatten()(image), "64"),
     ],
 )
-def test_a_network_that_is_neither_published_one_is_refused(make, told: str, tmp_path: Path) -> None:
+def test_a_network_that_is_neither_published_one_is_refused(make, message: str, tmp_path: Path) -> None:
     image = keras.Input((4, 4, 4, 1))
     keras.Model(image, make(image)).save(tmp_path / "other.h5")
     with pytest.raises(BrokenFile, match="neither the published detection") as caught:
         load_model(tmp_path / "other.h5")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

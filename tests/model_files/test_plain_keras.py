@@ -53,8 +53,8 @@ def test_keras_alone_loads_every_shipped_model_and_every_preset_s(of_presets: li
         [sys.executable, "-c", LOADING, *paths], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    *told, ours = done.stdout.split("\n")[:-1]
-    assert told == [f"{path}\tTrue" for path in paths]
+    *lines, ours = done.stdout.split("\n")[:-1]
+    assert lines == [f"{path}\tTrue" for path in paths]
     assert ours == "", "nothing of the package may be imported"
 
 
@@ -62,14 +62,14 @@ def test_keras_alone_loads_every_shipped_model_and_every_preset_s(of_presets: li
 def test_a_file_with_custom_layers_keeps_its_outputs_and_is_saved_with_keras_layers(name: str, tmp_path: Path) -> None:
     network, card = load_model(REPLACED / f"{name}.h5")
     with np.load(REPLACED / f"{name}.npz") as then:
-        seen, predicted = then["seen"], then["predicted"]
+        inputs, predicted = then["seen"], then["predicted"]
     assert np.ptp(predicted) > 0.1, "a constant output would prove nothing"
-    np.testing.assert_allclose(np.asarray(network(seen, training=False)), predicted, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(network(inputs, training=False)), predicted, atol=1e-5)
     path = tmp_path / "model.h5"
     save_model(network, path, card)
     again = keras.models.load_model(path)
     assert {type(layer).__module__.split(".")[0] for layer in again.layers} == {"keras"}
-    np.testing.assert_allclose(np.asarray(again(seen, training=False)), predicted, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(again(inputs, training=False)), predicted, atol=1e-5)
     assert load_model(path)[1] == card
 
 

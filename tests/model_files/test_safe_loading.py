@@ -20,43 +20,43 @@ from utility_functions.files.broken_file import BrokenFile
 SPEC = Spec((1, 1, 1), "RAS", (4, 4, 4), 1, ("background", "vertebra"))
 
 
-def with_lambda(mark: Path) -> keras.Model:
+def with_lambda(trace: Path) -> keras.Model:
     image = keras.Input((4, 4, 4, 1))
-    where = str(mark)
+    where = str(trace)
     touch = layers.Lambda(lambda x: (open(where, "w").close(), x)[1], name="scale")  # noqa: PTH123
     return keras.Model(image, layers.Conv3D(2, 1, activation="softmax")(touch(image)))
 
 
-def nested(mark: Path) -> keras.Model:
+def nested(trace: Path) -> keras.Model:
     image = keras.Input((4, 4, 4, 1))
-    return keras.Model(image, keras.Sequential([with_lambda(mark)])(image))
+    return keras.Model(image, keras.Sequential([with_lambda(trace)])(image))
 
 
 @pytest.mark.parametrize("make", [with_lambda, nested])
 @pytest.mark.parametrize("carded", [True, False])
 def test_a_lambda_is_refused_and_never_runs(make: Callable[[Path], keras.Model], carded: bool, tmp_path: Path) -> None:
-    mark, path = tmp_path / "ran", tmp_path / "model.h5"
-    make(mark).save(path)
+    trace, path = tmp_path / "ran", tmp_path / "model.h5"
+    make(trace).save(path)
     if carded:
         card = {"format": 1, "task": "detection", "spec": SPEC.to_json(), "settings": {}, "training": {}}
         with h5py.File(path, "r+") as file:
             file.attrs[CARD] = json.dumps(card | {"versions": {}})
-    mark.unlink()
+    trace.unlink()
     with pytest.raises(BrokenFile, match=r"model\.h5 is refused: its layer 'scale' is of the class 'Lambda'"):
         load_model(path)
-    assert not mark.exists()
+    assert not trace.exists()
     keras.models.load_model(path, compile=False, safe_mode=False)
-    assert mark.exists(), "it would have run"
+    assert trace.exists(), "it would have run"
 
 
 def test_a_lambda_is_refused_even_where_keras_would_let_it_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mark, path = tmp_path / "ran", tmp_path / "model.h5"
-    with_lambda(mark).save(path)
-    mark.unlink()
+    trace, path = tmp_path / "ran", tmp_path / "model.h5"
+    with_lambda(trace).save(path)
+    trace.unlink()
     monkeypatch.setattr(keras.src.saving.serialization_lib, "in_safe_mode", lambda: False)
     with pytest.raises(BrokenFile, match="runs code"):
         load_model(path)
-    assert not mark.exists()
+    assert not trace.exists()
 
 
 def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ FUNCTION = {"class_name": "function", "registered_name": None}
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "message"),
     [
         (layer("Surprise"), "does not know"),
         (layer("Surprise", module="keras.layers"), "does not know"),
@@ -102,9 +102,9 @@ FUNCTION = {"class_name": "function", "registered_name": None}
         ({"class_name": ["Conv3D"], "config": {}}, "no name"),
     ],
 )
-def test_what_is_not_a_part_of_a_network_is_refused(part: dict[str, Any], told: str) -> None:
+def test_what_is_not_a_part_of_a_network_is_refused(part: dict[str, Any], message: str) -> None:
     for config in (functional(part), functional(layer("Dense"), layer("Sequential", {"layers": [part]}))):
-        with pytest.raises(BrokenFile, match=told) as caught:
+        with pytest.raises(BrokenFile, match=message) as caught:
             refuse_code(config, "model.h5")
         assert "model.h5" in str(caught.value) and "\n" not in str(caught.value)
 

@@ -34,13 +34,13 @@ def end_probability(statistics: Statistics, level: str) -> float:
     return (1 - leaving) * statistics.ends[level]
 
 
-def ways(upper: str, lower: str) -> Iterator[tuple[str, ...]]:
+def routes_between(upper: str, lower: str) -> Iterator[tuple[str, ...]]:
     """All routes from one level down to another, with missed levels between."""
     if upper == lower:
         yield (lower,)
     for first, second in STEPS:
         if first == upper:
-            for rest in ways(second, lower):
+            for rest in routes_between(second, lower):
                 yield (upper, *rest)
 
 
@@ -65,13 +65,13 @@ def weight(levels: tuple[int, ...], detections: Detections, statistics: Statisti
     """The weight of one sequence (a position of LEVELS or FALSE for each ordered detection) at one size."""
     result, points = 1.0, detections.points_mm
     for i, level in enumerate(levels):
-        told = np.append(detections.evidence[i], detections.false_evidence[i])
-        told = (told - told.max()) * detections.visibility[i]
+        log_evidence = np.append(detections.evidence[i], detections.false_evidence[i])
+        log_evidence = (log_evidence - log_evidence.max()) * detections.visibility[i]
         prior = statistics.false_rate if detections.false_prior is None else detections.false_prior[i]
         if level == FALSE:
-            result *= prior * math.exp(told[-1]) / statistics.volume_mm3
+            result *= prior * math.exp(log_evidence[-1]) / statistics.volume_mm3
         else:
-            result *= (1 - prior) * math.exp(told[level])
+            result *= (1 - prior) * math.exp(log_evidence[level])
     taken = [i for i, level in enumerate(levels) if level != FALSE]
     if not taken:
         return result * NOTHING
@@ -81,7 +81,7 @@ def weight(levels: tuple[int, ...], detections: Detections, statistics: Statisti
         apart = float(np.linalg.norm(points[k] - points[i]))
         looser = 1 + 2 - detections.visibility[i] - detections.visibility[k]
         total = 0.0
-        for way in ways(upper, lower):
+        for way in routes_between(upper, lower):
             if len(way) - 2 > most:
                 continue
             price = math.prod(step_probability(statistics, *step) for step in pairwise(way))
@@ -113,7 +113,7 @@ def every_sequence(
     return [
         (
             sequence,
-            [(share * weight(sequence, detections, statistics, size, most)) ** sure for size, share in of_all]
+            [(fraction * weight(sequence, detections, statistics, size, most)) ** sure for size, fraction in of_all]
             if any(level != FALSE for level in sequence)
             else [weight(sequence, detections, statistics, 1.0, most) ** sure],  # without vertebrae there is no size
         )

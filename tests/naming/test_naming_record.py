@@ -61,12 +61,12 @@ def test_shipped_statistics_load_with_their_attribution() -> None:
 
 def test_the_command_makes_the_statistics_of_a_folder(tmp_path: Path) -> None:
     regions = {"spine_segment_probabilities": [0, 1, 0]}
-    for folder, told in (("truth", "spine_level"), ("predictions", "")):
+    for folder, placed in (("truth", "spine_level"), ("predictions", "")):
         (tmp_path / folder).mkdir()
         entries = [
             {
                 "coordinates": {"world_space": [-float(x), -float(y), float(z)]},
-                "type": {"keypoint_type": "body", **({told: name} if told else regions)},
+                "type": {"keypoint_type": "body", **({placed: name} if placed else regions)},
             }
             for name, (x, y, z) in spine("T9", "L5").items()
         ]
@@ -109,8 +109,8 @@ def test_levels_and_votes_have_one_length() -> None:
 
 
 def test_supplied_names_are_evidence_for_their_level_alone() -> None:
-    told = names_given(["L1", ""], 3.0)
-    assert told[0, LEVELS.index("L1")] == 3.0 and told.sum() == 3.0
+    placed = names_given(["L1", ""], 3.0)
+    assert placed[0, LEVELS.index("L1")] == 3.0 and placed.sum() == 3.0
 
 
 @pytest.mark.parametrize("first", ["C3", "T8", "L1"])

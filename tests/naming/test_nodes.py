@@ -14,8 +14,8 @@ from utility_functions.anatomy.naming.nodes import CHANNELS, LEFT, PLACE, PRESEN
 
 def test_a_node_holds_place_regions_and_pedicles_in_whole_numbers() -> None:
     bodies = np.array([[10.0, 0.0, -15.0], [10.0, 0.0, 15.0]])
-    told = [[0.1, 0.2, 0.9], [np.nan] * 3]
-    nodes, order = nodes_of(bodies, told, (np.zeros((0, 3)), [[24.0, -24.0, 16.5]]))
+    regions = [[0.1, 0.2, 0.9], [np.nan] * 3]
+    nodes, order = nodes_of(bodies, regions, (np.zeros((0, 3)), [[24.0, -24.0, 16.5]]))
     assert order.tolist() == [1, 0] and nodes.dtype == np.int16
     assert nodes[:, PRESENT].tolist() == [10_000, 10_000]
     assert nodes[:, PLACE].tolist() == [[0, 0, 150], [0, 0, -150]]
@@ -35,11 +35,11 @@ def test_nodes_do_not_depend_on_the_order_given_nor_on_where_the_spine_lies(seed
     rng = np.random.default_rng(seed)
     points = np.array(list(spine("T8", "L4").values()))
     left, right = points + np.array([-14, -20, 3]), points + np.array([14, -20, 3])
-    told = rng.random(points.shape)
+    regions = rng.random(points.shape)
     mixed = rng.permutation(len(points))
     away = rng.normal(size=3) * 300
-    nodes, order = nodes_of(points, told, (left, right))
-    others, its = nodes_of((points + away)[mixed], told[mixed], (rng.permutation(left + away), right + away))
+    nodes, order = nodes_of(points, regions, (left, right))
+    others, its = nodes_of((points + away)[mixed], regions[mixed], (rng.permutation(left + away), right + away))
     assert np.abs(nodes.astype(int) - others).max() <= 1
     assert mixed[its].tolist() == order.tolist() == list(range(len(points)))
 

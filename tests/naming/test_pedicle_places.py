@@ -23,27 +23,27 @@ def bodies_of(first: str, last: str) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """Bodies (N, 3) of a usual spine, their regions' probabilities, and the vectors to their right pedicles."""
     levels = spine(first, last)
     regions = [next(region for region, names in REGIONS.items() if name in names) for name in levels]
-    told = np.array([[0.96 if region == other else 0.02 for other in OFFSETS] for region in regions])
-    return np.array(list(levels.values())), told, np.array([OFFSETS[region] for region in regions])
+    placed = np.array([[0.96 if region == other else 0.02 for other in OFFSETS] for region in regions])
+    return np.array(list(levels.values())), placed, np.array([OFFSETS[region] for region in regions])
 
 
 def scan_of(first: str, last: str, seed: int) -> tuple[Keypoints, Keypoints]:
     """Detections of a usual spine, in any order, and the truth, listed from the top down."""
     rng = np.random.default_rng(seed)
-    points, told, ways = bodies_of(first, last)
-    left, right = (points + ways * (sign, 1, 1) + rng.normal(size=points.shape) for sign in (-1, 1))
+    points, placed, vectors = bodies_of(first, last)
+    left, right = (points + vectors * (sign, 1, 1) + rng.normal(size=points.shape) for sign in (-1, 1))
     names = tuple(spine(first, last))
     mixed, others, more = (rng.permutation(len(points)) for _ in range(3))
     moved = points + rng.normal(size=points.shape)
-    seen = Keypoints(moved[mixed], ("",) * len(points), told[mixed], left[others] + 0.5, right[more] - 0.5)
-    return seen, Keypoints(points, names, np.full(points.shape, np.nan), left, right)
+    detected = Keypoints(moved[mixed], ("",) * len(points), placed[mixed], left[others] + 0.5, right[more] - 0.5)
+    return detected, Keypoints(points, names, np.full(points.shape, np.nan), left, right)
 
 
 @pytest.fixture(scope="module")
 def places() -> PediclePlaces:
     scans = [scan_of(*ends, seed) for seed, ends in enumerate([("C3", "T6"), ("T4", "L2"), ("T9", "L5")] * 4)]
     return PediclePlaces.fit(
-        (seen.bodies_mm, seen.probabilities, detected_pedicles(seen, true)) for seen, true in scans
+        (detected.bodies_mm, detected.probabilities, detected_pedicles(detected, true)) for detected, true in scans
     )
 
 
@@ -54,45 +54,49 @@ def test_the_truth_lists_bodies_and_pedicles_alike_and_a_last_pedicle_more_is_of
 
 
 def test_points_are_the_same_one_to_one_within_the_limit() -> None:
-    seen, true = np.array([[0.0, 0, 0], [0, 0, 1], [50, 0, 0]]), np.array([[0.0, 0, 2], [0, 0, -1]])
-    assert same(seen, true, 5.0) == {0: 1, 1: 0}
+    detected, true = np.array([[0.0, 0, 0], [0, 0, 1], [50, 0, 0]]), np.array([[0.0, 0, 2], [0, 0, -1]])
+    assert same(detected, true, 5.0) == {0: 1, 1: 0}
     assert same(np.zeros((0, 3)), true, 5.0) == {}
 
 
 def test_detected_pedicles_are_matched_with_the_truth() -> None:
-    seen, true = scan_of("T9", "L5", 5)
-    found = detected_pedicles(seen, true)
+    detected, true = scan_of("T9", "L5", 5)
+    found = detected_pedicles(detected, true)
     assert np.isfinite(found).all()
-    row = int(np.linalg.norm(seen.bodies_mm - true.bodies_mm[0], axis=1).argmin())
+    row = int(np.linalg.norm(detected.bodies_mm - true.bodies_mm[0], axis=1).argmin())
     assert np.linalg.norm(found[0, row] - true.left_mm[0]) < 2
-    lost = Keypoints(seen.bodies_mm, seen.names, seen.probabilities, seen.left_mm + 100, seen.right_mm)
+    lost = Keypoints(
+        detected.bodies_mm, detected.names, detected.probabilities, detected.left_mm + 100, detected.right_mm
+    )
     assert np.isnan(detected_pedicles(lost, true)[0]).all()
 
 
 @pytest.mark.parametrize(("first", "last"), [("C3", "T5"), ("T3", "L1"), ("T10", "L5")])
 def test_each_body_gets_its_own_pedicles(places: PediclePlaces, first: str, last: str) -> None:
-    seen, true = scan_of(first, last, 99)
-    found = places.own(seen.bodies_mm, seen.probabilities, seen.left_mm, seen.right_mm)
-    np.testing.assert_array_equal(found, detected_pedicles(seen, true))
+    detected, true = scan_of(first, last, 99)
+    found = places.own(detected.bodies_mm, detected.probabilities, detected.left_mm, detected.right_mm)
+    np.testing.assert_array_equal(found, detected_pedicles(detected, true))
 
 
 def test_a_false_pedicle_is_unassigned_and_a_body_without_pedicles_gets_none(places: PediclePlaces) -> None:
-    points, told, ways = bodies_of("T10", "L5")
-    right = np.vstack([(points + ways)[1:], points[3] + (70.0, 30.0, 0.0)])
-    found = places.own(points, told, np.zeros((0, 3)), right)
+    points, placed, vectors = bodies_of("T10", "L5")
+    right = np.vstack([(points + vectors)[1:], points[3] + (70.0, 30.0, 0.0)])
+    found = places.own(points, placed, np.zeros((0, 3)), right)
     assert np.isnan(found[0]).all() and np.isnan(found[1, 0]).all()
     np.testing.assert_array_equal(found[1, 1:], right[:-1])
 
 
 def test_left_and_right_mirror_each_other(places: PediclePlaces) -> None:
-    seen, _ = scan_of("T6", "L3", 7)
+    detected, _ = scan_of("T6", "L3", 7)
     turned = np.array([-1.0, 1.0, 1.0])
-    given = (seen.left_mm, seen.right_mm)
-    found = places.own(seen.bodies_mm, seen.probabilities, *given)
-    others = places.own(seen.bodies_mm * turned, seen.probabilities, given[1] * turned, given[0] * turned)
+    given = (detected.left_mm, detected.right_mm)
+    found = places.own(detected.bodies_mm, detected.probabilities, *given)
+    others = places.own(detected.bodies_mm * turned, detected.probabilities, given[1] * turned, given[0] * turned)
     np.testing.assert_allclose(others[::-1] * turned, found)
-    features = known(seen.bodies_mm, seen.probabilities)
-    np.testing.assert_allclose(mirrored(features, -1.0), known(seen.bodies_mm * turned, seen.probabilities), atol=1e-9)
+    features = known(detected.bodies_mm, detected.probabilities)
+    np.testing.assert_allclose(
+        mirrored(features, -1.0), known(detected.bodies_mm * turned, detected.probabilities), atol=1e-9
+    )
 
 
 def test_empty_input_gives_no_pedicles(places: PediclePlaces) -> None:
@@ -118,11 +122,11 @@ def test_too_few_to_learn_from_are_refused() -> None:
 def test_the_shipped_places_come_from_vid_and_nodes_use_them_with_regions() -> None:
     shipped = read_places(None)
     assert shipped is read_places(None) and np.linalg.eigvalsh(shipped.covariances).min() > 0
-    points, told, ways = bodies_of("T8", "L4")
-    pedicles = (points + ways * (-1, 1, 1), points + ways)
-    by_places, _ = nodes_of(points, told, pedicles, shipped)
+    points, placed, vectors = bodies_of("T8", "L4")
+    pedicles = (points + vectors * (-1, 1, 1), points + vectors)
+    by_places, _ = nodes_of(points, placed, pedicles, shipped)
     assert by_places[:, LEFT.start].all() and by_places[:, RIGHT.start].all()
-    untold = told.copy()
+    untold = placed.copy()
     untold[0] = np.nan
     fixed, _ = nodes_of(points, untold, pedicles)
     np.testing.assert_array_equal(nodes_of(points, untold, pedicles, shipped)[0], fixed)
@@ -134,17 +138,20 @@ def test_the_command_writes_places_to_its_output(tmp_path: Path) -> None:
     for number in range(8):
         for part, points in zip(("predictions", "truth"), scan_of("T5", "L5", number), strict=True):
             entries = [
-                {"coordinates": {"world_space": (point * (-1, -1, 1)).tolist()}, "type": {"keypoint_type": kind} | told}
+                {
+                    "coordinates": {"world_space": (point * (-1, -1, 1)).tolist()},
+                    "type": {"keypoint_type": kind} | placed,
+                }
                 for kind, places_mm in (
                     ("body", points.bodies_mm),
                     ("left", points.left_mm),
                     ("right", points.right_mm),
                 )
-                for point, told in zip(
+                for point, placed in zip(
                     places_mm,
                     [
-                        {"spine_level": name} if part == "truth" else {"spine_segment_probabilities": list(shares)}
-                        for name, shares in zip(points.names, points.probabilities, strict=True)
+                        {"spine_level": name} if part == "truth" else {"spine_segment_probabilities": list(fractions)}
+                        for name, fractions in zip(points.names, points.probabilities, strict=True)
                     ]
                     if kind == "body"
                     else [{}] * len(places_mm),

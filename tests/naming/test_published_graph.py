@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.naming.heat_spines import USUAL, peaks_of, spine_mm
+from tests.naming.heatmap_spines import USUAL, peaks_of, spine_mm
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.naming.published_graph import (
     LevelCandidate,
@@ -35,7 +35,7 @@ def best_by_trying(candidates: list[LevelCandidate]) -> float:
 
 candidates = st.lists(
     st.builds(
-        lambda level, x, z, heat: LevelCandidate(LEVELS.index(level), np.array([x, 0.0, z]), heat),
+        lambda level, x, z, heatmap: LevelCandidate(LEVELS.index(level), np.array([x, 0.0, z]), heatmap),
         st.sampled_from(["T11", "T12", "T13", "L1", "L4", "L5", "L6", "S1"]),
         st.floats(-20, 20),
         st.floats(-120, 0),
@@ -73,8 +73,8 @@ def test_a_maximum_stands_for_its_own_level_and_a_tenth_for_its_neighbours() -> 
     assert found == {"L1", "L2", "T12", "T13", "T11"}
 
 
-def one(level: str, heat: float) -> Peaks:
-    return Peaks(np.zeros((1, 3)), np.array([VERTEBRAE.index(level)]), np.array([heat]))
+def one(level: str, heatmap: float) -> Peaks:
+    return Peaks(np.zeros((1, 3)), np.array([VERTEBRAE.index(level)]), np.array([heatmap]))
 
 
 SOUND = ("T10", "T11", "T12", "L1", "L2", "L3")

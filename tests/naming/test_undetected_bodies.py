@@ -25,7 +25,7 @@ def pedicles(bodies: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     return bodies + np.array([-ASIDE, -BEHIND, HIGHER]), bodies + np.array([ASIDE, -BEHIND, HIGHER])
 
 
-def told(first: int, last: int, names: tuple[str, ...] = NAMES, **moved: NDArray[np.float64]) -> Landmarks:
+def placed_levels(first: int, last: int, names: tuple[str, ...] = NAMES, **moved: NDArray[np.float64]) -> Landmarks:
     """The levels placed where only bodies ``first`` to ``last`` - 1 of six were detected, with all pedicles."""
     bodies = spine(6)
     left, right = pedicles(bodies)
@@ -35,24 +35,24 @@ def told(first: int, last: int, names: tuple[str, ...] = NAMES, **moved: NDArray
 
 
 def test_levels_above_and_below_are_placed_by_their_pedicles() -> None:
-    more = told(1, 5)
+    more = placed_levels(1, 5)
     assert more.names == ("T12", "L5") and not more.scores.any()
     assert np.linalg.norm(more.points_mm - spine(6)[[0, 5]], axis=1).max() < 10
 
 
 def test_no_level_is_placed_between_bodies_or_without_pedicles() -> None:
-    assert len(told(0, 6, ("T12", "L1", "L2", "L3", "L4", "L5"))) == 0
+    assert len(placed_levels(0, 6, ("T12", "L1", "L2", "L3", "L4", "L5"))) == 0
     left, right = pedicles(spine(6)[1:5])
-    assert len(told(1, 5, left=left, right=right)) == 0
+    assert len(placed_levels(1, 5, left=left, right=right)) == 0
     none = np.zeros((0, 3))
-    assert len(told(1, 5, left=none, right=none)) == 0
+    assert len(placed_levels(1, 5, left=none, right=none)) == 0
 
 
 @pytest.mark.parametrize("moved_mm", [(0.0, 0.0, 20.0), (60.0, 0.0, 0.0)])
 def test_pedicles_of_different_vertebrae_place_no_level(moved_mm: tuple[float, float, float]) -> None:
     left, right = pedicles(spine(6))
     right[0] += moved_mm
-    assert told(1, 5, left=left, right=right).names == ("L5",)
+    assert placed_levels(1, 5, left=left, right=right).names == ("L5",)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_pedicles_of_different_vertebrae_place_no_level(moved_mm: tuple[float, f
     ],
 )
 def test_levels_continue_as_in_a_usual_spine(names: tuple[str, ...], more: tuple[str, ...]) -> None:
-    assert told(1, 1 + len(names), names).names == more
+    assert placed_levels(1, 1 + len(names), names).names == more
 
 
 def test_no_detections_place_no_level() -> None:

@@ -93,14 +93,14 @@ def test_one_wrong_level_is_corrected() -> None:
 def test_shifted_evidence_shifts_names_with_a_warning() -> None:
     bodies = spine("T9", "L3")
     levels = {name: LEVELS[LEVELS.index(name) + 1] for name in bodies if name not in ("T12", "T13")} | {"T12": "L1"}
-    surely = decode(detected(bodies, 6.0, levels), STATISTICS)
-    assert surely.names == tuple(levels[name] for name in bodies)
+    certain = decode(detected(bodies, 6.0, levels), STATISTICS)
+    assert certain.names == tuple(levels[name] for name in bodies)
     both = detected(bodies, 1.0)
     evidence = both.evidence + detected(bodies, 1.0, levels).evidence
     half = decode(Detections(both.points_mm, evidence), STATISTICS.with_inflated_variances(3.0, 3.0))
     assert half.error_probability > 0.1
     assert half.warning() is not None
-    assert abs(half.margin) < abs(surely.margin)
+    assert abs(half.margin) < abs(certain.margin)
 
 
 def test_a_certain_scan_has_no_warning_and_alternatives_are_ordered() -> None:
@@ -156,7 +156,7 @@ def test_without_a_spread_of_sizes_there_is_one_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"points_mm": np.full((2, 3), np.nan)}, "finite"),
         ({"evidence": np.zeros((3, len(LEVELS)))}, "one row"),
@@ -164,7 +164,7 @@ def test_without_a_spread_of_sizes_there_is_one_size() -> None:
         ({"evidence": np.full((2, len(LEVELS)), np.inf)}, "below infinity"),
     ],
 )
-def test_invalid_detections_are_refused_in_one_sentence(wrong, said) -> None:
+def test_invalid_detections_are_refused_in_one_sentence(wrong, message) -> None:
     given = {"points_mm": np.zeros((2, 3)), "evidence": np.zeros((2, len(LEVELS))), "false_evidence": np.zeros(2)}
-    with pytest.raises(ValueError, match=rf"{said}.*Received: "):
+    with pytest.raises(ValueError, match=rf"{message}.*Received: "):
         Detections(**{**given, **wrong})

@@ -18,10 +18,10 @@ def plainly(x: np.ndarray) -> np.ndarray:
         both = there * neighbours[0]
         step = (neighbours[1] - place) * both / abs(away)
         parts += [step, length(step) * both, both]
-    told = x[:, 4:7]
-    known = told.sum(axis=1, keepdims=True) > 0
-    sure = np.clip(told, 0.004, 0.996)
-    parts += [told, np.log(sure / (1 - sure)) * known / 4, known]
+    regions = x[:, 4:7]
+    known = regions.sum(axis=1, keepdims=True) > 0
+    sure = np.clip(regions, 0.004, 0.996)
+    parts += [regions, np.log(sure / (1 - sure)) * known / 4, known]
     left, right = x[:, 8:11] / 0.02, x[:, 12:15] / 0.02
     paired = x[:, 7:8] * x[:, 11:12]
     parts += [x[:, 7:8], left, x[:, 11:12], right, paired]

@@ -44,12 +44,12 @@ def test_one_seed_gives_one_patient_on_every_grid() -> None:
 
 
 def test_options_of_a_scan_do_not_change_the_patient() -> None:
-    drawn, asked = (
+    drawn, requested = (
         make_phantom(np.random.default_rng(4), "p", "thoracic", spacing, axcodes)
         for spacing, axcodes in ((4.0, "LPS"), ((6.0, 4.0, 5.0), None))
     )
-    assert drawn.landmarks.names == asked.landmarks.names
-    assert np.allclose(drawn.landmarks.points_mm, asked.landmarks.points_mm, atol=1e-6)
+    assert drawn.landmarks.names == requested.landmarks.names
+    assert np.allclose(drawn.landmarks.points_mm, requested.landmarks.points_mm, atol=1e-6)
 
 
 def test_another_seed_gives_another_patient() -> None:

@@ -54,12 +54,12 @@ def labels(value: int, kind: type[AnyLabels], grid: Grid = GRID) -> AnyLabels:
 def stages() -> list[Stage]:
     """Heatmap and probabilities, then names with tubes, then masks in place of these."""
     rng = np.random.default_rng(1)
-    shares = rng.dirichlet((1, 1, 1), size=COARSE.shape).astype(np.float16)
+    fractions = rng.dirichlet((1, 1, 1), size=COARSE.shape).astype(np.float16)
     candidates = (Candidate("L1", (1.0, 2.0, 3.0), 0.7),)
     found = [
         StageFindings(
             heatmap=Volume(rng.random(COARSE.shape).astype(np.float16), COARSE),
-            detection=ClassProbabilities(shares, COARSE, PartMap),
+            detection=ClassProbabilities(fractions, COARSE, PartMap),
         ),
         StageFindings(
             landmarks=FIRST,
@@ -181,23 +181,23 @@ def test_a_scan_of_another_grid_or_name_is_refused(kept: Path) -> None:
 
 def test_maps_of_others_moved_or_missing_are_refused(kept: Path) -> None:
     given = InitialFindings(earlier=kept)
-    heat = kept / FOLDER / "detection" / "scan_heatmap.nii.gz"
-    write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), heat)
+    response = kept / FOLDER / "detection" / "scan_heatmap.nii.gz"
+    write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), response)
     with pytest.raises(BrokenFile, match="has no provenance stamp of this program"):
         given.start(CASE, GRID, ["vertebra_masks"])
     moved = COARSE.window((1, 0, 0), COARSE.shape)
-    write_image(Volume(np.zeros(COARSE.shape, np.float32), moved), heat, DESCRIPTION)
+    write_image(Volume(np.zeros(COARSE.shape, np.float32), moved), response, DESCRIPTION)
     with pytest.raises(ValueError, match="must lie on one grid"):
         given.start(CASE, GRID, ["vertebra_masks"])
-    write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), heat, DESCRIPTION)
-    shares = kept / FOLDER / "detection" / "scan_detection_probabilities.npz"
-    np.savez(shares, generator=GENERATOR, kind="PartMap")
+    write_image(Volume(np.zeros(COARSE.shape, np.float32), COARSE), response, DESCRIPTION)
+    fractions = kept / FOLDER / "detection" / "scan_detection_probabilities.npz"
+    np.savez(fractions, generator=GENERATOR, kind="PartMap")
     with pytest.raises(BrokenFile, match="holds no class probabilities"):
         given.start(CASE, GRID, ["vertebra_masks"])
-    np.savez(shares, kind="PartMap")
+    np.savez(fractions, kind="PartMap")
     with pytest.raises(BrokenFile, match="has no provenance stamp of this program"):
         given.start(CASE, GRID, ["vertebra_masks"])
-    shares.unlink()
+    fractions.unlink()
     with pytest.raises(BrokenFile, match=r"scan_detection_probabilities.npz: is not there"):
         given.start(CASE, GRID, ["vertebra_masks"])
 

@@ -102,10 +102,10 @@ def test_findings_of_a_turned_scan_are_reported_in_the_header_frame() -> None:
     volume = Volume(np.zeros(grid.shape, np.int16), grid)
     landmarks = Landmarks(("L1",), np.array([[10.0, 12.0, 14.0]]))
     known = PartMap(np.ones(grid.shape, np.uint8), grid)
-    seen: list[Any] = []
+    views: list[Any] = []
 
     def predict(network: Any, settings: Any, view: ScanView) -> StageFindings:
-        seen.append(view)
+        views.append(view)
         return StageFindings(landmarks=Landmarks(("L2",), view.findings.landmarks.points_mm))
 
     task: Any = SimpleNamespace(
@@ -114,7 +114,7 @@ def test_findings_of_a_turned_scan_are_reported_in_the_header_frame() -> None:
     model = TrainedModel(Path("m.h5"), "new", task, load_task("detection").presets["small"], keras.Sequential(), {})
     before = Findings("scan", grid, detection=known, landmarks=landmarks, quarter_turns=1)
     found = run_models([model], volume, before=before)
-    [view] = seen
+    [view] = views
     np.testing.assert_allclose(view.findings.landmarks.points_mm, [[-12.0, 10.0, 14.0]])
     assert view.scan_grid.same_as(turned_grid(grid, 1)) and view.findings.detection.grid is view.image.grid
     np.testing.assert_allclose(found.landmarks.points_mm, landmarks.points_mm)
@@ -177,6 +177,6 @@ def test_models_that_use_one_another_s_findings_run_as_given() -> None:
 
 
 def test_a_device_without_float16_is_reported_in_a_sentence() -> None:
-    said = "No OpKernel was registered to support Op 'MaxPool3D' with attrs [T=DT_HALF]"
+    output = "No OpKernel was registered to support Op 'MaxPool3D' with attrs [T=DT_HALF]"
     with pytest.raises(ValueError, match="leave --mixed-precision out"), in_plain_words(""):
-        raise tf.errors.InvalidArgumentError(None, None, said)
+        raise tf.errors.InvalidArgumentError(None, None, output)

@@ -51,8 +51,8 @@ def test_every_map_is_brought_to_the_grid_where_it_is_needed() -> None:
         return StageFindings(heatmap=heatmap, instances=BodyMap(np.ones(image.grid.shape, np.uint8), image.grid))
 
     discs = SpiderMap(np.ones(SCAN.shape, np.uint8), SCAN)
-    heat = Volume(np.ones(SCAN.shape, np.float32), SCAN)
-    before = Findings("scan", SCAN, numbered=discs, heatmap=heat)
+    response = Volume(np.ones(SCAN.shape, np.float32), SCAN)
+    before = Findings("scan", SCAN, numbered=discs, heatmap=response)
     volume = Volume(np.zeros(SCAN.shape, np.int16), SCAN)
     found = run_models([model_that(predict, ("heatmap", "instances"))], volume, before=before)
     assert found.heatmap is not None and found.instances is not None
@@ -112,10 +112,10 @@ def test_findings_other_than_maps_stay() -> None:
 
 
 def test_mr_with_very_large_values_is_normalised_like_samples() -> None:
-    seen: list[np.ndarray] = []
+    images: list[np.ndarray] = []
 
     def predict(view: ScanView) -> StageFindings:
-        seen.append(view.image.voxels)
+        images.append(view.image.voxels)
         return StageFindings()
 
     voxels = np.random.default_rng(2).gamma(2.0, 300.0, SCAN.shape).astype(np.float32)
@@ -124,4 +124,4 @@ def test_mr_with_very_large_values_is_normalised_like_samples() -> None:
     model = replace(model, settings=model.settings.changed(spec=spec))
     for factor in (1.0, 60.0):
         run_models([model], Volume(voxels * np.float32(factor), SCAN))
-    np.testing.assert_allclose(seen[1], seen[0], atol=1e-3)
+    np.testing.assert_allclose(images[1], images[0], atol=1e-3)

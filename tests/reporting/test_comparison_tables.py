@@ -82,13 +82,19 @@ def test_csv_and_json_hold_each_figure_with_its_interval(tmp_path: Path) -> None
         "1",
     )
     assert second["rate_verse"] == second["dice"] == second["false_masks"] == "" and second["scans"] == "2"
-    told = json.loads((tmp_path / "comparison.json").read_text())
-    assert told["command"] == ["measure.py", "in"] and told["left_out"] == ["broken"] and "numpy" in told["versions"]
-    rates = [told["pipelines"][0][f"rate_verse{end}"] for end in ("", "_ci95_low", "_ci95_high", "_n")]
+    record = json.loads((tmp_path / "comparison.json").read_text())
+    assert (
+        record["command"] == ["measure.py", "in"] and record["left_out"] == ["broken"] and "numpy" in record["versions"]
+    )
+    rates = [record["pipelines"][0][f"rate_verse{end}"] for end in ("", "_ci95_low", "_ci95_high", "_n")]
     assert rates == [0.9, 0.8, 1.0, 10]
-    assert told["pipelines"][0]["settings"] == {"naming": "chain", "models": ["x.h5"]}
-    assert [(scan["case_id"], scan["identified"]) for scan in told["scans"]] == [("s<1>", 4), ("s2", 5), ("s2", None)]
-    assert told["pipelines"][1]["dice"] is None and told["pipelines"][1]["false_names"] is None
+    assert record["pipelines"][0]["settings"] == {"naming": "chain", "models": ["x.h5"]}
+    assert [(scan["case_id"], scan["identified"]) for scan in record["scans"]] == [
+        ("s<1>", 4),
+        ("s2", 5),
+        ("s2", None),
+    ]
+    assert record["pipelines"][1]["dice"] is None and record["pipelines"][1]["false_names"] is None
 
 
 def test_pipelines_may_have_any_name_and_no_common_scan(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ def test_a_summary_reports_intervals_variants_calibration_and_warnings() -> None
         warned_right=0.05,
         calibration_error=0.012,
     )
-    told = "\n".join(naming_lines(summary))
-    assert "20 scans" in told and "96.0 % (93.0 to 98.0 %)" in told and "by interpolation: 3" in told
-    assert "all levels right 90.0 %," in told and "detected ones right 95.0 % (85.0 to 100.0 %)" in told
-    assert "shifted by one 5.0 % (0.0 to 15.0 %)" in told
-    assert "T13 1 of 2 (predicted 3 times), L6 4 of 4 (predicted 4 times)" in told and "no T12" not in told
-    assert "calibration error of posteriors 1.2 %" in told and "100.0 % of scans with a wrong name" in told
+    text = "\n".join(naming_lines(summary))
+    assert "20 scans" in text and "96.0 % (93.0 to 98.0 %)" in text and "by interpolation: 3" in text
+    assert "all levels right 90.0 %," in text and "detected ones right 95.0 % (85.0 to 100.0 %)" in text
+    assert "shifted by one 5.0 % (0.0 to 15.0 %)" in text
+    assert "T13 1 of 2 (predicted 3 times), L6 4 of 4 (predicted 4 times)" in text and "no T12" not in text
+    assert "calibration error of posteriors 1.2 %" in text and "100.0 % of scans with a wrong name" in text
 
 
 def test_a_summary_without_a_decoder_omits_undefined_figures() -> None:

@@ -233,8 +233,8 @@ def test_a_run_without_scans_or_truth_has_results_and_a_report(tmp_path: Path) -
     for run in (RunRecord([]), RunRecord([ScanRow("a", Findings("a", GRID))])):
         write_results(tmp_path, run)
         write_report(tmp_path, run)
-    told = json.loads((tmp_path / "results.json").read_text())
-    assert told["summary"] is None and told["segmentation"] is None
+    record = json.loads((tmp_path / "results.json").read_text())
+    assert record["summary"] is None and record["segmentation"] is None
     words = Page((tmp_path / "report.html").read_text()).words
     assert "Found: no vertebra" in words and "Scores" not in words and "Masks" not in words
 

@@ -14,7 +14,7 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 @pytest.mark.parametrize(
-    ("said", "passed"),
+    ("output", "passed"),
     [
         (
             "5 out of the last 8 calls to <function one_step> triggered tf.function retracing.",
@@ -23,8 +23,8 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
         ("Could not allocate 3 GiB.", True),
     ],
 )
-def test_messages_about_several_input_sizes_are_suppressed(said: str, passed: bool) -> None:
-    record = logging.LogRecord("tensorflow", logging.WARNING, __file__, 1, said, (), None)
+def test_messages_about_several_input_sizes_are_suppressed(output: str, passed: bool) -> None:
+    record = logging.LogRecord("tensorflow", logging.WARNING, __file__, 1, output, (), None)
     assert is_news(record) == passed
 
 

@@ -71,9 +71,9 @@ def test_the_stored_image_is_kept_by_the_option_kept(shape: tuple[int, ...]) -> 
 def test_the_fractions_of_kept_and_mixed_images_are_as_requested() -> None:
     """The stored image is brighter than synthetic ones, so that the mean tells the kind of a sample."""
     bright = np.full(PATCH, 1.0, np.float32)
-    shares = look(PATCH, kept=0.3, mixed=0.3, ct=1.0, **BARE)
+    fractions = look(PATCH, kept=0.3, mixed=0.3, ct=1.0, **BARE)
     fat = np.full(PATCH, 1, np.uint8)
-    means = np.array([shares(bright, fat, [seed, 1], NORMALISATION).numpy().mean() for seed in range(200)])
+    means = np.array([fractions(bright, fat, [seed, 1], NORMALISATION).numpy().mean() for seed in range(200)])
     assert 0.2 < (means > 0.999).mean() < 0.4
     assert 0.3 < (means < -0.6).mean() < 0.65
 

@@ -100,10 +100,10 @@ def test_voxels_outside_have_padding_values_and_weight_0() -> None:
     shape = (20, 20, 20, 1)
     augment = only(shape, turn=1.0, turn_degrees=45.0, zoom=0.0, ignore=7)
     x, y, w = augment(np.ones(shape), np.ones(shape[:3], np.int16), np.ones(shape[:3], np.float32), [3, 4], -5.0)
-    beyond = x.numpy()[..., 0] == -5
-    assert 0.01 < beyond.mean() < 0.5 and y.dtype == tf.int16
-    np.testing.assert_array_equal(y.numpy() == 7, beyond)
-    np.testing.assert_array_equal(w.numpy() == 0, beyond)
+    outside = x.numpy()[..., 0] == -5
+    assert 0.01 < outside.mean() < 0.5 and y.dtype == tf.int16
+    np.testing.assert_array_equal(y.numpy() == 7, outside)
+    np.testing.assert_array_equal(w.numpy() == 0, outside)
 
 
 def test_turning_is_in_mm_and_not_in_voxels() -> None:
@@ -176,9 +176,9 @@ def test_a_target_of_another_shape_is_refused() -> None:
         only(PATCH)(np.zeros(PATCH), np.zeros((18, 20, 21), np.uint8), None, [1, 2])
 
 
-def augmented(augment: Augmentation, target: np.ndarray, seed: int, share: float = 0.9) -> tuple[np.ndarray, ...]:
+def augmented(augment: Augmentation, target: np.ndarray, seed: int, fraction: float = 0.9) -> tuple[np.ndarray, ...]:
     """Image (bright where the target is), target, memory and numbers as changed."""
-    memory, figures = np.ones(target.shape, np.uint8), np.array([7.0, share], np.float32)
+    memory, figures = np.ones(target.shape, np.uint8), np.array([7.0, fraction], np.float32)
     weights = np.full(target.shape, 2.0, np.float32)
     image = target[..., None].astype(np.float32)
     x, y, w, numbers = augment(image, target, weights, [seed, 1], -1.0, memory=memory, numbers=figures)
@@ -202,9 +202,11 @@ def test_cropped_voxels_are_padded_and_reduce_the_visible_fraction(seed: int, si
 
 def test_crops_vary_and_have_the_requested_frequency() -> None:
     target = np.ones((2, 2, 20), np.uint8)
-    shares = [augmented(only(PATCH, crop=0.5, fraction_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
-    whole = sum(share == 1 for share in shares)
-    assert 10 <= whole <= 30 and len({round(float(share), 3) for share in shares}) > 8 and min(shares) >= 0.5
+    fractions = [augmented(only(PATCH, crop=0.5, fraction_number=1), target, seed, 1.0)[3][1] for seed in range(40)]
+    whole = sum(fraction == 1 for fraction in fractions)
+    assert (
+        10 <= whole <= 30 and len({round(float(fraction), 3) for fraction in fractions}) > 8 and min(fractions) >= 0.5
+    )
 
 
 def test_rotations_reduce_the_visible_fraction() -> None:

@@ -186,9 +186,9 @@ def test_a_task_arranges_its_targets(tmp_path: Path) -> None:
     sequence = SampleSequence(store, 3, seed=1, shuffle=True, arrange=arrange)
     for augment in (None, Augmentation((1, 1, 1))):
         made = epoch_batches(store, 3, epoch=0, seed=1, shuffle=True, augment=augment, arrange=arrange)
-        seen = []
+        numbers_read = []
         for step, (x, y) in enumerate(made):
             assert set(y) == {"mask", "number"} and x.shape[-1] == 2
             np.testing.assert_array_equal(y["number"], sequence[step][1]["number"])
-            seen += np.ravel(y["number"]).tolist()
-        assert sorted(seen) == list(range(COUNT))
+            numbers_read += np.ravel(y["number"]).tolist()
+        assert sorted(numbers_read) == list(range(COUNT))

@@ -29,8 +29,8 @@ def heat_of(scan: Scan, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)) 
     """The correct spine heatmap, or a shifted one."""
     assert scan.landmarks is not None
     grid = scan.volume.grid
-    heat = spine_response(grid.to_index(scan.landmarks.points_mm + shift_mm), grid.shape, 3.0)
-    return Findings(scan.case.case_id, grid, heatmap=Volume(heat.astype(np.float16), grid))
+    response = spine_response(grid.to_index(scan.landmarks.points_mm + shift_mm), grid.shape, 3.0)
+    return Findings(scan.case.case_id, grid, heatmap=Volume(response.astype(np.float16), grid))
 
 
 def settings_of_heatmaps(count: int = 8) -> Settings:
@@ -72,11 +72,11 @@ def test_a_spine_found_outside_the_labels_is_reported() -> None:
     low = replace(labelled, image=labelled.image.window((0, 0, 0), (*labelled.image.grid.shape[:2], 3)))
     high = heat_of(scan, (0.0, 0.0, 400.0)).heatmap
     assert high is not None
-    heat = np.zeros_like(high.voxels)
+    response = np.zeros_like(high.voxels)
     top = np.rint(high.grid.to_index(grid.to_mm(np.array(grid.shape) - 2))).astype(int)
-    heat[tuple(np.clip(top, 1, np.array(heat.shape) - 2))] = 1
+    response[tuple(np.clip(top, 1, np.array(response.shape) - 2))] = 1
     with pytest.raises(ValueError, match="outside the labelled part"):
-        found_spine(Findings("scan", high.grid, heatmap=high.with_voxels(heat)), low, grid)
+        found_spine(Findings("scan", high.grid, heatmap=high.with_voxels(response)), low, grid)
 
 
 def first_of(sample: Sample, settings: Settings, scan: Scan) -> np.ndarray:

@@ -69,13 +69,13 @@ def test_every_patch_is_judged_where_labels_are_complete() -> None:
     numbers[0, VERTEBRAE.index("L3")] = numbers[0, VERTEBRAE.index("L4")] = 0
     for absent, expected in (("empty", ABSENT), ("unknown", UNKNOWN)):
         y, w = TASK.arrange(None, None, numbers, settings_with(absent=absent))  # type: ignore[attr-defined]
-        told = dict(zip(VERTEBRAE, np.asarray(y)[0], strict=True))
+        places = dict(zip(VERTEBRAE, np.asarray(y)[0], strict=True))
         assert w is None and np.isfinite(np.asarray(y)).all()
-        np.testing.assert_array_equal(told["L1"], (3.5, 4, 5, PRESENT))
-        np.testing.assert_array_equal(told["L2"], (0, 0, 0, expected))
-        np.testing.assert_array_equal(told["C1"], (0, 0, 0, expected))
-        np.testing.assert_array_equal(told["L3"], (0, 0, 0, UNKNOWN))
-        np.testing.assert_array_equal(told["L4"], (0, 0, 0, UNKNOWN))
+        np.testing.assert_array_equal(places["L1"], (3.5, 4, 5, PRESENT))
+        np.testing.assert_array_equal(places["L2"], (0, 0, 0, expected))
+        np.testing.assert_array_equal(places["C1"], (0, 0, 0, expected))
+        np.testing.assert_array_equal(places["L3"], (0, 0, 0, UNKNOWN))
+        np.testing.assert_array_equal(places["L4"], (0, 0, 0, UNKNOWN))
 
 
 def test_a_landmark_just_outside_a_patch_is_not_judged() -> None:
@@ -83,8 +83,8 @@ def test_a_landmark_just_outside_a_patch_is_not_judged() -> None:
     for sample in TASK.samples(scan_of(phantom(2)), settings, np.random.default_rng(4)):
         assert sample.numbers is not None
         known, points = sample.numbers[: len(LEVELS)], sample.numbers[len(LEVELS) :].reshape(-1, 3)
-        beyond = np.maximum(np.maximum(-0.5 - points, points - (np.array(settings.spec.patch) - 0.5)), 0).max(axis=1)
-        assert not known[(beyond > 0) & (beyond < 6.0)].any()
+        outside = np.maximum(np.maximum(-0.5 - points, points - (np.array(settings.spec.patch) - 0.5)), 0).max(axis=1)
+        assert not known[(outside > 0) & (outside < 6.0)].any()
 
 
 def test_sacral_levels_are_targets_on_request() -> None:

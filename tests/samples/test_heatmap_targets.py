@@ -47,10 +47,10 @@ def test_numbers_hold_the_position_of_each_level_in_the_patch() -> None:
     landmarks = Landmarks(("L1", "T13", "C3", "S1"), [[0, 0, 0], [8, 16, -24], [0, 0, 900], [0, 0, -30]])
     numbers = point_numbers(landmarks, GRID, (1, 2, 3))
     assert numbers.dtype == np.float32 and numbers.shape == (len(POINT_NUMBERS),)
-    told = numbers.reshape(-1, 3)
-    np.testing.assert_allclose(told[VERTEBRAE.index("L1")], [9, 8, 22])
-    np.testing.assert_allclose(told[VERTEBRAE.index("T13")], [10, 10, 19])
-    assert np.isfinite(told).all(axis=1).sum() == 2, "C3 lies outside the scan, S1 is no vertebra of the chain"
+    places = numbers.reshape(-1, 3)
+    np.testing.assert_allclose(places[VERTEBRAE.index("L1")], [9, 8, 22])
+    np.testing.assert_allclose(places[VERTEBRAE.index("T13")], [10, 10, 19])
+    assert np.isfinite(places).all(axis=1).sum() == 2, "C3 lies outside the scan, S1 is no vertebra of the chain"
     assert POINT_NUMBERS[3 * VERTEBRAE.index("L1")] == "L1_x"
 
 

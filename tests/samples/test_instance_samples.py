@@ -31,7 +31,7 @@ def ids_in(sample: Sample, part: str) -> set[int]:
 @pytest.mark.parametrize("names", [LUMBAR, ("T11", "T12", "T13", "L1", "L2"), ("L3", "L4", "L5", "L6")])
 def test_memory_holds_the_vertebrae_traversed_before(direction: str, names: tuple[str, ...]) -> None:
     """VerSe's T13 is 28, yet it lies above L1."""
-    seen = set()
+    found_targets = set()
     for sample in drawn(verse(names), settings(direction=direction, patch=(16, 16, 64))):
         [target] = ids_in(sample, "targets")
         place = [VERSE_IDS[name] for name in names].index(target)
@@ -39,8 +39,8 @@ def test_memory_holds_the_vertebrae_traversed_before(direction: str, names: tupl
         shown = {VERSE_IDS[name] for name in passed} & set(np.unique(sample.inputs).tolist())
         assert ids_in(sample, "memory") == shown
         assert sample.numbers is not None and sample.numbers[2] == regressed_level(names[place])
-        seen.add(target)
-    assert len(seen) == len(names), "each vertebra as often as any other"
+        found_targets.add(target)
+    assert len(found_targets) == len(names), "each vertebra as often as any other"
 
 
 def test_a_third_direction_is_refused() -> None:
@@ -76,8 +76,8 @@ def test_empty_samples_lie_at_the_end_of_the_traversal(direction: str, last: str
 def test_a_fraction_of_samples_shows_the_first_vertebra(direction: str, first: str) -> None:
     chosen = settings(200, direction=direction, first_fraction=0.5, patch=(16, 16, 8))
     shown = [ids_in(sample, "targets") for sample in drawn(verse(LUMBAR), chosen)]
-    share = shown.count({VERSE_IDS[first]}) / len(shown)
-    assert 0.5 + 0.5 / len(LUMBAR) - 0.1 < share < 0.5 + 0.5 / len(LUMBAR) + 0.1
+    fraction = shown.count({VERSE_IDS[first]}) / len(shown)
+    assert 0.5 + 0.5 / len(LUMBAR) - 0.1 < fraction < 0.5 + 0.5 / len(LUMBAR) + 0.1
     all_of_them = drawn(verse(LUMBAR), settings(direction=direction, first_fraction=1.0, patch=(16, 16, 8)))
     assert all(not sample.memory.any() for sample in all_of_them)
 
@@ -100,12 +100,12 @@ def completeness(sample: Sample) -> tuple[float, float]:
 
 def test_the_visible_fraction_is_stored() -> None:
     whole = 8 * 10 * HIGH
-    shares = set()
+    fractions = set()
     for sample in drawn(verse(LUMBAR), settings(patch=(12, 12, 6))):
-        share, complete = completeness(sample)
-        assert share == pytest.approx(sample.targets.sum() / whole) and complete == 1
-        shares.add(round(share, 2))
-    assert len(shares) > 3 and max(shares) <= 1
+        fraction, complete = completeness(sample)
+        assert fraction == pytest.approx(sample.targets.sum() / whole) and complete == 1
+        fractions.add(round(fraction, 2))
+    assert len(fractions) > 3 and max(fractions) <= 1
 
 
 def test_a_truncated_vertebra_is_never_complete() -> None:
@@ -171,5 +171,5 @@ def test_samples_are_cut_from_every_form_of_data_set(form: str, levels: set[int]
     made = generate("instances", cases, tmp_path / "s.h5", settings(6), workers=1)
     store = open_store(tmp_path / "s.h5")
     assert (made.scans, store.count, store.numbers_names) == (2, 12, TASK.numbers)
-    told = {sample.numbers[2] for sample in drawn(load_scan(cases[0]), settings(12))}
-    assert told == ({regressed_level(name) for name in ("L3", "L4", "L5")} if levels != {0} else {0})
+    levels_learnt = {sample.numbers[2] for sample in drawn(load_scan(cases[0]), settings(12))}
+    assert levels_learnt == ({regressed_level(name) for name in ("L3", "L4", "L5")} if levels != {0} else {0})

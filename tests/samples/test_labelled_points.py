@@ -34,7 +34,7 @@ SPEC = Spec((4.0, 4.0, 4.0), "RAS", (16, 16, 16), 1, ("L1",))
 )
 def test_possibly_unlabelled_levels_are_unknown(names: tuple[str, ...], unknown: set[str]) -> None:
     known = known_levels(names)
-    assert {level for level, told in zip(LEVELS, known, strict=True) if not told} == unknown
+    assert {level for level, is_known in zip(LEVELS, known, strict=True) if not is_known} == unknown
     np.testing.assert_array_equal(known_levels(names[::-1]), known)
 
 
@@ -48,8 +48,8 @@ def test_points_lie_where_the_landmarks_are(axcodes: str) -> None:
     scan = scan_with({"L2", "L3", "L4"}, axcodes=axcodes)
     found = labelled_points(scan, SPEC)
     assert found.points.shape == (len(LEVELS), 3)
-    told = np.isfinite(found.points).all(axis=1)
-    assert {level for level, there in zip(LEVELS, told, strict=True) if there} == {"L2", "L3", "L4"}
+    is_known = np.isfinite(found.points).all(axis=1)
+    assert {level for level, there in zip(LEVELS, is_known, strict=True) if there} == {"L2", "L3", "L4"}
     for name, point in scan.landmarks or ():
         np.testing.assert_allclose(found.image.grid.to_mm(found.points[LEVELS.index(name)]), point, atol=1e-6)
 

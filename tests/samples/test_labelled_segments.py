@@ -83,8 +83,10 @@ def shingled(unlabelled: tuple[str, ...]) -> tuple[Scan, dict[str, np.ndarray]]:
         if name not in unlabelled:
             voxels[masks[name]] = VERSE_IDS[name]
     label_map = LabelMap(voxels, Grid.from_spacing(voxels.shape, SPACING))
-    seen = sum(VERSE_IDS[name] * mask for name, mask in masks.items())
-    scan = Scan(Case("shingled", Path("s.nii.gz")), Volume(seen.astype(np.int16), label_map.grid), None, label_map)
+    intensities = sum(VERSE_IDS[name] * mask for name, mask in masks.items())
+    scan = Scan(
+        Case("shingled", Path("s.nii.gz")), Volume(intensities.astype(np.int16), label_map.grid), None, label_map
+    )
     return scan, masks
 
 

@@ -24,8 +24,8 @@ def settings(**options: object) -> Settings:
     return made.changed(spec=replace(made.spec, patch=PATCH)).with_options(**{"jitter_mm": 0.0, **options})
 
 
-def drawn(scan: Scan, told: Settings, seed: int = 1) -> list[Sample]:
-    return load_task("vertebra_masks").samples(scan, told, np.random.default_rng(seed))
+def drawn(scan: Scan, preset: Settings, seed: int = 1) -> list[Sample]:
+    return load_task("vertebra_masks").samples(scan, preset, np.random.default_rng(seed))
 
 
 def numbered(seed: int = 2) -> Scan:
@@ -38,13 +38,13 @@ def numbered(seed: int = 2) -> Scan:
 def test_the_target_is_the_whole_of_one_vertebra_and_of_no_other() -> None:
     scan = numbered()
     assert scan.label_map is not None
-    seen = set()
+    sampled = set()
     for sample in drawn(scan, settings()):
         labels = np.unique(sample.inputs[..., 0][sample.targets > 0])
         assert len(labels) == 1 and labels[0] > 0
         assert ((sample.inputs[..., 0] == labels[0]) == (sample.targets > 0)).all()
-        seen.add(int(labels[0]))
-    assert seen == {each.label for each in vertebrae_in_order(scan.label_map, "verse")}, "each as often as any other"
+        sampled.add(int(labels[0]))
+    assert sampled == {each.label for each in vertebrae_in_order(scan.label_map, "verse")}, "each as often as any other"
 
 
 def test_the_prompt_is_highest_at_the_landmark_at_the_requested_offset() -> None:

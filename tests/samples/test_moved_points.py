@@ -35,9 +35,9 @@ def moved(at: np.ndarray, seed: int, **changes: Any) -> tuple[np.ndarray, np.nda
     """The image of a dot and the numbers (one that is no point, then the dot's place) as changed."""
     augment = Augmentation(SPACING_MM, flip_axis=0, points_from=1, **(OFF | changes))
     numbers = np.array([7.0, *at], np.float32)
-    x, _, _, told = augment(dot(at), np.zeros(SHAPE, np.uint8), None, [seed, 3], 0.0, numbers=numbers)
-    assert told.shape == numbers.shape and float(told[0]) == 7
-    return x.numpy()[..., 0], told.numpy()[1:]
+    x, _, _, moved = augment(dot(at), np.zeros(SHAPE, np.uint8), None, [seed, 3], 0.0, numbers=numbers)
+    assert moved.shape == numbers.shape and float(moved[0]) == 7
+    return x.numpy()[..., 0], moved.numpy()[1:]
 
 
 @pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
@@ -75,14 +75,14 @@ def test_values_are_interpolated_and_constant_outside() -> None:
 def test_missing_points_stay_missing() -> None:
     augment = Augmentation(SPACING_MM, flip_axis=0, points_from=0, **(OFF | CHANGES["all"]))
     numbers = np.array([np.nan, np.nan, np.nan, 15, 16, 17], np.float32)
-    told = augment(dot(np.full(3, 15.0)), np.zeros(SHAPE, np.uint8), None, [1, 2], 0.0, numbers=numbers)[3].numpy()
-    assert np.isnan(told[:3]).all() and np.isfinite(told[3:]).all()
+    moved = augment(dot(np.full(3, 15.0)), np.zeros(SHAPE, np.uint8), None, [1, 2], 0.0, numbers=numbers)[3].numpy()
+    assert np.isnan(moved[:3]).all() and np.isfinite(moved[3:]).all()
 
 
 def test_points_outside_are_lost_where_the_image_is_padded() -> None:
-    beyond = np.array([15.0, 16.0, -3.0])
-    assert np.isnan(moved(beyond, 1, **CHANGES["turn"])[1]).all()
-    np.testing.assert_allclose(moved(beyond, 1, **CHANGES["flip"])[1], [14, 16, -3])
+    outside = np.array([15.0, 16.0, -3.0])
+    assert np.isnan(moved(outside, 1, **CHANGES["turn"])[1]).all()
+    np.testing.assert_allclose(moved(outside, 1, **CHANGES["flip"])[1], [14, 16, -3])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -91,9 +91,9 @@ def test_cropped_points_are_lost(seed: int) -> None:
     heights = np.arange(-2, SHAPE[2] + 2, dtype=np.float32)
     numbers = np.stack([np.full_like(heights, 15), np.full_like(heights, 16), heights], axis=1)
     image = np.ones((*SHAPE, 1), np.float32)
-    x, _, _, told = augment(image, np.zeros(SHAPE, np.uint8), None, [seed, 1], -1.0, numbers=numbers.ravel())
+    x, _, _, moved = augment(image, np.zeros(SHAPE, np.uint8), None, [seed, 1], -1.0, numbers=numbers.ravel())
     shown = x.numpy()[15, 16, :, 0] > 0
-    there = np.isfinite(told.numpy().reshape(-1, 3)).all(axis=1)
+    there = np.isfinite(moved.numpy().reshape(-1, 3)).all(axis=1)
     np.testing.assert_array_equal(there[2:-2], shown)
     np.testing.assert_array_equal(there[[0, -1]], shown[[0, -1]])
 
@@ -102,6 +102,6 @@ def test_of_a_stack_of_slices_points_lie_in_its_plane() -> None:
     augment = Augmentation((2.0, 2.0), middle_channel=1, points_from=0, **(OFF | {"turn": 1.0, "flip": 1.0}))
     image = np.zeros((20, 24, 3), np.float32)
     image[8, 15] = 1
-    told = augment(image, np.zeros((20, 24), np.uint8), None, [4, 1], 0.0, numbers=np.float32([8, 15]))
-    brightest = np.unravel_index(told[0].numpy()[..., 1].argmax(), (20, 24))
-    assert np.abs(told[3].numpy() - brightest).max() <= 0.75
+    moved = augment(image, np.zeros((20, 24), np.uint8), None, [4, 1], 0.0, numbers=np.float32([8, 15]))
+    brightest = np.unravel_index(moved[0].numpy()[..., 1].argmax(), (20, 24))
+    assert np.abs(moved[3].numpy() - brightest).max() <= 0.75

@@ -126,10 +126,10 @@ def test_prompted_samples_show_the_image_of_their_patch() -> None:
 def test_with_an_offset_samples_without_a_prompt_do_not_change() -> None:
     scan = verse(LUMBAR)
     samples = prompted(scan, share=0.5, prompt_offset_mm=OFFSET_MM, prompted_without_memory=1.0, empty_fraction=0.2)
-    told = [(bool(each.targets.any()), bool(each.memory[..., 1].any())) for each in samples]
-    assert told.count((False, False)) == 4 and (False, True) not in told
-    assert 4 <= told.count((True, True)) <= 12 and 4 <= told.count((True, False)) <= 12
-    for each, (shows, has_mark) in zip(samples, told, strict=True):
+    contents = [(bool(each.targets.any()), bool(each.memory[..., 1].any())) for each in samples]
+    assert contents.count((False, False)) == 4 and (False, True) not in contents
+    assert 4 <= contents.count((True, True)) <= 12 and 4 <= contents.count((True, False)) <= 12
+    for each, (shows, has_mark) in zip(samples, contents, strict=True):
         if shows and not has_mark:
             assert each.targets[16, 16, 32] == 1, "round a voxel of the vertebra"
             assert each.memory[..., 0].any() or each.numbers[2] == CSI_LEVELS["T12"]

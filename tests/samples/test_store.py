@@ -75,7 +75,7 @@ def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ({"inputs": np.full((4, 5, 6, 1), np.nan)}, "finite"),
         ({"inputs": np.full((4, 5, 6, 1), 40000)}, "int16"),
@@ -87,8 +87,8 @@ def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:
         ({"patient": "another"}, "one patient"),
     ],
 )
-def test_invalid_samples_are_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said), SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC) as writer:
+def test_invalid_samples_are_refused(tmp_path: Path, change: dict[str, Any], output: str) -> None:
+    with pytest.raises(ValueError, match=output), SampleWriter(tmp_path / "s.h5", task="t", spec=SPEC) as writer:
         writer.append(**sample(0), normalisation=(0, 1), case_id="a")
         writer.append(**({**sample(1), "normalisation": (0, 1), "case_id": "a"} | change))
 
@@ -115,7 +115,7 @@ def test_other_files_are_named_in_one_sentence(tmp_path: Path) -> None:
         file.attrs["spine_samples"] = 9
     with h5py.File(tmp_path / "bare.h5", "w") as file:
         file.attrs["spine_samples"] = 1
-    for name, said in {
+    for name, output in {
         "missing": "no sample file",
         "text": "HDF5",
         "empty": "HDF5",
@@ -125,7 +125,7 @@ def test_other_files_are_named_in_one_sentence(tmp_path: Path) -> None:
         "later": "format 1",
         "bare": "damaged",
     }.items():
-        with pytest.raises(ValueError, match=said) as caught:
+        with pytest.raises(ValueError, match=output) as caught:
             open_store(tmp_path / f"{name}.h5")
         assert f"Received: {tmp_path / name}.h5." in str(caught.value) and "\n" not in str(caught.value)
 

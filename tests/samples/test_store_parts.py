@@ -44,15 +44,15 @@ def test_a_file_without_tissues_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tissues", "said"),
+    ("tissues", "output"),
     [
         (None, "has tissues or none has"),
         (np.zeros((4, 5, 6), np.uint8), r"shape of the inputs, \(4, 5, 6, 1\)"),
         (np.zeros((4, 5, 6, 1), np.int16), "uint8"),
     ],
 )
-def test_tissues_that_do_not_fit_are_refused(tmp_path: Path, tissues: np.ndarray | None, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_tissues_that_do_not_fit_are_refused(tmp_path: Path, tissues: np.ndarray | None, output: str) -> None:
+    with pytest.raises(ValueError, match=output):
         with_tissues(tmp_path / "s.h5", tissues=tissues)
 
 
@@ -89,7 +89,7 @@ def test_a_file_without_memory_and_numbers_says_nothing_of_them(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ({"memory": None}, "has memory or none has"),
         ({"memory": np.zeros((4, 5, 6, 1), np.uint8)}, r"several values per voxel of the inputs, \(4, 5, 6\)"),
@@ -98,8 +98,8 @@ def test_a_file_without_memory_and_numbers_says_nothing_of_them(tmp_path: Path) 
         ({"numbers": [1.0]}, "2 numbers, one for each name"),
     ],
 )
-def test_memory_and_numbers_that_do_not_fit_are_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_memory_and_numbers_that_do_not_fit_are_refused(tmp_path: Path, change: dict[str, Any], output: str) -> None:
+    with pytest.raises(ValueError, match=output):
         remembering(tmp_path / "s.h5", **change)
 
 

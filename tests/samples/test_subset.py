@@ -62,14 +62,14 @@ def test_two_parts_of_one_file_go_together_unless_they_share_a_patient(store: Sa
 def test_an_epoch_of_a_part_shows_each_of_its_samples_once(store: SampleStore) -> None:
     part = store.of_patients({"p0", "p2"})
     reader = EpochReader(part, 3, epoch=2, seed=1, shuffle=True)
-    seen = np.concatenate([reader.read(step)["normalisation"][:, 0] for step in range(reader.steps)])
-    assert sorted(seen.tolist()) == [0, 1, 2, 6]
+    read = np.concatenate([reader.read(step)["normalisation"][:, 0] for step in range(reader.steps)])
+    assert sorted(read.tolist()) == [0, 1, 2, 6]
 
 
 def test_the_order_of_an_epoch_of_a_whole_file_is_unchanged(store: SampleStore) -> None:
     reader = EpochReader(store, 3, epoch=2, seed=1, shuffle=True)
-    seen = np.concatenate([reader.read(step)["normalisation"][:, 0] for step in range(reader.steps)])
-    assert seen.tolist() == np.random.default_rng([1, 2]).permutation(COUNT).tolist()
+    read = np.concatenate([reader.read(step)["normalisation"][:, 0] for step in range(reader.steps)])
+    assert read.tolist() == np.random.default_rng([1, 2]).permutation(COUNT).tolist()
 
 
 def test_the_fingerprint_of_a_subset_is_that_of_its_samples(store: SampleStore) -> None:

@@ -155,8 +155,8 @@ def _others(axis: int) -> tuple[int, ...]:
 
 def test_completeness_is_scored_where_it_was_predicted() -> None:
     true = shifted(TRUE, -(GRID.shape[2] - 3 - STEP * 3 - SIZE), 2)
-    told = {"L1": 0.9, "L3": 0.7, "L2": np.float32(0.49)}
-    score = score_instances("a", true, true, completeness=told)
+    completeness = {"L1": 0.9, "L3": 0.7, "L2": np.float32(0.49)}
+    score = score_instances("a", true, true, completeness=completeness)
     assert [vertebra.complete for vertebra in score.vertebrae] == [True, True, False]
     assert [vertebra.predicted_complete for vertebra in score.vertebrae] == [True, False, True]
     assert {type(vertebra.predicted_complete) for vertebra in score.vertebrae} == {bool}, "also for numpy numbers"

@@ -102,7 +102,7 @@ def test_interpolated_levels_are_identified_but_not_detected() -> None:
 def test_names_without_a_decoder_have_no_calibration() -> None:
     summary = summarise_names([judged(list(BODIES))])
     assert summary.calibration_error is None and summary.bins == () and summary.warned_right is None
-    assert all(each.true == each.told == 0 for each in summary.variants)
+    assert all(each.true == each.predicted == 0 for each in summary.variants)
 
 
 def test_without_scans_all_figures_are_undefined() -> None:

@@ -10,7 +10,7 @@ import generate_samples
 import measure
 import train
 from tests.oracle import oracle_models
-from tests.scripts.said import Run, Said
+from tests.scripts.outcome import Outcome, Run
 from tests.tiny import write_data_set
 
 SCRIPTS = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}
@@ -20,13 +20,13 @@ SCRIPTS = {"generate_samples": generate_samples.main, "train": train.main, "meas
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs a script by its main(argv), as the command line would."""
 
-    def script(name: str, *arguments: object) -> Said:
+    def script(name: str, *arguments: object) -> Outcome:
         capfd.readouterr()
         try:
             code = SCRIPTS[name]([str(argument) for argument in arguments])
         except SystemExit as end:
             code = int(end.code or 0)
-        return Said(code, *capfd.readouterr())
+        return Outcome(code, *capfd.readouterr())
 
     return script
 

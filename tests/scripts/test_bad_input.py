@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.odd_nifti import nifti
-from tests.scripts.said import PRECIOUS, Run, everything, told
+from tests.scripts.outcome import PRECIOUS, Run, everything, require_error
 from tests.tiny import phantom
 from utility_functions.files import atomic_write as writing
 from utility_functions.files.images import write_image
@@ -52,10 +52,10 @@ def test_a_scan_that_cannot_be_used(
     write_image(phantom().label_map, out / "scan_vertebrae.nii.gz", DESCRIPTION)
     before = everything(tmp_path)
     if script == "measure":
-        said = run(script, tmp_path / "in", *oracles, "--output", out)
+        outcome = run(script, tmp_path / "in", *oracles, "--output", out)
     else:
-        said = run(script, "detection", tmp_path / "in", out / "samples.h5", "--workers", 1)
-    told(said, words)
+        outcome = run(script, "detection", tmp_path / "in", out / "samples.h5", "--workers", 1)
+    require_error(outcome, words)
     assert everything(tmp_path) == before
 
 
@@ -79,13 +79,13 @@ def test_an_annotation_that_cannot_be_used(
     if content is not None:
         (tmp_path / "in" / "scan_ctd.json").write_text(content)
     if script == "measure":
-        said = run(script, tmp_path / "in", *oracles, "--output", tmp_path / "out")
+        outcome = run(script, tmp_path / "in", *oracles, "--output", tmp_path / "out")
     else:
-        said = run(script, "detection", tmp_path / "in", tmp_path / "out" / "samples.h5", "--workers", 1)
+        outcome = run(script, "detection", tmp_path / "in", tmp_path / "out" / "samples.h5", "--workers", 1)
     if script == "measure" and content is None:
-        assert said.code == 0, "a scan without a truth is measured"
+        assert outcome.code == 0, "a scan without a truth is measured"
         return
-    told(said, words)
+    require_error(outcome, words)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
 
@@ -111,12 +111,12 @@ def test_an_invalid_argument_of_generate_is_refused(
     shutil.copy(samples["detection", "training"], out)
     before = everything(tmp_path)
     split = () if "--split" in options else ("--split", "training")
-    told(run("generate_samples", "detection", data_set, out, *split, *options), words)
+    require_error(run("generate_samples", "detection", data_set, out, *split, *options), words)
     assert everything(tmp_path) == before
 
 
 def test_an_unknown_task(run: Run, data_set: Path, tmp_path: Path) -> None:
-    told(run("generate_samples", "magic", data_set, tmp_path / "out.h5"), "magic")
+    require_error(run("generate_samples", "magic", data_set, tmp_path / "out.h5"), "magic")
 
 
 def test_samples_do_not_overwrite_other_files(run: Run, data_set: Path, oracles: list[Path], tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_samples_do_not_overwrite_other_files(run: Run, data_set: Path, oracles:
         "folder.h5": "a folder of that name is there",
         "file/samples.h5": "cannot be written",
     }.items():
-        told(run("generate_samples", "detection", data_set, tmp_path / name, "--split", "training"), words)
+        require_error(run("generate_samples", "detection", data_set, tmp_path / name, "--split", "training"), words)
     assert everything(tmp_path) == before
 
 
@@ -154,13 +154,13 @@ def test_a_read_only_folder(
         ("train", *pair, tmp_path / "model.h5"),
         ("measure", data_set, *oracles, "--output", tmp_path / "results"),
     ):
-        told(run(*arguments), "Permission denied")
+        require_error(run(*arguments), "Permission denied")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("script", ["generate_samples", "train", "measure"])
 def test_missing_arguments(run: Run, script: str) -> None:
-    told(run(script), "the following arguments are required")
+    require_error(run(script), "the following arguments are required")
 
 
 def test_debugging_shows_the_traceback(run: Run, tmp_path: Path) -> None:

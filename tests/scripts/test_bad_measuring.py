@@ -13,7 +13,7 @@ import pytest
 
 from learning_functions.measure import measuring
 from learning_functions.model_files.model_file import CARD
-from tests.scripts.said import PRECIOUS, Run, everything, told
+from tests.scripts.outcome import PRECIOUS, Run, everything, require_error
 from tests.tiny import phantom, write_case
 from utility_functions.files.cases import Case, Scan
 
@@ -40,7 +40,7 @@ def test_an_invalid_argument_of_measure_is_refused(
     run: Run, scan: Path, oracles: list[Path], tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     before = everything(tmp_path)
-    told(run("measure", scan, *oracles, "--output", tmp_path / "out", *options), words)
+    require_error(run("measure", scan, *oracles, "--output", tmp_path / "out", *options), words)
     assert everything(tmp_path) == before
 
 
@@ -56,14 +56,14 @@ def test_models_that_do_not_belong_together(
         ((tmp_path,), "not a folder"),
         ((tmp_path / "nowhere.h5",), "no model file"),
     ):
-        told(run("measure", scan, *models, "--output", tmp_path / "out"), words)
+        require_error(run("measure", scan, *models, "--output", tmp_path / "out"), words)
     assert not (tmp_path / "out").exists()
 
 
 def test_an_output_that_is_a_file(run: Run, scan: Path, oracles: list[Path], tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(PRECIOUS)
     for place in ("taken", "taken/deeper"):
-        told(run("measure", scan, *oracles, "--output", tmp_path / place), "cannot be written to")
+        require_error(run("measure", scan, *oracles, "--output", tmp_path / place), "cannot be written to")
     assert (tmp_path / "taken").read_bytes() == PRECIOUS
 
 
@@ -97,16 +97,16 @@ def test_a_model_of_another_spec(
     words: str,
 ) -> None:
     model = with_card(oracles[0], tmp_path / "odd.h5", change)
-    told(run("measure", scan, model, "--output", tmp_path / "out"), words)
+    require_error(run("measure", scan, model, "--output", tmp_path / "out"), words)
     assert not (tmp_path / "out").exists()
 
 
 def test_good_scans_are_measured_beside_broken_ones(run: Run, scan: Path, oracles: list[Path], tmp_path: Path) -> None:
     (scan.parent / "broken.nii.gz").write_text("hello")
     arguments = ("measure", scan.parent, *oracles, "--output", tmp_path / "out")
-    said = run(*arguments)
-    told(said, "broken could not be measured")
-    assert "1 of 2 scans measured" in said.out and (tmp_path / "out" / "scan_vertebrae.nii.gz").exists()
+    outcome = run(*arguments)
+    require_error(outcome, "broken could not be measured")
+    assert "1 of 2 scans measured" in outcome.out and (tmp_path / "out" / "scan_vertebrae.nii.gz").exists()
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [bool(each["problem"]) for each in record["scans"]] == [True, False]
     assert run(*arguments, "--skip-errors").code == 0
@@ -119,7 +119,7 @@ def test_results_and_pictures_of_others_stay(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_bytes(PRECIOUS)
     before = everything(tmp_path)
-    told(run("measure", scan, *oracles, "--output", tmp_path / "out"), f"{name} was not made by this program")
+    require_error(run("measure", scan, *oracles, "--output", tmp_path / "out"), f"{name} was not made by this program")
     assert everything(tmp_path) == before
 
 
@@ -135,6 +135,6 @@ def test_an_error_of_a_library_in_one_scan_stops_no_other(
         return whole(case, **how)
 
     monkeypatch.setattr(measuring, "load_scan", failing)
-    said = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out")
-    assert said.code == 2 and "1 of 2 scans measured" in said.out
-    assert "Failed to allocate memory" in said.out + said.err
+    outcome = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out")
+    assert outcome.code == 2 and "1 of 2 scans measured" in outcome.out
+    assert "Failed to allocate memory" in outcome.out + outcome.err

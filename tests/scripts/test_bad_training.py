@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.said import PRECIOUS, Run, everything, told
+from tests.scripts.outcome import PRECIOUS, Run, everything, require_error
 
 TRAINING_ARGUMENTS = [
     (("--epochs", "0"), "epochs must be at least 1"),
@@ -33,14 +33,14 @@ def test_an_invalid_argument_of_train_is_refused(
     shutil.copy(models[0], tmp_path / "model.h5")
     shutil.copytree(models[0].with_suffix(".training"), tmp_path / "model.training")
     before = everything(tmp_path)
-    told(run("train", *pair, tmp_path / "model.h5", *options), words)
+    require_error(run("train", *pair, tmp_path / "model.h5", *options), words)
     assert everything(tmp_path) == before
 
 
 def test_class_weights_are_for_detection(run: Run, samples: dict[tuple[str, str], Path], tmp_path: Path) -> None:
     pair = samples["identification", "training"], samples["identification", "validation"]
-    said = run("train", *pair, tmp_path / "model.h5", "--class-weights", 1, 2)
-    told(said, "has no class weights")
+    outcome = run("train", *pair, tmp_path / "model.h5", "--class-weights", 1, 2)
+    require_error(outcome, "has no class weights")
 
 
 def test_samples_that_do_not_belong_together(
@@ -64,7 +64,7 @@ def test_samples_that_do_not_belong_together(
         (cut_off, detection, "damaged"),
         (data_set, detection, "no sample file"),
     ):
-        told(run("train", first, second, model), words)
+        require_error(run("train", first, second, model), words)
     assert everything(tmp_path) == before
 
 
@@ -82,5 +82,5 @@ def test_a_model_does_not_overwrite_other_files(run: Run, pair: tuple[Path, Path
         "file/model.h5": "cannot be written to",
         "taken.h5": "taken.training is a file",
     }.items():
-        told(run("train", *pair, tmp_path / name), words)
+        require_error(run("train", *pair, tmp_path / name), words)
     assert everything(tmp_path) == before

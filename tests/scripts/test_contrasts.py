@@ -24,21 +24,21 @@ def test_a_row_holds_the_dice_of_each_class_and_the_number_of_found_vertebrae() 
 
 
 def test_existing_files_in_the_folder_are_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    scripts: list[str] = []
 
-    def told(script: str, *words: str | Path) -> None:
-        asked.append(script)
+    def recorded(script: str, *words: str | Path) -> None:
+        scripts.append(script)
         if script != "measure.py":
             (tmp_path / ("ct.h5" if script == "train.py" else Path(words[2]).name)).touch()
         else:
             (tmp_path / "ct_on_ct").mkdir(exist_ok=True)
             (tmp_path / "ct_on_ct" / "results.json").write_text(json.dumps({"structures": SUMMARY}))
 
-    monkeypatch.setattr(contrasts, "run_script", told)
+    monkeypatch.setattr(contrasts, "run_script", recorded)
     how = Namespace(folder=tmp_path, phantoms=2, validation=1, scans=1, preset="small", epochs=None, workers=1)
     for _ in range(2):
         assert measured_on(how, trained(how, "ct"), "ct") == SUMMARY
-    assert asked == ["generate_samples.py", "generate_samples.py", "train.py", "measure.py", "measure.py"]
+    assert scripts == ["generate_samples.py", "generate_samples.py", "train.py", "measure.py", "measure.py"]
 
 
 def test_a_script_that_fails_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

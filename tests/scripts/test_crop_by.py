@@ -13,7 +13,7 @@ import pytest
 from learning_functions.model_files.model_file import read_card, save_model
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import load_task
-from tests.scripts.said import Run, told
+from tests.scripts.outcome import Run, require_error
 
 FEW = ("--preset", "small", "--samples-per-scan", 2, "--spacing", 8, "--seed", 3)
 
@@ -48,8 +48,8 @@ def test_crops_do_not_depend_on_workers_and_the_file_names_the_models(run: Run, 
     for workers in (1, 2):
         path = tmp_path / f"{workers}.h5"
         options = ("--workers", workers, "--crop-by", landmarks, "--crop-by", bright)
-        said = run("generate_samples", "vertebra_masks", "phantom:2:lumbar", path, *FEW, *options)
-        assert said.code == 0 and "4 samples of 2 scans" in said.out, said.err
+        outcome = run("generate_samples", "vertebra_masks", "phantom:2:lumbar", path, *FEW, *options)
+        assert outcome.code == 0 and "4 samples of 2 scans" in outcome.out, outcome.err
         made.append(path.read_bytes())
     assert made[0] == made[1]
     store = open_store(tmp_path / "1.h5")
@@ -92,5 +92,5 @@ def test_unsuitable_models_for_cropping_are_reported_in_one_line(
             patch.setattr("learning_functions.model_files.model_file.check_fit", lambda *_: None)
             save_model(network, tmp_path / "broken.h5", card)
     options = [part for name in models for part in ("--crop-by", known.get(name, tmp_path / name))]
-    told(run("generate_samples", task, "phantom:1:lumbar", tmp_path / "s.h5", *FEW, *options), words)
+    require_error(run("generate_samples", task, "phantom:1:lumbar", tmp_path / "s.h5", *FEW, *options), words)
     assert not (tmp_path / "s.h5").exists()

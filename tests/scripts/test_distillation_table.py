@@ -39,7 +39,7 @@ def test_a_teacher_trained_before_has_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "output"),
     [
         (("--filters", "1"), "at least 2 filters"),
         (("--preset", "huge"), "A preset is one of"),
@@ -48,7 +48,7 @@ def test_a_teacher_trained_before_has_one_row() -> None:
     ],
 )
 def test_invalid_comparisons_are_reported_in_one_line(
-    more: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    more: tuple[str, ...], output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert distillation.main(["--folder", str(tmp_path), *more]) == 2
-    assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert output in capsys.readouterr().err and not list(tmp_path.iterdir())

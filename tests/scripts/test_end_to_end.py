@@ -15,7 +15,7 @@ import pytest
 from learning_functions.measure import measuring
 from learning_functions.samples.store.sample_store import open_store
 from tests.oracle import NAMES, oracle_landmarks, oracle_scan
-from tests.scripts.said import Run, Said
+from tests.scripts.outcome import Outcome, Run
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.annotations import write_lml
 from utility_functions.files.cases import Case, Scan
@@ -51,33 +51,33 @@ def test_training_writes_model_log_and_curves(models: list[Path]) -> None:
 
 
 @pytest.fixture
-def measured(run: Run, data_set: Path, models: list[Path], tmp_path: Path) -> tuple[Said, Path]:
+def measured(run: Run, data_set: Path, models: list[Path], tmp_path: Path) -> tuple[Outcome, Path]:
     return run("measure", data_set, *models, "--split", "testing", "--output", tmp_path / "out"), tmp_path / "out"
 
 
 def test_measuring_writes_all_outputs_and_prints_the_tables(
-    measured: tuple[Said, Path], data_set: Path, models: list[Path]
+    measured: tuple[Outcome, Path], data_set: Path, models: list[Path]
 ) -> None:
-    said, out = measured
-    assert said.code == 0 and not said.errors
+    outcome, out = measured
+    assert outcome.code == 0 and not outcome.errors
     names = ("phantom2", "phantom3")
     expected = {name + ending for name in names for ending in OF_A_SCAN} | {*OF_A_RUN, "errors.png"}
     assert {path.name for path in out.iterdir()} - {"reliability.png"} == expected  # only where anything is named
     for name in names:
-        assert f"Scan {name}" in said.out
+        assert f"Scan {name}" in outcome.out
         read_label_map(out / f"{name}_vertebrae.nii.gz").grid.require_same(read_grid(data_set / f"{name}.nii.gz"), name)
     rules = ("id. VerSe", "id. 4 mm", "id. original")
     for word in ("All", "Cervical", "Thoracic", "Lumbar", *rules, "2 of 2 scans measured"):
-        assert word in said.out
+        assert word in outcome.out
 
 
-def test_results_json_records_the_run(measured: tuple[Said, Path], data_set: Path, models: list[Path]) -> None:
+def test_results_json_records_the_run(measured: tuple[Outcome, Path], data_set: Path, models: list[Path]) -> None:
     _, out = measured
-    told = results(out)
-    assert told["command"] == [
+    stored_results = results(out)
+    assert stored_results["command"] == [
         *("measure.py", str(data_set), *map(str, models), "--split", "testing", "--output", str(out))
     ]
-    assert told["settings"] == {
+    assert stored_results["settings"] == {
         "scans": str(data_set),
         "models": [str(model) for model in models],
         "output": str(out),
@@ -98,29 +98,31 @@ def test_results_json_records_the_run(measured: tuple[Said, Path], data_set: Pat
         "skip_existing": False,
         "skip_errors": False,
     }
-    assert {"python", "keras", "tensorflow", "numpy", "SimpleITK", "nibabel"} <= set(told["versions"])
-    for model, record in zip(models, told["models"], strict=True):
+    assert {"python", "keras", "tensorflow", "numpy", "SimpleITK", "nibabel"} <= set(stored_results["versions"])
+    for model, record in zip(models, stored_results["models"], strict=True):
         assert record["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
         assert record["task"] == model.stem and record["settings"]["filters"] == 2
         assert record["training"]["epochs"] == 1
-    assert set(told["seconds"]) == {"reading", "resampling", "detection", "identification", "writing"}
-    for scan in told["scans"]:
-        assert scan["problem"] is None and set(scan["seconds"]) == set(told["seconds"])
+    assert set(stored_results["seconds"]) == {"reading", "resampling", "detection", "identification", "writing"}
+    for scan in stored_results["scans"]:
+        assert scan["problem"] is None and set(scan["seconds"]) == set(stored_results["seconds"])
         assert scan["identification"] and any(level["true_x_ras_mm"] for level in scan["levels"])
-    assert told["summary"][0]["region"] == "All"
+    assert stored_results["summary"][0]["region"] == "All"
 
 
 def test_a_scan_without_a_truth_is_measured_and_not_scored(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     write_image(oracle_scan().reoriented("PIR"), tmp_path / "in" / "alone.nii.gz")
-    said = run("measure", tmp_path / "in" / "alone.nii.gz", *oracles, "--output", tmp_path / "out")
-    assert said.code == 0 and "found: T11, T12, L1, L2" in said.out and "id. VerSe" not in said.out
+    outcome = run("measure", tmp_path / "in" / "alone.nii.gz", *oracles, "--output", tmp_path / "out")
+    assert outcome.code == 0 and "found: T11, T12, L1, L2" in outcome.out and "id. VerSe" not in outcome.out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *(f"alone{ending}" for ending in OF_A_SCAN),
         *OF_A_RUN,
     }
-    told = results(tmp_path / "out")
-    assert told["summary"] is None and "identification" not in told["scans"][0]
-    found = {level["level"]: [level[f"{axis}_ras_mm"] for axis in "xyz"] for level in told["scans"][0]["levels"]}
+    stored_results = results(tmp_path / "out")
+    assert stored_results["summary"] is None and "identification" not in stored_results["scans"][0]
+    found = {
+        level["level"]: [level[f"{axis}_ras_mm"] for axis in "xyz"] for level in stored_results["scans"][0]["levels"]
+    }
     truth = oracle_landmarks()
     assert all(np.linalg.norm(truth.point(name) - found[name]) < 3 for name in truth.names)
 
@@ -129,20 +131,22 @@ def test_correct_models_score_perfectly(run: Run, oracles: list[Path], tmp_path:
     scan = oracle_scan()
     write_image(scan, tmp_path / "in" / "known.mha")
     write_lml(oracle_landmarks(), tmp_path / "in" / "known.lml", scan.grid)
-    said = run("measure", tmp_path / "in", *reversed(oracles), "--output", tmp_path / "out")
-    assert said.code == 0
-    assert "100.0 %" in next(line for line in said.out.splitlines() if line.startswith("All"))
-    assert (tmp_path / "out" / "reliability.png").is_file() and "calibration error" in said.out
-    told = results(tmp_path / "out")
-    assert told["naming"]["all_right"][0] == 1.0 and set(told["scans"][0]["naming"]["posterior"]) == {*NAMES}
+    outcome = run("measure", tmp_path / "in", *reversed(oracles), "--output", tmp_path / "out")
+    assert outcome.code == 0
+    assert "100.0 %" in next(line for line in outcome.out.splitlines() if line.startswith("All"))
+    assert (tmp_path / "out" / "reliability.png").is_file() and "calibration error" in outcome.out
+    stored_results = results(tmp_path / "out")
+    assert stored_results["naming"]["all_right"][0] == 1.0 and set(
+        stored_results["scans"][0]["naming"]["posterior"]
+    ) == {*NAMES}
     labels = read_label_map(tmp_path / "out" / "known_vertebrae.nii.gz").voxels
     assert set(np.unique(labels)) == {0, *(VERSE_IDS[name] for name in oracle_landmarks().names)}
 
 
 def test_one_model_alone_finds_what_it_can(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     write_image(oracle_scan(), tmp_path / "alone.nii.gz")
-    said = run("measure", tmp_path / "alone.nii.gz", oracles[0], "--output", tmp_path / "out")
-    assert said.code == 0 and "no names" in said.out and "no vertebra" not in said.out
+    outcome = run("measure", tmp_path / "alone.nii.gz", oracles[0], "--output", tmp_path / "out")
+    assert outcome.code == 0 and "no names" in outcome.out and "no vertebra" not in outcome.out
     assert set(np.unique(read_label_map(tmp_path / "out" / "alone_detection.nii.gz").voxels)) == {0, 1}
     assert not (tmp_path / "out" / "alone_vertebrae.nii.gz").exists(), "1 would mean C1"
     assert not (tmp_path / "out" / "alone_centroids.json").exists()
@@ -151,16 +155,16 @@ def test_one_model_alone_finds_what_it_can(run: Run, oracles: list[Path], tmp_pa
 def test_results_beside_the_scan_are_no_truth_the_next_time(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     write_image(oracle_scan(), tmp_path / "alone.nii.gz")
     for _ in range(2):
-        said = run("measure", tmp_path / "alone.nii.gz", *oracles, "--output", tmp_path)
-        assert said.code == 0 and results(tmp_path)["summary"] is None
+        outcome = run("measure", tmp_path / "alone.nii.gz", *oracles, "--output", tmp_path)
+        assert outcome.code == 0 and results(tmp_path)["summary"] is None
 
 
 def test_the_truth_is_never_overwritten(run: Run, data_set: Path, oracles: list[Path], tmp_path: Path) -> None:
     shutil.copy(data_set / "phantom2.nii.gz", tmp_path)
     (tmp_path / "phantom2_centroids.json").write_text('[{"name": "L1", "x": 0, "y": 0, "z": 0}]')
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    said = run("measure", tmp_path / "phantom2.nii.gz", *oracles, "--output", tmp_path)
-    assert said.code == 2 and "not written over" in said.errors[0]
+    outcome = run("measure", tmp_path / "phantom2.nii.gz", *oracles, "--output", tmp_path)
+    assert outcome.code == 2 and "not written over" in outcome.errors[0]
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -168,8 +172,8 @@ def test_files_of_other_programs_are_never_overwritten(run: Run, oracles: list[P
     write_image(oracle_scan(), tmp_path / "in" / "alone.nii.gz")
     out = tmp_path / "out"
     write_lml(oracle_landmarks(), out / "alone_vertebrae.nii.gz", oracle_scan().grid)
-    said = run("measure", tmp_path / "in", *oracles, "--output", out)
-    assert said.code == 2 and "alone_vertebrae.nii.gz was not made by this program" in said.errors[0]
+    outcome = run("measure", tmp_path / "in", *oracles, "--output", out)
+    assert outcome.code == 2 and "alone_vertebrae.nii.gz was not made by this program" in outcome.errors[0]
     assert [path.name for path in out.iterdir()] == ["alone_vertebrae.nii.gz"]
 
 
@@ -179,11 +183,15 @@ def test_a_truth_in_a_code_without_levels_is_noted_and_not_scored(
     scan = oracle_scan()
     write_image(scan, tmp_path / "images" / "1_t1.mha")
     write_image(LabelMap((scan.voxels > -900).astype(np.uint8), scan.grid), tmp_path / "masks" / "1_t1.mha")
-    said = run("measure", tmp_path, *oracles, "--output", tmp_path / "out")
-    assert said.code == 0 and "found: T11, T12, L1, L2" in said.out and "Not scored: The label map numbers" in said.out
+    outcome = run("measure", tmp_path, *oracles, "--output", tmp_path / "out")
+    assert (
+        outcome.code == 0
+        and "found: T11, T12, L1, L2" in outcome.out
+        and "Not scored: The label map numbers" in outcome.out
+    )
     assert results(tmp_path / "out")["summary"] is None
-    said = run("generate_samples", "detection", tmp_path / "images", tmp_path / "samples.h5", "--workers", 1)
-    assert said.code == 2 and "levels are unknown" in said.errors[0]
+    outcome = run("generate_samples", "detection", tmp_path / "images", tmp_path / "samples.h5", "--workers", 1)
+    assert outcome.code == 2 and "levels are unknown" in outcome.errors[0]
 
 
 def test_what_was_finished_is_kept_when_a_run_is_interrupted(
@@ -200,10 +208,10 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
 
     monkeypatch.setattr(measuring, "load_scan", interrupted)
     for _ in range(2):  # files of the first run are no truth for the second
-        said = run("measure", tmp_path, *oracles, "--output", tmp_path)
-        assert said.code == 130 and "Traceback" not in said.err
-        told = results(tmp_path)
-        assert [scan["case_id"] for scan in told["scans"]] == ["first"] and told["summary"] is None
+        outcome = run("measure", tmp_path, *oracles, "--output", tmp_path)
+        assert outcome.code == 130 and "Traceback" not in outcome.err
+        stored_results = results(tmp_path)
+        assert [scan["case_id"] for scan in stored_results["scans"]] == ["first"] and stored_results["summary"] is None
 
 
 @pytest.mark.parametrize(
@@ -221,7 +229,7 @@ def test_published_options_and_little_memory_work(
 ) -> None:
     path = tmp_path / "alone.nii.gz"
     write_image(oracle_scan(shape=(16, 20, 56)), path)
-    said = run("measure", path, *oracles, "--output", tmp_path / "out", *option)
-    assert said.code == 0 and "T12, L1" in said.out
+    outcome = run("measure", path, *oracles, "--output", tmp_path / "out", *option)
+    assert outcome.code == 0 and "T12, L1" in outcome.out
     assert results(tmp_path / "out")["settings"][option[0][2:].replace("-", "_")] in (option[1], 1.0)
     assert read_image(path).grid.same_as(read_grid(tmp_path / "out" / "alone_vertebrae.nii.gz"))

@@ -17,7 +17,7 @@ from learning_functions.model_files.model_file import load_model, read_card
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.fold_summary import over_folds
-from tests.scripts.said import PRECIOUS, Run, everything, told
+from tests.scripts.outcome import PRECIOUS, Run, everything, require_error
 from tests.tiny import tiny_settings
 from utility_functions.files.manifest import find_cases
 
@@ -50,7 +50,7 @@ def validated(once: Path, tmp_path: Path) -> Path:
 
 
 def test_all_folds_leave_models_cards_lists_and_a_summary(once: Path, samples: Path) -> None:
-    folder, store, seen = once.parent, open_store(samples), []
+    folder, store, held_out_patients = once.parent, open_store(samples), []
     assert not once.exists()
     phantoms = {case.phantom for case in find_cases(Path(PHANTOMS), phantom_seed=3)}
     rows = list(csv.DictReader((folder / "m_folds.csv").open()))
@@ -67,10 +67,10 @@ def test_all_folds_leave_models_cards_lists_and_a_summary(once: Path, samples: P
         listed = find_cases(folder / f"m_fold{number}_scans.csv")
         assert [case.case_id for case in listed] == held_out["case_ids"]
         assert {case.phantom for case in listed} <= phantoms
-        seen += held_out["patients"]
+        held_out_patients += held_out["patients"]
         log = Checkpoints(folder / f"m_fold{number}.h5").progress().history[-1]
         assert float(rows[number]["val_loss"]) == summary["rows"][number]["val_loss"] == log["val_loss"]
-    assert sorted(seen) == sorted(store.patients)
+    assert sorted(held_out_patients) == sorted(store.patients)
     losses = [row["val_loss"] for row in summary["rows"]]
     assert summary["mean"]["val_loss"] == pytest.approx(np.mean(losses))
     assert float(rows[3]["val_loss"]) == pytest.approx(statistics.stdev(losses))
@@ -80,15 +80,15 @@ def test_a_fold_is_the_same_alone_and_finished_folds_are_kept(
     run: Run, validated: Path, samples: Path, tmp_path: Path
 ) -> None:
     alone = tmp_path / "alone"
-    said = run("train", samples, alone / "m.h5", *OPTIONS, "--fold", 1)
-    assert said.code == 0 and not (alone / "m_folds.csv").exists() and not (alone / "m_fold1_scans.csv").exists()
+    outcome = run("train", samples, alone / "m.h5", *OPTIONS, "--fold", 1)
+    assert outcome.code == 0 and not (alone / "m_folds.csv").exists() and not (alone / "m_fold1_scans.csv").exists()
     weights = [load_model(folder / "m_fold1.h5")[0].get_weights() for folder in (alone, validated.parent)]
     for mine, other in zip(*weights, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-7)
     before = (alone / "m_fold1.h5").read_bytes()
-    said = run("train", samples, alone / "m.h5", *OPTIONS, "--resume")
-    assert said.code == 0 and said.err.count("All 1 epochs are finished already") == 1
-    assert "mean" in said.out and "SD" in said.out and said.out.count("Best of 1 epochs") == 2
+    outcome = run("train", samples, alone / "m.h5", *OPTIONS, "--resume")
+    assert outcome.code == 0 and outcome.err.count("All 1 epochs are finished already") == 1
+    assert "mean" in outcome.out and "SD" in outcome.out and outcome.out.count("Best of 1 epochs") == 2
     assert (alone / "m_fold1.h5").read_bytes() == before and (alone / "m_fold0.h5").is_file()
     tables = [json.loads((folder / "m_folds.json").read_text()) for folder in (alone, validated.parent)]
     assert tables[0]["rows"][1]["val_loss"] == pytest.approx(tables[1]["rows"][1]["val_loss"], rel=1e-5)
@@ -116,7 +116,7 @@ def test_folds_resume_only_with_their_options(
     run: Run, validated: Path, samples: Path, other: tuple[object, ...], named: str
 ) -> None:
     before = everything(validated.parent)
-    told(run("train", samples, validated, *OPTIONS, *other, "--resume"), f"Received other: {named}.")
+    require_error(run("train", samples, validated, *OPTIONS, *other, "--resume"), f"Received other: {named}.")
     assert everything(validated.parent) == before
 
 
@@ -146,7 +146,7 @@ def test_invalid_folds_are_reported_in_one_line(
 ) -> None:
     given = [samples if part == "SAMPLES" else part for part in arguments]
     given = [tmp_path / part if str(part).startswith("m.") else part for part in given]
-    told(run("train", *given), words)
+    require_error(run("train", *given), words)
     assert not list(tmp_path.iterdir())
 
 
@@ -155,7 +155,7 @@ def test_validation_and_testing_samples_are_not_split(run: Run, data_set: Path, 
         few = ("--split", split, "--preset", "small", "--samples-per-scan", 1, "--workers", 1)
         assert run("generate_samples", "detection", data_set, tmp_path / f"{split}.h5", *few).code == 0
         words = "not for training" if split == "testing" else "Only training samples are split"
-        told(run("train", tmp_path / f"{split}.h5", tmp_path / "m.h5", "--folds", 2), words)
+        require_error(run("train", tmp_path / f"{split}.h5", tmp_path / "m.h5", "--folds", 2), words)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_validation_and_testing_samples_are_not_split(run: Run, data_set: Path, 
 def test_folds_do_not_overwrite_other_files(run: Run, samples: Path, tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).write_bytes(PRECIOUS)
     before = everything(tmp_path)
-    told(run("train", samples, tmp_path / "m.h5", *OPTIONS, "--scans", PHANTOMS), words)
+    require_error(run("train", samples, tmp_path / "m.h5", *OPTIONS, "--scans", PHANTOMS), words)
     assert everything(tmp_path) == before
 
 
@@ -209,5 +209,5 @@ def test_generated_parts_equal_the_split_of_training(once: Path, samples: Path) 
 def test_invalid_parts_are_reported_in_one_line(
     run: Run, tmp_path: Path, options: tuple[object, ...], words: str
 ) -> None:
-    told(run("generate_samples", "detection", PHANTOMS, tmp_path / "s.h5", *options), words)
+    require_error(run("generate_samples", "detection", PHANTOMS, tmp_path / "s.h5", *options), words)
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ import pytest
 from learning_functions.generate import generation
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import open_store
-from tests.scripts.said import Run
+from tests.scripts.outcome import Run
 
 FEW = ("--preset", "small", "--samples-per-scan", "2")
 
@@ -33,8 +33,8 @@ def test_the_same_seed_gives_the_same_file_on_any_number_of_workers(
     made = {}
     for workers, seed in ((1, 5), (2, 5), (1, 6)):
         path = tmp_path / f"{workers}_{seed}.h5"
-        said = run("generate_samples", task, scans, path, *FEW, "--seed", seed, "--workers", workers)
-        assert said.code == 0 and "4 samples of 2 scans" in said.out
+        outcome = run("generate_samples", task, scans, path, *FEW, "--seed", seed, "--workers", workers)
+        assert outcome.code == 0 and "4 samples of 2 scans" in outcome.out
         made[workers, seed] = path.read_bytes()
     assert made[1, 5] == made[2, 5] != made[1, 6]
 
@@ -62,10 +62,10 @@ def test_a_broken_scan_is_named_left_out_and_counted(
     scans = of_two(data_set, tmp_path / "scans")
     (scans / "broken.nii.gz").write_text("hello")
     out = tmp_path / "out.h5"
-    said = run("generate_samples", "detection", scans, out, *FEW, "--workers", 1, *skipping)
-    assert said.code == code and "Traceback" not in said.err
-    assert "Left out broken" in said.err and "1 of 3 scans were left out: broken." in said.err
-    assert len(said.errors) == (0 if skipping else 1)
+    outcome = run("generate_samples", "detection", scans, out, *FEW, "--workers", 1, *skipping)
+    assert outcome.code == code and "Traceback" not in outcome.err
+    assert "Left out broken" in outcome.err and "1 of 3 scans were left out: broken." in outcome.err
+    assert len(outcome.errors) == (0 if skipping else 1)
     assert open_store(out).case_ids == ("phantom0", "phantom1")
 
 
@@ -77,16 +77,16 @@ def test_only_the_scans_of_the_split_are_taken(run: Run, data_set: Path, tmp_pat
 
 
 def test_splits_are_never_mixed(run: Run, data_set: Path, tmp_path: Path) -> None:
-    said = run("generate_samples", "detection", data_set, tmp_path / "all.h5", *FEW)
-    assert said.code == 2 and "choose one by --split" in said.errors[0] and not list(tmp_path.iterdir())
+    outcome = run("generate_samples", "detection", data_set, tmp_path / "all.h5", *FEW)
+    assert outcome.code == 2 and "choose one by --split" in outcome.errors[0] and not list(tmp_path.iterdir())
 
 
 def test_a_patient_is_never_split(run: Run, data_set: Path, tmp_path: Path) -> None:
     rows = [f"a,training,{data_set}/phantom0.nii.gz,p", f"b,testing,{data_set}/phantom1.nii.gz,p"]
     (tmp_path / "list.csv").write_text("\n".join(["name,type,image_path,patient", *rows]))
     out = tmp_path / "out.h5"
-    said = run("generate_samples", "detection", tmp_path / "list.csv", out, *FEW, "--split", "training")
-    assert said.code == 2 and "p in testing and training" in said.errors[0]
+    outcome = run("generate_samples", "detection", tmp_path / "list.csv", out, *FEW, "--split", "training")
+    assert outcome.code == 2 and "p in testing and training" in outcome.errors[0]
 
 
 def manifest(folder: Path, splits: dict[str, str], scans: int = 2) -> Path:
@@ -159,8 +159,12 @@ def test_an_interrupted_run_leaves_no_file(
         return whole(*arguments)
 
     monkeypatch.setattr(generation, "samples_of_case", interrupted)
-    said = run("generate_samples", "detection", scans, tmp_path / "out" / "samples.h5", *FEW, "--workers", 1)
-    assert said.code == 130 and "Interrupted; no sample file was written." in said.err and "Traceback" not in said.err
+    outcome = run("generate_samples", "detection", scans, tmp_path / "out" / "samples.h5", *FEW, "--workers", 1)
+    assert (
+        outcome.code == 130
+        and "Interrupted; no sample file was written." in outcome.err
+        and "Traceback" not in outcome.err
+    )
     assert not list((tmp_path / "out").iterdir())
 
 

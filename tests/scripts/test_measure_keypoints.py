@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.naming.brute_force import spine
-from tests.scripts.said import Run
+from tests.scripts.outcome import Run
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.provenance import PLOTS
 
@@ -26,8 +26,8 @@ def entries(bodies: dict, named: bool, without: tuple[str, ...] = ()) -> list[di
     """A file in VID's form."""
     found = []
     for name, (x, y, z) in bodies.items():
-        told = [0.01, 0.98, 0.03] if name[0] == "T" else [0.01, 0.03, 0.98]
-        more = {"spine_level": name} if named else {"spine_segment_probabilities": told}
+        regions = [0.01, 0.98, 0.03] if name[0] == "T" else [0.01, 0.03, 0.98]
+        more = {"spine_level": name} if named else {"spine_segment_probabilities": regions}
         kind = {"keypoint_type": "body", **more}
         if name not in without:
             found.append({"coordinates": {"world_space": [-float(x), -float(y), float(z)]}, "type": kind})
@@ -46,10 +46,10 @@ def folder(tmp_path: Path) -> Path:
 
 def test_landmark_files_are_named_scored_and_reported(run: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said = run("measure", "--keypoints", folder, "--output", out)
-    assert said.code == 0, said.err
-    assert "2 of 2 scans measured" in said.out and "names: margin" in said.out
-    assert "Not detected, but interpolated between others: L2." in said.out
+    outcome = run("measure", "--keypoints", folder, "--output", out)
+    assert outcome.code == 0, outcome.err
+    assert "2 of 2 scans measured" in outcome.out and "names: margin" in outcome.out
+    assert "Not detected, but interpolated between others: L2." in outcome.out
     found = json.loads((out / "results.json").read_text())
     first = found["scans"][0]
     assert first["naming"]["interpolated"] == ["L2"] and "shape" not in first
@@ -81,9 +81,9 @@ def test_json_files_are_named_and_broken_ones_reported(run: Run, tmp_path: Path)
     (folder / "nameless.csv").write_text("\n".join(["name,x,y,z", *lines]) + "\n")
     (folder / "none.json").write_text("[]")
     (folder / "broken.json").write_text("{")
-    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
-    assert said.code == 2 and len(said.errors) == 1 and "broken could not be measured" in said.errors[0]
-    assert "Names by distances and bends alone" in said.out and "No vertebra could be named." in said.out
+    outcome = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert outcome.code == 2 and len(outcome.errors) == 1 and "broken could not be measured" in outcome.errors[0]
+    assert "Names by distances and bends alone" in outcome.out and "No vertebra could be named." in outcome.out
     again = run("measure", "--keypoints", folder, "--output", tmp_path / "out", "--skip-errors")
     assert again.code == 0, "own files are overwritten"
 
@@ -100,16 +100,16 @@ def test_json_files_are_named_and_broken_ones_reported(run: Run, tmp_path: Path)
     ],
 )
 def test_options_of_scans_are_refused(run: Run, folder: Path, tmp_path: Path, options, words) -> None:
-    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out", *options)
-    assert said.code == 2 and words in said.errors[0] and len(said.errors) == 1
+    outcome = run("measure", "--keypoints", folder, "--output", tmp_path / "out", *options)
+    assert outcome.code == 2 and words in outcome.errors[0] and len(outcome.errors) == 1
 
 
 def test_files_of_others_are_not_overwritten(run: Run, folder: Path, tmp_path: Path) -> None:
     precious = tmp_path / "out" / "first_centroids.json"
     precious.parent.mkdir()
     precious.write_text("[]")
-    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
-    assert said.code == 2 and "not made by this program" in said.errors[0] and precious.read_text() == "[]"
+    outcome = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert outcome.code == 2 and "not made by this program" in outcome.errors[0] and precious.read_text() == "[]"
 
 
 @pytest.mark.parametrize("name", ["first.png", "results.csv", "results.json", "report.html", "errors.png"])
@@ -117,8 +117,8 @@ def test_results_and_pictures_of_others_are_not_overwritten(run: Run, folder: Pa
     precious = tmp_path / "out" / name
     precious.parent.mkdir()
     precious.write_text("{}")
-    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
-    assert said.code == 2 and f"{name} was not made by this program" in said.errors[0]
+    outcome = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert outcome.code == 2 and f"{name} was not made by this program" in outcome.errors[0]
     assert precious.read_text() == "{}" and len(list(precious.parent.iterdir())) == 1
 
 
@@ -134,12 +134,12 @@ def test_plots_of_an_earlier_run_are_removed_where_there_is_nothing_to_plot(
 
 
 def test_landmark_files_are_no_scans(run: Run, folder: Path, oracles: list[Path], tmp_path: Path) -> None:
-    said = run("measure", folder, *oracles, "--output", tmp_path / "out")
-    assert said.code == 2 and "need --keypoints" in said.errors[0] and not (tmp_path / "out").exists()
+    outcome = run("measure", folder, *oracles, "--output", tmp_path / "out")
+    assert outcome.code == 2 and "need --keypoints" in outcome.errors[0] and not (tmp_path / "out").exists()
 
 
 def test_a_name_that_is_not_utf8_is_reported(run: Run, folder: Path, tmp_path: Path) -> None:
     predicted = folder / "predictions"
     (predicted / "first.json").rename(Path(os.fsdecode(os.fsencode(predicted) + b"/M\xfcller.json")))
-    said = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
-    assert said.code == 2 and "is not in UTF-8" in said.errors[0] and not (tmp_path / "out").exists()
+    outcome = run("measure", "--keypoints", folder, "--output", tmp_path / "out")
+    assert outcome.code == 2 and "is not in UTF-8" in outcome.errors[0] and not (tmp_path / "out").exists()

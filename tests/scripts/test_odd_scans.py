@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.oracle import AIR, oracle_landmarks, oracle_scan
-from tests.scripts.said import Run
+from tests.scripts.outcome import Run
 from utility_functions.files.annotations import write_lml
 from utility_functions.files.images import read_grid, read_label_map, write_image
 from utility_functions.geometry.grid import Grid
@@ -55,13 +55,13 @@ def test_a_scan_without_vertebrae_ends_with_a_note(
     scan = EMPTY[what]().reoriented("LPS")
     write_image(scan, tmp_path / "odd.nii.gz")
     out = tmp_path / "out"
-    said = run("measure", tmp_path / "odd.nii.gz", *oracles, "--output", out, *form)
-    assert said.code == 0 and not said.errors and "Traceback" not in said.err
+    outcome = run("measure", tmp_path / "odd.nii.gz", *oracles, "--output", out, *form)
+    assert outcome.code == 0 and not outcome.errors and "Traceback" not in outcome.err
     assert read_label_map(out / "odd_vertebrae.nii.gz").grid.same_as(read_grid(tmp_path / "odd.nii.gz"))
     [record] = json.loads((out / "results.json").read_text())["scans"]
     assert record["problem"] is None
     if record["levels"] == []:
-        assert "found: no vertebra" in said.out and record["notes"]
+        assert "found: no vertebra" in outcome.out and record["notes"]
         assert json.loads((out / "odd_centroids.json").read_text()) == [
             {"direction": ["L", "P", "S"], "generator": "spine-levels"}
         ]
@@ -74,15 +74,15 @@ def test_a_scan_without_vertebrae_ends_with_a_note(
 
 def test_a_scan_of_air_gives_a_note(run: Run, oracles: list[Path], tmp_path: Path) -> None:
     write_image(EMPTY["air"](), tmp_path / "air.nii.gz")
-    said = run("measure", tmp_path / "air.nii.gz", *oracles, "--output", tmp_path / "out")
-    assert "No vertebra was found." in said.out and "found: no vertebra" in said.out
+    outcome = run("measure", tmp_path / "air.nii.gz", *oracles, "--output", tmp_path / "out")
+    assert "No vertebra was found." in outcome.out and "found: no vertebra" in outcome.out
 
 
 @pytest.mark.parametrize("votes", ["ordered", "published"])
 def test_one_vertebra_alone_is_named(run: Run, oracles: list[Path], tmp_path: Path, votes: str) -> None:
     write_image(one_vertebra(), tmp_path / "one.nii.gz")
-    said = run("measure", tmp_path / "one.nii.gz", *oracles, "--output", tmp_path / "out", "--votes", votes)
-    assert said.code == 0 and "found: L1\n" in said.out
+    outcome = run("measure", tmp_path / "one.nii.gz", *oracles, "--output", tmp_path / "out", "--votes", votes)
+    assert outcome.code == 0 and "found: L1\n" in outcome.out
 
 
 def test_a_truth_of_vertebrae_that_are_not_found_is_scored_as_missed(
@@ -91,15 +91,15 @@ def test_a_truth_of_vertebrae_that_are_not_found_is_scored_as_missed(
     scan = block(-1000, (20, 20, 20))
     write_image(scan, tmp_path / "in" / "air.nii.gz")
     write_lml(Landmarks(("L1",), [[20.0, 20.0, 20.0]]), tmp_path / "in" / "air.lml", scan.grid)
-    said = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out")
-    assert said.code == 0 and "missed: L1" in said.out
+    outcome = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out")
+    assert outcome.code == 0 and "missed: L1" in outcome.out
     summary = json.loads((tmp_path / "out" / "results.json").read_text())["summary"]
-    assert "0.0 %" in next(line for line in said.out.splitlines() if line.startswith("All"))
+    assert "0.0 %" in next(line for line in outcome.out.splitlines() if line.startswith("All"))
     assert summary[0]["region"] == "All"
 
 
 def test_real_networks_handle_unusual_scans(run: Run, models: list[Path], tmp_path: Path) -> None:
     for name in ("tiny air", "constant bone", "two voxels wide"):
         write_image(EMPTY[name](), tmp_path / "in" / f"{name.replace(' ', '_')}.nii.gz")
-    said = run("measure", tmp_path / "in", *models, "--output", tmp_path / "out")
-    assert said.code == 0 and "3 of 3 scans measured" in said.out
+    outcome = run("measure", tmp_path / "in", *models, "--output", tmp_path / "out")
+    assert outcome.code == 0 and "3 of 3 scans measured" in outcome.out

@@ -11,7 +11,7 @@ import pytest
 
 from tests.coarse_to_fine import coarse_to_fine_models, instances
 from tests.oracle import NAMES, oracle_landmarks, oracle_scan
-from tests.scripts.said import Run, everything, told
+from tests.scripts.outcome import Run, everything, require_error
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.annotations import read_landmarks, write_landmarks_csv, write_lml, write_markups
 from utility_functions.files.images import read_image, read_label_map, write_image
@@ -36,8 +36,8 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def whole(run: Run, scan: Path, models: dict[str, Path], tmp_path: Path) -> Path:
     """The results of all stages, with intermediate results."""
-    said = run("measure", scan, *models.values(), "--output", tmp_path / "whole", "--save-intermediate")
-    assert said.code == 0, said.err
+    outcome = run("measure", scan, *models.values(), "--output", tmp_path / "whole", "--save-intermediate")
+    assert outcome.code == 0, outcome.err
     return tmp_path / "whole"
 
 
@@ -51,14 +51,14 @@ def same_map(one: Path, other: Path) -> None:
 
 def test_intermediate_results_are_written_on_request(whole: Path, scan: Path) -> None:
     image = read_image(scan)
-    heat = read_image(whole / "a_landmark_heatmap.nii.gz")
-    heat.grid.require_same(image.grid, "heat and scan")
+    heatmap = read_image(whole / "a_landmark_heatmap.nii.gz")
+    heatmap.grid.require_same(image.grid, "heat and scan")
     candidates = json.loads((whole / "a_candidates.json").read_text())["candidates"]
     assert {each["level"] for each in candidates} == {*NAMES}
     assert [each["heat"] for each in candidates] == sorted((each["heat"] for each in candidates), reverse=True)
     for each in candidates:
         index = tuple(np.rint(image.grid.to_index(each["point_mm"])).astype(int))
-        assert heat.voxels[index] == pytest.approx(each["heat"], abs=1e-3)
+        assert heatmap.voxels[index] == pytest.approx(each["heat"], abs=1e-3)
         assert np.linalg.norm(oracle_landmarks().point(each["level"]) - each["point_mm"]) < 3
     stages = json.loads((whole / "a_stages.json").read_text())["stages"]
     assert [stage["tasks"] for stage in stages] == [[], ["spine_heatmap"], ["vertebra_heatmaps"], ["vertebra_masks"]]
@@ -71,8 +71,8 @@ def test_any_stage_runs_again_alone_and_finds_the_same(
     for task, others in (("vertebra_masks", ()), ("vertebra_heatmaps", ("vertebra_masks",))):
         out = tmp_path / task
         paths = [models[name] for name in (task, *others)]
-        said = run("measure", scan, *paths, "--from-results", whole, "--output", out)
-        assert said.code == 0 and "Read from" in said.out, said.err
+        outcome = run("measure", scan, *paths, "--from-results", whole, "--output", out)
+        assert outcome.code == 0 and "Read from" in outcome.out, outcome.err
         same_map(out / "a_vertebrae.nii.gz", whole / "a_vertebrae.nii.gz")
         assert (out / "a_centroids.mrk.json").read_text() == (whole / "a_centroids.mrk.json").read_text()
         assert set(results(out)["seconds"]) == {task, *others, "reading", "resampling", "writing"}
@@ -85,15 +85,17 @@ def test_a_run_continues_from_intermediate_results(
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     kept = ("--save-intermediate", "--stop-after", "vertebra_heatmaps")
-    said = run("measure", scan, *models.values(), "--output", first, *kept)
-    assert said.code == 0 and not (first / "a_vertebrae.nii.gz").exists()
+    outcome = run("measure", scan, *models.values(), "--output", first, *kept)
+    assert outcome.code == 0 and not (first / "a_vertebrae.nii.gz").exists()
     assert [model["task"] for model in results(first)["models"]] == ["spine_heatmap", "vertebra_heatmaps"]
     assert {"report.html", "results.csv", "a.png", "a_centroids.json"} <= {path.name for path in first.iterdir()}
     more = ("--from-results", first, "--output", second, "--save-intermediate")
     assert run("measure", scan, models["vertebra_masks"], *more).code == 0
     same_map(second / "a_vertebrae.nii.gz", whole / "a_vertebrae.nii.gz")
     same_map(second / "a_heatmap.nii.gz", whole / "a_heatmap.nii.gz")
-    told(run("measure", scan, models["vertebra_masks"], "--from-results", second, "--output", second), "continue from")
+    require_error(
+        run("measure", scan, models["vertebra_masks"], "--from-results", second, "--output", second), "continue from"
+    )
 
 
 def test_corrected_landmarks_move_the_masks(
@@ -103,9 +105,11 @@ def test_corrected_landmarks_move_the_masks(
     found = read_landmarks(whole / "a_centroids.mrk.json", grid)
     write_markups(found.only(("T12", "L1")), whole / "a_centroids.mrk.json")  # as Slicer saves it, without provenance
     arguments = ("measure", scan, models["vertebra_masks"], "--from-results", whole, "--output", tmp_path / "out")
-    told(run(*arguments), "was changed since it was written (T11 is in one of them only); supply changed landmarks by")
-    said = run(*arguments, "--landmarks", whole)
-    assert said.code == 0 and "The landmarks are supplied, not found: a_centroids.mrk.json." in said.out
+    require_error(
+        run(*arguments), "was changed since it was written (T11 is in one of them only); supply changed landmarks by"
+    )
+    outcome = run(*arguments, "--landmarks", whole)
+    assert outcome.code == 0 and "The landmarks are supplied, not found: a_centroids.mrk.json." in outcome.out
     labels = read_label_map(tmp_path / "out" / "a_vertebrae.nii.gz").voxels
     assert set(np.unique(labels)) == {0, VERSE_IDS["T12"], VERSE_IDS["L1"]}
     assert results(tmp_path / "out")["scans"][0]["naming"] is None
@@ -118,9 +122,9 @@ def test_supplied_landmarks_replace_predicted_ones(
     write_landmarks_csv(Landmarks(("T12", "T13"), truth.points_mm[:2]), tmp_path / "given" / "a.csv")
     for place in ("given", "given/a.csv"):
         out = tmp_path / "out"
-        asked = ("--landmarks", tmp_path / place, "--output", out)
-        said = run("measure", scan, models["spine_heatmap"], models["vertebra_masks"], *asked)
-        assert said.code == 0 and "found: T12, T13" in said.out
+        requested = ("--landmarks", tmp_path / place, "--output", out)
+        outcome = run("measure", scan, models["spine_heatmap"], models["vertebra_masks"], *requested)
+        assert outcome.code == 0 and "found: T12, T13" in outcome.out
         labels = read_label_map(out / "a_vertebrae.nii.gz").voxels
         assert set(np.unique(labels)) == {0, VERSE_IDS["T12"], VERSE_IDS["T13"]}
         written = read_landmarks(out / "a_centroids.mrk.json", None)
@@ -132,8 +136,8 @@ def test_instances_start_from_supplied_landmarks_and_have_their_names(
 ) -> None:
     model = instances(tmp_path / "instances.h5", level=3)
     write_lml(oracle_landmarks(), tmp_path / "given" / "a.lml", read_image(scan).grid)
-    said = run("measure", scan, model, "--landmarks", tmp_path / "given", "--output", tmp_path / "out")
-    assert said.code == 0 and "found: T11, T12, L1, L2" in said.out, said.err
+    outcome = run("measure", scan, model, "--landmarks", tmp_path / "given", "--output", tmp_path / "out")
+    assert outcome.code == 0 and "found: T11, T12, L1, L2" in outcome.out, outcome.err
     assert json.loads((tmp_path / "out" / "a_trail.json").read_text())["start"] == "centroids"
 
 
@@ -141,10 +145,10 @@ def test_scans_without_landmarks_are_reported(run: Run, scan: Path, models: dict
     shutil.copytree(scan.parent, tmp_path / "in")
     shutil.copy(scan, tmp_path / "in" / "b.nii.gz")
     write_lml(oracle_landmarks(), tmp_path / "given" / "b.lml", read_image(scan).grid)
-    asked = ("--landmarks", tmp_path / "given", "--output", tmp_path / "out")
-    told(run("measure", tmp_path / "in", models["vertebra_masks"], *asked), "holds no landmark file of a")
+    requested = ("--landmarks", tmp_path / "given", "--output", tmp_path / "out")
+    require_error(run("measure", tmp_path / "in", models["vertebra_masks"], *requested), "holds no landmark file of a")
     assert (tmp_path / "out" / "b_vertebrae.nii.gz").is_file()
-    assert run("measure", tmp_path / "in", models["vertebra_masks"], *asked, "--skip-errors").code == 0
+    assert run("measure", tmp_path / "in", models["vertebra_masks"], *requested, "--skip-errors").code == 0
 
 
 def test_changed_landmarks_are_measured_again(run: Run, scan: Path, models: dict[str, Path], tmp_path: Path) -> None:
@@ -158,8 +162,8 @@ def test_changed_landmarks_are_measured_again(run: Run, scan: Path, models: dict
         path: text for path, text in before.items() if path.name.startswith("a")
     }
     write_lml(oracle_landmarks().only(NAMES[:3]), tmp_path / "given" / "a.lml", grid)
-    said = run(*arguments, tmp_path / "given")
-    assert said.code == 0 and "found: T11, T12, L1\n" in said.out
+    outcome = run(*arguments, tmp_path / "given")
+    assert outcome.code == 0 and "found: T11, T12, L1\n" in outcome.out
 
 
 def test_wrong_usage_is_reported_in_one_line_and_writes_nothing(
@@ -186,11 +190,11 @@ def test_wrong_usage_is_reported_in_one_line_and_writes_nothing(
         ((masks, "--from-results", whole, "--output", whole), "continue from"),
         ((masks, *given, "--output", tmp_path / "given", "--landmarks", whole, "--output", whole), "not written over"),
     ):
-        asked = arguments if "--output" in arguments else (*arguments, "--output", tmp_path / "out")
-        told(run("measure", scan, *asked), words)
-    asked = ("measure", "--keypoints", tmp_path / "given", "--output", tmp_path / "out")
+        requested = arguments if "--output" in arguments else (*arguments, "--output", tmp_path / "out")
+        require_error(run("measure", scan, *requested), words)
+    requested = ("measure", "--keypoints", tmp_path / "given", "--output", tmp_path / "out")
     for option in (("--stop-after", "naming"), ("--save-intermediate",)):
-        told(run(*asked, *option), "--keypoints allows no")
+        require_error(run(*requested, *option), "--keypoints allows no")
     assert everything(tmp_path) == before
 
 

@@ -12,7 +12,7 @@ import pytest
 from learning_functions.measure import measuring
 from tests.coarse_to_fine import coarse_to_fine_models
 from tests.oracle import oracle_landmarks, oracle_scan
-from tests.scripts.said import Run, everything, told
+from tests.scripts.outcome import Run, everything, require_error
 from utility_functions.anatomy.dense_targets import dense_levels
 from utility_functions.files.annotations import write_lml
 from utility_functions.files.cases import Case, Scan
@@ -62,12 +62,12 @@ def test_pipelines_are_measured_separately_and_compared(
     run: Run, scans: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    said = run("measure", scans, *pipelines(models, "coarse", "two", "heat"), "--output", out)
-    assert said.code == 0 and "6 of 6 scans measured" in said.out, said.err
+    outcome = run("measure", scans, *pipelines(models, "coarse", "two", "heat"), "--output", out)
+    assert outcome.code == 0 and "6 of 6 scans measured" in outcome.out, outcome.err
     assert {path.name for path in out.iterdir()} == {
         *("coarse", "two", "heat", "comparison.csv", "comparison.json", "comparison.html")
     }
-    lines = said.out.splitlines()
+    lines = outcome.out.splitlines()
     place = next(place for place, line in enumerate(lines) if line.startswith("pipeline "))
     assert [line.split()[0] for line in lines[place : place + 4]] == ["pipeline", "coarse", "two", "heat"]
     with (out / "comparison.csv").open(newline="") as file:
@@ -105,13 +105,13 @@ def test_pipelines_are_measured_separately_and_compared(
     assert run(*again).code == 0 and read == ["second"], "each pipeline resumes independently"
     after = (out / "comparison.csv").read_text().splitlines()
     assert [line.rsplit(",", 1)[0] for line in after] == [line.rsplit(",", 1)[0] for line in before]
-    told(run(*again, "--votes", "published"), "first was measured with other models or options before")
+    require_error(run(*again, "--votes", "published"), "first was measured with other models or options before")
     read.clear()
     (out / "coarse" / "second_centroids.json").unlink()
     changed = json.loads((out / "heat" / "first_findings.json").read_text())
     changed["conditions"]["options"]["naming"] = "chain"
     (out / "heat" / "first_findings.json").write_text(json.dumps(changed))
-    told(run(*again), "first was measured with other models or options before")
+    require_error(run(*again), "first was measured with other models or options before")
     assert not read, "all pipelines are checked before the first runs"
 
 
@@ -122,19 +122,19 @@ def test_only_scans_that_every_pipeline_measured_are_compared(
     (tmp_path / "given" / "first.lml").write_bytes((scans / "first.lml").read_bytes())
     given = toml(models, "given", ["models/vertebra_masks.h5"], f'landmarks = "{tmp_path / "given"}"')
     out = tmp_path / "out"
-    said = run("measure", scans, *pipelines(models, "two"), "--pipeline", given, "--output", out)
-    told(said, "given/second could not be measured")
-    assert "3 of 4 scans measured" in said.out and "could measure them: second" in said.out
+    outcome = run("measure", scans, *pipelines(models, "two"), "--pipeline", given, "--output", out)
+    require_error(outcome, "given/second could not be measured")
+    assert "3 of 4 scans measured" in outcome.out and "could measure them: second" in outcome.out
     compared = json.loads((out / "comparison.json").read_text())
     assert compared["left_out"] == ["second"] and [row["levels"] for row in compared["pipelines"]] == [4, 4]
     assert json.loads((out / "two" / "results.json").read_text())["summary"][0]["scans"] == 2
 
 
 def test_phantoms_are_compared_too(run: Run, models: Path, tmp_path: Path) -> None:
-    asked = ("phantom:1:lumbar:seed=5", *pipelines(models, "detect", "two"), "--output", tmp_path / "out")
+    requested = ("phantom:1:lumbar:seed=5", *pipelines(models, "detect", "two"), "--output", tmp_path / "out")
     toml(models, "detect", ["models/detection.h5"])
-    said = run("measure", *asked)
-    assert said.code == 0 and "2 of 2 scans measured" in said.out
+    outcome = run("measure", *requested)
+    assert outcome.code == 0 and "2 of 2 scans measured" in outcome.out
     detect, two = json.loads((tmp_path / "out" / "comparison.json").read_text())["pipelines"]
     assert (detect["scans"], detect["scored"], detect["false_names"]) == (1, 0, None)
     assert two["scored"] == 1 and two["levels"] >= 5 and np.isfinite(two["seconds_per_scan"])
@@ -176,5 +176,5 @@ def test_wrong_usage_is_reported_in_one_line_and_writes_nothing(
         (("--pipeline", finders), "finders.toml: Landmarks are supplied"),
         (("--keypoints", "--pipeline", two), "--keypoints allows no --pipeline"),
     ):
-        told(run("measure", scans, *arguments, "--output", tmp_path / "out"), words)
+        require_error(run("measure", scans, *arguments, "--output", tmp_path / "out"), words)
     assert everything(tmp_path) == before

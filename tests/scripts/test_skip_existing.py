@@ -14,7 +14,7 @@ import pytest
 
 from learning_functions.measure import measuring, resuming
 from tests.oracle import oracle_landmarks, oracle_scan
-from tests.scripts.said import Run
+from tests.scripts.outcome import Run
 from utility_functions.files.annotations import write_lml
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_label_map, write_image
@@ -57,7 +57,7 @@ def killed(scans: Path, oracles: list[Path], tmp_path_factory: pytest.TempPathFa
     return out
 
 
-def told(folder: Path) -> dict:
+def record_of(folder: Path) -> dict:
     """results.json without what differs from run to run."""
     results = json.loads((folder / "results.json").read_text())
     for scan in results["scans"]:
@@ -92,18 +92,18 @@ def test_a_killed_run_resumes(
     assert {path.name.split("_")[0].split(".")[0] for path in killed.iterdir()} == {"first"}
     read_label_map(killed / "first_vertebrae.nii.gz")
     out = copied(killed, tmp_path / "out")
-    said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
-    assert said.code == 0 and loaded == ["second", "third"] and "3 of 3 scans measured" in said.out
+    outcome = run("measure", scans, *oracles, "--output", out, "--skip-existing")
+    assert outcome.code == 0 and loaded == ["second", "third"] and "3 of 3 scans measured" in outcome.out
     whole = tmp_path / "whole"
     assert run("measure", scans, *oracles, "--output", whole).code == 0
-    assert told(out) == told(whole) and told(out)["summary"][0]["scans"] == 1
+    assert record_of(out) == record_of(whole) and record_of(out)["summary"][0]["scans"] == 1
     assert (out / "results.csv").read_text() == (whole / "results.csv").read_text()
     assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
     for name in NAMES:
         assert f'alt="Sagittal and coronal view of {name}"' in (out / "report.html").read_text("utf-8")
     del loaded[:]
-    said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
-    assert said.code == 0 and loaded == [] and told(out) == told(whole)
+    outcome = run("measure", scans, *oracles, "--output", out, "--skip-existing")
+    assert outcome.code == 0 and loaded == [] and record_of(out) == record_of(whole)
     assert run("measure", scans, *oracles, "--output", out).code == 0 and loaded == list(NAMES)
 
 
@@ -120,11 +120,11 @@ def test_other_models_or_options_are_refused(
         (oracles[:1], (), "identification.h5 as it was then"),
         ([other, oracles[1]], (), f"without {other}"),
     ):
-        said = run("measure", scans, *models, "--output", killed, "--skip-existing", *options)
+        outcome = run("measure", scans, *models, "--output", killed, "--skip-existing", *options)
         assert (
-            said.code == 2
-            and "first was measured with other models or options before" in said.errors[0]
-            and words in said.errors[0]
+            outcome.code == 2
+            and "first was measured with other models or options before" in outcome.errors[0]
+            and words in outcome.errors[0]
         )
     assert {path.name: path.read_bytes() for path in killed.iterdir()} == before
 
@@ -158,11 +158,11 @@ def test_changed_or_incomplete_scans_are_measured_again(
     else:
         known |= {"row": {"case_id": "first", "mood": 3}} if change == "field" else {"format": 0}
         record.write_text(json.dumps(known))
-    said = run("measure", inputs, *oracles, "--output", out, "--skip-existing")
+    outcome = run("measure", inputs, *oracles, "--output", out, "--skip-existing")
     if change == "record":  # a file without provenance is not ours
-        assert said.code == 2 and "not made by this program" in said.errors[0]
+        assert outcome.code == 2 and "not made by this program" in outcome.errors[0]
     else:
-        assert said.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == resuming.FORMAT
+        assert outcome.code == 0 and loaded == ["first"] and json.loads(record.read_text())["format"] == resuming.FORMAT
 
 
 def test_files_of_other_models_are_removed(
@@ -201,8 +201,8 @@ def test_a_scan_that_could_not_be_measured_is_tried_again(
         assert run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out", "--skip-existing").code == 2
     assert not (tmp_path / "out" / "broken_findings.json").exists()
     write_image(oracle_scan(shape=(16, 20, 56)), broken)
-    said = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out", "--skip-existing")
-    assert said.code == 0 and "2 of 2 scans measured" in said.out
+    outcome = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out", "--skip-existing")
+    assert outcome.code == 0 and "2 of 2 scans measured" in outcome.out
 
 
 def test_models_in_another_order_are_refused(
@@ -213,5 +213,5 @@ def test_models_in_another_order_are_refused(
     assert record["conditions"]["order"] == ["detection", "identification"]
     record["conditions"]["order"].reverse()
     (out / "first_findings.json").write_text(json.dumps(record))
-    said = run("measure", scans, *oracles, "--output", out, "--skip-existing")
-    assert said.code == 2 and "order identification, detection, now detection, identification" in said.errors[0]
+    outcome = run("measure", scans, *oracles, "--output", out, "--skip-existing")
+    assert outcome.code == 2 and "order identification, detection, now detection, identification" in outcome.errors[0]

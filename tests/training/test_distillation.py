@@ -63,7 +63,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def student(samples: tuple[Path, Path], teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = tmp_path_factory.mktemp("student") / "model.h5"
-    train(*samples, model, lambda told: told, Training(teacher=Teacher(teacher, alpha=1.0)))
+    train(*samples, model, lambda settings: settings, Training(teacher=Teacher(teacher, alpha=1.0)))
     return model
 
 
@@ -107,7 +107,7 @@ def test_alpha_0_equals_training_without_a_teacher(samples: tuple[Path, Path], t
     found = []
     for place, how in enumerate((None, Teacher(teacher, alpha=0.0))):
         model = tmp_path / f"{place}.h5"
-        train(*samples, model, lambda told: told.changed(epochs=1), Training(teacher=how))
+        train(*samples, model, lambda settings: settings.changed(epochs=1), Training(teacher=how))
         found.append((load_model(model)[0].get_weights(), log_of(model)))
     (plain, plain_log), (listening, listening_log) = found
     assert same(plain, listening, rtol=1e-6, atol=1e-7)
@@ -133,11 +133,11 @@ def gone_on_with(
     """The last network of a run that was stopped after its first epoch and resumed with its teacher at another path."""
     with patch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(fitting, "_write_log", interrupted)
-        train(*samples, model, lambda told: told.changed(epochs=epochs), how)
+        train(*samples, model, lambda settings: settings.changed(epochs=epochs), how)
     assert how.teacher is not None
     moved = replace(how.teacher, path=model.with_name("moved.h5"))
     moved.path.write_bytes(teacher.read_bytes())
-    train(*samples, model, lambda told: told.changed(epochs=epochs), replace(how, resume=True, teacher=moved))
+    train(*samples, model, lambda settings: settings.changed(epochs=epochs), replace(how, resume=True, teacher=moved))
     return Checkpoints(model).load(epochs, how.mixed_precision)
 
 
@@ -158,7 +158,7 @@ def test_mixed_precision_with_a_teacher_resumes_exactly(
 ) -> None:
     how = Training(teacher=Teacher(teacher), mixed_precision=True)
     mine = gone_on_with(samples, tmp_path / "model.h5", 2, how, teacher, monkeypatch)
-    train(*samples, tmp_path / "whole.h5", lambda told: told.changed(epochs=2), how)
+    train(*samples, tmp_path / "whole.h5", lambda settings: settings.changed(epochs=2), how)
     other = Checkpoints(tmp_path / "whole.h5").load(2, mixed_precision=True)
     assert same(mine.get_weights(), other.get_weights(), rtol=1e-3, atol=1e-5)
     assert mine.optimizer.name == other.optimizer.name == "loss_scale_optimizer"
@@ -175,7 +175,7 @@ def test_a_run_does_not_resume_with_another_teacher(
         path = save_teacher(teacher.with_name("other.h5"), tiny_settings(NAME), seed=6)
         how = Teacher(path, alpha=1.0)
     with pytest.raises(ValueError, match=r"only with the options it began with\. Received other: teacher\."):
-        train(*samples, student, lambda told: told, Training(resume=True, teacher=how))
+        train(*samples, student, lambda settings: settings, Training(resume=True, teacher=how))
 
 
 def other_spec(settings: Settings, **values: Any) -> Settings:
@@ -183,13 +183,17 @@ def other_spec(settings: Settings, **values: Any) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "said"),
+    ("name", "change", "message"),
     [
-        ("detection", lambda told: told, "The teacher is for the task detection, the samples for identification"),
-        (NAME, lambda told: other_spec(told, spacing_mm=(4, 4, 2)), "differ in spacing_mm"),
-        (NAME, lambda told: other_spec(told, patch=(8, 16, 32)), "differ in patch"),
-        (NAME, lambda told: other_spec(told, window=(-100.0, 100.0)), "differ in window"),
-        (NAME, lambda told: told.with_options(answer="classes"), "differ in outputs"),
+        (
+            "detection",
+            lambda settings: settings,
+            "The teacher is for the task detection, the samples for identification",
+        ),
+        (NAME, lambda settings: other_spec(settings, spacing_mm=(4, 4, 2)), "differ in spacing_mm"),
+        (NAME, lambda settings: other_spec(settings, patch=(8, 16, 32)), "differ in patch"),
+        (NAME, lambda settings: other_spec(settings, window=(-100.0, 100.0)), "differ in window"),
+        (NAME, lambda settings: settings.with_options(answer="classes"), "differ in outputs"),
     ],
 )
 def test_a_teacher_of_another_kind_is_refused(
@@ -198,10 +202,10 @@ def test_a_teacher_of_another_kind_is_refused(
     capfd: pytest.CaptureFixture[str],
     name: str,
     change: Callable[[Settings], Settings],
-    said: str,
+    message: str,
 ) -> None:
     path = save_teacher(tmp_path / "teacher.h5", change(tiny_settings(name)), name)
-    assert said in refused(capfd, samples, tmp_path, "--teacher", str(path))
+    assert message in refused(capfd, samples, tmp_path, "--teacher", str(path))
 
 
 def refused(capfd: pytest.CaptureFixture[str], samples: tuple[Path, Path], folder: Path, *more: str) -> str:
@@ -215,19 +219,19 @@ def refused(capfd: pytest.CaptureFixture[str], samples: tuple[Path, Path], folde
 def test_invalid_teacher_options_are_refused(
     samples: tuple[Path, Path], teacher: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told = str(teacher)
+    teacher_path = str(teacher)
     old = str(Path(__file__).parents[1] / "fixtures/old_keras/identification_keras_2_2_4.h5")
-    for more, said in (
-        (("--teacher", told, "--temperature", "0"), "The temperature is a number above 0"),
-        (("--teacher", told, "--temperature", "nan"), "The temperature is a number above 0"),
-        (("--teacher", told, "--alpha", "1.5"), "from 0 to 1. Received: 1.5"),
+    for more, message in (
+        (("--teacher", teacher_path, "--temperature", "0"), "The temperature is a number above 0"),
+        (("--teacher", teacher_path, "--temperature", "nan"), "The temperature is a number above 0"),
+        (("--teacher", teacher_path, "--alpha", "1.5"), "from 0 to 1. Received: 1.5"),
         (("--alpha", "0.5"), "need a --teacher"),
         (("--temperature", "2"), "need a --teacher"),
         (("--teacher", str(tmp_path / "nobody.h5")), "no model file"),
         (("--teacher", str(samples[0])), "is a samples file, not a model"),
         (("--teacher", old), "with a card"),
     ):
-        assert said in refused(capfd, samples, tmp_path, *more)
+        assert message in refused(capfd, samples, tmp_path, *more)
     path = tmp_path / "model.h5"
     path.write_bytes(teacher.read_bytes())
     assert "written over the teacher" in refused(capfd, samples, tmp_path, "--teacher", str(path))
@@ -246,7 +250,11 @@ def test_every_task_learns_from_a_teacher(name: str, preset: str, tmp_path: Path
     training, validation = write_samples(name, tmp_path, settings)
     teacher = save_teacher(tmp_path / "teacher.h5", settings, name)
     train(
-        training, validation, tmp_path / "m.h5", lambda told: told, Training(augment="none", teacher=Teacher(teacher))
+        training,
+        validation,
+        tmp_path / "m.h5",
+        lambda settings: settings,
+        Training(augment="none", teacher=Teacher(teacher)),
     )
     [row] = log_of(tmp_path / "m.h5")
     assert np.isfinite([value for key, value in row.items() if key in ("loss", "val_loss")]).all()
@@ -282,7 +290,7 @@ def test_a_teacher_of_other_shapes_is_refused() -> None:
     task, other = load_task("naming"), settings.with_options(members=settings.options.members + 1)
     network, objective = task.network(settings), task.objective(settings)
     network.compile("adam", loss=objective.loss)
-    with pytest.raises(ValueError, match=r"needs the output shapes of its student\. Received: "):
+    with pytest.raises(ValueError, match=r"needs the message shapes of its student\. Received: "):
         with_teacher(network, task.network(other), objective, Teacher(Path("t.h5")))
 
 

@@ -40,7 +40,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def uninterrupted(samples: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = tmp_path_factory.mktemp("whole") / "model.h5"
-    train(*samples, model, lambda told: told, Training())
+    train(*samples, model, lambda settings: settings, Training())
     return model
 
 
@@ -67,9 +67,9 @@ def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(
     model = tmp_path / "model.h5"
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(fitting, "_write_log", interrupted)
-        train(*samples, model, lambda told: told, Training())
+        train(*samples, model, lambda settings: settings, Training())
     assert Checkpoints(model).progress().epochs == 1
-    train(*samples, model, lambda told: told, Training(resume=True))
+    train(*samples, model, lambda settings: settings, Training(resume=True))
     for row, expected in zip(log_of(model), log_of(uninterrupted), strict=True):
         assert row.keys() == expected.keys()
         np.testing.assert_allclose(list(row.values()), list(expected.values()), rtol=1e-4, atol=1e-5)
@@ -85,7 +85,7 @@ def test_a_loaded_network_gets_its_epoch(uninterrupted: Path) -> None:
 
 def test_this_task_trains_on_synthetic_appearances(samples: tuple[Path, Path], tmp_path: Path) -> None:
     progress = train(
-        *samples, tmp_path / "model.h5", lambda told: told.changed(epochs=1, batch=2), Training(augment="synth")
+        *samples, tmp_path / "model.h5", lambda settings: settings.changed(epochs=1, batch=2), Training(augment="synth")
     )
     assert np.isfinite(progress.history[0]["loss"])
 

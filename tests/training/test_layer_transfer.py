@@ -54,34 +54,34 @@ def test_the_card_names_the_initial_model_and_resuming_requires_it(
     samples: tuple[Path, Path], trained: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.h5"
-    train(*samples, model, lambda told: told, Training(start=WarmStart(trained)))
+    train(*samples, model, lambda settings: settings, Training(start=WarmStart(trained)))
     card = read_card(model)
     assert card is not None
     sha256 = hashlib.sha256(trained.read_bytes()).hexdigest()
     assert card["started_from"] == {"file": "trained.h5", "sha256": sha256}
     assert "teacher" not in card
     with pytest.raises(ValueError, match=r"Received other: started_from\."):
-        train(*samples, model, lambda told: told, Training(resume=True))
+        train(*samples, model, lambda settings: settings, Training(resume=True))
 
 
 def test_weights_of_other_layers_are_refused(samples: tuple[Path, Path], tmp_path: Path) -> None:
     settings = tiny_settings(NAME)
     wider = save(tmp_path / "wider.h5", settings.changed(filters=2 * settings.filters))
     with pytest.raises(ValueError, match=r"other layers than the network, as with other --filters: \d+ weights, not"):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(wider)))
+        train(*samples, tmp_path / "model.h5", lambda settings: settings, Training(start=WarmStart(wider)))
     assert not (tmp_path / "model.h5").exists()
 
 
 def test_the_script_refuses_unsuitable_initial_models_in_one_line(
     samples: tuple[Path, Path], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for given, told in (
+    for given, message in (
         (tmp_path / "none.h5", "no model file"),
         (samples[0], "is a samples file, not a model"),
         (tmp_path / "model.h5", "There is no model file"),
     ):
         assert script.main([*map(str, samples), str(tmp_path / "new.h5"), "--start-from", str(given)]) == 2
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert script.main([*map(str, samples), str(trained), "--start-from", str(trained)]) == 2
     assert "would be written over the model to start from" in capsys.readouterr().err
 
@@ -92,8 +92,8 @@ OUTLINES = ("vertebra_masks", "instances")
 def detector(path: Path, settings: Settings) -> Path:
     """A detection model with the preprocessing of ``settings``."""
     own = tiny_settings("detection", filters=settings.filters, levels=settings.levels)
-    seen = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
-    own = own.changed(spec=replace(own.spec, **seen))
+    inputs = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
+    own = own.changed(spec=replace(own.spec, **inputs))
     keras.utils.set_random_seed(6)
     card = {"task": "detection", "spec": own.spec.to_json(), "settings": own.to_json()}
     save_model(load_task("detection").network(own), path, card)
@@ -141,16 +141,16 @@ def test_a_model_of_another_task_needs_equal_preprocessing_and_a_common_layer(tm
     samples = write_samples(name, tmp_path, settings)
     unlike = detector(tmp_path / "detection.h5", settings.changed(spec=replace(settings.spec, window=(-500.0, 500.0))))
     with pytest.raises(ValueError, match=r"needs the image specification of the new network.*window"):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(unlike)))
+        train(*samples, tmp_path / "model.h5", lambda settings: settings, Training(start=WarmStart(unlike)))
     averaging = settings.with_options(graph="averaging")
     alike = detector(tmp_path / "alike.h5", settings)
     with pytest.raises(ValueError, match=r"no layer with the name and shape"):
         take_weights(load_task(name).network(averaging), WarmStart(alike), name)
 
 
-def prompted(share: float) -> Settings:
+def prompted(fraction: float) -> Settings:
     own = tiny_settings("instances")
-    return own.with_options(prompted_fraction=share)
+    return own.with_options(prompted_fraction=fraction)
 
 
 def saved(settings: Settings, path: Path) -> Path:
@@ -172,7 +172,10 @@ def test_a_network_with_a_prompt_starts_from_one_without(tmp_path: Path) -> None
         np.testing.assert_allclose(own[name], answer, rtol=1e-5, atol=1e-6, err_msg="the mark tells nothing yet")
     model = tmp_path / "model.h5"
     train(
-        *write_samples("instances", tmp_path, prompted(0.5)), model, lambda told: told, Training(start=WarmStart(given))
+        *write_samples("instances", tmp_path, prompted(0.5)),
+        model,
+        lambda settings: settings,
+        Training(start=WarmStart(given)),
     )
     assert load_model(model)[0].input_shape[-1] == 3
 
@@ -181,4 +184,4 @@ def test_a_network_without_a_prompt_does_not_start_from_one_with_it(tmp_path: Pa
     given = saved(prompted(0.5), tmp_path / "marked.h5")
     samples = write_samples("instances", tmp_path, prompted(0.0))
     with pytest.raises(ValueError, match="memory 2 and 1"):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training(start=WarmStart(given)))
+        train(*samples, tmp_path / "model.h5", lambda settings: settings, Training(start=WarmStart(given)))

@@ -34,12 +34,12 @@ def test_the_threshold_for_checking_quarter_turns_follows_unturned_scans() -> No
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "found_probabilities",
     [arches((0.85, 0.95), (0.85, 0.95)), arches((0.85, 0.95), (0.6, 0.8), LEAST_SCANS - 1), arches((0, 0), (0, 0), 0)],
     ids=["turned scans look alike", "few scans", "none"],
 )
-def test_a_network_without_orientation_signal_disables_the_check(seen: ArchProbabilities) -> None:
-    assert check_of(seen) is None
+def test_a_network_without_orientation_signal_disables_the_check(found_probabilities: ArchProbabilities) -> None:
+    assert check_of(found_probabilities) is None
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_an_invalid_orientation_check_is_refused(values: dict[str, float]) -> No
 def bodies(off: int, sure: float, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
     """A scan in which each body has a probability ``sure`` for a level ``off`` the true one, and the rest for that."""
     true = np.arange(8, 8 + count)
-    shares = np.zeros((count, NUMBER_OF_LEVELS))
-    shares[np.arange(count), true - 1] = 1 - sure
-    shares[np.arange(count), true - 1 + off] += sure
-    return shares, true
+    fractions = np.zeros((count, NUMBER_OF_LEVELS))
+    fractions[np.arange(count), true - 1] = 1 - sure
+    fractions[np.arange(count), true - 1 + off] += sure
+    return fractions, true
 
 
 def test_a_temperature_flattens_votes_of_wholly_wrong_scans() -> None:
@@ -84,9 +84,9 @@ def test_options_are_estimated_again_without_changing_the_network(
 ) -> None:
     path, training, validation = learning("identification", tmp_path)
     before, _ = load_model(path)
-    [(shares, true)] = body_probabilities(before, open_store(validation))
-    assert shares.shape == (len(true), NUMBER_OF_LEVELS) and (np.diff(true) > 0).all()
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-3)
+    [(fractions, true)] = body_probabilities(before, open_store(validation))
+    assert fractions.shape == (len(true), NUMBER_OF_LEVELS) and (np.diff(true) > 0).all()
+    np.testing.assert_allclose(fractions.sum(axis=1), 1, atol=1e-3)
     assert learn_again(path, training, validation) == {}, "one scan is too few"
     choice = "learning_functions.training.temperature_choice.chosen_temperature"
     monkeypatch.setattr(choice, lambda *_: 0.6)
@@ -112,16 +112,16 @@ def test_detection_learns_the_arch_response_on_turned_patches(tmp_path: Path) ->
 
         def __call__(self, x: np.ndarray, training: bool) -> np.ndarray:
             shapes.append(x.shape)
-            told = np.zeros((*x.shape[:-1], 5), np.float32)
-            told[..., 3] = 0.9 if len(shapes) % 4 == 1 else 0.7
-            return told
+            probabilities = np.zeros((*x.shape[:-1], 5), np.float32)
+            probabilities[..., 3] = 0.9 if len(shapes) % 4 == 1 else 0.7
+            return probabilities
 
     network: Any = Sure()
     store = open_store(validation)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("learning_functions.training.orientation_choice.flexible", lambda given: given)
-        seen = arch_probabilities(network, store)
-    np.testing.assert_allclose([seen.upright, seen.turned], [[0.9], [0.7]], rtol=1e-6)
+        found_probabilities = arch_probabilities(network, store)
+    np.testing.assert_allclose([found_probabilities.upright, found_probabilities.turned], [[0.9], [0.7]], rtol=1e-6)
     assert len(shapes) == 4 * store.count
     settings = tiny_settings("detection")
     assert load_task("detection").learnt(network, settings, store, store) == settings.options, "tubes have no arches"

@@ -39,7 +39,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def uninterrupted(samples: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = tmp_path_factory.mktemp("whole") / "model.h5"
-    train(*samples, model, lambda told: told, Training())
+    train(*samples, model, lambda settings: settings, Training())
     return model
 
 
@@ -58,8 +58,8 @@ def test_sigmas_of_visible_landmarks_are_trained_and_saved(uninterrupted: Path) 
 
 
 def test_the_card_holds_the_statistics_of_the_training_landmarks(uninterrupted: Path) -> None:
-    told = Statistics.from_json(load_model(uninterrupted)[1]["learnt"]["statistics"])
-    assert told.steps_mm["L3", "L4"] != Statistics().steps_mm["L3", "L4"]
+    statistics = Statistics.from_json(load_model(uninterrupted)[1]["learnt"]["statistics"])
+    assert statistics.steps_mm["L3", "L4"] != Statistics().steps_mm["L3", "L4"]
 
 
 def test_a_resumed_run_learns_the_same_sigmas(
@@ -71,9 +71,9 @@ def test_a_resumed_run_learns_the_same_sigmas(
     model = tmp_path / "model.h5"
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(fitting, "_write_log", interrupted)
-        train(*samples, model, lambda told: told, Training())
+        train(*samples, model, lambda settings: settings, Training())
     assert Checkpoints(model).progress().epochs == 1
-    train(*samples, model, lambda told: told, Training(resume=True))
+    train(*samples, model, lambda settings: settings, Training(resume=True))
     last, expected = (Checkpoints(path).load(EPOCHS) for path in (model, uninterrupted))
     np.testing.assert_allclose(sigmas_of(last), sigmas_of(expected), rtol=1e-6)
     for mine, theirs in zip(last.get_weights(), expected.get_weights(), strict=True):

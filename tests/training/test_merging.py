@@ -44,20 +44,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 
 def batch(prompted: bool) -> np.ndarray:
     rng = np.random.default_rng(3)
-    seen = rng.random((2, 16, 16, 16, 3), np.float32)
-    seen[..., 1] = seen[..., 1] > 0.5
-    seen[..., 2] *= 230 * prompted
-    return seen
+    inputs = rng.random((2, 16, 16, 16, 3), np.float32)
+    inputs[..., 1] = inputs[..., 1] > 0.5
+    inputs[..., 2] *= 230 * prompted
+    return inputs
 
 
 def test_the_landmark_prompt_selects_the_branch(models: tuple[Path, Path, Path]) -> None:
     segmenter, prompted_segmenter, pair = (keras.models.load_model(path, compile=False) for path in models)
     for prompted in (False, True):
-        seen = batch(prompted)
-        found = pair.predict_on_batch(seen)
+        inputs = batch(prompted)
+        found = pair.predict_on_batch(inputs)
         segmented, redone = (
-            segmenter.predict_on_batch(seen[..., :2]),
-            prompted_segmenter.predict_on_batch(seen[..., [0, 2]]),
+            segmenter.predict_on_batch(inputs[..., :2]),
+            prompted_segmenter.predict_on_batch(inputs[..., [0, 2]]),
         )
         np.testing.assert_allclose(found["mask"], redone if prompted else segmented["mask"], atol=1e-6)
         for name in ("complete", "level"):
@@ -76,9 +76,9 @@ def test_a_patch_prediction_runs_one_branch_alone(models: tuple[Path, Path, Path
     unmarked, prompted = branches(pair)
     assert branches(pair)[0] is unmarked, "made once"
     assert unmarked.count_params() + prompted.count_params() == pair.count_params()
-    for half, told in ((unmarked, False), (prompted, True)):
-        mask = half.predict_on_batch(batch(told))["mask"]
-        np.testing.assert_allclose(mask, pair.predict_on_batch(batch(told))["mask"], atol=1e-6)
+    for half, has_prompt in ((unmarked, False), (prompted, True)):
+        mask = half.predict_on_batch(batch(has_prompt))["mask"]
+        np.testing.assert_allclose(mask, pair.predict_on_batch(batch(has_prompt))["mask"], atol=1e-6)
     plain = load_model(models[0])[0]
     assert branches(plain) == (plain, plain)
 
@@ -121,7 +121,7 @@ def test_the_command_writes_the_same_model_or_one_line_about_the_error(
     other = saved(
         PROMPTED_TASK, narrow.changed(spec=replace(narrow.spec, window=(-500.0, 500.0))), tmp_path / "other.h5", 3
     )
-    for given, told in (
+    for given, message in (
         ((prompted_segmenter, segmenter), "Merging needs a model of instances"),
         ((segmenter, segmenter), "Merging needs a model of vertebra_masks"),
         ((segmenter, pair), "Merging needs a model of vertebra_masks"),
@@ -130,8 +130,8 @@ def test_the_command_writes_the_same_model_or_one_line_about_the_error(
     ):
         capsys.readouterr()
         assert main([*map(str, given), str(tmp_path / "new.h5")]) == 2
-        said = capsys.readouterr().err
-        assert told in said and said.count("\n") == 1
+        output = capsys.readouterr().err
+        assert message in output and output.count("\n") == 1
     assert not (tmp_path / "new.h5").exists()
     assert main([str(segmenter), str(prompted_segmenter), str(tmp_path / "new.txt")]) == 2
 
@@ -143,11 +143,11 @@ def test_neither_input_model_is_overwritten(models: tuple[Path, Path, Path], tmp
     for out in (*kept, models[1].parent / ".." / models[1].parent.name / models[1].name, aside):
         with pytest.raises(ValueError, match=r"written over one of the two\. Received: "):
             merge(*models[:2], out)
-    assert all(path.read_bytes() == told for path, told in kept.items())
+    assert all(path.read_bytes() == content for path, content in kept.items())
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"counted": True}, r"A segmenter that counts or refines its masks is not merged\. Received: counted True\."),
         ({"refine_mm": (1.0, 1.0, 1.0)}, r"is not merged\. Received: refine_mm \(1\.0, 1\.0, 1\.0\)\."),
@@ -155,10 +155,10 @@ def test_neither_input_model_is_overwritten(models: tuple[Path, Path, Path], tmp
     ],
 )
 def test_segmenters_that_cannot_be_merged_are_refused(
-    models: tuple[Path, Path, Path], tmp_path: Path, options: dict[str, Any], told: str
+    models: tuple[Path, Path, Path], tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     segmenter = saved(SEGMENTER_TASK, tiny(SEGMENTER_TASK, **options), tmp_path / "finder.h5", 1)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         merge(segmenter, models[1], tmp_path / "new.h5")
     assert not (tmp_path / "new.h5").exists()
 

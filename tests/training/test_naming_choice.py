@@ -39,7 +39,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "samples.h5"
 
 
-def knowing(samples: Path, share: float) -> Any:
+def knowing(samples: Path, fraction: float) -> Any:
     """A network that gives this probability to the true row of each node, and the rest to the next level below."""
     import h5py
 
@@ -47,12 +47,12 @@ def knowing(samples: Path, share: float) -> Any:
         rows = file["targets"][:: SETTINGS.samples_per_scan, 0].astype(int) - 1
 
     def answer(inputs: np.ndarray, training: bool) -> np.ndarray:
-        told = np.full((*inputs.shape[:3], 1, len(ROWS)), 1e-4)
+        known = np.full((*inputs.shape[:3], 1, len(ROWS)), 1e-4)
         for scan, its in enumerate(rows):
             for node, row in enumerate(its):
-                told[scan, 0, node, 0, row] = share
-                told[scan, 0, node, 0, min(row + 1, len(LEVELS) - 1)] = 1 - share
-        return told
+                known[scan, 0, node, 0, row] = fraction
+                known[scan, 0, node, 0, min(row + 1, len(LEVELS) - 1)] = 1 - fraction
+        return known
 
     return answer
 
@@ -88,7 +88,7 @@ def test_prior_probabilities_include_variants_of_the_augmentation(samples: Path)
 
 def test_a_wrong_network_gets_a_smaller_evidence_weight(samples: Path) -> None:
     store = open_store(samples)
-    sure, wrong = (chosen(knowing(samples, share), SETTINGS, store, store) for share in (0.999, 0.3))
+    sure, wrong = (chosen(knowing(samples, fraction), SETTINGS, store, store) for fraction in (0.999, 0.3))
     assert wrong.evidence_weight < sure.evidence_weight or (
         Statistics.from_json(wrong.statistics).inverse_temperature
         < Statistics.from_json(sure.statistics).inverse_temperature

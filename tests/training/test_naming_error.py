@@ -29,10 +29,10 @@ def test_the_mean_error_probability_is_the_fraction_of_wrong_scans() -> None:
     features, wrong = scans(2000)
     weights = error_weights(features, wrong)
     assert weights is not None
-    told = probabilities(weights, scans(2000, seed=1)[0])
+    informative_ones = probabilities(weights, scans(2000, seed=1)[0])
     others = scans(2000, seed=1)[1]
-    assert told.mean() == pytest.approx(others.mean(), abs=0.02)
-    assert told[others].mean() > told[~others].mean() + 0.1
+    assert informative_ones.mean() == pytest.approx(others.mean(), abs=0.02)
+    assert informative_ones[others].mean() > informative_ones[~others].mean() + 0.1
 
 
 def test_constant_features_give_the_fraction_of_wrong_scans() -> None:

@@ -75,7 +75,7 @@ def test_copies_have_unequal_weights_so_that_training_separates_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "network", "told"),
+    ("given", "network", "message"),
     [
         (NETWORKS["outline"](4), NETWORKS["outline"](2), "fewer filters"),
         (NETWORKS["outline"](2), outline_unet(PATCH, 4, 3), "the layers are others"),
@@ -89,8 +89,8 @@ def test_copies_have_unequal_weights_so_that_training_separates_them() -> None:
         (outline_unet(PATCH, 2, 2), next_vertebra_unet(PATCH, 1, 4, 2), "the layers are others"),
     ],
 )
-def test_a_network_that_is_not_only_wider_is_refused(given: keras.Model, network: keras.Model, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_network_that_is_not_only_wider_is_refused(given: keras.Model, network: keras.Model, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         widened_weights(given, network)
 
 

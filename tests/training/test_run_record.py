@@ -22,9 +22,11 @@ def test_a_card_records_folds_and_crops(tmp_path: Path, cropped: bool, fold: Fol
     training = write(tmp_path / "t.h5", cropped_by=[MODEL] if cropped else ())
     validation = write(tmp_path / "v.h5", patient="q").of_patients({"q0", "q2"})
     progress = Progress({}, 1, 1, 0.5, [{"seconds": 1.0}])
-    told = card_of(training, tiny_settings("detection"), Training(), progress, validation, fold)["training"]
-    assert told["samples"] == {"training": 7, "validation": 4}
-    assert told.get("cropped_by") == ({"training": [MODEL], "validation": []} if cropped else None)
-    assert (told.get("fold"), told.get("folds"), told.get("hold_out_seed")) == ((1, 3, 7) if fold else (None,) * 3)
+    record = card_of(training, tiny_settings("detection"), Training(), progress, validation, fold)["training"]
+    assert record["samples"] == {"training": 7, "validation": 4}
+    assert record.get("cropped_by") == ({"training": [MODEL], "validation": []} if cropped else None)
+    assert (record.get("fold"), record.get("folds"), record.get("hold_out_seed")) == (
+        (1, 3, 7) if fold else (None,) * 3
+    )
     expected = {"case_ids": ["case0", "case2"], "patients": ["q0", "q2"]}
-    assert told.get("held_out") == (expected if fold else None)
+    assert record.get("held_out") == (expected if fold else None)

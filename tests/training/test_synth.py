@@ -30,7 +30,7 @@ def streamed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_a_network_trains_on_synthetic_appearances(streamed: tuple[Path, Path], tmp_path: Path) -> None:
     weights = []
     for name in ("one", "again"):
-        progress = train(*streamed, tmp_path / f"{name}.h5", lambda told: told, Training(augment="synth"))
+        progress = train(*streamed, tmp_path / f"{name}.h5", lambda settings: settings, Training(augment="synth"))
         assert np.isfinite(progress.history[0]["loss"]) and np.isfinite(progress.history[0]["val_loss"])
         model = TrainedModel.load(tmp_path / f"{name}.h5")
         assert model.card["training"]["augment"] == "synth"
@@ -44,15 +44,19 @@ def test_samples_without_tissues_are_refused_in_one_sentence(tmp_path: Path, cap
         check_inputs(*paths, tmp_path / "model.h5", "synth")
     capfd.readouterr()
     assert script.main([*map(str, paths), str(tmp_path / "model.h5"), "--augment", "synth"]) == 2
-    said = capfd.readouterr().err
-    assert said.startswith("error: The synth augmentation needs") and said.count("\n") == 1
+    output = capfd.readouterr().err
+    assert output.startswith("error: The synth augmentation needs") and output.count("\n") == 1
     assert not (tmp_path / "model.h5").exists()
 
 
 def test_the_augmentation_of_the_preset_is_the_default(tmp_path: Path) -> None:
     settings = tiny_settings("detection")
     drawing = settings.with_options(augment="synth")
-    assert [augmentation_kind(drawing, asked) for asked in (None, "none", "standard")] == ["synth", "none", "standard"]
+    assert [augmentation_kind(drawing, requested) for requested in (None, "none", "standard")] == [
+        "synth",
+        "none",
+        "standard",
+    ]
     paths = write_samples("detection", tmp_path, drawing)
     with pytest.raises(ValueError, match="have none"):
         check_inputs(*paths, tmp_path / "model.h5")

@@ -72,7 +72,7 @@ def test_the_state_survives_saving_with_nan(tmp_path: Path) -> None:
 
 def test_a_run_writes_log_curves_and_card(samples: tuple[Path, Path], tmp_path: Path) -> None:
     model = tmp_path / "deep" / "model.h5"
-    progress = train(*samples, model, lambda told: told.changed(epochs=2, learning_rate=0.01), Training(seed=3))
+    progress = train(*samples, model, lambda settings: settings.changed(epochs=2, learning_rate=0.01), Training(seed=3))
     folder = model.with_suffix(".training")
     with (folder / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -91,14 +91,14 @@ def test_a_network_without_the_signature_of_its_task_is_not_trained(
 ) -> None:
     monkeypatch.setattr(fitting.load_task("identification"), "io_signature", lambda _: IOSignature({"": (4, 3)}))
     with pytest.raises(ValueError, match=r"not have the I/O signature of the task: it should answer .* Received: "):
-        train(*samples, tmp_path / "model.h5", lambda told: told, Training())
+        train(*samples, tmp_path / "model.h5", lambda settings: settings, Training())
     assert not list(tmp_path.rglob("*.keras")) and not (tmp_path / "model.h5").exists()
 
 
 @pytest.fixture(scope="module")
 def half(samples: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = tmp_path_factory.mktemp("half") / "model.h5"
-    train(*samples, model, lambda told: told.changed(epochs=2), Training(mixed_precision=True))
+    train(*samples, model, lambda settings: settings.changed(epochs=2), Training(mixed_precision=True))
     return model
 
 
@@ -107,8 +107,8 @@ def test_mixed_precision_gives_a_model_in_float32(half: Path) -> None:
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
     trained = Checkpoints(half).load(2, mixed_precision=True)
     assert "float16" in {layer.compute_dtype for layer in trained.layers}
-    seen = np.random.default_rng(1).normal(size=(1, *network.inputs[0].shape[1:])).astype("float32")
-    answer = np.asarray(network(seen, training=False))
+    images = np.random.default_rng(1).normal(size=(1, *network.inputs[0].shape[1:])).astype("float32")
+    answer = np.asarray(network(images, training=False))
     assert answer.dtype == np.float32 and np.isfinite(answer).all()
     assert keras.mixed_precision.dtype_policy().name == "float32", "later computations are in full precision"
 
@@ -123,8 +123,8 @@ def test_mixed_precision_resumes_exactly(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(fitting, "_write_log", interrupted)
-        train(*samples, model, lambda told: told.changed(epochs=2), training)
-    train(*samples, model, lambda told: told.changed(epochs=2), training)
+        train(*samples, model, lambda settings: settings.changed(epochs=2), training)
+    train(*samples, model, lambda settings: settings.changed(epochs=2), training)
     mine, other = (Checkpoints(path).load(2, mixed_precision=True) for path in (model, half))
     for weight, whole in zip(mine.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(weight, whole, rtol=1e-3, atol=1e-5)

@@ -46,12 +46,12 @@ def require_same(pair: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> N
 def test_a_two_branch_model_started_from_a_segmenter_gives_its_outputs_in_both_branches(
     filters: int, tmp_path: Path
 ) -> None:
-    finder = trained(SEGMENTER_TASK, tmp_path / "finder.h5")
+    segmenter = trained(SEGMENTER_TASK, tmp_path / "finder.h5")
     _, pair = pair_of(filters)
     take_weights(pair, WarmStart(tmp_path / "finder.h5"), SEGMENTER_TASK)
     for prompted in (False, True):
-        seen = batch(prompted)
-        require_same(pair.predict_on_batch(seen), finder.predict_on_batch(seen[..., :2]))
+        inputs = batch(prompted)
+        require_same(pair.predict_on_batch(inputs), segmenter.predict_on_batch(inputs[..., :2]))
 
 
 @pytest.mark.parametrize("filters", [2, 4])
@@ -67,8 +67,8 @@ def test_a_two_branch_model_started_from_a_prompted_segmenter_gives_its_outputs(
     drawer = trained(PROMPTED_TASK, tmp_path / "drawer.h5")
     _, pair = pair_of()
     take_weights(pair, WarmStart(tmp_path / "drawer.h5"), SEGMENTER_TASK)
-    seen = batch(prompted=True)
-    own, theirs = pair.predict_on_batch(seen)["mask"], drawer.predict_on_batch(seen[..., [0, 2]])
+    inputs = batch(prompted=True)
+    own, theirs = pair.predict_on_batch(inputs)["mask"], drawer.predict_on_batch(inputs[..., [0, 2]])
     assert np.ptp(theirs) > 1e-3
     np.testing.assert_allclose(own, theirs, atol=1e-6)
 
@@ -76,8 +76,8 @@ def test_a_two_branch_model_started_from_a_prompted_segmenter_gives_its_outputs(
 def test_both_branches_start_from_the_layers_of_a_detection(tmp_path: Path) -> None:
     settings, pair = pair_of()
     own = tiny_settings("detection")
-    seen = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
-    saved("detection", own.changed(spec=replace(own.spec, **seen)), tmp_path / "detection.h5", 6)
+    inputs = {name: getattr(settings.spec, name) for name in IMAGE_FIELDS}
+    saved("detection", own.changed(spec=replace(own.spec, **inputs)), tmp_path / "detection.h5", 6)
     take_weights(pair, WarmStart(tmp_path / "detection.h5"), SEGMENTER_TASK)
     body = [layer for layer in load_model(tmp_path / "detection.h5")[0].layers if layer.get_weights()]
     for half in ("", "drawn_"):
@@ -121,29 +121,29 @@ def test_the_requirements_of_the_shipped_two_branch_model_are_reported(
     given.require_fit(stores["pair"], model)
     with pytest.raises(ValueError, match=r"memory 2 and 1.*; samples of --preset pair would fit\. Received: .*\.h5\."):
         given.require_fit(stores["shipped"], model)
-    told = script.main([*[str(stores["shipped"].path)] * 2, str(model), "--start-from", str(given.path)])
-    assert told == 2 and not model.exists()
+    code = script.main([*[str(stores["shipped"].path)] * 2, str(model), "--start-from", str(given.path)])
+    assert code == 2 and not model.exists()
 
 
 def test_unsuitable_presets_are_not_proposed(stores: dict[str, SampleStore], tmp_path: Path) -> None:
     other = tiny_settings(SEGMENTER_TASK, "pair")  # with patches of no preset
-    with pytest.raises(ValueError) as told:
+    with pytest.raises(ValueError) as caught:
         Teacher(saved(SEGMENTER_TASK, other, tmp_path / "t.h5", 1)).require_fit(
             stores["shipped"], tmp_path / "model.h5"
         )
-    assert "patch" in str(told.value) and "--preset" not in str(told.value)
+    assert "patch" in str(caught.value) and "--preset" not in str(caught.value)
 
 
 def test_one_step_trains_both_branches() -> None:
     task, (settings, pair) = load_task(SEGMENTER_TASK), pair_of()
     as_trained(pair)
     before = {layer.name: layer.get_weights() for layer in pair.layers if layer.trainable_weights}
-    seen = np.concatenate([batch(prompted=False), batch(prompted=True)])
-    target = np.random.default_rng(1).integers(0, 2, seen.shape[:-1])
-    numbers = np.tile(np.float32([[1.0, 1.0, 20.0]]), (len(seen), 1))
+    inputs = np.concatenate([batch(prompted=False), batch(prompted=True)])
+    target = np.random.default_rng(1).integers(0, 2, inputs.shape[:-1])
+    numbers = np.tile(np.float32([[1.0, 1.0, 20.0]]), (len(inputs), 1))
     truth, _ = task.arrange(target, 255 * target, numbers, settings)
     pair.compile(keras.optimizers.SGD(0.01), loss=task.objective(settings).loss, jit_compile=False)
-    assert np.isfinite(pair.train_on_batch(seen, truth)).all()
+    assert np.isfinite(pair.train_on_batch(inputs, truth)).all()
     assert {"found", "drawn", "complete", "drawn_floor_a_conv"} <= set(before)
     for name, weights in before.items():
         kernel = pair.get_layer(name).get_weights()[0]

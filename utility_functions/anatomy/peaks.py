@@ -46,7 +46,7 @@ class Peaks(NamedTuple):
     def candidates(self, levels: Sequence[str]) -> tuple[Candidate, ...]:
         """The maxima by level, where places are in RAS+ mm and landmarks are numbers of ``levels``; in this order."""
         rows = zip(self.places.tolist(), self.landmarks.tolist(), self.responses.tolist(), strict=True)
-        return tuple(Candidate(levels[landmark], (x, y, z), heat) for (x, y, z), landmark, heat in rows)
+        return tuple(Candidate(levels[landmark], (x, y, z), response) for (x, y, z), landmark, response in rows)
 
     def highest(self, most: int) -> Peaks:
         """The ``most`` highest, the highest first."""
@@ -61,29 +61,30 @@ def local_maxima(heatmaps: NDArray[np.floating], lowest: float = LOWEST_RESPONSE
     """
     found = []
     for landmark in range(heatmaps.shape[-1]):
-        heat = np.asarray(heatmaps[..., landmark], np.float32)
-        if not heat.size or heat.max() < lowest:
+        heatmap = np.asarray(heatmaps[..., landmark], np.float32)
+        if not heatmap.size or heatmap.max() < lowest:
             continue
-        top = (heat >= lowest) & (heat == ndimage.maximum_filter(heat, 3, mode="nearest"))
+        top = (heatmap >= lowest) & (heatmap == ndimage.maximum_filter(heatmap, 3, mode="nearest"))
         plateaus, count = ndimage.label(top, np.ones((3, 3, 3)))
         numbers = np.arange(1, count + 1)
-        tops = np.array(ndimage.maximum_position(heat, plateaus, numbers)).reshape(-1, 3)
+        tops = np.array(ndimage.maximum_position(heatmap, plateaus, numbers)).reshape(-1, 3)
         middles = np.array(ndimage.center_of_mass(top, plateaus, numbers)).reshape(-1, 3)
         wide = [max(axis.stop - axis.start for axis in box) > 2 for box in ndimage.find_objects(plateaus)]
-        places = np.where(np.array(wide)[:, None], middles, _refined(heat, tops))
-        responses = ndimage.maximum(heat, plateaus, numbers)
+        places = np.where(np.array(wide)[:, None], middles, _refined(heatmap, tops))
+        responses = ndimage.maximum(heatmap, plateaus, numbers)
         found.append(Peaks(places, np.full(count, landmark), np.asarray(responses, float)))
     return Peaks.joined(found)
 
 
-def _refined(heat: NDArray[np.float32], voxels: NDArray[np.int_]) -> NDArray[np.float64]:
+def _refined(heatmap: NDArray[np.float32], voxels: NDArray[np.int_]) -> NDArray[np.float64]:
     """Voxels (P, 3) moved to the top of the parabola along each axis, by half a voxel at most."""
     places = voxels.astype(float)
-    for axis, size in enumerate(heat.shape):
+    for axis, size in enumerate(heatmap.shape):
         inner = (voxels[:, axis] > 0) & (voxels[:, axis] < size - 1)
         step = np.eye(3, dtype=int)[axis]
         before, at, after = (
-            np.log(np.maximum(heat[tuple((voxels[inner] + move * step).T)], 1e-6).astype(float)) for move in (-1, 0, 1)
+            np.log(np.maximum(heatmap[tuple((voxels[inner] + move * step).T)], 1e-6).astype(float))
+            for move in (-1, 0, 1)
         )
         bend = before - 2 * at + after
         shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1.0), 0.0)

@@ -23,7 +23,7 @@ class VariantScore:
 
     name: str
     true: int
-    told: int
+    predicted: int
     both: int
 
 

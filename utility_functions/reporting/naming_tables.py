@@ -37,9 +37,9 @@ def naming_lines(summary: NamingSummary) -> list[str]:
         f"scans with all levels right {_words(summary.all_right)}, with all detected ones right "
         f"{_words(summary.detected_right)}, shifted by one {_words(summary.shifted)}",
     ]
-    seen = [each for each in summary.variants if each.true or each.told]
-    if seen:
-        counts = (f"{each.name} {each.both} of {each.true} (predicted {each.told} times)" for each in seen)
+    present = [each for each in summary.variants if each.true or each.predicted]
+    if present:
+        counts = (f"{each.name} {each.both} of {each.true} (predicted {each.predicted} times)" for each in present)
         lines.append(f"variants found: {', '.join(counts)}")
     if summary.calibration_error is not None:
         lines.append(

@@ -95,19 +95,19 @@ def along_last(line: tf.Tensor, values: tf.Tensor, rank: int) -> tf.Tensor:
     return tf.reshape(line, [1] * (rank - 1) + [-1] + [1] * (values.shape.rank - rank))
 
 
-def nearest(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, beyond: Any) -> tf.Tensor:
-    """The value of the voxel nearest to each place, ``beyond`` outside; values (*shape, ...)."""
+def nearest(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, padding_value: Any) -> tf.Tensor:
+    """The value of the voxel nearest to each place, ``padding_value`` outside; values (*shape, ...)."""
     shape = indices[0].shape
     flat = tf.zeros(shape, tf.int32)
     for index, size in zip(indices, shape, strict=True):
         flat = flat * size + tf.clip_by_value(tf.cast(tf.round(index), tf.int32), 0, size - 1)
     rows = tf.gather(tf.reshape(values, [shape.num_elements(), -1]), tf.reshape(flat, [-1]))
-    kept = tf.where(tf.reshape(inside, [-1, 1]), rows, tf.cast(beyond, values.dtype))
+    kept = tf.where(tf.reshape(inside, [-1, 1]), rows, tf.cast(padding_value, values.dtype))
     return tf.reshape(kept, values.shape)
 
 
-def linear(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, beyond: Any) -> tf.Tensor:
-    """Linear interpolation of values (*shape, channels) at each place, ``beyond`` outside.
+def linear(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, padding_value: Any) -> tf.Tensor:
+    """Linear interpolation of values (*shape, channels) at each place, ``padding_value`` outside.
 
     All corners of a cell are stored side by side first, so that each position needs a single gather.
     """
@@ -127,7 +127,7 @@ def linear(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, b
     for fraction in fractions:
         low, high = tf.split(found, 2, axis=1)
         found = low + fraction * (high - low)
-    kept = tf.where(tf.reshape(inside, [-1, 1]), found, tf.cast(beyond, values.dtype))
+    kept = tf.where(tf.reshape(inside, [-1, 1]), found, tf.cast(padding_value, values.dtype))
     return tf.reshape(kept, values.shape)
 
 

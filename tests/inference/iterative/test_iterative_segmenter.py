@@ -256,7 +256,7 @@ def test_a_chain_longer_than_the_spine_leaves_out_unnamed_vertebrae() -> None:
     image = Volume(image.voxels, Grid.from_spacing(image.grid.shape, (4.0, 4.0, 2.7)))  # steps of 19 mm
     found = traversed(image, Reader(image))
     assert found.landmarks is not None and found.landmarks.names == USUAL_VERTEBRAE
-    assert any("2 vertebrae beyond C1 to L5" in note for note in found.notes)
+    assert any("2 vertebrae outside C1 to L5" in note for note in found.notes)
 
 
 @pytest.fixture(scope="module")

@@ -141,8 +141,8 @@ def test_a_landmark_without_a_mask_is_reported() -> None:
     found = found_by(uncertain, Findings("scan", GRID, landmarks=landmarks()))
     assert found.instances is not None and not found.instances.voxels.any()
     assert found.notes == ("No mask was found of L1, L2, L3, L4.",)
-    beyond = Landmarks(("L1",), [[9999.0, 0.0, 0.0]])
-    found = found_by(MaskOracle(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=beyond))
+    outside = Landmarks(("L1",), [[9999.0, 0.0, 0.0]])
+    found = found_by(MaskOracle(GRID.shape, labels=LABELS), Findings("scan", GRID, landmarks=outside))
     assert found.notes == ("No mask was found of L1.",)
 
 

@@ -12,7 +12,7 @@ from learning_functions.inference.landmarks.landmark_naming import named_landmar
 from learning_functions.inference.landmarks.peak_search import find_peaks
 from learning_functions.task import Settings
 from tests.inference.landmarks.landmark_oracles import PADDING, HeatmapOracle, numbered
-from tests.naming.heat_spines import spine_mm
+from tests.naming.heatmap_spines import spine_mm
 from tests.tiny import tiny_settings
 from tests.views import view_of
 from utility_functions.anatomy.heatmaps import NEAR_SPINE_MM, spine_region

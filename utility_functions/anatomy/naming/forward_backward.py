@@ -49,7 +49,7 @@ def forward(chain: SequenceModel, unary: Array) -> tuple[Scaled, Array]:
     start, end = np.exp(chain.start - most)[:, None, None, None], np.exp(chain.end)
     begun = np.empty((count, levels, masks, sizes))
     offsets, tops = np.empty((count + 1, masks, sizes)), np.empty((count, count + 1, masks, sizes))
-    offsets[0] = chain.sizes + most  # of what came from each earlier one, less the falses up to there
+    offsets[0] = chain.sizes + most  # of what came from each earlier one, less the false detections up to there
 
     def arrive(sums: Array, earlier: int) -> None:
         """Keep what comes from one earlier detection (or none) to all later ones (A, masks, S, later)."""
@@ -60,11 +60,11 @@ def forward(chain: SequenceModel, unary: Array) -> tuple[Scaled, Array]:
     arrive(np.broadcast_to(start, own.shape).copy(), 0)
     for i in range(count):
         here = weights[i]
-        factor, scales[i] = _common_scale(tops[i, : i + 1], offsets[: i + 1] + chain.falses[i])
+        factor, scales[i] = _common_scale(tops[i, : i + 1], offsets[: i + 1] + chain.false_sums[i])
         here *= factor[:, None]
         here.sum(axis=0, out=begun[i])
         if i + 1 < count:
-            offsets[i + 1] = scales[i] - chain.falses[i + 1]
+            offsets[i + 1] = scales[i] - chain.false_sums[i + 1]
             going = here.reshape(i + 1, levels, -1).transpose(1, 2, 0)
             turned = np.matmul(going, chain.turns[i].swapaxes(1, 2)).reshape(levels, masks, sizes, -1)
             stepped, steps = np.zeros_like(turned), chain.steps[i][:, None]
@@ -73,7 +73,7 @@ def forward(chain: SequenceModel, unary: Array) -> tuple[Scaled, Array]:
             arrive(stepped, i + 1)
     with np.errstate(divide="ignore"):
         ended = np.log(np.tensordot(begun, end, (1, 0))) + scales
-    ended += (chain.falses[-1] - chain.falses[1:])[:, None, None]
+    ended += (chain.false_sums[-1] - chain.false_sums[1:])[:, None, None]
     return Scaled(weights, scales), np.logaddexp(log_sum(ended, axis=(0, 2)), chain.none)
 
 

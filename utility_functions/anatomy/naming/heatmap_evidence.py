@@ -44,7 +44,7 @@ def bodies_of(peaks: Peaks, levels: Sequence[str]) -> tuple[NDArray[np.float64],
     rows: list[NDArray[np.float64]] = []
     points: list[NDArray[np.float64]] = []
     reaches: list[float] = []
-    for point, landmark, heat in zip(*peaks.highest(len(peaks.responses)), strict=True):
+    for point, landmark, response in zip(*peaks.highest(len(peaks.responses)), strict=True):
         level = int(landmark)
         away = np.linalg.norm(np.array(points).reshape(-1, 3) - point, axis=1) / np.array(reaches)
         if len(away) and away.min() <= 1:
@@ -56,7 +56,7 @@ def bodies_of(peaks: Peaks, levels: Sequence[str]) -> tuple[NDArray[np.float64],
             rows.append(row)
             points.append(point)
             reaches.append(SAME_BODY_FRACTION * usual_half_height_mm(levels[level]))
-        row[columns[level]] = max(row[columns[level]], heat)
+        row[columns[level]] = max(row[columns[level]], response)
     return np.array(rows).reshape(-1, len(LEVELS)), np.array(points).reshape(-1, 3)
 
 

@@ -43,7 +43,7 @@ def best_sequences(chain: SequenceModel, number: int = 1) -> list[LevelSequence]
             heapq.heappush(queue, (-promise, next(ticket), partial))
 
     push(chain.none, _Partial((), chain.none, 0, True))
-    begun = (chain.falses[:-1, None] + chain.start + chain.unary)[..., None] + chain.sizes  # (N, A, S)
+    begun = (chain.false_sums[:-1, None] + chain.start + chain.unary)[..., None] + chain.sizes  # (N, A, S)
     promised = begun + rests[:, 0]
     for i, a, s in _greatest(promised, wanted):
         push(promised[i, a, s], _Partial(((i, a),), float(begun[i, a, s]), s, False))

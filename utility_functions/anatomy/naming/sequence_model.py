@@ -35,15 +35,15 @@ class SequenceModel:
     """N detections from the top down, A levels, S sizes. Terms are logarithms of densities per mm^3 (positions)
     plus those of the evidence, times the inverse temperature. Turns and steps are such densities themselves.
 
-    unary: (N, A) of a detection that is a vertebra.   falses: (N + 1,) running sum of detections that are false.
-    start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its falses.
+    unary: (N, A) of a detection that is a vertebra.   false_sums: (N + 1,) running sum of detections that are false.
+    start, end: (A,).   sizes: (S,).   nothing: of a scan without any chain, besides its false detections.
     turns: per detection i (A, later ones, 1 + earlier ones): the bend at i between an earlier and a later one;
         where none is earlier (first place), the lean of the step.
     steps: per detection i (rows of ``table``, S, later ones): the step from i, by the levels it joins.
     """
 
     unary: Array
-    falses: Array
+    false_sums: Array
     start: Array
     end: Array
     sizes: Array
@@ -55,17 +55,17 @@ class SequenceModel:
     nothing: float
 
     def between(self, i: int) -> Array:
-        """Sum of the falses between detection i and each later one (later ones,)."""
-        return self.falses[i + 1 : -1] - self.falses[i + 1]
+        """The weight of the false detections between detection i and each later one (later ones,)."""
+        return self.false_sums[i + 1 : -1] - self.false_sums[i + 1]
 
     @property
     def none(self) -> float:
         """Of the sequence in which all are false."""
-        return float(self.falses[-1]) + self.nothing
+        return float(self.false_sums[-1]) + self.nothing
 
     def after(self, i: int) -> float:
-        """Sum of the falses below detection i."""
-        return float(self.falses[-1] - self.falses[i + 1])
+        """The weight of the false detections below detection i."""
+        return float(self.false_sums[-1] - self.false_sums[i + 1])
 
 
 def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e-3) -> SequenceModel:
@@ -87,7 +87,7 @@ def chain_of(detections: Detections, statistics: Statistics, nothing: float = 1e
     exponent = statistics.inverse_temperature
     return SequenceModel(
         unary=exponent * (both[:, :-1] + np.log1p(-prior)[:, None]),
-        falses=exponent * np.concatenate([[0.0], np.cumsum(false)]),
+        false_sums=exponent * np.concatenate([[0.0], np.cumsum(false)]),
         start=exponent * start,
         end=exponent * np.array([log_end(statistics, level) for level in LEVELS]),
         sizes=exponent * weights,

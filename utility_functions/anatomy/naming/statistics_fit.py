@@ -76,7 +76,7 @@ def fit(examples: Iterable[Example], usual: Statistics | None = None) -> Statist
     steps_mm, size_sd = _distances(matched, usual)
     bends, leans = _angles(matched, usual)
     starts, ends = _starts_and_ends(matched, usual)
-    falses = sum(not name for each in matched for name in each.names)
+    false_count = sum(not name for each in matched for name in each.names)
     return replace(
         usual,
         steps_mm=steps_mm,
@@ -87,7 +87,7 @@ def fit(examples: Iterable[Example], usual: Statistics | None = None) -> Statist
         ends=ends,
         missed=_missed(matched, usual),
         variants=_variants(matched, usual),
-        false_rate=(falses + 1.0) / (sum(len(each.names) for each in matched) + 1.0 / usual.false_rate),
+        false_rate=(false_count + 1.0) / (sum(len(each.names) for each in matched) + 1.0 / usual.false_rate),
         regions=_regions(matched),
         pedicles=_pedicles(matched),
     )

@@ -30,6 +30,6 @@ def peaks_of(responses: Sequence[tuple[str, str, float]], places: Mapping[str, n
     """Maxima as (position, landmark, height)."""
     return Peaks(
         np.array([places[where] for where, _, _ in responses]).reshape(-1, 3),
-        np.array([VERTEBRAE.index(told) for _, told, _ in responses], int),
+        np.array([VERTEBRAE.index(regions) for _, regions, _ in responses], int),
         np.array([height for _, _, height in responses], float),
     )

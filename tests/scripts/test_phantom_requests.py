@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from learning_functions.samples.store.sample_store import open_store
-from tests.scripts.said import Run
+from tests.scripts.outcome import Run
 
 FEW = ("--preset", "small", "--samples-per-scan", "1", "--spacing", "5", "--workers", "1")
 
@@ -18,9 +18,14 @@ FEW = ("--preset", "small", "--samples-per-scan", "1", "--spacing", "5", "--work
 def test_invalid_phantom_requests_end_with_code_2(run: Run, tmp_path: Path, script: str, words: str) -> None:
     out = tmp_path / "out"
     given = ("detection", words, f"{out}.h5") if script == "generate_samples" else (words, "--output", out)
-    said = run(script, *given)
-    assert said.code == 2 and len(said.errors) == 1 and "phantom:N" in said.errors[0] and words in said.errors[0]
-    assert said.err.count("\n") == 1 and not list(tmp_path.glob("*.h5"))
+    outcome = run(script, *given)
+    assert (
+        outcome.code == 2
+        and len(outcome.errors) == 1
+        and "phantom:N" in outcome.errors[0]
+        and words in outcome.errors[0]
+    )
+    assert outcome.err.count("\n") == 1 and not list(tmp_path.glob("*.h5"))
 
 
 def test_samples_come_from_phantoms_of_the_seed_and_are_split_by_patient(run: Run, tmp_path: Path) -> None:
@@ -37,13 +42,13 @@ def test_samples_come_from_phantoms_of_the_seed_and_are_split_by_patient(run: Ru
 
 
 def test_phantoms_have_no_split(run: Run, tmp_path: Path) -> None:
-    said = run("generate_samples", "detection", "phantom:3", tmp_path / "s.h5", *FEW, "--split", "training")
-    assert said.code == 2 and "phantom:3 has no training cases, only no split" in said.errors[0]
+    outcome = run("generate_samples", "detection", "phantom:3", tmp_path / "s.h5", *FEW, "--split", "training")
+    assert outcome.code == 2 and "phantom:3 has no training cases, only no split" in outcome.errors[0]
 
 
 def test_phantoms_are_measured_without_a_file(run: Run, models: list[Path], tmp_path: Path) -> None:
-    said = run("measure", "phantom:1:cervical:seed=8", *models, "--output", tmp_path)
-    assert said.code == 0, said.err
+    outcome = run("measure", "phantom:1:cervical:seed=8", *models, "--output", tmp_path)
+    assert outcome.code == 0, outcome.err
     results = json.loads((tmp_path / "results.json").read_text())
     assert [scan["case_id"] for scan in results["scans"]] == ["phantom-8-000000-cervical"]
     assert (tmp_path / "phantom-8-000000-cervical.png").is_file()
@@ -51,6 +56,6 @@ def test_phantoms_are_measured_without_a_file(run: Run, models: list[Path], tmp_
 
 def test_landmarks_of_phantoms_are_named_without_their_tissues(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "named.h5"
-    said = run("generate_samples", "naming", "phantom:2:lumbar", out, "--preset", "small", "--workers", 1)
-    assert said.code == 0, said.err
+    outcome = run("generate_samples", "naming", "phantom:2:lumbar", out, "--preset", "small", "--workers", 1)
+    assert outcome.code == 0, outcome.err
     assert open_store(out).count > 0 and not open_store(out).has_tissues

@@ -9,7 +9,7 @@ import pytest
 
 from tests.coarse_to_fine import instances, spine_heatmap
 from tests.oracle import BASE, oracle_scan
-from tests.scripts.said import Run
+from tests.scripts.outcome import Run
 from utility_functions.files.images import read_image, write_image
 
 
@@ -26,25 +26,27 @@ def test_a_heatmap_seeds_the_traversal_and_is_written_on_request(
     scan = oracle_scan().reoriented("PIR")
     write_image(scan, tmp_path / "in" / "alone.nii.gz")
     out = tmp_path / "out"
-    said = run("measure", tmp_path / "in", *top_down, "--output", out, "--save-intermediate")
-    assert said.code == 0, said.err
+    outcome = run("measure", tmp_path / "in", *top_down, "--output", out, "--save-intermediate")
+    assert outcome.code == 0, outcome.err
     assert json.loads((out / "alone_trail.json").read_text())["start"] == "heat"
     assert (out / "alone_vertebrae.nii.gz").is_file()
-    heat = read_image(out / "alone_heatmap.nii.gz")
-    heat.grid.require_same(scan.grid, "heat and scan")
+    heatmap = read_image(out / "alone_heatmap.nii.gz")
+    heatmap.grid.require_same(scan.grid, "heat and scan")
     bright = scan.voxels >= BASE
-    assert heat.voxels[bright].mean() > 0.9 and heat.voxels[~bright].mean() < 0.1
-    said = run("measure", tmp_path / "in", *top_down, "--output", out, "--skip-existing")
-    assert said.code == 2 and "save_intermediate True, now False" in said.errors[0]
-    said = run("measure", tmp_path / "in", *top_down, "--output", out)
-    assert said.code == 0 and not (out / "alone_heatmap.nii.gz").exists()
+    assert heatmap.voxels[bright].mean() > 0.9 and heatmap.voxels[~bright].mean() < 0.1
+    outcome = run("measure", tmp_path / "in", *top_down, "--output", out, "--skip-existing")
+    assert outcome.code == 2 and "save_intermediate True, now False" in outcome.errors[0]
+    outcome = run("measure", tmp_path / "in", *top_down, "--output", out)
+    assert outcome.code == 0 and not (out / "alone_heatmap.nii.gz").exists()
 
 
 def test_a_heatmap_alone_is_measured_too(run: Run, top_down: list[Path], tmp_path: Path) -> None:
     write_image(oracle_scan(), tmp_path / "alone.nii.gz")
-    said = run("measure", tmp_path / "alone.nii.gz", top_down[1], "--output", tmp_path / "out", "--save-intermediate")
-    assert said.code == 0 and "no names" in said.out
+    outcome = run(
+        "measure", tmp_path / "alone.nii.gz", top_down[1], "--output", tmp_path / "out", "--save-intermediate"
+    )
+    assert outcome.code == 0 and "no names" in outcome.out
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"alone_heatmap.nii.gz", "alone.png", "report.html"} <= names and "alone_vertebrae.nii.gz" not in names
-    said = run("measure", tmp_path, top_down[1], "--output", tmp_path / "again")
-    assert said.code == 0 and "1 of 1 scans" in said.out, "the written heatmap is no scan"
+    outcome = run("measure", tmp_path, top_down[1], "--output", tmp_path / "again")
+    assert outcome.code == 0 and "1 of 1 scans" in outcome.out, "the written heatmap is no scan"

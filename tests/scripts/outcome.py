@@ -1,4 +1,4 @@
-"""Exit code, output and files of a script."""
+"""Exit code, outcome and files of a script."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 PRECIOUS = b"worth keeping"
 
 
-class Said(NamedTuple):
-    """Exit code, standard output and standard error."""
+class Outcome(NamedTuple):
+    """Exit code, standard outcome and standard error."""
 
     code: int
     out: str
@@ -23,14 +23,14 @@ class Said(NamedTuple):
         return [line for line in lines if line.startswith("error: ")]
 
 
-Run = Callable[..., Said]
+Run = Callable[..., Outcome]
 
 
-def told(said: Said, words: str) -> None:
+def require_error(outcome: Outcome, words: str) -> None:
     """One error line with these words, and no traceback."""
-    assert said.code == 2, said
-    assert len(said.errors) == 1 and words in said.errors[0], said.err
-    assert "Traceback" not in said.err and len(said.errors[0]) < 800
+    assert outcome.code == 2, outcome
+    assert len(outcome.errors) == 1 and words in outcome.errors[0], outcome.err
+    assert "Traceback" not in outcome.err and len(outcome.errors[0]) < 800
 
 
 def everything(folder: Path) -> dict[Path, bytes]:
