@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ def look(shape: tuple[int, ...], **options: Any) -> Appearance:
 
 def drawn(shape: tuple[int, ...], **options: Any) -> Appearance:
     return look(shape, **({"kept": 0.0, "mixed": 0.0} | options))
+
+
+def in_graph(one: Appearance) -> Callable[..., Any]:
+    """The appearance, traced once for many seeds."""
+    traced = tf.function(one, autograph=False)
+    return lambda stored, codes, seed, pair: traced(tf.constant(stored), tf.constant(codes), tf.constant(seed), pair)
 
 
 def tissues(shape: tuple[int, ...]) -> np.ndarray:
@@ -71,7 +78,7 @@ def test_the_stored_image_is_kept_by_the_option_kept(shape: tuple[int, ...]) -> 
 def test_the_fractions_of_kept_and_mixed_images_are_as_requested() -> None:
     """The stored image is brighter than synthetic ones, so that the mean tells the kind of a sample."""
     bright = np.full(PATCH, 1.0, np.float32)
-    fractions = look(PATCH, kept=0.3, mixed=0.3, ct=1.0, **BARE)
+    fractions = in_graph(look(PATCH, kept=0.3, mixed=0.3, ct=1.0, **BARE))
     fat = np.full(PATCH, 1, np.uint8)
     means = np.array([fractions(bright, fat, [seed, 1], NORMALISATION).numpy().mean() for seed in range(200)])
     assert 0.2 < (means > 0.999).mean() < 0.4
@@ -79,7 +86,7 @@ def test_the_fractions_of_kept_and_mixed_images_are_as_requested() -> None:
 
 
 def test_ct_like_images_order_fat_muscle_and_bone() -> None:
-    like_ct = drawn(PATCH, ct=1.0, **BARE)
+    like_ct = in_graph(drawn(PATCH, ct=1.0, **BARE))
     codes = tissues(PATCH)
     means = {name: [] for name in NAMES}
     for seed in range(12):
@@ -92,7 +99,7 @@ def test_ct_like_images_order_fat_muscle_and_bone() -> None:
 
 
 def test_other_contrasts_can_reverse_intensities() -> None:
-    free = drawn(PATCH, ct=0.0, **BARE)
+    free = in_graph(drawn(PATCH, ct=0.0, **BARE))
     codes = tissues(PATCH)
     brighter = []
     for seed in range(40):
@@ -108,9 +115,9 @@ def test_all_bones_have_one_kind_of_marrow() -> None:
 
 def test_a_shell_may_be_as_dim_as_the_marrow_it_encloses() -> None:
     assert prior_of(NAMES).inner.tolist() == [0, 1, 2, 4, 4, 5]
-    codes, above = tissues(PATCH), []
+    codes, above, like_ct = tissues(PATCH), [], in_graph(drawn(PATCH, ct=1.0, **BARE))
     for seed in range(20):
-        made = drawn(PATCH, ct=1.0, **BARE)(image(PATCH), codes, [seed, 4], NORMALISATION).numpy()
+        made = like_ct(image(PATCH), codes, [seed, 4], NORMALISATION).numpy()
         above.append(made[codes == 3].mean() - made[codes == 4].mean())
     assert min(above) < 0.35 and max(above) > 0.9
 
@@ -171,15 +178,18 @@ def test_space_is_changed_as_without_an_appearance() -> None:
 
 @pytest.mark.parametrize("start", [0.0, 0.3, 1.0])
 def test_thick_slices_keep_constant_images_and_change_nothing_at_one_voxel(start: float) -> None:
-    identity = warping.coarser(9, tf.constant(0.0), tf.constant(1.0), tf.constant(start))
-    np.testing.assert_allclose(identity, np.eye(9), atol=1e-6)
+
+    def coarser(size: int, deviation: float, apart: float) -> np.ndarray:
+        return warping.coarser(size, *(tf.constant([value]) for value in (deviation, apart, start))).numpy()[0]
+
+    np.testing.assert_allclose(coarser(9, 0.0, 1.0), np.eye(9), atol=1e-6)
     for apart in (1.001, 1.5, 3.0, 8.0):
-        matrix = warping.coarser(24, tf.constant(0.0), tf.constant(apart), tf.constant(start)).numpy()
+        matrix = coarser(24, 0.0, apart)
         assert np.isfinite(matrix).all()
         np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-5)
-    ramp = warping.coarser(60, tf.constant(1.0), tf.constant(4.0), tf.constant(start)).numpy() @ np.arange(60)
+    ramp = coarser(60, 1.0, 4.0) @ np.arange(60)
     np.testing.assert_allclose(ramp[12:-12], np.arange(60)[12:-12], atol=0.05)
-    fine = warping.coarser(60, tf.constant(0.0), tf.constant(6.0), tf.constant(start)).numpy() @ (np.arange(60) % 2)
+    fine = coarser(60, 0.0, 6.0) @ (np.arange(60) % 2)
     assert np.ptp(fine[10:-10]) < 0.1, "structures finer than the slices vanish"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from learning_functions.samples.augment import warping  # noqa: E402
+from learning_functions.samples.augment import random_draws, warping  # noqa: E402
 from learning_functions.samples.augment.augmentation import Augmentation  # noqa: E402
 
 OFF = dict.fromkeys(("flip", "turn", "elastic", "intensity", "noise", "blur"), 0.0)
@@ -108,17 +108,20 @@ def test_voxels_outside_have_padding_values_and_weight_0() -> None:
 
 def test_turning_is_in_mm_and_not_in_voxels() -> None:
     """A square in mm on voxels twice as long stays a square in mm after a rotation by a right angle."""
-    matrix = warping.rotation(tf.constant([np.pi / 2]), 2)
-    places = np.stack(warping.sources((5, 9), (2.0, 1.0), matrix), axis=-1)
+    matrix = warping.rotation(tf.constant([[np.pi / 2]]), 2)
+    places = np.stack(warping.sources((5, 9), (2.0, 1.0), matrix), axis=-1)[0]
     np.testing.assert_allclose(places[2, 4], [2, 4], atol=1e-5)
     np.testing.assert_allclose(places[4, 4], [2, 8], atol=1e-5)  # 4 mm along one axis is 4 voxels along the other
     np.testing.assert_allclose(places[2, 8], [0, 4], atol=1e-5)
 
 
 def test_a_smooth_field_has_the_requested_standard_deviation() -> None:
-    fields = [warping.smooth_field((40, 30), (1, 2), 8.0, [seed, 0]).numpy() for seed in range(30)]
-    assert np.std(fields) == pytest.approx(1, abs=0.1)
-    steps = np.diff(fields[0], axis=1)
+    shape, spacing_mm, control_mm = (40, 30), (1, 2), 8.0
+    seeds = tf.constant([[seed, 0] for seed in range(30)])
+    control = random_draws.normals(seeds, [*warping.control_shape(shape, spacing_mm, control_mm), 2], 0)
+    fields = warping.smooth_field(control, shape, spacing_mm, control_mm).numpy()
+    assert fields.shape == (30, 40, 30, 2) and np.std(fields) == pytest.approx(1, abs=0.1)
+    steps = np.diff(fields[0], axis=0)
     assert np.abs(steps).max() < 0.5, "neighbouring voxels move together"
 
 
@@ -128,9 +131,11 @@ def test_interpolation_is_exact_for_linear_images(rank: int) -> None:
     slopes = np.array([1.0, -2.0, 0.5])[:rank]
     image = (np.indices(shape) * slopes.reshape(-1, *[1] * rank)).sum(axis=0)[..., None].astype(np.float32)
     rng = np.random.default_rng(3)
-    places = [tf.constant(rng.uniform(0, size - 1, shape), tf.float32) for size in shape]
-    found = warping.linear(tf.concat([image, -image], -1), places, warping.is_inside(places, shape), 0.0).numpy()
+    places = [tf.constant(rng.uniform(0, size - 1, (2, *shape)), tf.float32) for size in shape]
+    batch = tf.stack([tf.concat([image, -image], -1), tf.concat([-image, image], -1)])
+    found = warping.linear(batch, places, warping.is_inside(places, shape), tf.zeros(2)).numpy()
     expected = sum(slope * place.numpy() for slope, place in zip(slopes, places, strict=True))
+    expected *= np.reshape([1, -1], [2] + [1] * rank)
     np.testing.assert_allclose(found[..., 0], expected, atol=1e-4)
     np.testing.assert_allclose(found[..., 1], -expected, atol=1e-4)
 
@@ -138,10 +143,10 @@ def test_interpolation_is_exact_for_linear_images(rank: int) -> None:
 def test_blurring_keeps_a_plain_image_and_spreads_a_point() -> None:
     point = np.zeros(PATCH, np.float32)
     point[9, 10, 11] = 1
-    spread = warping.blurred(tf.constant(point), (1, 1, 1), tf.constant(1.0)).numpy()
+    spread = warping.blurred(tf.constant(point[None]), (1, 1, 1), tf.constant([1.0])).numpy()[0]
     assert spread[9, 10, 11, 0] == pytest.approx((2 * np.pi) ** -1.5, rel=0.01)
     assert np.unravel_index(spread.argmax(), PATCH) == (9, 10, 11, 0)
-    plain = warping.blurred(tf.ones(STACK), (1, 1), tf.constant(3.0)).numpy()
+    plain = warping.blurred(tf.ones((2, *STACK)), (1, 1), tf.constant([3.0, 0.0])).numpy()
     np.testing.assert_allclose(plain, 1, atol=1e-5)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from learning_functions.samples.augment import moved_points, warping  # noqa: E402
+from learning_functions.samples.augment import moved_points, random_draws, warping  # noqa: E402
 from learning_functions.samples.augment.augmentation import Augmentation  # noqa: E402
 
 SHAPE, SPACING_MM = (30, 34, 38), (2.0, 1.5, 2.5)
@@ -25,7 +25,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def dot(at: np.ndarray, width: float = 1.5) -> np.ndarray:
+def dot(at: np.ndarray, width: float = 1.0) -> np.ndarray:
     """A bright dot (*SHAPE, 1) round a position in voxels."""
     places = np.stack(np.indices(SHAPE), axis=-1) - at
     return np.exp(-0.5 * (places**2).sum(axis=-1, keepdims=True) / width**2).astype(np.float32)
@@ -46,7 +46,7 @@ def test_a_bright_dot_and_its_point_stay_together(changes: dict[str, Any], seed:
     at = np.random.default_rng(seed).uniform(11, 19, 3)
     image, point = moved(at, seed, **changes)
     centre = (np.stack(np.indices(SHAPE)) * image).sum(axis=(1, 2, 3)) / image.sum()
-    np.testing.assert_allclose(point, centre, atol=0.25)
+    np.testing.assert_allclose(point, centre, atol=0.2)  # a wide dot is bent: its middle moves
     if "crop" not in changes:
         assert np.abs(point - at).max() > 0.01
 
@@ -55,21 +55,22 @@ def test_a_bright_dot_and_its_point_stay_together(changes: dict[str, Any], seed:
 def test_a_voxel_taken_from_a_point_is_where_the_point_went(seed: int) -> None:
     """By definition: the voxel at the new position comes from the old one, within a hundredth of a voxel."""
     rng = np.random.default_rng(seed)
-    points = rng.uniform(0, np.array(SHAPE) - 1, (50, 3)).astype(np.float32)
-    matrix = warping.rotation(tf.constant(rng.uniform(-0.2, 0.2, 3), tf.float32), 3) * 1.1
-    field = warping.smooth_field(SHAPE, SPACING_MM, 32.0, [seed, 1])
-    displacement = tf.transpose(field, [1, 2, 3, 0]) * 2.0 + np.float32([1, -2, 3])
+    points = rng.uniform(0, np.array(SHAPE) - 1, (2, 50, 3)).astype(np.float32)
+    matrix = warping.rotation(tf.constant(rng.uniform(-0.2, 0.2, (2, 3)), tf.float32), 3) * 1.1
+    shape = [*warping.control_shape(SHAPE, SPACING_MM, 32.0), 3]
+    control = random_draws.normals(tf.constant([[seed, 1], [seed, 2]]), shape, 0)
+    displacement = warping.smooth_field(control, SHAPE, SPACING_MM, 32.0) * 2.0 + np.float32([1, -2, 3])
     found = moved_points.warped(tf.constant(points), SHAPE, SPACING_MM, matrix, displacement)
     middle, step = (np.array(SHAPE) - 1) / 2, np.array(SPACING_MM)
-    source = middle + ((found.numpy() - middle) * step) @ matrix.numpy().T / step
+    source = middle + ((found.numpy() - middle) * step) @ matrix.numpy().transpose(0, 2, 1) / step
     source = source + warping.at_points(displacement, found).numpy()
     np.testing.assert_allclose(source, points, atol=0.01)
 
 
 def test_values_are_interpolated_and_constant_outside() -> None:
     ramp = np.stack(np.meshgrid(np.arange(5.0), np.arange(7.0), indexing="ij"), axis=-1).astype(np.float32)
-    found = warping.at_points(tf.constant(ramp), tf.constant([[1.25, 3.5], [-4.0, 9.0]]))
-    np.testing.assert_allclose(found, [[1.25, 3.5], [0, 6]], atol=1e-6)
+    found = warping.at_points(tf.constant([ramp, -ramp]), tf.constant([[[1.25, 3.5], [-4.0, 9.0]]] * 2))
+    np.testing.assert_allclose(found, [[[1.25, 3.5], [0, 6]], [[-1.25, -3.5], [0, -6]]], atol=1e-6)
 
 
 def test_missing_points_stay_missing() -> None:

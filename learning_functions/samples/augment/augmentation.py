@@ -1,24 +1,38 @@
-"""Augmentation: random changes of one sample that preserve anatomy, applied to image, target and weights alike."""
+"""Augmentation: random changes of samples that preserve anatomy, applied to image, target and weights alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from learning_functions.samples.augment import moved_points, warping
+from learning_functions.samples.augment import random_draws, warping
 from learning_functions.samples.augment.appearance import Appearance
+from learning_functions.samples.augment.fusing import arithmetic
 from learning_functions.samples.augment.ranges import require_not_negative, require_probabilities
+from learning_functions.samples.augment.spatial_changes import (
+    MovingParts,
+    SpatialDraws,
+    SpatialSettings,
+    chosen,
+    chosen_of_any,
+    placed,
+)
 from learning_functions.samples.sample_parts import MEMORY, TISSUES, WEIGHTS
 from learning_functions.task_options.common_options import Changes
+
+CHANGES = ("flip", "turn", "elastic", "shift", "crop", "blur", "intensity", "noise")
+"""The changes that have a probability, in the order of their random numbers."""
+UNIFORM, CONTROL, NOISE = range(3)
+"""The streams of random numbers of a sample; appearance.py has others."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes a sample by its seed: the same seed gives the same change on every machine.
+    """Changes each sample of a batch by its own seed: the same seed gives the same change in every batch.
 
     spacing_mm: voxel spacing of the sample's axes, three of a patch or two of a stack of slices.
     flip_axis: the left-right axis, along which a patch may be flipped; None: no flips. Bodies are never flipped top to
@@ -73,7 +87,7 @@ class Augmentation:
         object.__setattr__(self, "spacing_mm", tuple(float(step) for step in self.spacing_mm))
         if len(self.spacing_mm) not in (2, 3) or min(self.spacing_mm) <= 0:
             raise ValueError(f"Augmentation needs two or three spacings above zero. Received: {self.spacing_mm} mm.")
-        require_probabilities(self, ("flip", "turn", "elastic", "intensity", "noise", "blur", "crop", "shift"))
+        require_probabilities(self, CHANGES)
         amounts = ("turn_degrees", "elastic_mm", "control_mm", "noise_deviation", "blur_mm", "shift_mm")
         require_not_negative(self, amounts)
         if not 0 <= self.zoom < 1 or not self.control_mm > 0:
@@ -95,18 +109,48 @@ class Augmentation:
         seed: Any,
         fill: Any = -1.0,
         tissues: Any | None = None,
-        normalisation: Any = None,
+        normalisation: Any = (0.0, 1.0),
         *,
         memory: Any | None = None,
         numbers: Any | None = None,
     ) -> tuple[Any, ...]:
+        """The changed x, y, w and, where there are numbers, these, of one sample: of_batch() of a single one.
+
+        In a graph XLA compiles it for the processor.
+        """
+        given = (x, y, w, tissues, memory, numbers)
+        x, y, w, tissues, memory, numbers = (
+            None if part is None else tf.convert_to_tensor(part)[None] for part in given
+        )
+        seed, fill, normalisation = (tf.convert_to_tensor(part)[None] for part in (seed, fill, normalisation))
+        fused = tf.inside_function()
+        changed = self.of_batch(
+            x, y, w, seed, fill, tissues, normalisation, memory=memory, numbers=numbers, fused=fused
+        )
+        return tuple(None if part is None else part[0] for part in changed)
+
+    def of_batch(
+        self,
+        x: Any,
+        y: Any,
+        w: Any | None,
+        seeds: Any,
+        fill: Any,
+        tissues: Any | None = None,
+        normalisation: Any | None = None,
+        *,
+        memory: Any | None = None,
+        numbers: Any | None = None,
+        fused: bool = False,
+    ) -> tuple[Any, ...]:
         """The changed x, y, w and, where there are numbers, these.
 
-        x: normalised intensities (*shape, channels); y, w: target and weights (*shape, ...), moved by nearest
-        neighbours. seed: two whole numbers. fill: the normalised padding value, for voxels from outside the sample.
-        tissues (like x), normalisation (offset, scale): the source of a synthetic appearance; required with one.
-        memory (*shape) or (*shape, n): moved like the target, 0 outside the sample; it becomes the last channel of x,
-        or its last n. numbers (k,).
+        x: normalised intensities (b, *shape, channels); y, w: target and weights (b, *shape, ...), moved by nearest
+        neighbours. seeds: two whole numbers each (b, 2). fill (b,): the normalised padding value, for voxels from
+        outside the sample. tissues (like x), normalisation (b, 2) (offset, scale): the source of a synthetic
+        appearance; required with one. memory (b, *shape) or (b, *shape, n): moved like the target, 0 outside the
+        sample; it becomes the last channel of x, or its last n. numbers (b, k).
+        fused: whether XLA compiles the arithmetic, which is several times as fast on the processor.
         """
         if (self.appearance is None) != (tissues is None):
             raise ValueError(
@@ -114,168 +158,128 @@ class Augmentation:
                 f"Received: {'none' if tissues is None else 'some'} for "
                 f"{'none' if self.appearance is None else 'one'}."
             )
-        x = tf.convert_to_tensor(x, tf.float32)
-        beside = [tf.convert_to_tensor(part) for part in (y, w, memory, tissues) if part is not None]
-        shape = tuple(x.shape[: len(self.spacing_mm)])
+        rank = len(self.spacing_mm)
+        shape = tuple(x.shape[1 : rank + 1])
+        beside = tuple(part for part in (y, w, memory, tissues) if part is not None)
         for part in beside:
-            if x.shape.rank != len(shape) + 1 or tuple(part.shape[: len(shape)]) != shape:
+            if x.shape.rank != rank + 2 or tuple(part.shape[1 : rank + 1]) != shape:
                 raise ValueError(
-                    f"Image (*shape, channels) and target (*shape) share {len(self.spacing_mm)} axes. "
-                    f"Received: {tuple(x.shape)} and {tuple(part.shape)}."
+                    f"Image (*shape, channels) and target (*shape) share {rank} axes. "
+                    f"Received: {tuple(x.shape[1:])} and {tuple(part.shape[1:])}."
                 )
-        seeds = tf.unstack(tf.random.split(seed, 7))
-        chance = tf.unstack(tf.random.stateless_uniform([6], seeds[0]))
-        outside = ((w, WEIGHTS.padding), (memory, MEMORY.padding), (tissues, TISSUES.padding))
-        padding_values = [fill, self.ignore, *(value for part, value in outside if part is not None)]
-        has_numbers, numbers = (
-            numbers is not None,
-            tf.convert_to_tensor(np.zeros(0, np.float32) if numbers is None else numbers),
-        )
-        appearance_seed = tf.random.fold_in(seed, 1)
-        parts, numbers = self._flipped((x, *beside), numbers, chance[0], 1 if tissues is None else 2)
-        if self.turn > 0 or self.elastic > 0 or self.shift > 0:
-            shifts = tf.random.stateless_uniform([len(shape) + 1], tf.random.fold_in(seed, 3))
-            turned, deformed, shifted = chance[1] < self.turn, chance[2] < self.elastic, shifts[0] < self.shift
-            shift = (
-                (2 * shifts[1:] - 1)
-                * tf.cast(shifted, tf.float32)
-                * (self.shift_mm / np.array(self.spacing_mm, np.float32))
-            )
-            kept = tf.constant(True) if self.appearance is None else self.appearance.keeps_image(appearance_seed)
-            parts, numbers = tf.cond(
-                turned | deformed | shifted,
-                lambda: self._warped(parts, numbers, (turned, deformed, shift), seeds, padding_values, kept),
-                lambda: (parts, numbers),
-            )
-        if self.crop > 0:
-            drawn = tf.random.stateless_uniform([3], tf.random.fold_in(seed, 2))
-            # cropped voxels keep their weight
-            padding = padding_values if w is None else [*padding_values[:2], None, *padding_values[3:]]
-            parts, numbers = tf.cond(
-                drawn[0] < self.crop,
-                lambda: self._cropped(parts, numbers, drawn[1:], padding),
-                lambda: (parts, numbers),
-            )
-        x, y, *others = parts
-        w = None if w is None else others.pop(0)
-        memory = None if memory is None else others.pop(0)
-        if self.appearance is not None:
-            x = self.appearance(x, others[-1], appearance_seed, normalisation)
-        if self.blur > 0:
-            deviation = self.blur_mm * tf.random.stateless_uniform([], seeds[3])
-            x = tf.cond(chance[3] < self.blur, lambda: warping.blurred(x, self.spacing_mm, deviation), lambda: x)
-        if self.intensity > 0:
-            change = tf.random.stateless_uniform([2], seeds[4], -1, 1) * (self.contrast, self.brightness)
-            change *= tf.cast(chance[4] < self.intensity, tf.float32)
-            x = x * (1 + change[0]) + change[1]
-        if self.noise > 0:
-            amount = self.noise_deviation * tf.random.stateless_uniform([], seeds[5])
-            drawn = lambda: x + amount * tf.random.stateless_normal(x.shape, seeds[6])  # noqa: E731
-            x = tf.cond(chance[5] < self.noise, drawn, lambda: x)
-        if memory is not None:
-            x = tf.concat([x, tf.cast(tf.reshape(memory, [*shape, -1]), tf.float32)], axis=-1)
-        return (x, y, w, numbers) if has_numbers else (x, y, w)
-
-    def _flipped(
-        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, chance: tf.Tensor, stacks: int
-    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The parts, flipped at random; of a stack of slices, image and (two stacks) tissues have channels."""
-        chosen = chance < self.flip
-        if self.flip > 0 and self.flip_axis is not None:
-            axis, size = self.flip_axis, parts[0].shape[self.flip_axis]
-            turned = self._moved(numbers, lambda points: moved_points.flipped(points, axis, size))
-            numbers = tf.where(chosen, turned, numbers)
-            parts = tf.cond(chosen, lambda: tuple(tf.reverse(part, [axis]) for part in parts), lambda: parts)
+        space = self._space(shape, w is not None, memory is not None, tissues is not None)
+        drawn = random_draws.uniforms(seeds, [len(CHANGES) + 7 + 2 * rank], UNIFORM)
+        happens = {name: drawn[:, place] < getattr(self, name) for place, name in enumerate(CHANGES)}
+        tones, moves = drawn[:, len(CHANGES) : -3 - 2 * rank], drawn[:, -3 - 2 * rank :]
+        appearance_draws = None if self.appearance is None else self.appearance.drawn(seeds, x.shape[1:])
+        keeps = tf.ones_like(happens["flip"]) if appearance_draws is None else appearance_draws.keeps
+        draws = self._motion(space, happens, moves, seeds, keeps)
+        figures = tf.zeros([tf.shape(x)[0], 0]) if numbers is None else numbers
+        given = MovingParts(tf.cast(x, tf.float32), beside, figures)
+        x, others, figures = placed(given, tf.cast(fill, tf.float32), draws, space, fused)
+        y, *rest = others
+        w = None if w is None else rest.pop(0)
+        memory = None if memory is None else rest.pop(0)
         if self.flip > 0 and self.middle_channel is not None:
-            last = parts[0].shape[-1] - 1
-            order = np.clip(2 * self.middle_channel - np.arange(last + 1), 0, last)
-            places = [0] if stacks == 1 else [0, len(parts) - 1]
-            mirrored = tf.cond(
-                chosen,
-                lambda: tuple(tf.gather(parts[place], order, axis=-1) for place in places),
-                lambda: tuple(parts[place] for place in places),
-            )
-            parts = (mirrored[0], *parts[1 : len(parts) - stacks + 1], *mirrored[1:])
-        return parts, numbers
+            x, *rest = (_mirrored(each, happens["flip"], self.middle_channel) for each in (x, *rest))
+        if self.appearance is not None and appearance_draws is not None:
+            x = self.appearance.of_batch(x, rest[0], appearance_draws, normalisation, fused=fused)
+        x = self._toned(x, happens, tones, seeds, fused)
+        if memory is not None:
+            layers = tf.reshape(memory, [-1, *shape, memory.shape[rank + 1 :].num_elements()])
+            x = tf.concat([x, tf.cast(layers, tf.float32)], axis=-1)
+        return (x, y, w) if numbers is None else (x, y, w, figures)
 
-    def _warped(
+    def _space(self, shape: tuple[int, ...], *there: bool) -> SpatialSettings:
+        """there: whether there are weights, memory and tissues."""
+        values = ((WEIGHTS.padding, there[0]), (MEMORY.padding, there[1]), (TISSUES.padding, there[2]))
+        return SpatialSettings(
+            shape,
+            self.spacing_mm,
+            self.control_mm,
+            self.turn > 0 or self.elastic > 0 or self.shift > 0,
+            self.crop > 0,
+            self.flip_axis if self.flip > 0 else None,
+            self.points_from,
+            self.fraction_number,
+            self.ignore,
+            (self.ignore, *(value for value, is_there in values if is_there and value is not None)),
+            1 if there[0] else None,
+        )
+
+    def _motion(
         self,
-        parts: tuple[tf.Tensor, ...],
-        numbers: tf.Tensor,
-        drawn: Any,
-        seeds: Any,
-        padding_values: Any,
-        kept: tf.Tensor,
-    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The image by linear interpolation (only where ``kept``), the other parts by nearest neighbours.
+        space: SpatialSettings,
+        happens: dict[str, tf.Tensor],
+        amounts: tf.Tensor,
+        seeds: tf.Tensor,
+        keeps: tf.Tensor,
+    ) -> SpatialDraws:
+        """The spatial changes of each sample.
 
-        padding_values: one for each part. drawn: whether the sample is rotated, whether it is deformed, and its shift
-        in voxels. The numbers follow: points move, and the fraction of the target in the patch is reduced (the elastic
-        deformation, by a few mm, does not count).
+        amounts (b, 3 + 2 * rank), uniform from 0 to 1: the size and the end of the crop, zoom, angles and shift.
         """
-        x, *beside = parts
-        turned, deformed, shift = drawn
-        rank = len(self.spacing_mm)
-        shape = x.shape[:rank]
-        amounts = tf.random.stateless_uniform([rank + 1], seeds[1], -1, 1) * tf.cast(turned, tf.float32)
-        matrix = warping.rotation(amounts[1:] * np.deg2rad(self.turn_degrees), rank) * (1 + self.zoom * amounts[0])
-        displacement = tf.zeros([*shape, rank]) + shift
-        if self.fraction_number is not None:
-            stays = warping.is_inside(moved_points.goes_to(shape, self.spacing_mm, matrix, shift), shape)
-            numbers = self._shrunk(numbers, self._fraction(beside[0], stays))
-        if self.elastic > 0:
-            field = warping.smooth_field(shape, self.spacing_mm, self.control_mm, seeds[2])
-            amount = tf.cast(deformed, tf.float32) * (self.elastic_mm / np.array(self.spacing_mm, np.float32))
-            displacement += tf.transpose(field, [*range(1, rank + 1), 0]) * amount
-        places = warping.sources(shape, self.spacing_mm, matrix)
-        places = [place + part for place, part in zip(places, tf.unstack(displacement, axis=-1), strict=True)]
-        numbers = self._moved(
-            numbers, lambda points: moved_points.warped(points, shape, self.spacing_mm, matrix, displacement)
+        rank, size = len(self.spacing_mm), space.shape[-1]
+        spacing_mm = np.array(self.spacing_mm, np.float32)
+        cut, end, amounts = amounts[:, 0], amounts[:, 1], 2 * amounts[:, 2:] - 1
+        turns = tf.cast(happens["turn"], tf.float32)[:, None]
+        angles = amounts[:, 1 : rank + 1] * turns * np.float32(np.deg2rad(self.turn_degrees))
+        zoom = 1 + self.zoom * amounts[:, :1] * turns
+        control = [rank, *warping.control_shape(space.shape, self.spacing_mm, self.control_mm)]
+        flat = tf.zeros([tf.shape(seeds)[0], *control])
+        points = random_draws.normals(seeds, control, CONTROL) if self.elastic > 0 else flat
+        return SpatialDraws(
+            happens["flip"],
+            happens["turn"] | happens["elastic"] | happens["shift"],
+            warping.rotation(angles, rank) * zoom[..., None],
+            amounts[:, rank + 1 :] * tf.cast(happens["shift"], tf.float32)[:, None] * (self.shift_mm / spacing_mm),
+            tf.cast(happens["elastic"], tf.float32)[:, None] * (self.elastic_mm / spacing_mm),
+            points,
+            keeps,
+            happens["crop"],
+            cut * self.crop_fraction * (size // 2 * 2),
+            end >= 0.5,
         )
-        inside = warping.is_inside(places, shape)
-        x = tf.cond(kept, lambda: warping.linear(x, places, inside, padding_values[0]), lambda: x)
-        moved = (
-            warping.nearest(part, places, inside, out) for part, out in zip(beside, padding_values[1:], strict=True)
+
+    def _toned(
+        self, x: tf.Tensor, happens: dict[str, tf.Tensor], amounts: tf.Tensor, seeds: tf.Tensor, fused: bool
+    ) -> tf.Tensor:
+        """The images with blur, changes of intensity and noise. amounts (b, 4): blur, contrast, brightness, noise."""
+        if self.blur > 0:
+            blurs, deviation = happens["blur"], self.blur_mm * amounts[:, 0]
+            x = tf.cond(
+                tf.reduce_any(blurs),
+                lambda: chosen_of_any(blurs, warping.blurred(x, self.spacing_mm, deviation), x),
+                lambda: x,
+            )
+        if self.intensity == 0 and self.noise == 0:
+            return x
+        changes, noises = (tf.cast(happens[name], tf.float32) for name in ("intensity", "noise"))
+        slope = 1 + changes * self.contrast * (2 * amounts[:, 1] - 1)
+        shift = changes * self.brightness * (2 * amounts[:, 2] - 1)
+        deviation = noises * self.noise_deviation * amounts[:, 3]
+        key = random_draws.keys(seeds, NOISE)
+        return tf.cond(
+            tf.reduce_any(happens["noise"]),
+            lambda: arithmetic(_noisy, fused)(x, slope, shift, deviation, key),
+            lambda: arithmetic(_contrasted, fused)(x, slope, shift),
         )
-        return (x, *moved), numbers
 
-    def _cropped(
-        self, parts: tuple[tf.Tensor, ...], numbers: tf.Tensor, drawn: tf.Tensor, padding_values: Sequence[Any]
-    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The parts with padding values (None: unchanged) above or below some height, and the matching numbers."""
-        rank = len(self.spacing_mm)
-        size = parts[0].shape[rank - 1]
-        cropped = drawn[0] * self.crop_fraction * (size // 2 * 2)
-        line = tf.range(size, dtype=tf.float32)
-        shown = tf.where(drawn[1] < 0.5, line >= cropped, line < size - cropped)
-        with_padding = (
-            part if out is None else tf.where(warping.along_last(shown, part, rank), part, tf.cast(out, part.dtype))
-            for part, out in zip(parts, padding_values, strict=True)
-        )
-        rows = tf.boolean_mask(line, shown)
-        numbers = self._moved(numbers, lambda points: moved_points.ended(points, rows[0], rows[-1], size))
-        fraction = self._fraction(parts[1], warping.along_last(shown, parts[0][..., 0], rank))
-        return tuple(with_padding), self._shrunk(numbers, fraction)
 
-    def _moved(self, numbers: tf.Tensor, move: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-        """The numbers, with ``move`` applied to all points (n, axes)."""
-        if self.points_from is None:
-            return numbers
-        points = move(tf.reshape(numbers[self.points_from :], [-1, len(self.spacing_mm)]))
-        return tf.concat([numbers[: self.points_from], tf.reshape(points, [-1])], axis=0)
+def _mirrored(values: tf.Tensor, flips: tf.Tensor, middle: int) -> tf.Tensor:
+    """Stacks of slices (b, *shape, channels), mirrored about the channel ``middle`` where ``flips`` (b,)."""
+    last = values.shape[-1] - 1
+    order = np.clip(2 * middle - np.arange(last + 1), 0, last)
+    return chosen(flips, tf.gather(values, order, axis=-1), values)
 
-    def _shrunk(self, numbers: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        """The numbers, with the fraction of the target in the sample multiplied by ``kept``."""
-        if self.fraction_number is None:
-            return numbers
-        return tf.where(np.arange(numbers.shape[0]) == self.fraction_number, numbers * kept, numbers)
 
-    def _fraction(self, target: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        """The fraction of a target's voxels that are kept (like *shape); 1 for an empty target, or if no number needs
-        it."""
-        if self.fraction_number is None:
-            return tf.constant(1.0)
-        labelled = target != self.ignore
-        kept = tf.reshape(kept, [*kept.shape, *[1] * (labelled.shape.rank - len(self.spacing_mm))])
-        before = tf.math.count_nonzero(labelled, dtype=tf.float32)
-        return tf.where(before > 0, tf.math.count_nonzero(labelled & kept, dtype=tf.float32) / before, 1.0)
+def _contrasted(x: tf.Tensor, slope: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """The images times slope, plus shift, both (b,)."""
+    over = partial(warping.over_voxels, rank=x.shape.rank - 1)
+    return x * over(slope) + over(shift)
+
+
+def _noisy(x: tf.Tensor, slope: tf.Tensor, shift: tf.Tensor, deviation: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """The same with noise of a standard deviation (b,)."""
+    noise = random_draws.normal_at(key, x.shape[1:])
+    return _contrasted(x, slope, shift) + warping.over_voxels(deviation, x.shape.rank - 1) * noise

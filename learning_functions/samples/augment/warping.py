@@ -1,4 +1,4 @@
-"""Warping one sample in TensorFlow: the source of each voxel, and interpolation there."""
+"""Warping a batch in TensorFlow: the source of each voxel, and interpolation there."""
 
 from __future__ import annotations
 
@@ -28,57 +28,94 @@ def spline_basis(size: int, spacing_mm: float, control_mm: float) -> NDArray[np.
     return (basis / np.sqrt((basis**2).sum(axis=1).mean())).astype(np.float32)
 
 
-def smooth_field(shape: Sequence[int], spacing_mm: Sequence[float], control_mm: float, seed: tf.Tensor) -> tf.Tensor:
-    """A smooth random displacement (axes, *shape), each component of standard deviation 1."""
-    bases = [spline_basis(size, step, control_mm) for size, step in zip(shape, spacing_mm, strict=True)]
-    field = tf.random.stateless_normal([len(shape), *(basis.shape[1] for basis in bases)], seed)
-    return along_axes(field, bases, first=1)
+def control_shape(shape: Sequence[int], spacing_mm: Sequence[float], control_mm: float) -> list[int]:
+    """The number of control points of a smooth field along each axis."""
+    return [basis.shape[1] for basis in _bases(shape, spacing_mm, control_mm)]
 
 
-def along_axes(values: tf.Tensor, matrices: Sequence[Any], first: int = 0) -> tf.Tensor:
-    """Multiplies axis first, first + 1, ... of ``values`` by a matrix (new size, size) each; those axes come last."""
-    for matrix in matrices:
-        values = tf.tensordot(values, matrix, [[first], [1]])
-    return values
+def smooth_field(control: tf.Tensor, shape: Sequence[int], spacing_mm: Sequence[float], control_mm: float) -> tf.Tensor:
+    """A smooth field (b, *shape, n) of standard deviation 1 on average, of standard normal control points.
+
+    control: (b, *control_shape(...), n).
+    """
+    return along_axes(control, [basis[None] for basis in _bases(shape, spacing_mm, control_mm)])
+
+
+def _bases(shape: Sequence[int], spacing_mm: Sequence[float], control_mm: float) -> list[NDArray[np.float32]]:
+    return [spline_basis(size, step, control_mm) for size, step in zip(shape, spacing_mm, strict=True)]
+
+
+def along_axes(values: tf.Tensor, matrices: Sequence[Any]) -> tf.Tensor:
+    """Multiplies each axis of ``values`` (b, *shape, n) by its matrix (b or 1, new size, size)."""
+    sizes, last = list(values.shape[1:-1]), values.shape[-1]
+    for axis, matrix in enumerate(matrices):
+        before, after = int(np.prod(sizes[:axis])), int(np.prod(sizes[axis + 1 :])) * last
+        matrix = tf.convert_to_tensor(matrix)
+        if after == 1:
+            values = tf.matmul(tf.reshape(values, [-1, before, sizes[axis]]), matrix, transpose_b=True)
+        else:
+            values = tf.matmul(matrix[:, None], tf.reshape(values, [-1, before, sizes[axis], after]))
+        sizes[axis] = matrix.shape[1]
+    return tf.reshape(values, [-1, *sizes, last])
 
 
 def rotation(angles: tf.Tensor, rank: int) -> tf.Tensor:
-    """The rotation in the plane by one angle, or in space by three about the axes in turn; radians."""
-    cosine, sine = tf.unstack(tf.cos(angles)), tf.unstack(tf.sin(angles))
-    turned = tf.eye(rank)
+    """The rotations (b, rank, rank) in the plane by one angle, or in space by three about the axes in turn; radians.
+
+    angles: (b, 1) or (b, 3).
+    """
+    cosine, sine = tf.unstack(tf.cos(angles), axis=1), tf.unstack(tf.sin(angles), axis=1)
+    zero, one = tf.zeros_like(cosine[0]), tf.ones_like(cosine[0])
+    turned = None
     planes = [(0, 1)] if rank == 2 else [(1, 2), (0, 2), (0, 1)]
     for number, (a, b) in enumerate(planes):
-        one = [[tf.constant(float(i == j)) for j in range(rank)] for i in range(rank)]
-        one[a][a] = one[b][b] = cosine[number]
-        one[a][b], one[b][a] = -sine[number], sine[number]
-        turned = turned @ tf.stack([tf.stack(row) for row in one])
+        rows = [[one if i == j else zero for j in range(rank)] for i in range(rank)]
+        rows[a][a] = rows[b][b] = cosine[number]
+        rows[a][b], rows[b][a] = -sine[number], sine[number]
+        plane = tf.stack([tf.stack(row, axis=-1) for row in rows], axis=1)
+        turned = plane if turned is None else product_of(turned, plane)
     return turned
 
 
+def product_of(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """The products of small matrices (b, n, k) and (b, k, m), by sums: the same for a matrix in any batch."""
+    return tf.reduce_sum(one[:, :, :, None] * other[:, None], axis=2)
+
+
 def sources(shape: Sequence[int], spacing_mm: Sequence[float], matrix: tf.Tensor) -> list[tf.Tensor]:
-    """The voxel index, along each axis, that every voxel comes from when ``matrix`` (in mm) acts about the centre."""
+    """The voxel index (b, *shape) along each axis that every voxel comes from when ``matrix`` (b, rank, rank), in mm,
+    acts about the centre."""
     rank = len(shape)
     found = []
     for a in range(rank):
         index = tf.constant((shape[a] - 1) / 2, tf.float32)
         for b in range(rank):
             steps = (np.arange(shape[b]) - (shape[b] - 1) / 2) * spacing_mm[b] / spacing_mm[a]
-            line = steps.astype(np.float32).reshape([-1 if axis == b else 1 for axis in range(rank)])
-            index = index + matrix[a, b] * line
+            line = steps.astype(np.float32).reshape([1, *(-1 if axis == b else 1 for axis in range(rank))])
+            index = index + over_voxels(matrix[:, a, b], rank) * line
         found.append(index)
     return found
 
 
+def over_voxels(values: tf.Tensor, rank: int) -> tf.Tensor:
+    """One value per sample (b,), shaped to stand beside (b, *shape) of ``rank`` axes."""
+    return tf.reshape(values, [-1] + [1] * rank)
+
+
 def at_points(values: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
-    """Values (*shape, channels) interpolated linearly at points (n, axes) in voxels; outside, the nearest value."""
-    last = np.array(values.shape[:-1], np.float32) - 1
+    """Values (b, *shape, channels) interpolated linearly at points (b, n, axes) in voxels; outside, the nearest."""
+    shape = values.shape[1:-1]
+    last = np.array(shape, np.float32) - 1
+    rows = tf.reshape(values, [-1, shape.num_elements(), values.shape[-1]])
     places = tf.clip_by_value(points, 0.0, last)
     low = tf.floor(places)
-    found = tf.zeros([points.shape[0], values.shape[-1]])
+    strides = np.append(np.cumprod(shape[:0:-1])[::-1], 1).astype(np.int32)
+    found = 0.0
     for corner in _corners(len(last)):
         fractions = tf.where(np.array(corner, bool), places - low, 1 - (places - low))
         voxels = tf.cast(tf.minimum(low + np.array(corner, np.float32), last), tf.int32)
-        found += tf.reduce_prod(fractions, axis=1, keepdims=True) * tf.gather_nd(values, voxels)
+        flat = tf.reduce_sum(voxels * strides, axis=2)
+        found += tf.reduce_prod(fractions, axis=2)[..., None] * tf.gather(rows, flat, batch_dims=1)
     return found
 
 
@@ -90,45 +127,64 @@ def is_inside(indices: Sequence[tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
     return inside
 
 
-def along_last(line: tf.Tensor, values: tf.Tensor, rank: int) -> tf.Tensor:
-    """One value per voxel of axis ``rank`` - 1, shaped to stand beside ``values`` (*shape, ...)."""
-    return tf.reshape(line, [1] * (rank - 1) + [-1] + [1] * (values.shape.rank - rank))
+def along_last(lines: tf.Tensor, values: tf.Tensor, rank: int) -> tf.Tensor:
+    """One value (b, n) per voxel of spatial axis ``rank`` - 1, shaped to stand beside ``values`` (b, *shape, ...)."""
+    return tf.reshape(lines, [-1, *[1] * (rank - 1), lines.shape[1], *[1] * (values.shape.rank - rank - 1)])
 
 
 def nearest(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, padding_value: Any) -> tf.Tensor:
-    """The value of the voxel nearest to each place, ``padding_value`` outside; values (*shape, ...)."""
-    shape = indices[0].shape
-    flat = tf.zeros(shape, tf.int32)
-    for index, size in zip(indices, shape, strict=True):
-        flat = flat * size + tf.clip_by_value(tf.cast(tf.round(index), tf.int32), 0, size - 1)
-    rows = tf.gather(tf.reshape(values, [shape.num_elements(), -1]), tf.reshape(flat, [-1]))
-    kept = tf.where(tf.reshape(inside, [-1, 1]), rows, tf.cast(padding_value, values.dtype))
-    return tf.reshape(kept, values.shape)
+    """The value of the voxel nearest to each place, ``padding_value`` outside; values (b, *shape, ...)."""
+    shape = values.shape[1 : len(indices) + 1]
+    flat = _first_of_each(indices)
+    for index, size, stride in zip(indices, shape, _strides(shape), strict=True):
+        flat += tf.cast(tf.clip_by_value(tf.round(index), 0.0, size - 1.0), tf.int32) * stride
+    found = _voxels(values, flat, len(shape))
+    return tf.where(_beside(inside, found), found, tf.cast(padding_value, values.dtype))
 
 
-def linear(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, padding_value: Any) -> tf.Tensor:
-    """Linear interpolation of values (*shape, channels) at each place, ``padding_value`` outside.
-
-    All corners of a cell are stored side by side first, so that each position needs a single gather.
-    """
-    shape = indices[0].shape
-    rank, channels = len(shape), values.shape[-1]
-    padded = tf.pad(values, [[0, 1]] * rank + [[0, 0]], "SYMMETRIC")
-    cells = [padded[tuple(slice(c, c + n) for c, n in zip(corner, shape, strict=True))] for corner in _corners(rank)]
-    rows = tf.reshape(tf.stack(cells, axis=-2), [shape.num_elements(), 2**rank * channels])
-    flat = tf.zeros(shape, tf.int32)
+def linear(values: tf.Tensor, indices: Sequence[tf.Tensor], inside: tf.Tensor, padding_value: tf.Tensor) -> tf.Tensor:
+    """Linear interpolation of values (b, *shape, channels) at each place, ``padding_value`` (b,) outside."""
+    shape = values.shape[1:-1]
+    strides = _strides(shape)
+    flat = _first_of_each(indices)
     fractions = []
-    for index, size in zip(indices, shape, strict=True):
-        kept = tf.clip_by_value(index, 0.0, float(size - 1))
-        base = tf.floor(kept)
-        fractions.append(tf.reshape(kept - base, [-1, 1]))
-        flat = flat * size + tf.cast(base, tf.int32)
-    found = tf.gather(rows, tf.reshape(flat, [-1]))
+    for index, size, stride in zip(indices, shape, strides, strict=True):
+        kept = tf.clip_by_value(index, 0.0, size - 1.0)
+        low = tf.minimum(tf.floor(kept), max(size - 2.0, 0.0))
+        fractions.append((kept - low)[..., None])
+        flat += tf.cast(low, tf.int32) * stride
+    steps = [stride if size > 1 else 0 for size, stride in zip(shape, strides, strict=True)]
+    found = [_voxels(values, flat + int(np.dot(corner, steps)), len(shape)) for corner in _corners(len(shape))]
     for fraction in fractions:
-        low, high = tf.split(found, 2, axis=1)
-        found = low + fraction * (high - low)
-    kept = tf.where(tf.reshape(inside, [-1, 1]), found, tf.cast(padding_value, values.dtype))
-    return tf.reshape(kept, values.shape)
+        half = len(found) // 2
+        found = [low + fraction * (high - low) for low, high in zip(found[:half], found[half:], strict=True)]
+    return tf.where(inside[..., None], found[0], tf.reshape(padding_value, [-1] + [1] * (len(shape) + 1)))
+
+
+def _voxels(values: tf.Tensor, flat: tf.Tensor, rank: int) -> tf.Tensor:
+    """The values (b, *shape, ...) of voxels by their numbers in the batch (b, *shape)."""
+    channels = values.shape[rank + 1 :]
+    if channels.num_elements() == 1:  # single numbers are gathered faster than rows of one
+        found = tf.gather(tf.reshape(values, [-1]), flat)
+    else:
+        found = tf.gather(tf.reshape(values, [-1, *channels]), flat)
+    return tf.reshape(found, [-1, *values.shape[1 : rank + 1], *channels])
+
+
+def _first_of_each(indices: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The number, in the batch, of the first voxel of each sample, (b, 1, ...)."""
+    batch, *shape = indices[0].shape
+    if batch is None:
+        batch = tf.shape(indices[0])[0]
+    return over_voxels(tf.range(batch) * int(np.prod(shape)), len(shape))
+
+
+def _strides(shape: Sequence[int]) -> list[int]:
+    return [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
+
+
+def _beside(inside: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(inside, [-1, *inside.shape[1:], *[1] * (values.shape.rank - inside.shape.rank)])
 
 
 def _corners(rank: int) -> list[tuple[int, ...]]:
@@ -136,35 +192,31 @@ def _corners(rank: int) -> list[tuple[int, ...]]:
 
 
 def blurred(values: tf.Tensor, spacing_mm: Sequence[float], deviation_mm: tf.Tensor) -> tf.Tensor:
-    """Values (*shape, channels) smoothed by a Gaussian, which is truncated and renormalised at the border."""
-    rank = len(spacing_mm)
+    """Values (b, *shape, channels) smoothed by a Gaussian (b,), which is truncated and renormalised at the border."""
     bands = []
-    for size, step in zip(values.shape[:rank], spacing_mm, strict=True):
-        apart = (np.arange(size)[:, None] - np.arange(size)) * step
-        band = tf.exp(-0.5 * tf.square(tf.constant(apart, tf.float32) / tf.maximum(deviation_mm, 1e-3)))
-        bands.append(band / tf.reduce_sum(band, axis=1, keepdims=True))
-    return back_in_order(along_axes(values, bands), rank)
-
-
-def back_in_order(values: tf.Tensor, rank: int) -> tf.Tensor:
-    """(channels, *shape), as along_axes() leaves it, as (*shape, channels)."""
-    return tf.transpose(values, [*range(1, rank + 1), 0])
+    for size, step in zip(values.shape[1:-1], spacing_mm, strict=True):
+        apart = ((np.arange(size)[:, None] - np.arange(size)) * step).astype(np.float32)
+        band = tf.exp(-0.5 * tf.square(apart / tf.maximum(deviation_mm, 1e-3)[:, None, None]))
+        bands.append(band / tf.reduce_sum(band, axis=2, keepdims=True))
+    return along_axes(values, bands)
 
 
 def coarser(size: int, deviation: tf.Tensor, apart: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    """The matrix (size, size) that blurs one axis, samples it every ``apart`` voxels and interpolates linearly between.
+    """The matrices (b, size, size) that blur one axis, sample it every ``apart`` voxels and interpolate linearly
+    between; all three are (b,).
 
     deviation: of the blur, in voxels; the slice thickness grows with ``apart``. start: from 0 to 1, the position of the
     first slice. Without blur, and with ``apart`` 1, it is the identity.
     """
-    voxel = tf.range(size, dtype=tf.float32)
+    deviation, apart, start = (part[:, None] for part in (deviation, apart, start))
+    voxel = np.arange(size, dtype=np.float32)
     place = (voxel - start * (apart - 1)) / apart
     before = tf.floor(place)
     profile = tf.sqrt(tf.square(deviation) + 0.12 * (tf.square(apart) - 1))
-    profile = tf.maximum(profile, tf.where(apart > 1, 0.2, 1e-3))
+    profile = tf.maximum(profile, tf.where(apart > 1, 0.2, 1e-3))[..., None]
     bands = []
     for fraction, number in ((1 - (place - before), before), (place - before, before + 1)):
         centre = tf.clip_by_value(start * (apart - 1) + number * apart, 0.0, size - 1.0)
-        band = tf.exp(-0.5 * tf.square((voxel - centre[:, None]) / profile))
-        bands.append(fraction[:, None] * band / tf.reduce_sum(band, axis=1, keepdims=True))
+        band = tf.exp(-0.5 * tf.square((voxel - centre[..., None]) / profile))
+        bands.append(fraction[..., None] * band / tf.reduce_sum(band, axis=2, keepdims=True))
     return bands[0] + bands[1]

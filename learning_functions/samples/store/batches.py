@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import tensorflow as tf
@@ -10,7 +11,11 @@ from learning_functions.samples.augment.augmentation import Augmentation
 from learning_functions.samples.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_order import EpochReader
 from learning_functions.samples.store.sample_store import SampleStore
+from learning_functions.spec import Spec
 from learning_functions.task import Arrange
+
+MOST_READERS = 4
+"""Each holds a batch or two in memory."""
 
 
 def epoch_batches(
@@ -24,6 +29,7 @@ def epoch_batches(
     target_dtype: str | None = None,
     drop_remainder: bool = False,
     arrange: Arrange | None = None,
+    readers: int | None = None,
 ) -> tf.data.Dataset:
     """The batches (x, y) or (x, y, w) of one epoch: x float32 normalised, w float32, y as stored or ``target_dtype``.
 
@@ -31,18 +37,26 @@ def epoch_batches(
     is that of all devices together; see EpochReader for stores that it does not divide. Tissues are read where the
     augmentation samples appearances. Memory is the last channel of x, or its last ones.
     ``arrange`` makes the targets of the network's outputs from y, w and the numbers of the samples; without it the
-    numbers are left out.
+    numbers are left out. ``readers``: how many read at the same time, None for one per core, at most MOST_READERS; the
+    batches are the same for any number.
     """
     synthetic = augment is not None and augment.appearance is not None
-    reader = EpochReader(
-        store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=synthetic
-    )
-    kinds = reader.parts
-    (low, high), bounds = store.spec.window, store.spec.bounds
+    readers = readers or min(MOST_READERS, os.cpu_count() or 1)
+    handles = [
+        EpochReader(
+            store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=synthetic
+        )
+        for _ in range(readers)
+    ]
+    reader = handles[0]
+    steps = reader.steps
+    kinds, spec = reader.parts, store.spec
 
     def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
         arrays = tf.numpy_function(
-            lambda number: tuple(reader.read(number).values()), [step], [dtype for dtype, _ in kinds.values()]
+            lambda number: tuple(handles[number % readers].read(number).values()),
+            [step],
+            [dtype for dtype, _ in kinds.values()],
         )
         return {
             name: tf.ensure_shape(array, (reader.size, *shape))
@@ -51,31 +65,26 @@ def epoch_batches(
 
     def prepare(parts: dict[str, tf.Tensor]) -> tuple[Any, ...]:
         normalisation = tf.cast(parts["normalisation"], tf.float32)
-        offset, scale = (
-            tf.reshape(part, [-1] + [1] * len(store.input_shape)) for part in tf.unstack(normalisation, axis=1)
-        )
-        x = tf.cast(parts["inputs"], tf.float32)
-        x = ((tf.clip_by_value(x, low, high) if bounds is None else x) - offset) * scale
-        if bounds is not None:
-            x = tf.clip_by_value(x, *bounds)
         given: dict[str, Any] = {
             part.name: parts[part.name] if part.batch_dtype is None else tf.cast(parts[part.name], part.batch_dtype)
             for part in SAMPLED
-            if part.name in parts and part.name != "inputs"
+            if part.name in parts
         }
         if augment is not None:
             place = parts["place"]
-            padding = (parts.get("air", low) - normalisation[:, 0]) * normalisation[:, 1]
+            padding = (parts.get("air", spec.window[0]) - normalisation[:, 0]) * normalisation[:, 1]
             given |= {
                 "seed": tf.stack([tf.fill(tf.shape(place), tf.constant(seed, tf.int64)), place], axis=1),
-                "air": padding if bounds is None else tf.clip_by_value(padding, *bounds),
+                "air": padding if spec.bounds is None else tf.clip_by_value(padding, *spec.bounds),
                 "normalisation": normalisation,
             }
-            found = _augmented(augment, {"x": x, **given}, store.memory_channels)
-            x, given = found.pop("x"), found
-        elif "memory" in given:
-            memory = tf.reshape(given["memory"], [-1, *store.input_shape[:-1], store.memory_channels])
-            x = tf.concat([x, tf.cast(memory, tf.float32)], axis=-1)
+            given = _augmented(augment, given, spec, store.memory_channels)
+            x = given["inputs"]
+        else:
+            x = normalised(given["inputs"], normalisation, spec.window, spec.bounds)
+            if "memory" in given:
+                memory = tf.reshape(given["memory"], [-1, *store.input_shape[:-1], store.memory_channels])
+                x = tf.concat([x, tf.cast(memory, tf.float32)], axis=-1)
         y, w = given["targets"], given.get("weights")
         if target_dtype is not None:
             y = tf.cast(y, target_dtype)
@@ -83,25 +92,44 @@ def epoch_batches(
             y, w = arrange(y, w, given.get("numbers"))
         return (x, y) if w is None else (x, y, w)
 
-    # One reader reads in order; batches are prepared in parallel and stay in order.
+    def in_turn(number: tf.Tensor) -> tf.data.Dataset:
+        """Every batch of one of the readers."""
+        return tf.data.Dataset.range(number, steps, readers).map(read)
+
+    # Each reader has a handle of its own; their batches come in turn, and are prepared in parallel and stay in order.
     return (
-        tf.data.Dataset.range(reader.steps)
-        .map(read)
-        .map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        tf.data.Dataset.range(readers)
+        .interleave(in_turn, cycle_length=readers, num_parallel_calls=readers, deterministic=True)
+        .apply(tf.data.experimental.assert_cardinality(steps))
+        .map(prepare, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
         .prefetch(2)
     )
 
 
-def _augmented(augment: Augmentation, given: dict[str, tf.Tensor], memory_channels: int) -> dict[str, tf.Tensor]:
-    """x (with memory as its last channels) and the other parts that augmentation changes, sample by sample."""
-    kept = ["x", *(part.name for part in SAMPLED if part.augmented and part.name in given)]
+def normalised(
+    raw: tf.Tensor, normalisation: tf.Tensor, window: tuple[float, float], bounds: tuple[float, float] | None
+) -> tf.Tensor:
+    """The intensities (b, ...) as Spec.normalise() gives them; normalisation (b, 2): offset and scale."""
+    ones = [1] * (raw.shape.rank - 1)
+    offset, scale = (tf.reshape(part, [-1, *ones]) for part in tf.unstack(normalisation, axis=1))
+    x = tf.cast(raw, tf.float32)
+    x = ((tf.clip_by_value(x, *window) if bounds is None else x) - offset) * scale
+    return x if bounds is None else tf.clip_by_value(x, *bounds)
+
+
+def _augmented(augment: Augmentation, given: dict[str, tf.Tensor], spec: Spec, memory_channels: int) -> dict[str, Any]:
+    """The inputs (normalised, with memory as the last channels) and the other parts that augmentation changes.
+
+    One sample after another: each skips the changes that it does not have.
+    """
+    kept = ["inputs", *(part.name for part in SAMPLED if part.augmented and part.name in given)]
     signature = {name: tf.TensorSpec(given[name].shape[1:], given[name].dtype) for name in kept}
-    *shape, channels = given["x"].shape[1:]
-    signature["x"] = tf.TensorSpec((*shape, channels + memory_channels), tf.float32)
+    *shape, channels = given["inputs"].shape[1:]
+    signature["inputs"] = tf.TensorSpec((*shape, channels + memory_channels), tf.float32)
 
     def one(sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         changed = augment(
-            sample["x"],
+            normalised(sample["inputs"][None], sample["normalisation"][None], spec.window, spec.bounds)[0],
             sample["targets"],
             sample.get("weights"),
             sample["seed"],

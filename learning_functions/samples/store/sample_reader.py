@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -12,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from learning_functions.samples.sample_parts import PART_OF
+from learning_functions.samples.store.mapped_chunks import mapped_chunks
 from learning_functions.samples.store.sample_store import SampleStore
 
 
 class SampleReader:
     """Copies samples of a store into arrays; every process that uses it opens the file for itself.
 
-    Uncompressed chunks are copied from a memory map, compressed ones by HDF5's read_direct; both are faster than fancy
-    indexing.
+    Chunks without compression or with gzip are read from a memory map, others by HDF5's read_direct, one thread at a
+    time. Both are faster than fancy indexing.
     """
 
     def __init__(self, store: SampleStore) -> None:
@@ -60,7 +59,7 @@ class SampleReader:
                 if chunks is None:
                     stored.read_direct(out, np.s_[index], np.s_[place])
                 else:
-                    out[place] = chunks[index]
+                    chunks.copy(int(index), out[place : place + 1])
 
     def _open(self) -> None:
         if self._opened_by == os.getpid():
@@ -70,23 +69,10 @@ class SampleReader:
         datasets = {name: file[name] for name in self.store.layout}
         self._stored = {name: each[()] if PART_OF[name].whole else each for name, each in datasets.items()}
         self._chunks = {
-            name: _mapped_chunks(self.store.path, each) for name, each in datasets.items() if not PART_OF[name].whole
+            name: mapped_chunks(self.store.path, each) for name, each in datasets.items() if not PART_OF[name].whole
         }
         self._places = self.store.places
         self._opened_by = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"store": self.store, "_opened_by": None}
-
-
-def _mapped_chunks(path: Path, dataset: h5py.Dataset) -> list[NDArray[Any]] | None:
-    """One memory-mapped array per sample, where the samples are neither compressed nor shuffled; else None."""
-    if dataset.id.get_create_plist().get_nfilters() or dataset.chunks != (1, *dataset.shape[1:]):
-        return None
-    offsets: dict[int, int] = {}
-    dataset.id.chunk_iter(lambda chunk: offsets.__setitem__(chunk.chunk_offset[0], chunk.byte_offset))
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if len(offsets) != len(dataset) or max(offsets.values()) + dataset[:1].nbytes > len(mapped):
-        return None
-    return [np.ndarray(dataset.shape[1:], dataset.dtype, mapped, offsets[index]) for index in range(len(dataset))]
