@@ -20,9 +20,9 @@ from utility_functions.records.mask_scores import MISSED, MaskScore, Segmentatio
 MATCH_IOU = 0.1
 """A prediction lies on a true vertebra when their IoU is above this."""
 PART_FRACTION = 0.1
-"""A vertebra is split, or a prediction merged, where each of several others holds more than this share of it."""
+"""A vertebra is split, or a prediction merged, where each of several others holds more than this fraction of it."""
 MOSTLY = 0.5
-"""A prediction lies mostly on labels when more than this share of it does."""
+"""A prediction lies mostly on labels when more than this fraction of it does."""
 COMPLETE_FROM = 0.5
 """The predicted completeness from which a vertebra counts as complete."""
 

@@ -16,7 +16,7 @@ from utility_functions.geometry.volume import LabelMap, Volume
 REACH = 5.0
 """A Gaussian is computed up to this many sigmas; outside them it is below 4e-6."""
 SPINE_THRESHOLD = 0.5
-"""The spine is where there is more than this share of the largest heatmap (Payer et al. 2020)."""
+"""The spine is where there is more than this fraction of the largest heatmap (Payer et al. 2020)."""
 LEAST_RESPONSE = 0.1
 """A heatmap whose maximum is lower shows no spine."""
 NEAR_SPINE_MM = 30.0

@@ -76,9 +76,9 @@ class StoredImage:
     def _require_finite(self, values: NDArray[Any]) -> None:
         broken = int(values.size - np.count_nonzero(np.isfinite(values)))
         if broken:
-            share = "all" if broken == values.size else str(broken)
+            count = "all" if broken == values.size else str(broken)
             raise BrokenFile(
-                f"{self.path}: {share} of its {values.size} voxels are NaN or infinite; give them a value first."
+                f"{self.path}: {count} of its {values.size} voxels are NaN or infinite; give them a value first."
             )
 
 

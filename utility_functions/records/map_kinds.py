@@ -81,14 +81,14 @@ class ClassProbabilities:
         for box in ndimage.find_objects(self.near_foreground().astype(np.uint8)):
             part = part_of(self.grid, box)
             classes = np.moveaxis(self.voxels[box], -1, 0).astype(np.float32)
-            every = [Volume(np.ascontiguousarray(share), part) for share in classes]
+            every = [Volume(np.ascontiguousarray(probability), part) for probability in classes]
             for slab in slabs(box_around(part, target), SLAB_VOXELS):
                 wanted, own = part_of(target, slab), found[slab]
                 best = np.full(wanted.shape, -1.0, np.float32)
-                for code, share in enumerate(every):
-                    seen = resample(share, wanted, fill=float(code == 0)).voxels
-                    likelier = seen > best + TIE
-                    own[likelier], best[likelier] = code, seen[likelier]
+                for code, probability in enumerate(every):
+                    values = resample(probability, wanted, fill=float(code == 0)).voxels
+                    likelier = values > best + TIE
+                    own[likelier], best[likelier] = code, values[likelier]
         return self.kind(found, target)
 
     def near_foreground(self) -> NDArray[np.bool_]:

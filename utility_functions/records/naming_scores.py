@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FractionAndInterval = tuple[float, tuple[float, float] | None]
-"""A share of 1 and its 95 % interval over scans (None where there are fewer than two)."""
+"""A fraction (0 to 1) and its 95 % interval over scans (None where there are fewer than two)."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         log.error("error: %s", error)
         return 2
-    missed = {level: max(share, LEAST_MISSED) for level, share in fitted.missed.items()}
+    missed = {level: max(probability, LEAST_MISSED) for level, probability in fitted.missed.items()}
     inflated = fitted.with_inflated_variances(STEPS, TURNS)
     # pedicles do not help the names of VID's own folds (experiments naming_vid)
     write_shipped(

@@ -87,14 +87,14 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
     sorted_ones = detections.at(order)
     chain = chain_of(sorted_ones, statistics)
     best, *others = best_sequences(chain, 1 + alternatives)
-    shares, kept, up, down, total = _sums(chain, best)
+    probabilities, kept, up, down, total = _sums(chain, best)
     back = np.argsort(order)
     names = _names(best)
     places = [i for i, name in enumerate(names) if name]
     found = Landmarks(
         tuple(names[i] for i in places),
         sorted_ones.points_mm[places],
-        np.array([shares[i, best.levels[i]] for i in places]).clip(0, 1),
+        np.array([probabilities[i, best.levels[i]] for i in places]).clip(0, 1),
     )
     size = float(chain.size_grid[best.size])
     routes = [
@@ -106,7 +106,7 @@ def decode(detections: Detections, statistics: Statistics, alternatives: int = 0
         margin = float(np.log(kept) - np.log(max(up, down))) if max(up, down) > 0 else np.inf
     return Naming(
         names=tuple(names[i] for i in back),
-        posterior=shares[back],
+        posterior=probabilities[back],
         found=found,
         interpolated=interpolated_levels(found, routes, statistics),
         variants=tuple(
@@ -142,7 +142,7 @@ def _sums(chain: SequenceModel, best: LevelSequence) -> tuple[NDArray[np.float64
     nothing = np.exp(chain.none - total)
     kept, up, down = (float(np.exp(value - total)) for value in whole[1:])
     if any(level >= 0 for level in best.levels):  # without any name nothing is shifted
-        up, down = (max(0.0, share - float(nothing)) for share in (up, down))
+        up, down = (max(0.0, probability - float(nothing)) for probability in (up, down))
     else:
         up = down = 0.0
     false = np.clip(1 - levels.sum(axis=1, keepdims=True), 0.0, 1.0)
