@@ -61,7 +61,7 @@ def test_what_is_not_finite_is_null_and_comes_back_as_nan(value: float) -> None:
     assert to_json({"a": [value], "b": np.array([1.0, value])}) == {"a": [None], "b": [1.0, None]}
     assert "NaN" not in json_text(value) and "Infinity" not in json_text(value)
     assert math.isnan(through(Outer(by_name={"a": value})).by_name["a"])
-    assert through(Inner("a", value)).share is None
+    assert through(Inner("a", value)).fraction is None
 
 
 def test_records_of_the_first_version_are_read_as_they_were() -> None:
@@ -89,7 +89,7 @@ def test_a_row_of_results_is_restored_without_its_maps() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], {"name": 3}, {"name": "a", "share": "much"}, {"name": "a", "new": 1}, {}, None, {"name": None}]
+    "wrong", [[], {"name": 3}, {"name": "a", "fraction": "much"}, {"name": "a", "new": 1}, {}, None, {"name": None}]
 )
 def test_mismatched_records_are_refused(wrong: object) -> None:
     with pytest.raises(ValueError):
