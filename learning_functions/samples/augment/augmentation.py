@@ -116,7 +116,7 @@ class Augmentation:
     ) -> tuple[Any, ...]:
         """The changed x, y, w and, where there are numbers, these, of one sample: of_batch() of a single one.
 
-        In a graph XLA compiles it for the processor.
+        In a graph XLA compiles it.
         """
         given = (x, y, w, tissues, memory, numbers)
         x, y, w, tissues, memory, numbers = (
@@ -150,7 +150,7 @@ class Augmentation:
         outside the sample. tissues (like x), normalisation (b, 2) (offset, scale): the source of a synthetic
         appearance; required with one. memory (b, *shape) or (b, *shape, n): moved like the target, 0 outside the
         sample; it becomes the last channel of x, or its last n. numbers (b, k).
-        fused: whether XLA compiles the arithmetic, which is several times as fast on the processor.
+        fused: whether XLA compiles the arithmetic, which is several times as fast.
         """
         if (self.appearance is None) != (tissues is None):
             raise ValueError(
@@ -167,13 +167,11 @@ class Augmentation:
                     f"Image (*shape, channels) and target (*shape) share {rank} axes. "
                     f"Received: {tuple(x.shape[1:])} and {tuple(part.shape[1:])}."
                 )
-        space = self._space(shape, w is not None, memory is not None, tissues is not None)
-        drawn = random_draws.uniforms(seeds, [len(CHANGES) + 7 + 2 * rank], UNIFORM)
-        happens = {name: drawn[:, place] < getattr(self, name) for place, name in enumerate(CHANGES)}
-        tones, moves = drawn[:, len(CHANGES) : -3 - 2 * rank], drawn[:, -3 - 2 * rank :]
+        space = self.spatial_settings(shape, w is not None, memory is not None, tissues is not None)
+        happens, tones, moves = self.changes_of(seeds)
         appearance_draws = None if self.appearance is None else self.appearance.drawn(seeds, x.shape[1:])
         keeps = tf.ones_like(happens["flip"]) if appearance_draws is None else appearance_draws.keeps
-        draws = self._motion(space, happens, moves, seeds, keeps)
+        draws = self.spatial_draws(space, happens, moves, seeds, keeps)
         figures = tf.zeros([tf.shape(x)[0], 0]) if numbers is None else numbers
         given = MovingParts(tf.cast(x, tf.float32), beside, figures)
         x, others, figures = placed(given, tf.cast(fill, tf.float32), draws, space, fused)
@@ -190,9 +188,18 @@ class Augmentation:
             x = tf.concat([x, tf.cast(layers, tf.float32)], axis=-1)
         return (x, y, w) if numbers is None else (x, y, w, figures)
 
-    def _space(self, shape: tuple[int, ...], *there: bool) -> SpatialSettings:
-        """there: whether there are weights, memory and tissues."""
-        values = ((WEIGHTS.padding, there[0]), (MEMORY.padding, there[1]), (TISSUES.padding, there[2]))
+    def changes_of(self, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+        """Which of CHANGES happen to each sample (b,), and uniform amounts of its tones and of its spatial changes."""
+        rank = len(self.spacing_mm)
+        drawn = random_draws.uniforms(seeds, [len(CHANGES) + 7 + 2 * rank], UNIFORM)
+        happens = {name: drawn[:, place] < getattr(self, name) for place, name in enumerate(CHANGES)}
+        return happens, drawn[:, len(CHANGES) : -3 - 2 * rank], drawn[:, -3 - 2 * rank :]
+
+    def spatial_settings(
+        self, shape: tuple[int, ...], weights: bool = False, memory: bool = False, tissues: bool = False
+    ) -> SpatialSettings:
+        """The settings for samples that have these parts beside the target."""
+        values = ((WEIGHTS.padding, weights), (MEMORY.padding, memory), (TISSUES.padding, tissues))
         return SpatialSettings(
             shape,
             self.spacing_mm,
@@ -203,11 +210,11 @@ class Augmentation:
             self.points_from,
             self.fraction_number,
             self.ignore,
-            (self.ignore, *(value for value, is_there in values if is_there and value is not None)),
-            1 if there[0] else None,
+            (self.ignore, *(value for value, there in values if there and value is not None)),
+            1 if weights else None,
         )
 
-    def _motion(
+    def spatial_draws(
         self,
         space: SpatialSettings,
         happens: dict[str, tf.Tensor],

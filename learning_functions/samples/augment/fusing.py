@@ -1,4 +1,4 @@
-"""Arithmetic on tensors as a few loops that XLA compiles, for the processor."""
+"""Arithmetic on tensors as a few loops that XLA compiles."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def placed(
 ) -> MovingParts:
     """The samples, flipped, warped and cropped.
 
-    fill (b,): the padding value of the image. fused: whether XLA compiles the arithmetic, for the processor.
+    fill (b,): the padding value of the image. fused: whether XLA compiles the arithmetic.
     """
     if space.warps:
         found = tf.cond(

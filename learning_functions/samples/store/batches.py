@@ -30,6 +30,7 @@ def epoch_batches(
     drop_remainder: bool = False,
     arrange: Arrange | None = None,
     readers: int | None = None,
+    device: str | None = None,
 ) -> tf.data.Dataset:
     """The batches (x, y) or (x, y, w) of one epoch: x float32 normalised, w float32, y as stored or ``target_dtype``.
 
@@ -38,9 +39,11 @@ def epoch_batches(
     augmentation samples appearances. Memory is the last channel of x, or its last ones.
     ``arrange`` makes the targets of the network's outputs from y, w and the numbers of the samples; without it the
     numbers are left out. ``readers``: how many read at the same time, None for one per core, at most MOST_READERS; the
-    batches are the same for any number.
+    batches are the same for any number. ``device``: the one that augments whole batches, None for the GPU that computes
+    in this scope; where there is none, the processor augments one sample after another.
     """
     synthetic = augment is not None and augment.appearance is not None
+    device = device or computing_gpu()
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     handles = [
         EpochReader(
@@ -63,6 +66,7 @@ def epoch_batches(
             for array, (name, (_, shape)) in zip(arrays, kinds.items(), strict=True)
         }
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def prepare(parts: dict[str, tf.Tensor]) -> tuple[Any, ...]:
         normalisation = tf.cast(parts["normalisation"], tf.float32)
         given: dict[str, Any] = {
@@ -78,7 +82,10 @@ def epoch_batches(
                 "air": padding if spec.bounds is None else tf.clip_by_value(padding, *spec.bounds),
                 "normalisation": normalisation,
             }
-            given = _augmented(augment, given, spec, store.memory_channels)
+            if device is not None and isinstance(augment, Augmentation):
+                given = _augmented_on(device, augment, given, spec)
+            else:
+                given = _augmented(augment, given, spec, store.memory_channels)
             x = given["inputs"]
         else:
             x = normalised(given["inputs"], normalisation, spec.window, spec.bounds)
@@ -115,6 +122,31 @@ def normalised(
     x = tf.cast(raw, tf.float32)
     x = ((tf.clip_by_value(x, *window) if bounds is None else x) - offset) * scale
     return x if bounds is None else tf.clip_by_value(x, *bounds)
+
+
+def computing_gpu() -> str | None:
+    """The GPU that computes in this scope, None where it is the processor."""
+    here: str = tf.zeros([]).device
+    return here if "GPU" in here else None
+
+
+def _augmented_on(device: str, augment: Augmentation, given: dict[str, tf.Tensor], spec: Spec) -> dict[str, Any]:
+    """What _augmented() gives, of the whole batch at once on a device."""
+    kept = ["inputs", *(part.name for part in SAMPLED if part.augmented and part.name in given)]
+    with tf.device(device):
+        changed = augment.of_batch(
+            normalised(given["inputs"], given["normalisation"], spec.window, spec.bounds),
+            given["targets"],
+            given.get("weights"),
+            given["seed"],
+            given["air"],
+            given.get("tissues"),
+            given["normalisation"],
+            memory=given.get("memory"),
+            numbers=given.get("numbers"),
+            fused=True,
+        )
+    return dict(zip(kept, [part for part in changed if part is not None], strict=True))
 
 
 def _augmented(augment: Augmentation, given: dict[str, tf.Tensor], spec: Spec, memory_channels: int) -> dict[str, Any]:
