@@ -20,6 +20,7 @@ from utility_functions.files.annotations import (
     write_markups,
     write_verse_json,
 )
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import read_grid, read_label_map
 from utility_functions.geometry.grid import ALL_ORIENTATIONS, Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -177,3 +178,56 @@ def test_real_keypoints_are_the_named_bodies(real: Path):
     assert scan is not None and all(
         "" in read_landmarks(real / "vid" / "predictions" / p.name, None).names for p in files[:5]
     )
+
+
+def poi(grid: Grid, form: str) -> list[object] | dict[str, object]:
+    """The points of NAMES as TPTBox writes them, with other subregions and structures beside the bodies."""
+    header = {"direction": list(grid.axcodes), "zoom": list(grid.spacing_mm), "shape": list(grid.shape)}
+    placed = {
+        "rotation": (grid.affine[:3, :3] / np.asarray(grid.spacing_mm)).tolist(),
+        "origin": grid.affine[:3, 3].tolist(),
+    }
+    names = {"T13": "T13", "C7": "C7", "L6": "25", "S1": "S1"}
+    points = INDICES
+    if form.startswith("world"):
+        system = form.removeprefix("world ")
+        header, placed = {"format": "POI_GLOBAL", "coordinate_system": system}, {}
+        points = grid.to_mm(INDICES) * ((-1, -1, 1) if system == "itk" else 1)
+    elif form == "flat":
+        labels = [50 * 256 + 7, 50 * 256 + 28, 25, 50 * 256 + 26]
+        listed = [{"label": n, "X": x, "Y": y, "Z": z} for n, (x, y, z) in zip(labels, points.tolist(), strict=True)]
+        return [header, *listed, {"label": 42 * 256 + 7, "X": 1, "Y": 1, "Z": 1}]
+    else:
+        header["format"] = "POI"
+    vertebrae = {
+        names[name]: {"42": [1, 1, 1], "50": point} for name, point in zip(NAMES, points.tolist(), strict=True)
+    }
+    extra = placed if form == "placed" else {}
+    return [{**header, **extra, "level_one_info": "Vertebra_Instance"}, {**vertebrae, "101": {"50": [0, 0, 0]}}]
+
+
+@pytest.mark.parametrize("axcodes", ["RAS", "LPS", "PIR", "SAL"])
+@pytest.mark.parametrize("form", ["placed", "on the scan's grid", "world nib", "world itk", "flat"])
+def test_points_of_interest_of_tptbox_keep_their_place(form, axcodes, tmp_path, oblique_grid):
+    path = tmp_path / "a_poi.json"
+    path.write_text(json.dumps(poi(oblique_grid.reoriented(axcodes), form)))
+    points = oblique_grid.reoriented(axcodes).to_mm(INDICES)
+    found = read_landmarks(path, oblique_grid)
+    assert sorted(found.names) == sorted(NAMES)
+    np.testing.assert_allclose([found.point(name) for name in NAMES], points, atol=1e-3)
+
+
+BROKEN_POI = {
+    "of another grid": ({"zoom": [3, 3, 3]}, "another grid than the scan's"),
+    "without a direction": ({"direction": "up"}, "must name one direction"),
+    "with words for an origin": ({"rotation": np.eye(3).tolist(), "origin": ["x"]}, "origin must be three numbers"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_POI)
+def test_points_of_interest_that_cannot_be_placed_are_refused(what, tmp_path, oblique_grid):
+    change, words = BROKEN_POI[what]
+    header, points = poi(oblique_grid, "on the scan's grid")
+    (tmp_path / "a_poi.json").write_text(json.dumps([{**header, **change}, points]))
+    with pytest.raises(BrokenFile, match=words):
+        read_landmarks(tmp_path / "a_poi.json", oblique_grid)

@@ -19,11 +19,12 @@ _MASK_NAME = re.compile(rf"(^|[_.-])({'|'.join(_MASK_WORDS)}|tissues)$|(^|_)seg-
 _MASK_TAIL = re.compile(rf"[-_. ](vert_|vertebrae_|spine_|manual_)*({'|'.join(_MASK_WORDS)})(\.seg)?", re.IGNORECASE)
 _MASK_FOLDERS = ("masks", "labels", "labelstr", "labelsts", "segmentations", "derivatives")
 # Words at the end of a BIDS name that say what kind of image it is.
-_KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd")
+_KINDS = ("ct", "mr", "mri", "t1", "t2", "t1w", "t2w", "pd", "pdw", "flair", "dixon", "msk", "seg", "ctd", "poi")
 _SPIDER_NAME = re.compile(r"^(\d+)_t[12](_space)?$", re.IGNORECASE)
 _CSI2014_NAME = re.compile(r"^case\d+\.mhd$", re.IGNORECASE)
 # Endings of landmark files, the most trusted first; those before the bare .json are not opened for a check.
-_LANDMARK_ENDINGS = (".lml", "_ctd.json", "_centroids.json", ".mrk.json", ".json", ".csv")
+_CERTAIN_ENDINGS = (".lml", "_ctd.json", "_poi.json", "_centroids.json", ".mrk.json")
+_LANDMARK_ENDINGS = (*_CERTAIN_ENDINGS, ".json", ".csv")
 
 
 class Neighbours:
@@ -55,7 +56,13 @@ def label_map_of(image: Path, neighbours: Neighbours) -> Path | None:
     for folder in _annotation_folders(image):
         for path in neighbours.near(folder, image):
             tail = _tail(image, path)
-            if tail is None or suffix_of(path) is None or "subreg" in tail or is_prediction(path):
+            if (
+                tail is None
+                or suffix_of(path) is None
+                or "subreg" in tail
+                or "seg-spine" in tail
+                or is_prediction(path)
+            ):
                 continue
             if is_label_map_name(path) or folder != image.parent:
                 found.append(("vert" not in tail and "verse" not in tail, str(path), path))
@@ -115,8 +122,9 @@ def _first_word(name: str) -> str:
 
 
 def _annotation_folders(image: Path) -> Iterator[Path]:
-    """Where annotations of an image may lie: beside it, images -> masks (SPIDER), rawdata -> derivatives (VerSe)."""
+    """Where annotations of an image may lie: beside it, below (SPINEPS), in masks (SPIDER) or derivatives (VerSe)."""
     yield image.parent
+    yield image.parent / "derivatives_seg"
     folder = image.absolute().parent
     if folder.name.lower() == "images":
         yield folder.with_name("masks")
@@ -132,16 +140,16 @@ def _tail(image: Path, other: Path) -> str | None:
     kept, extra = _bids(theirs)
     if theirs == ours:
         return ""
-    if extra.endswith(("_msk", "_ctd")) and kept in (ours, _bids(ours)[0]):
+    if extra.endswith(("_msk", "_ctd", "_poi")) and kept in (ours, _bids(ours)[0]):
         return extra
     tail = theirs[len(ours) :].lower() if theirs.startswith(ours) else ""
-    return tail if tail in ("_ctd", "_centroids") or _MASK_TAIL.fullmatch(tail) else None
+    return tail if tail in ("_ctd", "_poi", "_centroids") or _MASK_TAIL.fullmatch(tail) else None
 
 
 def _bids(stem: str) -> tuple[str, str]:
     """A BIDS name without the words that distinguish an image from its annotations, and those words."""
     words = stem.split("_")
-    extra = [word for word in words[:-1] if word.startswith("seg-")]
+    extra = [word for word in words[:-1] if word.startswith(("seg-", "mod-"))]
     if words[-1].lower() in _KINDS:
         extra.append(words[-1])
     return "_".join(word for word in words if word not in extra), "_" + "_".join(extra).lower()
@@ -150,7 +158,7 @@ def _bids(stem: str) -> tuple[str, str]:
 def _holds_points(path: Path) -> bool:
     """Whether a .json or .csv that only shares the image's name holds landmarks rather than notes on the scan."""
     name = path.name.lower()
-    if name.endswith(_LANDMARK_ENDINGS[:4]):
+    if name.endswith(_CERTAIN_ENDINGS):
         return True
     try:
         if name.endswith(".csv"):

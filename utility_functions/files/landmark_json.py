@@ -1,4 +1,4 @@
-"""Landmarks in JSON: VerSe centroids, Slicer markups, VID keypoints and a list of name, x, y, z."""
+"""Landmarks in JSON: VerSe centroids, POI of TPTBox, Slicer markups, VID keypoints and a list of name, x, y, z."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import keypoints_of
+from utility_functions.files.landmark_poi import PER_SUBREGION, body_of_label, is_poi, read_poi
 from utility_functions.files.landmark_points import AnnotatedPoint, named, named_by_id, number
 from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid, direction_matrix
@@ -17,7 +18,9 @@ from utility_functions.json_records import json_text
 
 log = logging.getLogger(__name__)
 
-FORMATS = 'VerSe centroids, Slicer markups, VID keypoints, or a list of {"name", "x", "y", "z"} in RAS mm'
+FORMATS = (
+    'VerSe centroids, POI of TPTBox, Slicer markups, VID keypoints, or a list of {"name", "x", "y", "z"} in RAS mm'
+)
 
 
 def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
@@ -28,8 +31,12 @@ def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
         raise BrokenFile(f"{path}: is not a JSON file.") from error
     if isinstance(content, dict) and isinstance(content.get("markups"), list):
         return _markups(path, content["markups"])
+    if isinstance(content, dict) and isinstance(content.get("centroids"), dict):  # as TPTBox reads of other programs
+        content = content["centroids"].get("centroids")
     if isinstance(content, list) and not content:
         return []
+    if isinstance(content, list) and is_poi(content):
+        return read_poi(path, content, grid)
     if isinstance(content, list) and all(isinstance(entry, dict) for entry in content):
         if any("direction" in entry or "label" in entry for entry in content):
             return _verse(path, content, grid)
@@ -41,7 +48,10 @@ def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
 
 
 def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list[AnnotatedPoint]:
-    """X, Y, Z are voxel indices along the array axes in the orientation that "direction" names, from 0."""
+    """X, Y, Z are voxel indices along the array axes in the orientation that "direction" names, from 0.
+
+    TPTBox writes this form, too, with subregions in the labels (`landmark_poi.PER_SUBREGION`).
+    """
     if grid is None:
         raise BrokenFile(f"{path}: VerSe centroids are voxel indices, which mean nothing without their scan.")
     named_directions = [entry["direction"] for entry in entries if "direction" in entry]
@@ -57,7 +67,12 @@ def _verse(path: Path, entries: list[dict[str, Any]], grid: Grid | None) -> list
     for entry in entries:
         if "direction" in entry:
             continue
-        name = named_by_id(path, _value(path, entry, "label", "an entry"))
+        label = _value(path, entry, "label", "an entry")
+        if isinstance(label, int) and not isinstance(label, bool) and label >= PER_SUBREGION:
+            label = body_of_label(label)
+            if label is None:
+                continue
+        name = named_by_id(path, label)
         index = [number(path, _value(path, entry, axis, name), f"{axis} of {name}") for axis in "XYZ"]
         if any(math.isnan(value) for value in index):
             log.info("%s: %s has no position (NaN) and is left out.", path, name)
