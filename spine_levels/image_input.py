@@ -11,8 +11,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike
 
+from utility_functions.anatomy.body_size import size_problem
 from utility_functions.files import itk, nifti
-from utility_functions.files.cases import Case, Scan, load_scan
+from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.cases import Case, Scan, in_hounsfield_units, load_scan
 from utility_functions.files.images import stem_of
 from utility_functions.files.manifest import find_cases
 from utility_functions.files.stored_image import StoredImage, grid_of, three_axes
@@ -50,7 +52,11 @@ def scan_of(image: Image, affine: ArrayLike | None = None, name: str | None = No
         stored = itk.stored_of(image, path)
     else:
         stored = _from_array(image, affine, path)
-    return Scan(Case(name or stem_of(path), path), Volume(stored.intensities(), stored.grid))
+    if problem := size_problem(stored.grid):
+        raise BrokenFile(f"{path}: {problem}")
+    case = Case(name or stem_of(path), path)
+    volume, notes = in_hounsfield_units(Volume(stored.intensities(), stored.grid), case.modality)
+    return Scan(case, volume, notes=notes)
 
 
 def _from_path(path: Path, name: str | None) -> Scan:
@@ -63,11 +69,11 @@ def _from_path(path: Path, name: str | None) -> Scan:
     if not case.has_image:
         raise ValueError(f"A scan needs an image, and this is a landmark file. Received: {path}.")
     scan = load_scan(case, annotations=False)
-    return scan if name is None else Scan(_renamed(case, name), scan.volume)
+    return scan if name is None else Scan(_renamed(case, name), scan.volume, notes=scan.notes)
 
 
 def _renamed(case: Case, name: str) -> Case:
-    return Case(name, case.image_path, case.patient, case.modality)
+    return Case(name, case.image_path, case.patient, case.modality, modality_told=case.modality_told)
 
 
 def _from_nibabel(image: SpatialImage, path: Path) -> StoredImage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from learning_functions.measure.structure_scoring import score_classes
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import loaded, run_stages
+from learning_functions.predict.scan_doubts import doubts_of, require_modality
 from learning_functions.predict.stage import Stage
 from learning_functions.predict.trained_model import TrainedModel
 from losses_and_metrics.identification_rate import score_scan
@@ -146,10 +148,11 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
 
 
 def start_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan) -> Stage:
-    """The findings of a scan before the first model."""
+    """The findings of a scan before the first model. Raises: ValueError for another modality than the models'."""
+    require_modality(scan, models)
     start = plan.initial.start(scan.case, scan.volume.grid, [model.task_name for model in models])
     require_header_orientation(start.findings, plan.options)
-    return start
+    return replace(start, findings=start.findings.noting(*scan.notes, *doubts_of(scan, models)))
 
 
 def stages_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan, start: Stage) -> tuple[Stage, ...]:

@@ -10,6 +10,7 @@ import pytest
 from layouts import lay_out
 
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.cases import load_scan
 from utility_functions.files.manifest import find_cases
 
 
@@ -56,3 +57,38 @@ def test_a_name_that_is_not_utf8_is_reported_before_anything_is_read(name, tmp_p
     for source in (tmp_path, path):
         with pytest.raises(BrokenFile, match=r"M\ufffdller.*is not in UTF-8"):
             find_cases(source)
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path, caplog):
+    lay_out(tmp_path, "there.nii.gz")
+    for name in ("gone.nii.gz", "there_mask.nii.gz"):
+        (tmp_path / name).symlink_to(".git/annex/objects/nothing")
+    assert [case.case_id for case in find_cases(tmp_path)] == ["there"]
+    assert "2 links lead nowhere, such as gone.nii.gz; fetch the data first" in caplog.text
+    with pytest.raises(BrokenFile, match=r"gone.nii.gz: is a link that leads nowhere \(to .git/annex"):
+        find_cases(tmp_path / "gone.nii.gz")
+    (tmp_path / "manifest.csv").write_text("name,image_path\na,gone.nii.gz\n")
+    with pytest.raises(BrokenFile, match=r"image_path names gone.nii.gz, which is a link that leads nowhere"):
+        find_cases(tmp_path)
+    (tmp_path / "manifest.csv").unlink()
+    (tmp_path / "there.nii.gz").unlink()
+    with pytest.raises(BrokenFile, match=r"no scan was found in it \(2 links lead nowhere"):
+        find_cases(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "/annex/objects/MD5--0\n"]
+)
+def test_a_pointer_in_place_of_data_is_told(text, tmp_path):
+    (tmp_path / "scan.nii.gz").write_text(text)
+    with pytest.raises(BrokenFile, match="is a pointer to data that is not here; fetch the data first"):
+        load_scan(find_cases(tmp_path)[0])
+
+
+def test_what_spineps_writes_beside_a_scan_belongs_to_it(tmp_path):
+    below = "derivatives_seg/sub-1_mod-ct_seg-"
+    lay_out(tmp_path, "sub-1_ct.nii.gz", *(f"{below}{end}" for end in ("vert_msk.nii.gz", "spine_msk.nii.gz")))
+    lay_out(tmp_path, f"{below}spine_poi.json")
+    (case,) = find_cases(tmp_path)
+    assert (case.label_map_path, case.label_code) == (tmp_path / f"{below}vert_msk.nii.gz", "spineps")
+    assert case.landmarks_path == tmp_path / f"{below}spine_poi.json"

@@ -17,6 +17,7 @@ from utility_functions.files.landmark_json import read_points
 from utility_functions.files.landmark_points import landmarks_of
 from utility_functions.files.landmark_text import read_csv, read_lml
 from utility_functions.files.ras_lps import swap_lps_ras
+from utility_functions.files.unfetched import ADVICE, absence_of, is_pointer, leads_nowhere
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 
@@ -29,14 +30,16 @@ MARKUPS_SCHEMA = (
 
 
 def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
-    """Landmarks in RAS+ mm from .lml, VerSe JSON, plain JSON, CSV, Slicer markups or VID keypoints.
+    """Landmarks in RAS+ mm from .lml, VerSe JSON, POI of TPTBox, plain JSON, CSV, Slicer markups or VID keypoints.
 
     grid: that of the scan, as stored. None reads formats in world mm only, and checks no position.
     Raises: BrokenFile for unknown levels, missing or duplicate ones, and points outside the scan.
     """
     path = Path(path)
     if not path.is_file():
-        raise BrokenFile(f"{path}: there is no such file.")
+        raise BrokenFile(f"{path}: {absence_of(path) if leads_nowhere(path) else 'there is no such file.'}")
+    if is_pointer(path):
+        raise BrokenFile(f"{path}: is a pointer to data that is not here; {ADVICE}.")
     suffix = path.suffix.lower()
     if suffix == ".lml":
         points = read_lml(path, grid)

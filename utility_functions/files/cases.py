@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from utility_functions.anatomy.body_size import size_problem
 from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids
+from utility_functions.anatomy.hounsfield import offset_of
 from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
@@ -38,7 +40,8 @@ class Case:
     image_path: an image file or a DICOM series folder; for a painted phantom its name, and no file exists.
     patient: the same for all cases of one patient; these are never split. One from a DICOM header is never written
         as it is: see patient_pseudonyms.
-    modality: "CT" or "MR".
+    modality: "CT", "MR", "PT" or another of DICOM's codes; "CT" where nothing tells.
+    modality_told: whether DICOM's header or a manifest tells the modality, not a file's name.
     split: "training", "validation", "testing" or "" where the source has none.
     landmarks_path, label_map_path: annotations, where there are any.
     label_code: the code that the label map is written in, one of LABEL_CODES.
@@ -59,6 +62,7 @@ class Case:
     tissue_path: Path | None = None
     phantom: PhantomRequest | None = None
     keypoints_path: Path | None = None
+    modality_told: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.label_code not in LABEL_CODES:
@@ -85,6 +89,7 @@ class Scan:
 
     landmarks, label_map and tissues are None where the case has none, or where they were not requested; keypoints
     where the case has none of a detector. Without an image the volume is NO_IMAGE.
+    notes: what was taken otherwise than the file says, in sentences.
     """
 
     case: Case
@@ -93,6 +98,7 @@ class Scan:
     label_map: LabelMap | None = None
     tissues: LabelMap | None = None
     keypoints: Keypoints | None = None
+    notes: tuple[str, ...] = ()
 
 
 def true_landmarks(scan: Scan) -> Landmarks | None:
@@ -121,8 +127,11 @@ def load_scan(
         made = case.phantom.painted(spacing_mm, axcodes)
         landmarks, label_map = (made.landmarks, made.label_map) if annotations else (None, None)
         return Scan(case, made.volume, landmarks, label_map, made.tissues if tissues else None)
+    notes: tuple[str, ...] = ()
     try:
-        volume = read_image(case.image_path) if case.has_image else NO_IMAGE
+        volume = NO_IMAGE
+        if case.has_image:
+            volume, notes = in_hounsfield_units(read_sound_image(case.image_path), case.modality)
         keypoints = None if case.keypoints_path is None else read_keypoints(case.keypoints_path)
         landmarks = label_map = tissue_map = None
         if annotations and case.landmarks_path is not None:
@@ -137,7 +146,34 @@ def load_scan(
         ) from error
     except ValueError as error:
         raise BrokenFile(f"{case.case_id}: {error}") from error
-    return Scan(case, volume, landmarks, label_map, tissue_map, keypoints)
+    for note in notes:
+        log.warning("%s: %s", case.case_id, note)
+    return Scan(case, volume, landmarks, label_map, tissue_map, keypoints, notes)
+
+
+def read_sound_image(path: Path) -> Volume:
+    """The image at ``path``. Raises: BrokenFile, also where no body has the size that its header claims."""
+    volume = read_image(path)
+    if problem := size_problem(volume.grid):
+        raise BrokenFile(f"{path}: {problem}")
+    return volume
+
+
+def in_hounsfield_units(volume: Volume, modality: str) -> tuple[Volume, tuple[str, ...]]:
+    """The volume without the offset that its file does not tell, where that is beyond doubt, and the note that says so.
+
+    Only of CT; see `hounsfield.offset_of`.
+    """
+    offset = offset_of(volume.voxels) if modality == "CT" else 0
+    if not offset:
+        return volume, ()
+    kind = np.float32 if volume.voxels.dtype.kind == "f" else np.int32
+    voxels = volume.voxels.astype(kind) - kind(offset)
+    fits = kind is np.int32 and int(voxels.max()) < 2**15
+    return volume.with_voxels(voxels.astype(np.int16) if fits else voxels.astype(np.float32)), (
+        f"The intensities are Hounsfield units plus {offset}, as air is at 0 and soft tissue near {offset + 40}; "
+        f"{offset} is taken away.",
+    )
 
 
 def _coded(path: Path, code: str) -> LabelMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,10 @@ from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
 from utility_functions.files.patient_pseudonyms import name_in_memory
 from utility_functions.files.provenance import is_prediction
+from utility_functions.files.unfetched import leads_nowhere, told_links
 from utility_functions.files.utf8_names import require_utf8
+
+log = logging.getLogger(__name__)
 
 SPLITS = {
     "training": ("training", "train", "tr"),
@@ -25,18 +29,25 @@ SPLITS = {
 # Words that a folder's name may hold beside the split.
 _DATA_WORDS = ("data", "dataset", "datasets", "set", "scans", "images", "cases", "verse", "csi", "spider", "ct", "mr")
 _MR_WORDS = re.compile(r"(^|[_.-])(t1|t2|t1w|t2w|pdw?|mri?|flair|stir|dixon|space)([_.-]|$)", re.IGNORECASE)
+_PET_WORDS = re.compile(r"(^|[_.-])(pet|suv)([_.-]|$)", re.IGNORECASE)
+_TOLD = ("CT", "MR", "PT", "NM", "US")
+"""Modalities of DICOM that show a body in slices; under others, such as OT or XA, CT is found too."""
 _SUBJECT = re.compile(r"(^|_)(sub-[A-Za-z0-9]+)")
 # Files with these endings are never opened in search of DICOM.
 _NOT_DICOM = (".json", ".csv", ".tsv", ".txt", ".lml", ".md", ".html", ".png", ".jpg", ".gz", ".raw", ".zraw", ".h5")
 
 
 def cases_in(folder: Path) -> list[Case]:
-    """Every scan below a folder. Raises: BrokenFile when there is none."""
-    found = list(_images(folder, set()))
+    """Every scan below a folder; links that lead nowhere are named. Raises: BrokenFile when there is none."""
+    lost: list[Path] = []
+    found = list(_images(folder, set(), lost))
+    if lost and found:
+        log.warning("%s: %s.", folder, told_links(lost))
     images = [path for path in found if path.is_dir() or not _holds_labels(path, folder)]
     if not images:
         only = f"only label maps, such as {found[0].name}" if found else f"{', '.join(IMAGE_SUFFIXES)} or DICOM series"
-        raise BrokenFile(f"{folder}: no scan was found in it ({'there are ' if found else 'looked for '}{only}).")
+        why = told_links(lost) if lost else f"{'there are ' if found else 'looked for '}{only}"
+        raise BrokenFile(f"{folder}: no scan was found in it ({why}).")
     names, neighbours = _unique_names(images, folder), siblings.Neighbours()
     return [case_of(path, name, folder, neighbours) for path, name in zip(images, names, strict=True)]
 
@@ -50,13 +61,14 @@ def case_of(
     """
     neighbours = neighbours or siblings.Neighbours()
     require_utf8(image.absolute())
-    patient, modality = patient_and_modality(image)
+    patient, modality, told = patient_and_modality(image)
     label_map = siblings.label_map_of(image, neighbours)
     return Case(
         case_id=name or stem_of(image),
         image_path=image,
         patient=patient or stem_of(Path(name or "")),  # one scan in two formats is one patient
         modality=modality,
+        modality_told=told,
         split=_split_of(image.relative_to(root).parts[:-1]) or _split_of_root(root) if root is not None else "",
         landmarks_path=siblings.landmarks_of(image, neighbours),
         label_map_path=label_map,
@@ -65,18 +77,20 @@ def case_of(
     )
 
 
-def patient_and_modality(image: Path) -> tuple[str, str]:
-    """Patient ("" where unknown) and "CT" or "MR", from the DICOM header or from the file's name.
+def patient_and_modality(image: Path) -> tuple[str, str, bool]:
+    """Patient ("" where unknown), modality ("CT" where unknown), and whether DICOM's header tells it, not a name.
 
     A patient of a header has a name that is never written: see patient_pseudonyms.
     """
     if image.is_dir() or (suffix_of(image) is None and dicom.is_dicom(image)):
         facts = dicom.describe(image)
-        return name_in_memory(facts["patient"] or facts["study"]), "MR" if facts["modality"] == "MR" else "CT"
+        told = facts["modality"] in _TOLD
+        return name_in_memory(facts["patient"] or facts["study"]), facts["modality"] if told else "CT", told
     stem = stem_of(image)
     subject = _SUBJECT.search(stem)
     patient = subject.group(2) if subject else siblings.spider_patient(image)
-    return patient, "MR" if _MR_WORDS.search(stem) else "CT"
+    named = "MR" if _MR_WORDS.search(stem) else "PT" if _PET_WORDS.search(stem) else "CT"
+    return patient, named, False
 
 
 def split_named(word: str) -> str | None:
@@ -101,12 +115,16 @@ def _split_of_root(root: Path) -> str:
     return telling.pop() or "" if len(telling) == 1 else ""
 
 
-def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """Image files and DICOM series folders below a folder, in order; hidden ones and loops of links left out."""
+def _images(folder: Path, seen: set[Path], lost: list[Path]) -> Iterator[Path]:
+    """Image files and DICOM series folders below a folder, in order; hidden ones and loops of links left out.
+
+    Links that lead nowhere are added to ``lost``.
+    """
     if folder.resolve() in seen:
         return
     seen.add(folder.resolve())
     entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    lost += filter(leads_nowhere, entries)
     unknown = [path for path in entries if path.is_file() and suffix_of(path) is None]
     if any(dicom.is_slice(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
         yield require_utf8(folder)
@@ -114,7 +132,7 @@ def _images(folder: Path, seen: set[Path]) -> Iterator[Path]:
         if path.is_file() and suffix_of(path) is not None:
             yield require_utf8(path)
         elif path.is_dir():
-            yield from _images(path, seen)
+            yield from _images(path, seen, lost)
 
 
 def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:

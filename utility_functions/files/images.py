@@ -12,6 +12,7 @@ from utility_functions.files.atomic_write import written_whole
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.ras_lps import swap_lps_ras as swap_lps_ras
 from utility_functions.files.stored_image import StoredImage, smallest_integer_type
+from utility_functions.files.unfetched import ADVICE, absence_of, is_pointer
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap, Volume
 
@@ -97,7 +98,9 @@ def _read_stored(path: Path) -> StoredImage:
 
 def _format_of(path: Path) -> ModuleType:
     if not path.exists():
-        raise BrokenFile(f"{path}: there is no such file or folder.")
+        raise BrokenFile(f"{path}: {absence_of(path)}")
+    if is_pointer(path):
+        raise BrokenFile(f"{path}: is a pointer to data that is not here; {ADVICE}.")
     if path.is_dir():
         return dicom
     suffix = suffix_of(path)

@@ -18,6 +18,7 @@ from utility_functions.files.discovery import case_of, cases_in, patient_and_mod
 from utility_functions.files.file_names import label_code_of
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
+from utility_functions.files.unfetched import absence_of, leads_nowhere
 from utility_functions.phantom.phantom_request import PREFIX, PhantomRequest, requested_phantoms
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
     """
     source = Path(source)
     if not source.exists() and not str(source).startswith(PREFIX):
-        raise BrokenFile(f"{source}: there is no such file or folder.")
+        raise BrokenFile(f"{source}: {absence_of(source)}")
     if not source.exists():
         cases = [_case_of_phantom(requested) for requested in requested_phantoms(str(source), phantom_seed)]
     elif source.is_file():
@@ -146,6 +147,7 @@ def _case_of_phantom(requested: PhantomRequest) -> Case:
         requested.patient,
         "CT" if requested.kind == "ct" else "MR",
         phantom=requested,
+        modality_told=True,
     )
 
 
@@ -157,7 +159,7 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
     if image is None:
         raise BrokenFile(f"{where}: image_path is empty.")
     split, modality = _split_and_modality(where, row)
-    patient, guessed = patient_and_modality(image)
+    patient, guessed, told = patient_and_modality(image)
     label_map = _listed(path, where, row, "mask_path")
     code = row.get("label_code", "").lower() or label_code_of(image, label_map)
     if code not in LABEL_CODES:
@@ -167,6 +169,7 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
         image_path=image,
         patient=row.get("patient") or patient,
         modality=modality or guessed,
+        modality_told=told or bool(modality),
         split=split,
         landmarks_path=_listed(path, where, row, "centroid_json_path"),
         label_map_path=label_map,
@@ -216,7 +219,8 @@ def _listed(manifest: Path, where: str, row: dict[str, str], column: str) -> Pat
         return None
     path = manifest.parent / row[column].replace("\\", "/")
     if not path.exists():
-        raise BrokenFile(f"{where}: {column} names {row[column]}, which is not there.")
+        why = f"which {absence_of(path)}" if leads_nowhere(path) else "which is not there."
+        raise BrokenFile(f"{where}: {column} names {row[column]}, {why}")
     return path
 
 
