@@ -40,7 +40,7 @@ MOST_PICTURES = 100
 """Runs over more files write no pictures: a picture takes longer than all the rest."""
 AROUND_MM, SPACING_MM = 50.0, 4.0
 PADDING_HU = -1024
-OTHERS: dict[str, Any] = {"split": None, "skip_existing": False, "pipeline": None}
+OTHERS: dict[str, Any] = {"split": None, "label_code": None, "skip_existing": False, "pipeline": None}
 MUST_BE_USUAL = {**OTHERS, **{name: usual_value(name) for name in OPTION_NAMES if name != "memory_gb"}}
 """The options for scans with images; each must have its default."""
 NO_NAME = "No vertebra could be named."

@@ -28,7 +28,7 @@ from learning_functions.predict.stage import Stage
 from learning_functions.predict.trained_model import TrainedModel
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
-from utility_functions.anatomy.centroids import UnknownLevels
+from utility_functions.anatomy.centroids import LABEL_CODES, UnknownLevels
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.files.provenance import require_results_free
@@ -136,6 +136,8 @@ def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan:
         truth = true_landmarks(scan)
     except UnknownLevels as error:
         findings = findings.noting(f"Not scored: {one_line(error)}")
+        if LABEL_CODES[case.label_code] is not None:  # masks are not scored under wrong names either
+            scan = replace(scan, label_map=None)
     if truth is not None and findings.landmarks is not None:
         score = score_scan(case.case_id, findings.landmarks, truth, interpolated=findings.interpolated)
     findings, masks = score_masks(findings, scan)

@@ -31,6 +31,7 @@ With --pipeline all that in a folder for each, and comparison.csv, comparison.js
 def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     """The options, as they are called by ``prog``."""
     from learning_functions.options import add_options
+    from utility_functions.anatomy.centroids import LABEL_CODE_HELP, LABEL_CODES
     from utility_functions.command_line import Parser, called
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
@@ -44,6 +45,7 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--keypoints", action="store_true", help="the scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
+    found.add_argument("--label-code", choices=tuple(LABEL_CODES), help=LABEL_CODE_HELP)
     add_options(found)
     text = (
         "a TOML with models = [...] in running order and, optionally, title and options as above (stop_after = ...); "
@@ -58,7 +60,7 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     from learning_functions.measure.pipeline_file import plans_of
     from utility_functions.files.atomic_write import require_writable
-    from utility_functions.files.manifest import find_cases
+    from utility_functions.files.manifest import find_cases, in_label_code
 
     settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
     plans = plans_of(settings)
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         paths = (arguments.scans, arguments.models, arguments.output)
         return _ended(measure_keypoints(*paths, settings, print, arguments.command), arguments)
-    cases = find_cases(arguments.scans, arguments.split)
+    cases = in_label_code(find_cases(arguments.scans, arguments.split), arguments.label_code)
     for plan in plans:
         plan.require_sound(cases)  # before TensorFlow starts
     from learning_functions.runtime.tensorflow_setup import start_tensorflow

@@ -24,6 +24,7 @@ as lumbar), a kind (ct, mr-t1, mr-t2 or any), and seed=N, a seed for the phantom
 def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
     """The options, as they are called by ``prog``."""
     from learning_functions.task import task_names
+    from utility_functions.anatomy.centroids import LABEL_CODE_HELP, LABEL_CODES
     from utility_functions.command_line import Parser, called
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
@@ -36,6 +37,7 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
     found.add_argument("--target", help="detection: tubes around centroids, or parts of vertebrae from masks")
     found.add_argument("--direction", help="instances: direction of the traversal, up or down (default: the preset's)")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
+    found.add_argument("--label-code", choices=tuple(LABEL_CODES), help=LABEL_CODE_HELP)
     found.add_argument("--hold-out", type=float, metavar="FRACTION", help="fraction of patients for validation")
     found.add_argument("--folds", type=int, metavar="N", help="or split the patients into N folds")
     found.add_argument("--fold", type=int, metavar="K", help="and use fold K, from 0 on, for validation")
@@ -61,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.generate.cropping import requested_cropping
     from learning_functions.generate.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
+    from utility_functions.files.manifest import in_label_code
 
     task = load_task(arguments.task)
     cropping = requested_cropping(arguments.task, arguments.crop_by)
@@ -73,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     held_out = (arguments.hold_out, arguments.part, arguments.hold_out_seed)
     folds = {"folds": arguments.folds, "fold": arguments.fold}
     cases = cases_of_one_split(arguments.dataset, arguments.split, *held_out, phantom_seed=arguments.seed, **folds)
+    cases = in_label_code(cases, arguments.label_code)
     made = generate(
         arguments.task,
         cases,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -9,20 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.anatomy.labels import LEVELS, TOTALSEGMENTATOR_IDS, VERSE_IDS, anatomical_order
+from utility_functions.anatomy.labels import (
+    LEVELS,
+    LUMBAR_IDS,
+    TOTALSEGMENTATOR_IDS,
+    TOTALSEGMENTATOR_V1_IDS,
+    VERSE_IDS,
+    anatomical_order,
+)
+from utility_functions.anatomy.level_places import misplaced_levels
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
+
+log = logging.getLogger(__name__)
 
 LABEL_CODES: Mapping[str, Mapping[str, int] | None] = MappingProxyType(
     {
         "verse": VERSE_IDS,
         "spineps": VERSE_IDS,  # and other structures from 29 on: discs 101.., endplates 201..
         "totalsegmentator": TOTALSEGMENTATOR_IDS,
+        "totalsegmentator_v1": TOTALSEGMENTATOR_V1_IDS,
+        "lumbar": LUMBAR_IDS,  # 1 to 5, L1 to L5
         "spider": None,  # 1.. from the bottom, 100 the canal, 201.. discs
         "csi2014": None,  # 100, 200, .. in order
     }
 )
 """The codes that label maps are written in, by name; None where a code counts vertebrae and tells no levels."""
+
+LABEL_CODE_HELP = "the numbers of the label maps, where neither a manifest nor their names tell (default: VerSe's)"
+COMPLETE_CODES = ("verse", "lumbar")
+"""Codes of which every label is known; maps in others hold further structures."""
+SHOWN = {name: "VerSe's code" if name == "verse" else f"the code {name}" for name in LABEL_CODES}
 
 # What is thinner than this fraction of the thickest place is arch or process, not body (measured: see body_centre).
 BODY_THICKNESS_RATIO = 0.6
@@ -50,15 +68,50 @@ def coded_centroids(label_map: LabelMap, code: str = "verse") -> Landmarks:
 
 
 def require_known_labels(label_map: LabelMap, code: str) -> None:
-    """Raises: UnknownLevels where a map declared as VerSe's holds labels that are not in VerSe's code."""
-    if code == "verse":
-        others = sorted(set(np.unique(label_map.voxels).tolist()) - {0, *VERSE_IDS.values()})
-        if others:
-            raise UnknownLevels(
-                "The label map holds labels that VerSe's code does not know; name its code in the column label_code of "
-                f"a manifest ({', '.join(LABEL_CODES)}). Received: {', '.join(map(str, others[:5]))}"
-                f"{', ...' if len(others) > 5 else ''}."
-            )
+    """Raises: UnknownLevels where a map in one of COMPLETE_CODES holds other labels."""
+    ids = LABEL_CODES[code]
+    if ids is None or code not in COMPLETE_CODES:
+        return
+    others = sorted(set(np.unique(label_map.voxels).tolist()) - {0, *ids.values()})
+    if others:
+        raise UnknownLevels(
+            f"The label map holds labels that {SHOWN[code]} does not know; {_advice(label_map, code)} "
+            f"Received: {', '.join(map(str, others[:5]))}{', ...' if len(others) > 5 else ''}."
+        )
+
+
+def require_placed_levels(label_map: LabelMap, code: str) -> None:
+    """Raises: UnknownLevels where the labels lie as those levels never do (`misplaced_levels`), as of another code.
+
+    VerSe's code is what is taken where none is named; a code that is named is believed, with a warning.
+    """
+    ids = LABEL_CODES[code]
+    misplaced = "" if ids is None else misplaced_levels(label_map, ids)
+    if not misplaced:
+        return
+    if code != "verse":
+        log.warning("The label map is hardly in the code %s, as it is said to be: %s.", code, misplaced)
+        return
+    raise UnknownLevels(
+        f"The label map cannot be in {SHOWN[code]}, as {misplaced}; {_advice(label_map, code)} Received: code {code}."
+    )
+
+
+def _advice(label_map: LabelMap, code: str) -> str:
+    """What the user can do about the wrong code, with the codes that the labels and their places fit."""
+    there = set(np.unique(label_map.voxels).tolist()) - {0}
+    fitting = [name for name, known in LABEL_CODES.items() if known and name != code and _fits(label_map, there, name)]
+    known = f"it may be {' or '.join(fitting)}" if fitting else ", ".join(LABEL_CODES)
+    return f"name its code by --label-code or in the column label_code of a manifest ({known})."
+
+
+def _fits(label_map: LabelMap, there: set[int], code: str) -> bool:
+    """Whether the labels of vertebrae, and where they lie, agree with a code."""
+    ids = LABEL_CODES[code]
+    if ids is None or (code in COMPLETE_CODES and there - set(ids.values())):
+        return False
+    levels = there & set(_levels(ids).values())
+    return len(levels) > len(there) / 2 and not misplaced_levels(label_map, ids)
 
 
 def label_names(label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> tuple[str, ...]:

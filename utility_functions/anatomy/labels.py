@@ -51,6 +51,14 @@ TOTALSEGMENTATOR_IDS: Mapping[str, int] = MappingProxyType(
 )
 """TotalSegmentator (v2, task "total"): 25 sacrum, 26 S1, 27 L5 up to 50 C1."""
 
+TOTALSEGMENTATOR_V1_IDS: Mapping[str, int] = MappingProxyType(
+    {name: 18 + i for i, name in enumerate(reversed(CERVICAL + THORACIC[:12] + LUMBAR[:5]))} | {"sacrum": 92}
+)
+"""TotalSegmentator (v1): 18 L5 up to 41 C1, 92 sacrum."""
+
+LUMBAR_IDS: Mapping[str, int] = MappingProxyType(_numbered(1, LUMBAR[:5]))
+"""1 to 5 for L1 to L5, as networks that count classes without gaps (nnU-Net) are given lumbar spines."""
+
 CSI_LEVELS: Mapping[str, int] = MappingProxyType(_numbered(1, USUAL_VERTEBRAE) | {"S1": 25, "S2": 26})
 """CSI .lml files and the level regressed by the ancestor's identification network: C1 = 1 ... L5 = 24, S1, S2."""
 

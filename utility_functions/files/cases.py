@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utility_functions.anatomy.body_size import size_problem
-from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids
+from utility_functions.anatomy.centroids import LABEL_CODES, coded_centroids, require_placed_levels
 from utility_functions.anatomy.hounsfield import offset_of
 from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.annotations import read_landmarks
@@ -104,8 +104,11 @@ class Scan:
 def true_landmarks(scan: Scan) -> Landmarks | None:
     """The annotated centroids of a scan, or those of the bodies in its label map; None without any annotation.
 
-    Raises: UnknownLevels where there is only a label map, and its code has no levels.
+    Raises: UnknownLevels where there is only a label map, and its code has no levels; and where its labels lie as the
+    levels of its code never do.
     """
+    if scan.label_map is not None and scan.case.phantom is None:
+        require_placed_levels(scan.label_map, scan.case.label_code)
     if scan.landmarks is not None:
         return scan.landmarks
     return None if scan.label_map is None else coded_centroids(scan.label_map, scan.case.label_code)

@@ -224,6 +224,21 @@ def _listed(manifest: Path, where: str, row: dict[str, str], column: str) -> Pat
     return path
 
 
+def in_label_code(cases: Sequence[Case], code: str | None) -> list[Case]:
+    """The cases, their label maps in a code (one of LABEL_CODES) where nothing else tells theirs; None: as they are.
+
+    A phantom, and a case whose code is told already (not VerSe's), stays as it is.
+    """
+    if code is None:
+        return list(cases)
+    return [
+        replace(case, label_code=code)
+        if case.label_map_path is not None and case.phantom is None and case.label_code == "verse"
+        else case
+        for case in cases
+    ]
+
+
 def only_split(cases: list[Case], split: str, source: Path) -> list[Case]:
     """The cases of one split. Raises: ValueError, naming the ``source``, where there are none."""
     wanted = split_named(split)
