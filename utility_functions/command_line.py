@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+ENDED_FROM_OUTSIDE = {name: 128 + getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)}
+"""Exit codes after signals that ask a process to end; as after Ctrl-C, what it has begun is cleared away first."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,7 +59,11 @@ def run_command(
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        return run(arguments)
+        with _ended_cleanly():
+            return run(arguments)
+    except EndedFromOutside as ended:
+        sys.stderr.write(f"\nEnded by {ended.name}; {interrupted}.\n")
+        return ENDED_FROM_OUTSIDE[ended.name]
     except KeyboardInterrupt:
         sys.stderr.write(f"\nInterrupted; {interrupted}.\n")
         return INTERRUPTED
@@ -62,6 +72,36 @@ def run_command(
             raise
         sys.stderr.write(f"error: {one_line(error)}\n")
         return BAD_INPUT
+
+
+class EndedFromOutside(KeyboardInterrupt):
+    """Another process asked this one to end; ``name`` is that of the signal."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@contextmanager
+def _ended_cleanly() -> Iterator[None]:
+    """Signals that ask to end raise EndedFromOutside in the block; one that is ignored or handled already stays so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        for name in taken:
+            signal.signal(getattr(signal, name), signal.SIG_IGN)  # a second one disturbs no clearing away
+        raise EndedFromOutside(signal.Signals(number).name)
+
+    taken = [name for name in ENDED_FROM_OUTSIDE if signal.getsignal(getattr(signal, name)) is signal.SIG_DFL]
+    for name in taken:
+        signal.signal(getattr(signal, name), end)
+    try:
+        yield
+    finally:
+        for name in taken:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def one_line(error: BaseException) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
@@ -28,6 +27,7 @@ from utility_functions.files.data_split import requested_hold_out
 from utility_functions.files.manifest import find_cases, one_part, only_split
 from utility_functions.files.patient_pseudonyms import KEY_FILE, with_pseudonyms
 from utility_functions.phantom.tissue import TISSUES
+from utility_functions.worker_pool import worker_pool
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def generate(
     ) as writer:
         models = () if cropping is None else cropping.paths
         in_order = _samples_in_order(ordered, workers, task_name, settings, seed, models)
-        with tqdm(in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
+        with closing(in_order), tqdm(in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
             for case, cut in zip(ordered, bar, strict=True):
                 if cut.problem:
                     problems[case.case_id] = cut.problem
@@ -162,7 +162,7 @@ def generate(
 
 def _samples_in_order(
     cases: Sequence[Case], workers: int | None, task_name: str, settings: Settings, seed: int, models: tuple[Path, ...]
-) -> Iterator[ScanSamples]:
+) -> Generator[ScanSamples]:
     """The samples of each case, in the order of the cases; workers are a few scans ahead at most, to bound memory.
 
     Models never run in this process, in which TensorFlow may use any number of threads.
@@ -172,22 +172,14 @@ def _samples_in_order(
         for case in cases:
             yield samples_of_case(task_name, case, settings, seed)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
+    with worker_pool(count) as pool:
         waiting: deque[Future[ScanSamples]] = deque()
-        try:
-            for case in cases:
-                waiting.append(pool.submit(samples_of_case, task_name, case, settings, seed, models))
-                if len(waiting) >= 2 * count:
-                    yield waiting.popleft().result()
-            while waiting:
+        for case in cases:
+            waiting.append(pool.submit(samples_of_case, task_name, case, settings, seed, models))
+            if len(waiting) >= 2 * count:
                 yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise OSError(
-                "A worker process was ended from outside, most likely for lack of memory; use fewer workers."
-            ) from error
-        finally:  # an interrupted run does not process the remaining scans
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _require_place(path: Path) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from utility_functions.files.atomic_write import require_writable, write_text
 from utility_functions.files.images import write_image
 from utility_functions.phantom.scanner import CT, KINDS, REGIONS, make_phantom
 from utility_functions.phantom.tissue import TISSUES
+from utility_functions.worker_pool import worker_pool
 
 LABELS = ("verse", "spider")
 """Codes that label maps can be written in."""
@@ -78,19 +77,10 @@ def write_phantoms(
                 _write_scan(*job)
                 bar.update()
         else:
-            with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-                running = [pool.submit(_write_scan, *job) for job in jobs]
-                try:
-                    for done in as_completed(running):
-                        done.result()
-                        bar.update()
-                except BrokenProcessPool as error:
-                    raise OSError(
-                        "A worker process was ended from outside, most likely for lack of memory; use fewer workers."
-                    ) from error
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
+            with worker_pool(count) as pool:
+                for done in as_completed([pool.submit(_write_scan, *job) for job in jobs]):
+                    done.result()
+                    bar.update()
     write_text(manifest, _manifest(names, splits, kind, labels))
     return [folder / f"{name}.nii.gz" for name in names]
 
