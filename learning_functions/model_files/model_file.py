@@ -18,8 +18,8 @@ from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, load_task, task_names
 from utility_functions.command_line import one_line
-from utility_functions.files.atomic_write import written_whole
-from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.atomic_write import require_room, written_whole
+from utility_functions.files.broken_file import BrokenFile, why_hdf5_failed
 from utility_functions.json_records import json_text
 from utility_functions.reporting.versions import PACKAGE, versions
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CARD = "spine_card"
 """Root attribute that holds the card: a string of variable length, which HDF5 does not limit to 64 KiB."""
 CARD_FORMAT = 1
+ROOM_FOR_CONFIGURATION = 2_000_000
+"""Bytes beside the weights: the network's layers and the names of its weights take less."""
 SUFFIXES = (".h5", ".hdf5")
 _LOADING_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, ArithmeticError)
 
@@ -56,6 +58,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
     text = json_text(card)
     check_fit(model, checked_card(json.loads(text), path.name), path.name)
     with written_whole(path) as beside:
+        require_room(path, 4 * model.count_params() + len(text) + ROOM_FOR_CONFIGURATION)
         with _without_format_advice():
             model.save(beside, include_optimizer=False)
         with h5py.File(beside, "r+") as file:
@@ -80,6 +83,7 @@ def change_card(path: Path, card: dict[str, Any]) -> None:
     settings_and_signature(checked_card(json.loads(text), path.name), path.name)
     with written_whole(path) as beside:
         shutil.copyfile(path, beside)
+        require_room(path, len(text) + ROOM_FOR_CONFIGURATION)
         with h5py.File(beside, "r+") as file:
             file.attrs[CARD] = text
 
@@ -197,7 +201,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
                 raise BrokenFile(f"{path.name} {what}; save the whole model, with model.save.")
             yield file
     except (OSError, RuntimeError, KeyError) as error:
-        raise BrokenFile(f"{path.name} is cut short or damaged: {error}.") from error
+        raise BrokenFile(f"{path.name} {why_hdf5_failed(error)}.") from error
 
 
 def _card(file: h5py.File, file_name: str) -> dict[str, Any] | None:

@@ -24,4 +24,6 @@ def in_plain_words(advice: str) -> Iterator[None]:
         reason = _RAISED_BY_READING.search(str(error))
         if reason is None:
             raise
-        raise OSError(f"The samples cannot be read, a file is damaged: {reason.group(1)}.") from error
+        locked = "unable to lock file" in reason.group(1)
+        why = "another program has locked a file" if locked else "a file is damaged"
+        raise OSError(f"The samples cannot be read, {why}: {reason.group(1)}.") from error

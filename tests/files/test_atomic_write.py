@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from utility_functions.files import itk, nifti
-from utility_functions.files.atomic_write import require_writable, write_text, written_whole
+from utility_functions.files.atomic_write import require_room, require_writable, write_text, written_whole
 from utility_functions.files.images import IMAGE_SUFFIXES, read_image, write_image
 
 
@@ -86,3 +87,17 @@ def test_whether_a_folder_can_be_written_to_is_reported_without_leaving_a_trace(
     for write in (lambda path: require_writable(path.parent), lambda path: write_text(path, "a")):
         with pytest.raises(OSError, match=r"results.* cannot be written( to)?: Permission denied\."):
             write(tmp_path / "results" / "a.csv")
+
+
+def test_a_full_disk_names_the_file_that_was_meant(tmp_path):
+    words = r"table\.csv cannot be written: No space left on device\.$"
+    with pytest.raises(OSError, match=words), written_whole(tmp_path / "table.csv"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert names_in(tmp_path) == []
+
+
+def test_room_for_a_file_is_asked_for_without_leaving_any(tmp_path):
+    require_room(tmp_path / "model.h5", 10_000)
+    with pytest.raises(OSError, match=r"model\.h5 cannot be written: "):
+        require_room(tmp_path / "model.h5", 2**60)
+    assert names_in(tmp_path) == []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import pickle
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +16,13 @@ import h5py
 import numpy as np
 import pytest
 
+from learning_functions.model_files.model_file import read_card
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import check_same_task, open_store
 from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
 from tests.samples.stores import COUNT, SPEC, empty_arrays, sample, write
+from utility_functions.files.broken_file import BrokenFile
 
 
 @pytest.mark.parametrize("compression", ["gzip", "lzf", "none"])
@@ -178,3 +184,50 @@ def test_the_first_sample_of_each_scan_is_known_however_many_it_has(tmp_path: Pa
     store = write(tmp_path / "s.h5")
     assert store.first_of_each_scan().tolist() == [0, 3, 6]
     assert store.of_patients({"p1", "p2"}).first_of_each_scan().tolist() == [0, 3]
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Writes beyond ``size`` bytes of a file fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 600, 3000, 9000])
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_what_stood_there(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "s.h5"
+    write(path)
+    before = path.read_bytes()
+    assert len(before) > 9000
+    with files_of_at_most(size), pytest.raises(OSError, match=r"s\.h5 cannot be written: File too large\.$"):
+        write(path, compression="none")
+    assert path.read_bytes() == before and [each.name for each in tmp_path.iterdir()] == ["s.h5"]
+
+
+def test_a_full_disk_while_many_samples_are_written_ends_the_run_at_once(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(-1000, 1000, (32, 32, 32, 1)).astype(np.int16)
+    spec = Spec((1, 1, 1), "RAS", (32, 32, 32), 1, ("vertebra",))
+    count = 0
+    limited, told = files_of_at_most(300_000), pytest.raises(OSError, match="cannot be written")
+    with limited, told, SampleWriter(tmp_path / "s.h5", task="detection", spec=spec) as writer:
+        for _ in range(50):
+            writer.append(values, values[..., 0] > 0, normalisation=(0, 1), case_id="a")
+            count += 1
+    assert count < 10 and not list(tmp_path.iterdir())
+
+
+def test_a_locked_file_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "TRUE")
+    path = tmp_path / "s.h5"
+    write(path)
+    with path.open("rb+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for read in (open_store, read_card):
+            with pytest.raises(BrokenFile, match="is locked: another program has it open") as told:
+                read(path)
+            assert "damaged" not in str(told.value)
+    assert open_store(path).count == COUNT

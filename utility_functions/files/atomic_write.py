@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +13,9 @@ from typing import Any
 
 from utility_functions.json_records import json_text
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""The errors of a disk that takes no more: full, over the quota, with a limit to a file's size, or read-only now."""
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -19,7 +24,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     Missing parent folders are made. When the block raises or the process dies, what stood at ``path`` is still
     there. Files written next to the yielded path (the .raw of an .mhd) move along, before it.
 
-    Raises: OSError that names ``path`` when its folder cannot be written to.
+    Raises: OSError that names ``path`` when its folder cannot be written to, and when the disk is full.
     """
     path = Path(path)
     if path.is_dir():
@@ -30,11 +35,36 @@ def written_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
     try:
-        yield room / path.name
+        with _naming(path, room):
+            yield room / path.name
         for written in sorted(room.iterdir(), key=lambda item: item.name == path.name):
             written.replace(path.with_name(written.name))
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+@contextmanager
+def _naming(path: Path, room: Path) -> Iterator[None]:
+    """Errors of a disk that takes no more name ``path``, where they name nothing else."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename in (None, str(room / path.name), room / path.name):
+            raise OSError(f"{path} cannot be written: {error.strerror}.") from error
+        raise
+
+
+def require_room(path: Path, size: int) -> None:
+    """Raise an OSError that names ``path`` unless a file of ``size`` bytes fits beside it; nothing is left behind.
+
+    For libraries that crash, or say nothing, when a write fails.
+    """
+    try:
+        with tempfile.TemporaryFile(prefix=".room.", dir=path.parent) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def write_text(path: Path, text: str) -> None:

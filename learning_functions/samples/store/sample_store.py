@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from learning_functions.samples.sample_parts import FORMAT, PARTS, SIGNATURE, Layout
 from learning_functions.spec import Spec
-from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.broken_file import BrokenFile, why_hdf5_failed
 from utility_functions.files.patient_pseudonyms import comparable
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def open_store(path: Path | str) -> SampleStore:
         with h5py.File(path, "r") as file:
             return _header(path, file)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise BrokenFile(f"The sample file is cut short or damaged ({error}). Received: {path}.") from error
+        raise BrokenFile(f"The sample file {why_hdf5_failed(error)}. Received: {path}.") from error
 
 
 def _header(path: Path, file: h5py.File) -> SampleStore:

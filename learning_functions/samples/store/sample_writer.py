@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from learning_functions.samples.sample_parts import FORMAT, PART_OF, PARTS, SAMPLED, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.atomic_write import written_whole
+from utility_functions.files.full_disk import GuardedFile
 from utility_functions.files.patient_pseudonyms import require_for_files
 from utility_functions.json_records import json_text
 from utility_functions.reporting.versions import versions
@@ -25,6 +26,14 @@ COMPRESSIONS: dict[str, dict[str, Any]] = {
     "lzf": {"compression": "lzf", "shuffle": True},
     "none": {},
 }
+
+
+@contextmanager
+def _written(file: GuardedFile) -> Iterator[GuardedFile]:
+    """The file, closed at the end; an OSError then where anything could not be written."""
+    with file:
+        yield file
+    file.require_written()
 
 
 class SampleWriter:
@@ -75,7 +84,8 @@ class SampleWriter:
     def __enter__(self) -> SampleWriter:
         self._stack = ExitStack()
         beside = self._stack.enter_context(written_whole(self.path))
-        self._file = self._stack.enter_context(h5py.File(beside, "w"))
+        self._guarded = self._stack.enter_context(_written(GuardedFile(beside, self.path)))
+        self._file = self._stack.enter_context(h5py.File(self._guarded, "w"))
         return self
 
     def append(
@@ -120,6 +130,7 @@ class SampleWriter:
             dataset = self._file[name]
             dataset.resize(self.count + 1, 0)
             dataset.write_direct(array, dest_sel=np.s_[self.count])
+        self._guarded.require_written()
         self._figures["normalisation"].append((offset, scale))
         self._figures["air"].append(self._lowest if padding is None else max(float(padding), self._lowest))
         self._case.append(known[0])
