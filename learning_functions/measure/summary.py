@@ -13,7 +13,6 @@ from losses_and_metrics.instance_summary import summarise_masks
 from losses_and_metrics.naming_summary import summarise_names
 from losses_and_metrics.scan_scores import summarise
 from losses_and_metrics.structure_scores import summarise_structures
-from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.provenance import PLOTS
 from utility_functions.reporting.naming_tables import certainty_line, naming_lines
 from utility_functions.reporting.plots import dice_box_plot, error_box_plot, reliability_plot
@@ -40,8 +39,7 @@ def scan_text(row: ScanRow) -> str:
     elif row.findings.landmarks is None:
         lines = [f"Scan {row.case_id}", "no names: none of the models finds them"]
     else:
-        names = [name for name in row.landmarks.names if name in VERTEBRAE]
-        lines = [f"Scan {row.case_id}", f"found: {', '.join(names) or 'no vertebra'}"]
+        lines = [f"Scan {row.case_id}", f"found: {', '.join(row.landmarks.names) or 'no vertebra'}"]
     if row.naming is not None and len(row.landmarks):
         lines.append(certainty_line(row.naming))
     if row.segmentation is not None:
