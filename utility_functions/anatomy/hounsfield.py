@@ -44,7 +44,7 @@ def doubt_of_hu(voxels: NDArray[Any]) -> str:
     """Why intensities can be no Hounsfield units, in a sentence; "" where they can."""
     lowest, highest = float(voxels.min()), float(voxels.max())
     ends = f"from {lowest:.4g} to {highest:.4g}"
-    if highest - lowest < LEAST_RANGE:
+    if highest - lowest < LEAST_RANGE and lowest > -LEAST_RANGE:
         return (
             f"The intensities run {ends}: these are no Hounsfield units, in which fat and bone alone lie farther apart."
         )
