@@ -15,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
+from learning_functions.samples.cut.part_targets import part_target
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import AIR_HU, OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options.common_options import MirroredOptions
 from learning_functions.task_options.orientation_check import OrientationCheck
-from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
 from utility_functions.anatomy.dense_targets import dense_levels
-from utility_functions.anatomy.parts import DISC, PARTS, vertebra_parts
+from utility_functions.anatomy.parts import PARTS
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
-from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import ClassProbabilities, PartMap, TubeMap
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from learning_functions.samples.augment.augmentation import Augmentation
     from learning_functions.samples.store.sample_store import SampleStore
 
-EMPTY_HU = -950.0
-"""No disc is so dark; such voxels lie out of the field of view."""
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"tubes": ("background", "vertebra"), "parts": PARTS})
 """The targets by name, with their classes."""
 
@@ -126,15 +123,7 @@ _SHIPPED = Settings(
 def _target(scan: Scan, landmarks: Landmarks, image: Volume, settings: Settings[DetectionOptions]) -> NDArray[np.uint8]:
     if settings.spec.labels != PARTS:
         return (dense_levels(landmarks, image.grid) > 0).astype(np.uint8)
-    ids = LABEL_CODES[scan.case.label_code]
-    if scan.label_map is None or ids is None:
-        lacking = "no label map" if scan.label_map is None else f"a label map in the code {scan.case.label_code}"
-        raise ValueError(f"Parts of vertebrae are learnt from label maps that hold levels. Received: {lacking}.")
-    require_known_labels(scan.label_map, scan.case.label_code)
-    parts = vertebra_parts(landmarks, resample(scan.label_map, image.grid), ids)
-    if padding_value_of(image.voxels) == AIR_HU:
-        parts[(parts == DISC) & (image.voxels <= EMPTY_HU)] = 0  # out of the field of view
-    return parts
+    return part_target(scan, landmarks, image)
 
 
 class DetectionTask(Task[DetectionOptions]):

@@ -103,14 +103,29 @@ def paint_vertebrae(
     """Paints and labels the vertebrae: thin walls, dense end plates, thick arches, vertical trabeculae."""
     trabeculae = rng.standard_normal((64, 64)).astype(np.float32)
     traits = rng.uniform((0.35, 0.8, 0.0, 0.0, 0.5), (0.75, 1.4, 0.5, 0.35, 1.5))
+    posterior = _posterior_marrow(tissue, rng.spawn(1)[0])
     for vertebra in spine.vertebrae[:-1]:
         if vertebra.name in surfaces:
             own = tissue_of(spine, vertebra, tissue)
-            _paint_vertebra(canvas, vertebra, own, surfaces[vertebra.name], trabeculae, traits)
+            _paint_vertebra(canvas, vertebra, own, surfaces[vertebra.name], trabeculae, traits, posterior)
+
+
+def _posterior_marrow(tissue: Tissue, rng: np.random.Generator) -> float | None:
+    """HU of the marrow of arches and processes where it is fatty or sclerotic; None: as dense as elsewhere, or more."""
+    kind = rng.random()
+    if kind < 0.35:
+        return float(rng.uniform(-80, 80))
+    return tissue.cortex_hu * float(rng.uniform(0.6, 1.0)) if kind < 0.45 else None
 
 
 def _paint_vertebra(
-    canvas: Canvas, vertebra: Vertebra, tissue: Tissue, surface: Surface, trabeculae: Field, traits: NDArray[np.float64]
+    canvas: Canvas,
+    vertebra: Vertebra,
+    tissue: Tissue,
+    surface: Surface,
+    trabeculae: Field,
+    traits: NDArray[np.float64],
+    posterior_hu: float | None,
 ) -> None:
     wall, plate, arch, centre, veins = (np.float32(v) for v in traits)
     box, field = surface
@@ -129,6 +144,8 @@ def _paint_vertebra(
     # Marrow is denser towards the end plates and in the arch, least dense in the middle of the body.
     dense, lighter = np.float32(tissue.marrow_hu), np.float32(tissue.cortex_hu - tissue.marrow_hu)
     marrow = dense + lighter * (arch * np.float32(0.55) * behind + np.float32(0.10) * ends)
+    if posterior_hu is not None:
+        marrow += (np.float32(posterior_hu) - marrow) * behind
     marrow -= np.abs(dense) * centre * body * np.clip(1 - high - x * x / np.float32(size.width**2 / 5), 0, 1)
     grain = np.float32(tissue.grain_hu * 1.4 / max(canvas.softness, 1.0))
     marrow += grain * _strut(trabeculae, x, y, z)

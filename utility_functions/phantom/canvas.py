@@ -13,6 +13,8 @@ from utility_functions.phantom.texture import Texture
 from utility_functions.phantom.tissue import TISSUE_CODES
 
 FAR_MM = 8.0
+LABELLED_FRACTION = 0.3
+"""The fraction of a voxel that bone fills from which the voxel is labelled, as people label scans."""
 
 
 class Canvas:
@@ -150,7 +152,12 @@ class Canvas:
         np.copyto(self.tissues[box], TISSUE_CODES[inside or f"{bone} marrow"], where=inner > 0.5)
 
     def label(self, box: Box, field: Field, number: int) -> None:
-        """Labels the voxels inside a solid; where solids overlap, the one in which the voxel lies deeper wins."""
-        inside = (field < 0) & (field < self.nearest[box])
+        """Labels the voxels that a solid fills by LABELLED_FRACTION or more.
+
+        Where solids overlap, the one in which the voxel lies deeper wins.
+        """
+        outside = (0.5 - LABELLED_FRACTION) * self.softness  # the distance at which ``cover`` gives that fraction
+        depth = field - np.float32(outside)
+        inside = depth < self.nearest[box]
         np.copyto(self.labels[box], number, where=inside)
-        np.copyto(self.nearest[box], field, where=inside)
+        np.copyto(self.nearest[box], depth, where=inside)
