@@ -247,6 +247,14 @@ class Task(ABC, Generic[Options]):
         """
         return settings.options
 
+    def network_for_inference(self, network: keras.Model) -> keras.Model:
+        """The network as ``predict`` takes it, made once for each loaded model; by default the network itself."""
+        return network
+
+    def shown(self, grid: Grid, findings: Findings) -> Grid:
+        """The part of an upright grid over the scan that ``predict`` is shown; by default all of it."""
+        return grid
+
     @abstractmethod
     def predict(self, network: keras.Model, settings: Settings[Options], view: ScanView) -> StageFindings:
         """What this task finds in a scan, without earlier findings; maps may be on any grid."""

@@ -8,7 +8,7 @@ from learning_functions.inference.scan_view import ScanView
 from learning_functions.options import InferenceOptions
 from learning_functions.preprocessing import region_of_interest, storable
 from learning_functions.spec import Spec, padding_value_of
-from learning_functions.task import Settings
+from learning_functions.task import Settings, Task
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.quarter_turns import turned
@@ -49,13 +49,14 @@ class PreparedScan:
 
     def view(
         self,
+        task: Task,
         settings: Settings,
         findings: Findings,
         options: InferenceOptions,
         statistics: Statistics | None = None,
     ) -> ScanView:
         """The scan and the findings so far, as the inputs of a network of these settings."""
-        grid = settings.grid_of(region_of_interest(self.volume, settings).grid)
+        grid = task.shown(settings.grid_of(region_of_interest(self.volume, settings).grid), findings)
         return ScanView(
             image=self.image(settings.spec, grid),
             padding_value=self.normalised_padding(settings.spec),

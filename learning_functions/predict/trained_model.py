@@ -50,7 +50,7 @@ class TrainedModel:
             statistics = statistics_of(card)
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
-        network = flexible(network)  # once, so that it is traced once for all scans
+        network = task.network_for_inference(flexible(network))  # once, so that it is traced once for all scans
         network.jit_compile = False
         return cls(Path(path), card["task"], task, settings, network, card, statistics)
 
@@ -68,7 +68,7 @@ class TrainedModel:
 
     def view(self, prepared: PreparedScan, findings: Findings, options: InferenceOptions) -> ScanView:
         """The scan as this model is shown it, with the maps that its task reads on the image's grid."""
-        view = prepared.view(self.settings, findings, options, self.statistics)
+        view = prepared.view(self.task, self.settings, findings, options, self.statistics)
         reads = {*self.task.needs, *self.task.uses, SACRUM_FROM}
         return view.having(findings=findings.placed_on(view.image.grid, reads))
 

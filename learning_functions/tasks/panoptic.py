@@ -19,11 +19,13 @@ from learning_functions.spec import OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options.panoptic_options import PanopticOptions
 from utility_functions.anatomy.centroids import LABEL_CODES
-from utility_functions.anatomy.labels import LEVELS
+from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
 from utility_functions.anatomy.parts import PARTS, SACRUM
 from utility_functions.files.cases import Scan
+from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
-from utility_functions.records.findings import StageFindings
+from utility_functions.records.findings import Findings, StageFindings
 
 if TYPE_CHECKING:
     import keras
@@ -203,7 +205,20 @@ class PanopticTask(Task[PanopticOptions]):
 
     def predict(self, network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
         """``instances``: the voxels of each vertebra that was named."""
-        raise NotImplementedError
+        from learning_functions.inference.panoptic_masks import panoptic_masks
+
+        return panoptic_masks(network, settings, view)
+
+    def network_for_inference(self, network: keras.Model) -> keras.Model:
+        from learning_functions.inference.panoptic_masks import single_output
+
+        return single_output(network)
+
+    def shown(self, grid: Grid, findings: Findings) -> Grid:
+        """The box round the vertebrae that were named."""
+        from learning_functions.inference.panoptic_masks import box_of_vertebrae
+
+        return box_of_vertebrae(grid, (findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, "S1"}))
 
 
 def _numbered(

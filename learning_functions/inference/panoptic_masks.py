@@ -1,0 +1,133 @@
+"""Masks of whole vertebrae from one pass of a panoptic network: voxels gather at the named centres they point to."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.inference.label_fusion import LabelFusion
+from learning_functions.inference.landmarks.landmark_naming import scanned_heights
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.inference.sliding_window import run_tiles
+from learning_functions.inference.truncation import truncation_note
+from learning_functions.task import Settings
+from learning_functions.task_options.panoptic_options import PanopticOptions
+from utility_functions.anatomy.centre_votes import chosen_centres
+from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.parts import VERTEBRA
+from utility_functions.geometry.grid import Grid, direction_matrix
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.findings import StageFindings
+
+MM_PER_CM = 10.0
+REACH_MM = ((50.0, 50.0), (80.0, 45.0), (50.0, 50.0))
+"""How far a vertebra reaches from the centre of its body: left and right, back and front, down and up."""
+CONTEXT_MM = 16.0
+"""What the network sees around that."""
+CONSIDERED = 0.2
+"""Voxels less likely to be vertebra than this fraction of the threshold belong to none."""
+LEAST_PIECE = 0.1
+"""A piece of a mask smaller than this fraction of its largest piece is discarded."""
+NOTHING = "No landmark of a vertebra was found, so no mask."
+
+
+def single_output(network: keras.Model) -> keras.Model:
+    """The network with parts and offsets side by side (batch, *patch, classes + 3), both for each voxel."""
+    from keras_models.panoptic_unet import OFFSETS_OUTPUT, PARTS_OUTPUT, REDUCTION
+
+    outputs = dict(zip(network.output_names, network.outputs, strict=True))
+    offsets = keras.layers.UpSampling3D(REDUCTION, name="offsets_of_voxels")(outputs[OFFSETS_OUTPUT])
+    joined = keras.layers.Concatenate(name="parts_and_offsets")([outputs[PARTS_OUTPUT], offsets])
+    return keras.Model(network.inputs, joined, name=network.name)
+
+
+def box_of_vertebrae(grid: Grid, landmarks: Landmarks) -> Grid:
+    """The part of an upright grid in which the vertebrae of ``landmarks`` lie, with context for the network."""
+    if not len(landmarks):
+        return grid.window((0, 0, 0), np.minimum(grid.shape, 1))
+    index = grid.to_index(landmarks.points_mm)
+    corners = [np.array(REACH_MM)[:, end] + CONTEXT_MM for end in (0, 1)]
+    ras = np.array([-corners[0], corners[1]]) @ direction_matrix(grid.axcodes) / grid.spacing_mm
+    first = np.maximum(np.floor(index.min(axis=0) + ras.min(axis=0)), 0).astype(int)
+    last = np.minimum(np.ceil(index.max(axis=0) + ras.max(axis=0)) + 1, grid.shape).astype(int)
+    return grid.window(first, np.maximum(last - first, 1))
+
+
+def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
+    """``instances`` of the vertebrae that have a landmark, and of the sacrum; VerSe ids, on the scan's own grid.
+
+    network: that of ``single_output``. ``detection`` are the probabilities of the parts, on the network's grid.
+    """
+    named = (view.findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, *SACRAL} & set(VERSE_IDS) | {"S1"})
+    vertebrae = named.only(VERTEBRAE)
+    if not len(vertebrae):
+        return StageFindings().noting(NOTHING)
+    image = view.image
+    margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
+    found = run_tiles(network, image.voxels[..., None], margin, view.options.memory_gb, _halved, view.padding_value)
+    probabilities, offsets = found[..., : len(settings.spec.labels)], found[..., len(settings.spec.labels) :]
+    vertebra = probabilities[..., VERTEBRA].astype(np.float32).sum(axis=-1)
+    threshold = settings.options.threshold
+    where = np.nonzero(vertebra > CONSIDERED * threshold)
+    step = MM_PER_CM / np.asarray(image.grid.spacing_mm, np.float32)
+    votes = np.stack(where, axis=1) + offsets[where].astype(np.float32) * step
+    place = chosen_centres(image.grid.to_mm(votes), named.names, named.points_mm)
+    owner = np.zeros(image.grid.shape, np.uint8)
+    owner[where] = place + 1
+    scaled = _scaled(vertebra, threshold).astype(np.float16)
+    fusion = LabelFusion(image.grid)
+    truncated = []
+    boxes = ndimage.find_objects(owner, max_label=len(named))
+    missing = []
+    for number, name in enumerate(named.names, start=1):
+        box = boxes[number - 1]
+        if name not in vertebrae:
+            continue
+        mask = None if box is None else _cleaned((owner[box] == number) & (vertebra[box] >= threshold))
+        if box is None or mask is None or not mask.any():
+            missing.append(name)
+            continue
+        fusion.add(
+            VERSE_IDS[name],
+            tuple(axis.start for axis in box),
+            mask,
+            np.where(owner[box] == number, scaled[box], 0).astype(np.float16),
+        )
+        if _reaches_the_end(np.argwhere(mask) + [axis.start for axis in box], view):
+            truncated.append(name)
+    del offsets
+    result = StageFindings().noting(
+        f"No mask was found of {', '.join(missing)}." if missing else "",
+        truncation_note(truncated, view.options.truncated),
+    )
+    return result.having(instances=fusion.on(view.target_grid))
+
+
+def _halved(found: NDArray[np.float32]) -> NDArray[np.float16]:
+    return found.astype(np.float16)
+
+
+def _scaled(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
+    """Probabilities whose threshold has become one half."""
+    below, above = 0.5 * probability / threshold, 0.5 + 0.5 * (probability - threshold) / (1 - threshold)
+    return np.asarray(np.where(probability < threshold, below, above), np.float32)
+
+
+def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask without small pieces, its holes filled."""
+    pieces, count = ndimage.label(mask)
+    if count > 1:
+        sizes = np.bincount(pieces.ravel())[1:]
+        mask = np.isin(pieces, 1 + np.flatnonzero(sizes >= LEAST_PIECE * sizes.max()))
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def _reaches_the_end(where: NDArray[np.int_], view: ScanView) -> bool:
+    """Whether the voxels of a mask (n, 3) reach the last slice that the scan shows there, above or below."""
+    for end in (where[where[:, 2].argmin()], where[where[:, 2].argmax()]):
+        low, high = scanned_heights(view.image, end, view.padding_value)
+        if end[2] <= low or end[2] >= high:
+            return True
+    return False
