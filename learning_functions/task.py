@@ -178,6 +178,8 @@ class Task(ABC, Generic[Options]):
     options_type: type[Options]
     presets: Mapping[str, Settings[Options]]
 
+    published: ClassVar[bool] = True
+    """Whether the system was published; the preset ``paper`` is then as published, to the letter."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Findings that ``predict`` requires."""
     gives: ClassVar[tuple[str, ...]] = ()

@@ -16,7 +16,7 @@ from utility_functions.files.images import write_image
 from utility_functions.phantom.scanner import PhantomScan, make_phantom
 from utility_functions.phantom.tissue import TISSUES
 
-FROM_MASKS = ("instances", "vertebra_masks")
+FROM_MASKS = ("instances", "panoptic", "vertebra_masks")
 """Tasks whose samples are cut from label maps."""
 FROM_STRUCTURES = ("multiclass_mr",)
 """Tasks whose label maps tell discs and canal too."""

@@ -20,6 +20,7 @@ from utility_functions.anatomy.parts import VERTEBRA
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import VertebraMap
 
 MM_PER_CM = 10.0
 REACH_MM = ((50.0, 50.0), (80.0, 45.0), (50.0, 50.0))
@@ -63,7 +64,8 @@ def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], vi
     named = (view.findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, *SACRAL} & set(VERSE_IDS) | {"S1"})
     vertebrae = named.only(VERTEBRAE)
     if not len(vertebrae):
-        return StageFindings().noting(NOTHING)
+        nothing = VertebraMap(np.zeros(view.target_grid.shape, np.uint8), view.target_grid)
+        return StageFindings(instances=nothing).noting(NOTHING)
     image = view.image
     margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
     found = run_tiles(network, image.voxels[..., None], margin, view.options.memory_gb, _halved, view.padding_value)

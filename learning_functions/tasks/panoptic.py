@@ -104,6 +104,7 @@ class PanopticTask(Task[PanopticOptions]):
 
     name = "panoptic"
     options_type = PanopticOptions
+    published = False
     needs = ("landmarks",)
     uses = ("landmarks", "detection")
     gives = ("instances",)
