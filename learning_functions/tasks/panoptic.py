@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from learning_functions.inference.scan_view import ScanView
     from learning_functions.samples.augment.augmentation import Augmentation
+    from learning_functions.samples.store.sample_store import SampleStore
 
 MOST_CENTRES = 12
 """Vertebrae in one sample whose offsets are learnt, those with most voxels first."""
@@ -203,6 +204,18 @@ class PanopticTask(Task[PanopticOptions]):
         from learning_functions.samples.augment.augmentation import Augmentation
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, points_from=0)
+
+    def learnt(
+        self,
+        network: keras.Model,
+        settings: Settings[PanopticOptions],
+        training: SampleStore,
+        validation: SampleStore,
+    ) -> PanopticOptions:
+        """The options with the threshold of the masks."""
+        from learning_functions.training.mask_threshold import chosen_threshold
+
+        return settings.options.changed(threshold=chosen_threshold(network, validation) or settings.options.threshold)
 
     def predict(self, network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
         """``instances``: the voxels of each vertebra that was named."""
