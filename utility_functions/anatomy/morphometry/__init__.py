@@ -1,0 +1,1 @@
+"""Measurements of vertebrae and of the spine, from masks: heights, end plates, densities, angles and slips."""
