@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from learning_functions.measure.measurement_files import MEASUREMENT_ROWS, spine_measurements, write_measurements
 from learning_functions.measure.resuming import RECORD_ENDING, STRUCTURES_DRAWN, TRAIL_DRAWN
 from learning_functions.predict.initial_findings import NOTHING, InitialFindings
 from learning_functions.predict.intermediate_results import stage_maps, write_stages
@@ -34,7 +35,7 @@ from utility_functions.reporting.pictures import scan_figure, write_figure
 from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*STAMPED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN)
+OUTPUTS = (*STAMPED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS)
 """The endings of one scan's files, after its id: maps, two centroid files, trail, stages, record, pictures."""
 
 
@@ -48,8 +49,9 @@ def write_findings(
 ) -> Path:
     """Write the findings of one scan; returns the path of the picture.
 
-    The files are a map of VerSe ids or, where no model names vertebrae, the detection; centroids in two formats; a
-    picture; and the trail of a traversal as JSON and picture. Intermediate maps are written only with ``stages``.
+    The files are a map of VerSe ids or, where no model names vertebrae, the detection; centroids in two formats;
+    measurements, where there are masks of whole vertebrae, their parts and names; a picture; and the trail of a
+    traversal as JSON and picture. Intermediate maps are written only with ``stages``.
     Pictures show the scan in patient orientation, where that differs from the header.
     """
 
@@ -71,6 +73,8 @@ def write_findings(
         write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.interpolated)
     if findings.trail is not None:
         write_json(at("_trail.json"), {"generator": GENERATOR, **to_json(findings.trail)}, indent=1)
+    if (measured := spine_measurements(placed, scan.volume)) is not None:
+        write_measurements(measured, folder, findings.case_id)
     turns = findings.quarter_turns
     shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
     write_figure(findings_figure(placed, scan.volume, truth), at(".png"))
@@ -106,7 +110,7 @@ def written_of(case: Case, folder: Path) -> list[Path]:
 
 def remove_previous(case: Case, folder: Path) -> None:
     """Remove the record and all earlier result files of a scan before new ones are written."""
-    for ending in (RECORD_ENDING, *STAMPED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN):
+    for ending in (RECORD_ENDING, *STAMPED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
     for path in stage_maps(case.case_id, folder):
         path.unlink(missing_ok=True)
@@ -129,5 +133,5 @@ def require_outputs_free(case: Case, folder: Path, initial: InitialFindings = NO
     stamped = [folder / f"{case.case_id}{ending}" for ending in STAMPED_ENDINGS]
     for path in (*stamped, *stage_maps(case.case_id, folder)):
         require_not_written_over(path)
-    for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN):
+    for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS):
         require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)

@@ -17,6 +17,7 @@ DESCRIPTION = f"{GENERATOR} prediction"
 STAMPED_ENDINGS = (
     *MAP_ENDINGS.values(),
     *("_centroids.json", "_centroids.mrk.json", "_candidates.json", "_trail.json", "_stages.json", "_findings.json"),
+    "_measurements.json",
     "_probabilities.npz",
 )
 """The endings of stamped outputs; no other file is opened."""

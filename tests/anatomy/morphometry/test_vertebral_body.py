@@ -52,7 +52,7 @@ def test_heights_and_angles_are_those_of_the_solid(turn, spacing, shape) -> None
     steps = 2.0 if max(spacing) <= 1 else 5.0  # an end plate across two or three thick slices is a coarse stair
     assert found.wedge_deg == pytest.approx(shape.get("wedge", 0.0), abs=steps)
     assert np.degrees(np.arccos(found.up @ turn[:, 2])) < 2.0
-    narrow = 1 - shape.get("waist", 0.0) / 2
+    narrow = 1 - shape.get("waist", 0.0)
     assert found.width_mm == pytest.approx(narrow * WIDTH, abs=2.0)
     assert found.depth_mm == pytest.approx(narrow * DEPTH, abs=2.0)
 

@@ -28,6 +28,10 @@ EDGE = 0.06
 """The rounded edges of a body, as a fraction of its depth, do not count in the curve of its end plates."""
 OUTLINE_DEGREE = 3
 """The degree of the curve that stands for an end plate in the strip; single voxels would be steps."""
+LEAST_COLUMNS = 4
+"""Fewer columns of voxels beside each other are no end of the body."""
+WAIST_FRACTION = 0.4
+"""The middle part of a body's height that tells its depth and width; spurs at the rims do not count."""
 PLATE_FRACTION = 0.7
 """The part of the width and the depth of a body on which its end plates are fitted."""
 OUTLIER_MM = 2.0
@@ -57,10 +61,10 @@ class EndPlate:
 
 @dataclass(frozen=True)
 class BodyShape:
-    """One body. Heights, depth and width in mm; axes are unit vectors in RAS+: right, anterior and up of the body.
+    """One body.
 
-    anterior_mm, middle_mm, posterior_mm: distance of the end plates' surfaces along ``up``.
-    upper, lower: the end plates. front_mm, back_mm: the front and the back of the body on the mid-sagittal line.
+    right, anterior, up: its axes, unit vectors in RAS+. anterior_mm, middle_mm, posterior_mm: the distance of the end
+    plates along ``up``. depth_mm, width_mm: at half the height. upper, lower: the end plates.
     """
 
     centre_mm: Vector
@@ -148,15 +152,20 @@ def _measured(
     there = np.isfinite(top) & np.isfinite(bottom)
     if not there.any():
         return None
-    columns = np.argwhere(there)
-    middle = np.array([np.percentile(lines[axis][columns[:, axis]], (1, 99)).mean() for axis in (0, 1)])
+    waist = sampled[..., np.abs(lines[2]) <= WAIST_FRACTION * np.nanmedian(top - bottom) / 2].mean(axis=2) >= 0.5
+    if not waist.any():
+        return None
+    ends = [lines[axis][waist.sum(axis=1 - axis) >= LEAST_COLUMNS] for axis in (0, 1)]
+    if not all(map(len, ends)):
+        return None
+    ends = [each[[0, -1]] for each in ends]
+    middle = np.array([each.mean() for each in ends])
     strip = np.abs(lines[0] - middle[0]) <= STRIP_MM / 2
-    along = lines[1][there[strip].any(axis=0)]
+    along = lines[1][(waist & strip[:, None]).any(axis=0)]
     if not len(along):
         return None
-    front, back = float(np.percentile(along, 99)), float(np.percentile(along, 1))
-    depth = front - back + STEP_MM
-    width = float(np.ptp(np.percentile(lines[0][columns[:, 0]], (1, 99)))) + STEP_MM
+    front, back = float(along.max()), float(along.min())
+    depth, width = front - back + STEP_MM, float(np.ptp(ends[0])) + STEP_MM
     near_front = (front + STEP_MM / 2 - lines[1]) / depth
     height = _fitted_height((top - bottom)[strip], near_front)
     in_front, between, behind = height(ANTERIOR), height(MIDDLE), height(POSTERIOR)

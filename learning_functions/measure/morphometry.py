@@ -1,0 +1,59 @@
+"""The measurements of the vertebrae that were found in a scan, and their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.anatomy.morphometry.spine_measurements import SpineMeasurements, measured_spine
+from utility_functions.anatomy.parts import BODY
+from utility_functions.files.atomic_write import write_json
+from utility_functions.files.provenance import GENERATOR
+from utility_functions.geometry.volume import Volume
+from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import PartMap, VertebraMap
+from utility_functions.reporting.measurement_frames import measurement_frame, measurement_record
+from utility_functions.reporting.results_files import write_csv
+
+MEASUREMENTS, MEASUREMENT_ROWS = "_measurements.json", "_measurements.csv"
+"""The endings of the files, after the scan's id."""
+LEAST_COMPLETE = 0.5
+"""A vertebra whose predicted completeness is lower counts as truncated."""
+
+
+def spine_measurements(findings: Findings, image: Volume) -> SpineMeasurements | None:
+    """The measurements of the vertebrae; None unless masks of whole vertebrae, their parts and their names were found.
+
+    findings: with maps on the grid of ``image``.
+    """
+    instances, parts, landmarks = findings.instances, findings.detection, findings.landmarks
+    if not (isinstance(instances, VertebraMap) and isinstance(parts, PartMap) and landmarks is not None):
+        return None
+    return measured_spine(instances, parts.voxels == BODY, landmarks, image, truncated_levels(findings))
+
+
+def truncated_levels(findings: Findings) -> list[str]:
+    """The levels whose masks reach a border of the scan, or whose predicted completeness is low."""
+    if findings.instances is None:
+        return []
+    shape = np.asarray(findings.instances.grid.shape)
+    boxes = ndimage.find_objects(findings.instances.voxels)
+    completeness = findings.completeness or {}
+    found = []
+    for name, number in VERSE_IDS.items():
+        box = boxes[number - 1] if number <= len(boxes) else None
+        if box is None:
+            continue
+        low, high = np.array([axis.start for axis in box]), np.array([axis.stop for axis in box])
+        if (low == 0).any() or (high == shape).any() or completeness.get(name, 1.0) < LEAST_COMPLETE:
+            found.append(name)
+    return found
+
+
+def write_measurements(measured: SpineMeasurements, folder: Path, case_id: str) -> None:
+    """Write the two files of measurements of one scan."""
+    write_json(folder / f"{case_id}{MEASUREMENTS}", {"generator": GENERATOR, **measurement_record(measured)}, indent=1)
+    write_csv(folder / f"{case_id}{MEASUREMENT_ROWS}", measurement_frame(measured))
