@@ -70,7 +70,8 @@ def write_findings(
         write_json(at("_candidates.json"), record, indent=1)
     if findings.landmarks is not None:
         write_verse_json(findings.landmarks, at("_centroids.json"), scan.volume.grid, GENERATOR, findings.interpolated)
-        write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.interpolated)
+        ranges = {} if findings.naming is None else findings.naming.ranges
+        write_markups(findings.landmarks, at("_centroids.mrk.json"), GENERATOR, findings.interpolated, ranges)
     if findings.trail is not None:
         write_json(at("_trail.json"), {"generator": GENERATOR, **to_json(findings.trail)}, indent=1)
     if (measured := spine_measurements(placed, scan.volume)) is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ MARKUPS_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
+
+NO_RANGES: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 def read_landmarks(path: Path, grid: Grid | None) -> Landmarks:
@@ -72,14 +75,23 @@ def write_verse_json(
     write_json(path, entries)
 
 
-def write_markups(landmarks: Landmarks, path: Path, generator: str = "", interpolated: Collection[str] = ()) -> None:
-    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, interpolated: as in VerSe files."""
+def write_markups(
+    landmarks: Landmarks,
+    path: Path,
+    generator: str = "",
+    interpolated: Collection[str] = (),
+    ranges: Mapping[str, tuple[str, str]] = NO_RANGES,
+) -> None:
+    """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, interpolated: as in VerSe files.
+
+    ranges: the highest and the lowest level that an uncertain name may stand for; the point's description tells it.
+    """
     made_by = {"generator": generator} if generator else {}
     points = [
         {
             "id": str(place),
             "label": name,
-            "description": INTERPOLATED if name in interpolated else "",
+            "description": INTERPOLATED if name in interpolated else _range_in_words(ranges.get(name)),
             "associatedNodeID": "",
             "position": [round(float(value), 4) for value in swap_lps_ras(point)],
             "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],
@@ -101,6 +113,10 @@ def write_markups(landmarks: Landmarks, path: Path, generator: str = "", interpo
         "controlPoints": points,
     }
     write_json(path, {"@schema": MARKUPS_SCHEMA, **made_by, "markups": [markup]}, indent=1)
+
+
+def _range_in_words(levels: tuple[str, str] | None) -> str:
+    return "" if levels is None or levels[0] == levels[1] else f"uncertain: {levels[0]} to {levels[1]}"
 
 
 def write_lml(landmarks: Landmarks, path: Path, grid: Grid) -> None:

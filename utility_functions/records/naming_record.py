@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class NamingRecord:
     shifted: probabilities that all are really one level up, and one level down.
     error_probability: probability that any of them has another level.
     warning: one plain sentence where the names may be wrong, else "".
+    ranges: for each name whose posterior is below one half, the highest and the lowest level that it may stand for.
     """
 
     posterior: Mapping[str, float]
@@ -48,6 +49,7 @@ class NamingRecord:
     error_probability: float = 0.0
     warning: str = ""
     alternatives: tuple[Alternative, ...] = ()
+    ranges: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.margin is not None and not np.isfinite(self.margin):
@@ -67,6 +69,7 @@ class NamingRecord:
             error_probability=float(naming.error_probability),
             warning=naming.warning(warn_from) or "",
             alternatives=tuple(Alternative(in_short(names), float(odds)) for names, odds in naming.alternatives),
+            ranges=naming.ranges,
         )
 
     @property
@@ -74,10 +77,27 @@ class NamingRecord:
         """Probability that all names are one level off, either way."""
         return sum(self.shifted)
 
+    def only(self, names: Collection[str]) -> NamingRecord:
+        """The record without what it holds of other names."""
+        return replace(
+            self,
+            posterior={name: value for name, value in self.posterior.items() if name in names},
+            interpolated=tuple(name for name in self.interpolated if name in names),
+            ranges={name: levels for name, levels in self.ranges.items() if name in names},
+        )
+
+    def in_words(self, name: str) -> str:
+        """The name or, where it is uncertain, the range of levels: "T9 to T11"."""
+        upper, lower = self.ranges.get(name, (name, name))
+        return name if upper == lower else f"{upper} to {lower}"
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in plain words."""
         said = [self.warning] if self.warning else []
+        if self.ranges:
+            uncertain = ", ".join(f"{name} ({self.in_words(name)})" for name in self.ranges)
+            said.append(f"Known as a range of levels only: {uncertain}.")
         if self.variants:
             said.append(f"Variant of the spine: {', '.join(self.variants)}.")
         if self.interpolated:

@@ -74,7 +74,7 @@ def scan_figure(
     for axes, view in zip(panels, views, strict=True):
         axes.imshow(blended(view, low, high), extent=view.extent_mm, interpolation="bilinear", aspect="auto")
         _edge_letters(axes, view)
-        _draw_landmarks(axes, view, predicted, true, interpolated)
+        _draw_landmarks(axes, view, predicted, true, interpolated, naming)
         for across, height in view.flat(false_mm[view.shows(false_mm)]):
             axes.plot(across, height, "x", markersize=6, color=FALSE_COLOUR)
     foot = ["dots, names on the left: predicted"] * bool(len(predicted))
@@ -132,7 +132,12 @@ def _edge_letters(axes: Axes, view: View) -> None:
 
 
 def _draw_landmarks(
-    axes: Axes, view: View, predicted: Landmarks, true: Landmarks, interpolated: Collection[str]
+    axes: Axes,
+    view: View,
+    predicted: Landmarks,
+    true: Landmarks,
+    interpolated: Collection[str],
+    naming: NamingRecord | None,
 ) -> None:
     for name, point in true:
         if name in predicted:
@@ -147,14 +152,19 @@ def _draw_landmarks(
             axes.plot(across, height, "o", markersize=6, markerfacecolor="none", markeredgecolor=level_colour(name))
         else:
             axes.plot(across, height, "o", markersize=5, color=level_colour(name), markeredgecolor="black")
-    _draw_names(axes, view, predicted, to_left=True)
+    _draw_names(axes, view, predicted, to_left=True, naming=naming)
     _draw_names(axes, view, true, to_left=False)
     left, right, bottom, top = view.extent_mm
     axes.set(xlim=(left, right), ylim=(bottom, top))
 
 
-def _draw_names(axes: Axes, view: View, landmarks: Landmarks, to_left: bool) -> None:
-    """Names in a row along the spine, each joined to its point by a thin line and none over another."""
+def _draw_names(
+    axes: Axes, view: View, landmarks: Landmarks, to_left: bool, naming: NamingRecord | None = None
+) -> None:
+    """Names, or ranges of uncertain ones, in a row along the spine.
+
+    A thin line joins each to its point, and none lies over another.
+    """
     if not len(landmarks):
         return
     left, right, bottom, top = view.extent_mm
@@ -165,13 +175,15 @@ def _draw_names(axes: Axes, view: View, landmarks: Landmarks, to_left: bool) -> 
     flat = view.flat(landmarks.points_mm)
     heights = spread(flat[:, 1], 1.25 * font_pt * mm_per_pt, bottom + margin_mm, top - margin_mm)
     distance_mm = min(NAME_DISTANCE_MM, 0.3 * (left - right)) * (1 if to_left else -1)
-    widest_mm = min(2.4 * font_pt * mm_per_pt, (left - right) / 2)
+    letters = 2.4 if naming is None or not naming.ranges else 5.6
+    widest_mm = min(letters * font_pt * mm_per_pt, (left - right) / 2)
     nearest, furthest = right + (0 if to_left else widest_mm), left - (widest_mm if to_left else 0)
     for name, (across, height), text_height in zip(landmarks.names, flat, heights, strict=True):
         text_across = float(np.clip(across + distance_mm, nearest, furthest))
         colour = level_colour(name) if to_left else TRUE_COLOUR
         axes.plot((across, text_across), (height, text_height), color=colour, linewidth=0.6, alpha=0.7)
-        text = axes.text(text_across, text_height, name or "?", ha="right" if to_left else "left", va="center")
+        words = name if naming is None else naming.in_words(name)
+        text = axes.text(text_across, text_height, words or "?", ha="right" if to_left else "left", va="center")
         text.set(color=colour, fontsize=font_pt, fontweight="bold", path_effects=STROKE)
 
 

@@ -15,6 +15,7 @@ from utility_functions.anatomy.labels import LEVELS, anatomical_order
 from utility_functions.records.localisation_scores import LevelScore
 from utility_functions.records.mask_scores import MaskScore, VertebraScore, display_name
 from utility_functions.records.mr_structure_scores import structure_of_number
+from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.results import ScanRow
 
 MASK_FIGURES = ("dice", "iou", "hd_mm", "hd95_mm", "assd_mm")
@@ -22,6 +23,8 @@ LEVEL_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("case_id", "level"), "object"),
     **dict.fromkeys(("x_ras_mm", "y_ras_mm", "z_ras_mm", "score"), "float64"),
     "interpolated": "boolean",
+    **dict.fromkeys(("probability",), "float64"),
+    "level_range": "object",
     **dict.fromkeys(("true_x_ras_mm", "true_y_ras_mm", "true_z_ras_mm", "distance_mm", "nearest_mm"), "float64"),
     "predicted_level": "object",
     **dict.fromkeys(("detected", "hit_verse", "hit_verse_4mm", "hit_original"), "boolean"),
@@ -36,6 +39,8 @@ LEVEL_COLUMNS: Mapping[str, str] = {
 """The columns of ``level_frame`` and their types.
 
 level: missing for a detection without a name. interpolated: put between detected levels, not detected itself.
+probability: of the level; missing without a decoder, and for an interpolated level.
+level_range: where that is below one half, the levels that it may be, as "T9 to T11".
 predicted_level: name of the prediction nearest to the true centroid, whatever it is, where any lies within the limit.
 distance_mm: to the prediction of the same name. detected: whether any detection lies within the limit.
 mask_of and what follows: the mask that lies on the true vertebra, whatever its name; ..._by_name: that of its own name.
@@ -95,7 +100,7 @@ def _levels(row: ScanRow) -> list[dict[str, Any]]:
         found = {**_position(point), "score": float(score)}
         if name:
             interpolated = None if naming is None else name in naming.interpolated
-            levels[name] = {"level": name, **found, "interpolated": interpolated}
+            levels[name] = {"level": name, **found, "interpolated": interpolated, **_certainty(name, naming)}
         else:
             unnamed.append(found)
 
@@ -120,6 +125,13 @@ def _order(record: Mapping[str, Any]) -> tuple[int, str]:
     """Levels from the top down, then what is no level, by name."""
     name = record["level"]
     return (anatomical_order(name) if name in LEVELS else len(LEVELS)), name
+
+
+def _certainty(name: str, naming: NamingRecord | None) -> dict[str, Any]:
+    if naming is None or name not in naming.posterior:
+        return {}
+    found: dict[str, Any] = {"probability": naming.posterior[name]}
+    return {**found, "level_range": naming.in_words(name)} if name in naming.ranges else found
 
 
 def _position(point_mm: Iterable[float], prefix: str = "") -> dict[str, float]:

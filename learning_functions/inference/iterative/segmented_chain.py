@@ -166,9 +166,8 @@ def _decoded(
     names = tuple(name if name in VERTEBRAE else "" for name in naming.names)
     scores = np.array([naming.found.scores[naming.found.names.index(name)] if name else 0.0 for name in names])
     record = NamingRecord.of(naming, means_mm)
-    posterior = {name: probability for name, probability in record.posterior.items() if name in VERTEBRAE}
     interpolated = naming.interpolated.only(VERTEBRAE)
-    record = replace(record, posterior=posterior, interpolated=interpolated.names)
+    record = replace(record.only(VERTEBRAE), interpolated=interpolated.names)
     return _Names(names, scores, record=record, interpolated=interpolated, false=len(naming.false))
 
 

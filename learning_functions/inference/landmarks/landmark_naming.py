@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,12 +68,7 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
 
 def restricted_record(record: NamingRecord | None, found: Landmarks) -> NamingRecord | None:
     """The record of the landmarks that are reported."""
-    if record is None:
-        return None
-    posterior = {name: probability for name, probability in record.posterior.items() if name in found}
-    return replace(
-        record, posterior=posterior, interpolated=tuple(name for name in record.interpolated if name in found)
-    )
+    return None if record is None else record.only(found.names)
 
 
 def near_the_end(landmarks: Landmarks, image: Volume, padding: float) -> tuple[str, ...]:

@@ -19,6 +19,10 @@ from utility_functions.anatomy.naming.sequence_model import SequenceModel, chain
 from utility_functions.anatomy.naming.statistics import VARIANTS, Statistics
 from utility_functions.geometry.landmarks import Landmarks
 
+SURE_FROM = 0.5
+"""A name with a smaller posterior is reported as a range of levels."""
+RANGE_MASS = 0.9
+"""The least probability that a range of levels holds."""
 ALTERNATIVES = 3
 """Number of next best sequences that are recorded."""
 WARNING_FROM = 0.1
@@ -62,6 +66,13 @@ class Naming:
         """Indices of the detections that are no vertebra of their own."""
         return tuple(i for i, name in enumerate(self.names) if not name)
 
+    @property
+    def ranges(self) -> dict[str, tuple[str, str]]:
+        """The highest and the lowest level that each uncertain name may stand for, by that name."""
+        rows = {name: row[:-1] for name, row in zip(self.names, self.posterior, strict=True) if name}
+        scores = dict(zip(self.found.names, self.found.scores, strict=True))
+        return {name: level_range(row) for name, row in rows.items() if scores[name] < SURE_FROM}
+
     def warning(self, threshold: float = WARNING_FROM) -> str | None:
         """One plain sentence where the names may be wrong, else None."""
         if not len(self.found) or self.error_probability < threshold:
@@ -70,6 +81,21 @@ class Naming:
             way = "upwards" if self.shifted[0] > self.shifted[1] else "downwards"
             return f"Levels may be shifted by one: {100 * sum(self.shifted):.0f} % (rather {way})."
         return f"Some levels may be wrong: {100 * self.error_probability:.0f} %."
+
+
+def level_range(probabilities: NDArray[np.float64]) -> tuple[str, str]:
+    """The shortest run of levels that holds RANGE_MASS of their probability: its highest and its lowest level.
+
+    probabilities: of each level of anatomy.labels.LEVELS; they need not sum to one.
+    """
+    mass = np.concatenate([[0.0], np.cumsum(probabilities)])
+    enough = RANGE_MASS * mass[-1] - 1e-12
+    for length in range(1, len(probabilities) + 1):
+        held = mass[length:] - mass[:-length]
+        if held.max() >= enough:
+            first = int(held.argmax())
+            return LEVELS[first], LEVELS[first + length - 1]
+    return LEVELS[0], LEVELS[-1]
 
 
 def decode(detections: Detections, statistics: Statistics, alternatives: int = 0) -> Naming:
