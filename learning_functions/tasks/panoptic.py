@@ -109,6 +109,7 @@ class PanopticTask(Task[PanopticOptions]):
     needs = ("landmarks",)
     uses = ("landmarks", "detection")
     gives = ("instances",)
+    may_give = ("detection",)
     presets = MappingProxyType({"small": _SMALL, "shipped": _SHIPPED})
     numbers = tuple(f"centre{number}_{axis}" for number in range(1, MOST_CENTRES + 1) for axis in "xyz")
     """The centre of each numbered vertebra in voxels of the patch; NaN: it lies outside, or there is none."""
@@ -218,19 +219,19 @@ class PanopticTask(Task[PanopticOptions]):
         return settings.options.changed(threshold=chosen_threshold(network, validation) or settings.options.threshold)
 
     def predict(self, network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
-        """``instances``: the voxels of each vertebra that was named."""
-        from learning_functions.inference.panoptic_masks import panoptic_masks
+        """``instances``: the voxels of each vertebra that was named; ``detection``: the parts, finer than before."""
+        from learning_functions.inference.landmarks.panoptic_masks import panoptic_masks
 
         return panoptic_masks(network, settings, view)
 
     def network_for_inference(self, network: keras.Model) -> keras.Model:
-        from learning_functions.inference.panoptic_masks import single_output
+        from learning_functions.inference.landmarks.panoptic_masks import single_output
 
         return single_output(network)
 
     def shown(self, grid: Grid, findings: Findings) -> Grid:
         """The box round the vertebrae that were named."""
-        from learning_functions.inference.panoptic_masks import box_of_vertebrae
+        from learning_functions.inference.landmarks.panoptic_masks import box_of_vertebrae
 
         return box_of_vertebrae(grid, (findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, "S1"}))
 

@@ -58,7 +58,7 @@ def masks_at_landmarks(network: Any, settings: Settings[MaskOptions], view: Scan
         mask = voxels[box] == number
         kept = largest_piece(mask)
         voxels[box][mask & ~kept] = 0
-        if _reaches_the_end(np.argwhere(kept) + [axis.start for axis in box], image, view.padding_value):
+        if reaches_the_end(np.argwhere(kept) + [axis.start for axis in box], image, view.padding_value):
             truncated_names.append(name)
     missing = [name for name in named.names if name not in found]
     result = StageFindings().noting(
@@ -98,7 +98,7 @@ def _outputs(
         yield from zip(part.names, firsts, outputs, strict=True)
 
 
-def _reaches_the_end(where: NDArray[np.int_], image: Volume, padding: float) -> bool:
+def reaches_the_end(where: NDArray[np.int_], image: Volume, padding: float) -> bool:
     """Whether the voxels of a mask (n, 3) reach the last slice that the scan shows there, above or below."""
     for end in (where[where[:, 2].argmin()], where[where[:, 2].argmax()]):
         low, high = scanned_heights(image, end, padding)

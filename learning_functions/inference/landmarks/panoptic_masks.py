@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.label_fusion import LabelFusion
-from learning_functions.inference.landmarks.landmark_naming import scanned_heights
+from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import run_tiles
 from learning_functions.inference.truncation import truncation_note
 from learning_functions.task import Settings
 from learning_functions.task_options.panoptic_options import PanopticOptions
-from utility_functions.anatomy.centre_votes import chosen_centres
-from utility_functions.anatomy.labels import SACRAL, VERSE_IDS, VERTEBRAE
-from utility_functions.anatomy.parts import VERTEBRA
+from utility_functions.anatomy.centre_votes import NONE, chosen_centres
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.parts import SACRUM, VERTEBRA
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import StageFindings
-from utility_functions.records.map_kinds import VertebraMap
+from utility_functions.records.map_kinds import ClassProbabilities, PartMap, VertebraMap
 
 MM_PER_CM = 10.0
 REACH_MM = ((50.0, 50.0), (80.0, 45.0), (50.0, 50.0))
@@ -57,64 +57,71 @@ def box_of_vertebrae(grid: Grid, landmarks: Landmarks) -> Grid:
 
 
 def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
-    """``instances`` of the vertebrae that have a landmark, and of the sacrum; VerSe ids, on the scan's own grid.
+    """``instances`` of the vertebrae that have a landmark and, where S1 has one, of the sacrum, and ``detection``.
 
-    network: that of ``single_output``. ``detection`` are the probabilities of the parts, on the network's grid.
+    network: that of ``single_output``. The masks are VerSe ids on the scan's own grid; the detection holds the
+    probabilities of the parts in the box round the vertebrae, on the network's grid. Each voxel that is vertebra votes
+    for a centre and goes to the landmark nearest to its vote. Of each mask small pieces are discarded and holes filled.
     """
-    named = (view.findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, *SACRAL} & set(VERSE_IDS) | {"S1"})
-    vertebrae = named.only(VERTEBRAE)
-    if not len(vertebrae):
+    image, threshold = view.image, settings.options.threshold
+    named = (view.findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, "S1"})
+    if not len(named.only(VERTEBRAE)):
         nothing = VertebraMap(np.zeros(view.target_grid.shape, np.uint8), view.target_grid)
         return StageFindings(instances=nothing).noting(NOTHING)
-    image = view.image
     margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
     found = run_tiles(network, image.voxels[..., None], margin, view.options.memory_gb, _halved, view.padding_value)
-    probabilities, offsets = found[..., : len(settings.spec.labels)], found[..., len(settings.spec.labels) :]
-    vertebra = probabilities[..., VERTEBRA].astype(np.float32).sum(axis=-1)
-    threshold = settings.options.threshold
-    where = np.nonzero(vertebra > CONSIDERED * threshold)
-    step = MM_PER_CM / np.asarray(image.grid.spacing_mm, np.float32)
-    votes = np.stack(where, axis=1) + offsets[where].astype(np.float32) * step
-    place = chosen_centres(image.grid.to_mm(votes), named.names, named.points_mm)
-    owner = np.zeros(image.grid.shape, np.uint8)
-    owner[where] = place + 1
-    scaled = _scaled(vertebra, threshold).astype(np.float16)
-    fusion = LabelFusion(image.grid)
-    truncated = []
-    boxes = ndimage.find_objects(owner, max_label=len(named))
-    missing = []
-    for number, name in enumerate(named.names, start=1):
-        box = boxes[number - 1]
-        if name not in vertebrae:
-            continue
-        mask = None if box is None else _cleaned((owner[box] == number) & (vertebra[box] >= threshold))
-        if box is None or mask is None or not mask.any():
+    classes = len(settings.spec.labels)
+    parts = ClassProbabilities(found[..., :classes].astype(np.float16), image.grid, PartMap)
+    vertebra = parts.voxels[..., VERTEBRA].astype(np.float32).sum(axis=-1)
+    owner = _owners(vertebra > CONSIDERED * threshold, found[..., classes:].astype(np.float16), image.grid, named)
+    sacrum = parts.voxels[..., SACRUM].astype(np.float32)
+    fusion, truncated, missing = LabelFusion(image.grid), [], []
+    for number, (name, box) in enumerate(
+        zip(named.names, ndimage.find_objects(owner, len(named)), strict=True), start=1
+    ):
+        if box is None and name != "S1":
             missing.append(name)
             continue
-        fusion.add(
-            VERSE_IDS[name],
-            tuple(axis.start for axis in box),
-            mask,
-            np.where(owner[box] == number, scaled[box], 0).astype(np.float16),
-        )
-        if _reaches_the_end(np.argwhere(mask) + [axis.start for axis in box], view):
+        if name == "S1":  # its body belongs to the sacrum, most of which votes for nobody
+            box = tuple(slice(0, size) for size in owner.shape)
+            probability = np.where(owner == number, vertebra, 0) + sacrum
+        else:
+            probability = np.where(owner[box] == number, vertebra[box], 0)
+        mask = _cleaned(probability >= threshold)
+        if not mask.any():
+            missing.append(name)
+            continue
+        first = [axis.start for axis in box]
+        fusion.add(VERSE_IDS[name], first, mask, _scaled(probability, threshold))
+        if name != "S1" and reaches_the_end(np.argwhere(mask) + first, image, view.padding_value):
             truncated.append(name)
-    del offsets
-    result = StageFindings().noting(
+    result = StageFindings(instances=fusion.on(view.target_grid), detection=parts)
+    return result.noting(
         f"No mask was found of {', '.join(missing)}." if missing else "",
         truncation_note(truncated, view.options.truncated),
     )
-    return result.having(instances=fusion.on(view.target_grid))
+
+
+def _owners(
+    considered: NDArray[np.bool_], offsets: NDArray[np.float16], grid: Grid, named: Landmarks
+) -> NDArray[np.uint8]:
+    """The number of the landmark, from 1 on, that each considered voxel votes for; 0: none."""
+    where = np.nonzero(considered)
+    step = MM_PER_CM / np.asarray(grid.spacing_mm, np.float32)
+    votes = np.stack(where, axis=1) + offsets[where].astype(np.float32) * step
+    owner = np.zeros(grid.shape, np.uint8)
+    owner[where] = chosen_centres(grid.to_mm(votes), named.names, named.points_mm) - NONE
+    return owner
 
 
 def _halved(found: NDArray[np.float32]) -> NDArray[np.float16]:
     return found.astype(np.float16)
 
 
-def _scaled(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
+def _scaled(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float16]:
     """Probabilities whose threshold has become one half."""
     below, above = 0.5 * probability / threshold, 0.5 + 0.5 * (probability - threshold) / (1 - threshold)
-    return np.asarray(np.where(probability < threshold, below, above), np.float32)
+    return np.asarray(np.where(probability < threshold, below, above), np.float16)
 
 
 def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -124,12 +131,3 @@ def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         sizes = np.bincount(pieces.ravel())[1:]
         mask = np.isin(pieces, 1 + np.flatnonzero(sizes >= LEAST_PIECE * sizes.max()))
     return np.asarray(ndimage.binary_fill_holes(mask))
-
-
-def _reaches_the_end(where: NDArray[np.int_], view: ScanView) -> bool:
-    """Whether the voxels of a mask (n, 3) reach the last slice that the scan shows there, above or below."""
-    for end in (where[where[:, 2].argmin()], where[where[:, 2].argmax()]):
-        low, high = scanned_heights(view.image, end, view.padding_value)
-        if end[2] <= low or end[2] >= high:
-            return True
-    return False
