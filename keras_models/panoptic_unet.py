@@ -2,7 +2,8 @@
 
 The centre offsets are those of Panoptic-DeepLab (Cheng et al. 2020) and EmbedSeg (Lalit et al. 2022). The body works at
 half the input's resolution: a strided convolution enters it (space to depth) and a transposed one leaves it (depth to
-space), so that detail costs little (Shi et al. 2016).
+space), so that detail costs little (Shi et al. 2016). Both add to what ``detection_unet`` does at that resolution; a
+trained detection can initialise the network.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ def panoptic_unet(
     x = layers.Concatenate(name="entrance")([half, fine])
     x, _ = unet_body(x, filters, levels, momentum, floor_kernel=(3, 3, 3))  # (batch, *patch / 2, filters)
     offsets = layers.Conv3D(3, 1, dtype="float32", name=OFFSETS_OUTPUT)(x)
-    scores = layers.Conv3DTranspose(classes, REDUCTION, strides=REDUCTION, name="class_scores")(x)
+    coarse = layers.Conv3D(classes, 3, padding="same", name="class_scores")(x)
+    coarse = layers.UpSampling3D(REDUCTION, name="coarse_scores")(coarse)
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    fine = layers.Conv3DTranspose(
+        classes, REDUCTION, strides=REDUCTION, kernel_initializer=small, name="depth_to_space"
+    )(x)
+    scores = layers.Add(name="scores")([coarse, fine])
     parts = layers.Softmax(dtype="float32", name=PARTS_OUTPUT)(scores)  # (batch, *patch, classes)
     return keras.Model(inputs, {PARTS_OUTPUT: parts, OFFSETS_OUTPUT: offsets}, name="panoptic_unet")

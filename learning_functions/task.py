@@ -200,6 +200,9 @@ class Task(ABC, Generic[Options]):
     """The targets by name, each with the classes of its spec (``Settings.aiming_at``)."""
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = NO_CHOICE
     """The options that a user can choose when samples are made, with their values (``Settings.choosing``)."""
+    body_reduction: ClassVar[int] = 1
+    """Voxels of the input, along each axis, to one of the network's U-Net. Voxels of a network of another task that
+    initialises it are larger by this factor."""
     begins_as: ClassVar[Mapping[str, str]] = NO_CHOICE
     """For a graph (option ``graph``), another graph whose trained weights can initialise it."""
 

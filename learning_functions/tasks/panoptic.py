@@ -111,6 +111,7 @@ class PanopticTask(Task[PanopticOptions]):
     gives = ("instances",)
     may_give = ("detection",)
     presets = MappingProxyType({"small": _SMALL, "shipped": _SHIPPED})
+    body_reduction = 2
     numbers = tuple(f"centre{number}_{axis}" for number in range(1, MOST_CENTRES + 1) for axis in "xyz")
     """The centre of each numbered vertebra in voxels of the patch; NaN: it lies outside, or there is none."""
 

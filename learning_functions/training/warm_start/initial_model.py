@@ -91,7 +91,7 @@ class WarmStart(InitialModel):
 
     A model of the same task has the same graph, or one that the new network can begin as (``begins_as``); it may have
     fewer input channels beside the image, such as no landmark prompt. A model of another task gives the layers that
-    both networks have; it then needs the same image specification.
+    both networks have; it then needs the same image specification at the resolution of the U-Nets.
     """
 
     ROLE: ClassVar[str] = "model to start from"
@@ -113,6 +113,9 @@ class WarmStart(InitialModel):
             super()._require_alike(card, store)
             return
         its, own = (asdict(Spec.from_json(spec)) for spec in (card["spec"], store.settings["spec"]))
+        reductions = (load_task(task).body_reduction for task in (card["task"], store.task))
+        for spec, reduction in zip((its, own), reductions, strict=True):
+            spec["spacing_mm"] = tuple(reduction * step for step in spec["spacing_mm"])
         if differences := [f"{name} {its[name]} and {own[name]}" for name in IMAGE_FIELDS if its[name] != own[name]]:
             raise ValueError(
                 f"The {self.ROLE} needs the image specification of the new network; it and the samples differ in "

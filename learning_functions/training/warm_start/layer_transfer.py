@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
 from learning_functions.model_files.model_file import load_model
+from learning_functions.stored_settings import settings_from_card
+from learning_functions.task import load_task
 from learning_functions.training.warm_start.initial_model import WarmStart
 from learning_functions.training.warm_start.net2wider import widened_weights
 from learning_functions.training.warm_start.two_branch import (
@@ -26,7 +30,8 @@ def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None
     """Set the weights of the network, which is for the task ``task_name``, to those of a trained one.
 
     From the same task it takes all weights; where it has more filters, they are widened (Net2Wider) and its outputs
-    stay the same. From another task it takes the layers with the same name and shape. The first convolution gets
+    stay the same. From another task it takes the layers with the same name and shape, after widening where the network
+    has more filters. The first convolution gets
     zeros for channels that the trained network lacks, such as memory or a landmark prompt. From another task it gets
     zeros for all channels but the image, since the others mean something else. In a two-branch model both branches
     take the weights of a single one.
@@ -38,6 +43,7 @@ def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None
             network, as_two_branch(given, card) if is_two_branch(network) and not is_two_branch(given) else given, start
         )
         return
+    given = _as_wide(given, card, network)
     every = {layer.name: layer.get_weights() for layer in given.layers if layer.get_weights()}
     image = {name: list(weights) for name, weights in every.items()}
     first = next(iter(image.values()))
@@ -61,6 +67,23 @@ def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None
             f"{card['task']}. Received: {start.path}."
         )
     log.info("%d of %d weights are taken from %s.", taken, network.count_params(), start.path)
+
+
+def _as_wide(given: keras.Model, card: Mapping[str, Any], network: keras.Model) -> keras.Model:
+    """The trained network of another task, widened to the filters of the new one if that has more."""
+    own = {layer.name: layer for layer in network.layers}
+    first = next((layer for layer in given.layers if layer.get_weights() and layer.name in own), None)
+    if first is None:
+        return given
+    before, after = (int(layer.get_weights()[0].shape[-1]) for layer in (first, own[first.name]))
+    if after <= before or after % before:
+        return given
+    task = load_task(card["task"])
+    settings = settings_from_card(task, card)
+    wide = task.network(settings.changed(filters=settings.filters * (after // before)))
+    for name, values in widened_weights(given, wide).items():
+        wide.get_layer(name).set_weights(values)
+    return wide
 
 
 def _take_all(network: keras.Model, given: keras.Model, start: WarmStart) -> None:
