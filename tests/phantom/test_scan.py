@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.geometry.grid import ALL_ORIENTATIONS
@@ -104,10 +105,12 @@ def test_the_tissue_map_names_what_the_image_shows(whole: PhantomScan, tissue: s
     assert low < np.median(whole.volume.voxels[where]) < high
 
 
-def test_vertebrae_of_the_label_map_are_bone_in_the_tissue_map(whole: PhantomScan) -> None:
+def test_vertebrae_of_the_label_map_are_bone_in_the_tissue_map_or_beside_it(whole: PhantomScan) -> None:
     bony = [code for code, name in enumerate(TISSUES) if name.split()[0] in ("vertebra", "sacrum")]
-    inside = whole.tissues.voxels[whole.label_map.voxels > 0]
-    assert np.isin(inside, bony).mean() > 0.9
+    labelled, bone = whole.label_map.voxels > 0, np.isin(whole.tissues.voxels, bony)
+    assert bone[labelled].mean() > 0.8
+    beside = ndimage.binary_dilation(bone, np.ones((3, 3, 3), bool))  # voxels that bone fills in part are labelled too
+    assert beside[labelled].mean() > 0.98
 
 
 def test_the_levels_stand_in_order_and_at_distances_of_real_spines(whole: PhantomScan) -> None:

@@ -210,7 +210,7 @@ def chosen_of_any(flags: tf.Tensor, one: tf.Tensor, other: tf.Tensor) -> tf.Tens
 
 def _with_points(numbers: tf.Tensor, space: SpatialSettings, move: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The numbers, with ``move`` applied to all points (b, n, axes)."""
-    if space.points_from is None:
+    if space.points_from is None or numbers.shape[1] <= space.points_from:
         return numbers
     count = (numbers.shape[1] - space.points_from) // len(space.shape)
     points = move(tf.reshape(numbers[:, space.points_from :], [-1, count, len(space.shape)]))
