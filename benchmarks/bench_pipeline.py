@@ -34,6 +34,7 @@ from learning_functions.spec import OUTSIDE, Spec
 from utility_functions.phantom.tissue import TISSUES
 
 SHAPE, SPACING_MM, BATCH, FLOOR = (48, 64, 64), (2.0, 2.0, 2.0), 4, 3.0
+KINDS = ("none", "standard", "synth")
 FIRST = 6
 """Batches before the clock runs: the pipeline starts its threads and compiles."""
 
@@ -331,12 +332,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=96)
     parser.add_argument("--batches", type=int, default=25, help="in a turn")
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     arguments = parser.parse_args(argv)
     standard = Augmentation(SPACING_MM, flip_axis=0)
     with tempfile.TemporaryDirectory() as name:
         store = stored(Path(name) / "samples.h5", arguments.samples)
         synth = standard.with_appearance(Appearance.of(store.spec, store.tissue_names, SPACING_MM))
-        for title, augment in (("none", None), ("standard", standard), ("synth", synth)):
+        for title, augment in zip(KINDS, (None, standard, synth), strict=True):
+            if title not in arguments.kinds:
+                continue
             figures: dict[str, list[tuple[float, float]]] = {"one by one": [], "ours": []}
             for _ in range(arguments.turns):
                 for kind, values in figures.items():

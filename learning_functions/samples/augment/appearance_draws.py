@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from learning_functions.samples.augment import random_draws
@@ -12,7 +13,7 @@ from learning_functions.samples.augment.tissue_prior import KIND_NAMES
 
 CHANCES = 24
 """Uniform random numbers of a sample, for everything that needs one number."""
-UNIFORM, NORMAL, FINE, COARSE, BIAS, NOISE = range(16, 22)
+UNIFORM, NORMAL, KEYS = range(16, 19)
 """The streams of random numbers of a sample; augmentation.py has others."""
 
 
@@ -48,7 +49,13 @@ def appearance_draws(
     """
     kinds, (kept, mixed) = len(KIND_NAMES), probabilities
     uniform = random_draws.uniforms(seeds, [CHANCES + 3 * kinds], UNIFORM)
-    normal = random_draws.normals(seeds, [2 * (kinds + tissues)], NORMAL)
+    sizes = [2 * kinds, 2 * tissues, int(np.prod(coarse)), int(np.prod(bias))]
+    normal = tf.split(random_draws.normals(seeds, [sum(sizes)], NORMAL), sizes, axis=1)
+    shapes = ([2, kinds], [2, tissues], coarse, bias)
+    of_kind, own, coarse_points, bias_points = (
+        tf.reshape(part, [-1, *shape]) for part, shape in zip(normal, shapes, strict=True)
+    )
+    fine, noise = tf.unstack(random_draws.keys(seeds, 2, KEYS), axis=1)
     chances = uniform[:, :CHANCES]
     keeps, synthetic = chances[:, 0] < kept + mixed, chances[:, 0] >= kept
     return AppearanceDraws(
@@ -57,10 +64,10 @@ def appearance_draws(
         tf.where(synthetic, tf.where(keeps, chances[:, 1], 0.0), 1.0),
         chances,
         tf.reshape(uniform[:, CHANCES:], [-1, 3, kinds]),
-        tf.reshape(normal[:, : 2 * kinds], [-1, 2, kinds]),
-        tf.reshape(normal[:, 2 * kinds :], [-1, 2, tissues]),
-        random_draws.normals(seeds, coarse, COARSE),
-        random_draws.normals(seeds, bias, BIAS),
-        random_draws.keys(seeds, FINE),
-        random_draws.keys(seeds, NOISE),
+        of_kind,
+        own,
+        coarse_points,
+        bias_points,
+        fine,
+        noise,
     )

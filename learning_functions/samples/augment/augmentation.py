@@ -265,7 +265,7 @@ class Augmentation:
         slope = 1 + changes * self.contrast * (2 * amounts[:, 1] - 1)
         shift = changes * self.brightness * (2 * amounts[:, 2] - 1)
         deviation = noises * self.noise_deviation * amounts[:, 3]
-        key = random_draws.keys(seeds, NOISE)
+        key = random_draws.keys(seeds, 1, NOISE)[:, 0]
         return tf.cond(
             tf.reduce_any(happens["noise"]),
             lambda: arithmetic(_noisy, fused)(x, slope, shift, deviation, key),

@@ -24,9 +24,9 @@ def normals(seeds: tf.Tensor, shape: Sequence[int], stream: int) -> tf.Tensor:
     return _each(seeds, stream, lambda seed: tf.random.stateless_normal(shape, seed, alg="philox"))
 
 
-def keys(seeds: tf.Tensor, stream: int) -> tf.Tensor:
-    """The keys (b, 2) of normal_at()."""
-    draw = lambda seed: tf.random.stateless_uniform([2], seed, None, None, tf.uint32, alg="philox")  # noqa: E731
+def keys(seeds: tf.Tensor, count: int, stream: int) -> tf.Tensor:
+    """Keys (b, count, 2) of normal_at()."""
+    draw = lambda seed: tf.random.stateless_uniform([count, 2], seed, None, None, tf.uint32, alg="philox")  # noqa: E731
     return _each(seeds, stream, draw, tf.uint32)
 
 
