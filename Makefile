@@ -14,7 +14,7 @@ SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models
 WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models coarse instances naming test bench lint format clean
+.PHONY: help demo models coarse instances naming verse spider test bench lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -121,6 +121,15 @@ naming: $(VENV)/.ready-demo  ## train the naming model on keypoints (VID=folder 
 	$(RUN) generate_samples.py naming $(VID) $(call named,validation) --preset shipped --hold-out 0.15 --part validation --skip-errors
 	$(RUN) train.py $(call named,training) $(call named,validation) $(MODELS)/naming.h5 --resume --about "$(VID_BY)"
 
+VERSE ?= verse19
+SYSTEMS ?=
+
+verse: $(VENV)/.ready-datasets  ## download VerSe (VERSE=verse19 or verse20), train the published presets, measure its test split (days, GPU)
+	$(RUN) -m experiments public_training $(VERSE) $(if $(SYSTEMS),--systems $(SYSTEMS)) $(ARGS)
+
+spider: $(VENV)/.ready-datasets  ## download SPIDER, train the published presets, measure its validation split (days, GPU)
+	$(RUN) -m experiments public_training spider $(if $(SYSTEMS),--systems $(SYSTEMS)) $(ARGS)
+
 test: $(VENV)/.ready-test  ## all tests, with ruff, mypy and the import contract (ARGS="-k grid" for a selection)
 	@$(RUN) -m pytest $(WORKERS) $(ARGS)
 
@@ -204,6 +213,11 @@ $(VENV)/.ready-demo: requirements.txt pyproject.toml
 	$(call install,--no-deps -e .)
 	@echo "Compiling the packages."
 	@$(COMPILE)
+	@rm $(UNFINISHED) && touch $@
+
+$(VENV)/.ready-datasets: $(VENV)/.ready-demo
+	$(begin)
+	$(call install,-e ".[datasets]")
 	@rm $(UNFINISHED) && touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-demo

@@ -22,6 +22,7 @@ NAMES = {
     "patch_predictions": "Dice of single patch predictions of an instances network",
     "patients_turned": "scans whose patient orientation differs from the header",
     "phantom_views": "contact sheets of phantoms beside real scans",
+    "public_training": "published presets trained and measured on VerSe or SPIDER",
     "real_scans": "accuracy of trained models on real scans",
     "steadiness": "stability of names and log-odds under small changes of a scan",
     "real_structures": "Dice of vertebrae, discs and canal on real scans",

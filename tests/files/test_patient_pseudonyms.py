@@ -154,11 +154,11 @@ def test_a_key_that_cannot_be_read_stops_the_run_before_any_scan_in_one_sentence
     code = run_command(
         spine_samples.parser(), spine_samples.run, ["detection", str(scans), str(tmp_path / "s.h5"), "--workers", "1"]
     )
-    said = capfd.readouterr().err.splitlines()
+    printed = capfd.readouterr().err.splitlines()
     assert (
         code == 2
-        and said[-1].startswith("error: ")
-        and "the key of the patients' pseudonyms cannot be read" in said[-1]
+        and printed[-1].startswith("error: ")
+        and "the key of the patients' pseudonyms cannot be read" in printed[-1]
     )
     assert not (tmp_path / "s.h5").exists()
 

@@ -1,0 +1,127 @@
+"""The recipe of ``make verse`` and ``make spider`` on miniatures from a server on this machine, up to the training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.public_training import Options, Runner, main, steps, systems_of
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.task import load_task
+from learning_functions.training.planned_runs import planned
+from spine_levels.cli import spine_measure, spine_samples, spine_train
+from tests.published import Publisher, overview, published, publisher, write_spider, write_verse, zipped
+from tests.tiny import phantom
+from utility_functions.anatomy.structures import spider_map, structures_of
+from utility_functions.datasets import __main__ as datasets
+from utility_functions.datasets.public_sets import PUBLIC_SETS
+from utility_functions.files.manifest import find_cases
+from utility_functions.phantom.scanner import make_phantom
+from utility_functions.phantom.tissue import TISSUES
+
+SCRIPTS = {"generate_samples.py": spine_samples, "train.py": spine_train, "measure.py": spine_measure}
+TINY = ("--samples", "--samples-per-scan 2 --workers 1", "--training", "--filters 2 --epochs 1 --device cpu")
+
+
+def until_training(server: Publisher, name: str, scans: int, seen: list[Any]) -> Runner:
+    """Downloads and cuts samples; of training and measuring, ``seen`` gets what they would start with."""
+    sets = {name: published(PUBLIC_SETS[name], server, scans)}
+
+    def run(command: Sequence[str]) -> int:
+        if command[0] == "-m":
+            return datasets.main(command[2:], sets)
+        if command[0] == "generate_samples.py":
+            return spine_samples.main(list(command[1:]))
+        if command[0] == "train.py":
+            found = spine_train.parser().parse_intermixed_args(command[1:])
+            [planned_run] = planned((found.training, found.validation, found.model))
+            seen.append(
+                (planned_run.model.name, open_store(found.training).case_ids, open_store(found.validation).case_ids)
+            )
+        else:
+            found = spine_measure.parser().parse_intermixed_args(command[1:])
+            cases = find_cases(found.scans, found.split)
+            seen.append(([path.name for path in found.models], [case.case_id for case in cases if case.label_map_path]))
+        return 0
+
+    return run
+
+
+def verse_archives(root: Path) -> dict[str, bytes]:
+    for number, split in enumerate(("training", "validation", "test")):
+        made = phantom(number)
+        write_verse(root / split, f"sub-verse{number:03d}", made.volume, made.label_map, made.landmarks)
+    return {f"dataset-verse19{path.name}.zip": zipped(path) for path in root.iterdir()}
+
+
+def spider_archives(root: Path) -> dict[str, bytes]:
+    subsets = {"1_t2": "training", "2_t2": "training", "3_t2": "validation"}
+    for number, name in enumerate(subsets):
+        made = make_phantom(np.random.default_rng(number), name, "lumbar", 4.0, kind="mr-t2")
+        labels = spider_map(made.label_map, structures_of(made.label_map, "verse", made.tissues, TISSUES))
+        write_spider(root, name, made.volume, labels)
+    tables = {"overview.csv": overview(subsets), "radiological_gradings.csv": b"Patient,IVD label\n"}
+    return {f"{path.name}.zip": zipped(path, path.name) for path in root.iterdir()} | tables
+
+
+def test_make_verse_leads_from_the_archives_to_training_and_to_the_test_split(tmp_path: Path) -> None:
+    (tmp_path / "published").mkdir()
+    seen: list[Any] = []
+    words = ["verse19", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--systems", "two_stages"]
+    with publisher(verse_archives(tmp_path / "published")) as server:
+        run = until_training(server, "verse19", 3, seen)
+        assert main([*words, "--preset", "small", *TINY, "--measuring", "--memory-gb 1"], run) == 0
+        parts = (("sub-verse000_ct",), ("sub-verse001_ct",))
+        models = ["detection.h5", "identification.h5"]
+        assert seen == [*((model, *parts) for model in models), (models, ["sub-verse002_ct"])]
+        server.asked.clear()
+        again = steps("verse19", tmp_path / "data", tmp_path / "out", ["two_stages"], Options())
+        assert [command[0] for command in again] == ["-m", "train.py", "train.py", "measure.py"], "samples are there"
+        assert run(again[0]) == 0 and server.asked == []
+
+
+def test_make_spider_holds_training_patients_out_and_leads_to_the_official_validation_split(tmp_path: Path) -> None:
+    (tmp_path / "published").mkdir()
+    seen: list[Any] = []
+    words = ["spider", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--systems", "multiclass"]
+    words += ["--preset", "small", "--samples", "--samples-per-scan 2 --workers 1 --spacing 8 4 4"]
+    with publisher(spider_archives(tmp_path / "published")) as server:
+        assert main(words, until_training(server, "spider", 3, seen)) == 0
+    (model, training, validation), measured = seen
+    assert model == "multiclass_mr.h5" and {*training, *validation} == {"1_t2", "2_t2"}
+    assert len(training) == len(validation) == 1 and measured == (["multiclass_mr.h5"], ["3_t2"])
+
+
+@pytest.mark.parametrize("name", PUBLIC_SETS)
+def test_every_step_of_every_system_is_a_command_that_its_script_knows(name: str, tmp_path: Path) -> None:
+    for command in steps(name, tmp_path, tmp_path / "out", list(systems_of(name)), Options()):
+        if command[0] == "-m":
+            assert command[1:] == ["utility_functions.datasets", name, str(tmp_path)]
+        else:
+            found = SCRIPTS[command[0]].parser().parse_intermixed_args(command[1:])
+            if command[0] == "generate_samples.py":
+                assert found.preset in load_task(found.task).presets and found.preset != "small"
+
+
+def test_a_step_that_fails_ends_the_recipe_with_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    codes = iter([0, 3])
+    assert main(["verse20"], lambda command: next(codes)) == 3
+    printed = capsys.readouterr()
+    assert "== 2 of" in printed.out and printed.err == "error: this step ended with exit code 3.\n"
+
+
+def test_a_system_that_is_not_of_the_data_set_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["spider", "--systems", "two_stages"])
+    assert end.value.code == 2 and "the systems of spider are multiclass, iterative" in capsys.readouterr().err
+
+
+def test_the_makefile_runs_the_recipe() -> None:
+    text = (Path(__file__).resolve().parents[2] / "Makefile").read_text()
+    assert re.search(r"^verse: .*\n.*-m experiments public_training \$\(VERSE\)", text, re.MULTILINE)
+    assert re.search(r"^spider: .*\n.*-m experiments public_training spider", text, re.MULTILINE)
