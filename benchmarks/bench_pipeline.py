@@ -329,9 +329,9 @@ def rates_of(
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=96)
-    parser.add_argument("--batches", type=int, default=25, help="in a turn")
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--samples", type=int, default=24)
+    parser.add_argument("--batches", type=int, default=20, help="in a turn")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     arguments = parser.parse_args(argv)
     standard = Augmentation(SPACING_MM, flip_axis=0)
