@@ -26,6 +26,7 @@ NAMES = {
     "real_scans": "accuracy of trained models on real scans",
     "steadiness": "stability of names and log-odds under small changes of a scan",
     "real_structures": "Dice of vertebrae, discs and canal on real scans",
+    "upside_down": "scans upside down, and what identification says of them",
 }
 
 

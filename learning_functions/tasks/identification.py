@@ -237,6 +237,7 @@ class IdentificationTask(Task[IdentificationOptions]):
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
         """``landmarks`` and ``instances``, from the level predicted for each detected voxel."""
         from learning_functions.inference.slices import slice_predictions
+        from learning_functions.inference.upside_down import levels_of, upside_down_note
 
         found, options = view.findings.detection, view.options
         if not isinstance(found, LabelMap):
@@ -245,10 +246,17 @@ class IdentificationTask(Task[IdentificationOptions]):
         if not detection.voxels.any():
             empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
             return StageFindings(landmarks=Landmarks.empty(), instances=empty)
-        answers = slice_predictions(network, settings, view.image, detection, view.padding_value, options)
+
+        def answers_of(image: Volume, column: LabelMap) -> NDArray[np.float32]:
+            return slice_predictions(network, settings, image, column, view.padding_value, options)
+
+        answers = answers_of(view.image, detection)
         level_probabilities = answers if _predicts_classes(settings) else None
         levels = np.zeros(detection.grid.shape, np.float32)
-        levels[detection.voxels > 0] = answers[:, 0] if level_probabilities is None else answers.argmax(axis=1) + 1
+        levels[detection.voxels > 0] = levels_of(answers)
+        if options.windows == "tiles" and (note := upside_down_note(answers, view.image, detection, answers_of)):
+            empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
+            return StageFindings(landmarks=Landmarks.empty(), instances=empty).noting(note)
         by_decoder, record = options.naming == "decoder", None
         if "published" in (options.votes, options.naming):
             named = published_votes(levels, detection)
