@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import zipfile
 import zlib
@@ -13,11 +14,23 @@ import h5py
 import numpy as np
 import pytest
 
+from learning_functions.stored_settings import settings_from_samples
+from learning_functions.task import load_task
+from learning_functions.training.checkpoints import Progress
+from learning_functions.training.planned_runs import planned
+from learning_functions.training.run_record import card_of
+from learning_functions.training.training_choices import Training
+from learning_functions.training.training_inputs import check_inputs
 from tests.filled_dicom import filled, words_in, write_series
 from tests.oracle import oracle_landmarks, oracle_scan
+from tests.scripts.outcome import Run
 from utility_functions.files.annotations import write_lml
+from utility_functions.files.atomic_write import write_json
 from utility_functions.files.broken_file import BrokenFile
-from utility_functions.files.images import read_grid, read_image
+from utility_functions.files.data_split import Fold
+from utility_functions.files.images import read_grid, read_image, write_image
+from utility_functions.files.patient_pseudonyms import KEY_FILE, name_in_memory
+from utility_functions.files.scan_list import write_scan_list
 
 PATIENTS = ("1", "2")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -80,6 +93,12 @@ def leaks(folder: Path, words: frozenset[str]) -> list[str]:
     return found
 
 
+def hashes() -> frozenset[str]:
+    """What stands for the patients in memory, and the pseudonyms of version 0.1.0."""
+    whole = [name_in_memory(filled(patient)[0].PatientID) for patient in PATIENTS]
+    return frozenset(text.removeprefix("dicom:")[:12] for text in whole)
+
+
 def test_the_search_finds_every_word_in_the_files_of_the_headers(
     series: tuple[Path, frozenset[str]], tmp_path: Path
 ) -> None:
@@ -99,6 +118,33 @@ def test_the_search_finds_every_word_in_the_files_of_the_headers(
         PNG + (len(text) - 4).to_bytes(4, "big") + text.replace(b"tEXt", b"zTXt") + b"0000"
     )
     assert {line.split(":")[0] for line in leaks(tmp_path, words)} == {"a.gz", "b.keras", "d.h5", "h.png"}
+
+
+def test_samples_cards_lists_of_scans_and_images_hold_nothing_of_the_headers(
+    run: Run, series: tuple[Path, frozenset[str]], tmp_path: Path
+) -> None:
+    folder, words = series
+    options = ("--preset", "small", "--spacing", 4, "--samples-per-scan", 2, "--workers", 1)
+    outcome = run("generate_samples", "detection", folder, tmp_path / "all.h5", *options)
+    assert outcome.code == 0, outcome.err
+    fold = Fold(0, 2)
+    [planned_run] = planned((tmp_path / "all.h5", None, tmp_path / "m.h5"), [fold], folder)
+    write_scan_list(planned_run.held_out, planned_run.scan_list, "validation")
+    stores = check_inputs(tmp_path / "all.h5", fold, tmp_path / "m.h5")
+    settings = settings_from_samples(load_task("detection"), stores[0].settings)
+    progress = Progress({}, epochs=1, best_epoch=1, best=0.5, history=[{"loss": 0.5, "seconds": 1.0}])
+    card = card_of(stores[0], settings, Training(seed=1), progress, stores[1], fold)
+    write_json(tmp_path / "card.json", card)
+    image = read_image(folder / "scan1")
+    for suffix in (".nii.gz", ".nrrd", ".mha", ".mhd"):
+        write_image(image, tmp_path / f"image{suffix}")
+    assert "patient-" in json.dumps(card["training"]["held_out"])
+    secret = (tmp_path / KEY_FILE).read_text().strip()
+    assert leaks(tmp_path, words) == [] and words_in(outcome.out.encode() + outcome.err.encode(), words) == set()
+    for path in tmp_path.iterdir():
+        for content in contents(path):
+            assert not [text for text in hashes() if text.encode() in content]
+            assert path.name == KEY_FILE or secret.encode() not in content
 
 
 CHANGES = {
@@ -132,5 +178,5 @@ def test_no_error_and_no_warning_quotes_the_header(
         path.write_bytes(path.read_bytes()[:-200])
     with caplog.at_level(logging.DEBUG), pytest.raises(BrokenFile) as refused:
         read_image(tmp_path / "scan")
-    said = "".join([str(refused.value), caplog.text, *capfd.readouterr()])
-    assert words_in(said.encode(), words) == set(), said
+    messages = "".join([str(refused.value), caplog.text, *capfd.readouterr()])
+    assert words_in(messages.encode(), words) == set(), messages
