@@ -66,7 +66,6 @@ def epoch_batches(
             for array, (name, (_, shape)) in zip(arrays, kinds.items(), strict=True)
         }
 
-    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def prepare(parts: dict[str, tf.Tensor]) -> tuple[Any, ...]:
         normalisation = tf.cast(parts["normalisation"], tf.float32)
         given: dict[str, Any] = {
