@@ -14,7 +14,7 @@ SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models
 WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models coarse instances naming verse spider test bench lint format clean
+.PHONY: help demo models coarse instances panoptic naming verse spider test bench lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -112,6 +112,16 @@ instances: $(VENV)/.ready-demo  ## train the instances model on streamed phantom
 	$(RUN) -m learning_functions.training.warm_start.merging $(MODELS)/instances_segmenter.h5 saved_models/vertebra_masks.h5 $(MODELS)/instances.h5
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
+PANOPTIC_SCANS ?= 260
+
+panoptic: $(VENV)/.ready-demo  ## train the panoptic model on streamed phantoms, into models/ (hours; resumes)
+	@mkdir -p $(MODELS)
+	$(call samples,panoptic,validation,30,1702)
+	$(call samples,panoptic,training,$(PANOPTIC_SCANS),1701)
+	$(RUN) train.py $(call panoptic,_first) --start-from saved_models/detection.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
+	$(RUN) train.py $(call panoptic,) --start-from $(MODELS)/panoptic_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
+	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/panoptic.h5 --output $(MODELS)/results_of_panoptic
+
 VID ?= vid
 VID_BY := Keypoints: VID, ImFusion (Buergin et al. 2023), CC BY-SA 4.0.
 
@@ -163,6 +173,9 @@ of = $(MODELS)/$(1)_$(2).h5 $(MODELS)/$(1)_validation_60.h5 $(MODELS)/$(1)$(3).h
 stage = $(MODELS)/$(1)_$(or $(3),training)_$(or $(4),$(COARSE_SCANS)).h5 $(MODELS)/$(1)_validation_40.h5 $(MODELS)/$(1)$(2).h5
 
 instances = $(MODELS)/instances_$(1).h5 $(MODELS)/instances_validation_40.h5 $(MODELS)/instances$(2).h5
+
+# Argument: suffix of the model's name.
+panoptic = $(MODELS)/panoptic_training_$(PANOPTIC_SCANS).h5 $(MODELS)/panoptic_validation_30.h5 $(MODELS)/panoptic$(1).h5
 
 named = $(MODELS)/naming_$(1).h5
 
