@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -56,29 +58,52 @@ def box_of_vertebrae(grid: Grid, landmarks: Landmarks) -> Grid:
     return grid.window(first, np.maximum(last - first, 1))
 
 
+@dataclass(frozen=True, eq=False)
+class PanopticMaps:
+    """What a panoptic network predicts in an image, on its grid.
+
+    parts: the probabilities of the parts. offsets: (x, y, z, 3) float16, from each voxel to the centre of its vertebra
+    along the axes of the grid, in cm.
+    """
+
+    parts: ClassProbabilities
+    offsets: NDArray[np.float16]
+
+
 def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
     """``instances`` of the vertebrae that have a landmark and, where S1 has one, of the sacrum, and ``detection``.
 
     network: that of ``single_output``. The masks are VerSe ids on the scan's own grid; the detection holds the
-    probabilities of the parts in the box round the vertebrae, on the network's grid. Each voxel that is vertebra votes
-    for a centre and goes to the landmark nearest to its vote. Of each mask small pieces are discarded and holes filled.
+    probabilities of the parts in the box round the vertebrae, on the network's grid.
     """
-    image, threshold = view.image, settings.options.threshold
-    named = (view.findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, "S1"})
-    if not len(named.only(VERTEBRAE)):
+    if not len(_named(view).only(VERTEBRAE)):
         nothing = VertebraMap(np.zeros(view.target_grid.shape, np.uint8), view.target_grid)
         return StageFindings(instances=nothing).noting(NOTHING)
+    maps = panoptic_maps(network, len(settings.spec.labels), view)
+    return gathered_masks(maps, settings.options.threshold, view).having(detection=maps.parts)
+
+
+def panoptic_maps(network: keras.Model, classes: int, view: ScanView) -> PanopticMaps:
+    """The network's predictions in the view's image, in tiles; ``classes``: of its parts."""
+    image = view.image
     margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
     found = run_tiles(network, image.voxels[..., None], margin, view.options.memory_gb, _halved, view.padding_value)
-    classes = len(settings.spec.labels)
-    parts = ClassProbabilities(found[..., :classes].astype(np.float16), image.grid, PartMap)
-    vertebra = parts.voxels[..., VERTEBRA].astype(np.float32).sum(axis=-1)
-    owner = _owners(vertebra > CONSIDERED * threshold, found[..., classes:].astype(np.float16), image.grid, named)
-    sacrum = parts.voxels[..., SACRUM].astype(np.float32)
+    parts, offsets = (found[..., part].astype(np.float16) for part in (slice(classes), slice(classes, None)))
+    return PanopticMaps(ClassProbabilities(parts, image.grid, PartMap), offsets)
+
+
+def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> StageFindings:
+    """``instances``: each voxel that is vertebra goes to the landmark nearest to the centre that it points to.
+
+    Of each mask small pieces are discarded and holes filled. threshold: the least probability of a mask's voxels.
+    """
+    image, named = view.image, _named(view)
+    vertebra = maps.parts.voxels[..., VERTEBRA].astype(np.float32).sum(axis=-1)
+    owner = _owners(vertebra > CONSIDERED * threshold, maps.offsets, image.grid, named)
+    sacrum = maps.parts.voxels[..., SACRUM].astype(np.float32)
     fusion, truncated, missing = LabelFusion(image.grid), [], []
-    for number, (name, box) in enumerate(
-        zip(named.names, ndimage.find_objects(owner, len(named)), strict=True), start=1
-    ):
+    boxes = ndimage.find_objects(owner, len(named))
+    for number, (name, box) in enumerate(zip(named.names, boxes, strict=True), start=1):
         if box is None and name != "S1":
             missing.append(name)
             continue
@@ -95,11 +120,14 @@ def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], vi
         fusion.add(VERSE_IDS[name], first, mask, _scaled(probability, threshold))
         if name != "S1" and reaches_the_end(np.argwhere(mask) + first, image, view.padding_value):
             truncated.append(name)
-    result = StageFindings(instances=fusion.on(view.target_grid), detection=parts)
-    return result.noting(
+    return StageFindings(instances=fusion.on(view.target_grid)).noting(
         f"No mask was found of {', '.join(missing)}." if missing else "",
         truncation_note(truncated, view.options.truncated),
     )
+
+
+def _named(view: ScanView) -> Landmarks:
+    return (view.findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, "S1"})
 
 
 def _owners(
