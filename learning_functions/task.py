@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
+from learning_functions.rate_schedule import checked_steps
 from learning_functions.spec import Spec
 from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.files.cases import Scan
@@ -46,6 +47,7 @@ ItsOptions = TypeVar("ItsOptions", bound=TaskOptions, covariant=True)
 class Settings(Generic[ItsOptions]):
     """The hyperparameters of a task, written into sample files and cards.
 
+    schedule, rate_steps: of the learning rate (training/learning_rates.py).
     momentum: Keras's momentum of batch normalisation. weight_decay: above 0, AdamW takes the place of Adam.
     options: those of one task alone.
     """
@@ -61,6 +63,7 @@ class Settings(Generic[ItsOptions]):
     learning_rate: float
     schedule: str = "constant"
     weight_decay: float = 0.0
+    rate_steps: tuple[int, ...] = (10_000, 20_000)
     options: ItsOptions = field(kw_only=True)
 
     def __post_init__(self) -> None:
@@ -71,8 +74,7 @@ class Settings(Generic[ItsOptions]):
             raise ValueError(f"The learning rate must be above 0. Received: {self.learning_rate}.")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"The weight decay cannot be below 0. Received: {self.weight_decay}.")
-        if self.schedule not in ("constant", "cosine"):
-            raise ValueError(f'The schedule is "constant" or "cosine". Received: {self.schedule!r}.')
+        object.__setattr__(self, "rate_steps", checked_steps(self.schedule, self.rate_steps))
 
     def changed(self, **values: Any) -> Settings[ItsOptions]:
         """These settings with other values; those that are None stay as they are."""
@@ -160,8 +162,9 @@ class Objective:
 
     loss and metrics: one loss and a list of metrics; for a network of several outputs both by the output's name.
     A loss that changes over the epochs has a method ``begin_epoch(epoch, epochs)``. Training calls it before each epoch
-    (the first is 0). It must depend on nothing else, so that a resumed run has the same loss. A loss with trainable
-    weights keeps them in a layer of the network, which it looks up in a method ``bind(network)``.
+    (the first is 0). It must depend on nothing else, so that a resumed run has the same loss. What changes is a
+    variable that one of the metrics holds, too (`iterative_loss.LossWeight`). A loss with trainable weights keeps them
+    in a layer of the network, which it looks up in a method ``bind(network)``.
     """
 
     loss: Any

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from losses_and_metrics.replicas import BatchMean, number_of_replicas, of_rank, sum_of_replicas
+
 SMALLEST_PROBABILITY = 1e-7
 
 
 @keras.saving.register_keras_serializable("spine")
-class WeightedCrossentropy(keras.losses.Loss):
+class WeightedCrossentropy(BatchMean):
     """Categorical cross-entropy with a weight per class (McCouat & Glocker: 0.1 background, 0.9 vertebra).
 
     True: integer classes (batch, ...) or (batch, ..., 1); predicted: probabilities (batch, ..., classes).
@@ -42,41 +44,52 @@ class WeightedCrossentropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("spine")
 class DiceCrossentropy(keras.losses.Loss):
-    """Cross-entropy + 1 - the mean soft Dice of all classes but the first, each over the whole batch.
+    """Cross-entropy + 1 - the mean soft Dice of all classes but the first, each over the whole batch of all replicas.
 
     True: integer classes (batch, ...) or (batch, ..., 1); predicted: probabilities (batch, ..., classes).
     A class that is neither true nor predicted has a Dice of 1. With ``present_only``, the mean is over the classes that
     are true somewhere in the batch, and the others have cross-entropy alone. Otherwise the smallest false positive of a
-    rare class would cost as much as missing all of it.
+    rare class would cost as much as missing all of it. Samples may have weights (batch,): both terms count them so.
     """
 
     def __init__(self, name: str = "dice_crossentropy", present_only: bool = False, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.present_only = present_only
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        return self._of_batch(y_true, y_pred, sample_weight)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        truth = _one_hot(y_true, y_pred)
+        return self._of_batch(y_true, y_pred, None)
+
+    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """This replica's part of the loss; Dice comes from sums over all replicas, and each has an equal part of it."""
+        weights = ops.ones_like(y_pred[..., :1])
+        if sample_weight is not None:
+            weights *= of_rank(ops.cast(sample_weight, y_pred.dtype), len(y_pred.shape))
+        truth = _one_hot(y_true, y_pred) * weights
         logs = ops.log(ops.clip(y_pred, SMALLEST_PROBABILITY, 1.0))
-        crossentropy = -ops.mean(ops.sum(truth * logs, axis=-1))
         axes = tuple(range(len(y_pred.shape) - 1))
-        both = ops.sum(truth * y_pred, axis=axes)[1:]
-        own = ops.sum(truth, axis=axes)[1:]
-        missing = 1 - (2 * both + 1) / (own + ops.sum(y_pred, axis=axes)[1:] + 1)
+        sums = [ops.sum(part, axis=axes) for part in (truth * y_pred, truth, y_pred * weights, weights)]
+        both, own, predicted, voxels = sum_of_replicas(sums)
+        crossentropy = ops.divide_no_nan(-ops.sum(truth * logs), voxels[0])
+        missing = (1 - (2 * both + 1) / (own + predicted + 1))[1:]
         if not self.present_only:
-            return crossentropy + ops.mean(missing)
-        there = ops.cast(own > 0, y_pred.dtype)
-        return crossentropy + ops.sum(missing * there) / ops.maximum(ops.sum(there), 1)
+            return crossentropy + ops.mean(missing) / number_of_replicas()
+        there = ops.cast(own > 0, y_pred.dtype)[1:]
+        dice = ops.sum(missing * there) / ops.maximum(ops.sum(there), 1)
+        return crossentropy + dice / number_of_replicas()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "present_only": self.present_only}
 
 
 @keras.saving.register_keras_serializable("spine")
-class LabelledError(keras.losses.Loss):
+class LabelledError(BatchMean):
     """Sum of |level - predicted| over labelled pixels / their count; 0 when nothing is labelled (0 = ignore).
 
     True: level numbers (batch, ...) or (batch, ..., 1); predicted: (batch, ..., 1).
-    On several devices, Keras's reduction takes the mean of the errors of all.
     """
 
     def __init__(self, name: str = "labelled_error", **kwargs: Any) -> None:
@@ -85,7 +98,7 @@ class LabelledError(keras.losses.Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         labelled = self.place_weights(y_true, y_pred)
         if sample_weight is not None:
-            labelled = labelled * ops.reshape(ops.cast(sample_weight, y_pred.dtype), ops.shape(labelled))
+            labelled = labelled * of_rank(ops.cast(sample_weight, y_pred.dtype), len(labelled.shape))
         return super().__call__(y_true, y_pred, sample_weight=labelled)
 
     def place_weights(self, y_true: Any, y_pred: Any) -> Any:
@@ -115,16 +128,20 @@ class LabelledCrossentropy(LabelledError):
 
 
 class Ratio(keras.metrics.Metric):
-    """The ratio of two sums over an epoch; NaN while the second is zero."""
+    """The ratio of two sums over the samples of an epoch, with their weights; NaN while the second is zero."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.part = self.add_weight(name="part", initializer="zeros")
         self.whole = self.add_weight(name="whole", initializer="zeros")
 
-    def _add(self, part: Any, whole: Any) -> None:
-        self.part.assign_add(ops.cast(part, self.part.dtype))
-        self.whole.assign_add(ops.cast(whole, self.whole.dtype))
+    def _add(self, part: Any, whole: Any, sample_weight: Any = None) -> None:
+        """Add the summands of both sums (batch, ...). sample_weight: (batch,) or of places."""
+        for total, summands in ((self.part, part), (self.whole, whole)):
+            summands = ops.cast(summands, total.dtype)
+            if sample_weight is not None:
+                summands *= of_rank(ops.cast(sample_weight, total.dtype), len(summands.shape))
+            total.assign_add(ops.sum(summands))
 
     def result(self) -> Any:
         whole = ops.convert_to_tensor(self.whole)
@@ -141,7 +158,7 @@ class ClassDice(Ratio):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true, predicted = _of_class(y_true, y_pred, self.label)
-        self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
+        self._add(2 * true * predicted, true + predicted, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label": self.label}
@@ -157,7 +174,7 @@ class ClassRecall(Ratio):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true, predicted = _of_class(y_true, y_pred, self.label)
-        self._add(ops.sum(true * predicted), ops.sum(true))
+        self._add(true * predicted, true, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label": self.label}
@@ -173,7 +190,7 @@ class VoxelAccuracy(Ratio):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         truth = ops.argmax(_one_hot(y_true, y_pred), axis=-1)
         right = ops.cast(ops.equal(truth, ops.argmax(y_pred, axis=-1)), "float32")
-        self._add(ops.sum(right), ops.sum(ops.ones_like(right)))
+        self._add(right, ops.ones_like(right), sample_weight)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -187,7 +204,7 @@ class LevelAccuracy(Ratio):
         truth, predicted = _levels(y_true, y_pred)
         labelled = truth > 0
         right = ops.logical_and(labelled, ops.equal(ops.round(predicted), truth))
-        self._add(ops.sum(ops.cast(right, "float32")), ops.sum(ops.cast(labelled, "float32")))
+        self._add(right, labelled, sample_weight)
 
 
 def _one_hot(y_true: Any, y_pred: Any) -> Any:

@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY
+from losses_and_metrics.replicas import of_rank, weighted_part
 
 
 class Divergence(keras.losses.Loss):
@@ -90,23 +91,22 @@ def distillation_divergence(
 
     truth, weights: the other arguments of ``loss``. Its ``place_weights(y_true, y_pred)``, if it has them, are the
     weights of voxels (batch, ...) or numbers (batch, ..., k, or 1 for any). Where the loss ignores voxels (no label,
-    no vertebra), the teacher has learnt nothing, and its output is ignored, too.
+    no vertebra), the teacher has learnt nothing, and its output is ignored, too. Each replica gives
+    its part of the whole batch's.
     """
-    own = getattr(loss, "place_weights", None)
-    parts = [None if own is None else own(truth, student), weights]
-    places = [_of_rank(part, student, divergence) for part in parts if part is not None]
-    counted = places[0] * places[-1] if len(places) == 2 else places[0] if places else None
-    if counted is not None and divergence.reduction == "mean_with_sample_weight":  # it divides by their sum
-        counted = counted * ops.ones_like(student[..., 0] if isinstance(divergence, ClassDivergence) else student)
-    return divergence(ops.stop_gradient(teacher), student, None if counted is None else ops.stop_gradient(counted))
+    own, teacher = getattr(loss, "place_weights", None), ops.stop_gradient(teacher)
+    counted = None if own is None else ops.stop_gradient(_of_rank(own(truth, student), student, divergence))
+    if weights is not None:
+        weights = _of_rank(weights, student, divergence)
+        counted = weights if counted is None else counted * weights
+    if counted is not None and divergence.reduction == "mean_with_sample_weight":
+        return weighted_part(divergence.call(teacher, student), counted)
+    return divergence(teacher, student, counted)
 
 
 def _of_rank(weights: Any, answer: Any, divergence: Divergence) -> Any:
     """Weights of samples, voxels or numbers with as many axes as the values of the divergence."""
-    weights = ops.cast(weights, answer.dtype)
-    rank = len(answer.shape)
-    while len(weights.shape) < rank:
-        weights = ops.expand_dims(weights, -1)
+    weights = of_rank(ops.cast(weights, answer.dtype), len(answer.shape))
     return weights[..., 0] if isinstance(divergence, ClassDivergence) else weights
 
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY, Ratio
 from losses_and_metrics.divergences import BinaryDivergence
+from losses_and_metrics.replicas import BatchMean
 
 STEEPNESS = 12.0
 """The steepness of the sigmoid between the first and the last value of a weight."""
@@ -30,7 +31,7 @@ def scheduled(first: float, last: float, epoch: int, epochs: int) -> float:
 
 
 @keras.saving.register_keras_serializable("spine")
-class InstanceLoss(keras.losses.Loss):
+class InstanceLoss(BatchMean):
     """lambda * sum(w (1-t) p) + sum(w t (1-p)) of each sample, the mean over the batch.
 
     True: (batch, ..., 2), the target t in 0..1 and the weight w of each voxel; predicted: p (batch, ..., 1).
@@ -77,7 +78,7 @@ class InstanceLoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("spine")
-class CompletenessCrossentropy(keras.losses.Loss):
+class CompletenessCrossentropy(BatchMean):
     """Binary cross-entropy of the completeness of a vertebra, the mean over the batch; 0 where it is unknown.
 
     True: (batch, 1), 1 complete, 0 not, below 0 unknown; predicted: probabilities (batch, 1).
@@ -97,7 +98,7 @@ class CompletenessCrossentropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("spine")
-class LevelError(keras.losses.Loss):
+class LevelError(BatchMean):
     """``weight`` times |level - predicted|, the mean over the batch; 0 where the level is unknown (0 or below).
 
     True and predicted: (batch, 1).
@@ -130,7 +131,29 @@ class MaskDice(Ratio):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true = ops.cast(y_true[..., 0] > 0.5, "float32")
         predicted = ops.cast(y_pred[..., 0] > 0.5, "float32")
-        self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
+        self._add(2 * true * predicted, true + predicted, sample_weight)
+
+
+@keras.saving.register_keras_serializable("spine")
+class LossWeight(keras.metrics.Metric):
+    """The weight of a loss, which changes between epochs only: it is logged, and every backend passes it to the step.
+
+    variable: the loss's own. JAX compiles the values of other variables than those of network, optimiser and metrics
+    into the step, so that later ones would never reach the loss. Loaded from a file, it has a variable of its own.
+    """
+
+    def __init__(self, variable: Any = None, name: str = "loss_weight", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.variable = keras.Variable(0.0, trainable=False) if variable is None else variable
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Do nothing: the weight belongs to the epoch."""
+
+    def reset_state(self) -> None:
+        """Do nothing: the loss keeps its weight."""
+
+    def result(self) -> Any:
+        return ops.convert_to_tensor(self.variable)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -143,7 +166,7 @@ class CompletenessAccuracy(Ratio):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         known = y_true >= 0
         right = ops.logical_and(known, ops.equal(y_true > 0.5, y_pred > 0.5))
-        self._add(ops.sum(ops.cast(right, "float32")), ops.sum(ops.cast(known, "float32")))
+        self._add(right, known, sample_weight)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -156,7 +179,7 @@ class LevelDistance(Ratio):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         known = ops.cast(y_true > 0, "float32")
         apart = ops.abs(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32"))
-        self._add(ops.sum(known * apart), ops.sum(known))
+        self._add(known * apart, known, sample_weight)
 
 
 def _flat(values: Any) -> Any:

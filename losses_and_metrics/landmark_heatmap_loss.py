@@ -16,6 +16,7 @@ from keras import ops
 from losses_and_metrics.dense_losses import Ratio
 from losses_and_metrics.divergences import SquaredDifference
 from losses_and_metrics.gaussian_profiles import profiles
+from losses_and_metrics.replicas import BatchMean
 
 PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
 """The landmark is in the patch; it is not, and its heatmap is to be empty; or it is unknown, and ignored."""
@@ -36,7 +37,7 @@ def gaussians(points: Any, sigmas: Any, shape: Sequence[Any]) -> Any:
 
 
 @keras.saving.register_keras_serializable("spine")
-class HeatmapLoss(keras.losses.Loss):
+class HeatmapLoss(BatchMean):
     """1/2 sum (h - g)^2 + penalty 1/2 sum sigma_i^2 over the known landmarks, the mean over the batch.
 
     g = height exp(-d^2 / 2 sigma_i^2) (Payer et al. 2020). Unknown landmarks are ignored. Absent ones have a target of
@@ -145,7 +146,7 @@ class LandmarkDistance(_OfMaxima):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         away, here = self._away_mm(y_true, y_pred)
-        self._add(ops.sum(away * here), ops.sum(here))
+        self._add(away * here, here, sample_weight)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -158,7 +159,7 @@ class LandmarksFound(_OfMaxima):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         away, here = self._away_mm(y_true, y_pred)
-        self._add(ops.sum(ops.cast(away <= self.limit_mm, "float32") * here), ops.sum(here))
+        self._add(ops.cast(away <= self.limit_mm, "float32") * here, here, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "limit_mm": self.limit_mm}

@@ -9,10 +9,11 @@ import keras
 from keras import ops
 
 from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY, Ratio
+from losses_and_metrics.replicas import BatchMean
 
 
 @keras.saving.register_keras_serializable("spine")
-class MaskLoss(keras.losses.Loss):
+class MaskLoss(BatchMean):
     """dice (1 - soft Dice) + crossentropy (mean binary cross-entropy) of each sample, the mean over the batch.
 
     True: masks (batch, ...) or (batch, ..., 1), 0 or 1; predicted: probabilities of the same number of voxels.
@@ -57,7 +58,7 @@ class BinaryDice(Ratio):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true, predicted = (ops.cast(_flat(mask) > 0.5, "float32") for mask in (y_true, y_pred))
-        self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
+        self._add(2 * true * predicted, true + predicted, sample_weight)
 
 
 def _flat(values: Any) -> Any:

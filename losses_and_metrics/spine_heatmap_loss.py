@@ -12,10 +12,11 @@ from keras import ops
 
 from losses_and_metrics.dense_losses import SMALLEST_PROBABILITY, Ratio
 from losses_and_metrics.divergences import SquaredDifference
+from losses_and_metrics.replicas import BatchMean
 
 
 @keras.saving.register_keras_serializable("spine")
-class HeatError(keras.losses.Loss):
+class HeatError(BatchMean):
     """The mean squared error of the counted voxels of each sample, the mean over the batch (Payer et al. 2020)."""
 
     divergence = SquaredDifference
@@ -33,7 +34,7 @@ class HeatError(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("spine")
-class HeatDivergence(keras.losses.Loss):
+class HeatDivergence(BatchMean):
     """KL divergence + 1 - soft Dice of (h, 1 - h) of each sample, h being the heatmap (Serrador et al. 2024).
 
     The divergence is the mean over counted voxels; Dice is the mean of both classes, over counted voxels, too.
@@ -70,7 +71,7 @@ class AboveThresholdDice(Ratio):
         response, judged, found = _parts(y_true, y_pred)
         true = judged * ops.cast(response > self.least, "float32")
         predicted = judged * ops.cast(found > self.least, "float32")
-        self._add(2 * ops.sum(true * predicted), ops.sum(true) + ops.sum(predicted))
+        self._add(2 * true * predicted, true + predicted, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "least": self.least}
@@ -85,7 +86,7 @@ class HeatDistance(Ratio):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         response, judged, found = _parts(y_true, y_pred)
-        self._add(ops.sum(judged * ops.abs(response - found)), ops.sum(judged))
+        self._add(judged * ops.abs(response - found), judged, sample_weight)
 
 
 def _parts(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:

@@ -22,7 +22,7 @@ from utility_functions.files.images import write_image
 
 def test_a_resumed_mixed_precision_run_lost_its_optimiser_state(tmp_path: Path) -> None:
     """Keras unwrapped the loss scaling when it loaded under the float32 policy, and only warned."""
-    with precision(mixed=True):
+    with precision("float16"):
         image = keras.Input((4,))
         network = keras.Model(image, keras.layers.Dense(1, dtype="float32")(keras.layers.Dense(3)(image)))
         network.compile("adam", "mse")
@@ -33,7 +33,7 @@ def test_a_resumed_mixed_precision_run_lost_its_optimiser_state(tmp_path: Path) 
     checkpoints.save(network, progress)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Skipping variable loading")
-        again = checkpoints.load(1, mixed_precision=True)
+        again = checkpoints.load(1, "float16")
     for state, kept in zip(again.optimizer.variables, network.optimizer.variables, strict=True):
         np.testing.assert_array_equal(state, kept)
 

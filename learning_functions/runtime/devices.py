@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
+
+PRECISIONS: Mapping[str, str] = MappingProxyType(
+    {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+)
+"""What networks can compute in, with Keras's policy for it; weights are float32 in all."""
 
 log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def precision(mixed: bool) -> Iterator[None]:
-    """Networks that are built or loaded inside compute in float16 with float32 weights if ``mixed``, else in float32.
+def precision(name: str) -> Iterator[None]:
+    """Networks that are built or loaded inside compute in this one of PRECISIONS, with float32 weights.
 
-    Outside of it, the optimiser of a mixed network would be loaded without its loss scaling and its state.
+    Outside of it, the optimiser of a float16 network would be loaded without its loss scaling and its state.
     """
     import keras
 
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16" if mixed else "float32")
+    keras.config.set_dtype_policy(PRECISIONS[name])
     try:
         yield
     finally:
@@ -44,7 +51,7 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
         tf.config.experimental.set_memory_growth(gpu, True)
     if device in ("auto", "gpu"):
         log.info("Computing on %d GPU%s.", len(gpus), "s" if len(gpus) > 1 else "")
-        return tf.distribute.MirroredStrategy().scope() if len(gpus) > 1 else tf.device("/GPU:0")
+        return _all_gpus().scope() if len(gpus) > 1 else tf.device("/GPU:0")
     number = int(device.removeprefix("gpu:"))
     log.info("Computing on GPU %d.", number)
     return tf.device(f"/GPU:{number}")
@@ -70,6 +77,14 @@ def require_device(device: str) -> None:
     """Raise a ValueError unless ``device`` is the name of a device; needs no TensorFlow."""
     if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
         raise ValueError(f"A device is auto, cpu, gpu or gpu:N. Received: {device!r}.")
+
+
+@functools.cache
+def _all_gpus() -> Any:
+    """The one strategy of this process: the collective operations of two would be taken for one another."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy()
 
 
 def _gpus(device: str) -> list[Any]:

@@ -20,7 +20,7 @@ def in_plain_words(advice: str) -> Iterator[None]:
         raise MemoryError(f"Memory ran out; {advice}.") from error
     except tf.errors.OpError as error:
         if "No OpKernel" in str(error) and "DT_HALF" in str(error):
-            raise ValueError("This device cannot compute in float16: leave --mixed-precision out.") from error
+            raise ValueError("This device cannot compute in float16: use --precision bfloat16 or float32.") from error
         reason = _RAISED_BY_READING.search(str(error))
         if reason is None:
             raise

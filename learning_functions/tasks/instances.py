@@ -153,14 +153,16 @@ class InstanceTask(Task[InstanceOptions]):
 
         options = settings.options
         first, last = options.false_positive_weight
+        mask = judged.InstanceLoss(first, last, options.loss)
+        weight = [judged.LossWeight(mask.false_positive_weight, "false_positive_weight")] if first != last else []
         return Objective(
             loss={
-                "mask": judged.InstanceLoss(first, last, options.loss),
+                "mask": mask,
                 "complete": judged.CompletenessCrossentropy(),
                 "level": judged.LevelError(options.level_weight),
             },
             metrics={
-                "mask": [judged.MaskDice()],
+                "mask": [judged.MaskDice(), *weight],
                 "complete": [judged.CompletenessAccuracy()],
                 "level": [judged.LevelDistance()],
             },

@@ -22,13 +22,19 @@ STATE = "state.json"
 
 @dataclass
 class Progress:
-    """The finished epochs, the log of each, and the best so far; ``run`` identifies the settings of the run."""
+    """The finished epochs, the log of each, and the best so far; ``run`` identifies the settings of the run.
+
+    planned: the epochs of the whole run. extended: for each change of that number, the epochs finished before it and
+    the new number.
+    """
 
     run: dict[str, Any]
     epochs: int = 0
     best_epoch: int = 0
     best: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+    planned: int = 0
+    extended: list[list[int]] = field(default_factory=list)
 
     def add(self, row: dict[str, float], watched: str, highest_is_best: bool) -> None:
         """Add a finished epoch. NaN is never the best; the first epoch counts as the best until a better one comes."""
@@ -39,6 +45,20 @@ class Progress:
         if (better and not math.isnan(value)) or not self.best_epoch:
             self.best_epoch = self.epochs
             self.best = None if math.isnan(value) else value
+
+    def plan(self, epochs: int) -> None:
+        """Set the epochs of the whole run. Raises: ValueError for fewer than are finished."""
+        if epochs < self.epochs:
+            raise ValueError(
+                f"{self.epochs} epochs are finished; a run resumes for as many or more. Received: {epochs}."
+            )
+        if self.planned not in (0, epochs):
+            self.extended.append([self.epochs, epochs])
+        self.planned = epochs
+
+    def is_stale(self, patience: int | None) -> bool:
+        """Whether the last ``patience`` epochs were no better than the best one before them; None: never."""
+        return patience is not None and self.epochs - self.best_epoch >= patience
 
 
 class Checkpoints:
@@ -78,13 +98,13 @@ class Checkpoints:
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"The training state cannot be read ({error}). Received: {self.state_path}.") from error
 
-    def load(self, epoch: int, mixed_precision: bool = False) -> keras.Model:
-        """The network, with its optimiser, as it was after ``epoch`` epochs."""
+    def load(self, epoch: int, computing_in: str = "float32") -> keras.Model:
+        """The network, with its optimiser, as it was after ``epoch`` epochs; computing_in: one of PRECISIONS."""
         path = self.network_path(epoch)
         if not path.is_file():
             raise ValueError(f"The network of epoch {epoch} is missing; train without --resume. Received: {path}.")
         try:
-            with precision(mixed_precision):
+            with precision(computing_in):
                 return keras.saving.load_model(path)
         except (ValueError, TypeError, LookupError, OSError, RuntimeError, zipfile.BadZipFile) as error:
             reason = one_line(error)[:200]

@@ -39,11 +39,15 @@ class Distillation(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         own = super().compute_loss(x, y, y_pred, sample_weight, training)
-        if not training or self.alpha == 0:
+        return self.with_divergence(own, x, y, y_pred, sample_weight) if training else own
+
+    def with_divergence(self, own: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The loss of a batch, with ``own`` as the task's."""
+        if self.alpha == 0:
             return own
         taught, truth = _by_name(self.teacher(x, training=False)), _by_name(y)
         predicted, losses = _by_name(y_pred), _by_name(self.loss)
-        weights = _by_name(sample_weight)
+        weights = sample_weight if isinstance(sample_weight, Mapping) else dict.fromkeys(predicted, sample_weight)
         theirs = 0.0
         for name, output in predicted.items():
             loss = losses[name]
@@ -69,7 +73,8 @@ def with_teacher(student: keras.Model, teacher: keras.Model, objective: Objectiv
         optimizer=student.optimizer,
         loss=objective.loss,
         metrics=dict(metrics) if isinstance(metrics, Mapping) else list(metrics),
-        jit_compile=False,
+        jit_compile=student.jit_compile,
+        steps_per_execution=student.steps_per_execution,
     )
     return found
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,24 +13,26 @@ import keras
 from learning_functions.model_files.model_file import save_model
 from learning_functions.runtime.devices import precision
 from learning_functions.runtime.plain_errors import in_plain_words
-from learning_functions.runtime.seeding import seed_network
 from learning_functions.samples.augment.appearance import Appearance
 from learning_functions.samples.augment.augmentation import Augmentation
 from learning_functions.samples.store.batches import epoch_batches
+from learning_functions.samples.store.replica_shares import in_whole_shares
 from learning_functions.samples.store.sample_store import SampleStore
 from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import Objective, Settings, Task, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.distillation import teacher_network, with_teacher
+from learning_functions.training.epochs import BetweenEpochs
+from learning_functions.training.learning_rates import learning_rate
 from learning_functions.training.learnt_options import learnt_besides
-from learning_functions.training.progress import EpochBar
+from learning_functions.training.progress import EpochBars
+from learning_functions.training.replica_learner import ReplicaLearner
 from learning_functions.training.run_record import card_of, differences, is_there, run_identity
 from learning_functions.training.training_choices import Training
 from learning_functions.training.training_inputs import augmentation_kind, check_inputs
 from learning_functions.training.warm_start.layer_transfer import take_weights
-from utility_functions.files.atomic_write import written_whole
+from losses_and_metrics.replicas import number_of_replicas
 from utility_functions.files.data_split import Fold
-from utility_functions.reporting.plots import curves
 
 log = logging.getLogger(__name__)
 
@@ -58,35 +58,36 @@ def train(
     run = run_identity(settings, training, store, validation, fold)
     if training.resume and checkpoints.exists():
         progress = checkpoints.progress()
-        if progress.run != run:
+        if different := differences(progress.run, run):
             raise ValueError(
-                "A run resumes only with the options it began with. Received other: "
-                f"{', '.join(differences(progress.run, run))}."
+                f"A run resumes only with the options it began with. Received other: {', '.join(different)}."
             )
-        if progress.epochs >= settings.epochs and is_there(
+        progress.plan(settings.epochs)
+        if _is_finished(progress, training) and is_there(
             model_path, card_of(store, settings, training, progress, validation, fold)
         ):
             log.info("All %d epochs are finished already: %s stays as it is.", progress.epochs, model_path)
             return progress
-        network = checkpoints.load(progress.epochs, training.mixed_precision)
+        network = checkpoints.load(progress.epochs, training.precision)
+        _compile(network, settings, objective, training, store, network.optimizer)
         log.info("Resuming after epoch %d of %d.", progress.epochs, settings.epochs)
     else:
         network = new_network(task, settings, objective, training, store)
         progress = Progress(run=run)  # the first saved epoch replaces the networks of an earlier run
+        progress.plan(settings.epochs)
     if wrong := task.io_signature(settings).misfit(
         network, settings.spec
     ):  # before the first epoch, not after the last
         raise ValueError(f"The network of the task {store.task} does not have the I/O signature of the task: {wrong}")
-    learner = network
-    if training.teacher is not None:
-        learner = with_teacher(network, teacher_network(training.teacher, task, settings), objective, training.teacher)
     log.info("%s, %s preset: %d weights.", store.task, settings.preset, network.count_params())
-    with in_plain_words("use a smaller --batch or fewer --filters"):
-        augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), store)
-        state = network, checkpoints, progress
-        _fit(learner, (store, validation), settings, task, objective, augmentation, training, state)
-    best = checkpoints.load(progress.best_epoch, training.mixed_precision)
-    with precision(mixed=False):  # also after a training in mixed precision
+    if not _is_finished(progress, training):
+        with in_plain_words("use a smaller --batch or fewer --filters"):
+            between = BetweenEpochs(
+                network, objective, checkpoints, progress, training.seed, settings.epochs, training.early_stopping
+            )
+            _fit(network, (store, validation), settings, task, objective, training, between)
+    best = checkpoints.load(progress.best_epoch, training.precision)
+    with precision("float32"):  # whatever the network computed in
         finished = task.network(settings)
     finished.set_weights(best.get_weights())
     card = card_of(store, settings, training, progress, validation, fold)
@@ -101,24 +102,59 @@ def new_network(
 ) -> keras.Model:
     """A compiled network with random weights by the seed, or with those of the model to start from."""
     keras.utils.set_random_seed(training.seed)
-    with precision(training.mixed_precision):
+    with precision(training.precision):
         network = task.network(settings)
     if training.start is not None:
         take_weights(network, training.start, store.task)
-    rate: Any = settings.learning_rate
-    if settings.schedule == "cosine":
-        steps = settings.epochs * -(-store.count // settings.batch)
-        warm = min(200, steps // 10)
-        rate = keras.optimizers.schedules.CosineDecay(
-            settings.learning_rate / 100, steps - warm, 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
+    _compile(network, settings, objective, training, store)
+    return network
+
+
+def _compile(
+    network: keras.Model,
+    settings: Settings,
+    objective: Objective,
+    training: Training,
+    store: SampleStore,
+    before: keras.optimizers.Optimizer | None = None,
+) -> None:
+    """Compile the network for its objective, with the state of an earlier optimiser, if any."""
+    if training.xla and number_of_replicas() > 1:
+        raise ValueError(
+            f"XLA compiles the step of one GPU: choose --device gpu:0. Received: {number_of_replicas()} GPUs."
         )
+    steps = steps_of_an_epoch(store, settings)
     network.compile(
-        optimizer=optimiser(rate, settings.weight_decay, settings.options.gradient_norm),
+        optimizer=optimiser(learning_rate(settings, steps), settings.weight_decay, settings.options.gradient_norm),
         loss=objective.loss,
         metrics=_metrics(objective),
-        jit_compile=False,  # XLA is 11 times slower on the processor
+        jit_compile=training.xla,  # on the processor it is 11 times slower
+        steps_per_execution=steps_together(training.steps_per_execution, steps),
     )
-    return network
+    if before is not None:
+        network.optimizer.build(network.trainable_variables)
+        for own, earlier in zip(network.optimizer.variables, before.variables, strict=True):
+            own.assign(earlier)
+
+
+def steps_of_an_epoch(store: SampleStore, settings: Settings) -> int:
+    return -(-store.count // settings.batch)
+
+
+def most_samples(store: SampleStore, settings: Settings) -> int:
+    """The samples of the largest batch; all have nearly the same size."""
+    return -(-store.count // steps_of_an_epoch(store, settings))
+
+
+def steps_together(requested: int, steps: int) -> int:
+    """The steps of one execution: the largest divisor of the steps of an epoch that is not above ``requested``.
+
+    An execution with steps of two epochs would end an epoch late.
+    """
+    found = max(number for number in range(1, min(requested, steps) + 1) if steps % number == 0)
+    if found < requested:
+        log.info("%d steps per execution, since an epoch has %d steps.", found, steps)
+    return found
 
 
 def optimiser(rate: Any, weight_decay: float, gradient_norm: float | None = None) -> keras.optimizers.Optimizer:
@@ -134,17 +170,8 @@ def _metrics(objective: Objective) -> Any:
     return list(objective.metrics)
 
 
-def begin_epoch(network: keras.Model, epoch: int, epochs: int) -> None:
-    """Pass the number of the next epoch (the first is 0) to the losses that change over the epochs.
-
-    Losses with learnt parameters (``bind``) receive the network, also when both come from a checkpoint.
-    """
-    losses = network.loss
-    for loss in losses.values() if isinstance(losses, Mapping) else losses if isinstance(losses, list) else [losses]:
-        if hasattr(loss, "bind"):
-            loss.bind(getattr(network, "student", network))  # never its teacher
-        if hasattr(loss, "begin_epoch"):
-            loss.begin_epoch(epoch, epochs)
+def _is_finished(progress: Progress, training: Training) -> bool:
+    return progress.epochs == progress.planned or progress.is_stale(training.early_stopping)
 
 
 def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore) -> Augmentation | None:
@@ -157,52 +184,43 @@ def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore)
 
 
 def _fit(
-    learner: keras.Model,
+    network: keras.Model,
     stores: tuple[SampleStore, SampleStore],
     settings: Settings,
     task: Task,
     objective: Objective,
-    augmentation: Augmentation | None,
     training: Training,
-    state: tuple[keras.Model, Checkpoints, Progress],
+    between: BetweenEpochs,
 ) -> None:
-    """Run the remaining epochs, each one call of fit(). Their batches depend on the seed and the epoch alone.
-
-    learner: the network itself, or a wrapper around it. state: the network, its checkpoints and its progress.
-    """
-    network, checkpoints, progress = state
-    callbacks: list[keras.callbacks.Callback] = []
-    if training.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(str(training.tensorboard)))
-    arrange = partial(task.arrange, settings=settings)
-    feed = partial(epoch_batches, batch=settings.batch, seed=training.seed, arrange=arrange)
+    """Run the remaining epochs in one call of fit(), with one pipeline of all their batches."""
+    first, steps = between.progress.epochs, steps_of_an_epoch(stores[0], settings)
+    feed = partial(
+        epoch_batches, batch=settings.batch, seed=training.seed, arrange=partial(task.arrange, settings=settings)
+    )
+    augmentation = _augmentation(task, settings, augmentation_kind(settings, training.augment), stores[0])
+    batches = feed(stores[0], epoch=first, epochs=settings.epochs - first, shuffle=True, augment=augmentation)
     held_out = feed(stores[1], epoch=0, shuffle=False)
-    for epoch in range(progress.epochs, settings.epochs):
-        started = time.perf_counter()
-        begin_epoch(learner, epoch, settings.epochs)
-        seed_network(network, training.seed, epoch)
-        batches = feed(stores[0], epoch=epoch, shuffle=True, augment=augmentation)
-        with EpochBar(epoch + 1, settings.epochs, -(-stores[0].count // settings.batch)) as bar:
-            logs = learner.fit(
-                batches,
-                validation_data=held_out,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                callbacks=[*callbacks, bar],
-                shuffle=False,  # the reader shuffles the batches
-                verbose=0,
-            ).history
-        row = {"epoch": epoch + 1.0} | {name: float(values[-1]) for name, values in logs.items()}
-        progress.add(row | {"seconds": time.perf_counter() - started}, objective.watched, objective.highest_is_best)
-        checkpoints.save(network, progress)
-        _write_log(progress, checkpoints.folder)
-
-
-def _write_log(progress: Progress, folder: Path) -> None:
-    names = sorted({name for row in progress.history for name in row}, key=lambda name: (name != "epoch", name))
-    with written_whole(folder / "log.csv") as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(progress.history)
-    shown = [name for name in names if name not in ("epoch", "seconds")]
-    curves({name: [row.get(name, float("nan")) for row in progress.history] for name in shown}, folder / "curves.png")
+    learner, replicas = network, number_of_replicas()
+    if training.teacher is not None:
+        learner = with_teacher(network, teacher_network(training.teacher, task, settings), objective, training.teacher)
+    if replicas > 1:
+        learner = ReplicaLearner(network, objective, None if learner is network else learner)
+        learner.compile(network.optimizer, jit_compile=False, steps_per_execution=network.steps_per_execution)
+        batches, held_out = (
+            in_whole_shares(each, most_samples(store, settings), replicas)
+            for each, store in zip((batches, held_out), stores, strict=True)
+        )
+        if settings.batch < replicas:
+            log.warning("A batch of %d uses %d of %d devices.", settings.batch, settings.batch, replicas)
+    logs = [] if training.tensorboard is None else [keras.callbacks.TensorBoard(str(training.tensorboard))]
+    with EpochBars(settings.epochs, steps) as bars:
+        learner.fit(
+            batches,
+            validation_data=held_out,
+            initial_epoch=first,
+            epochs=settings.epochs,
+            steps_per_epoch=steps,
+            callbacks=[bars, between, *logs, *training.callbacks],
+            shuffle=False,  # the reader shuffles the batches
+            verbose=0,
+        )

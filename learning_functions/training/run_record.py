@@ -20,12 +20,12 @@ from utility_functions.reporting.versions import versions
 def run_identity(
     settings: Settings, training: Training, store: SampleStore, validation: SampleStore, fold: Fold | None = None
 ) -> dict[str, Any]:
-    """What must be the same for a run to resume, in JSON types."""
+    """What must be the same for a run to resume, in JSON types; the number of epochs need not be."""
     identity: dict[str, Any] = {
-        "settings": settings.to_json(),
+        "settings": {name: value for name, value in settings.to_json().items() if name != "epochs"},
         "seed": training.seed,
         "augment": augmentation_kind(settings, training.augment),
-        "mixed_precision": training.mixed_precision,
+        "precision": training.precision,
         "samples": [
             [each.count, each.seed, each.split, each.case_ids, fingerprint(each)] for each in (store, validation)
         ],
@@ -44,8 +44,9 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if name != "settings" or not isinstance(one, dict) or not isinstance(other, dict):
             found.append(name)
             continue
-        flat = [{**each, **each.get("options", {})} for each in (one, other)]
-        keys = [key for key in {**flat[1], **flat[0]} if key != "options" and flat[0].get(key) != flat[1].get(key)]
+        without = {"options": None, "epochs": None}  # earlier runs recorded their epochs
+        flat = [{**each, **each.get("options", {}), **without} for each in (one, other)]
+        keys = [key for key in {**flat[1], **flat[0]} if flat[0].get(key) != flat[1].get(key)]
         found += [f"{key} (then {flat[0].get(key)}, now {flat[1].get(key)})" for key in keys]
     return found
 
@@ -77,7 +78,8 @@ def card_of(
             **({"cropped_by": cropped} if any(cropped.values()) else {}),
             **({} if fold is None else _held_out_entry(fold, validation)),
             "augment": augmentation_kind(settings, training.augment),
-            "mixed_precision": training.mixed_precision,
+            "precision": training.precision,
+            **({"extended": progress.extended} if progress.extended else {}),
             "seconds": sum(row["seconds"] for row in progress.history),
         },
         "versions": versions(),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   {call} samples/training.h5 samples/validation.h5 saved_models/detection.h5
   {call} samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume
+  {call} samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume --epochs 80
   {call} samples/all.h5 models/detection.h5 --folds 5            # five models, and a summary of all
   {call} samples/all.h5 models/detection.h5 --folds 5 --fold 0   # the first of them
   {call} samples/training.h5 samples/validation.h5 small.h5 --filters 4 --teacher saved_models/detection.h5
@@ -38,7 +39,10 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
         ("--learning-rate", float, "Adam's learning rate"),
     ):
         found.add_argument(name, type=kind, help=f"{text} (default: the preset's)")
-    found.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate over the epochs")
+    text = "learning rate over the steps (default: the preset's)"
+    found.add_argument("--schedule", choices=("constant", "cosine", "steps"), help=text)
+    text = "schedule steps: from each of these steps on the learning rate is a tenth (default: 10000 20000)"
+    found.add_argument("--rate-steps", type=int, nargs="+", metavar="N", help=text)
     found.add_argument("--class-weights", type=float, nargs=2, metavar="W", help="detection: background and vertebra")
     text = "synth: random appearances of the tissues of phantoms (default: the preset's)"
     found.add_argument("--augment", choices=("none", "standard", "synth"), help=text)
@@ -54,9 +58,16 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     found.add_argument("--temperature", type=float, help="of the outputs of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's fraction of the loss, 0 to 1 (default: 0.5)")
     found.add_argument("--seed", type=int, default=1, help="default: 1")
-    found.add_argument("--resume", action="store_true", help="resume after the last finished epoch, if there is one")
+    text = "resume after the last finished epoch, if there is one; with more --epochs also a finished run"
+    found.add_argument("--resume", action="store_true", help=text)
+    text = "end the run once N epochs were no better than the best one (default: never)"
+    found.add_argument("--early-stopping", type=int, metavar="N", help=text)
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
-    found.add_argument("--mixed-precision", action="store_true", help="float16 arithmetic, for GPUs with tensor cores")
+    text = "what the network computes in; weights are float32 in any case (default: float32)"
+    found.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32", help=text)
+    text = "most steps in one call of TensorFlow, which saves time where a step is short (default: 1)"
+    found.add_argument("--steps-per-execution", type=int, default=1, metavar="N", help=text)
+    found.add_argument("--xla", action="store_true", help="compile the step by XLA, for GPUs")
     found.add_argument(
         "--about", default="", metavar="TEXT", help="text for the model's card, such as its data's licence"
     )
@@ -86,8 +97,10 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.training_choices import Training
 
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
-    names = ("seed", "resume", "augment", "mixed_precision", "tensorboard", "about")
-    training = Training(**{name: getattr(arguments, name) for name in names}, start=start, teacher=teacher)
+    changes["rate_steps"] = None if arguments.rate_steps is None else tuple(arguments.rate_steps)
+    names = ("seed", "resume", "augment", "precision", "tensorboard", "about")
+    more = ("early_stopping", "steps_per_execution", "xla")
+    training = Training(**{name: getattr(arguments, name) for name in (*names, *more)}, start=start, teacher=teacher)
 
     def change(settings: Settings) -> Settings:
         return with_class_weights(settings.changed(**changes), arguments.class_weights)

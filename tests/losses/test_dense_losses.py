@@ -15,6 +15,7 @@ from losses_and_metrics.dense_losses import (
     LabelledCrossentropy,
     LabelledError,
     LevelAccuracy,
+    VoxelAccuracy,
     WeightedCrossentropy,
 )
 
@@ -179,3 +180,21 @@ def test_level_accuracy_counts_rounded_labelled_pixels() -> None:
 def test_each_can_be_saved_and_made_again(thing) -> None:
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(thing))
     assert type(again) is type(thing) and again.get_config() == thing.get_config()
+
+
+@pytest.mark.parametrize(
+    "loss", [WeightedCrossentropy(), DiceCrossentropy(), DiceCrossentropy(present_only=True), LabelledCrossentropy()]
+)
+def test_a_sample_of_weight_0_is_as_good_as_absent(loss: keras.losses.Loss) -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 2, (4, 5, 6)).astype("uint8")
+    raw = rng.uniform(0.1, 1, (4, 5, 6, 2))
+    predicted = (raw / raw.sum(axis=-1, keepdims=True)).astype("float32")
+    weights = np.array([1, 1, 0, 0], "float32")
+    assert float(loss(truth, predicted, weights)) == pytest.approx(float(loss(truth[:2], predicted[:2])), rel=1e-5)
+    for metric in (ClassDice(1), ClassRecall(0), VoxelAccuracy(), LevelAccuracy()):
+        metric.update_state(truth, predicted, sample_weight=weights)
+        counted = float(metric.result())
+        metric.reset_state()
+        metric.update_state(truth[:2], predicted[:2])
+        assert counted == pytest.approx(float(metric.result()))

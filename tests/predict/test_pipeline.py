@@ -178,5 +178,5 @@ def test_models_that_use_one_another_s_findings_run_as_given() -> None:
 
 def test_a_device_without_float16_is_reported_in_a_sentence() -> None:
     output = "No OpKernel was registered to support Op 'MaxPool3D' with attrs [T=DT_HALF]"
-    with pytest.raises(ValueError, match="leave --mixed-precision out"), in_plain_words(""):
+    with pytest.raises(ValueError, match="use --precision bfloat16 or float32"), in_plain_words(""):
         raise tf.errors.InvalidArgumentError(None, None, output)

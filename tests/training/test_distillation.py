@@ -17,10 +17,12 @@ from learning_functions.model_files.model_file import load_model, read_card, sav
 from learning_functions.samples.store.batches import epoch_batches
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import Settings, load_task, task_names
+from learning_functions.training import epochs as between_epochs
 from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.distillation import Distillation, with_teacher
-from learning_functions.training.fit import begin_epoch, train
+from learning_functions.training.epochs import begin_epoch
+from learning_functions.training.fit import train
 from learning_functions.training.teacher import Teacher, teacher_of
 from learning_functions.training.training_choices import Training
 from losses_and_metrics.divergences import BinaryDivergence, NumberDifference, divergence_of
@@ -132,13 +134,13 @@ def gone_on_with(
 ) -> keras.Model:
     """The last network of a run that was stopped after its first epoch and resumed with its teacher at another path."""
     with patch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(fitting, "_write_log", interrupted)
+        patched.setattr(between_epochs, "write_log", interrupted)
         train(*samples, model, lambda settings: settings.changed(epochs=epochs), how)
     assert how.teacher is not None
     moved = replace(how.teacher, path=model.with_name("moved.h5"))
     moved.path.write_bytes(teacher.read_bytes())
     train(*samples, model, lambda settings: settings.changed(epochs=epochs), replace(how, resume=True, teacher=moved))
-    return Checkpoints(model).load(epochs, how.mixed_precision)
+    return Checkpoints(model).load(epochs, how.precision)
 
 
 def test_a_run_with_a_teacher_resumes_exactly(
@@ -156,10 +158,10 @@ def test_a_run_with_a_teacher_resumes_exactly(
 def test_mixed_precision_with_a_teacher_resumes_exactly(
     samples: tuple[Path, Path], teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    how = Training(teacher=Teacher(teacher), mixed_precision=True)
+    how = Training(teacher=Teacher(teacher), precision="float16")
     mine = gone_on_with(samples, tmp_path / "model.h5", 2, how, teacher, monkeypatch)
     train(*samples, tmp_path / "whole.h5", lambda settings: settings.changed(epochs=2), how)
-    other = Checkpoints(tmp_path / "whole.h5").load(2, mixed_precision=True)
+    other = Checkpoints(tmp_path / "whole.h5").load(2, "float16")
     assert same(mine.get_weights(), other.get_weights(), rtol=1e-3, atol=1e-5)
     assert mine.optimizer.name == other.optimizer.name == "loss_scale_optimizer"
 
@@ -278,10 +280,9 @@ def test_a_loss_that_learns_with_the_network_learns_with_the_student() -> None:
     task = load_task("vertebra_heatmaps")
     objective, network = task.objective(settings), task.network(settings)
     network.compile("adam", loss=objective.loss)
-    learner = with_teacher(network, task.network(settings), objective, Teacher(Path("t.h5")))
     bound = []
     objective.loss.bind = bound.append
-    begin_epoch(learner, 0, 1)
+    begin_epoch(objective, network, 0, 1)
     assert bound == [network]
 
 
@@ -302,6 +303,6 @@ def test_a_loss_that_changes_over_epochs_also_does_with_a_teacher() -> None:
     network.compile("adam", loss=objective.loss)
     learner = with_teacher(network, task.network(settings), objective, Teacher(Path("t.h5")))
     assert isinstance(learner, Distillation)
-    begin_epoch(learner, 1, 2)
+    begin_epoch(objective, network, 1, 2)
     assert float(objective.loss["mask"].false_positive_weight) == pytest.approx(1.0)
     assert {id(weight) for weight in learner.trainable_weights} == {id(weight) for weight in network.trainable_weights}

@@ -9,10 +9,11 @@ import pytest
 
 from learning_functions.generate.generation import cases_of_one_split, generate
 from learning_functions.model_files.model_file import load_model
-from learning_functions.task import Settings
-from learning_functions.training import fit as fitting
+from learning_functions.task import Settings, load_task
+from learning_functions.training import epochs as between_epochs
 from learning_functions.training.checkpoints import Checkpoints
-from learning_functions.training.fit import begin_epoch, train
+from learning_functions.training.epochs import begin_epoch
+from learning_functions.training.fit import train
 from learning_functions.training.training_choices import Training
 from learning_functions.training.training_inputs import with_class_weights
 from losses_and_metrics.iterative_loss import scheduled
@@ -66,7 +67,7 @@ def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(
 
     model = tmp_path / "model.h5"
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(fitting, "_write_log", interrupted)
+        patched.setattr(between_epochs, "write_log", interrupted)
         train(*samples, model, lambda settings: settings, Training())
     assert Checkpoints(model).progress().epochs == 1
     train(*samples, model, lambda settings: settings, Training(resume=True))
@@ -75,11 +76,11 @@ def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(
         np.testing.assert_allclose(list(row.values()), list(expected.values()), rtol=1e-4, atol=1e-5)
 
 
-def test_a_loaded_network_gets_its_epoch(uninterrupted: Path) -> None:
-    network = Checkpoints(uninterrupted).load(EPOCHS)
+def test_a_loss_gets_its_epoch(uninterrupted: Path) -> None:
+    objective, network = load_task("instances").objective(topdown()), Checkpoints(uninterrupted).load(EPOCHS)
     for epoch in range(EPOCHS):
-        begin_epoch(network, epoch, EPOCHS)
-        weight = float(network.loss["mask"].false_positive_weight)
+        begin_epoch(objective, network, epoch, EPOCHS)
+        weight = float(objective.loss["mask"].false_positive_weight)
         assert weight == pytest.approx(scheduled(0.1, 1.0, epoch, EPOCHS))
 
 

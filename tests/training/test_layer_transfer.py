@@ -45,7 +45,7 @@ def test_the_first_step_has_the_loss_of_the_trained_model(samples: tuple[Path, P
     task, settings, store = load_task(NAME), tiny_settings(NAME), open_store(samples[0])
     given = load_model(trained)[0].get_weights()
     for mixed in (False, True):
-        how = Training(start=WarmStart(trained), mixed_precision=mixed)
+        how = Training(start=WarmStart(trained), precision="float16" if mixed else "float32")
         network = fitting.new_network(task, settings, task.objective(settings), how, store)
         assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), given, strict=True))
 

@@ -10,7 +10,7 @@ import pytest
 from learning_functions.generate.generation import cases_of_one_split, generate
 from learning_functions.model_files.model_file import load_model
 from learning_functions.task import Settings
-from learning_functions.training import fit as fitting
+from learning_functions.training import epochs as between_epochs
 from learning_functions.training.checkpoints import Checkpoints
 from learning_functions.training.fit import train
 from learning_functions.training.training_choices import Training
@@ -70,7 +70,7 @@ def test_a_resumed_run_learns_the_same_sigmas(
 
     model = tmp_path / "model.h5"
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(fitting, "_write_log", interrupted)
+        patched.setattr(between_epochs, "write_log", interrupted)
         train(*samples, model, lambda settings: settings, Training())
     assert Checkpoints(model).progress().epochs == 1
     train(*samples, model, lambda settings: settings, Training(resume=True))

@@ -109,11 +109,11 @@ def refused(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> str:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        (["--epochs", "5"], "epochs (then 3, now 5)"),
         (["--filters", "3"], "filters (then 2, now 3)"),
         (["--seed", "2"], "seed"),
         (["--augment", "none"], "augment"),
-        (["--mixed-precision"], "mixed_precision"),
+        (["--precision", "bfloat16"], "precision"),
+        (["--rate-steps", "7"], "rate_steps (then [10000, 20000], now [7])"),
     ],
 )
 def test_other_options_are_refused(

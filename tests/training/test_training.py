@@ -15,6 +15,7 @@ from learning_functions.io_signature import IOSignature
 from learning_functions.model_files.model_file import load_model
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime import devices
+from learning_functions.training import epochs as between_epochs
 from learning_functions.training import fit as fitting
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from learning_functions.training.fit import train
@@ -82,7 +83,7 @@ def test_a_run_writes_log_curves_and_card(samples: tuple[Path, Path], tmp_path: 
     assert matplotlib.image.imread(folder / "curves.png").ndim == 3
     card = TrainedModel.load(model).card["training"]
     assert card["best"] == progress.best and card["log"]["epoch"] == progress.best_epoch
-    assert (card["seed"], card["augment"], card["mixed_precision"], card["epochs"]) == (3, "standard", False, 2)
+    assert (card["seed"], card["augment"], card["precision"], card["epochs"]) == (3, "standard", "float32", 2)
     assert card["samples"] == {"training": 4, "validation": 4} and card["scans"] == {"training": 1, "validation": 1}
 
 
@@ -98,14 +99,14 @@ def test_a_network_without_the_signature_of_its_task_is_not_trained(
 @pytest.fixture(scope="module")
 def half(samples: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = tmp_path_factory.mktemp("half") / "model.h5"
-    train(*samples, model, lambda settings: settings.changed(epochs=2), Training(mixed_precision=True))
+    train(*samples, model, lambda settings: settings.changed(epochs=2), Training(precision="float16"))
     return model
 
 
 def test_mixed_precision_gives_a_model_in_float32(half: Path) -> None:
     network = load_model(half)[0]
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
-    trained = Checkpoints(half).load(2, mixed_precision=True)
+    trained = Checkpoints(half).load(2, "float16")
     assert "float16" in {layer.compute_dtype for layer in trained.layers}
     images = np.random.default_rng(1).normal(size=(1, *network.inputs[0].shape[1:])).astype("float32")
     answer = np.asarray(network(images, training=False))
@@ -116,16 +117,16 @@ def test_mixed_precision_gives_a_model_in_float32(half: Path) -> None:
 def test_mixed_precision_resumes_exactly(
     samples: tuple[Path, Path], half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, training = tmp_path / "model.h5", Training(mixed_precision=True, resume=True)
+    model, training = tmp_path / "model.h5", Training(precision="float16", resume=True)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(fitting, "_write_log", interrupted)
+        patched.setattr(between_epochs, "write_log", interrupted)
         train(*samples, model, lambda settings: settings.changed(epochs=2), training)
     train(*samples, model, lambda settings: settings.changed(epochs=2), training)
-    mine, other = (Checkpoints(path).load(2, mixed_precision=True) for path in (model, half))
+    mine, other = (Checkpoints(path).load(2, "float16") for path in (model, half))
     for weight, whole in zip(mine.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(weight, whole, rtol=1e-3, atol=1e-5)
     assert mine.optimizer.name == other.optimizer.name == "loss_scale_optimizer"

@@ -96,7 +96,7 @@ class NodeChanges:
             return nodes
         drawn = tf.random.stateless_uniform([2], seed)
         levels = tf.constant([*((level, 0) for level in self.removed), *self.added], tf.int32)
-        which = tf.cast(drawn[0] * len(levels), tf.int32)
+        which = tf.cast(drawn[0] * levels.shape[0], tf.int32)
         upper, extra = tf.unstack(levels[which])
         slot = nodes["place"].shape[0] - 3
         return tf.cond(

@@ -25,6 +25,7 @@ def epoch_batches(
     epoch: int,
     seed: int,
     shuffle: bool,
+    epochs: int = 1,
     augment: Augmentation | None = None,
     target_dtype: str | None = None,
     drop_remainder: bool = False,
@@ -32,10 +33,11 @@ def epoch_batches(
     readers: int | None = None,
     device: str | None = None,
 ) -> tf.data.Dataset:
-    """The batches (x, y) or (x, y, w) of one epoch: x float32 normalised, w float32, y as stored or ``target_dtype``.
+    """The batches (x, y) or (x, y, w) of ``epochs`` epochs from ``epoch`` on, one after another in one pipeline.
 
-    Order and augmentation depend on the seed and the epoch alone, so that a resumed run has the same batches. ``batch``
-    is that of all devices together; see EpochReader for stores that it does not divide. Tissues are read where the
+    x: float32, normalised; w: float32; y as stored, or ``target_dtype``. Order and augmentation of an epoch depend on
+    the seed and its number alone, so that a resumed run has the same batches. ``batch`` is that of all devices
+    together; see EpochReader for stores that it does not divide. Tissues are read where the
     augmentation samples appearances. Memory is the last channel of x, or its last ones.
     ``arrange`` makes the targets of the network's outputs from y, w and the numbers of the samples; without it the
     numbers are left out. ``readers``: how many read at the same time, None for one per core, at most MOST_READERS; the
@@ -47,12 +49,19 @@ def epoch_batches(
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     handles = [
         EpochReader(
-            store, batch, epoch=epoch, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder, tissues=synthetic
+            store,
+            batch,
+            epoch=epoch,
+            epochs=epochs,
+            seed=seed,
+            shuffle=shuffle,
+            drop_remainder=drop_remainder,
+            tissues=synthetic,
         )
         for _ in range(readers)
     ]
     reader = handles[0]
-    steps = reader.steps
+    steps = reader.steps * reader.epochs
     kinds, spec = reader.parts, store.spec
 
     def read(step: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""Samples as a keras.utils.PyDataset without augmentation, for backends other than TensorFlow."""
+"""Samples as a keras.utils.PyDataset without augmentation and without TensorFlow: numpy arrays, as JAX takes them."""
 
 from __future__ import annotations
 
