@@ -86,7 +86,9 @@ def save_teacher(path: Path, settings: Settings) -> Path:
 
 def settings_for(task: str) -> Settings:
     """Batches of odd numbers of samples: 3 and 2."""
-    return tiny_settings(task, learning_rate=0.01, **FORMS.get(task, {"batch": 4, "samples_per_scan": 5}))
+    return tiny_settings(
+        task, learning_rate=0.01, schedule="constant", **FORMS.get(task, {"batch": 4, "samples_per_scan": 5})
+    )
 
 
 @pytest.fixture(scope="module")
