@@ -14,7 +14,7 @@ SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models
 WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models coarse instances panoptic naming verse spider test bench lint format clean
+.PHONY: help demo models coarse instances panoptic naming verse spider test bench gpu lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -146,6 +146,9 @@ test: $(VENV)/.ready-test  ## all tests, with ruff, mypy and the import contract
 bench: $(VENV)/.ready-demo  ## all benchmarks, each against its reference in the same run
 	@$(RUN) -m benchmarks $(ARGS)
 
+gpu: $(VENV)/.ready-test $(if $(shell command -v nvidia-smi),$(VENV)/.ready-gpu)  ## on a machine with GPUs: their tests, then the table of docs/results/gpu.md
+	@$(RUN) -m experiments gpu_figures $(ARGS)
+
 lint: $(VENV)/.ready-test  ## ruff, mypy and the import contract
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -179,6 +182,7 @@ panoptic = $(MODELS)/panoptic_training_$(PANOPTIC_SCANS).h5 $(MODELS)/panoptic_v
 
 named = $(MODELS)/naming_$(1).h5
 
+comma := ,
 heading = @printf '\n== %s ==\n' "$(1)"
 
 # Exit code 0 from a supported interpreter.
@@ -237,4 +241,9 @@ $(VENV)/.ready-test: $(VENV)/.ready-demo
 	$(begin)
 	$(call install,-e ".[dev]")
 	@$(COMPILE)
+	@rm $(UNFINISHED) && touch $@
+
+$(VENV)/.ready-gpu: $(VENV)/.ready-test
+	$(begin)
+	$(call install,-e ".[gpu$(comma)dev]")
 	@rm $(UNFINISHED) && touch $@

@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 NAMES = {
     "distillation_table": "students with and without a teacher",
+    "gpu_figures": "tests on a GPU, and figures of training and inference of every task there",
     "learning_curves": "the effect of more phantoms, more filters or larger voxels on a task",
     "mr_contrasts": "one network for CT, T1 and T2 against one network for each",
     "naming_rules": "three naming rules on the same network outputs",

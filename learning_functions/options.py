@@ -14,7 +14,10 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from learning_functions.runtime.devices import device_problem
 from utility_functions.anatomy.labels import VERTEBRAE
+
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,20 @@ class InferenceOptions:
 
     memory_gb: float = field(
         default=4.0,
-        metadata=_help("about the largest memory to use, in GB", check=_memory_problem, changes_results=False),
+        metadata=_help("about the largest main memory to use, in GB", check=_memory_problem, changes_results=False),
+    )
+    device: str = field(
+        default="auto",
+        metadata=_help(
+            "where networks run: auto (all GPUs, or the processor where there is none), cpu, gpu (all) or gpu:N",
+            metavar="DEVICE",
+            check=device_problem,
+            changes_results=False,
+        ),
+    )
+    precision: str = field(
+        default="float32",
+        metadata=_help("what networks compute in; outputs are float32 in all", choices=PRECISIONS),
     )
     windows: str = field(
         default="tiles",

@@ -267,6 +267,15 @@ class Task(ABC, Generic[Options]):
     def predict(self, network: keras.Model, settings: Settings[Options], view: ScanView) -> StageFindings:
         """What this task finds in a scan, without earlier findings; maps may be on any grid."""
 
+    def largest_pass(self, settings: Settings[Options], shape: tuple[int, int, int]) -> float:
+        """The most voxels that ``predict`` shows the network at once, of an image of that shape.
+
+        By default all of them; memory may allow fewer.
+        """
+        if not self.sees_images:
+            return 0.0
+        return float(max(math.prod(shape), math.prod(settings.spec.patch)))
+
     def class_probabilities(
         self, network: keras.Model, settings: Settings[Options], view: ScanView
     ) -> ClassProbabilities:

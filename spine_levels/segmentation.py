@@ -11,7 +11,7 @@ from learning_functions.measure.pipeline_file import plans_of
 from learning_functions.measure.plan import Plan
 from learning_functions.model_files.pretrained import located
 from learning_functions.options import OPTION_NAMES, InferenceOptions
-from learning_functions.runtime.devices import predicting_on, require_device
+from learning_functions.runtime.inference_devices import inference_devices
 from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
 if TYPE_CHECKING:
@@ -46,25 +46,24 @@ class Pipeline:
 
     models: .h5 files, names of shipped models such as "instances", models of `load_model`, or the .toml of a
         pipeline; none: the shipped detection and identification.
-    device: "auto", "cpu", "gpu" or "gpu:N"; "auto" takes the first GPU where there is one.
-    options: the inference options of spine-measure, with _ for -, such as ``lowest="L5"`` or ``memory_gb=8``.
+    device: "auto", "cpu", "gpu" or "gpu:N"; "auto" and "gpu" take the first GPU, "auto" the processor where there is
+        none.
+    options: the inference options of spine-measure, with _ for -, such as ``lowest="L5"`` or ``precision="bfloat16"``.
     Raises: ValueError, in one sentence, for models, devices and options that cannot be used.
     """
 
     def __init__(
         self, models: ModelName | Sequence[ModelName] | None = None, device: str = "auto", **options: Any
     ) -> None:
-        require_device(device)
         given = () if models is None else models
         named: list[Any] = [*given] if isinstance(given, list | tuple) else [given]
         loaded = {Path(model.path): model for model in named if hasattr(model, "network")}
-        self._plan = _plan([getattr(model, "path", model) for model in named], options)
+        self._plan = _plan([getattr(model, "path", model) for model in named], {**options, "device": device})
         start_tensorflow()
         from learning_functions.predict.trained_model import TrainedModel
 
-        self.device = device
-        with predicting_on(device):
-            self.models = [loaded.get(path) or TrainedModel.load(path) for path in self._plan.model_paths]
+        where, precision = inference_devices(self._plan.options.device)[0], self._plan.options.precision
+        self.models = [loaded.get(path) or TrainedModel.load(path, where, precision) for path in self._plan.model_paths]
         if self._plan.initial.earlier is None:  # else the order depends on each scan's findings
             self._plan.chosen(self.models, ())
 
@@ -77,14 +76,16 @@ class Pipeline:
         Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
         """
         from learning_functions.measure.measuring import stages_of, start_of
+        from learning_functions.predict.prepared_scan import PreparedScan
         from spine_levels.image_input import scan_of
         from spine_levels.result import Result
 
         scan = scan_of(image, affine, name)
         self._plan.initial.require_there([scan.case])
         models = self._plan.chosen(self.models, [scan.case])
-        with predicting_on(self.device):
-            stages = stages_of(scan, models, self._plan, start_of(scan, models, self._plan))
+        start = start_of(scan, models, self._plan)
+        prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
+        stages = stages_of(prepared, models, self._plan, start)
         return Result(
             scan,
             stages[-1].findings.placed_on(scan.volume.grid),

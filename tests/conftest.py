@@ -14,7 +14,8 @@ settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+if "TEST_DEVICE" not in os.environ:  # make gpu names the device of tests/gpu
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 use_onednn()  # as the scripts do
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"

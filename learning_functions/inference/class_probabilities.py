@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.inference.pass_memory import patches_at_once
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import run_published, run_tiles
 from learning_functions.task import Settings
@@ -31,17 +32,23 @@ def class_probabilities(
     image, options, padding = view.image, view.options, view.padding_value
     voxels, patch = image.voxels[..., None], settings.spec.patch
     if options.windows == "published":
-        found = run_published(network, voxels, patch, _to_float16, padding).astype(np.float16)
-        return ClassProbabilities(found, image.grid, kind)
+        at_once = patches_at_once(network, patch, view.device, options.memory_gb, fastest=1)
+        found = run_published(network, voxels, patch, _to_float16, padding, at_once)
+        return ClassProbabilities(found.astype(np.float16, copy=False), image.grid, kind)
     margin = [size // 4 for size in patch]
-    found = run_tiles(network, voxels, margin, options.memory_gb, _to_float16, padding).astype(np.float16, copy=False)
+
+    def tiled(shown: NDArray[np.float32]) -> NDArray[np.float16]:
+        found = run_tiles(network, shown, margin, options.memory_gb, _to_float16, padding, device=view.device)
+        return found.astype(np.float16, copy=False)
+
+    found = tiled(voxels)
     probabilities = ClassProbabilities(found, image.grid, kind)
     if not settings.options.mirrored_inference:
         return probabilities
     for box in ndimage.find_objects(probabilities.near_foreground().astype(np.uint8)):
         outer = widened(box, *margin)
         mirrored = np.ascontiguousarray(voxels[outer][::-1])
-        other = run_tiles(network, mirrored, margin, options.memory_gb, _to_float16, padding)[::-1]
+        other = tiled(mirrored)[::-1]
         found[box] = _to_float16((found[box] + other[seen_from(box, outer)].astype(np.float32)) / 2)
     return probabilities
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from learning_functions.options import InferenceOptions
+from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from utility_functions.anatomy.naming.statistics import Statistics
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -27,6 +28,7 @@ class ScanView:
     scan_grid: the scan's own grid, which tells where its borders are and what final maps lie on; None: the image's.
     statistics: what the naming decoder holds usual; None: what the package ships.
     image_at: the normalised image on any other upright grid.
+    device: where the network runs.
     """
 
     image: Volume
@@ -36,6 +38,7 @@ class ScanView:
     scan_grid: Grid | None = None
     statistics: Statistics | None = None
     image_at: ImageAt | None = None
+    device: InferenceDevice = PROCESSOR
 
     @property
     def target_grid(self) -> Grid:

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.sliding_window import FIXED_GB, bytes_per_voxel, flexible, stride_of
+from learning_functions.inference.pass_memory import patches_at_once
+from learning_functions.inference.sliding_window import flexible, stride_of
 from learning_functions.options import InferenceOptions
+from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from learning_functions.task import Settings
 from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.geometry.boxes import overlap
@@ -16,6 +18,7 @@ from utility_functions.geometry.volume import LabelMap, Volume
 AROUND_MM = 24.0
 """What is shown in front of, behind, above and below the detected voxels, at least."""
 MOST_SLICES_AT_ONCE = 16
+"""On the processor more slices in a batch save no time."""
 
 
 def slice_predictions(
@@ -25,6 +28,7 @@ def slice_predictions(
     detection: LabelMap,
     padding: float,
     options: InferenceOptions,
+    device: InferenceDevice = PROCESSOR,
 ) -> NDArray[np.float32]:
     """The prediction at each detected voxel of ``image``: (voxels, 1 or levels), in the order of np.argwhere.
 
@@ -46,13 +50,12 @@ def slice_predictions(
     window = image.window(first, size, fill=padding).voxels.astype(np.float32)
     stacks = np.lib.stride_tricks.sliding_window_view(window, spec.channels, axis=0)  # (slices, y, z, channels)
     free = flexible(network)
-    if options.windows == "published":
-        parts = (free.predict(stack[None], verbose=0) for stack in stacks)
-    else:
-        most = (options.memory_gb - FIXED_GB) * 1e9 / (bytes_per_voxel(network) * size[1] * size[2])
-        at_once = int(np.clip(most, 1, MOST_SLICES_AT_ONCE))
-        batches = (stacks[start : start + at_once] for start in range(0, len(stacks), at_once))
-        parts = (free.predict_on_batch(np.ascontiguousarray(batch)) for batch in batches)
+    published = options.windows == "published"
+    at_once = patches_at_once(
+        network, size[1:], device, options.memory_gb, fastest=1 if published else MOST_SLICES_AT_ONCE
+    )
+    batches = (np.ascontiguousarray(stacks[start : start + at_once]) for start in range(0, len(stacks), at_once))
+    parts = (free.predict(batch, verbose=0) if published else free.predict_on_batch(batch) for batch in batches)
     rows_and_columns, shown = overlap(first[1:], size[1:], image.grid.shape[1:])
     predictions: list[NDArray[np.float32]] = []
     x = low[0]

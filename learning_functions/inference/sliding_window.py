@@ -9,16 +9,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.inference.pass_memory import bytes_per_voxel, pass_bytes
+from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from utility_functions.geometry.boxes import moved, overlap
 
 Reduce = Callable[[NDArray[np.float32]], NDArray[np.generic]]
-
-BYTES_PER_VOXEL_AND_FILTER = 34.0
-"""Peak memory of one pass of a 3D U-Net per voxel and filter of its first level (benchmarks/bench_detection.py)."""
-FIXED_GB = 0.9
-"""Memory of a process with TensorFlow, a network and a scan, before the first tile."""
-MOST_GB = 6.0
-"""More memory is not used: larger tiles cost more in fresh pages than their borders save (same benchmark)."""
 
 
 def flexible(network: keras.Model) -> keras.Model:
@@ -44,12 +39,6 @@ def strides_of(network: keras.Model) -> tuple[int, ...]:
         np.prod([layer.pool_size for layer in pools], axis=0) if pools else np.ones(len(network.inputs[0].shape) - 2)
     )
     return tuple(int(step) for step in steps)
-
-
-def bytes_per_voxel(network: keras.Model) -> float:
-    """Estimated peak memory of one pass per voxel of its input."""
-    convolutions = [layer.filters for layer in network.layers if type(layer).__name__.startswith("Conv")]
-    return BYTES_PER_VOXEL_AND_FILTER * (convolutions[0] if convolutions else 1)
 
 
 def tile_plan(
@@ -95,10 +84,14 @@ def run_tiles(
     reduce: Reduce,
     fill: float,
     progress: Callable[[int, int], None] | None = None,
+    device: InferenceDevice = PROCESSOR,
 ) -> NDArray[np.generic]:
-    """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` pads the image."""
+    """``reduce`` of the network's output for every voxel of ``image`` (x, y, z, channels); ``fill`` pads the image.
+
+    memory_gb: main memory to use, at most. device: where the network runs; on a GPU its own memory bounds the tiles.
+    """
     shape = image.shape[:-1]
-    most = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9 / bytes_per_voxel(network)
+    most = pass_bytes(device, memory_gb) / bytes_per_voxel(network)
     size, core, firsts = tile_plan(shape, margin, strides_of(network), most)
     network = flexible(network)
     edge = [margin[axis] if core[axis] < shape[axis] else 0 for axis in range(len(shape))]
@@ -119,21 +112,32 @@ def run_tiles(
 
 
 def run_published(
-    network: keras.Model, image: NDArray[np.float32], patch: Sequence[int], reduce: Reduce, fill: float
+    network: keras.Model,
+    image: NDArray[np.float32],
+    patch: Sequence[int],
+    reduce: Reduce,
+    fill: float,
+    at_once: int = 1,
 ) -> NDArray[np.generic]:
-    """The published windows (McCouat & Glocker 2019): one patch per predict(), of which the central half is kept."""
+    """The published windows (McCouat & Glocker 2019): one patch per predict(), of which the central half is kept.
+
+    at_once: patches per predict(); outputs do not depend on it, apart from rounding.
+    """
     shape = image.shape[:-1]
     core = [size // 2 for size in patch]
     edge = [size // 4 for size in patch]
+    firsts = list(product(*(range(0, n, c) for n, c in zip(shape, core, strict=True))))
     found: NDArray[np.generic] | None = None
-    for first in product(*(range(0, n, c) for n, c in zip(shape, core, strict=True))):
-        tile = _window(image, [f - e for f, e in zip(first, edge, strict=True)], patch, fill)
-        output = reduce(network.predict(tile[None], verbose=0)[0])
-        kept, part = overlap(first, core, shape)
-        inner = moved(part, edge)
-        if found is None:
-            found = np.empty((*shape, *output.shape[len(shape) :]), output.dtype)
-        found[kept] = output[inner]
+    for start in range(0, len(firsts), at_once):
+        group = firsts[start : start + at_once]
+        windows = [_window(image, [f - e for f, e in zip(first, edge, strict=True)], patch, fill) for first in group]
+        outputs = network.predict(np.stack(windows), batch_size=len(windows), verbose=0)
+        for first, output in zip(group, map(reduce, outputs), strict=True):
+            kept, part = overlap(first, core, shape)
+            inner = moved(part, edge)
+            if found is None:
+                found = np.empty((*shape, *output.shape[len(shape) :]), output.dtype)
+            found[kept] = output[inner]
     if found is None:
         raise ValueError(f"There is no voxel to run on. Received: an image of shape {image.shape}.")
     return found

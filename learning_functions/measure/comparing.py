@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from learning_functions.measure.measuring import Show, measure_plan, require_alike_before, require_place
+from learning_functions.measure.measuring import (
+    Fleet,
+    Show,
+    devices_of,
+    measure_plan,
+    require_alike_before,
+    require_place,
+)
 from learning_functions.measure.plan import Plan
 from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.runtime.inference_devices import InferenceDevice
 from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
 from utility_functions.files.cases import Case
 from utility_functions.files.provenance import require_results_free
@@ -33,17 +41,17 @@ def measure_plans(
     require_results_free(folder)
     for plan in plans:
         require_place(plan, cases, folder / plan.name)
-    loaded: dict[Path, TrainedModel] = {}
+    loaded: Loaded = {}
     chosen = [_chosen(plan, cases, loaded) for plan in plans]
     for plan, models in zip(plans, chosen, strict=True) if skip_existing else ():
-        require_alike_before(plan, cases, folder / plan.name, models)
+        require_alike_before(plan, cases, folder / plan.name, models[0])
     runs = []
     for plan, models in zip(plans, chosen, strict=True):
-        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models)}\n")
+        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models[0])}\n")
         runs.append(measure_plan(plan, cases, folder / plan.name, show, command, skip_existing, models))
     kept = measured_by_all(runs)
     figures = [
-        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models], run, kept)
+        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models[0]], run, kept)
         for plan, models, run in zip(plans, chosen, runs, strict=True)
     ]
     left_out = tuple(case.case_id for case in cases if case.case_id not in kept)
@@ -53,12 +61,19 @@ def measure_plans(
     return [_with_pipeline_name(row, plan) for plan, run in zip(plans, runs, strict=True) for row in run]
 
 
-def _chosen(plan: Plan, cases: Sequence[Case], loaded: dict[Path, TrainedModel]) -> list[TrainedModel]:
-    """The models of a plan that run; those missing in ``loaded`` are loaded."""
-    for path in plan.model_paths:
-        if path.resolve() not in loaded:
-            loaded[path.resolve()] = TrainedModel.load(path)
-    return plan.chosen([loaded[path.resolve()] for path in plan.model_paths], cases)
+Loaded = dict[tuple[Path, InferenceDevice, str], TrainedModel]
+"""Models by file, device and precision."""
+
+
+def _chosen(plan: Plan, cases: Sequence[Case], loaded: Loaded) -> Fleet:
+    """The models of a plan that run, on each device; those missing in ``loaded`` are loaded."""
+    precision, fleet = plan.options.precision, []
+    for device in devices_of(plan, cases):
+        for path in plan.model_paths:
+            if (key := (path.resolve(), device, precision)) not in loaded:
+                loaded[key] = TrainedModel.load(path, device, precision)
+        fleet.append(plan.chosen([loaded[path.resolve(), device, precision] for path in plan.model_paths], cases))
+    return fleet
 
 
 def _with_pipeline_name(row: ScanRow, plan: Plan) -> ScanRow:

@@ -41,7 +41,8 @@ MOST_PICTURES = 100
 AROUND_MM, SPACING_MM = 50.0, 4.0
 PADDING_HU = -1024
 OTHERS: dict[str, Any] = {"split": None, "label_code": None, "skip_existing": False, "pipeline": None}
-MUST_BE_USUAL = {**OTHERS, **{name: usual_value(name) for name in OPTION_NAMES if name != "memory_gb"}}
+FREE = ("memory_gb", "device")
+MUST_BE_USUAL = {**OTHERS, **{name: usual_value(name) for name in OPTION_NAMES if name not in FREE}}
 """The options for scans with images; each must have its default."""
 NO_NAME = "No vertebra could be named."
 
@@ -73,7 +74,7 @@ def measure_keypoints(
         for ending in OUTPUTS[:2]:
             require_not_written_over(folder / f"{file.case_id}{ending}")
         require_picture_free(folder / f"{file.case_id}{OUTPUTS[2]}", file.case_id)
-    namer, records = _namer(model_paths)
+    namer, records = _namer(model_paths, str(settings.get("device", "auto")))
     drawn = len(files) <= MOST_PICTURES
     rows: list[ScanRow] = []
     try:
@@ -117,7 +118,7 @@ def measure_file(file: KeypointFile, namer: Namer, folder: Path, drawn: bool) ->
     return ScanRow(file.case_id, findings, truth, score, picture if drawn else None, has_image=False)
 
 
-def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
+def _namer(model_paths: Sequence[Path], device: str) -> tuple[Namer, list[ModelRecord]]:
     """The naming model, or the decoder alone. Raises: ValueError for any other model, and for several."""
     if not model_paths:
         return (lambda seen: (named_keypoints(seen.bodies_mm, seen.names, seen.probabilities), WARNING_FROM)), []
@@ -127,16 +128,19 @@ def _namer(model_paths: Sequence[Path]) -> tuple[Namer, list[ModelRecord]]:
     from learning_functions.inference.naming_evidence import decoded
     from learning_functions.model_files.pretrained import located
     from learning_functions.predict.trained_model import TrainedModel
+    from learning_functions.runtime.inference_devices import inference_devices
 
-    models = [TrainedModel.load(located(path)) for path in model_paths]
+    models = [TrainedModel.load(located(path), inference_devices(device)[0]) for path in model_paths]
     if [model.task_name for model in models] != ["naming"]:
         words = ", ".join(f"{model.path} ({model.task_name})" for model in models)
         raise ValueError(f"Landmark files need one naming model, or none. Received: {words}.")
     (model,) = models
-    warn_from = model.settings.options.warn_from
-    return (lambda seen: (decoded(model.network, model.settings, seen, ALTERNATIVES), warn_from)), [
-        ModelRecord.of(model.path, model.card)
-    ]
+
+    def named(seen: Keypoints) -> tuple[Naming, float]:
+        with model.device.scope():
+            return decoded(model.network, model.settings, seen, ALTERNATIVES), model.settings.options.warn_from
+
+    return named, [ModelRecord.of(model.path, model.card)]
 
 
 def _grid_around(points_mm: np.ndarray) -> Grid:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
+from learning_functions.measure.kept_logs import Kept, keeping_logs, kept_in, tell
+from learning_functions.measure.memory_room import ahead_bytes, held_bytes, room_bytes
 from learning_functions.measure.outputs import (
     remove_previous,
     require_outputs_free,
     write_findings,
     written_of,
 )
+from learning_functions.measure.overlapping import FAILURES, InOrder, SharedItems, Work, side_by_side, work_through
 from learning_functions.measure.plan import Plan
 from learning_functions.measure.resuming import conditions_of, finished_row, write_record
 from learning_functions.measure.structure_scoring import score_classes
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import loaded, run_stages
+from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.scan_doubts import doubts_of, require_modality
 from learning_functions.predict.stage import Stage
 from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.runtime.inference_devices import InferenceDevice, inference_devices
 from losses_and_metrics.identification_rate import score_scan
 from losses_and_metrics.instance_scores import score_instances
 from utility_functions.anatomy.centroids import LABEL_CODES, UnknownLevels
@@ -39,6 +45,8 @@ from utility_functions.reporting.results import ModelRecord, ScanRow
 
 Show = Callable[[str], None]
 """A function that receives the tables one by one."""
+Fleet: TypeAlias = Sequence[Sequence[TrainedModel]]
+"""The models of a plan in running order, once for each device that shares the scans."""
 
 
 def measure_cases(
@@ -66,42 +74,95 @@ def measure_plan(
     show: Show,
     command: Sequence[str] = (),
     skip_existing: bool = False,
-    models: Sequence[TrainedModel] | None = None,
+    fleet: Fleet | None = None,
+    overlap: bool = True,
 ) -> list[ScanRow]:
     """Measure all cases and write their results to ``folder``.
 
     command: the command line of the run, for results.json.
     skip_existing: scans that an earlier run has finished are not measured again, but reported with the others.
-    models: the plan's models, where they are loaded already.
+    fleet: the plan's models on each device, where they are loaded already. The devices share the scans.
+    overlap: whether a scan may be read, and another one written, while one runs; results do not depend on it.
     The row of a scan that cannot be measured holds the reason. The findings of the others are written in any case,
     also when the run is interrupted. Where no scan can be measured, nothing is written and earlier results stay.
     """
     require_place(plan, cases, folder)
-    models = plan.chosen(loaded(plan.model_paths), cases) if models is None else models
-    records = [ModelRecord.of(model.path, model.card) for model in models]
+    fleet = load_fleet(plan, cases) if fleet is None else fleet
+    records = [ModelRecord.of(model.path, model.card) for model in fleet[0]]
     conditions = conditions_of(records, plan.options)
     initial = {case: plan.initial.files(case) for case in cases}
     before = {case: finished_row(case, conditions, folder, initial[case]) for case in cases} if skip_existing else {}
-    rows: list[ScanRow] = []
-    try:
-        for case in (bar := tqdm(cases, unit="scan", disable=len(cases) < 2)):
-            bar.set_description(case.case_id)
-            if (finished := before.get(case)) is not None:
-                rows.append(finished)
-                continue
-            try:
-                row = measure_case(case, models, folder, plan)
-                write_record(row, case, conditions, written_of(case, folder), folder, initial[case])
-            except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
-                row = ScanRow(case.case_id, problem=one_line(error))
-            rows.append(row)
+    logs: dict[Case, Kept] = {case: [] for case in cases}
+    open_cases = SharedItems(case for case in cases if before.get(case) is None)
+
+    with tqdm(total=len(cases), unit="scan", disable=len(cases) < 2) as bar, keeping_logs():
+
+        def told(row: ScanRow, case: Case) -> None:
+            bar.update()
             with tqdm.external_write_mode():
-                show(scan_text(row) + "\n")
-    finally:
-        rows += [finished for case in cases[len(rows) :] if (finished := before.get(case)) is not None]  # interrupted
-        if any(row.findings is not None for row in rows):
-            sum_up(rows, records, folder, plan.requested, show, command)
-    return rows
+                tell(logs[case])
+                if before.get(case) is None:
+                    show(scan_text(row) + "\n")
+
+        rows = InOrder(cases, told)
+
+        def write(case: Case, found: ScanFound | Exception) -> None:
+            try:
+                if isinstance(found, Exception):
+                    raise found
+                with kept_in(logs[case]):
+                    row = write_scan(found, folder, plan)
+                    write_record(row, case, conditions, written_of(case, folder), folder, initial[case])
+            except FAILURES as error:
+                row = ScanRow(case.case_id, problem=one_line(error))
+            rows.add(case, row)
+
+        def work_on(models: Sequence[TrainedModel]) -> None:
+            memory_gb = plan.options.memory_gb / len(fleet)
+
+            def read(case: Case) -> ScanRead:
+                with kept_in(logs[case]):
+                    return read_scan(case, models, plan)
+
+            def run(case: Case, scan: ScanRead) -> ScanFound:
+                open_cases.require_open()
+                bar.set_description(case.case_id)
+                with kept_in(logs[case]):
+                    return run_scan(scan, models, plan)
+
+            work = Work(
+                read,
+                run,
+                write,
+                ahead_bytes=ahead_bytes,
+                held_bytes=lambda scan: held_bytes(scan.scan.volume.grid),
+                room_bytes=lambda scan: room_bytes(scan.scan.volume.grid, models, memory_gb) if overlap else 0.0,
+            )
+            work_through(open_cases, work)
+
+        for case, row in before.items():
+            if row is not None:
+                rows.add(case, row)
+        try:
+            side_by_side([partial(work_on, models) for models in fleet], open_cases)
+        finally:
+            for kept in logs.values():
+                tell(kept)
+            found = rows.all_known()
+            if any(row.findings is not None for row in found):
+                sum_up(found, records, folder, plan.requested, show, command)
+    return found
+
+
+def load_fleet(plan: Plan, cases: Sequence[Case]) -> Fleet:
+    """The models of a plan on each device that has a scan to measure, in running order."""
+    paths, precision = plan.model_paths, plan.options.precision
+    return [plan.chosen(loaded(paths, device, precision), cases) for device in devices_of(plan, cases)]
+
+
+def devices_of(plan: Plan, cases: Sequence[Case]) -> tuple[InferenceDevice, ...]:
+    """The devices of a plan; no more than there are scans."""
+    return inference_devices(plan.options.device)[: max(len(cases), 1)]
 
 
 def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
@@ -121,16 +182,46 @@ def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models
         finished_row(case, conditions, folder, plan.initial.files(case))
 
 
-def measure_case(case: Case, models: Sequence[TrainedModel], folder: Path, plan: Plan) -> ScanRow:
-    """Run the models on one scan, score the findings, and write results and pictures."""
+@dataclass(frozen=True, eq=False)
+class ScanRead:
+    """A scan that was read and prepared: what the models start with, and the seconds that it took."""
+
+    scan: Scan
+    start: Stage
+    prepared: PreparedScan
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class ScanFound:
+    """A scan, and its stages in the order in which they ran: all that are kept, the last of them with all findings."""
+
+    read: ScanRead
+    stages: tuple[Stage, ...]
+
+
+def read_scan(case: Case, models: Sequence[TrainedModel], plan: Plan) -> ScanRead:
+    """Read one scan, and prepare it for the first model."""
     started = time.perf_counter()
     scan = load_scan(case, tissues=any(finds_structures(model) for model in models))
     start = start_of(scan, models, plan)
-    reading = time.perf_counter() - started
-    stages = stages_of(scan, models, plan, start)
+    prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
+    for model in models[: 1 if not start.findings.quarter_turns else 0]:
+        prepared.make_ready(model.task, model.settings, start.findings)
+    return ScanRead(scan, start, prepared, time.perf_counter() - started)
+
+
+def run_scan(read: ScanRead, models: Sequence[TrainedModel], plan: Plan) -> ScanFound:
+    """Run the models on one scan."""
+    return ScanFound(read, stages_of(read.prepared, models, plan, read.start))
+
+
+def write_scan(found: ScanFound, folder: Path, plan: Plan) -> ScanRow:
+    """Score the findings of one scan, and write results and pictures."""
+    scan, stages, case = found.read.scan, found.stages, found.read.scan.case
     started = time.perf_counter()
     findings = stages[-1].findings.placed_on(scan.volume.grid)
-    findings = findings.timed("reading", reading).timed("resampling", time.perf_counter() - started)
+    findings = findings.timed("reading", found.read.seconds).timed("resampling", time.perf_counter() - started)
     truth = score = None
     try:
         truth = true_landmarks(scan)
@@ -157,10 +248,10 @@ def start_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan) -> Stage:
     return replace(start, findings=start.findings.noting(*scan.notes, *doubts_of(scan, models)))
 
 
-def stages_of(scan: Scan, models: Sequence[TrainedModel], plan: Plan, start: Stage) -> tuple[Stage, ...]:
+def stages_of(prepared: PreparedScan, models: Sequence[TrainedModel], plan: Plan, start: Stage) -> tuple[Stage, ...]:
     """The last stage of a scan; with ``save_intermediate`` the start and the stages of all models."""
     every = plan.options.save_intermediate
-    return tuple(deque(run_stages(models, scan.volume, start, plan.options), maxlen=None if every else 1))
+    return tuple(deque(run_stages(models, prepared, start, plan.options), maxlen=None if every else 1))
 
 
 def require_header_orientation(found: Findings, options: InferenceOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,8 @@ from utility_functions.reporting.trail_picture import trail_picture
 
 OUTPUTS = (*STAMPED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS)
 """The endings of one scan's files, after its id: maps, two centroid files, trail, stages, record, pictures."""
+_DRAWING = threading.Lock()
+"""Matplotlib draws for one thread at a time."""
 
 
 def write_findings(
@@ -78,12 +81,13 @@ def write_findings(
         write_measurements(measured, folder, findings.case_id)
     turns = findings.quarter_turns
     shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
-    write_figure(findings_figure(placed, scan.volume, truth), at(".png"))
-    if shown.trail is not None:
-        trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title_of(findings))
-    if shown.numbered is not None:
-        known = None if true_structures is None else turned(true_structures, turns)
-        structure_picture(volume, shown.numbered, known, at(STRUCTURES_DRAWN), title_of(findings))
+    with _DRAWING:
+        write_figure(findings_figure(placed, scan.volume, truth), at(".png"))
+        if shown.trail is not None:
+            trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title_of(findings))
+        if shown.numbered is not None:
+            known = None if true_structures is None else turned(true_structures, turns)
+            structure_picture(volume, shown.numbered, known, at(STRUCTURES_DRAWN), title_of(findings))
     return at(".png")
 
 

@@ -47,6 +47,13 @@ class PreparedScan:
         other._padding, other._figures = self._padding, self._figures
         return other
 
+    def make_ready(self, task: Task, settings: Settings, findings: Findings) -> None:
+        """Resample and measure the scan for a network of these settings now, so that ``view`` finds it done."""
+        spec = settings.spec
+        grid = task.shown(settings.grid_of(region_of_interest(self.volume, settings).grid), findings)
+        self._on(spec, grid, keep=True)
+        self.figures(spec)
+
     def view(
         self,
         task: Task,

@@ -12,7 +12,9 @@ from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import flexible
 from learning_functions.model_files.model_file import load_model
 from learning_functions.options import InferenceOptions
+from learning_functions.predict.precision import compute_in
 from learning_functions.predict.prepared_scan import PreparedScan
+from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice, inference_devices
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
 from learning_functions.task import Settings, Task, load_task
@@ -28,7 +30,7 @@ SACRUM_FROM = "instances"
 class TrainedModel:
     """A network, the task it was trained for and the settings it was trained with.
 
-    statistics: those of naming that the card carries.
+    statistics: those of naming that the card carries. device: where the network lies and runs.
     """
 
     path: Path
@@ -38,10 +40,21 @@ class TrainedModel:
     network: keras.Model
     card: dict[str, Any]
     statistics: Statistics | None = None
+    device: InferenceDevice = PROCESSOR
 
     @classmethod
-    def load(cls, path: Path) -> TrainedModel:
-        """The model saved at ``path``, ready to predict; no training loss is made."""
+    def load(cls, path: Path, device: InferenceDevice | None = None, precision: str = "float32") -> TrainedModel:
+        """The model saved at ``path``, ready to predict; no training loss is made.
+
+        device: where it runs; None: the first GPU, or the processor where there is none. precision: of the inference
+        options.
+        """
+        device = device or inference_devices("auto")[0]
+        with device.scope():
+            return cls._loaded(path, device, precision)
+
+    @classmethod
+    def _loaded(cls, path: Path, device: InferenceDevice, precision: str) -> TrainedModel:
         network, card = load_model(path)
         try:
             task = load_task(card["task"])
@@ -52,7 +65,8 @@ class TrainedModel:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         network = task.network_for_inference(flexible(network))  # once, so that it is traced once for all scans
         network.jit_compile = False
-        return cls(Path(path), card["task"], task, settings, network, card, statistics)
+        compute_in(network, precision)
+        return cls(Path(path), card["task"], task, settings, network, card, statistics, device)
 
     def run(self, prepared: PreparedScan, findings: Findings, options: InferenceOptions) -> StageFindings:
         """What this model finds in a scan of which ``findings`` are known; both lie as ``prepared`` does.
@@ -70,7 +84,7 @@ class TrainedModel:
         """The scan as this model is shown it, with the maps that its task reads on the image's grid."""
         view = prepared.view(self.task, self.settings, findings, options, self.statistics)
         reads = {*self.task.needs, *self.task.uses, SACRUM_FROM}
-        return view.having(findings=findings.placed_on(view.image.grid, reads))
+        return view.having(findings=findings.placed_on(view.image.grid, reads), device=self.device)
 
 
 def statistics_of(card: dict[str, Any]) -> Statistics | None:

@@ -39,7 +39,7 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
 
     "auto" and "gpu" take all GPUs (MirroredStrategy for several); "auto" takes the processor where there is none.
     """
-    gpus = _gpus(device)
+    gpus = gpus_for(device)
     import tensorflow as tf
 
     if device == "cpu" or not gpus:
@@ -57,26 +57,10 @@ def computing_on(device: str) -> contextlib.AbstractContextManager[object]:
     return tf.device(f"/GPU:{number}")
 
 
-def predicting_on(device: str) -> contextlib.AbstractContextManager[object]:
-    """A scope that loads and runs models on one device; "auto" and "gpu" take the first GPU.
-
-    It hides no GPU from the rest of the process. It also works after TensorFlow has computed on another device.
-    """
-    gpus = _gpus(device)
-    import tensorflow as tf
-
-    if device == "cpu" or not gpus:
-        return tf.device("/CPU:0")
-    number = 0 if device in ("auto", "gpu") else int(device.removeprefix("gpu:"))
-    with contextlib.suppress(RuntimeError):  # too late once TensorFlow has computed
-        tf.config.experimental.set_memory_growth(gpus[number], True)
-    return tf.device(f"/GPU:{number}")
-
-
 def require_device(device: str) -> None:
     """Raise a ValueError unless ``device`` is the name of a device; needs no TensorFlow."""
-    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
-        raise ValueError(f"A device is auto, cpu, gpu or gpu:N. Received: {device!r}.")
+    if problem := device_problem(device):
+        raise ValueError(f"{problem} Received: {device!r}.")
 
 
 @functools.cache
@@ -87,7 +71,12 @@ def _all_gpus() -> Any:
     return tf.distribute.MirroredStrategy()
 
 
-def _gpus(device: str) -> list[Any]:
+def device_problem(device: str) -> str | None:
+    """A sentence where ``device`` is not the name of a device."""
+    return None if re.fullmatch(r"auto|cpu|gpu(:\d+)?", device) else "A device is auto, cpu, gpu or gpu:N."
+
+
+def gpus_for(device: str) -> list[Any]:
     """All GPUs that TensorFlow sees. Raises: ValueError where ``device`` is not among them."""
     require_device(device)
     import tensorflow as tf

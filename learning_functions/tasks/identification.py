@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -234,6 +235,11 @@ class IdentificationTask(Task[IdentificationOptions]):
         chosen = chosen_temperature(network, validation)
         return settings.options if chosen is None else settings.options.changed(temperature=chosen)
 
+    def largest_pass(self, settings: Settings[IdentificationOptions], shape: tuple[int, int, int]) -> float:
+        from learning_functions.inference.slices import MOST_SLICES_AT_ONCE
+
+        return float(MOST_SLICES_AT_ONCE * max(math.prod(shape[1:]), math.prod(settings.spec.patch[1:])))
+
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
         """``landmarks`` and ``instances``, from the level predicted for each detected voxel."""
         from learning_functions.inference.slices import slice_predictions
@@ -248,7 +254,7 @@ class IdentificationTask(Task[IdentificationOptions]):
             return StageFindings(landmarks=Landmarks.empty(), instances=empty)
 
         def answers_of(image: Volume, column: LabelMap) -> NDArray[np.float32]:
-            return slice_predictions(network, settings, image, column, view.padding_value, options)
+            return slice_predictions(network, settings, image, column, view.padding_value, options, view.device)
 
         answers = answers_of(view.image, detection)
         level_probabilities = answers if _predicts_classes(settings) else None

@@ -7,6 +7,7 @@ convolutional neural networks for automatic vertebra segmentation and identifica
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -176,6 +177,9 @@ class InstanceTask(Task[InstanceOptions]):
         return Augmentation(
             spacing_mm=settings.spec.spacing_mm, fraction_number=0, flip_axis=0, **asdict(settings.options.changes)
         )
+
+    def largest_pass(self, settings: Settings[InstanceOptions], shape: tuple[int, int, int]) -> float:
+        return 2.0 * math.prod(settings.spec.patch)  # with its mirror image
 
     def predict(self, network: keras.Model, settings: Settings[InstanceOptions], view: ScanView) -> StageFindings:
         """``instances`` and ``landmarks``, vertebra by vertebra, in place of those of an earlier model.

@@ -214,9 +214,8 @@ class SpineHeatmapTask(Task[SpineHeatmapOptions]):
         before = (size - image.grid.shape) // 2
         padded = image.window(-before, size, fill=view.padding_value).voxels[..., None]
         margin = [length // 4 for length in patch]
-        heatmap = run_tiles(
-            network, padded, margin, view.options.memory_gb, lambda out: out[..., 0], view.padding_value
-        )
+        memory, padding = view.options.memory_gb, view.padding_value
+        heatmap = run_tiles(network, padded, margin, memory, lambda out: out[..., 0], padding, device=view.device)
         inner = box_at(before, image.grid.shape)
         found = Volume(np.clip(heatmap[inner], 0, 1).astype(np.float16), image.grid)
         return StageFindings(heatmap=found).noting(

@@ -6,6 +6,7 @@ last stage (preset `paper`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -167,6 +168,11 @@ class MaskTask(Task[MaskOptions]):
         from learning_functions.samples.augment.augmentation import Augmentation
 
         return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, flip=settings.options.flip)
+
+    def largest_pass(self, settings: Settings[MaskOptions], shape: tuple[int, int, int]) -> float:
+        from learning_functions.inference.landmarks.landmark_masks import MOST_AT_ONCE
+
+        return float(MOST_AT_ONCE * math.prod(settings.spec.patch))
 
     def predict(self, network: keras.Model, settings: Settings[MaskOptions], view: ScanView) -> StageFindings:
         """``instances``, masks of whole vertebrae, one at each named landmark."""

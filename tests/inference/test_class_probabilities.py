@@ -118,9 +118,9 @@ def test_the_mirror_image_is_predicted_only_near_foreground(
     voxels[30:38, 20:30, 90:110] = 1
     shapes = []
 
-    def recorded(network: keras.Model, image: NDArray[np.float32], *rest: Any) -> NDArray[np.generic]:
+    def recorded(network: keras.Model, image: NDArray[np.float32], *rest: Any, **named: Any) -> NDArray[np.generic]:
         shapes.append(image.shape[:3])
-        return run_tiles(network, image, *rest)
+        return run_tiles(network, image, *rest, **named)
 
     monkeypatch.setattr(module, "run_tiles", recorded)
     image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_models.unet import detection_unet
-from learning_functions.inference import sliding_window
+from learning_functions.inference import pass_memory, sliding_window
 from learning_functions.inference.sliding_window import flexible, run_published, run_tiles, stride_of, tile_plan
 
 
@@ -46,7 +46,7 @@ def blur() -> keras.Model:
 
 
 def test_tiles_and_published_windows_give_what_one_pass_gives(monkeypatch) -> None:
-    monkeypatch.setattr(sliding_window, "FIXED_GB", 0.0)
+    monkeypatch.setattr(pass_memory, "FIXED_GB", 0.0)
     network = blur()
     image = np.random.default_rng(0).normal(size=(21, 17, 30, 1)).astype(np.float32)
     padded = np.pad(image, [(2, 2)] * 3 + [(0, 0)])
@@ -55,7 +55,7 @@ def test_tiles_and_published_windows_give_what_one_pass_gives(monkeypatch) -> No
     def same(output: np.ndarray) -> np.ndarray:
         return output
 
-    budget = 800 * sliding_window.BYTES_PER_VOXEL_AND_FILTER / 1e9  # tiles of 800 voxels
+    budget = 800 * pass_memory.BYTES_PER_VOXEL_AND_FILTER / 1e9  # tiles of 800 voxels
     tiles = run_tiles(network, image, (2, 2, 2), max(budget, 0.1), same, 0.0)
     monkeypatch.setattr(sliding_window, "bytes_per_voxel", lambda _: 1e8 / 2000)
     small_tiles = run_tiles(network, image, (2, 2, 2), 0.1, same, 0.0)

@@ -65,7 +65,7 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     case = Case("a", tmp_path / "a.nii.gz", label_map_path=tmp_path / "a_mask.nii.gz")
     write_image(Volume(np.arange(np.prod(GRID.shape), dtype=np.int16).reshape(GRID.shape), GRID), case.image_path)
     write_image(masks(), tmp_path / "a_mask.nii.gz")
-    monkeypatch.setattr(measuring, "loaded", lambda paths: [])
+    monkeypatch.setattr(measuring, "loaded", lambda *_: [])
     stage = starting_stage(findings(grid=read_grid(case.image_path)), ["instances"])
     monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, options: [start, stage])
     output: list[str] = []

@@ -32,6 +32,9 @@ MEASURING_ARGUMENTS = [
     (("--split", "testing"), "has no testing cases"),
     (("--windows", "round"), "round"),
     (("--votes", "none"), "none"),
+    (("--device", "tpu"), "A device is auto, cpu, gpu or gpu:N. Received: 'tpu'"),
+    (("--device", "gpu:1"), "TensorFlow sees no GPU here; choose the device cpu. Received: 'gpu:1'"),
+    (("--precision", "float64"), "float64"),
 ]
 
 

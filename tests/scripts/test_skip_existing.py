@@ -25,12 +25,12 @@ KILLED = """
 import os, signal, sys
 import measure
 from learning_functions.measure import measuring
-whole = measuring.load_scan
-def killed(case, **how):
-    if case.case_id == "second":
+whole = measuring.write_scan
+def killed(found, *how):
+    if found.read.scan.case.case_id == "second":
         os.kill(os.getpid(), signal.SIGKILL)
-    return whole(case, **how)
-measuring.load_scan = killed
+    return whole(found, *how)
+measuring.write_scan = killed
 sys.exit(measure.main(sys.argv[1:]))
 """
 
@@ -48,7 +48,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def killed(scans: Path, oracles: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a run that was killed at the second scan."""
+    """The results of a run that was killed before it wrote the second scan."""
     out = tmp_path_factory.mktemp("killed") / "out"
     command = [sys.executable, "-c", KILLED, str(scans), *map(str, oracles), "--output", str(out)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

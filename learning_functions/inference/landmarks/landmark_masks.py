@@ -12,8 +12,8 @@ from scipy import ndimage
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.landmarks.landmark_naming import restricted_record, scanned_heights
+from learning_functions.inference.pass_memory import patches_at_once
 from learning_functions.inference.scan_view import ScanView
-from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel
 from learning_functions.inference.truncation import truncation_note
 from learning_functions.task import Settings
 from learning_functions.task_options.mask_options import MaskOptions
@@ -26,7 +26,7 @@ from utility_functions.records.findings import StageFindings
 
 THRESHOLD = 0.5
 MOST_AT_ONCE = 8
-"""More patches in a batch save no time."""
+"""On the processor more patches in a batch save no time."""
 NOTHING = "No landmark of a vertebra was found, so no mask."
 
 
@@ -80,8 +80,7 @@ def _outputs(
 ) -> Iterator[tuple[str, NDArray[np.int_], NDArray[np.float16]]]:
     """For each landmark its name, the first voxel of its patch, and the probabilities there."""
     patch, options, image = settings.spec.patch, settings.options, view.image
-    memory = max(min(view.options.memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9
-    at_once = int(np.clip(memory / (bytes_per_voxel(network) * np.prod(patch, dtype=float)), 1, MOST_AT_ONCE))
+    at_once = patches_at_once(network, patch, view.device, view.options.memory_gb, MOST_AT_ONCE)
     for start in range(0, len(named), at_once):
         part = named.at(range(start, min(start + at_once, len(named))))
         firsts = [centred_first(point, image.grid, patch, options.offset_mm) for point in part.points_mm]

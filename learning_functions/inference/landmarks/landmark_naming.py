@@ -44,7 +44,8 @@ def named_landmarks(network: Any, settings: Settings[VertebraHeatmapOptions], vi
     stride = settings.options.coarser * 2 ** (settings.levels - 1)
     box = spine_region(image.grid, view.findings.heatmap, spine_map, NEAR_SPINE_MM)
     largest = np.zeros(image.grid.shape, np.float16) if options.save_intermediate else None
-    peaks = find_peaks(network, image, box, margin, stride, options.memory_gb, padding, largest=largest)
+    memory = options.memory_gb
+    peaks = find_peaks(network, image, box, margin, stride, memory, padding, largest=largest, device=view.device)
     peaks = peaks.highest(MOST_PEAKS)
     intermediate = StageFindings()
     if largest is not None:

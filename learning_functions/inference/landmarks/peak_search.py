@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.sliding_window import FIXED_GB, MOST_GB, bytes_per_voxel, flexible, tile_plan
+from learning_functions.inference.pass_memory import bytes_per_voxel, pass_bytes
+from learning_functions.inference.sliding_window import flexible, tile_plan
+from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from utility_functions.anatomy.peaks import LOWEST_RESPONSE, Peaks, local_maxima
 from utility_functions.geometry.boxes import Box, box_at, common, first_of, moved, size_of, widened
 from utility_functions.geometry.volume import Volume
@@ -27,6 +29,7 @@ def find_peaks(
     padding: float,
     lowest: float = LOWEST_RESPONSE,
     largest: NDArray[np.float16] | None = None,
+    device: InferenceDevice = PROCESSOR,
 ) -> Peaks:
     """Maxima in a box of an image, points in RAS+ mm.
 
@@ -37,7 +40,7 @@ def find_peaks(
     """
     network = flexible(network)
     each = bytes_per_voxel(network) + BYTES_PER_VOXEL_AND_LANDMARK * network.outputs[0].shape[-1]
-    most = max(min(memory_gb, MOST_GB) - FIXED_GB, 0.1) * 1e9 / each
+    most = pass_bytes(device, memory_gb) / each
     around = common(widened(box, *margin), box_at((0, 0, 0), image.grid.shape))
     low, shown = np.array(first_of(around)), size_of(around)
     size, core, corners = tile_plan(shown, margin, stride, most)
