@@ -125,6 +125,7 @@ def figures_of(settings: Settings, name: str, precision: str, device: str, steps
         keras.backend.clear_session()
         network = flexible(task.network(settings))
         compute_in(network, precision)
+        network = task.network_for_inference(network)
         shape = tuple(batch[0].shape[1:])
         at_once = patches_at_once(network, shape[:-1], where, memory_gb=4.0, fastest=8)
         shown = np.zeros((at_once, *shape), np.float32)
@@ -233,7 +234,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", default=list(task_names()), choices=task_names(), metavar="TASK")
     parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"], choices=PRECISIONS)
     parser.add_argument("--steps", type=int, default=30, help="of which the median is taken (default: 30)")
-    parser.add_argument("--output", type=Path, default=PAGE, help="the page to write the table into")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=PAGE,
+        help="the page to write the table into; a new one begins as that of the documents",
+    )
     arguments = parser.parse_args(argv)
     start_tensorflow()
     import tensorflow as tf
@@ -254,7 +260,8 @@ def main(argv: list[str] | None = None) -> int:
                     rows.append(figures_of(settings, name, precision, arguments.device, arguments.steps, Path(folder)))
                     print(*rows[-1].cells(), sep="\t", flush=True)
     told = f"{machine(arguments.device)}: `make gpu`.\n\n{table(rows)}"
-    write_text(arguments.output, written_into(arguments.output.read_text(encoding="utf-8"), told))
+    page = arguments.output if arguments.output.is_file() else PAGE
+    write_text(arguments.output, written_into(page.read_text(encoding="utf-8"), told))
     return 0
 
 

@@ -216,10 +216,7 @@ class Task(ABC, Generic[Options]):
     def cropped_samples(
         self, scan: Scan, settings: Settings[Options], rng: np.random.Generator, found: Findings
     ) -> list[Sample]:
-        """Examples cropped by findings of earlier stages, as in inference after these stages.
-
-        found: on the scan's own grid. Only for a task with ``cropped_by``.
-        """
+        """Examples cropped by earlier stages' findings, on the scan's own grid; only for a task with ``cropped_by``."""
         raise ValueError(f"Samples of {self.name} are cropped by no model. Received: findings of {found.case_id}.")
 
     @abstractmethod
@@ -268,13 +265,8 @@ class Task(ABC, Generic[Options]):
         """What this task finds in a scan, without earlier findings; maps may be on any grid."""
 
     def largest_pass(self, settings: Settings[Options], shape: tuple[int, int, int]) -> float:
-        """The most voxels that ``predict`` shows the network at once, of an image of that shape.
-
-        By default all of them; memory may allow fewer.
-        """
-        if not self.sees_images:
-            return 0.0
-        return float(max(math.prod(shape), math.prod(settings.spec.patch)))
+        """The most voxels that ``predict`` shows the network at once, of an image of that shape; by default all."""
+        return float(max(math.prod(shape), math.prod(settings.spec.patch))) if self.sees_images else 0.0
 
     def class_probabilities(
         self, network: keras.Model, settings: Settings[Options], view: ScanView
@@ -284,9 +276,7 @@ class Task(ABC, Generic[Options]):
 
     def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
         """The findings of ``predict`` for these probabilities; only for a task that ``tells_orientation``."""
-        raise ValueError(
-            f"A model of {self.name} predicts no parts of vertebrae. Received: {probabilities.grid.shape}."
-        )
+        raise ValueError(f"A model of {self.name} predicts no parts of vertebrae.")
 
 
 def task_names() -> tuple[str, ...]:

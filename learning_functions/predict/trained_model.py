@@ -63,9 +63,10 @@ class TrainedModel:
             statistics = statistics_of(card)
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
-        network = task.network_for_inference(flexible(network))  # once, so that it is traced once for all scans
-        network.jit_compile = False
+        network = flexible(network)
         compute_in(network, precision)
+        network = task.network_for_inference(network)  # once, so that it is traced once for all scans
+        network.jit_compile = False
         return cls(Path(path), card["task"], task, settings, network, card, statistics, device)
 
     def run(self, prepared: PreparedScan, findings: Findings, options: InferenceOptions) -> StageFindings:

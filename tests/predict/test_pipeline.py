@@ -109,7 +109,13 @@ def test_findings_of_a_turned_scan_are_reported_in_the_header_frame() -> None:
         return StageFindings(landmarks=Landmarks(("L2",), view.findings.landmarks.points_mm))
 
     task: Any = SimpleNamespace(
-        needs=(), gives=("landmarks",), may_give=(), uses=("detection",), tells_orientation=False, predict=predict
+        needs=(),
+        gives=("landmarks",),
+        may_give=(),
+        uses=("detection",),
+        tells_orientation=False,
+        shown=lambda shown, _: shown,
+        predict=predict,
     )
     model = TrainedModel(Path("m.h5"), "new", task, load_task("detection").presets["small"], keras.Sequential(), {})
     before = Findings("scan", grid, detection=known, landmarks=landmarks, quarter_turns=1)

@@ -10,6 +10,8 @@ from keras_models.unet import detection_unet
 from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.predict.precision import compute_in
 from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.task import load_task
+from tests.tiny import tiny_settings
 
 SEEN = np.random.default_rng(3).normal(size=(1, 8, 8, 8, 1)).astype(np.float32)
 
@@ -32,6 +34,15 @@ def test_a_model_file_is_loaded_in_any_precision() -> None:
         model = TrainedModel.load(SHIPPED / "detection.h5", precision=precision)
         assert {layer.compute_dtype for layer in model.network.layers} <= {precision, "float32"}
         assert model.network.layers[1].compute_dtype == precision
+
+
+def test_parts_and_offsets_stay_exact_where_inference_joins_them() -> None:
+    task = load_task("panoptic")
+    network = task.network(tiny_settings("panoptic", "shipped"))
+    compute_in(network, "bfloat16")
+    layers = {layer.name: layer.compute_dtype for layer in task.network_for_inference(network).layers}
+    assert {layers[name] for name in (*network.output_names, "offsets_of_voxels", "parts_and_offsets")} == {"float32"}
+    assert "bfloat16" in layers.values()
 
 
 def test_a_network_within_a_network_is_refused() -> None:

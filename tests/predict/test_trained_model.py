@@ -36,6 +36,7 @@ def model_that(
         gives=gives,
         may_give=may_give,
         tells_orientation=False,
+        shown=lambda grid, _: grid,
         predict=lambda _, __, view: predict(view),
     )
     settings = load_task("detection").presets["small"]

@@ -87,7 +87,8 @@ def panoptic_maps(network: keras.Model, classes: int, view: ScanView) -> Panopti
     """The network's predictions in the view's image, in tiles; ``classes``: of its parts."""
     image = view.image
     margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
-    found = run_tiles(network, image.voxels[..., None], margin, view.options.memory_gb, _halved, view.padding_value)
+    memory, padding = view.options.memory_gb, view.padding_value
+    found = run_tiles(network, image.voxels[..., None], margin, memory, _halved, padding, device=view.device)
     parts, offsets = (found[..., part].astype(np.float16) for part in (slice(classes), slice(classes, None)))
     return PanopticMaps(ClassProbabilities(parts, image.grid, PartMap), offsets)
 
