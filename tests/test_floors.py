@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.steadiness import changes, effect_of
 from learning_functions.model_files.pretrained import SHIPPED
 from learning_functions.predict.pipeline import load_models, run_models
 from learning_functions.predict.trained_model import TrainedModel
@@ -19,6 +20,7 @@ from losses_and_metrics.instance_scores import score_instances
 from losses_and_metrics.scan_scores import summarise
 from utility_functions.anatomy.labels import VERTEBRAE
 from utility_functions.files.cases import load_scan
+from utility_functions.files.images import read_image
 from utility_functions.files.manifest import find_cases
 from utility_functions.reporting.results import ScanRow
 from utility_functions.reporting.score_frames import level_frame
@@ -36,6 +38,8 @@ REAL = {
 HEIGHTS_MM = {"L5": 145, "L4": 183, "L3": 219, "L2": 253, "L1": 286, "T12": 320, "T11": 350, "T10": 377, "T9": 403}
 """Bodies of acrin_abdpelvis above its lowest slice, read from the sacrum upwards."""
 READING_ERROR_MM = 12.0
+MOST_NATS = 0.33
+"""By how much the log-odds that all names are right may change."""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,19 @@ def test_every_labelled_level_of_a_real_scan_is_named_right(scan: str, models: l
     if loaded.landmarks is not None:
         for name, point in loaded.landmarks:
             assert np.linalg.norm(found.point(name) - point) < 10.0, name
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", ["crop", "noise"])
+def test_a_real_scan_cropped_by_a_slice_or_noisier_keeps_its_names_and_its_odds(
+    kind: str, models: list[TrainedModel], real: Path
+) -> None:
+    volume = read_image(real / "verse006" / "sub-verse006_ct.nii.gz")
+    change = next(changes(volume, [kind]))
+    before, after = (run_models(models[:2], each) for each in (volume, change.volume))
+    effect = effect_of(before, after, sure=0.005)
+    assert (effect.renamed, effect.lost, effect.new) == (0, 0, 0)
+    assert effect.nats < MOST_NATS
 
 
 @pytest.mark.real

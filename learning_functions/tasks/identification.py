@@ -53,6 +53,8 @@ class IdentificationOptions(TaskOptions):
     answer: the network's output for each pixel: its level as a number, or the probability of each level.
     start_level, level_scale: of a number, its initial value, and the factor of the last layer.
     temperature: the factor of the votes in the decoder, estimated after training.
+    shifted_inference: whether a prediction is the mean over two grids, half a voxel apart, with windows that begin half
+        a stride of the network apart; published windows are seen once.
     """
 
     elastic_mm: float = 7.0
@@ -61,6 +63,7 @@ class IdentificationOptions(TaskOptions):
     start_level: float = 0.0
     level_scale: float = 1.0
     temperature: float = 1.0
+    shifted_inference: bool = False
 
 
 _PAPER = Settings(
@@ -102,7 +105,9 @@ _SMALL = Settings(
     epochs=16,
     learning_rate=3e-3,
     schedule="cosine",
-    options=IdentificationOptions(start_level=13.0, level_scale=7.0, balanced=True, augment="standard"),
+    options=IdentificationOptions(
+        start_level=13.0, level_scale=7.0, balanced=True, augment="standard", shifted_inference=True
+    ),
 )
 _SHIPPED = _SMALL.changed(
     preset="shipped",
@@ -242,7 +247,7 @@ class IdentificationTask(Task[IdentificationOptions]):
 
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
         """``landmarks`` and ``instances``, from the level predicted for each detected voxel."""
-        from learning_functions.inference.slices import slice_predictions
+        from learning_functions.inference.slices import mean_predictions, slice_predictions
         from learning_functions.inference.upside_down import levels_of, upside_down_note
 
         found, options = view.findings.detection, view.options
@@ -256,7 +261,10 @@ class IdentificationTask(Task[IdentificationOptions]):
         def answers_of(image: Volume, column: LabelMap) -> NDArray[np.float32]:
             return slice_predictions(network, settings, image, column, view.padding_value, options, view.device)
 
-        answers = answers_of(view.image, detection)
+        if settings.options.shifted_inference and options.windows == "tiles":
+            answers = mean_predictions(network, settings, view, detection)
+        else:
+            answers = answers_of(view.image, detection)
         level_probabilities = answers if _predicts_classes(settings) else None
         levels = np.zeros(detection.grid.shape, np.float32)
         levels[detection.voxels > 0] = levels_of(answers)
