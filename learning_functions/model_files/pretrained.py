@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
-SHIPPED_MODELS = ("detection.h5", "identification.h5")
+SHIPPED_MODELS = ("detection.h5", "identification.h5", "panoptic.h5")
 
 
 def located(model: Path) -> Path:

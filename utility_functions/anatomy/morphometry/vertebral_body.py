@@ -183,6 +183,8 @@ def _fitted_height(heights: NDArray[np.float64], places: Vector) -> Callable[[fl
     """The curve through heights (x, y), NaN where there is none, over places (y,) from 0 in front to 1 behind."""
     place, height = np.broadcast_to(places, heights.shape), heights
     there = np.isfinite(height) & (place > EDGE) & (place < 1 - EDGE)
+    if len(np.unique(place[there])) <= OUTLINE_DEGREE:
+        return lambda fraction: 0.0  # too short to be measured
     curve = Polynomial.fit(place[there], height[there], OUTLINE_DEGREE, domain=(0, 1))
     return lambda fraction: float(curve(fraction))
 
