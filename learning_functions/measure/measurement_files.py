@@ -36,11 +36,15 @@ def spine_measurements(findings: Findings, image: Volume) -> SpineMeasurements |
 
 
 def truncated_levels(findings: Findings) -> list[str]:
-    """The levels whose masks reach a border of the scan, or whose predicted completeness is low."""
-    if findings.instances is None:
+    """The levels whose bodies reach a border of the scan, or whose predicted completeness is low.
+
+    Without parts, the levels whose masks reach it: a process beyond the border does not change the body.
+    """
+    instances, parts = findings.instances, findings.detection
+    if instances is None:
         return []
-    shape = np.asarray(findings.instances.grid.shape)
-    boxes = ndimage.find_objects(findings.instances.voxels)
+    voxels = np.where(parts.voxels == BODY, instances.voxels, 0) if isinstance(parts, PartMap) else instances.voxels
+    shape, boxes = np.asarray(instances.grid.shape), ndimage.find_objects(voxels)
     completeness = findings.completeness or {}
     found = []
     for name, number in VERSE_IDS.items():

@@ -63,6 +63,14 @@ def test_a_truncated_vertebra_has_its_reason_and_its_volume_alone(findings: Find
     assert last.volume_cm3 > 0
 
 
+def test_a_process_at_the_border_leaves_the_body_to_be_measured(findings: Findings) -> None:
+    instances, parts = findings.instances.voxels.copy(), findings.detection.voxels.copy()
+    instances[0:6, 15:20, 88:92], parts[0:6, 15:20, 88:92] = VERSE_IDS["L1"], ARCH
+    changed = findings.having(instances=VertebraMap(instances, findings.grid), detection=PartMap(parts, findings.grid))
+    assert truncated_levels(changed) == ["L3"]
+    assert truncated_levels(changed.having(detection=None)) == ["L1", "L3"]
+
+
 def test_predicted_completeness_counts_too(findings: Findings) -> None:
     assert truncated_levels(findings.having(completeness={"L1": 0.2, "L2": 0.9})) == ["L1", "L3"]
 
