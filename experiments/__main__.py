@@ -17,6 +17,7 @@ NAMES = {
     "distillation_table": "students with and without a teacher",
     "gpu_figures": "tests on a GPU, and figures of training and inference of every task there",
     "learning_curves": "the effect of more phantoms, more filters or larger voxels on a task",
+    "mask_thresholds": "the threshold of panoptic masks on labelled scans",
     "mr_contrasts": "one network for CT, T1 and T2 against one network for each",
     "naming_rules": "three naming rules on the same network outputs",
     "naming_vid": "naming of real detections, cross-validated in five folds",
