@@ -19,7 +19,7 @@ TRAINING_ARGUMENTS = [
     (("--schedule", "linear"), "linear"),
     (("--rate-steps", "20", "10"), "ascending, from 1 on"),
     (("--precision", "half"), "half"),
-    (("--early-stopping", "0"), "a number of epochs from 1 on"),
+    (("--early-stopping", "0"), "A run stops after one epoch without a better one"),
     (("--steps-per-execution", "0"), "An execution has 1 step or more"),
     (("--class-weights", "0", "0"), "Class weights are numbers not below 0"),
     (("--class-weights", "-1", "2"), "Class weights are numbers not below 0"),
