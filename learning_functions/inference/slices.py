@@ -25,6 +25,8 @@ AROUND_MM = 24.0
 """What is shown in front of, behind, above and below the detected voxels, at least."""
 MOST_SLICES_AT_ONCE = 16
 """On the processor more slices in a batch save no time."""
+LEAST_SHIFTED_MM = 80.0
+"""Where less of the spine is detected, one prediction is made: the mean of two loses bodies at the ends of a slab."""
 CORNERS = tuple((slice(None), y, z) for y, z in product((slice(None, -1), slice(1, None)), repeat=2))
 """The four voxels around each voxel of a grid in the grid half a voxel off along rows and columns, one voxel larger."""
 
@@ -113,6 +115,9 @@ def mean_predictions(
     image, options, padding = view.image, view.options, view.padding_value
     window = SliceWindow.around(network, settings.spec, detection, options)
     predictions = slice_predictions(network, settings, image, detection, padding, options, view.device, window)
+    heights = np.flatnonzero(detection.voxels.any(axis=(0, 1)))
+    if np.ptp(heights) * detection.grid.spacing_mm[2] < LEAST_SHIFTED_MM:
+        return predictions
     grid = image.grid.window((0.0, -0.5, -0.5), np.add(image.grid.shape, (0, 1, 1)))
     shifted = resample(image, grid, padding) if view.image_at is None else view.image_at(grid)
     detected = detection.voxels > 0

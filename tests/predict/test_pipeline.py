@@ -77,6 +77,7 @@ def test_without_models_the_shipped_ones_run(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(BrokenFile, match=r"There is no model file .*detection\.h5"):
         load_models([])
     oracle_models(tmp_path)
+    monkeypatch.setattr(shipped_models, "SHIPPED_MODELS", ("detection.h5", "identification.h5"))
     assert [model.path.parent for model in load_models([])] == [tmp_path, tmp_path]
 
 

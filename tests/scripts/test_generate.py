@@ -86,7 +86,7 @@ def test_a_patient_is_never_split(run: Run, data_set: Path, tmp_path: Path) -> N
     (tmp_path / "list.csv").write_text("\n".join(["name,type,image_path,patient", *rows]))
     out = tmp_path / "out.h5"
     outcome = run("generate_samples", "detection", tmp_path / "list.csv", out, *FEW, "--split", "training")
-    assert outcome.code == 2 and "p in testing and training" in outcome.errors[0]
+    assert outcome.code == 2 and "a in training and b in testing, of one patient" in outcome.errors[0]
 
 
 def manifest(folder: Path, splits: dict[str, str], scans: int = 2) -> Path:

@@ -291,7 +291,7 @@ def test_a_teacher_of_other_shapes_is_refused() -> None:
     task, other = load_task("naming"), settings.with_options(members=settings.options.members + 1)
     network, objective = task.network(settings), task.objective(settings)
     network.compile("adam", loss=objective.loss)
-    with pytest.raises(ValueError, match=r"needs the message shapes of its student\. Received: "):
+    with pytest.raises(ValueError, match=r"needs the output shapes of its student\. Received: "):
         with_teacher(network, task.network(other), objective, Teacher(Path("t.h5")))
 
 
