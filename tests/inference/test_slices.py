@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from learning_functions.inference import slices
 from learning_functions.inference.slices import mean_predictions, slice_predictions
 from learning_functions.options import InferenceOptions
 from learning_functions.task import load_task, settings_of
@@ -59,8 +60,11 @@ def test_every_detected_voxel_gets_its_own_level(windows: str, level_probabiliti
     np.testing.assert_array_equal(levels, image.voxels[found > 0])
 
 
-def test_two_predictions_halve_what_depends_on_where_the_window_of_a_network_with_poolings_begins() -> None:
+def test_two_predictions_halve_what_depends_on_where_the_window_of_a_network_with_poolings_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The network returns the mean height of a block of two voxels, which is half a voxel too high or too low."""
+    monkeypatch.setattr(slices, "LEAST_SHIFTED_MM", 0.0)
     middle = network(level_probabilities=False)
     blocks = layers.UpSampling2D((1, 2))(layers.AveragePooling2D((1, 2))(middle.output))
     pooled = keras.Model(middle.input, blocks)
@@ -76,6 +80,9 @@ def test_two_predictions_halve_what_depends_on_where_the_window_of_a_network_wit
         errors[first] = once - heights[found > 0], mean - heights[found > 0]
         np.testing.assert_allclose(np.abs(errors[first][0]), 0.5, atol=1e-4)
         np.testing.assert_allclose(np.abs(errors[first][1]), 0.25, atol=1e-4)
+    monkeypatch.setattr(slices, "LEAST_SHIFTED_MM", 1000.0)
+    single = mean_predictions(pooled, SETTINGS, view, detection)[:, 0]
+    np.testing.assert_array_equal(single, once)  # too little of the spine for two
     tops = [[error.reshape(4, 20, -1)[..., -1].mean() for error in both] for both in errors.values()]
     assert tops[0][0] == pytest.approx(-tops[1][0], abs=1e-4), "a detection one slice shorter moves the blocks"
 
