@@ -6,6 +6,7 @@ landmarks that earlier stages named, so that masks of all vertebrae cost one pas
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -59,26 +60,16 @@ _SMALL = Settings(
     schedule="cosine",
     options=PanopticOptions(augment="standard"),
 )
-_SHIPPED = Settings(
+_SHIPPED = _SMALL.changed(
     preset="shipped",
-    spec=Spec(
-        spacing_mm=(1.0, 1.0, 1.0),
-        axcodes="RAS",
-        patch=(80, 112, 112),
-        channels=1,
-        labels=PARTS,
-        intensity="window",
-        window=(-200.0, 1000.0),
-    ),
+    spec=replace(_SMALL.spec, spacing_mm=(1.0, 1.0, 1.0), patch=(80, 112, 112)),
     samples_per_scan=6,
     filters=16,
     levels=4,
-    momentum=0.9,
     batch=2,
     epochs=8,
     learning_rate=2e-3,
-    schedule="cosine",
-    options=PanopticOptions(augment="synth"),
+    options=replace(_SMALL.options, augment="synth"),
 )
 
 
