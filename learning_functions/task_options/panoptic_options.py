@@ -13,9 +13,13 @@ class PanopticOptions(MirroredOptions):
 
     random_fraction: fraction of a scan's samples at random positions; the others lie round voxels of vertebrae.
     offset_weight: weight of the offsets' loss beside that of the parts.
+    centre_margin_mm: how far outside of a patch the centre of a vertebra may lie whose offsets are learnt.
+    zoom: the largest relative change of size in augmentation.
     threshold: the probability of vertebra from which a voxel belongs to one.
     """
 
     random_fraction: float = 0.2
     offset_weight: float = 0.5
+    centre_margin_mm: float = 0.0
+    zoom: float = 0.1
     threshold: float = 0.5

@@ -118,6 +118,8 @@ _SHIPPED = _SMALL.changed(
     options=replace(_SMALL.options, augment="synth", answer="classes"),
 )
 
+_MR = _SHIPPED.changed(preset="mr", spec=replace(_SMALL.spec, intensity="series"), options=_SHIPPED.options)
+
 
 def _stack(
     image: Volume,
@@ -166,7 +168,7 @@ class IdentificationTask(Task[IdentificationOptions]):
     options_type = IdentificationOptions
     needs = ("detection",)
     gives = ("landmarks", "instances")
-    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
+    presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED, "mr": _MR})
 
     def samples(self, scan: Scan, settings: Settings[IdentificationOptions], rng: np.random.Generator) -> list[Sample]:
         """Stacks of neighbouring sagittal slices, deformed in-plane at random, cropped round the labelled pixels.

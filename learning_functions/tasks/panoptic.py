@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
-from learning_functions.samples.cut.part_targets import level_map, part_target
+from learning_functions.samples.cut.part_targets import level_map, mr_part_target, part_target
 from learning_functions.samples.cut.sources import place_scan, place_tissues, random_window
 from learning_functions.spec import OUTSIDE, Spec, padding_value_of
 from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options.panoptic_options import PanopticOptions
 from utility_functions.anatomy.centroids import LABEL_CODES
 from utility_functions.anatomy.labels import LEVELS, VERTEBRAE
-from utility_functions.anatomy.parts import PARTS, SACRUM
+from utility_functions.anatomy.mr_parts import MR_PARTS
+from utility_functions.anatomy.parts import ARCH, BODY, PARTS
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
@@ -72,6 +73,14 @@ _SHIPPED = _SMALL.changed(
     options=replace(_SMALL.options, augment="synth"),
 )
 
+_MR = _SHIPPED.changed(
+    preset="mr",
+    spec=replace(
+        _SHIPPED.spec, spacing_mm=(2.5, 1.25, 1.25), patch=(32, 112, 112), labels=MR_PARTS, intensity="series"
+    ),
+    options=replace(_SHIPPED.options, augment="standard", centre_margin_mm=30.0, zoom=0.25),
+)
+
 
 def _owners(parts: NDArray[np.uint8], levels: LabelMap, ids: dict[str, int]) -> NDArray[np.uint8]:
     """The place, from 1 on, in LEVELS of the vertebra that each voxel belongs to; 0 without one.
@@ -87,7 +96,7 @@ def _owners(parts: NDArray[np.uint8], levels: LabelMap, ids: dict[str, int]) -> 
         if name in ids:
             places[ids[name]] = sacral
     owners = places[levels.voxels]
-    owners[(parts == SACRUM) & (owners == sacral)] = ABSENT
+    owners[~np.isin(parts, (BODY, ARCH))] = ABSENT
     return owners
 
 
@@ -101,7 +110,7 @@ class PanopticTask(Task[PanopticOptions]):
     uses = ("landmarks", "detection")
     gives = ("instances",)
     may_give = ("detection",)
-    presets = MappingProxyType({"small": _SMALL, "shipped": _SHIPPED})
+    presets = MappingProxyType({"small": _SMALL, "shipped": _SHIPPED, "mr": _MR})
     body_reduction = 2
     numbers = tuple(f"centre{number}_{axis}" for number in range(1, MOST_CENTRES + 1) for axis in "xyz")
     """The centre of each numbered vertebra in voxels of the patch; NaN: it lies outside, or there is none."""
@@ -115,7 +124,10 @@ class PanopticTask(Task[PanopticOptions]):
         image, landmarks = place_scan(scan, settings.spec)
         tissues = place_tissues(scan, image.grid)
         levels = level_map(scan, image)
-        parts = part_target(scan, landmarks, image, levels)
+        if settings.spec.labels == MR_PARTS:
+            parts = mr_part_target(scan, landmarks, image, levels, tissues)
+        else:
+            parts = part_target(scan, landmarks, image, levels)
         owners = _owners(parts, levels, dict(LABEL_CODES[scan.case.label_code] or {}))
         target = LabelMap(parts, image.grid)
         owned = LabelMap(owners, image.grid)
@@ -127,6 +139,7 @@ class PanopticTask(Task[PanopticOptions]):
             if level in landmarks.names:
                 centres[place] = image.grid.to_index(landmarks.point(level))
         patch, samples = np.asarray(settings.spec.patch), []
+        margin = settings.options.centre_margin_mm / np.asarray(settings.spec.spacing_mm)
         for _ in range(settings.samples_per_scan):
             if rng.random() < settings.options.random_fraction:
                 first = random_window(image.grid.shape, settings.spec.patch, rng)
@@ -134,7 +147,9 @@ class PanopticTask(Task[PanopticOptions]):
                 first = where[rng.integers(len(where))] - rng.integers(patch // 5, patch - patch // 5)
             inputs = image.window(first, settings.spec.patch, fill=padding_value_of(image.voxels))
             codes = None if tissues is None else tissues.window(first, settings.spec.patch, OUTSIDE).voxels[..., None]
-            numbered, points = _numbered(owned.window(first, settings.spec.patch).voxels, centres - first, patch)
+            numbered, points = _numbered(
+                owned.window(first, settings.spec.patch).voxels, centres - first, patch, margin
+            )
             shown = np.stack([target.window(first, settings.spec.patch).voxels, numbered], axis=-1)
             samples.append(Sample(inputs.voxels[..., None], shown, tissues=codes, numbers=points))
         return samples
@@ -186,7 +201,7 @@ class PanopticTask(Task[PanopticOptions]):
                 "offsets": OffsetLoss(settings.options.offset_weight),
             },
             metrics={
-                "parts": [ClassDice(label, f"dice_{part}") for label, part in enumerate(PARTS) if label],
+                "parts": [ClassDice(label, f"dice_{part}") for label, part in enumerate(settings.spec.labels) if label],
                 "offsets": [OffsetDistance(), OffsetsWithin()],
             },
             watched="val_loss",
@@ -196,7 +211,8 @@ class PanopticTask(Task[PanopticOptions]):
     def augmentation(self, settings: Settings[PanopticOptions]) -> Augmentation:
         from learning_functions.samples.augment.augmentation import Augmentation
 
-        return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, points_from=0)
+        zoom = settings.options.zoom
+        return Augmentation(spacing_mm=settings.spec.spacing_mm, flip_axis=0, points_from=0, zoom=zoom)
 
     def learnt(
         self,
@@ -229,9 +245,12 @@ class PanopticTask(Task[PanopticOptions]):
 
 
 def _numbered(
-    owners: NDArray[np.uint8], centres: NDArray[np.float64], patch: NDArray[np.int_]
+    owners: NDArray[np.uint8], centres: NDArray[np.float64], patch: NDArray[np.int_], margin: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The number of each voxel's vertebra, and the centres by number (3 each), NaN where they lie outside the patch."""
+    """The number of each voxel's vertebra, and the centres by number (3 each).
+
+    NaN where they lie outside the patch by more than ``margin`` voxels.
+    """
     counts = np.bincount(owners.ravel(), minlength=len(centres))
     counts[ABSENT] = 0
     shown = [int(place) for place in np.argsort(-counts)[:MOST_CENTRES] if counts[place]]
@@ -239,7 +258,7 @@ def _numbered(
     points = np.full((MOST_CENTRES, 3), np.nan, np.float32)
     for number, place in enumerate(shown):
         table[place] = number + 1
-        if ((centres[place] >= -0.5) & (centres[place] < patch - 0.5)).all():
+        if ((centres[place] >= -0.5 - margin) & (centres[place] < patch - 0.5 + margin)).all():
             points[number] = centres[place]
     return table[owners], points.ravel()
 

@@ -24,16 +24,19 @@ WIDER = 1.3
 """The disks are wider than published by this factor, so that they reach the rims of bodies."""
 
 
-def vertebra_parts(landmarks: Landmarks, label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS) -> NDArray[np.uint8]:
+def vertebra_parts(
+    landmarks: Landmarks, label_map: LabelMap, ids: Mapping[str, int] = VERSE_IDS, wider: float = WIDER
+) -> NDArray[np.uint8]:
     """The part (code of PARTS) of every voxel of ``label_map``, which lies on an upright RAS grid.
 
     landmarks: body centroids; ids: the code of the map of whole vertebrae. A labelled voxel near the line through the
     centroids is body, any other labelled voxel is arch; unlabelled voxels near the line are disc. The line continues to
-    labelled levels without a centroid next to its ends, such as truncated ones. S1 has a body like any other.
+    labelled levels without a centroid next to its ends, such as truncated ones. S1 has a body like any other. wider: how
+    much wider than the published disks the bodies are.
     """
     landmarks = _drawn_out(landmarks, {name for name, number in ids.items() if (label_map.voxels == number).any()})
     column = dense_levels(landmarks, label_map.grid) > 0
-    near = dense_levels(landmarks, label_map.grid, WIDER) > 0
+    near = dense_levels(landmarks, label_map.grid, wider) > 0
     sacral = np.isin(
         label_map.voxels, [number for name, number in ids.items() if name in (*SACRAL, "sacrum", "coccyx")]
     )

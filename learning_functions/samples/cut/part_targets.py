@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from learning_functions.spec import AIR_HU, padding_value_of
 from utility_functions.anatomy.centroids import LABEL_CODES, require_known_labels
+from utility_functions.anatomy.mr_parts import mr_parts, soft_parts
 from utility_functions.anatomy.parts import DISC, vertebra_parts
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.phantom.tissue import TISSUES
 
 EMPTY_HU = -950.0
 """No disc is so dark; such voxels lie out of the field of view."""
@@ -37,3 +39,14 @@ def part_target(scan: Scan, landmarks: Landmarks, image: Volume, levels: LabelMa
     if padding_value_of(image.voxels) == AIR_HU:
         parts[(parts == DISC) & (image.voxels <= EMPTY_HU)] = 0
     return parts
+
+
+def mr_part_target(
+    scan: Scan, landmarks: Landmarks, image: Volume, levels: LabelMap, tissues: LabelMap | None
+) -> NDArray[np.uint8]:
+    """The part (code of anatomy/mr_parts.py) of each voxel of ``image``, an upright image, from labels and tissues.
+
+    levels: what ``level_map`` gave; tissues: a phantom's on the same grid. Raises: ValueError without discs and canal.
+    """
+    soft = soft_parts(levels, scan.case.label_code, tissues, TISSUES)
+    return mr_parts(landmarks, levels, soft, LABEL_CODES[scan.case.label_code] or {})
