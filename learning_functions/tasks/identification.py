@@ -118,7 +118,7 @@ _SHIPPED = _SMALL.changed(
     options=replace(_SMALL.options, augment="synth", answer="classes"),
 )
 
-_MR = _SHIPPED.changed(preset="mr", spec=replace(_SMALL.spec, intensity="series"), options=_SHIPPED.options)
+_MR = _SHIPPED.changed(preset="mr", spec=replace(_SMALL.spec, intensity="series"))
 
 
 def _stack(
@@ -285,9 +285,8 @@ class IdentificationTask(Task[IdentificationOptions]):
             named, naming = decoded(named, view.statistics or scan_statistics(), settings.options.temperature)
             record = NamingRecord.of(naming, points)
         bodies = BodyMap(named.instances.voxels, named.instances.grid)
-        result = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies)
-        if named.discarded:
-            result = result.noting(f"Discarded pieces of the detection: {named.discarded}.")
+        discarded = f"Discarded pieces of the detection: {named.discarded}." if named.discarded else ""
+        result = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies).noting(discarded)
         if len(named.landmarks):
             return result
         truncated = named.instances.voxels.any()

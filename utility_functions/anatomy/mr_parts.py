@@ -99,8 +99,9 @@ def _upwards(
     name: str, centre: NDArray[np.float64], landmarks: Landmarks, discs: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The direction of the column at a level, from the landmarks next to it; of S1 across the disc above it."""
-    place = LEVELS.index(name)
-    points = [landmarks.point(each) for each in LEVELS[max(place - 1, 0) : place + 2] if each in landmarks.names]
+    known = [each for each in LEVELS if each in landmarks.names]
+    place = known.index(name)
+    points = [landmarks.point(each) for each in known[max(place - 1, 0) : place + 2]]
     along = points[0] - points[-1] if len(points) > 1 else np.array([0.0, 0.0, 1.0])
     along = along / max(float(np.linalg.norm(along)), 1e-6)
     if name == "S1" and len(points) > 1:

@@ -31,8 +31,9 @@ def vertebra_parts(
 
     landmarks: body centroids; ids: the code of the map of whole vertebrae. A labelled voxel near the line through the
     centroids is body, any other labelled voxel is arch; unlabelled voxels near the line are disc. The line continues to
-    labelled levels without a centroid next to its ends, such as truncated ones. S1 has a body like any other. wider: how
-    much wider than the published disks the bodies are.
+    labelled levels without a centroid next to its ends, such as truncated ones. S1 has a body like any other.
+
+    wider: how much wider than the published disks the bodies are.
     """
     landmarks = _drawn_out(landmarks, {name for name, number in ids.items() if (label_map.voxels == number).any()})
     column = dense_levels(landmarks, label_map.grid) > 0
