@@ -20,12 +20,16 @@ INTENSITIES: dict[str, tuple[float, float] | None] = {
     "zscore": None,
     "minmax": (-1.0, 1.0),
     "series": (-3.0, 3.0),
+    "body": (-3.0, 3.0),
 }
 """The kinds of intensity normalisation, each with the bounds that normalised intensities are clipped to, if any."""
 DARKEST, BRIGHTEST = 0.5, 99.5
 """Percentiles of a scan taken as its lowest and highest intensity, since single voxels may be outliers."""
 TAIL = (90.0, 3.0)
 """A series has a long bright tail where its range, DARKEST to BRIGHTEST, is above 3 times that up to 90 %."""
+BODY_FROM, BODY_DARKEST, BODY_BRIGHTEST = 0.15, 5.0, 95.0
+"""Tissue is brighter than this fraction of the way from the scan's darkest to its brightest intensity; percentiles of
+tissue taken as its lowest and highest intensity."""
 LOWEST_OF_NO_CT = -200.0
 """An image without values below this is no CT, or a CT without air: its own lowest value is its background."""
 
@@ -49,7 +53,10 @@ class Spec:
         it zero mean and unit variance. For MR, whose intensities have no scale: "minmax" maps the scan's own
         percentiles DARKEST and BRIGHTEST to -1 and 1 and clips to these; "series" does the same, clipped to -3 and 3.
         Where the histogram has a long bright tail (TAIL), as beside a surface coil, the spine would be dark; "series"
-        then gives zero mean and unit variance.
+        then gives zero mean and unit variance. "body" maps the percentiles BODY_DARKEST and BODY_BRIGHTEST of tissue
+        alone to -1 and 1, clipped to -3 and 3, so that the amount of air in the picture does not matter.
+    flatten_mm: the standard deviation of the Gaussian by whose local mean MR is divided first
+        (utility_functions/geometry/flattening.py); 0: none. CT is never flattened.
     window: lowest and highest intensity kept (HU for CT).
     """
 
@@ -60,6 +67,7 @@ class Spec:
     labels: tuple[str, ...]
     intensity: str = "window"
     window: tuple[float, float] = (AIR_HU, 2000.0)
+    flatten_mm: float = 0.0
 
     def __post_init__(self) -> None:
         direction_matrix(self.axcodes)
@@ -71,6 +79,8 @@ class Spec:
             raise ValueError(f"A spec needs a patch of three sizes in voxels. Received: {self.patch}.")
         if self.intensity not in INTENSITIES:
             raise ValueError(f"Intensity is one of {', '.join(INTENSITIES)}. Received: {self.intensity!r}.")
+        if not 0 <= self.flatten_mm < math.inf:
+            raise ValueError(f"The Gaussian of flattening has a width of 0 mm or above. Received: {self.flatten_mm}.")
         if not self.window[0] < self.window[1]:
             raise ValueError(f"An intensity window runs from low to high. Received: {self.window}.")
 
@@ -103,6 +113,8 @@ class Spec:
             kept = np.clip(voxels, low, high)
         else:
             kept = np.maximum(voxels, AIR_HU) if padding_value_of(voxels) == AIR_HU else voxels
+            if self.intensity == "body":
+                return _of_tissue(kept)
             darkest, most, brightest = (
                 float(value) for value in np.percentile(kept, (DARKEST, TAIL[0], BRIGHTEST), method="nearest")
             )
@@ -117,3 +129,13 @@ class Spec:
         kept -= np.float32(offset)
         kept *= np.float32(scale)
         return kept if self.bounds is None else np.clip(kept, *self.bounds)
+
+
+def _of_tissue(voxels: NDArray[Any]) -> tuple[float, float]:
+    """Offset and scale by the percentiles of tissue."""
+    darkest, brightest = (float(value) for value in np.percentile(voxels, (DARKEST, BRIGHTEST), method="nearest"))
+    tissue = voxels[voxels > darkest + BODY_FROM * (brightest - darkest)]
+    if not tissue.size:
+        return darkest, 1.0
+    low, high = (float(value) for value in np.percentile(tissue, (BODY_DARKEST, BODY_BRIGHTEST), method="nearest"))
+    return (low + high) / 2, 2 / (high - low) if high > low else 1.0

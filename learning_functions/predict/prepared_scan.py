@@ -19,6 +19,8 @@ from utility_functions.records.findings import Findings
 MOST_KEPT = 3
 """The most resampled images in memory; networks of one spacing share theirs."""
 
+Stored = tuple[bool, float]
+
 
 class PreparedScan:
     """One scan, and what models need of it, each computed once.
@@ -28,10 +30,10 @@ class PreparedScan:
 
     def __init__(self, volume: Volume) -> None:
         self.volume = volume
-        self._stored: dict[bool, Volume] = {}
-        self._padding: dict[bool, float] = {}
-        self._figures: dict[tuple[str, tuple[float, float]], tuple[float, float]] = {}
-        self._resampled: list[tuple[bool, Volume]] = []
+        self._stored: dict[Stored, Volume] = {}
+        self._padding: dict[Stored, float] = {}
+        self._figures: dict[tuple[str, tuple[float, float], Stored], tuple[float, float]] = {}
+        self._resampled: list[tuple[Stored, Volume]] = []
 
     @property
     def grid(self) -> Grid:
@@ -81,7 +83,7 @@ class PreparedScan:
 
     def figures(self, spec: Spec) -> tuple[float, float]:
         """Offset and scale that normalise the scan's intensities by the spec."""
-        key = (spec.intensity, spec.window)
+        key = (spec.intensity, spec.window, _stored_as(spec))
         if key not in self._figures:
             self._figures[key] = spec.offset_and_scale(self.stored(spec).voxels)
         return self._figures[key]
@@ -92,20 +94,20 @@ class PreparedScan:
 
     def padding_value(self, spec: Spec) -> float:
         """The intensity outside the scan, before normalising."""
-        key = _by_window(spec)
+        key = _stored_as(spec)
         if key not in self._padding:
             self._padding[key] = padding_value_of(self.stored(spec).voxels)
         return self._padding[key]
 
     def stored(self, spec: Spec) -> Volume:
         """The scan with intensities as samples store them."""
-        key = _by_window(spec)
+        key = _stored_as(spec)
         if key not in self._stored:
             self._stored[key] = storable(self.volume, spec)
         return self._stored[key]
 
     def _on(self, spec: Spec, grid: Grid, keep: bool) -> Volume:
-        key = _by_window(spec)
+        key = _stored_as(spec)
         for known, image in self._resampled:
             if known == key and image.grid.shape == grid.shape and image.grid.same_as(grid, tolerance_voxels=1e-6):
                 return image
@@ -115,6 +117,7 @@ class PreparedScan:
         return image
 
 
-def _by_window(spec: Spec) -> bool:
-    """Whether a fixed window normalises; then the stored intensities are the original ones."""
-    return spec.intensity == "window"
+def _stored_as(spec: Spec) -> Stored:
+    """What the stored intensities depend on; where a fixed window normalises, they are the original ones."""
+    by_window = spec.intensity == "window"
+    return by_window, 0.0 if by_window else spec.flatten_mm

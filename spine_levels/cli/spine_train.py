@@ -54,6 +54,8 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     found.add_argument("--scans", type=Path, metavar="DATASET", help=text)
     text = "warm start: a trained model (.h5), of the same task with as many or fewer filters, or of another task"
     found.add_argument("--start-from", type=Path, metavar="MODEL", help=text)
+    text = "with --start-from: take the layers of the same name and shape, whatever images and labels that model knows"
+    found.add_argument("--layers-that-fit", action="store_true", help=text)
     found.add_argument("--teacher", type=Path, metavar="MODEL", help="distillation: a trained model (.h5)")
     found.add_argument("--temperature", type=float, help="of the outputs of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's fraction of the loss, 0 to 1 (default: 0.5)")
@@ -85,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.data_split import requested_folds
 
     teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
-    start = None if arguments.start_from is None else WarmStart(arguments.start_from)
+    start = None if arguments.start_from is None else WarmStart(arguments.start_from, arguments.layers_that_fit)
     paths = arguments.training, arguments.validation, arguments.model
     folds = requested_folds(arguments.folds, arguments.fold, arguments.hold_out_seed)
     # before TensorFlow starts

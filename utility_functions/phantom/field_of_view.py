@@ -44,10 +44,19 @@ PROBABILITIES = {
 SLAB_EDGES = {
     "cervical": (("head",), ("T2", "T3", "T4")),
     "thoracic": (("C6", "C7", "T1"), ("L1", "L2")),
-    "lumbar": (("T9", "T10", "T11", "T12"), ("hip",)),
+    "lumbar": (("T8", "T9", "T10", "T11", "T12"), ("hip", "hip", "S1", "S1", "L5")),
+    "trunk": (("C7", "T1", "T2", "T3"), ("S1", "hip")),
 }
 """Levels from which the edges of a sagittal MR slab are sampled, where they differ from EDGES."""
-SLAB_PROBABILITIES = {"lumbar": 0.7, "cervical": 0.12, "thoracic": 0.1, "thoracolumbar": 0.08}
+SLAB_PROBABILITIES = {
+    "lumbar": 0.54,
+    "cervical": 0.12,
+    "thoracic": 0.08,
+    "thoracolumbar": 0.1,
+    "cervicothoracic": 0.06,
+    "whole": 0.06,
+    "field": 0.04,
+}
 VOXEL_BUDGET = 7e6
 """The largest number of painted voxels where the spacing is random, so that many scans fit in memory."""
 LARGEST_MM3 = 64e6
@@ -113,8 +122,8 @@ def draw_field(spine: Spine, torso: Torso, rng: np.random.Generator, region: str
     return FieldOfView(np.array([*low, low_z]), np.array([*high, high_z]), False)
 
 
-def draw_slab(spine: Spine, rng: np.random.Generator, region: str | None) -> FieldOfView:
-    """The sagittal slab of an MR scan: 50 to 90 mm wide, more where the spine is curved.
+def draw_slab(spine: Spine, rng: np.random.Generator, region: str | None, axis: int = 0) -> FieldOfView:
+    """The slab of an MR scan in slices across ``axis``; sagittal: 50 to 90 mm wide, more where the spine is curved.
 
     Its height is that of a region of REGIONS; region None: sampled by SLAB_PROBABILITIES.
     """
@@ -125,17 +134,21 @@ def draw_slab(spine: Spine, rng: np.random.Generator, region: str | None) -> Fie
     shown = centres[(centres[:, 2] < high_z) & (centres[:, 2] > low_z)]
     shown = shown if len(shown) else centres[np.argmin(np.abs(centres[:, 2] - (low_z + high_z) / 2))][None]
     wide, off = rng.uniform(50, 90), rng.normal(0, 4)
-    wide = max(wide, float(np.ptp(shown[:, 0])) + 40)
+    wide = max(wide if axis == 0 else 2.2 * wide, float(np.ptp(shown[:, 0])) + 40)
     middle = (shown[:, 0].min() + shown[:, 0].max()) / 2 + off
     behind, ahead = rng.uniform(60, 120), rng.uniform(35, 150)
+    if axis == 1:
+        behind, ahead = 0.55 * behind, 0.35 * ahead + 15
     low = np.array([middle - wide / 2, shown[:, 1].min() - behind, low_z])
     return FieldOfView(low, np.array([middle + wide / 2, shown[:, 1].max() + ahead, high_z]), False)
 
 
-def draw_sagittal(rng: np.random.Generator) -> Slices:
-    """Sagittal slices of 3 to 5 mm with gaps between them, pixels of 0.6 to 1 mm."""
-    plane, thick, gap = rng.uniform(0.6, 1.0), rng.uniform(3.0, 5.0), rng.uniform(0.0, 0.15)
-    return Slices(0, 1 / (1 + gap), np.array([thick * (1 + gap), plane, plane]))
+def draw_mr_slices(rng: np.random.Generator) -> Slices:
+    """Slices of 3 to 9 mm with gaps between them, pixels of 0.6 to 1.1 mm; mostly sagittal."""
+    plane, gap = rng.uniform(0.6, 1.1), rng.uniform(0.0, 0.25)
+    thick = float(np.clip(3.0 * np.exp(abs(rng.normal(0, 0.42))), 3.0, 9.0))
+    axis = int(rng.choice(3, p=(0.86, 0.06, 0.08)))
+    return Slices(axis, 1 / (1 + gap), np.where(np.arange(3) == axis, thick * (1 + gap), plane))
 
 
 def _height(

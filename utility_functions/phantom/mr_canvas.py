@@ -12,6 +12,8 @@ from utility_functions.phantom.shapes import Field
 from utility_functions.phantom.tissue import TISSUE_CODES
 
 F32 = np.float32
+MARROW_DEVIATION = 0.06
+"""Deviation of the logarithm of marrow's signal from bone to bone."""
 OEDEMA, FATTY, HARD = range(3)
 """Kinds of marrow changes beside degenerated discs (Modic et al. 1988)."""
 
@@ -51,7 +53,9 @@ class MrCanvas(Canvas):
         inside: str | None = None,
     ) -> None:
         super().bone(box, field, bone, cortex_hu, marrow_hu, cortex_mm, grain, inside)
-        self._mix(box, self.cover(field + cortex_mm), inside or f"{bone} marrow")
+        filled = inside or f"{bone} marrow"
+        own = float(np.exp(self.rng.normal(0, MARROW_DEVIATION))) if filled.endswith("marrow") else 1.0
+        self._mix(box, self.cover(field + cortex_mm), filled, gain=own)
 
     def harden(self, box: Box, fraction: Field, hu: float) -> None:
         """Marrow beside degenerated discs: oedema, fat or sclerosis, at random."""
@@ -69,12 +73,12 @@ class MrCanvas(Canvas):
             water *= 1 - F32(0.7) * amount
             fat *= 1 - F32(0.7) * amount
 
-    def _mix(self, box: Box, fraction: Field, tissue: str, wet: float | Field = 1.0) -> None:
+    def _mix(self, box: Box, fraction: Field, tissue: str, wet: float | Field = 1.0, gain: float = 1.0) -> None:
         code = TISSUE_CODES[tissue]
         signals = self.signals
         grain = 1 + signals.grain[code] * self.texture[box]
         water = signals.dry[code] + np.asarray(wet, F32) * (signals.water[code] - signals.dry[code])
         for part, signal in ((self.water[box], water), (self.fat[box], signals.fat[code])):
-            change = signal * grain - part
+            change = signal * (F32(gain) * grain) - part
             change *= fraction
             part += change

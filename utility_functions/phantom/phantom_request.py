@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 PREFIX = "phantom:"
 MOST = 1_000_000
 ANY = "any"
-"""In place of a kind: CT, T1 and T2 in turn, for contrast-agnostic networks."""
+"""In place of a kind: CT and the contrasts of MR in turn, for contrast-agnostic networks."""
+ANY_MR = "mr"
+"""In place of a kind: the contrasts of MR in turn."""
 STREAM = 2**30
 """Separates the random numbers of these phantoms from those of a data set on disk with the same seed."""
 
@@ -62,8 +64,8 @@ class PhantomRequest:
 def requested_phantoms(words: str, seed: int) -> list[PhantomRequest]:
     """The phantoms that ``phantom:N`` requests.
 
-    A region, a kind (or ANY), ``seed=N`` (in place of ``seed``) and ``from=N`` (the number of the first; default: 0)
-    may follow, after colons.
+    A region, a kind (or ANY, ANY_MR), ``seed=N`` (in place of ``seed``) and ``from=N`` (the number of the first;
+    default: 0) may follow, after colons.
     Raises: ValueError, in one sentence, for other texts.
     """
     from utility_functions.phantom.scanner import KINDS, REGIONS
@@ -80,13 +82,15 @@ def requested_phantoms(words: str, seed: int) -> list[PhantomRequest]:
             kinds = (option,)
         elif option == ANY:
             kinds = KINDS
+        elif option == ANY_MR:
+            kinds = KINDS[1:]
         elif option.startswith("seed=") and option[5:].isdecimal():
             request = replace(request, seed=int(option[5:]))
         elif option.startswith("from=") and option[5:].isdecimal() and int(option[5:]) <= MOST:
             request = replace(request, number=int(option[5:]))
         else:
             raise ValueError(
-                f"After phantom:N comes seed=N, from=N, a kind ({', '.join((*KINDS, ANY))}) or a region "
+                f"After phantom:N comes seed=N, from=N, a kind ({', '.join((*KINDS, ANY_MR, ANY))}) or a region "
                 f"({', '.join(REGIONS)}). Received: {option!r} in {words}."
             )
     if request.seed < 0:

@@ -1,4 +1,4 @@
-"""MR signals: relaxation times of tissues, and their signal in a spin-echo sequence.
+"""MR signals: relaxation times of tissues, and their signal in spin echoes, inversion recovery and gradient echoes.
 
 Relaxation times at 1.5 and 3 T are rounded from Stanisz et al. 2005, Magn Reson Med 54:507 (muscle, cord, blood, liver,
 kidney, cartilage, brain) and de Bazelaire et al. 2004, Radiology 230:652 (fat, marrow, spleen, pancreas); fluid has
@@ -8,7 +8,7 @@ Spine 26:1873. Cortical bone, ligaments and gas have hardly any signal at the ec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from utility_functions.phantom.shapes import Field
 from utility_functions.phantom.tissue import TISSUES
 
-KINDS = ("mr-t1", "mr-t2")
-"""Contrasts of a phantom in MR."""
+KINDS = ("mr-t1", "mr-t2", "mr-stir", "mr-gre")
+"""Contrasts of a phantom in MR: spin echoes; fat suppressed by inversion or saturation; gradient echoes."""
 
 WATER: dict[str, tuple[float, float, float, float, float]] = {
     # protons (fraction of free water), T1 at 1.5 T, T1 at 3 T, T2 (all ms), grain (relative standard deviation)
@@ -60,15 +60,26 @@ _OF_TISSUE: dict[str, tuple[str, float]] = {  # kind of its water, fraction of f
 }  # fmt: skip
 DRY = {"nucleus": (0.6, 900.0, 1100.0, 42.0), "csf": (0.75, 900.0, 1100.0, 90.0)}
 """Protons and times of a dehydrated nucleus, and of a thecal sac filled with roots."""
+TIMES = {
+    "mr-t1": ((400, 750), (8, 15)),
+    "mr-t2": ((2600, 6000), (70, 125)),
+    "mr-stir": ((2800, 6000), (30, 75)),
+    "mr-gre": ((150, 700), (4, 22)),
+}
+"""Ranges of repetition and echo times in ms, by contrast."""
+INHOMOGENEITY = {"marrow": 16.0, "lung": 2.0, "organ": 40.0}
+"""T2' in ms where trabeculae, air or iron disturb the field; elsewhere 90."""
 FLOWING = ("artery", "vein", "chamber")
 """Blood that leaves the slice between pulse and echo gives little signal."""
 
 
 @dataclass(frozen=True)
-class SpinEcho:
-    """A spin-echo sequence: field in T, repetition and echo time in ms, and the chemical shift of fat in mm.
+class PulseSequence:
+    """A sequence: field in T, repetition and echo time in ms, and the chemical shift of fat in mm.
 
-    forward: whether fat is shifted along the front-back axis, rather than upwards.
+    forward: whether fat is shifted along the front-back axis, rather than upwards. inversion_ms: time from an inversion
+    to the excitation; None: no inversion. flip_degrees: of a gradient echo; None: a spin echo. fat_left: the fraction
+    of fat that saturation leaves. opposed: whether fat and water are out of phase in the echo.
     """
 
     field_t: float
@@ -76,20 +87,45 @@ class SpinEcho:
     te_ms: float
     fat_shift_mm: float
     forward: bool
+    inversion_ms: float | None = None
+    flip_degrees: float | None = None
+    fat_left: float = 1.0
+    opposed: bool = False
 
-    def signal(self, protons: float, t1_ms: float, t2_ms: float) -> float:
-        """Protons (1 - exp(-TR / T1)) exp(-TE / T2), the signal of a spin echo (Hahn 1950)."""
-        return float(protons * (1 - np.exp(-self.tr_ms / t1_ms)) * np.exp(-self.te_ms / t2_ms))
+    def signal(self, protons: float, t1_ms: float, t2_ms: float, inhomogeneity_ms: float = np.inf) -> float:
+        """The signal of protons with these times (Hahn 1950; Ernst and Anderson 1966 for gradient echoes).
+
+        inhomogeneity_ms: T2', by which 1 / T2* = 1 / T2 + 1 / T2' in gradient echoes.
+        """
+        recovered = 1 - np.exp(-self.tr_ms / t1_ms)
+        if self.inversion_ms is not None:
+            recovered = abs(1 - 2 * np.exp(-self.inversion_ms / t1_ms) + np.exp(-self.tr_ms / t1_ms))
+        rate = 1 / t2_ms
+        if self.flip_degrees is not None:
+            angle = np.radians(self.flip_degrees)
+            recovered = np.sin(angle) * recovered / (1 - np.cos(angle) * np.exp(-self.tr_ms / t1_ms))
+            rate += 1 / inhomogeneity_ms
+        return float(protons * recovered * np.exp(-self.te_ms * rate))
 
 
-def draw_sequence(rng: np.random.Generator, kind: str) -> SpinEcho:
+def draw_sequence(rng: np.random.Generator, kind: str) -> PulseSequence:
     """A random sequence of one of KINDS, as used for spines."""
     if kind not in KINDS:
         raise ValueError(f"An MR contrast is one of {', '.join(KINDS)}. Received: {kind!r}.")
     chances, shift = rng.random(2), float(rng.uniform(0.3, 1.8) * rng.choice([-1, 1]))
-    tr, te = ((400, 750), (8, 15)) if kind == "mr-t1" else ((2600, 5200), (80, 125))
+    tr, te = TIMES[kind]
     times = float(rng.uniform(*tr)), float(rng.uniform(*te))
-    return SpinEcho(1.5 if chances[0] < 0.65 else 3.0, *times, shift, bool(chances[1] < 0.5))
+    plain = PulseSequence(1.5 if chances[0] < 0.65 else 3.0, *times, shift, bool(chances[1] < 0.5))
+    if kind == "mr-stir":
+        if rng.random() < 0.3:  # T2 with saturated fat
+            return replace(plain, te_ms=times[1] + 40, fat_left=float(rng.uniform(0.04, 0.25)))
+        t1_fat = FAT[2 if plain.field_t > 2 else 1]
+        null = t1_fat * np.log(2 / (1 + np.exp(-times[0] / t1_fat)))
+        return replace(plain, inversion_ms=float(null * rng.uniform(0.82, 1.08)))
+    if kind == "mr-gre":
+        opposed = bool(rng.random() < 0.25)
+        return replace(plain, flip_degrees=float(rng.uniform(10, 40)), opposed=opposed)
+    return plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +138,7 @@ class Signals:
     grain: Field
 
 
-def draw_signals(sequence: SpinEcho, age: float, rng: np.random.Generator) -> Signals:
+def draw_signals(sequence: PulseSequence, age: float, rng: np.random.Generator) -> Signals:
     """The signals of one patient in a sequence; the fat of marrow increases with ``age`` (0 young to 1 old)."""
     at_3t = sequence.field_t > 2
     kinds = {
@@ -110,10 +146,15 @@ def draw_signals(sequence: SpinEcho, age: float, rng: np.random.Generator) -> Si
         for name, (protons, t1, t1_3t, t2, grain) in WATER.items()
     }
     protons, t1, t1_3t, t2 = FAT
-    fat = sequence.signal(protons, _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.12))
-    marrow_fat = float(np.clip(rng.normal(0.3 + 0.35 * age, 0.08), 0.12, 0.85))
-    density = float(rng.uniform(0.75, 0.95))
+    fat_times = protons, _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.12)
+    fat = sequence.fat_left * sequence.signal(*fat_times, 60.0)
+    yellow = sequence.fat_left * sequence.signal(*fat_times, INHOMOGENEITY["marrow"])
+    marrow_fat = float(np.clip(rng.normal(0.3 + 0.35 * age, 0.12), 0.1, 0.88))
+    density = float(rng.uniform(0.62, 0.98))
+    rough = float(rng.uniform(0.5, 2.2))
     flow = float(rng.uniform(0.02, 0.25)), float(rng.uniform(0.05, 0.7))
+    if sequence.flip_degrees is not None:  # fresh blood flows in
+        flow = float(rng.uniform(0.4, 1.8)), float(rng.uniform(0.3, 1.5))
     table = np.zeros((4, len(TISSUES)), np.float32)
     for place, tissue in enumerate(TISSUES):
         kind, lipid, held = *_OF_TISSUE.get(tissue, ("muscle", 0.0)), 1.0
@@ -124,12 +165,13 @@ def draw_signals(sequence: SpinEcho, age: float, rng: np.random.Generator) -> Si
         elif tissue in FLOWING:
             held = flow[tissue == "vein"]
         *water, grain = kinds[kind]
-        wet = held * (1 - lipid) * sequence.signal(*water)
+        uneven = INHOMOGENEITY.get(kind, 90.0)
+        wet = held * (1 - lipid) * sequence.signal(*water, uneven)
         dry = wet
         if tissue in DRY:
             protons, t1, t1_3t, t2 = DRY[tissue]
             dry = sequence.signal(protons, (t1, t1_3t)[at_3t], t2)
-        table[:, place] = wet, held * lipid * fat, dry, grain
+        table[:, place] = wet, held * lipid * (yellow if kind == "marrow" else fat), dry, min(rough * grain, 0.45)
     return Signals(*table)
 
 

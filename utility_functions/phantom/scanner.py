@@ -19,7 +19,7 @@ from utility_functions.phantom.field_of_view import (
     FieldOfView,
     NotReconstructed,
     draw_field,
-    draw_sagittal,
+    draw_mr_slices,
     draw_slab,
     draw_slices,
 )
@@ -73,7 +73,7 @@ def make_phantom(
     region: one of REGIONS; None: random. "usual" also makes a healthy spine.
     spacing_mm: along right, anterior, superior (or one number); None: random.
     axcodes: the storage of the array; None: one of the 48 orientations at random.
-    kind: one of KINDS; MR shows the same patient in a sagittal slab.
+    kind: one of KINDS; MR shows the same patient in sagittal slices, or less often in axial or coronal ones.
     """
     if kind not in KINDS:
         raise ValueError(f"A kind of scan is one of {', '.join(KINDS)}. Received: {kind!r}.")
@@ -96,11 +96,13 @@ def make_phantom(
     tilt = rotation(*posture.normal(0, (3, 2.5, 4)))
     spine = draw_spine(bones, oblique.T @ tilt, healthy=region == USUAL)
     torso = draw_torso(spine, outline)
-    field = draw_field(spine, torso, view, region) if kind == CT else draw_slab(spine, view, region)
-    slices = draw_slices(lattice) if kind == CT else draw_sagittal(lattice)
+    slices = draw_slices(lattice) if kind == CT else draw_mr_slices(lattice)
+    field = draw_field(spine, torso, view, region) if kind == CT else draw_slab(spine, view, region, slices.axis)
     stored = ALL_ORIENTATIONS[int(lattice.integers(48))] if axcodes is None else axcodes
     spacing = slices.affordable(field.high - field.low) if spacing_mm is None else requested_mm
     planes, overlap = slices.planes(spacing), slices.overlap_at(spacing)
+    if kind != CT and spacing[slices.axis] < 0.85 * slices.spacing[slices.axis]:
+        planes = 1  # what is painted finer than it was acquired is averaged afterwards
     layout = _layout(field, spacing, slices.axis, planes)
     if kind == CT:
         scanner = draw_scanner(taking, overlap)
@@ -123,7 +125,7 @@ def make_phantom(
         paint_patient(canvas, spine, torso, appearance)
         canvas.finished()
         landmarks = _landmarks(spine, field, None)
-        shown = mr_image(canvas, spine, torso, mr_scanner, planes, overlap, noise)
+        shown = mr_image(canvas, spine, torso, mr_scanner, slices, planes, overlap, noise)
 
     affine = np.eye(4)
     affine[:3, :3] = turned @ oblique * canvas.spacing

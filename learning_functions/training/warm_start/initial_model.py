@@ -92,9 +92,16 @@ class WarmStart(InitialModel):
     A model of the same task has the same graph, or one that the new network can begin as (``begins_as``); it may have
     fewer input channels beside the image, such as no landmark prompt. A model of another task gives the layers that
     both networks have; it then needs the same image specification at the resolution of the U-Nets.
+
+    layers_that_fit: take the layers of the same name and shape, whatever images and labels the model was trained on.
     """
 
     ROLE: ClassVar[str] = "model to start from"
+
+    layers_that_fit: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        return {**super().identity(), **({"layers_that_fit": True} if self.layers_that_fit else {})}
 
     def _comparable(self, io_signature: IOSignature, own: IOSignature) -> IOSignature:
         return (
@@ -109,6 +116,8 @@ class WarmStart(InitialModel):
         return [*found, f"graph {given} and {new}"]
 
     def _require_alike(self, card: dict[str, Any], store: SampleStore) -> None:
+        if self.layers_that_fit:
+            return
         if card["task"] == store.task:
             super()._require_alike(card, store)
             return

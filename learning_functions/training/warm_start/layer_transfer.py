@@ -30,15 +30,14 @@ def take_weights(network: keras.Model, start: WarmStart, task_name: str) -> None
     """Set the weights of the network, which is for the task ``task_name``, to those of a trained one.
 
     From the same task it takes all weights; where it has more filters, they are widened (Net2Wider) and its outputs
-    stay the same. From another task it takes the layers with the same name and shape, after widening where the network
-    has more filters. The first convolution gets
-    zeros for channels that the trained network lacks, such as memory or a landmark prompt. From another task it gets
-    zeros for all channels but the image, since the others mean something else. In a two-branch model both branches
-    take the weights of a single one.
+    stay the same. From another task, or with ``layers_that_fit``, it takes the layers with the same name and shape,
+    after widening where the network has more filters. The first convolution gets zeros for channels that the trained
+    network lacks, such as memory or a landmark prompt. From another task it gets zeros for all channels but the image,
+    since the others mean something else. In a two-branch model both branches take the weights of a single one.
     Raises: ValueError where a model of the same task has other layers, or one of another task has none that fit.
     """
     given, card = load_model(start.path)
-    if card["task"] == task_name:
+    if card["task"] == task_name and not start.layers_that_fit:
         _take_all(
             network, as_two_branch(given, card) if is_two_branch(network) and not is_two_branch(given) else given, start
         )
