@@ -118,7 +118,7 @@ _SHIPPED = _SMALL.changed(
     options=replace(_SMALL.options, augment="synth", answer="classes"),
 )
 
-_MR = _SHIPPED.changed(preset="mr", spec=replace(_SMALL.spec, intensity="series"))
+_MR = _SHIPPED.changed(preset="mr", spec=replace(_SMALL.spec, intensity="body", flatten_mm=40.0))
 
 
 def _stack(

@@ -76,7 +76,12 @@ _SHIPPED = _SMALL.changed(
 _MR = _SHIPPED.changed(
     preset="mr",
     spec=replace(
-        _SHIPPED.spec, spacing_mm=(2.5, 1.25, 1.25), patch=(32, 112, 112), labels=MR_PARTS, intensity="series"
+        _SHIPPED.spec,
+        spacing_mm=(2.5, 1.25, 1.25),
+        patch=(32, 112, 112),
+        labels=MR_PARTS,
+        intensity="body",
+        flatten_mm=40.0,
     ),
     options=replace(_SHIPPED.options, augment="standard", centre_margin_mm=30.0, zoom=0.25),
 )
