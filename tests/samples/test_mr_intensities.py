@@ -135,3 +135,29 @@ def test_appearances_lie_within_the_bounds_and_ct_s_soft_tissues_do_not_vanish(s
         assert np.isfinite(made).all() and spec.bounds is not None
         assert spec.bounds[0] - 1e-5 <= made.min() and made.max() <= spec.bounds[1] + 1e-5
         assert made[1].mean() > made[0].mean() + 0.3, "fat is well above air"
+
+
+@pytest.mark.parametrize("air", [100, 5000])
+def test_the_amount_of_air_does_not_move_tissue(air: int) -> None:
+    body = replace(MINMAX, intensity="body")
+    tissue = np.linspace(300, 1000, 2000)
+    voxels = np.concatenate([np.zeros(air), tissue])
+    found = body.normalise(voxels, *body.offset_and_scale(voxels))[air:]
+    assert found[100] == pytest.approx(-1, abs=0.02) and found[1900] == pytest.approx(1, abs=0.02)
+    assert body.normalise(np.zeros(5), *body.offset_and_scale(np.zeros(5))).max() <= 0
+
+
+def test_flattening_is_part_of_the_spec_and_leaves_ct_and_older_cards_alone() -> None:
+    flat = replace(MINMAX, flatten_mm=30.0)
+    fields = MINMAX.to_json()
+    assert fields.pop("flatten_mm") == 0.0 and Spec.from_json(fields) == MINMAX
+    assert Spec.from_json(flat.to_json()) == flat and flat.differences(MINMAX)
+    falling = (1000 * np.exp(-np.arange(200) / 40)).reshape(200, 1, 1)
+    scan = Volume(np.broadcast_to(falling, (200, 4, 4)).astype(np.int16), Grid.from_spacing((200, 4, 4), (1, 1, 1)))
+    even = storable(scan, flat).voxels
+    assert even.dtype == np.int16 and even[10:120].max() < 3 * even[10:120].min() and even.max() <= 32000
+    assert storable(scan, MINMAX).voxels[120, 0, 0] < 0.1 * storable(scan, MINMAX).voxels[10, 0, 0]
+    ct = volume(np.linspace(-1024, 1500, 50).astype(np.int16))
+    assert storable(ct, flat) is ct
+    with pytest.raises(ValueError, match="0 mm or above"):
+        replace(MINMAX, flatten_mm=-1.0)

@@ -185,3 +185,19 @@ def test_a_network_without_a_prompt_does_not_start_from_one_with_it(tmp_path: Pa
     samples = write_samples("instances", tmp_path, prompted(0.0))
     with pytest.raises(ValueError, match="memory 2 and 1"):
         train(*samples, tmp_path / "model.h5", lambda settings: settings, Training(start=WarmStart(given)))
+
+
+def test_layers_that_fit_are_taken_from_a_model_for_other_images_and_labels(tmp_path: Path) -> None:
+    settings = tiny_settings("detection")
+    spec = replace(settings.spec, intensity="body", flatten_mm=30.0, labels=(*settings.spec.labels, "canal"))
+    given = detector(tmp_path / "detection.h5", settings)
+    unlike = settings.changed(spec=spec)
+    start = WarmStart(given, layers_that_fit=True)
+    assert start.identity() != WarmStart(given).identity()
+    keras.utils.set_random_seed(7)
+    network = load_task("detection").network(unlike)
+    take_weights(network, start, "detection")
+    theirs = load_model(given)[0]
+    for name in ("down0_a_conv", "class_scores"):
+        own, its = network.get_layer(name).get_weights()[0], theirs.get_layer(name).get_weights()[0]
+        assert (own.shape == its.shape and np.array_equal(own, its)) == (name == "down0_a_conv")

@@ -83,9 +83,9 @@ def _plane_fitted(
 def _block_means(image: NDArray[np.float32], steps: NDArray[np.int_]) -> NDArray[np.float32]:
     for axis, step in enumerate(steps):
         starts = np.arange(0, image.shape[axis], step)
-        sizes = np.diff([*starts, image.shape[axis]])
+        sizes = np.diff([*starts, image.shape[axis]]).astype(np.float32)
         shape = [-1 if i == axis else 1 for i in range(3)]
-        image = np.add.reduceat(image, starts, axis=axis) / sizes.reshape(shape).astype(np.float32)
+        image = np.asarray(np.add.reduceat(image, starts, axis=axis) / sizes.reshape(shape), np.float32)
     return image
 
 
@@ -96,5 +96,5 @@ def _refined(field: NDArray[np.float32], steps: NDArray[np.int_], shape: tuple[i
         below = np.minimum(np.floor(places).astype(int), max(field.shape[axis] - 2, 0))
         fraction = (places - below).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(3)])
         above = np.minimum(below + 1, field.shape[axis] - 1)
-        field = np.take(field, below, axis) * (1 - fraction) + np.take(field, above, axis) * fraction
+        field = np.asarray(np.take(field, below, axis) * (1 - fraction) + np.take(field, above, axis) * fraction)
     return field

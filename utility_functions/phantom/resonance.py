@@ -146,9 +146,9 @@ def draw_signals(sequence: PulseSequence, age: float, rng: np.random.Generator) 
         for name, (protons, t1, t1_3t, t2, grain) in WATER.items()
     }
     protons, t1, t1_3t, t2 = FAT
-    fat_times = protons, _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.12)
-    fat = sequence.fat_left * sequence.signal(*fat_times, 60.0)
-    yellow = sequence.fat_left * sequence.signal(*fat_times, INHOMOGENEITY["marrow"])
+    t1_fat, t2_fat = _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.12)
+    fat = sequence.fat_left * sequence.signal(protons, t1_fat, t2_fat, 60.0)
+    yellow = sequence.fat_left * sequence.signal(protons, t1_fat, t2_fat, INHOMOGENEITY["marrow"])
     marrow_fat = float(np.clip(rng.normal(0.3 + 0.35 * age, 0.12), 0.1, 0.88))
     density = float(rng.uniform(0.62, 0.98))
     rough = float(rng.uniform(0.5, 2.2))
@@ -164,9 +164,9 @@ def draw_signals(sequence: PulseSequence, age: float, rng: np.random.Generator) 
             kind, lipid, held = "marrow", marrow_fat, density
         elif tissue in FLOWING:
             held = flow[tissue == "vein"]
-        *water, grain = kinds[kind]
+        water, t1_water, t2_water, grain = kinds[kind]
         uneven = INHOMOGENEITY.get(kind, 90.0)
-        wet = held * (1 - lipid) * sequence.signal(*water, uneven)
+        wet = held * (1 - lipid) * sequence.signal(water, t1_water, t2_water, uneven)
         dry = wet
         if tissue in DRY:
             protons, t1, t1_3t, t2 = DRY[tissue]

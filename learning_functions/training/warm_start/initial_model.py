@@ -15,7 +15,7 @@ from learning_functions.spec import Spec
 from learning_functions.stored_settings import cut_otherwise, settings_from_samples
 from learning_functions.task import Settings, Task, load_task
 
-IMAGE_FIELDS = ("spacing_mm", "axcodes", "intensity", "window")
+IMAGE_FIELDS = ("spacing_mm", "axcodes", "intensity", "window", "flatten_mm")
 """The fields of a spec that decide on how an image looks to a network."""
 
 
