@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 SACRUM_TILT = -40.0
 """The mean inclination of the axis of S1 in degrees."""
-STEEP_FRACTION, STEEPEST = 0.4, 30.0
+STEEP_FRACTION, STEEPEST = 0.2, 32.0
 """Fraction of patients with a lumbosacral inclination steeper than mean and spread give, and the largest excess in
 degrees: the spread was measured on the middle two thirds, and the tail is longer."""
 SOUND = 0.28
