@@ -66,7 +66,9 @@ SCANS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments real_structures", description=__doc__)
-    parser.add_argument("model", type=Path, help="a trained multiclass_mr model (.h5)")
+    parser.add_argument(
+        "model", type=Path, help="a trained model of multiclass_mr, or of panoptic with preset mr (.h5)"
+    )
     parser.add_argument("--real", type=Path, help=f"folder of the real scans (default: {VARIABLE})")
     parser.add_argument("--output", type=Path, help="folder for the pictures (default: none are written)")
     arguments = parser.parse_args(argv)
@@ -80,8 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from learning_functions.predict.trained_model import TrainedModel
 
         model = TrainedModel.load(arguments.model)
-        if "structures" not in model.task.gives:
-            raise ValueError(f"The model must be one of the task multiclass_mr. Received: {model.task_name}.")
+        if "structures" not in (*model.task.gives, *model.task.may_give):
+            raise ValueError(
+                f"The model must be one of the task multiclass_mr or panoptic. Received: {model.task_name}."
+            )
         rows = [measured(each, folder, model, arguments.output) for each in SCANS if (folder / each.image).exists()]
     except (ValueError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)

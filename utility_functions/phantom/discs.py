@@ -68,7 +68,8 @@ def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, 
         x, y, z = canvas.coordinates(frame, box)
         off = (x / F32(0.36 * width)) ** 2 + ((y + F32(0.06 * depth)) / F32(0.34 * depth)) ** 2
         cleft = 1 - F32(0.45 * min(2 * spine.pathology.age, 1)) * np.exp(-((z / F32(0.9)) ** 2))
-        wet = F32(wetness(spine, upper, disc)) * np.clip(F32(1.35) - F32(1.35) * off, 0, 1) * cleft
+        lens = np.clip(F32(1.3) - (z / F32(0.5 * gap / frame.scale)) ** 2, 0, 1)
+        wet = F32(wetness(spine, upper, disc)) * np.clip(F32(1.35) - F32(1.35) * off, 0, 1) * cleft * lens
         canvas.blend(box, inside, "nucleus", hu, wet)
     flat = gap / frame.scale
     for fraction, tissue_name, lowest, highest in (

@@ -146,12 +146,13 @@ def draw_signals(sequence: PulseSequence, age: float, rng: np.random.Generator) 
         for name, (protons, t1, t1_3t, t2, grain) in WATER.items()
     }
     protons, t1, t1_3t, t2 = FAT
-    t1_fat, t2_fat = _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.12)
+    t1_fat, t2_fat = _spread(rng, (t1, t1_3t)[at_3t], 0.05), _spread(rng, TURBO * t2, 0.22)
     fat = sequence.fat_left * sequence.signal(protons, t1_fat, t2_fat, 60.0)
     yellow = sequence.fat_left * sequence.signal(protons, t1_fat, t2_fat, INHOMOGENEITY["marrow"])
     marrow_fat = float(np.clip(rng.normal(0.3 + 0.35 * age, 0.12), 0.1, 0.88))
     density = float(rng.uniform(0.62, 0.98))
     rough = float(rng.uniform(0.5, 2.2))
+    muscle_fat, streaks = float(rng.uniform(0.02, 0.22)), float(rng.uniform(0.05, 0.4))
     flow = float(rng.uniform(0.02, 0.25)), float(rng.uniform(0.05, 0.7))
     if sequence.flip_degrees is not None:  # fresh blood flows in
         flow = float(rng.uniform(0.4, 1.8)), float(rng.uniform(0.3, 1.5))
@@ -162,6 +163,8 @@ def draw_signals(sequence: PulseSequence, age: float, rng: np.random.Generator) 
             kind = "hard"
         elif tissue.endswith(" marrow"):
             kind, lipid, held = "marrow", marrow_fat, density
+        elif tissue == "muscle":
+            lipid = muscle_fat
         elif tissue in FLOWING:
             held = flow[tissue == "vein"]
         water, t1_water, t2_water, grain = kinds[kind]
@@ -172,6 +175,8 @@ def draw_signals(sequence: PulseSequence, age: float, rng: np.random.Generator) 
             protons, t1, t1_3t, t2 = DRY[tissue]
             dry = sequence.signal(protons, (t1, t1_3t)[at_3t], t2)
         table[:, place] = wet, held * lipid * (yellow if kind == "marrow" else fat), dry, min(rough * grain, 0.45)
+        if tissue == "muscle":
+            table[3, place] = streaks
     return Signals(*table)
 
 
