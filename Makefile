@@ -14,7 +14,7 @@ SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models
 WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models coarse instances panoptic naming verse spider test bench gpu lint format clean
+.PHONY: help demo models coarse instances panoptic mr naming verse spider test bench gpu lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -122,6 +122,18 @@ panoptic: $(VENV)/.ready-demo  ## train the panoptic model on streamed phantoms,
 	$(RUN) train.py $(call panoptic,) --start-from $(MODELS)/panoptic_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/panoptic.h5 --output $(MODELS)/results_of_panoptic
 
+MR_SCANS ?= 120
+
+mr: $(VENV)/.ready-demo  ## train the panoptic model for MR on streamed phantoms, into models/ (hours; resumes)
+	@mkdir -p $(MODELS)
+	$(call mr_samples,validation,12,2702,6)
+	$(call mr_samples,training,$(MR_SCANS),2711,8)
+	$(call mr_samples,more,$(MR_SCANS),2712,8)
+	$(RUN) train.py $(call mr,training,_first) --start-from saved_models/panoptic.h5 --layers-that-fit --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
+	$(RUN) train.py $(call mr,training,_second) --start-from $(MODELS)/panoptic_mr_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
+	$(RUN) train.py $(call mr,more,) --start-from $(MODELS)/panoptic_mr_second.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 3 --resume
+	$(RUN) measure.py phantom:30:mr:seed=900 $(MODELS)/panoptic_mr.h5 --output $(MODELS)/results_of_mr
+
 VID ?= vid
 VID_BY := Keypoints: VID, ImFusion (Buergin et al. 2023), CC BY-SA 4.0.
 
@@ -179,6 +191,12 @@ instances = $(MODELS)/instances_$(1).h5 $(MODELS)/instances_validation_40.h5 $(M
 
 # Argument: suffix of the model's name.
 panoptic = $(MODELS)/panoptic_training_$(PANOPTIC_SCANS).h5 $(MODELS)/panoptic_validation_30.h5 $(MODELS)/panoptic$(1).h5
+
+# Arguments: split, number of scans, seed, samples of each.
+mr_samples = @[ -e $(MODELS)/panoptic_mr_$(1).h5 ] || $(RUN) generate_samples.py panoptic phantom:$(2):mr $(MODELS)/panoptic_mr_$(1).h5 --preset mr --samples-per-scan $(4) --seed $(3) --compression lzf || { rm -f $(MODELS)/panoptic_mr_$(1).h5; exit 2; }
+
+# Arguments: samples, suffix of the model's name.
+mr = $(MODELS)/panoptic_mr_$(1).h5 $(MODELS)/panoptic_mr_validation.h5 $(MODELS)/panoptic_mr$(2).h5
 
 named = $(MODELS)/naming_$(1).h5
 

@@ -131,6 +131,9 @@ class Canvas:
         """Adds ``hu`` by a ``fraction`` of each voxel: the sclerosis beside degenerated discs."""
         self.hu[box] += fraction * np.float32(hu)
 
+    def vascular(self, box: Box, fraction: Field) -> None:
+        """Fat and vessels in place of marrow by a ``fraction`` of each voxel, as in haemangiomas; MR alone shows it."""
+
     def bone(
         self,
         box: Box,

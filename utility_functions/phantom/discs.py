@@ -39,6 +39,28 @@ def paint_discs(canvas: Canvas, spine: Spine, tissue: Tissue) -> None:
         _paint_disc(canvas, spine, upper, lower, spine.pathology.disc(upper.name), tissue)
 
 
+def _bulge(
+    canvas: Canvas,
+    frame: Frame,
+    size: tuple[float, float, float],
+    disc: Disc,
+    rng: np.random.Generator,
+    hu: float,
+) -> None:
+    """Paints what a worn disc, or now and then a sound one, pushes into the canal, in the middle or to one side."""
+    width, depth, gap = size
+    mild, side, reach = rng.random(), rng.uniform(-0.2, 0.2) * width, rng.uniform(1.0, 6.0)
+    if disc.loss <= 0.1 and mild > 0.12:
+        return
+    out = min(reach, 2.5) if disc.loss <= 0.1 else reach
+    middle = (side, -depth / 2 + 1.5, rng.uniform(-0.15, 0.15) * gap)
+    pushed = ellipsoid(middle, (rng.uniform(0.14, 0.34) * width, out + 1.5, max(0.6 * gap, 2.0)))
+    found = canvas.distances(frame, [pushed])
+    if found is not None:
+        box, field = found
+        canvas.blend(box, canvas.cover(field), "disc", hu)
+
+
 def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, disc: Disc, tissue: Tissue) -> None:
     rng = spine.pathology.details(upper.number, 0)
     frame, gap = disc_frame(upper, lower)
@@ -59,6 +81,7 @@ def _paint_disc(canvas: Canvas, spine: Spine, upper: Vertebra, lower: Vertebra, 
         return
     annulus = tissue.disc_hu + rng.normal(0, 8) + 12
     canvas.blend(box, canvas.cover(field), "disc", annulus + F32(6) * canvas.texture[box])
+    _bulge(canvas, frame, (width, depth, gap / frame.scale), disc, spine.pathology.details(upper.number, 11), annulus)
     core = ellipsoid((0, -0.06 * depth, 0), (width * 0.31, depth * 0.29, height * 0.6))
     found = canvas.distances(frame, [core])
     if found is not None:

@@ -104,6 +104,7 @@ def _paint_lesion(canvas: Canvas, spine: Spine, vertebra: Vertebra, lesion: Lesi
         inner = bone * (canvas.hu[box] < tissue.cortex_hu * 0.75)
         part = canvas.hu[box]
         part += canvas.cover(field) * inner * (hu - part)
+        canvas.vascular(box, canvas.cover(field) * bone)
 
 
 def _harden_plate(canvas: Canvas, spine: Spine, vertebra: Vertebra, end: float, added_hu: float) -> None:

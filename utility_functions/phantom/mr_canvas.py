@@ -14,6 +14,8 @@ from utility_functions.phantom.tissue import TISSUE_CODES
 F32 = np.float32
 MARROW_DEVIATION = 0.06
 """Deviation of the logarithm of marrow's signal from bone to bone."""
+OEDEMATOUS = 0.02
+"""The fraction of bones whose marrow is oedematous or infiltrated as a whole."""
 OEDEMA, FATTY, HARD = range(3)
 """Kinds of marrow changes beside degenerated discs (Modic et al. 1988)."""
 
@@ -54,8 +56,20 @@ class MrCanvas(Canvas):
     ) -> None:
         super().bone(box, field, bone, cortex_hu, marrow_hu, cortex_mm, grain, inside)
         filled = inside or f"{bone} marrow"
-        own = float(np.exp(self.rng.normal(0, MARROW_DEVIATION))) if filled.endswith("marrow") else 1.0
-        self._mix(box, self.cover(field + cortex_mm), filled, gain=own)
+        inner = self.cover(field + cortex_mm)
+        if not filled.endswith("marrow"):
+            self._mix(box, inner, filled)
+            return
+        own, chance = float(np.exp(self.rng.normal(0, MARROW_DEVIATION))), self.rng.random()
+        self._mix(box, inner, filled, gain=own)
+        if chance < OEDEMATOUS:
+            self.water[box] += F32(0.6) * inner * (self.signals.water[TISSUE_CODES["lesion"]] - self.water[box])
+            self.fat[box] *= 1 - F32(0.6) * inner
+
+    def vascular(self, box: Box, fraction: Field) -> None:
+        water, fat = self.water[box], self.fat[box]
+        water += fraction * (F32(0.5) * self.signals.water[TISSUE_CODES["lesion"]] - water)
+        fat += fraction * (F32(0.6) * self.signals.fat[TISSUE_CODES["fat"]] - fat)
 
     def harden(self, box: Box, fraction: Field, hu: float) -> None:
         """Marrow beside degenerated discs: oedema, fat or sclerosis, at random."""

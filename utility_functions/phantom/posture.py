@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,8 @@ SACRUM_TILT = -40.0
 STEEP_FRACTION, STEEPEST = 0.2, 32.0
 """Fraction of patients with a lumbosacral inclination steeper than mean and spread give, and the largest excess in
 degrees: the spread was measured on the middle two thirds, and the tail is longer."""
+SLIPPING = {"L3": 0.02, "L4": 0.05, "L5": 0.04, "L6": 0.04}
+"""The probability of a slip over the vertebra below, at middle age."""
 SOUND = 0.28
 """The excess height of healthy discs over the measured mean, which includes degenerated ones, per probability."""
 COMPENSATED = 0.45
@@ -69,11 +72,12 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
     for at in np.flatnonzero(kinks):
         lean = lean + kinks[at] * _kink(count, int(at))
 
+    slips = np.zeros(count) if healthy else _slips(rng.spawn(1)[0], names, pathology.age)
     centres = np.zeros((count, 3))
     for i in range(count - 1):
         ahead, across = np.radians(lean[i]), np.radians(side[i])
         direction = np.array([np.sin(across), np.cos(across) * np.sin(ahead), -np.cos(across) * np.cos(ahead)])
-        centres[i + 1] = centres[i] + steps[i] * direction
+        centres[i + 1] = centres[i] + steps[i] * direction - np.array([0, slips[i], 0])
     tilt, roll = lean.copy(), side.copy()
     tilt[1:] = (lean[1:] + lean[:-1]) / 2
     roll[1:] = (side[1:] + side[:-1]) / 2
@@ -112,6 +116,15 @@ def _steeper(rng: np.random.Generator) -> FloatArray:
     """The additional posterior inclination below L3, L4 and L5 in patients with a steep sacrum, in degrees."""
     extra = rng.uniform(0, STEEPEST) if rng.random() < STEEP_FRACTION else 0.0
     return extra * np.array([0.15, 0.45, 1.0])
+
+
+def _slips(rng: np.random.Generator, names: Sequence[str], age: float) -> FloatArray:
+    """The mm by which each vertebra stands in front of the one below it, by spondylolisthesis."""
+    slips, chances, far = np.zeros(len(names)), rng.random(len(names)), rng.uniform(3, 14, len(names))
+    for i, name in enumerate(names[:-1]):
+        likely = SLIPPING.get(name, 0.004 if i > 2 else 0.0) * (0.5 + age)
+        slips[i] = far[i] * (chances[i] < likely) * (1 if name in ("L4", "L5", "L6") else rng.choice([-0.4, 0.4]))
+    return slips
 
 
 def _broken(
