@@ -50,8 +50,9 @@ def class_probabilities(
         mirrored = np.ascontiguousarray(voxels[outer][::-1])
         other = tiled(mirrored)[::-1]
         found[box] = _to_float16((found[box] + other[seen_from(box, outer)].astype(np.float32)) / 2)
-    return probabilities
+    return ClassProbabilities(found, image.grid, kind)
 
 
 def _to_float16(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
-    return np.where(probabilities < LEAST_PROBABILITY, 0, probabilities).astype(np.float16)
+    np.copyto(probabilities, np.float32(0), where=probabilities < LEAST_PROBABILITY)
+    return probabilities.astype(np.float16)

@@ -88,15 +88,14 @@ class _ArchResponse(NamedTuple):
 
 
 def _arch_response(probabilities: ClassProbabilities, check: OrientationCheck) -> _ArchResponse:
-    voxels = probabilities.voxels
-    arch = voxels[..., ARCH][voxels.argmax(axis=-1) == ARCH].astype(np.float32)
+    arch = probabilities.voxels[..., ARCH][probabilities.likeliest == ARCH].astype(np.float32)
     certain_mm3 = float((arch >= check.certain_from).sum()) * probabilities.grid.voxel_volume_mm3
     return _ArchResponse(float(arch.mean()) if arch.size else 0.0, certain_mm3)
 
 
 def _region_around(probabilities: ClassProbabilities, image: Volume) -> Volume | None:
     """The image's box round the parts found, without small components; None where nothing was found."""
-    pieces, _ = ndimage.label(probabilities.voxels.argmax(axis=-1) > 0)
+    pieces, _ = ndimage.label(probabilities.likeliest > 0)
     sizes = np.bincount(pieces.ravel())[1:]
     if not sizes.size:
         return None

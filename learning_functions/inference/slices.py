@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learning_functions.inference.pass_memory import patches_at_once
 from learning_functions.inference.scan_view import ScanView
-from learning_functions.inference.sliding_window import flexible, stride_of
+from learning_functions.inference.sliding_window import flexible, stride_of, trace_once
 from learning_functions.options import InferenceOptions
 from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from learning_functions.spec import Spec
@@ -87,6 +87,7 @@ def slice_predictions(
     seen = image.window(first, size, fill=padding).voxels.astype(np.float32)
     stacks = np.lib.stride_tricks.sliding_window_view(seen, channels, axis=0)  # (slices, y, z, channels)
     free = flexible(network)
+    trace_once(free)
     published = options.windows == "published"
     at_once = patches_at_once(
         network, size[1:].tolist(), device, options.memory_gb, fastest=1 if published else MOST_SLICES_AT_ONCE

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from learning_functions.inference.pass_memory import bytes_per_voxel, pass_bytes
@@ -25,6 +27,17 @@ def flexible(network: keras.Model) -> keras.Model:
     twin = keras.models.clone_model(network, input_tensors=keras.Input((*(None,) * dimensions, channels)))
     twin.set_weights(network.get_weights())
     return twin
+
+
+def trace_once(network: keras.Model) -> None:
+    """Trace a flexible network for inputs of any size, so that no other size traces it again."""
+    if network.predict_function is not None or not isinstance(network.inputs, list) or len(network.inputs) > 1:
+        return
+    network.make_predict_function()
+    [only] = network.inputs
+    shape = (None,) * (len(only.shape) - 1)
+    predict: Any = network.predict_function
+    predict.get_concrete_function([(tf.TensorSpec((*shape, only.shape[-1]), only.dtype),)])
 
 
 def stride_of(network: keras.Model) -> int:
@@ -94,6 +107,7 @@ def run_tiles(
     most = pass_bytes(device, memory_gb) / bytes_per_voxel(network)
     size, core, firsts = tile_plan(shape, margin, strides_of(network), most)
     network = flexible(network)
+    trace_once(network)
     edge = [margin[axis] if core[axis] < shape[axis] else 0 for axis in range(len(shape))]
     found: NDArray[np.generic] | None = None
     for done, first in enumerate(firsts):

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from learning_functions.inference.folded_network import folded
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import flexible
 from learning_functions.model_files.model_file import load_model
@@ -64,6 +65,8 @@ class TrainedModel:
         except ValueError as error:
             raise BrokenFile(f"The card of {path} cannot be used: {error}") from error
         network = flexible(network)
+        if precision == "float32":  # not every device has transposed convolutions in half precision
+            network = folded(network)
         compute_in(network, precision)
         network = task.network_for_inference(network)  # once, so that it is traced once for all scans
         network.jit_compile = False

@@ -225,7 +225,7 @@ class DetectionTask(Task[DetectionOptions]):
 
     def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
         found = StageFindings(detection=probabilities)
-        nothing = not (probabilities.voxels.argmax(axis=-1) > 0).any()
+        nothing = not probabilities.likeliest.any()
         return found.noting("No vertebra was found." if nothing else "")
 
 

@@ -1,0 +1,66 @@
+"""A folded network answers as the trained one does, with fewer layers, and is traced once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+from keras_models.panoptic_unet import panoptic_unet
+from keras_models.unet import detection_unet, identification_unet, sliced_unet
+from learning_functions.inference.folded_network import folded
+from learning_functions.inference.sliding_window import flexible, run_tiles, trace_once
+
+NETWORKS: dict[str, tuple[Callable[[], keras.Model], tuple[int, ...]]] = {
+    "detection": (lambda: detection_unet((8, 8, 8), 2, 3), (8, 12, 16, 1)),
+    "identification": (lambda: identification_unet((8, 16), 3, 2, 3, floor_kernel=(2, 4), classes=4), (8, 16, 3)),
+    "panoptic": (lambda: panoptic_unet((8, 8, 8), 2, 2), (8, 12, 16, 1)),
+    "flat": (lambda: sliced_unet((8, 8, 8), 1, 2, 3, flat_levels=1), (8, 16, 16, 1)),
+}
+
+
+def trained(network: keras.Model) -> keras.Model:
+    """The network with figures of normalisation that no new one has."""
+    rng = np.random.default_rng(5)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2.0, each.shape).astype(np.float32) for each in layer.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_folded_network_answers_as_the_trained_one(name: str) -> None:
+    make, shape = NETWORKS[name]
+    network = flexible(trained(make()))
+    lean = folded(network)
+    seen = np.random.default_rng(1).normal(size=(2, *shape)).astype(np.float32)
+    for expected, found in zip(keras.tree.flatten(network(seen)), keras.tree.flatten(lean(seen)), strict=True):
+        np.testing.assert_allclose(np.asarray(found), np.asarray(expected), atol=2e-5)
+    kinds = {type(layer).__name__ for layer in lean.layers}
+    assert lean.output_names == network.output_names
+    assert not kinds & {"BatchNormalization", "Concatenate"} - ({"Concatenate"} if name == "panoptic" else set())
+
+
+def test_a_network_with_nothing_to_fold_stays_as_it_is() -> None:
+    inputs = keras.Input((None, None, None, 1))
+    network = keras.Model(inputs, keras.layers.Conv3D(1, 3, padding="same")(inputs))
+    assert folded(network) is network
+
+
+def test_features_that_are_used_elsewhere_are_kept() -> None:
+    inputs = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(2, 3, padding="same")(inputs)
+    normal = keras.layers.BatchNormalization()(x)
+    network = trained(keras.Model(inputs, keras.layers.Add()([x, normal])))
+    seen = np.random.default_rng(2).normal(size=(1, 8, 8, 2)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(folded(network)(seen)), np.asarray(network(seen)), atol=1e-6)
+
+
+def test_tiles_of_any_size_are_run_by_one_trace() -> None:
+    network = flexible(detection_unet((8, 8, 8), 1, 2))
+    trace_once(network)
+    for size in (4, 6, 8):
+        run_tiles(network, np.zeros((size, 8, 4, 1), np.float32), (2, 2, 2), 4.0, lambda out: out, 0.0)
+    assert network.predict_function.experimental_get_tracing_count() == 1
