@@ -116,6 +116,14 @@ class InferenceOptions:
     save_intermediate: bool = field(
         default=False, metadata=_help("also write the results of every stage, for inspection and for --from-results")
     )
+    view: str = field(
+        default="page",
+        metadata=_help(
+            "with NiiVue installed (extra viewer), write a page for each scan that shows it in slices and 3D, or none",
+            choices=("page", "none"),
+            changes_results=False,
+        ),
+    )
     stop_after: str | None = field(
         default=None,
         metadata=_help(

@@ -235,7 +235,8 @@ def write_scan(found: ScanFound, folder: Path, plan: Plan) -> ScanRow:
     findings, classes, true = score_classes(findings, scan)
     started = time.perf_counter()
     remove_previous(case, folder)  # only now: the results of a scan that can no longer be read stay
-    picture = write_findings(findings, scan, truth, folder, stages if plan.options.save_intermediate else (), true)
+    shown_stages = stages if plan.options.save_intermediate else ()
+    picture = write_findings(findings, scan, truth, folder, shown_stages, true, plan.options.view == "page")
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
 

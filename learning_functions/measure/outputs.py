@@ -22,8 +22,10 @@ from utility_functions.files.provenance import (
     DESCRIPTION,
     GENERATOR,
     STAMPED_ENDINGS,
+    VIEW_ENDING,
     require_not_written_over,
     require_picture_free,
+    require_script_free,
 )
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turned
@@ -32,11 +34,14 @@ from utility_functions.json_records import to_json
 from utility_functions.records.findings import MAP_ENDINGS, Findings
 from utility_functions.records.map_kinds import PartMap
 from utility_functions.records.turned_findings import turned_findings, turned_landmarks
+from utility_functions.reporting.browser_view import write_view
+from utility_functions.reporting.niivue_script import has_niivue
 from utility_functions.reporting.pictures import scan_figure, write_figure
 from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.trail_picture import trail_picture
 
-OUTPUTS = (*STAMPED_ENDINGS, ".png", TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS)
+UNSTAMPED = (TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS, VIEW_ENDING)
+OUTPUTS = (*STAMPED_ENDINGS, ".png", *UNSTAMPED)
 """The endings of one scan's files, after its id: maps, two centroid files, trail, stages, record, pictures."""
 _DRAWING = threading.Lock()
 """Matplotlib draws for one thread at a time."""
@@ -49,12 +54,14 @@ def write_findings(
     folder: Path,
     stages: Sequence[Stage] = (),
     true_structures: LabelMap | None = None,
+    view: bool = True,
 ) -> Path:
     """Write the findings of one scan; returns the path of the picture.
 
     The files are a map of VerSe ids or, where no model names vertebrae, the detection; centroids in two formats;
     measurements, where there are masks of whole vertebrae, their parts and names; a picture; and the trail of a
     traversal as JSON and picture. Intermediate maps are written only with ``stages``.
+    view: whether a page with slices and 3D is written, too, where NiiVue is installed.
     Pictures show the scan in patient orientation, where that differs from the header.
     """
 
@@ -88,6 +95,8 @@ def write_findings(
         if shown.numbered is not None:
             known = None if true_structures is None else turned(true_structures, turns)
             structure_picture(volume, shown.numbered, known, at(STRUCTURES_DRAWN), title_of(findings))
+    if view and has_niivue():
+        write_view(placed, scan.volume, at(VIEW_ENDING))
     return at(".png")
 
 
@@ -115,7 +124,7 @@ def written_of(case: Case, folder: Path) -> list[Path]:
 
 def remove_previous(case: Case, folder: Path) -> None:
     """Remove the record and all earlier result files of a scan before new ones are written."""
-    for ending in (RECORD_ENDING, *STAMPED_ENDINGS, TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS):
+    for ending in (RECORD_ENDING, *STAMPED_ENDINGS, *UNSTAMPED):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
     for path in stage_maps(case.case_id, folder):
         path.unlink(missing_ok=True)
@@ -138,5 +147,6 @@ def require_outputs_free(case: Case, folder: Path, initial: InitialFindings = NO
     stamped = [folder / f"{case.case_id}{ending}" for ending in STAMPED_ENDINGS]
     for path in (*stamped, *stage_maps(case.case_id, folder)):
         require_not_written_over(path)
-    for ending in (".png", TRAIL_DRAWN, STRUCTURES_DRAWN, MEASUREMENT_ROWS):
+    for ending in (".png", *UNSTAMPED):
         require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)
+    require_script_free(folder)

@@ -82,6 +82,16 @@ def write_markups(
     interpolated: Collection[str] = (),
     ranges: Mapping[str, tuple[str, str]] = NO_RANGES,
 ) -> None:
+    """Write ``markups`` as JSON."""
+    write_json(path, markups(landmarks, generator, interpolated, ranges), indent=1)
+
+
+def markups(
+    landmarks: Landmarks,
+    generator: str = "",
+    interpolated: Collection[str] = (),
+    ranges: Mapping[str, tuple[str, str]] = NO_RANGES,
+) -> dict[str, Any]:
     """A fiducial list that Slicer 5 opens by drag and drop; LPS mm. generator, interpolated: as in VerSe files.
 
     ranges: the highest and the lowest level that an uncertain name may stand for; the point's description tells it.
@@ -112,7 +122,7 @@ def write_markups(
         "lastUsedControlPointNumber": len(points),
         "controlPoints": points,
     }
-    write_json(path, {"@schema": MARKUPS_SCHEMA, **made_by, "markups": [markup]}, indent=1)
+    return {"@schema": MARKUPS_SCHEMA, **made_by, "markups": [markup]}
 
 
 def _range_in_words(levels: tuple[str, str] | None) -> str:

@@ -27,6 +27,10 @@ RECORDS = {
     "comparison.json": {"command", "versions", "pipelines"},
 }
 """Records of a whole run, and keys that this package's records have."""
+VIEW_ENDING = "_view.html"
+"""The ending of the page that shows a scan in slices and 3D."""
+SCRIPT = "niivue.js"
+"""The script that the views of a run's scans load; its first line names the generator."""
 PLOTS = ("errors.png", "dice.png", "reliability.png")
 """Of a run, and each only where there is something to plot."""
 RESULTS = (
@@ -71,6 +75,16 @@ def require_results_free(folder: Path) -> None:
     there = [folder / name for name in RESULTS if (folder / name).exists()]
     if there and not _holds_results(folder):
         raise _others(there[0])
+    require_script_free(folder)
+
+
+def require_script_free(folder: Path) -> None:
+    """Raise a ValueError where a script stands in ``folder`` under the name of the views' own, without the stamp."""
+    script = folder / SCRIPT
+    if script.exists():
+        with script.open("rb") as file:
+            if GENERATOR.encode() not in file.readline(1000):
+                raise _others(script)
 
 
 def _holds_results(folder: Path) -> bool:

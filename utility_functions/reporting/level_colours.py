@@ -23,11 +23,12 @@ def level_colour(name: str) -> Colour:
 def label_colours(labels: NDArray[np.integer]) -> NDArray[np.float64]:
     """Colours (..., 3) of VerSe ids (...): those of ``level_colour``; other ids get one of their own, 0 black."""
     present, places = np.unique(labels, return_inverse=True)
-    table = np.array([_label_colour(int(number)) for number in present]).reshape(-1, 3)
+    table = np.array([number_colour(int(number)) for number in present]).reshape(-1, 3)
     return table[places].reshape(*labels.shape, 3)
 
 
-def _label_colour(number: int) -> Colour:
+def number_colour(number: int) -> Colour:
+    """The colour of a VerSe id."""
     if number == 0:
         return (0.0, 0.0, 0.0)
     name = name_of_verse_id(number)

@@ -10,11 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from utility_functions.files.atomic_write import write_text
+from utility_functions.json_records import json_text
 
 
-def write_page(path: Path, **context: Any) -> None:
-    """The page at ``path`` from the template of its name."""
-    write_text(path, _templates().get_template(path.name).render(context))
+def write_page(path: Path, template: str | None = None, /, **context: Any) -> None:
+    """The page at ``path`` from a template, by default that of its name."""
+    write_text(path, _templates().get_template(template or path.name).render(context))
 
 
 @cache
@@ -22,6 +23,7 @@ def _templates() -> Environment:
     loader = PackageLoader("utility_functions.reporting", "templates")
     found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     found.tests["missed"] = missed
+    found.policies["json.dumps_function"] = lambda value, **_: json_text(value)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from utility_functions.files.provenance import VIEW_ENDING
 from utility_functions.json_records import json_text
 from utility_functions.reporting.naming_tables import alternative_lines, certainty_line, naming_lines
+from utility_functions.reporting.niivue_script import HOW_TO_GET_IT, has_niivue
 from utility_functions.reporting.page import write_page
 from utility_functions.reporting.results import RunRecord, ScanRow
 from utility_functions.reporting.results_files import made_by
@@ -51,12 +54,16 @@ MASK_LEGEND = (
 
 
 def write_report(folder: Path, run: RunRecord, title: str = "Vertebrae found") -> None:
-    """Write report.html into ``folder``; pictures are linked from where they lie."""
+    """Write report.html into ``folder``; pictures and views are linked from where they lie.
+
+    Of each scan it shows the picture first, then what was found with its doubts, then scores.
+    """
     made = {"settings": run.settings, **made_by(run)}
     write_page(
         Path(folder) / "report.html",
         title=title,
         measured=sum(not row.problem for row in run.rows),
+        advice="" if has_niivue() else HOW_TO_GET_IT,
         overview=_overview(run.rows) if len(run.rows) > 1 else None,
         links=[f"#scan{place}" for place in range(len(run.rows))],
         scans=[_scan(row, folder) for row in run.rows],
@@ -73,12 +80,12 @@ def _overview(rows: Sequence[ScanRow]) -> pd.DataFrame:
         for right, count in scans[["identified", "levels"]].itertuples(index=False)
     ]
     scans = scans.assign(identified_of=identified).dropna(axis="columns", how="all")
-    columns = ("case_id", "predicted_levels", "identified_of", "mean_mm", "dice", "seconds", "remarks")
+    columns = ("case_id", "predicted_levels", "remarks", "identified_of", "mean_mm", "dice", "seconds")
     return shown(scans, [column for column in columns if column in scans])
 
 
 def _scan(row: ScanRow, folder: Path) -> dict[str, Any]:
-    """The section of one scan: its picture, findings and their probabilities, then its scores."""
+    """The section of one scan: its picture and view, findings and their probabilities, then its scores."""
     levels = with_centroids(level_frame([row]))
     found = levels[levels["x_ras_mm"].notna()]
     found = found.assign(level=found["level"].fillna("unnamed"))
@@ -96,6 +103,7 @@ def _scan(row: ScanRow, folder: Path) -> dict[str, Any]:
         "case_id": row.case_id,
         "problem": row.problem,
         "picture": row.picture and _picture(row.picture, folder, f"Sagittal and coronal view of {row.case_id}"),
+        "view": row.picture and _link(row.picture.with_name(f"{row.case_id}{VIEW_ENDING}"), folder),
         "found": "" if row.problem else f"Found: {', '.join(found['level']) or 'no vertebra'}",
         "notes": row.notes,
         "confidence": [certainty_line(row.naming), *alternative_lines(row.naming)] if row.naming and sure else [],
@@ -136,5 +144,20 @@ def _totals(run: RunRecord, folder: Path) -> list[dict[str, Any]]:
 
 
 def _picture(path: Path, folder: Path, words: str) -> dict[str, Any]:
-    link = quote(Path(os.path.relpath(path, folder)).as_posix())
-    return {"name": path.name, "there": path.is_file(), "link": link, "words": words}
+    link = _link(path, folder)
+    return {"name": path.name, "there": link is not None, "link": link, "words": words, "size": png_size(path)}
+
+
+def _link(path: Path, folder: Path) -> str | None:
+    """The address of a file as seen from the report; None where it is not there."""
+    return quote(Path(os.path.relpath(path, folder)).as_posix()) if path.is_file() else None
+
+
+def png_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels, from the header; a page that knows them keeps the room. None for no PNG."""
+    start = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(24)
+    whole = start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) == 24
+    return struct.unpack(">II", start[16:24]) if whole else None

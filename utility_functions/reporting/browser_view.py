@@ -1,0 +1,137 @@
+"""NAME_view.html: a scan in slices and 3D, with its labels and levels; it opens offline by double click.
+
+NiiVue (Hanayik, Rorden et al.) draws it. The volumes stand in the page itself, since a page opened from a file may read
+no other file; NiiVue's script lies beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from markupsafe import Markup
+
+from utility_functions.anatomy.labels import LEVELS, SACRAL, VERTEBRAE, name_of_verse_id
+from utility_functions.anatomy.parts import PARTS
+from utility_functions.anatomy.structures import SPIDER_CANAL, SPIDER_DISCS
+from utility_functions.files.annotations import markups
+from utility_functions.files.provenance import GENERATOR, SCRIPT
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.quarter_turns import turn_matrix, turned
+from utility_functions.geometry.volume import LabelMap, Volume
+from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import BodyMap, PartMap, SpiderMap, TubeMap, VertebraMap
+from utility_functions.records.turned_findings import turned_findings
+from utility_functions.reporting.level_colours import Colour, level_colour, number_colour
+from utility_functions.reporting.niivue_script import write_niivue
+from utility_functions.reporting.page import write_page
+from utility_functions.reporting.view_volumes import MOST_BYTES, ViewVolumes, view_volumes
+from utility_functions.reporting.views import is_ct, window
+
+TEMPLATE, SCRIPT_OF_PAGE = "view.html", "view.js"
+CT_WINDOWS: Mapping[str, tuple[float, float]] = {
+    "Bone": (-450.0, 1050.0),
+    "Bone, narrow": (-100.0, 700.0),
+    "Soft tissue": (-150.0, 250.0),
+    "Lung": (-1350.0, 150.0),
+}
+"""The intensities shown black and white, in HU."""
+OFFERED = (*VERTEBRAE, *SACRAL)
+"""The names that a level may be given by hand."""
+
+
+def write_view(findings: Findings, volume: Volume, path: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Write the page of one scan to ``path``, and NiiVue's script beside it.
+
+    findings: with maps on any grid, in the frame of ``volume``. What is shown is in patient orientation; what the page
+    writes is in the scan's own frame. most_bytes: of the volumes, compressed.
+    Raises: ValueError where no NiiVue is installed.
+    """
+    turns = findings.quarter_turns
+    shown, image = turned_findings(findings, turns), turned(volume, turns)
+    labels = drawn_map(shown)
+    volumes = view_volumes(image, labels, shown.landmarks, most_bytes)
+    write_niivue(Path(path).parent)
+    write_page(
+        path,
+        TEMPLATE,
+        case_id=findings.case_id,
+        turned=turns != 0,
+        notes=findings.notes,
+        niivue=quote(SCRIPT),
+        generator=GENERATOR,
+        script=Markup((resources.files(__package__) / "templates" / SCRIPT_OF_PAGE).read_text(encoding="utf-8")),
+        volumes={name: base64.b64encode(getattr(volumes, name)).decode() for name in ("image", "labels")},
+        facts=_facts(shown, findings.landmarks, image, labels, volumes),
+    )
+
+
+def drawn_map(findings: Findings) -> LabelMap | None:
+    """The map that a view shows: vertebrae one by one, or numbered structures of MR, or a detection."""
+    for each in (findings.instances, findings.numbered, findings.detection):
+        if isinstance(each, LabelMap):
+            return each
+    return None
+
+
+def label_table(labels: LabelMap) -> list[dict[str, Any]]:
+    """The numbers that a map holds, each with its name and its colour (red, green, blue in 0 to 255)."""
+    found = []
+    for number in np.unique(labels.voxels[labels.voxels > 0]).tolist():
+        name, colour = _meaning(labels, number)
+        found.append({"number": number, "name": name, "colour": _bytes(colour)})
+    return found
+
+
+def _meaning(labels: LabelMap, number: int) -> tuple[str, Colour]:
+    if isinstance(labels, VertebraMap | BodyMap):
+        name = name_of_verse_id(number) or f"label {number}"
+        return ("sacrum" if name == "S1" else name), number_colour(number)
+    if isinstance(labels, PartMap):
+        return PARTS[number], number_colour(3 * number)
+    if isinstance(labels, TubeMap):
+        return "vertebra", number_colour(number)
+    if isinstance(labels, SpiderMap):
+        if number == SPIDER_CANAL:
+            return "canal", (0.45, 0.85, 0.35)
+        disc, counted = number > SPIDER_DISCS, number % SPIDER_CANAL
+        words = f"{'disc below vertebra' if disc else 'vertebra'} {counted} from below"
+        return words, number_colour(counted) if not disc else (0.25, 0.62, 0.95)
+    return f"label {number}", number_colour(number)
+
+
+def _facts(
+    shown: Findings, own: Landmarks | None, image: Volume, labels: LabelMap | None, volumes: ViewVolumes
+) -> dict[str, Any]:
+    """What the page's script knows of the scan."""
+    naming, landmarks = shown.naming, shown.landmarks or Landmarks.empty()
+    levels = []
+    for place, (name, point) in enumerate(landmarks):
+        found: dict[str, Any] = {"name": name, "mm": np.round(point, 3), "colour": _bytes(level_colour(name))}
+        if naming is not None:
+            found |= {"probability": naming.posterior.get(name), "words": naming.in_words(name)}
+            found |= {"interpolated": name in naming.interpolated}
+        levels.append({"place": place, **found})
+    return {
+        "case_id": shown.case_id,
+        "levels": levels,
+        "labels": [] if labels is None else label_table(labels),
+        "windows": dict(CT_WINDOWS) if is_ct(image) else {"Usual": window(image)},
+        "window": list(window(image)),
+        "unit": "HU" if is_ct(image) else "",
+        "spacing_mm": volumes.grid.spacing_mm,
+        "order": list(LEVELS),
+        "variants": ["T13", "L6"],
+        "offered": list(OFFERED),
+        "to_file": turn_matrix(-shown.quarter_turns),
+        "markups": markups(own or Landmarks.empty()),
+    }
+
+
+def _bytes(colour: Colour) -> list[int]:
+    return [round(255 * part) for part in colour]
