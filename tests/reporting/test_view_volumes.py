@@ -34,14 +34,15 @@ def test_intensities_and_places_are_those_of_the_scan(low: float, high: float, s
     volume = a_volume(low, high)
     image = read(view_volumes(volume, None, None).image)
     expected = resample(volume, Grid(image.shape, image.affine), fill=low).voxels
-    assert np.abs(np.asarray(image.dataobj) - np.maximum(expected, low - 24)).max() <= step
+    off = np.abs(np.asarray(image.dataobj) - np.maximum(expected, -1024))
+    assert np.quantile(off, 0.999) <= step  # the brightest voxels of MR are clipped
     assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
 
 
 def test_the_view_is_cropped_to_labels_and_landmarks() -> None:
     labels = np.zeros(GRID.shape, np.uint8)
-    labels[30, 25, 30:34] = 22
-    point = GRID.to_mm((30, 25, 20))
+    labels[30, 25, 40:44] = 22
+    point = GRID.to_mm((30, 25, 30))
     found = view_volumes(a_volume(), LabelMap(labels, GRID), Landmarks(("L4",), [point]))
     low, high = region_mm(GRID, LabelMap(labels, GRID), Landmarks(("L4",), [point]))
     whole = GRID.corners_mm()
