@@ -124,6 +124,14 @@ class InferenceOptions:
             changes_results=False,
         ),
     )
+    layout: str = field(
+        default="flat",
+        metadata=_help(
+            "flat: all files in one folder; bids: also label maps as a BIDS derivative whose root the folder is",
+            choices=("flat", "bids"),
+            changes_results=False,
+        ),
+    )
     stop_after: str | None = field(
         default=None,
         metadata=_help(

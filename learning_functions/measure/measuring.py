@@ -41,6 +41,7 @@ from utility_functions.files.provenance import require_results_free
 from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.mask_scores import SegmentationScore
+from utility_functions.reporting.bids_derivatives import require_derivative_place, write_derivatives
 from utility_functions.reporting.results import ModelRecord, ScanRow
 
 Show = Callable[[str], None]
@@ -170,6 +171,8 @@ def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
     if bare := [case.case_id for case in cases if not case.has_image]:
         raise ValueError(f"Landmark files without images need --keypoints. Received: {bare[0]}.")
     require_results_free(folder)
+    if plan.options.layout == "bids":
+        require_derivative_place([case.case_id for case in cases], folder)
     for case in cases:
         require_outputs_free(case, folder, plan.initial)
 
@@ -237,6 +240,8 @@ def write_scan(found: ScanFound, folder: Path, plan: Plan) -> ScanRow:
     remove_previous(case, folder)  # only now: the results of a scan that can no longer be read stay
     shown_stages = stages if plan.options.save_intermediate else ()
     picture = write_findings(findings, scan, truth, folder, shown_stages, true, plan.options.view == "page")
+    if plan.options.layout == "bids":
+        write_derivatives(findings, case, folder)
     findings = findings.timed("writing", time.perf_counter() - started)
     return ScanRow(case.case_id, findings, truth, score, picture, segmentation=masks, structures=classes)
 

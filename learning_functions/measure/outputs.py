@@ -34,6 +34,7 @@ from utility_functions.json_records import to_json
 from utility_functions.records.findings import MAP_ENDINGS, Findings
 from utility_functions.records.map_kinds import PartMap
 from utility_functions.records.turned_findings import turned_findings, turned_landmarks
+from utility_functions.reporting.bids_derivatives import bids_files, require_segmentations_free
 from utility_functions.reporting.browser_view import write_view
 from utility_functions.reporting.niivue_script import has_niivue
 from utility_functions.reporting.pictures import scan_figure, write_figure
@@ -119,6 +120,7 @@ def title_of(findings: Findings) -> str:
 def written_of(case: Case, folder: Path) -> list[Path]:
     """The files of a scan in ``folder``."""
     places = [*(folder / f"{case.case_id}{ending}" for ending in OUTPUTS), *stage_maps(case.case_id, folder)]
+    places += bids_files(case.case_id, folder)
     return [path for path in places if path.is_file()]
 
 
@@ -126,7 +128,7 @@ def remove_previous(case: Case, folder: Path) -> None:
     """Remove the record and all earlier result files of a scan before new ones are written."""
     for ending in (RECORD_ENDING, *STAMPED_ENDINGS, *UNSTAMPED):
         (folder / f"{case.case_id}{ending}").unlink(missing_ok=True)
-    for path in stage_maps(case.case_id, folder):
+    for path in (*stage_maps(case.case_id, folder), *bids_files(case.case_id, folder)):
         path.unlink(missing_ok=True)
 
 
@@ -150,3 +152,4 @@ def require_outputs_free(case: Case, folder: Path, initial: InitialFindings = NO
     for ending in (".png", *UNSTAMPED):
         require_picture_free(folder / f"{case.case_id}{ending}", case.case_id)
     require_script_free(folder)
+    require_segmentations_free(case.case_id, folder)

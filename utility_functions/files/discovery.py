@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from utility_functions.files import dicom
+from utility_functions.files import bids, dicom
 from utility_functions.files import file_names as siblings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
@@ -44,6 +44,8 @@ def cases_in(folder: Path) -> list[Case]:
     if lost and found:
         log.warning("%s: %s.", folder, told_links(lost))
     images = [path for path in found if path.is_dir() or not _holds_labels(path, folder)]
+    if (root := bids.data_set_root(folder.absolute())) is not None:
+        images = [path for path in images if not bids.holds_no_scan(path.absolute(), root)]
     if not images:
         only = f"only label maps, such as {found[0].name}" if found else f"{', '.join(IMAGE_SUFFIXES)} or DICOM series"
         why = told_links(lost) if lost else f"{'there are ' if found else 'looked for '}{only}"
@@ -89,6 +91,9 @@ def patient_and_modality(image: Path) -> tuple[str, str, bool]:
     stem = stem_of(image)
     subject = _SUBJECT.search(stem)
     patient = subject.group(2) if subject else siblings.spider_patient(image)
+    beside = bids.told_modality(image)
+    if beside is not None and beside in _TOLD:
+        return patient, beside, True
     named = "MR" if _MR_WORDS.search(stem) else "PT" if _PET_WORDS.search(stem) else "CT"
     return patient, named, False
 

@@ -22,6 +22,9 @@ STAMPED_ENDINGS = (
 )
 """The endings of stamped outputs; no other file is opened."""
 
+BIDS_ENDING = "_dseg.nii.gz"
+"""The ending of label maps in a BIDS derivative; they are stamped, too."""
+
 RECORDS = {
     "results.json": {"command", "versions", "models", "scans"},
     "comparison.json": {"command", "versions", "pipelines"},
@@ -43,7 +46,7 @@ RESULTS = (
 def is_prediction(path: Path) -> bool:
     """Whether a file has the name of an output and the stamp in it; a file that cannot be read has not."""
     name = path.name.lower()
-    if not name.endswith(STAMPED_ENDINGS) or not path.is_file():
+    if not name.endswith((*STAMPED_ENDINGS, BIDS_ENDING)) or not path.is_file():
         return False
     try:
         if name.endswith(".nii.gz"):

@@ -16,18 +16,16 @@ from urllib.parse import quote
 import numpy as np
 from markupsafe import Markup
 
-from utility_functions.anatomy.labels import LEVELS, SACRAL, VERTEBRAE, name_of_verse_id
-from utility_functions.anatomy.parts import PARTS
-from utility_functions.anatomy.structures import SPIDER_CANAL, SPIDER_DISCS
+from utility_functions.anatomy.labels import LEVELS, SACRAL, VERTEBRAE
 from utility_functions.files.annotations import markups
 from utility_functions.files.provenance import GENERATOR, SCRIPT
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.quarter_turns import turn_matrix, turned
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
-from utility_functions.records.map_kinds import BodyMap, PartMap, SpiderMap, TubeMap, VertebraMap
 from utility_functions.records.turned_findings import turned_findings
-from utility_functions.reporting.level_colours import Colour, level_colour, number_colour
+from utility_functions.reporting.label_names import colour_bytes, label_table
+from utility_functions.reporting.level_colours import level_colour
 from utility_functions.reporting.niivue_script import write_niivue
 from utility_functions.reporting.page import write_page
 from utility_functions.reporting.view_volumes import MOST_BYTES, ViewVolumes, view_volumes
@@ -79,32 +77,6 @@ def drawn_map(findings: Findings) -> LabelMap | None:
     return None
 
 
-def label_table(labels: LabelMap) -> list[dict[str, Any]]:
-    """The numbers that a map holds, each with its name and its colour (red, green, blue in 0 to 255)."""
-    found = []
-    for number in np.unique(labels.voxels[labels.voxels > 0]).tolist():
-        name, colour = _meaning(labels, number)
-        found.append({"number": number, "name": name, "colour": _bytes(colour)})
-    return found
-
-
-def _meaning(labels: LabelMap, number: int) -> tuple[str, Colour]:
-    if isinstance(labels, VertebraMap | BodyMap):
-        name = name_of_verse_id(number) or f"label {number}"
-        return ("sacrum" if name == "S1" else name), number_colour(number)
-    if isinstance(labels, PartMap):
-        return PARTS[number], number_colour(3 * number)
-    if isinstance(labels, TubeMap):
-        return "vertebra", number_colour(number)
-    if isinstance(labels, SpiderMap):
-        if number == SPIDER_CANAL:
-            return "canal", (0.45, 0.85, 0.35)
-        disc, counted = number > SPIDER_DISCS, number % SPIDER_CANAL
-        words = f"{'disc below vertebra' if disc else 'vertebra'} {counted} from below"
-        return words, number_colour(counted) if not disc else (0.25, 0.62, 0.95)
-    return f"label {number}", number_colour(number)
-
-
 def _facts(
     shown: Findings, own: Landmarks | None, image: Volume, labels: LabelMap | None, volumes: ViewVolumes
 ) -> dict[str, Any]:
@@ -112,7 +84,7 @@ def _facts(
     naming, landmarks = shown.naming, shown.landmarks or Landmarks.empty()
     levels = []
     for place, (name, point) in enumerate(landmarks):
-        found: dict[str, Any] = {"name": name, "mm": np.round(point, 3), "colour": _bytes(level_colour(name))}
+        found: dict[str, Any] = {"name": name, "mm": np.round(point, 3), "colour": colour_bytes(level_colour(name))}
         if naming is not None:
             found |= {"probability": naming.posterior.get(name), "words": naming.in_words(name)}
             found |= {"interpolated": name in naming.interpolated}
@@ -131,7 +103,3 @@ def _facts(
         "to_file": turn_matrix(-shown.quarter_turns),
         "markups": markups(own or Landmarks.empty()),
     }
-
-
-def _bytes(colour: Colour) -> list[int]:
-    return [round(255 * part) for part in colour]
