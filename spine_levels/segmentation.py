@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,7 +46,7 @@ class Pipeline:
     """Trained models, loaded once, that segment any number of scans.
 
     models: .h5 files, names of shipped models such as "instances", models of `load_model`, or the .toml of a
-        pipeline; none: the shipped detection and identification.
+        pipeline; none or "best": the best shipped ones for CT or MR, by scan; "fast": those without whole masks in CT.
     device: "auto", "cpu", "gpu" or "gpu:N"; "auto" and "gpu" take the first GPU, "auto" the processor where there is
         none.
     options: the inference options of spine-measure, with _ for -, such as ``lowest="L5"`` or ``precision="bfloat16"``.
@@ -60,12 +61,22 @@ class Pipeline:
         loaded = {Path(model.path): model for model in named if hasattr(model, "network")}
         self._plan = _plan([getattr(model, "path", model) for model in named], {**options, "device": device})
         start_tensorflow()
+        from learning_functions.measure.device_models import DeviceModels
         from learning_functions.predict.trained_model import TrainedModel
 
         where, precision = inference_devices(self._plan.options.device)[0], self._plan.options.precision
-        self.models = [loaded.get(path) or TrainedModel.load(path, where, precision) for path in self._plan.model_paths]
-        if self._plan.initial.earlier is None:  # else the order depends on each scan's findings
+        load = partial(TrainedModel.load, device=where, precision=precision)
+        paths = [] if self._plan.choice else self._plan.model_paths
+        self._device = DeviceModels(self._plan, load, [loaded.get(path) or load(path) for path in paths])
+        if (
+            not self._plan.choice and self._plan.initial.earlier is None
+        ):  # else the order depends on each scan's findings
             self._plan.chosen(self.models, ())
+
+    @property
+    def models(self) -> list[TrainedModel]:
+        """The models that are loaded; shipped ones for CT or MR are loaded with the first scan of their kind."""
+        return self._device.models
 
     def segment(self, image: Image, *, affine: ArrayLike | None = None, name: str | None = None) -> Result:
         """Find, name and segment the vertebrae of one scan.
@@ -80,9 +91,9 @@ class Pipeline:
         from spine_levels.image_input import scan_of
         from spine_levels.result import Result
 
-        scan = scan_of(image, affine, name)
+        scan, models = self._device.placed(scan_of(image, affine, name))
         self._plan.initial.require_there([scan.case])
-        models = self._plan.chosen(self.models, [scan.case])
+        models = models if self._plan.choice else self._plan.chosen(models, [scan.case])
         start = start_of(scan, models, self._plan)
         prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
         stages = stages_of(prepared, models, self._plan, start)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from learning_functions.measure.device_models import DeviceModels
 from learning_functions.measure.measuring import (
     Fleet,
     Show,
@@ -44,14 +46,14 @@ def measure_plans(
     loaded: Loaded = {}
     chosen = [_chosen(plan, cases, loaded) for plan in plans]
     for plan, models in zip(plans, chosen, strict=True) if skip_existing else ():
-        require_alike_before(plan, cases, folder / plan.name, models[0])
+        require_alike_before(plan, cases, folder / plan.name, models[0].models)
     runs = []
     for plan, models in zip(plans, chosen, strict=True):
-        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models[0])}\n")
+        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models[0].models)}\n")
         runs.append(measure_plan(plan, cases, folder / plan.name, show, command, skip_existing, models))
     kept = measured_by_all(runs)
     figures = [
-        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models[0]], run, kept)
+        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models[0].models], run, kept)
         for plan, models, run in zip(plans, chosen, runs, strict=True)
     ]
     left_out = tuple(case.case_id for case in cases if case.case_id not in kept)
@@ -72,7 +74,9 @@ def _chosen(plan: Plan, cases: Sequence[Case], loaded: Loaded) -> Fleet:
         for path in plan.model_paths:
             if (key := (path.resolve(), device, precision)) not in loaded:
                 loaded[key] = TrainedModel.load(path, device, precision)
-        fleet.append(plan.chosen([loaded[path.resolve(), device, precision] for path in plan.model_paths], cases))
+        models = plan.chosen([loaded[path.resolve(), device, precision] for path in plan.model_paths], cases)
+        load = partial(TrainedModel.load, device=device, precision=precision)
+        fleet.append(DeviceModels(plan, load, models))
     return fleet
 
 

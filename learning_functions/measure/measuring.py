@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
+from learning_functions.measure.device_models import DeviceModels, records_of
 from learning_functions.measure.kept_logs import Kept, keeping_logs, kept_in, tell
 from learning_functions.measure.memory_room import ahead_bytes, held_bytes, room_bytes
 from learning_functions.measure.outputs import (
@@ -26,7 +27,7 @@ from learning_functions.measure.resuming import conditions_of, finished_row, wri
 from learning_functions.measure.structure_scoring import score_classes
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
-from learning_functions.predict.pipeline import loaded, run_stages
+from learning_functions.predict.pipeline import run_stages
 from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.scan_doubts import doubts_of, require_modality
 from learning_functions.predict.stage import Stage
@@ -42,12 +43,12 @@ from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.mask_scores import SegmentationScore
 from utility_functions.reporting.bids_derivatives import require_derivative_place, write_derivatives
-from utility_functions.reporting.results import ModelRecord, ScanRow
+from utility_functions.reporting.results import ScanRow
 
 Show = Callable[[str], None]
 """A function that receives the tables one by one."""
-Fleet: TypeAlias = Sequence[Sequence[TrainedModel]]
-"""The models of a plan in running order, once for each device that shares the scans."""
+Fleet: TypeAlias = Sequence[DeviceModels]
+"""The models of a plan, once for each device that shares the scans."""
 
 
 def measure_cases(
@@ -89,7 +90,7 @@ def measure_plan(
     """
     require_place(plan, cases, folder)
     fleet = load_fleet(plan, cases) if fleet is None else fleet
-    records = [ModelRecord.of(model.path, model.card) for model in fleet[0]]
+    records = records_of(plan, fleet[0].models)
     conditions = conditions_of(records, plan.options)
     initial = {case: plan.initial.files(case) for case in cases}
     before = {case: finished_row(case, conditions, folder, initial[case]) for case in cases} if skip_existing else {}
@@ -118,7 +119,7 @@ def measure_plan(
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.add(case, row)
 
-        def work_on(models: Sequence[TrainedModel]) -> None:
+        def work_on(models: DeviceModels) -> None:
             memory_gb = plan.options.memory_gb / len(fleet)
 
             def read(case: Case) -> ScanRead:
@@ -129,7 +130,7 @@ def measure_plan(
                 open_cases.require_open()
                 bar.set_description(case.case_id)
                 with kept_in(logs[case]):
-                    return run_scan(scan, models, plan)
+                    return run_scan(scan, plan)
 
             work = Work(
                 read,
@@ -137,7 +138,7 @@ def measure_plan(
                 write,
                 ahead_bytes=ahead_bytes,
                 held_bytes=lambda scan: held_bytes(scan.scan.volume.grid),
-                room_bytes=lambda scan: room_bytes(scan.scan.volume.grid, models, memory_gb) if overlap else 0.0,
+                room_bytes=lambda scan: room_bytes(scan.scan.volume.grid, scan.models, memory_gb) if overlap else 0.0,
             )
             work_through(open_cases, work)
 
@@ -151,14 +152,22 @@ def measure_plan(
                 tell(kept)
             found = rows.all_known()
             if any(row.findings is not None for row in found):
-                sum_up(found, records, folder, plan.requested, show, command)
+                ran = {model.path for models in fleet for model in models.models}
+                used = [record for record in records if record.path in ran] or records
+                sum_up(found, used, folder, plan.requested, show, command)
     return found
 
 
 def load_fleet(plan: Plan, cases: Sequence[Case]) -> Fleet:
-    """The models of a plan on each device that has a scan to measure, in running order."""
-    paths, precision = plan.model_paths, plan.options.precision
-    return [plan.chosen(loaded(paths, device, precision), cases) for device in devices_of(plan, cases)]
+    """The models of a plan on each device that has a scan to measure."""
+    return [device_models(plan, cases, device) for device in devices_of(plan, cases)]
+
+
+def device_models(plan: Plan, cases: Sequence[Case], device: InferenceDevice) -> DeviceModels:
+    """The models of a plan on a device; shipped ones are loaded later, when it is known which scans are CT and MR."""
+    load = partial(TrainedModel.load, device=device, precision=plan.options.precision)
+    named = () if plan.choice else plan.chosen([load(path) for path in plan.model_paths], cases)
+    return DeviceModels(plan, load, named)
 
 
 def devices_of(plan: Plan, cases: Sequence[Case]) -> tuple[InferenceDevice, ...]:
@@ -179,17 +188,17 @@ def require_place(plan: Plan, cases: Sequence[Case], folder: Path) -> None:
 
 def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models: Sequence[TrainedModel]) -> None:
     """Raise a ValueError where an earlier run has finished a scan with other models or options."""
-    records = [ModelRecord.of(model.path, model.card) for model in models]
-    conditions = conditions_of(records, plan.options)
+    conditions = conditions_of(records_of(plan, models), plan.options)
     for case in cases:
         finished_row(case, conditions, folder, plan.initial.files(case))
 
 
 @dataclass(frozen=True, eq=False)
 class ScanRead:
-    """A scan that was read and prepared: what the models start with, and the seconds that it took."""
+    """A scan that was read and prepared: its models, what they start with, and the seconds that it took."""
 
     scan: Scan
+    models: Sequence[TrainedModel]
     start: Stage
     prepared: PreparedScan
     seconds: float
@@ -203,20 +212,20 @@ class ScanFound:
     stages: tuple[Stage, ...]
 
 
-def read_scan(case: Case, models: Sequence[TrainedModel], plan: Plan) -> ScanRead:
+def read_scan(case: Case, device: DeviceModels, plan: Plan) -> ScanRead:
     """Read one scan, and prepare it for the first model."""
     started = time.perf_counter()
-    scan = load_scan(case, tissues=any(finds_structures(model) for model in models))
+    scan, models = device.placed(load_scan(case, tissues=device.may_need_tissues(case, finds_structures)))
     start = start_of(scan, models, plan)
     prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
     for model in models[: 1 if not start.findings.quarter_turns else 0]:
         prepared.make_ready(model.task, model.settings, start.findings)
-    return ScanRead(scan, start, prepared, time.perf_counter() - started)
+    return ScanRead(scan, models, start, prepared, time.perf_counter() - started)
 
 
-def run_scan(read: ScanRead, models: Sequence[TrainedModel], plan: Plan) -> ScanFound:
-    """Run the models on one scan."""
-    return ScanFound(read, stages_of(read.prepared, models, plan, read.start))
+def run_scan(read: ScanRead, plan: Plan) -> ScanFound:
+    """Run its models on one scan."""
+    return ScanFound(read, stages_of(read.prepared, read.models, plan, read.start))
 
 
 def write_scan(found: ScanFound, folder: Path, plan: Plan) -> ScanRow:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from learning_functions.model_files.pretrained import located, shipped
+from learning_functions.model_files.pretrained import CHOICES, located, shipped
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.initial_findings import InitialFindings
 from learning_functions.predict.stage_order import Model, in_stage_order, outlines, refuse_landmark_models, until
@@ -20,7 +20,8 @@ from utility_functions.files.cases import Case
 class Plan:
     """The models of a measurement and their options.
 
-    models: files; none for the shipped ones. options: of inference, with the sources of initial findings.
+    models: files; none, or one of CHOICES alone, for those shipped for the modality of each scan.
+    options: of inference, with the sources of initial findings.
     file: the TOML of the plan, whose models run in the order written there; None for a plan of the command line.
     title: its name in tables and reports. requested: the options as the user gave them, for results.json.
     """
@@ -35,7 +36,7 @@ class Plan:
         stage = self.options.stop_after
         if stage is not None and stage not in task_names():
             raise ValueError(f"A stage to stop after is a task, one of {', '.join(task_names())}. Received: {stage!r}.")
-        if self.initial and not self.models:
+        if self.initial and self.choice:
             raise ValueError("Models that continue from landmarks or earlier results must be named. Received: none.")
         if self.initial.landmarks is not None and self.options.lowest is not None:
             raise ValueError(
@@ -53,9 +54,17 @@ class Plan:
         return "" if self.file is None else self.file.stem
 
     @property
+    def choice(self) -> str:
+        """Which of the shipped models run, one of CHOICES; "" where models are named."""
+        if not self.models:
+            return CHOICES[0]
+        only = str(self.models[0]) if len(self.models) == 1 else ""
+        return only if only in CHOICES else ""
+
+    @property
     def model_paths(self) -> list[Path]:
-        """The model files; a bare name is a shipped model, and no name stands for the default ones."""
-        return [located(path) for path in self.models] or shipped()
+        """The model files, a bare name being a shipped model; without names those shipped for CT."""
+        return shipped(choice=self.choice) if self.choice else [located(path) for path in self.models]
 
     def require_sound(self, cases: Sequence[Case]) -> None:
         """Raise a ValueError for errors that show before a model or TensorFlow is loaded."""

@@ -1,4 +1,4 @@
-"""The pretrained models of the package, which run where the user names none."""
+"""The pretrained models of the package, which run by the modality of the scan where the user names none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from pathlib import Path
 
 SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
 SHIPPED_MODELS = ("detection.h5", "identification.h5", "panoptic.h5")
+"""The best models for CT."""
+FAST_MODELS = ("detection.h5", "identification.h5")
+MR_MODELS = ("multiclass_mr.h5",)
+CHOICES = ("best", "fast")
+"""The choices among shipped models; fast ones leave out masks of whole vertebrae in CT."""
 
 
 def located(model: Path) -> Path:
@@ -23,6 +28,8 @@ def located(model: Path) -> Path:
     return file
 
 
-def shipped() -> list[Path]:
-    """The paths of the models that run by default."""
-    return [SHIPPED / name for name in SHIPPED_MODELS]
+def shipped(modality: str = "CT", choice: str = "best") -> list[Path]:
+    """The paths of the models that run by default on a scan of a modality; what is not MR gets the models for CT."""
+    if modality == "MR":
+        return [SHIPPED / name for name in MR_MODELS]
+    return [SHIPPED / name for name in (FAST_MODELS if choice == "fast" else SHIPPED_MODELS)]

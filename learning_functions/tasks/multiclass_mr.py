@@ -194,10 +194,11 @@ class StructureTask(Task[StructureOptions]):
     def predict(self, network: keras.Model, settings: Settings[StructureOptions], view: ScanView) -> StageFindings:
         """``structures``, the likeliest class per voxel, and ``numbered``, single structures in SPIDER's code.
 
-        With the level of the lowest vertebra (option ``lowest``), also ``instances`` and ``landmarks`` by name. All
-        results are on the scan's own grid.
+        Unless landmarks are supplied, also ``instances`` and ``landmarks`` by name, counted from the lowest vertebra
+        where it is declared (option ``lowest``), else by the decoder. All results are on the scan's own grid.
         """
         from learning_functions.inference.class_probabilities import class_probabilities
+        from learning_functions.inference.counted_names import named_by_count
         from learning_functions.inference.iterative.mr_numbering import named_from
 
         structures = class_probabilities(network, settings, view, StructureMap).on(view.target_grid)
@@ -205,8 +206,9 @@ class StructureTask(Task[StructureOptions]):
         found = StageFindings(structures=StructureMap(structures.voxels, structures.grid), numbered=numbered)
         if not structures.voxels.any():
             return found.noting("No vertebra, disc or canal was found.")
-        lowest = view.options.lowest
-        return found if lowest is None else named_from(found, numbered, lowest)
+        if view.options.lowest is not None:
+            return named_from(found, numbered, view.options.lowest)
+        return found if view.findings.landmarks is not None else named_by_count(found, numbered, view)
 
 
 TASK = StructureTask()

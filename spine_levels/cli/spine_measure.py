@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from utility_functions.reporting.results import ScanRow
 
 EXAMPLES = """examples:
-  {call} one_scan.nii.gz --output results            # with the models shipped in saved_models/
+  {call} one_scan.nii.gz --output results            # CT or MR, by the shipped models
   {call} dicom_series_folder --output results
   {call} --keypoints landmark_files --output results  # names landmark files without images
   {call} testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
@@ -30,6 +30,7 @@ With --pipeline all that in a folder for each, and comparison.csv, comparison.js
 
 def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     """The options, as they are called by ``prog``."""
+    from learning_functions.model_files.pretrained import CHOICES
     from learning_functions.options import add_options
     from utility_functions.anatomy.centroids import LABEL_CODE_HELP, LABEL_CODES
     from utility_functions.command_line import Parser, called
@@ -40,7 +41,13 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
         "models",
         type=Path,
         nargs="*",
-        help="trained models: .h5 files or names of shipped ones (default: detection and identification)",
+        help="trained models: .h5 files or names of shipped ones (default: the best ones for CT or MR, by scan)",
+    )
+    found.add_argument(
+        "--models",
+        dest="choice",
+        choices=CHOICES,
+        help="without named models: the best shipped ones, or the fast ones, which leave out whole masks in CT",
     )
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--keypoints", action="store_true", help="the scans are landmark files to be named")
@@ -62,7 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.atomic_write import require_writable
     from utility_functions.files.manifest import find_cases, in_label_code
 
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug")}
+    if arguments.choice:
+        if arguments.models:
+            named = ", ".join(map(str, arguments.models))
+            raise ValueError(f"--models chooses among shipped models, so no others can be named. Received: {named}.")
+        arguments.models = [Path(arguments.choice)]
+    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug", "choice")}
     plans = plans_of(settings)
     require_writable(arguments.output)
     if arguments.keypoints:
