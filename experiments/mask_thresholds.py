@@ -44,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(case: Case, names: Sequence[TrainedModel], model: TrainedModel) -> list[dict[str, float | str]]:
     """The figures of one scan at each threshold."""
-    from learning_functions.inference.landmarks.panoptic_masks import gathered_masks, panoptic_maps
+    from learning_functions.inference.landmarks.panoptic_maps import panoptic_maps
+    from learning_functions.inference.landmarks.panoptic_masks import gathered_masks
     from learning_functions.options import InferenceOptions
     from learning_functions.predict.pipeline import run_models
     from learning_functions.predict.prepared_scan import PreparedScan

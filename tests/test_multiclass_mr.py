@@ -133,10 +133,11 @@ def predicted(lowest: str | None) -> Findings:
     return known_after(TASK.predict(network, settings_of(TASK, "small"), view), view)
 
 
-def test_vertebrae_are_counted_and_named_only_where_the_lowest_is_declared() -> None:
+def test_vertebrae_are_counted_and_named_in_order_or_from_the_declared_lowest() -> None:
     plain = predicted(None)
     assert plain.numbered is not None and np.array_equal(plain.numbered.voxels, spine(4).voxels)
-    assert plain.landmarks is None and plain.instances is None
+    assert plain.landmarks is not None and plain.naming is not None and plain.naming.ranges
+    assert isinstance(plain.instances, VertebraMap) and len(np.unique(plain.instances.voxels)) == 5
     named = predicted("L5")
     assert named.landmarks is not None and named.landmarks.names == ("L2", "L3", "L4", "L5")
     assert isinstance(named.instances, LabelMap) and set(np.unique(named.instances.voxels)) == {0, 21, 22, 23, 24}

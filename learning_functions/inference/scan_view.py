@@ -25,6 +25,7 @@ class ScanView:
         upwards along the third).
     padding_value: what stands in the image where the scan ends, normalised too.
     findings: everything known, the maps that the task reads on the image's grid.
+    unplaced: the same with all maps on the grids that they were found on; None where nothing was moved.
     scan_grid: the scan's own grid, which tells where its borders are and what final maps lie on; None: the image's.
     statistics: what the naming decoder holds usual; None: what the package ships.
     image_at: the normalised image on any other upright grid.
@@ -39,6 +40,7 @@ class ScanView:
     statistics: Statistics | None = None
     image_at: ImageAt | None = None
     device: InferenceDevice = PROCESSOR
+    unplaced: Findings | None = None
 
     @property
     def target_grid(self) -> Grid:

@@ -88,7 +88,7 @@ class TrainedModel:
         """The scan as this model is shown it, with the maps that its task reads on the image's grid."""
         view = prepared.view(self.task, self.settings, findings, options, self.statistics)
         reads = {*self.task.needs, *self.task.uses, SACRUM_FROM}
-        return view.having(findings=findings.placed_on(view.image.grid, reads), device=self.device)
+        return view.having(findings=findings.placed_on(view.image.grid, reads), unplaced=findings, device=self.device)
 
 
 def statistics_of(card: dict[str, Any]) -> Statistics | None:

@@ -42,6 +42,7 @@ LABELLED_MM2 = 500.0
 """A crop shows at least this much of labelled area, if the slice has it."""
 TRIES = 20
 NO_NAME = "No vertebra could be named."
+ONLY_TRUNCATED = "Only vertebrae truncated by the border of the scan are seen; none has its centre in it."
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,8 @@ class IdentificationTask(Task[IdentificationOptions]):
         return float(MOST_SLICES_AT_ONCE * max(math.prod(shape[1:]), math.prod(settings.spec.patch[1:])))
 
     def predict(self, network: keras.Model, settings: Settings[IdentificationOptions], view: ScanView) -> StageFindings:
-        """``landmarks`` and ``instances``, from the level predicted for each detected voxel."""
+        """``landmarks`` and ``instances``, from the level of each detected voxel; masks found before stay."""
+        from learning_functions.inference.renamed_instances import has_instances, renamed_instances
         from learning_functions.inference.slices import mean_predictions, slice_predictions
         from learning_functions.inference.upside_down import levels_of, upside_down_note
 
@@ -256,9 +258,10 @@ class IdentificationTask(Task[IdentificationOptions]):
         if not isinstance(found, LabelMap):
             return StageFindings(landmarks=Landmarks.empty())
         detection = column_of(found)
+        no_body = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
+        nothing = StageFindings(landmarks=Landmarks.empty(), instances=no_body)
         if not detection.voxels.any():
-            empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
-            return StageFindings(landmarks=Landmarks.empty(), instances=empty)
+            return nothing
 
         def answers_of(image: Volume, column: LabelMap) -> NDArray[np.float32]:
             return slice_predictions(network, settings, image, column, view.padding_value, options, view.device)
@@ -271,9 +274,10 @@ class IdentificationTask(Task[IdentificationOptions]):
         levels = np.zeros(detection.grid.shape, np.float32)
         levels[detection.voxels > 0] = levels_of(answers)
         if options.windows == "tiles" and (note := upside_down_note(answers, view.image, detection, answers_of)):
-            empty = BodyMap(np.zeros(found.grid.shape, np.uint8), found.grid)
-            return StageFindings(landmarks=Landmarks.empty(), instances=empty).noting(note)
+            return nothing.noting(note)
         by_decoder, record = options.naming == "decoder", None
+        if by_decoder and has_instances(view):
+            return renamed_instances(view, detection, levels, level_probabilities, settings.options.temperature)
         if "published" in (options.votes, options.naming):
             named = published_votes(levels, detection)
         elif isinstance(found, PartMap):
@@ -289,12 +293,7 @@ class IdentificationTask(Task[IdentificationOptions]):
         result = StageFindings(landmarks=named.landmarks, naming=record, instances=bodies).noting(discarded)
         if len(named.landmarks):
             return result
-        truncated = named.instances.voxels.any()
-        return result.noting(
-            "Only vertebrae truncated by the border of the scan are seen; none has its centre in it."
-            if truncated
-            else NO_NAME
-        )
+        return result.noting(ONLY_TRUNCATED if named.instances.voxels.any() else NO_NAME)
 
 
 TASK = IdentificationTask()

@@ -25,7 +25,6 @@ from utility_functions.anatomy.mr_parts import MR_PARTS
 from utility_functions.anatomy.parts import ARCH, BODY, PARTS
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.grid import Grid
-from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import Findings, StageFindings
 
@@ -111,10 +110,9 @@ class PanopticTask(Task[PanopticOptions]):
     name = "panoptic"
     options_type = PanopticOptions
     published = False
-    needs = ("landmarks",)
     uses = ("landmarks", "detection")
-    gives = ("instances",)
-    may_give = ("detection",)
+    gives = ("detection", "instances")
+    may_give = ("landmarks", "structures", "numbered")
     presets = MappingProxyType({"small": _SMALL, "shipped": _SHIPPED, "mr": _MR})
     body_reduction = 2
     numbers = tuple(f"centre{number}_{axis}" for number in range(1, MOST_CENTRES + 1) for axis in "xyz")
@@ -232,21 +230,27 @@ class PanopticTask(Task[PanopticOptions]):
         return settings.options.changed(threshold=chosen_threshold(network, validation) or settings.options.threshold)
 
     def predict(self, network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
-        """``instances``: the voxels of each vertebra that was named; ``detection``: the parts, finer than before."""
+        """``instances``: the voxels of each vertebra that was named; ``detection``: the parts, finer than before.
+
+        Where no model gave landmarks before: every vertebra of the scan, with ``landmarks``; of MR also
+        ``structures`` and ``numbered``, in SPIDER's code.
+        """
         from learning_functions.inference.landmarks.panoptic_masks import panoptic_masks
 
         return panoptic_masks(network, settings, view)
 
     def network_for_inference(self, network: keras.Model) -> keras.Model:
-        from learning_functions.inference.landmarks.panoptic_masks import single_output
+        from learning_functions.inference.landmarks.panoptic_maps import single_output
 
         return single_output(network)
 
     def shown(self, grid: Grid, findings: Findings) -> Grid:
-        """The box round the vertebrae that were named."""
+        """The box round the vertebrae that were named; all of the scan where no model gave landmarks before."""
+        if findings.landmarks is None:
+            return grid
         from learning_functions.inference.landmarks.panoptic_masks import box_of_vertebrae
 
-        return box_of_vertebrae(grid, (findings.landmarks or Landmarks.empty()).only({*VERTEBRAE, "S1"}))
+        return box_of_vertebrae(grid, findings.landmarks.only({*VERTEBRAE, "S1"}))
 
 
 def _numbered(

@@ -23,15 +23,15 @@ from pathlib import Path
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from learning_functions.measure.measuring import measure_plan
+from learning_functions.measure.measuring import device_models, measure_plan
 from learning_functions.measure.plan import Plan
 from learning_functions.options import InferenceOptions
-from learning_functions.predict.pipeline import loaded
 from learning_functions.runtime.inference_devices import InferenceDevice
 from utility_functions.files.manifest import find_cases
 scans, out, *models = map(Path, sys.argv[1:])
 plan, cases = Plan(tuple(models), InferenceOptions()), find_cases(scans)
-fleets = [[loaded(models, InferenceDevice(f"/CPU:{n}"))] for n in (0, 1)]
+devices = [InferenceDevice(f"/CPU:{n}") for n in (0, 1)]
+fleets = [[device_models(plan, cases, device)] for device in devices]
 told = {}
 for name, fleet, overlap in (
     ("one_by_one", fleets[0], False), ("overlapped", fleets[0], True), ("two_devices", [*fleets[0], *fleets[1]], True)
@@ -41,7 +41,7 @@ for name, fleet, overlap in (
     told[name] = {
         "rows": [[row.case_id, row.problem] for row in rows],
         "shown": [text.splitlines()[0] for text in shown],
-        "weights": sorted({each.value.device[-5:] for some in fleet for m in some for each in m.network.weights}),
+        "weights": sorted({w.value.device[-5:] for some in fleet for m in some.models for w in m.network.weights}),
     }
 print(json.dumps(told))
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     case = Case("a", tmp_path / "a.nii.gz", label_map_path=tmp_path / "a_mask.nii.gz")
     write_image(Volume(np.arange(np.prod(GRID.shape), dtype=np.int16).reshape(GRID.shape), GRID), case.image_path)
     write_image(masks(), tmp_path / "a_mask.nii.gz")
-    monkeypatch.setattr(measuring, "loaded", lambda *_: [])
+    nothing = SimpleNamespace(models=[], placed=lambda read: (read, []), may_need_tissues=lambda *_: False)
+    monkeypatch.setattr(measuring, "device_models", lambda *_: nothing)
     stage = starting_stage(findings(grid=read_grid(case.image_path)), ["instances"])
     monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, options: [start, stage])
     output: list[str] = []

@@ -15,6 +15,8 @@ from utility_functions.anatomy.naming.statistics import Statistics
 
 END_NATS = 2.5
 """Evidence in nats for the last free vertebra at an end of the spine that the scan shows to go on without vertebrae."""
+SURELY_SACRAL = 0.5
+"""From this on a body is taken for S1."""
 LAST_FREE, FIRST = ("L5", "L6"), ("C1", "C2")
 NECK_STEP_MM = 22.0
 """A spine ends at the skull only where its uppermost bodies lie this near to each other."""
@@ -26,7 +28,8 @@ class CountedBodies:
 
     points_mm: (N, 3) centres of their bodies in RAS+ mm. seen: (N,) fraction of each in the field of view.
     sacral: (N,) how far each is the body of S1, 0 to 1; None where the model knows no sacrum and finds no S1.
-    goes_on: whether the scan shows the place of a further vertebra above the first, and one below the last.
+    goes_on: whether the scan shows the place of a further vertebra above the first, and one, or a sacrum, below the
+        last.
     evidence: (N, levels) further log-likelihoods, or None.
     """
 
@@ -43,7 +46,7 @@ class CountedBodies:
             is_sacral = np.isin(LEVELS, SACRAL)
             sacral = np.zeros(len(found)) if self.sacral is None else self.sacral
             found += SACRAL_NATS * np.where(is_sacral, sacral[:, None], 1 - sacral[:, None])
-            if self.goes_on[1] and self.sacral is None:
+            if self.goes_on[1] and sacral.max() < SURELY_SACRAL:
                 found[-1] += END_NATS * np.isin(LEVELS, LAST_FREE)
             if self.goes_on[0] and self._begins_at_the_neck():
                 found[0] += END_NATS * np.isin(LEVELS, FIRST)

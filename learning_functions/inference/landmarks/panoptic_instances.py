@@ -1,0 +1,170 @@
+"""Vertebrae that nobody named before: found where the votes of a panoptic network gather, and named by the decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from learning_functions.inference.counted_names import shown_beyond
+from learning_functions.inference.label_fusion import LabelFusion
+from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
+from learning_functions.inference.landmarks.mask_pieces import CONSIDERED, cleaned, scaled
+from learning_functions.inference.landmarks.panoptic_maps import PanopticMaps
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.inference.truncation import truncation_note
+from learning_functions.task import Settings
+from learning_functions.task_options.panoptic_options import PanopticOptions
+from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
+from utility_functions.anatomy.mr_parts import CANAL, MR_PARTS
+from utility_functions.anatomy.naming.counted_levels import CountedBodies
+from utility_functions.anatomy.naming.decoder import Naming
+from utility_functions.anatomy.naming.default_statistics import scan_statistics
+from utility_functions.anatomy.naming.ordering import along_the_spine
+from utility_functions.anatomy.parts import BODY, DISC, SACRUM
+from utility_functions.anatomy.structures import CANAL as CANAL_STRUCTURE
+from utility_functions.anatomy.structures import DISC as DISC_STRUCTURE
+from utility_functions.anatomy.structures import VERTEBRA as VERTEBRA_STRUCTURE
+from utility_functions.anatomy.structures import spider_map
+from utility_functions.anatomy.vote_clusters import reached_centres, vote_centres
+from utility_functions.geometry.boxes import box_at, common, widened
+from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.records.findings import StageFindings
+from utility_functions.records.map_kinds import ClassProbabilities, SpiderMap, StructureMap, VertebraMap
+from utility_functions.records.naming_record import NamingRecord
+
+SACRAL_FROM = 0.25
+"""The fraction of a body's border that touches sacrum from which on it is surely that of S1."""
+TOUCHING = 2
+"""Voxels from a body within which sacrum touches it."""
+SACRUM_MM3 = 3000.0
+"""So much sacrum tells that the spine ends above it."""
+SEEN_CUT = 0.6
+"""The fraction of a truncated vertebra that is taken to be in the field of view."""
+NOTHING = "No vertebra was found."
+
+
+@dataclass(frozen=True, eq=False)
+class FoundVertebrae:
+    """Vertebrae from the top down: centres (N, 3) in RAS+ mm, and of each voxel its number from 1 on; 0: none."""
+
+    centres_mm: NDArray[np.float64]
+    owner: NDArray[np.uint8]
+
+
+def found_instances(maps: PanopticMaps, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
+    """``instances``, ``landmarks``, ``naming`` and ``detection``; of MR also ``structures`` and ``numbered``.
+
+    Every voxel of a vertebra goes to the centre that it votes for; truncated vertebrae, whose centres may lie out of
+    the scan, have masks and no landmark. Names are counted from the sacrum or from the neck.
+    """
+    threshold = settings.options.threshold
+    found = found_vertebrae(maps, threshold)
+    result = StageFindings(detection=maps.parts)
+    if not len(found.centres_mm):
+        empty = VertebraMap(np.zeros(view.target_grid.shape, np.uint8), view.target_grid)
+        return result.having(instances=empty, landmarks=Landmarks.empty()).noting(NOTHING)
+    cut = _truncated(maps, found, threshold, view)
+    naming = _named(maps, found, cut, view)
+    instances = _masks(maps, found, naming.names, threshold, view)
+    inside = maps.grid.contains(naming.landmarks.points_mm)
+    landmarks = naming.landmarks.at(np.flatnonzero(inside))
+    record = NamingRecord.of(naming, found.centres_mm).only(landmarks.names)
+    told = [name for name, is_cut in zip(naming.names, cut, strict=True) if is_cut and name]
+    result = result.having(instances=instances, landmarks=landmarks, naming=record)
+    result = result.noting(truncation_note(told, view.options.truncated))
+    if settings.spec.labels != MR_PARTS:
+        return result
+    structures = _structures(maps, instances)
+    numbered = spider_map(instances, structures)
+    return result.having(structures=structures, numbered=SpiderMap(numbered.voxels, numbered.grid))
+
+
+def found_vertebrae(maps: PanopticMaps, threshold: float) -> FoundVertebrae:
+    """The vertebrae where the votes of a scan gather, S1 among them."""
+    vertebra = maps.vertebra
+    where = np.nonzero(vertebra > CONSIDERED * threshold)
+    votes = maps.votes_mm(where)
+    weights = vertebra[where] * maps.grid.voxel_volume_mm3
+    strong = vertebra[where] >= threshold
+    centres = vote_centres(votes[strong], weights[strong])
+    owner = np.zeros(vertebra.shape, np.uint8)
+    if len(centres):
+        centres = centres[along_the_spine(centres)]
+        owner[where] = reached_centres(votes, centres) + 1
+    return FoundVertebrae(centres, owner)
+
+
+def _named(maps: PanopticMaps, found: FoundVertebrae, cut: list[bool], view: ScanView) -> Naming:
+    """The names of the vertebrae, counted from the ends of the spine."""
+    sacrum = maps.every[..., SACRUM] >= 0.5
+    body = maps.every[..., BODY] >= 0.5
+    sacral = np.array([_beside_sacrum(found.owner, body, sacrum, n) for n in range(1, len(found.centres_mm) + 1)])
+    there = bool(sacrum.sum() * maps.grid.voxel_volume_mm3 > SACRUM_MM3)
+    seen = np.where(cut, SEEN_CUT, 1.0)
+    above, _ = shown_beyond(found.centres_mm, view.target_grid)
+    bodies = CountedBodies(found.centres_mm, seen, sacral, (above, there))
+    return bodies.named(view.statistics or scan_statistics())
+
+
+def _beside_sacrum(owner: NDArray[np.uint8], body: NDArray[np.bool_], sacrum: NDArray[np.bool_], number: int) -> float:
+    """How surely a vertebra is S1, 0 to 1, from the fraction of its body's border that touches sacrum."""
+    [box] = ndimage.find_objects((owner == number).astype(np.uint8)) or [None]
+    if box is None:
+        return 0.0
+    wide = common(widened(box, TOUCHING + 1), box_at((0, 0, 0), owner.shape))
+    own = (owner[wide] == number) & body[wide]
+    if not own.any():
+        return 0.0
+    border = ndimage.binary_dilation(own, iterations=TOUCHING) & ~own
+    return float(min((sacrum[wide] & border).sum() / border.sum() / SACRAL_FROM, 1.0))
+
+
+def _truncated(maps: PanopticMaps, found: FoundVertebrae, threshold: float, view: ScanView) -> list[bool]:
+    """Whether each vertebra reaches the upper or lower end of the scan."""
+    likely = maps.vertebra >= threshold
+    cut = []
+    for number in range(1, len(found.centres_mm) + 1):
+        where = np.argwhere((found.owner == number) & likely)
+        cut.append(bool(len(where)) and reaches_the_end(where, view.image, view.padding_value))
+    return cut
+
+
+def _masks(
+    maps: PanopticMaps, found: FoundVertebrae, names: tuple[str, ...], threshold: float, view: ScanView
+) -> VertebraMap:
+    """The masks of the named vertebrae in VerSe ids; the sacrum is one with its first body."""
+    vertebra, fusion = maps.vertebra, LabelFusion(maps.grid)
+    everywhere = box_at((0, 0, 0), vertebra.shape)
+    sacral = [number for number, name in enumerate(names, start=1) if name == "S1"]
+    probability = maps.every[..., SACRUM].astype(np.float32) + np.where(np.isin(found.owner, sacral), vertebra, 0)
+    mask = cleaned(probability >= threshold)
+    if mask.any():
+        fusion.add(VERSE_IDS["S1"], (0, 0, 0), mask, scaled(probability, threshold))
+    boxes = ndimage.find_objects(found.owner, len(names))
+    for number, (name, box) in enumerate(zip(names, boxes, strict=True), start=1):
+        if box is None or name not in VERTEBRAE:
+            continue
+        wide = common(widened(box, 1), everywhere)
+        probability = np.where(found.owner[wide] == number, vertebra[wide], 0)
+        mask = cleaned(probability >= threshold)
+        if mask.any():
+            fusion.add(VERSE_IDS[name], [axis.start for axis in wide], mask, scaled(probability, threshold))
+    return fusion.on(view.target_grid)
+
+
+def _structures(maps: PanopticMaps, instances: VertebraMap) -> StructureMap:
+    """Vertebra, disc and canal, which holds the cord, on the grid of the masks; the sacrum is none of them."""
+    disc, canal = maps.every[..., DISC], maps.every[..., CANAL:].sum(axis=-1)
+    other = 1 - np.minimum(disc.astype(np.float32) + canal, 1)
+    shown = ClassProbabilities(np.stack([other, disc, canal], axis=-1).astype(np.float16), maps.grid, StructureMap)
+    classes = shown.on(instances.grid).voxels
+    found = np.zeros(classes.shape, np.uint8)
+    found[classes == 1], found[classes == 2] = DISC_STRUCTURE, CANAL_STRUCTURE
+    free = np.zeros(256, bool)
+    free[[VERSE_IDS[name] for name in VERTEBRAE]] = True
+    found[free[instances.voxels]] = VERTEBRA_STRUCTURE
+    found[(instances.voxels > 0) & ~free[instances.voxels]] = 0
+    return StructureMap(found, instances.grid)

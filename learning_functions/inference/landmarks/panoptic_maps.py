@@ -1,0 +1,76 @@
+"""What a panoptic network predicts in an image: the probabilities of the parts, and offsets to centres of vertebrae."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from learning_functions.inference.scan_view import ScanView
+from learning_functions.inference.sliding_window import run_tiles
+from utility_functions.anatomy.mr_parts import CANAL
+from utility_functions.anatomy.parts import PARTS, VERTEBRA
+from utility_functions.geometry.grid import Grid
+from utility_functions.records.map_kinds import ClassProbabilities, PartMap
+
+MM_PER_CM = 10.0
+CONTEXT_MM = 16.0
+"""What the network sees around a voxel."""
+
+
+@dataclass(frozen=True, eq=False)
+class PanopticMaps:
+    """What a panoptic network predicts in an image, on its grid.
+
+    every: the probabilities of all its parts (x, y, z, parts) float16. offsets: (x, y, z, 3) float16, from each voxel
+    to the centre of its vertebra along the axes of the grid, in cm.
+    """
+
+    every: NDArray[np.float16]
+    offsets: NDArray[np.float16]
+    grid: Grid
+
+    @property
+    def parts(self) -> ClassProbabilities:
+        """The probabilities of the parts that CT shows; canal and cord are background."""
+        known = self.every[..., : len(PARTS)]
+        if self.every.shape[-1] > len(PARTS):
+            known = known.copy()
+            known[..., 0] += self.every[..., CANAL:].sum(axis=-1)
+        return ClassProbabilities(known, self.grid, PartMap)
+
+    @property
+    def vertebra(self) -> NDArray[np.float32]:
+        """The probability of body or arch at each voxel."""
+        return np.asarray(self.every[..., VERTEBRA].astype(np.float32).sum(axis=-1))
+
+    def votes_mm(self, where: tuple[NDArray[np.int_], ...]) -> NDArray[np.floating]:
+        """The centres (n, 3) that voxels, given by their indices, point to, in RAS+ mm."""
+        step = MM_PER_CM / np.asarray(self.grid.spacing_mm, np.float32)
+        return self.grid.to_mm(np.stack(where, axis=1) + self.offsets[where].astype(np.float32) * step)
+
+
+def single_output(network: keras.Model) -> keras.Model:
+    """The network with parts and offsets side by side (batch, *patch, classes + 3), both for each voxel."""
+    from keras_models.panoptic_unet import OFFSETS_OUTPUT, PARTS_OUTPUT, REDUCTION
+
+    outputs = dict(zip(network.output_names, network.outputs, strict=True))
+    offsets = keras.layers.UpSampling3D(REDUCTION, name="offsets_of_voxels")(outputs[OFFSETS_OUTPUT])
+    joined = keras.layers.Concatenate(name="parts_and_offsets")([outputs[PARTS_OUTPUT], offsets])
+    return keras.Model(network.inputs, joined, name=network.name)
+
+
+def panoptic_maps(network: keras.Model, classes: int, view: ScanView) -> PanopticMaps:
+    """The network's predictions in the view's image, in tiles; ``classes``: of its parts."""
+    image = view.image
+    margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
+    memory, padding = view.options.memory_gb, view.padding_value
+    found = run_tiles(network, image.voxels[..., None], margin, memory, _halved, padding, device=view.device)
+    every, offsets = (found[..., part].astype(np.float16) for part in (slice(classes), slice(classes, None)))
+    return PanopticMaps(every, offsets, image.grid)
+
+
+def _halved(found: NDArray[np.float32]) -> NDArray[np.float16]:
+    return found.astype(np.float16)
