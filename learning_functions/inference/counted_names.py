@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_functions.inference.iterative.mr_numbering import named_from
 from learning_functions.inference.scan_view import ScanView
+from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.labels import VERSE_IDS, anatomical_order
 from utility_functions.anatomy.naming.counted_levels import CountedBodies
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
-from utility_functions.anatomy.structures import SPIDER_CANAL, SPIDER_DISCS
+from utility_functions.anatomy.structures import (
+    SPIDER_CANAL,
+    SPIDER_DISCS,
+    SPIDER_MOST,
+    SPIDER_PARTIAL,
+    levels_of_numbers,
+)
 from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import SpiderMap, VertebraMap
 from utility_functions.records.naming_record import NamingRecord
@@ -23,6 +30,17 @@ TRUNCATED_SEEN = 0.6
 USUAL_STEP_MM = 30.0
 """The distance of the next vertebra where only one is known."""
 WITHIN_MM = 5.0
+
+
+def named_from(found: StageFindings, numbered: LabelMap, lowest: str) -> StageFindings:
+    """The findings with names for the numbered vertebrae; the lowest is ``lowest``."""
+    ids = levels_of_numbers(lowest)
+    table = np.zeros(256, np.uint8)
+    for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
+        table[[number, SPIDER_PARTIAL + number]] = verse_id
+    named = VertebraMap(table[numbered.voxels], numbered.grid)
+    note = f"Names are counted from {lowest}, which was declared to be the lowest vertebra."
+    return found.having(instances=named, landmarks=body_centroids(named)).noting(note)
 
 
 def named_by_count(found: StageFindings, numbered: SpiderMap, view: ScanView) -> StageFindings:

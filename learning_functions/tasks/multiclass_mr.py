@@ -198,8 +198,7 @@ class StructureTask(Task[StructureOptions]):
         where it is declared (option ``lowest``), else by the decoder. All results are on the scan's own grid.
         """
         from learning_functions.inference.class_probabilities import class_probabilities
-        from learning_functions.inference.counted_names import named_by_count
-        from learning_functions.inference.iterative.mr_numbering import named_from
+        from learning_functions.inference.counted_names import named_by_count, named_from
 
         structures = class_probabilities(network, settings, view, StructureMap).on(view.target_grid)
         numbered = SpiderMap(numbered_spine(structures).voxels, structures.grid)

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.inference.counted_names import named_from
 from learning_functions.inference.iterative.patch_prediction import Instance, are_truncated
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
-from utility_functions.anatomy.centroids import body_centre, body_centroids
+from utility_functions.anatomy.centroids import body_centre
 from utility_functions.anatomy.structures import (
     SPIDER_CANAL,
     SPIDER_MOST,
     SPIDER_PARTIAL,
-    levels_of_numbers,
     with_discs_and_canal,
 )
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import StageFindings
-from utility_functions.records.map_kinds import SpiderMap, VertebraMap
+from utility_functions.records.map_kinds import SpiderMap
 
 
 def numbered_findings(view: ScanView, found: Sequence[Instance]) -> StageFindings:
@@ -52,17 +52,6 @@ def numbered_findings(view: ScanView, found: Sequence[Instance]) -> StageFinding
     numbered = SpiderMap(codes[with_discs_and_canal(LabelMap(counted, grid), classes).voxels], grid)
     findings = StageFindings(numbered=numbered, completeness=completeness).noting(*notes)
     return findings if options.lowest is None else named_from(findings, numbered, options.lowest)
-
-
-def named_from(found: StageFindings, numbered: LabelMap, lowest: str) -> StageFindings:
-    """The findings with names for the numbered vertebrae; the lowest is ``lowest``."""
-    ids = levels_of_numbers(lowest)
-    table = np.zeros(256, np.uint8)
-    for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
-        table[[number, SPIDER_PARTIAL + number]] = verse_id
-    named = VertebraMap(table[numbered.voxels], numbered.grid)
-    note = f"Names are counted from {lowest}, which was declared to be the lowest vertebra."
-    return found.having(instances=named, landmarks=body_centroids(named)).noting(note)
 
 
 def counted_centres(numbered: LabelMap) -> list[NDArray[np.float64]]:
