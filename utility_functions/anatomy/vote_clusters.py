@@ -24,10 +24,8 @@ MOST_STEPS = 0.75
 USUAL_STEP_MM = 30.0
 MOST = 40
 
-Points = NDArray[np.floating]
 
-
-def vote_centres(votes_mm: Points, weights: NDArray[np.floating]) -> NDArray[np.float64]:
+def vote_centres(votes_mm: NDArray[np.floating], weights: NDArray[np.floating]) -> NDArray[np.float64]:
     """The centres (k, 3) where votes (n, 3) gather, in mm, the strongest first; weights (n,) in mm3 of each vote."""
     if not len(votes_mm):
         return np.zeros((0, 3))
@@ -73,7 +71,7 @@ def _without_splits(centres: NDArray[np.float64], volumes: NDArray[np.float64]) 
     return centres[kept]
 
 
-def reached_centres(votes_mm: Points, centres_mm: NDArray[np.float64]) -> NDArray[np.int_]:
+def reached_centres(votes_mm: NDArray[np.floating], centres_mm: NDArray[np.float64]) -> NDArray[np.int_]:
     """For each vote (n, 3) the place of the nearest centre (k, 3); -1 where none is near. All in mm."""
     if not len(centres_mm):
         return np.full(len(votes_mm), -1)
