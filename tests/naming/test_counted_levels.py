@@ -43,6 +43,13 @@ def test_short_steps_below_the_skull_are_the_neck() -> None:
     assert named.names[-1] in ("C7", "T1") and named.names[0] in ("C1", "C2")
 
 
+def test_what_lies_below_s1_is_no_vertebra() -> None:
+    points = column(*LUMBAR, "S1", "S2")
+    bodies = CountedBodies(points, np.ones(9), sacral=np.array([0.0] * 6 + [0.4, 0.9, 1.0]))
+    naming = bodies.named(scan_statistics())
+    assert naming.names[-2:] in (("S1", ""), ("", "S1"))
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_bodies_are_named_or_not_without_an_error(count: int) -> None:
     named = CountedBodies(np.zeros((count, 3)), np.ones(count), goes_on=(True, True)).named(scan_statistics())

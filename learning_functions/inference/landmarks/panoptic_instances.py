@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.counted_names import shown_beyond
+from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
 from learning_functions.inference.landmarks.mask_pieces import CONSIDERED, cleaned, scaled
@@ -17,6 +19,7 @@ from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
 from learning_functions.task import Settings
 from learning_functions.task_options.panoptic_options import PanopticOptions
+from utility_functions.anatomy.cluster_chain import in_column, joined_halves
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.mr_parts import CANAL, MR_PARTS
 from utility_functions.anatomy.naming.counted_levels import CountedBodies
@@ -36,9 +39,13 @@ from utility_functions.records.map_kinds import ClassProbabilities, SpiderMap, S
 from utility_functions.records.naming_record import NamingRecord
 
 SACRAL_FROM = 0.25
-"""The fraction of a body's border that touches sacrum from which on it is surely that of S1."""
-TOUCHING = 2
-"""Voxels from a body within which sacrum touches it."""
+"""The fraction of what lies round a body that is sacrum from which on it is surely that of S1."""
+TOUCHING_MM = 8.0
+"""How far round a body sacrum is looked for."""
+BODY_FROM = 0.5
+"""A voxel counts as body where at least this fraction of its probability of vertebra is body's."""
+LEAST_BODY_MM3, LEAST_BODY = 600.0, 0.12
+"""Votes without so much body, also as a fraction of their volume, are no vertebra: arches that point beside theirs."""
 SACRUM_MM3 = 3000.0
 """So much sacrum tells that the spine ends above it."""
 SEEN_CUT = 0.6
@@ -90,18 +97,42 @@ def found_vertebrae(maps: PanopticMaps, threshold: float) -> FoundVertebrae:
     weights = vertebra[where] * maps.grid.voxel_volume_mm3
     strong = vertebra[where] >= threshold
     centres = vote_centres(votes[strong], weights[strong])
+    bodies = weights * (maps.every[..., BODY][where] >= BODY_FROM * vertebra[where])
+    centres = _column(centres, votes[strong], weights[strong], bodies[strong])
     owner = np.zeros(vertebra.shape, np.uint8)
-    if len(centres):
-        centres = centres[along_the_spine(centres)]
-        owner[where] = reached_centres(votes, centres) + 1
+    owner[where] = reached_centres(votes, centres) + 1
     return FoundVertebrae(centres, owner)
+
+
+def _column(
+    centres: NDArray[np.float64], votes: NDArray[np.floating], every_mm3: NDArray[Any], body_mm3: NDArray[Any]
+) -> NDArray[np.float64]:
+    """The centres (N, 3) that have bodies and lie in a column, from the top down.
+
+    votes: (n, 3); every_mm3, body_mm3: (n,) their volumes, as vertebra and as body.
+    """
+    centres = centres[along_the_spine(centres)]
+    place = reached_centres(votes, centres)
+    every, body = (_sums(place, of, len(centres)) for of in (every_mm3, body_mm3))
+    there = (body >= LEAST_BODY_MM3) & (body >= LEAST_BODY * every)
+    centres, body = centres[there], body[there]
+    kept = in_column(centres, body)
+    return joined_halves(centres[kept], body[kept])
+
+
+def _sums(places: NDArray[np.int_], values: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """The sum of the values at each place from 0 on."""
+    return np.asarray(np.bincount(places[places >= 0], values[places >= 0], count), np.float64)
 
 
 def _named(maps: PanopticMaps, found: FoundVertebrae, cut: list[bool], view: ScanView) -> Naming:
     """The names of the vertebrae, counted from the ends of the spine."""
-    sacrum = maps.every[..., SACRUM] >= 0.5
-    body = maps.every[..., BODY] >= 0.5
-    sacral = np.array([_beside_sacrum(found.owner, body, sacrum, n) for n in range(1, len(found.centres_mm) + 1)])
+    likeliest = maps.every.argmax(axis=-1)
+    sacrum, body = likeliest == SACRUM, likeliest == BODY
+    reach = np.ceil(TOUCHING_MM / np.asarray(maps.grid.spacing_mm)).astype(int)
+    sacral = np.array(
+        [_beside_sacrum(found.owner == n, body, sacrum, reach) for n in range(1, len(found.centres_mm) + 1)]
+    )
     there = bool(sacrum.sum() * maps.grid.voxel_volume_mm3 > SACRUM_MM3)
     seen = np.where(cut, SEEN_CUT, 1.0)
     above, _ = shown_beyond(found.centres_mm, view.target_grid)
@@ -109,17 +140,20 @@ def _named(maps: PanopticMaps, found: FoundVertebrae, cut: list[bool], view: Sca
     return bodies.named(view.statistics or scan_statistics())
 
 
-def _beside_sacrum(owner: NDArray[np.uint8], body: NDArray[np.bool_], sacrum: NDArray[np.bool_], number: int) -> float:
-    """How surely a vertebra is S1, 0 to 1, from the fraction of its body's border that touches sacrum."""
-    [box] = ndimage.find_objects((owner == number).astype(np.uint8)) or [None]
+def _beside_sacrum(
+    own: NDArray[np.bool_], body: NDArray[np.bool_], sacrum: NDArray[np.bool_], reach: NDArray[np.int_]
+) -> float:
+    """How surely a vertebra is S1, 0 to 1, from the fraction of sacrum within ``reach`` voxels round its body."""
+    [box] = ndimage.find_objects((own & body).astype(np.uint8)) or [None]
     if box is None:
         return 0.0
-    wide = common(widened(box, TOUCHING + 1), box_at((0, 0, 0), owner.shape))
-    own = (owner[wide] == number) & body[wide]
-    if not own.any():
-        return 0.0
-    border = ndimage.binary_dilation(own, iterations=TOUCHING) & ~own
-    return float(min((sacrum[wide] & border).sum() / border.sum() / SACRAL_FROM, 1.0))
+    wide = common(
+        tuple(slice(each.start - far, each.stop + far) for each, far in zip(box, reach, strict=True)),
+        box_at((0, 0, 0), own.shape),
+    )
+    mine = own[wide] & body[wide]
+    round_it = ndimage.maximum_filter(mine, size=tuple(2 * reach + 1)) & ~mine
+    return float(min(sacrum[wide][round_it].mean() / SACRAL_FROM, 1.0)) if round_it.any() else 0.0
 
 
 def _truncated(maps: PanopticMaps, found: FoundVertebrae, threshold: float, view: ScanView) -> list[bool]:
@@ -140,7 +174,7 @@ def _masks(
     everywhere = box_at((0, 0, 0), vertebra.shape)
     sacral = [number for number, name in enumerate(names, start=1) if name == "S1"]
     probability = maps.every[..., SACRUM].astype(np.float32) + np.where(np.isin(found.owner, sacral), vertebra, 0)
-    mask = cleaned(probability >= threshold)
+    mask = cleaned(largest_piece(probability >= threshold))
     if mask.any():
         fusion.add(VERSE_IDS["S1"], (0, 0, 0), mask, scaled(probability, threshold))
     boxes = ndimage.find_objects(found.owner, len(names))

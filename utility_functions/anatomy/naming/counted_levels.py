@@ -17,6 +17,8 @@ END_NATS = 2.5
 """Evidence in nats for the last free vertebra at an end of the spine that the scan shows to go on without vertebrae."""
 SURELY_SACRAL = 0.5
 """From this on a body is taken for S1."""
+NEVER, NEVER_NATS = ("S2",), 12.0
+"""No model finds bodies of these; what lies below S1 is no vertebra of its own."""
 LAST_FREE, FIRST = ("L5", "L6"), ("C1", "C2")
 NECK_STEP_MM = 22.0
 """A spine ends at the skull only where its uppermost bodies lie this near to each other."""
@@ -46,6 +48,7 @@ class CountedBodies:
             is_sacral = np.isin(LEVELS, SACRAL)
             sacral = np.zeros(len(found)) if self.sacral is None else self.sacral
             found += SACRAL_NATS * np.where(is_sacral, sacral[:, None], 1 - sacral[:, None])
+            found -= NEVER_NATS * np.isin(LEVELS, NEVER)
             if self.goes_on[1] and sacral.max() < SURELY_SACRAL:
                 found[-1] += END_NATS * np.isin(LEVELS, LAST_FREE)
             if self.goes_on[0] and self._begins_at_the_neck():
