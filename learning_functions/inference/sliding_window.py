@@ -31,7 +31,9 @@ def flexible(network: keras.Model) -> keras.Model:
 
 def trace_once(network: keras.Model) -> None:
     """Trace a flexible network for inputs of any size, so that no other size traces it again."""
-    if network.predict_function is not None or not isinstance(network.inputs, list) or len(network.inputs) > 1:
+    if not isinstance(network, keras.Model) or network.predict_function is not None:
+        return
+    if not isinstance(network.inputs, list) or len(network.inputs) > 1:
         return
     network.make_predict_function()
     [only] = network.inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import RLock
 
@@ -11,6 +12,7 @@ from learning_functions.measure.plan import Plan
 from learning_functions.model_files.model_file import read_card
 from learning_functions.model_files.pretrained import shipped
 from learning_functions.predict.trained_model import TrainedModel
+from learning_functions.runtime.inference_devices import InferenceDevice
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.modality import decided_modality
 from utility_functions.reporting.results import ModelRecord
@@ -61,6 +63,13 @@ class DeviceModels:
         if self.plan.choice and not (case.modality_told or case.phantom is not None):
             return case.has_tissues
         return any(wanted(model) for model in self.of_modality(case.modality))
+
+
+def device_models(plan: Plan, cases: Sequence[Case], device: InferenceDevice) -> DeviceModels:
+    """The models of a plan on a device; shipped ones are loaded later, when it is known which scans are CT and MR."""
+    load = partial(TrainedModel.load, device=device, precision=plan.options.precision)
+    named = () if plan.choice else plan.chosen([load(path) for path in plan.model_paths], cases)
+    return DeviceModels(plan, load, named)
 
 
 def records_of(plan: Plan, named: Sequence[TrainedModel] = ()) -> list[ModelRecord]:

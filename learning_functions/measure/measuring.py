@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
-from learning_functions.measure.device_models import DeviceModels, records_of
+from learning_functions.measure.device_models import DeviceModels, device_models, records_of
 from learning_functions.measure.kept_logs import Kept, keeping_logs, kept_in, tell
 from learning_functions.measure.memory_room import ahead_bytes, held_bytes, room_bytes
 from learning_functions.measure.outputs import (
@@ -161,13 +161,6 @@ def measure_plan(
 def load_fleet(plan: Plan, cases: Sequence[Case]) -> Fleet:
     """The models of a plan on each device that has a scan to measure."""
     return [device_models(plan, cases, device) for device in devices_of(plan, cases)]
-
-
-def device_models(plan: Plan, cases: Sequence[Case], device: InferenceDevice) -> DeviceModels:
-    """The models of a plan on a device; shipped ones are loaded later, when it is known which scans are CT and MR."""
-    load = partial(TrainedModel.load, device=device, precision=plan.options.precision)
-    named = () if plan.choice else plan.chosen([load(path) for path in plan.model_paths], cases)
-    return DeviceModels(plan, load, named)
 
 
 def devices_of(plan: Plan, cases: Sequence[Case]) -> tuple[InferenceDevice, ...]:
