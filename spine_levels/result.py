@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from learning_functions.measure.measurement_files import spine_measurements
 from learning_functions.measure.outputs import (
     findings_figure,
     remove_previous,
@@ -91,8 +92,9 @@ class Result:
         return self.findings.notes
 
     def figure(self) -> Figure:
-        """Sagittal and coronal views with the names beside the vertebrae."""
-        return findings_figure(self.findings, self.scan.volume)
+        """Sagittal and coronal views with the names beside the vertebrae, and the measurements where there are any."""
+        volume = self.scan.volume
+        return findings_figure(self.findings, volume, measured=spine_measurements(self.findings, volume))
 
     def show(self) -> None:
         """Show the picture, the notes and the table of landmarks in a notebook.

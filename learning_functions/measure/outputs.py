@@ -13,6 +13,7 @@ from learning_functions.measure.resuming import RECORD_ENDING, STRUCTURES_DRAWN,
 from learning_functions.predict.initial_findings import NOTHING, InitialFindings
 from learning_functions.predict.intermediate_results import stage_maps, write_stages
 from learning_functions.predict.stage import Stage
+from utility_functions.anatomy.morphometry.spine_measurements import SpineMeasurements
 from utility_functions.anatomy.parts import column_of
 from utility_functions.files.annotations import write_markups, write_verse_json
 from utility_functions.files.atomic_write import write_json
@@ -90,7 +91,7 @@ def write_findings(
     turns = findings.quarter_turns
     shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
     with _DRAWING:
-        write_figure(findings_figure(placed, scan.volume, truth), at(".png"))
+        write_figure(findings_figure(placed, scan.volume, truth, measured), at(".png"))
         if shown.trail is not None:
             trail_picture(volume, shown.trail, at(TRAIL_DRAWN), shown.instances, title_of(findings))
         if shown.numbered is not None:
@@ -101,15 +102,21 @@ def write_findings(
     return at(".png")
 
 
-def findings_figure(findings: Findings, volume: Volume, truth: Landmarks | None = None) -> Figure:
-    """The picture of one scan and its findings, with maps on the scan's grid, in patient orientation."""
+def findings_figure(
+    findings: Findings, volume: Volume, truth: Landmarks | None = None, measured: SpineMeasurements | None = None
+) -> Figure:
+    """The picture of one scan and its findings, with maps on the scan's grid, in patient orientation.
+
+    measured: drawn, too; in the frame of ``volume``.
+    """
     turns = findings.quarter_turns
     shown = turned_findings(findings, turns)
     true = None if truth is None else turned_landmarks(truth, turns)
     drawn: LabelMap | None = shown.instances
     if drawn is None and isinstance(shown.detection, LabelMap):
         drawn = column_of(shown.detection) if isinstance(shown.detection, PartMap) else shown.detection
-    return scan_figure(turned(volume, turns), shown.landmarks, drawn, true, title_of(findings), shown.naming)
+    image, title = turned(volume, turns), title_of(findings)
+    return scan_figure(image, shown.landmarks, drawn, true, title, shown.naming, measured, turns)
 
 
 def title_of(findings: Findings) -> str:

@@ -13,12 +13,14 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.centroids import body_centroids
+from utility_functions.anatomy.morphometry.spine_measurements import SpineMeasurements
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.label_placement import spread
 from utility_functions.reporting.level_colours import label_colours, level_colour
+from utility_functions.reporting.measurement_drawing import draw_measurements
 from utility_functions.reporting.views import View, coronal_view, sagittal_view, spine_course, window
 
 DPI = 110
@@ -52,6 +54,8 @@ def scan_figure(
     true_landmarks: Landmarks | None = None,
     title: str = "",
     naming: NamingRecord | None = None,
+    measured: SpineMeasurements | None = None,
+    quarter_turns: int = 0,
 ) -> Figure:
     """The two views, in true proportions.
 
@@ -59,6 +63,7 @@ def scan_figure(
     joined by a line to the prediction of the same name. label_map: VerSe ids, drawn half transparent; it may lie on
     another grid than the volume. Landmarks that the picture cannot show are named below it.
     naming: interpolated levels are drawn hollow, false detections as crosses, and a warning is added to the title.
+    measured: end plates, heights and angles are drawn; quarter_turns: of all else against the frame of these.
     """
     interpolated = () if naming is None else naming.interpolated
     false_mm = np.array([] if naming is None else naming.false_mm, float).reshape(-1, 3)
@@ -77,6 +82,8 @@ def scan_figure(
         _draw_landmarks(axes, view, predicted, true, interpolated, naming)
         for across, height in view.flat(false_mm[view.shows(false_mm)]):
             axes.plot(across, height, "x", markersize=6, color=FALSE_COLOUR)
+    if measured is not None and (angles := draw_measurements(panels, views, measured, quarter_turns)):
+        _write_line(figure, angles, 0.32 / figure.get_figheight(), 8, "white")
     foot = ["dots, names on the left: predicted"] * bool(len(predicted))
     foot += [f"hollow: interpolated, not detected ({', '.join(interpolated)})"] * bool(interpolated)
     foot += ["crosses: detected, but no vertebra"] * bool(len(false_mm))

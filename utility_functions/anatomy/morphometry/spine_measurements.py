@@ -25,6 +25,7 @@ WITHOUT_BODY = ("C1", "C2")
 GRADES = ((0.40, 3), (0.25, 2), (0.20, 1))
 """The relative loss of height from which a semi-quantitative grade is suggested."""
 LEAST_CORE_VOXELS = 30
+CORONAL_CURVE = "largest coronal Cobb angle"
 TRUNCATED, NO_BODY, TOO_LITTLE, CRUSHED = (
     "truncated by the field of view",
     "this level has no body with two end plates",
@@ -225,7 +226,7 @@ def _angles(shapes: Mapping[str, BodyShape]) -> list[SpineAngle]:
             (abs(shapes[low].lower.angle_to(shapes[up].upper, ahead)), up, low) for up, low in combinations(shapes, 2)
         ]
         degrees, up, low = max(angles)
-        found.append(SpineAngle("largest coronal Cobb angle", degrees, up, low))
+        found.append(SpineAngle(CORONAL_CURVE, degrees, up, low))
     return found
 
 
