@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from browser import chromium, opened
 
+from learning_functions.predict.initial_findings import InitialFindings
 from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.cases import Case
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
@@ -140,9 +142,11 @@ def downloaded(page: Any, folder: Path) -> Path:
 
 def test_shifted_names_are_downloaded_for_the_next_run(page: Any, tmp_path: Path) -> None:
     page.click("#up")
-    corrected = read_landmarks(downloaded(page, tmp_path), GRID)
+    place = downloaded(page, tmp_path)
     page.click("#undo")
-    assert corrected.names == ("L1", "L2", "L3")
+    start = InitialFindings(landmarks=place).start(Case("a <scan>", tmp_path / "scan.nii.gz"), GRID, ["instances"])
+    corrected = start.findings.landmarks
+    assert corrected is not None and corrected.names == ("L1", "L2", "L3")
     assert np.allclose(corrected.points_mm, LANDMARKS.points_mm, atol=1e-3)
     assert page.is_disabled("#download")
 
