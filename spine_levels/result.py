@@ -26,7 +26,7 @@ from utility_functions.anatomy.labelled_vertebrae import vertebrae_in_order
 from utility_functions.files import nifti
 from utility_functions.files.atomic_write import require_writable
 from utility_functions.files.cases import Scan
-from utility_functions.files.provenance import DESCRIPTION
+from utility_functions.files.provenance import DESCRIPTION, SCRIPT
 from utility_functions.files.stored_image import smallest_integer_type
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
@@ -110,6 +110,8 @@ class Result:
     def save(self, folder: str | Path) -> list[Path]:
         """Write the files that spine-measure writes for one scan into ``folder``; returns their paths.
 
+        With NiiVue installed they are also a page that shows the scan in slices and 3D, and its script.
+
         Raises: ValueError where a file of the scan, or one of another program, would be written over.
         """
         place, case = Path(folder), self.scan.case
@@ -117,7 +119,7 @@ class Result:
         require_outputs_free(case, place, self.initial)
         remove_previous(case, place)
         write_findings(self.findings, self.scan, None, place, self.stages)
-        return written_of(case, place)
+        return [*written_of(case, place), *filter(Path.is_file, [place / SCRIPT])]
 
     def __repr__(self) -> str:
         names = ", ".join(self._found.names) or "no vertebra"

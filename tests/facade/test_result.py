@@ -19,6 +19,7 @@ from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
 from utility_functions.records.naming_record import NamingRecord
+from utility_functions.reporting.niivue_script import has_niivue
 
 GRID = Grid.from_spacing((20, 20, 40), (2.0, 2.0, 2.0), (-19, -19, -39), "RAS")
 SCAN = Scan(Case("a_scan", Path("a_scan")), Volume(np.zeros(GRID.shape, np.int16), GRID))
@@ -109,6 +110,7 @@ def test_outside_of_a_notebook_show_says_what_to_do(result: Result, monkeypatch:
 def test_save_writes_the_files_of_the_scan_and_returns_them(result: Result, tmp_path: Path) -> None:
     files = result.save(tmp_path / "new")
     names = {"a_scan.png", "a_scan_vertebrae.nii.gz", "a_scan_centroids.json", "a_scan_centroids.mrk.json"}
+    names |= {"a_scan_view.html", "niivue.js"} if has_niivue() else set()
     assert {path.name for path in files} == names == {path.name for path in (tmp_path / "new").iterdir()}
     np.testing.assert_array_equal(
         read_label_map(tmp_path / "new" / "a_scan_vertebrae.nii.gz").voxels, labelled().voxels

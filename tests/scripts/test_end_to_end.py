@@ -21,9 +21,12 @@ from utility_functions.files.annotations import write_lml
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_grid, read_image, read_label_map, write_image
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.reporting.niivue_script import has_niivue
 
 OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png", "_findings.json")
 OF_A_RUN = ("results.json", "results.csv", "report.html")
+if has_niivue():
+    OF_A_SCAN, OF_A_RUN = (*OF_A_SCAN, "_view.html"), (*OF_A_RUN, "niivue.js")
 
 
 def results(folder: Path) -> dict:

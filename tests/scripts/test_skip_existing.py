@@ -89,7 +89,7 @@ def copied(folder: Path, place: Path) -> Path:
 def test_a_killed_run_resumes(
     run: Run, scans: Path, oracles: list[Path], killed: Path, loaded: list[str], tmp_path: Path
 ) -> None:
-    assert {path.name.split("_")[0].split(".")[0] for path in killed.iterdir()} == {"first"}
+    assert {path.name.split("_")[0].split(".")[0] for path in killed.iterdir()} - {"niivue"} == {"first"}
     read_label_map(killed / "first_vertebrae.nii.gz")
     out = copied(killed, tmp_path / "out")
     outcome = run("measure", scans, *oracles, "--output", out, "--skip-existing")

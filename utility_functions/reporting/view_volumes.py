@@ -20,7 +20,7 @@ from utility_functions.reporting.views import is_ct
 
 MARGIN_MM = (35.0, 45.0, 25.0)
 """How far the view reaches beyond masks and landmarks: to the sides, to front and back, up and down."""
-FINEST_MM, COARSEST_MM = 0.6, 2.0
+FINEST_MM, USUAL_MM, COARSEST_MM = 0.6, 2.0, 4.0
 STEP = 1.2
 """Each try is that much coarser than the one before it."""
 MOST_VOXELS = 24_000_000
@@ -47,13 +47,13 @@ def view_volumes(
 ) -> ViewVolumes:
     """The surroundings of the spine on an upright grid, as fine as fits; the whole scan where nothing was found.
 
-    label_map: on any grid, with numbers up to 255. The grid is no finer than the scan, nor than FINEST_MM; COARSEST_MM
-    is taken though the size were above ``most_bytes``.
+    label_map: on any grid, with numbers up to 255. The grid is no finer than the scan, nor than FINEST_MM. It is
+    coarser than USUAL_MM only where nothing else fits, as of a whole body in which nothing was found.
     """
     low, high = region_mm(volume.grid, label_map, landmarks)
     ct = is_ct(volume)
     for spacing_mm in _spacings(volume.grid):
-        last = bool((spacing_mm == COARSEST_MM).all())
+        last = bool((spacing_mm >= COARSEST_MM).all())
         shape = np.maximum(np.ceil((high - low) / spacing_mm - 1e-6), 1).astype(int)
         if shape.prod() > MOST_VOXELS and not last:
             continue
@@ -90,10 +90,10 @@ def region_mm(
 def _spacings(grid: Grid) -> Iterator[NDArray[np.float64]]:
     """Spacings (3,) along the world's axes: as the scan's own, then coarser and coarser."""
     own = np.asarray(grid.reoriented("RAS").spacing_mm)
-    least = max(float(own.min()), FINEST_MM)
+    least = min(max(float(own.min()), FINEST_MM), USUAL_MM)
     while least < COARSEST_MM:
-        yield np.clip(own, least, COARSEST_MM)
-        least *= STEP
+        yield np.clip(own, least, max(least, USUAL_MM))
+        least = USUAL_MM if least < USUAL_MM < least * STEP else least * STEP
     yield np.full(3, COARSEST_MM)
 
 
