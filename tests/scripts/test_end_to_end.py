@@ -96,6 +96,8 @@ def test_results_json_records_the_run(measured: tuple[Outcome, Path], data_set: 
         "truncated": "flag",
         "orientation": "auto",
         "lowest": None,
+        "view": "page",
+        "layout": "flat",
         "stop_after": None,
         "landmarks": None,
         "from_results": None,

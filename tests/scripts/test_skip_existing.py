@@ -171,7 +171,8 @@ def test_files_of_other_models_are_removed(
     out = copied(killed, tmp_path / "out")
     (out / "first_trail.png").write_bytes(b"old")
     assert run("measure", scans / "first.nii.gz", oracles[0], "--output", out).code == 0
-    assert {path.name for path in out.glob("first*")} == {"first_detection.nii.gz", "first.png", "first_findings.json"}
+    names = {path.name for path in out.glob("first*")} - {"first_view.html"}
+    assert names == {"first_detection.nii.gz", "first.png", "first_findings.json"}
 
 
 def test_an_interrupted_run_reports_all_finished_scans(
