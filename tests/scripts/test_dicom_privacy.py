@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
+import spine_levels
 from learning_functions.stored_settings import settings_from_samples
 from learning_functions.task import load_task
 from learning_functions.training.checkpoints import Progress
@@ -145,6 +146,32 @@ def test_samples_cards_lists_of_scans_and_images_hold_nothing_of_the_headers(
         for content in contents(path):
             assert not [text for text in hashes() if text.encode() in content]
             assert path.name == KEY_FILE or secret.encode() not in content
+
+
+def test_a_trained_model_its_logs_and_the_results_of_measuring_hold_nothing_of_the_headers(
+    run: Run, series: tuple[Path, frozenset[str]], oracles: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With truth, pictures, intermediate results, a report, debug messages, and by the facade, too."""
+    folder, words = series
+    options = ("--preset", "small", "--spacing", 4, "--samples-per-scan", 2, "--workers", 1, "--seed")
+    trained, messages = ("--filters", 2, "--epochs", 1, "--device", "cpu"), []
+    with caplog.at_level(logging.DEBUG):
+        for command in (
+            *(
+                ("generate_samples", "detection", folder / f"scan{n}", tmp_path / f"{part}.h5", *options, n)
+                for part, n in (("training", 1), ("validation", 2))
+            ),
+            ("train", tmp_path / "training.h5", tmp_path / "validation.h5", tmp_path / "m.h5", *trained),
+            ("measure", folder, *oracles, "--output", tmp_path / "results", "--save-intermediate", "--debug"),
+        ):
+            outcome = run(*command)
+            assert outcome.code == 0, outcome.err
+            messages += [outcome.out, outcome.err]
+        spine_levels.segment(folder / "scan1", oracles).save(tmp_path / "facade")
+    written = {path.suffix for path in tmp_path.rglob("*")}
+    assert written >= {".h5", ".keras", ".json", ".csv", ".png", ".gz", ".html"}, written
+    assert leaks(tmp_path, words) == []
+    assert words_in("".join([*messages, caplog.text]).encode(), words) == set()
 
 
 CHANGES = {

@@ -1,7 +1,8 @@
-"""The recipe of ``make verse`` and ``make spider`` on miniatures from a server on this machine, up to the training."""
+"""The recipe of ``make verse`` and ``make spider`` on miniatures from a server on this machine, to the scores."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +29,8 @@ SCRIPTS = {"generate_samples.py": spine_samples, "train.py": spine_train, "measu
 TINY = ("--samples", "--samples-per-scan 2 --workers 1", "--training", "--filters 2 --epochs 1 --device cpu")
 
 
-def until_training(server: Publisher, name: str, scans: int, seen: list[Any]) -> Runner:
-    """Downloads and cuts samples; of training and measuring, ``seen`` gets what they would start with."""
+def noting(server: Publisher, name: str, scans: int, seen: list[Any]) -> Runner:
+    """Runs every step in this process; ``seen`` gets what training and measuring start with."""
     sets = {name: published(PUBLIC_SETS[name], server, scans)}
 
     def run(command: Sequence[str]) -> int:
@@ -43,11 +44,12 @@ def until_training(server: Publisher, name: str, scans: int, seen: list[Any]) ->
             seen.append(
                 (planned_run.model.name, open_store(found.training).case_ids, open_store(found.validation).case_ids)
             )
+            return spine_train.main(list(command[1:]))
         else:
             found = spine_measure.parser().parse_intermixed_args(command[1:])
             cases = find_cases(found.scans, found.split)
             seen.append(([path.name for path in found.models], [case.case_id for case in cases if case.label_map_path]))
-        return 0
+            return spine_measure.main(list(command[1:]))
 
     return run
 
@@ -69,32 +71,43 @@ def spider_archives(root: Path) -> dict[str, bytes]:
     return {f"{path.name}.zip": zipped(path, path.name) for path in root.iterdir()} | tables
 
 
-def test_make_verse_leads_from_the_archives_to_training_and_to_the_test_split(tmp_path: Path) -> None:
+def measured(folder: Path) -> list[str]:
+    """The scans of a run's results, which are whole."""
+    assert {"results.csv", "results.json", "report.html"} <= {path.name for path in folder.iterdir()}
+    return [scan["case_id"] for scan in json.loads((folder / "results.json").read_text())["scans"]]
+
+
+def test_make_verse_leads_from_the_archives_to_the_scores_of_the_test_split(tmp_path: Path) -> None:
     (tmp_path / "published").mkdir()
     seen: list[Any] = []
     words = ["verse19", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--systems", "two_stages"]
+    words += ["--preset", "small", *TINY, "--measuring", "--memory-gb 1 --device cpu"]
     with publisher(verse_archives(tmp_path / "published")) as server:
-        run = until_training(server, "verse19", 3, seen)
-        assert main([*words, "--preset", "small", *TINY, "--measuring", "--memory-gb 1"], run) == 0
+        run = noting(server, "verse19", 3, seen)
+        assert main(words, run) == 0
         parts = (("sub-verse000_ct",), ("sub-verse001_ct",))
         models = ["detection.h5", "identification.h5"]
         assert seen == [*((model, *parts) for model in models), (models, ["sub-verse002_ct"])]
+        assert measured(tmp_path / "out" / "results_two_stages") == ["sub-verse002_ct"]
+        there = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.h5")}
         server.asked.clear()
         again = steps("verse19", tmp_path / "data", tmp_path / "out", ["two_stages"], Options())
         assert [command[0] for command in again] == ["-m", "train.py", "train.py", "measure.py"], "samples are there"
-        assert run(again[0]) == 0 and server.asked == []
+        assert main(words, run) == 0 and server.asked == []
+        assert there == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.h5")}
 
 
-def test_make_spider_holds_training_patients_out_and_leads_to_the_official_validation_split(tmp_path: Path) -> None:
+def test_make_spider_holds_training_patients_out_and_measures_the_official_validation_split(tmp_path: Path) -> None:
     (tmp_path / "published").mkdir()
     seen: list[Any] = []
     words = ["spider", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--systems", "multiclass"]
-    words += ["--preset", "small", "--samples", "--samples-per-scan 2 --workers 1 --spacing 8 4 4"]
+    words += ["--preset", "small", "--samples", "--samples-per-scan 2 --workers 1 --spacing 8 4 4", *TINY[2:]]
     with publisher(spider_archives(tmp_path / "published")) as server:
-        assert main(words, until_training(server, "spider", 3, seen)) == 0
-    (model, training, validation), measured = seen
+        assert main([*words, "--measuring", "--device cpu"], noting(server, "spider", 3, seen)) == 0
+    (model, training, validation), scans = seen
     assert model == "multiclass_mr.h5" and {*training, *validation} == {"1_t2", "2_t2"}
-    assert len(training) == len(validation) == 1 and measured == (["multiclass_mr.h5"], ["3_t2"])
+    assert len(training) == len(validation) == 1 and scans == (["multiclass_mr.h5"], ["3_t2"])
+    assert measured(tmp_path / "out" / "results_multiclass") == ["3_t2"]
 
 
 @pytest.mark.parametrize("name", PUBLIC_SETS)
