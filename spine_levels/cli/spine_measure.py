@@ -52,6 +52,8 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     found.add_argument("--output", type=Path, default=Path("results"), help="folder for the results (default: results)")
     found.add_argument("--keypoints", action="store_true", help="the scans are landmark files to be named")
     found.add_argument("--split", help="only the scans of this split: training, validation or testing")
+    text = "only this series of a folder of DICOM files, from 1 on in the order of their numbers (default: all)"
+    found.add_argument("--series", type=int, metavar="N", help=text)
     found.add_argument("--label-code", choices=tuple(LABEL_CODES), help=LABEL_CODE_HELP)
     add_options(found)
     text = (
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         paths = (arguments.scans, arguments.models, arguments.output)
         return _ended(measure_keypoints(*paths, settings, print, arguments.command), arguments)
-    cases = in_label_code(find_cases(arguments.scans, arguments.split), arguments.label_code)
+    cases = in_label_code(find_cases(arguments.scans, arguments.split, series=arguments.series), arguments.label_code)
     for plan in plans:
         plan.require_sound(cases)  # before TensorFlow starts
     from learning_functions.runtime.tensorflow_setup import start_tensorflow

@@ -72,6 +72,7 @@ def write_series() -> Callable[..., list[Path]]:
         spacing: tuple[float, float] = (0.8, 0.9),
         first: int = 0,
         suffix: str = ".dcm",
+        compressor: str = "",
         **tags: str,
     ) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,9 @@ def write_series() -> Callable[..., list[Path]]:
             writer.KeepOriginalImageUIDOn()
             writer.SetImageIO("GDCMImageIO")
             writer.SetFileName(str(path))
+            if compressor:
+                writer.SetUseCompression(True)
+                writer.SetCompressor(compressor)
             writer.Execute(image)
             paths.append(path)
         return paths

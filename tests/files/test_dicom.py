@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.images import is_image, read_grid, read_image, read_label_map
+from utility_functions.files.manifest import find_cases
 
 OBLIQUE = (0.96, 0.28, 0.0, -0.28 * 0.8, 0.96 * 0.8, -0.6)  # an orthonormal pair, turned about two axes
 
@@ -68,6 +69,22 @@ def test_one_file_of_a_series_stands_for_the_whole_series(tmp_path, write_series
         read_image(tmp_path)
 
 
+def test_each_series_of_a_folder_is_a_scan_of_its_own_that_its_number_chooses(tmp_path, write_series, voxels):
+    folder = tmp_path / "study"
+    write_series(folder, voxels, stack(8), series="1.1")
+    write_series(folder, voxels[:, :, :4], stack(4), series="1.2", first=50)
+    write_series(folder, voxels, stack(1), series="1.3", first=90, type="ORIGINAL\\PRIMARY\\LOCALIZER")
+    write_series(tmp_path / "other", voxels, stack(8))
+    cases = find_cases(tmp_path)
+    assert [case.case_id for case in cases] == ["other", "study-1", "study-2"]
+    assert [read_image(case.image_path).grid.shape[2] for case in cases] == [8, 8, 4]
+    [chosen] = find_cases(folder, series=2)
+    assert chosen.case_id == "study-2" and chosen.image_path == cases[2].image_path
+    assert [case.case_id for case in find_cases(tmp_path / "other", series=1)] == ["other"]
+    with pytest.raises(ValueError, match=r"numbered from 1 to 2\. Received: --series 3"):
+        find_cases(folder, series=3)
+
+
 def test_localisers_and_images_without_a_position_are_left_out_with_a_note(tmp_path, write_series, voxels, caplog):
     write_series(tmp_path, voxels, stack(8))
     write_series(tmp_path, voxels, stack(1), (0, 1, 0, 0, 0, -1), first=50, type="ORIGINAL\\PRIMARY\\LOCALIZER")
@@ -76,17 +93,21 @@ def test_localisers_and_images_without_a_position_are_left_out_with_a_note(tmp_p
     assert "1 DICOM images are localisers" in caplog.text
 
 
-def tilted(count: int) -> list[np.ndarray]:
-    return stack(count, 2.5, (0, np.tan(np.radians(12)), 1))
+def tilted(count: int, degrees: float = 12.0, step: float = 2.5) -> list[np.ndarray]:
+    return stack(count, step, (0, np.tan(np.radians(degrees)), 1))
 
 
-UNEVEN = [position + np.array([0, 0, 0.6 * (k == 3)]) for k, position in enumerate(stack(8))]
 CASES = {
-    "a missing slice": (lambda p: p[:3] + p[4:], {}, "1 slice is missing between .*5 mm apart, the others 2.5 mm"),
-    "three missing slices": (lambda p: p[:2] + p[5:], {}, "3 slices are missing"),
+    "three missing slices": (lambda p: p[:2] + p[5:], {}, "3 slices are missing.*10 mm apart, the others 2.5 mm"),
+    "many missing slices": (lambda p: [p[0], *p[2:4], *p[5:]], {}, "2 slices are missing"),
+    "a gap of 12 mm": (lambda p: [6 * one for one in stack(4, 1.0)] + [6 * stack(6, 1.0)[5]], {}, "1 slice is missing"),
     "two slices at one place": (lambda p: [*p[:7], p[0]], {}, "two slices lie at the same place"),
-    "uneven steps": (lambda p: UNEVEN, {}, "unevenly spaced"),
-    "a tilted gantry": (lambda p: tilted(8), {}, "gantry tilt of 12 degrees"),
+    "slices moved sideways": (
+        lambda p: [one + np.array([3.0 * (k == 4), 0, 0]) for k, one in enumerate(p)],
+        {},
+        "moved sideways",
+    ),
+    "a lean of 60 degrees": (lambda p: tilted(8, 60), {}, "lean by 60 degrees"),
     "one slice": (lambda p: p[:1], {}, "two-dimensional"),
     "localisers only": (
         lambda p: p,
@@ -103,6 +124,58 @@ def test_a_series_is_refused_for(case, tmp_path, write_series, voxels):
     with pytest.raises(BrokenFile, match=words) as refused:
         read_grid(tmp_path)
     assert str(tmp_path) in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("lost", [[3], [3, 4]])
+def test_missing_slices_are_filled_and_told(lost, tmp_path, write_series, caplog):
+    voxels = np.random.default_rng(0).integers(-1000, 2000, (6, 5, 20)).astype(np.int16)
+    places = stack(20)
+    kept = [k for k in range(20) if k not in lost]
+    write_series(tmp_path, voxels[:, :, kept], [places[k] for k in kept])
+    with caplog.at_level(logging.WARNING):
+        volume = read_image(tmp_path)
+    assert f"{len(lost)} slice{'s are' if len(lost) > 1 else ' is'} missing" in caplog.text
+    assert volume.grid.shape == voxels.shape and volume.grid.spacing_mm[2] == pytest.approx(2.5)
+    assert volume.voxels.dtype == np.int16
+    np.testing.assert_array_equal(volume.voxels[:, :, kept], voxels[:, :, kept])
+    before, after = (voxels[:, :, k].astype(float) for k in (lost[0] - 1, lost[-1] + 1))
+    for number, k in enumerate(lost, start=1):
+        share = number / (len(lost) + 1)
+        np.testing.assert_allclose(volume.voxels[:, :, k], before + share * (after - before), atol=0.51)
+
+
+def test_unevenly_spaced_slices_are_resampled_and_told(tmp_path, write_series, caplog):
+    """Values that rise with the height are where they belong."""
+    heights = np.array([0.0, 2.5, 5.0, 8.1, 10.0, 12.5, 15.0, 17.5])
+    voxels = np.broadcast_to(100 + 10 * heights, (6, 5, 8)).round().astype(np.int16)
+    write_series(tmp_path, voxels, [np.array([-50.0, -60.0, 70.0 + height]) for height in heights])
+    with caplog.at_level(logging.WARNING):
+        volume = read_image(tmp_path)
+    assert "unevenly spaced (1.9 to 3.1 mm)" in caplog.text
+    z_mm = volume.grid.to_mm([[0, 0, k] for k in range(8)])[:, 2]
+    np.testing.assert_allclose(volume.voxels[2, 2], 100 + 10 * (z_mm - 70), atol=1.01)
+
+
+@pytest.mark.parametrize("degrees", [12.0, -20.0])
+def test_a_tilted_gantry_is_resampled_and_told(degrees, tmp_path, write_series, caplog):
+    """A line in the patient that is a slanted one in the file is upright again, at the same millimetres."""
+    positions = tilted(12, degrees, 2.0)
+    voxels = np.zeros((6, 40, 12), np.int16)
+    for k, position in enumerate(positions):
+        y_mm = position[1] + np.arange(40) * 0.9
+        voxels[:, :, k] = np.maximum(0, 1000 - 200 * np.abs(y_mm - -45.0))  # a ridge at y = -45 (LPS)
+    write_series(tmp_path, voxels, positions)
+    with caplog.at_level(logging.WARNING):
+        volume = read_image(tmp_path)
+    assert f"tilted by {abs(degrees):.3g} degrees" in caplog.text
+    grid = volume.grid
+    assert grid.is_right_angled and read_grid(tmp_path).same_as(grid)
+    np.testing.assert_allclose(grid.spacing_mm, (0.8, 0.9, 2.0), atol=1e-6)
+    for k in range(12):
+        line = volume.voxels[2, :, k].astype(float)
+        above = line > 500
+        y_mm = -np.array([grid.to_mm((2, j, k))[1] for j in range(grid.shape[1])])
+        assert (line[above] @ y_mm[above]) / line[above].sum() == pytest.approx(-45.0, abs=0.3), k
 
 
 def test_slices_of_two_directions_or_sizes_are_no_stack(tmp_path, write_series, voxels):

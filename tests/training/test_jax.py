@@ -30,12 +30,14 @@ LEARNT_SIGMAS = "vertebra_heatmaps"
 
 
 def pooled_in_2d(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", *_: object) -> Any:
-    """``max_pool`` of Keras's backend for windows (2, 2, 2) of (batch, x, y, z, channels) that do not overlap."""
-    assert pool_size in (2, (2, 2, 2)) and strides in (None, pool_size) and padding == "valid"
+    """``max_pool`` of Keras's backend for windows of (batch, x, y, z, channels) that do not overlap."""
+    assert strides in (None, pool_size) and padding == "valid"
+    a, b, c = (pool_size,) * 3 if isinstance(pool_size, int) else pool_size
     _, x, y, z, channels = inputs.shape
-    planes = tf.nn.max_pool2d(tf.reshape(inputs, (-1, y, z, channels)), 2, 2, "VALID")
-    columns = tf.reshape(planes, (-1, x, y // 2 * (z // 2), channels))
-    return tf.reshape(tf.nn.max_pool2d(columns, (2, 1), (2, 1), "VALID"), (-1, x // 2, y // 2, z // 2, channels))
+    planes = tf.nn.max_pool2d(tf.reshape(inputs, (-1, y, z, channels)), (b, c), (b, c), "VALID")
+    columns = tf.reshape(planes, (-1, x, (y // b) * (z // c), channels))
+    pooled = tf.nn.max_pool2d(columns, (a, 1), (a, 1), "VALID")
+    return tf.reshape(pooled, (-1, x // a, y // b, z // c, channels))
 
 
 @pytest.fixture
@@ -63,9 +65,10 @@ def test_3d_max_pooling_on_the_processor_passes_its_gradient_to_all_equals() -> 
     assert gradient_of_pooling(np.zeros((1, 2, 2, 1), np.float32)).sum() == 1
 
 
-def test_pooling_twice_in_2d_gives_the_same_values(first_of_equals: None) -> None:
+@pytest.mark.parametrize("window", [2, (1, 2, 2)])
+def test_pooling_twice_in_2d_gives_the_same_values(first_of_equals: None, window: int | tuple[int, int, int]) -> None:
     x = np.random.default_rng(1).normal(size=(2, 4, 6, 8, 3)).astype(np.float32)
-    np.testing.assert_array_equal(keras.ops.max_pool(x, 2), tf.nn.max_pool3d(x, 2, 2, "VALID"))
+    np.testing.assert_array_equal(keras.ops.max_pool(x, window), tf.nn.max_pool3d(x, window, window, "VALID"))
     assert gradient_of_pooling(np.zeros((1, 2, 2, 2, 1), np.float32)).sum() == 1
 
 

@@ -51,6 +51,9 @@ def cases_in(folder: Path) -> list[Case]:
         why = told_links(lost) if lost else f"{'there are ' if found else 'looked for '}{only}"
         raise BrokenFile(f"{folder}: no scan was found in it ({why}).")
     names, neighbours = _unique_names(images, folder), siblings.Neighbours()
+    for path, name in zip(images, names, strict=True):
+        if number := series_number(path, images):
+            log.info("%s: series %d, such as %s, is the scan %s.", path.parent, number, path.name, name)
     return [case_of(path, name, folder, neighbours) for path, name in zip(images, names, strict=True)]
 
 
@@ -132,7 +135,7 @@ def _images(folder: Path, seen: set[Path], lost: list[Path]) -> Iterator[Path]:
     lost += filter(leads_nowhere, entries)
     unknown = [path for path in entries if path.is_file() and suffix_of(path) is None]
     if any(dicom.is_slice(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
-        yield require_utf8(folder)
+        yield from map(require_utf8, dicom.scans_in(folder))
     for path in entries:
         if path.is_file() and suffix_of(path) is not None:
             yield require_utf8(path)
@@ -140,11 +143,37 @@ def _images(folder: Path, seen: set[Path], lost: list[Path]) -> Iterator[Path]:
             yield from _images(path, seen, lost)
 
 
+def of_series(cases: Sequence[Case], number: int, source: Path) -> list[Case]:
+    """The scans that are this series of their folder, from 1 on; a scan that is alone is the first.
+
+    Raises: ValueError where there is none.
+    """
+    images = [case.image_path for case in cases]
+    found = [case for case in cases if (series_number(case.image_path, images) or 1) == number]
+    if not found:
+        most = max((series_number(path, images) or 1 for path in images), default=0)
+        raise ValueError(f"The series of {source} are numbered from 1 to {most}. Received: --series {number}.")
+    return found
+
+
+def series_number(image: Path, images: Sequence[Path]) -> int | None:
+    """Which of several DICOM scans of one folder the image is, from 1 on; None for others."""
+    if suffix_of(image) is not None or not image.is_file():
+        return None
+    beside = [path for path in images if path.parent == image.parent and suffix_of(path) is None and path.is_file()]
+    return beside.index(image) + 1 if len(beside) > 1 else None
+
+
+def _stem(image: Path, number: int | None) -> str:
+    return stem_of(image) if number is None else f"{stem_of(image.parent)}-{number}"
+
+
 def _unique_names(images: Sequence[Path], folder: Path) -> list[str]:
     """Stems; where one is not unique, the path below the folder, then with the suffix, then numbered."""
-    names = [stem_of(path) for path in images]
+    stems = {path: _stem(path, series_number(path, images)) for path in images}
+    names = list(stems.values())
     for longer in (
-        lambda path: (*path.relative_to(folder).parts[:-1], stem_of(path)),
+        lambda path: (*path.relative_to(folder).parts[:-1], stems[path]),
         lambda path: path.relative_to(folder).parts,
     ):
         count = Counter(names)

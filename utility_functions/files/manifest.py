@@ -14,7 +14,7 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.data_split import Fold, HeldOutFraction
 from utility_functions.files.delimited import delimiter_of
-from utility_functions.files.discovery import case_of, cases_in, patient_and_modality, split_named
+from utility_functions.files.discovery import case_of, cases_in, of_series, patient_and_modality, split_named
 from utility_functions.files.file_names import label_code_of
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
@@ -31,11 +31,12 @@ PARTS = ("training", "validation")
 MODALITIES = {"ct": "CT", "mr": "MR", "mri": "MR"}
 
 
-def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) -> list[Case]:
+def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0, series: int | None = None) -> list[Case]:
     """The cases of an image file, a DICOM series folder, a folder of scans, a CSV manifest, keypoints or ``phantom:N``.
 
     A folder that holds a manifest.csv is read through it. ``split`` selects "training", "validation" or "testing".
-    ``phantom_seed`` is the seed of phantoms whose request names none.
+    ``phantom_seed`` is the seed of phantoms whose request names none. ``series`` selects among the DICOM scans of a
+    folder.
     Raises: BrokenFile when nothing is found, and ValueError for a split that no case belongs to.
     """
     source = Path(source)
@@ -51,6 +52,8 @@ def find_cases(source: Path, split: str | None = None, phantom_seed: int = 0) ->
         cases = keypoint_cases(source)
     else:
         cases = cases_in(source)
+    if series is not None:
+        cases = of_series(cases, series, source)
     return cases if split is None else only_split(cases, split, source)
 
 
