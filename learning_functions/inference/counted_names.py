@@ -23,6 +23,7 @@ from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import SpiderMap, VertebraMap
 from utility_functions.records.naming_record import NamingRecord
 
+DECLARED = "Names are counted from {}, which was declared to be the lowest vertebra."
 PROVISIONAL = "L5"
 """The name of the lowest vertebra before the decoder has named any."""
 TRUNCATED_SEEN = 0.6
@@ -39,8 +40,7 @@ def named_from(found: StageFindings, numbered: LabelMap, lowest: str) -> StageFi
     for number, verse_id in enumerate(ids[:SPIDER_MOST], start=1):
         table[[number, SPIDER_PARTIAL + number]] = verse_id
     named = VertebraMap(table[numbered.voxels], numbered.grid)
-    note = f"Names are counted from {lowest}, which was declared to be the lowest vertebra."
-    return found.having(instances=named, landmarks=body_centroids(named)).noting(note)
+    return found.having(instances=named, landmarks=body_centroids(named)).noting(DECLARED.format(lowest))
 
 
 def named_by_count(found: StageFindings, numbered: SpiderMap, view: ScanView) -> StageFindings:

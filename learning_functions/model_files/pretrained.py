@@ -8,7 +8,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
 SHIPPED_MODELS = ("detection.h5", "identification.h5", "panoptic.h5")
 """The best models for CT."""
 FAST_MODELS = ("detection.h5", "identification.h5")
-MR_MODELS = ("multiclass_mr.h5",)
+MR_MODELS = ("panoptic_mr.h5",)
 CHOICES = ("best", "fast")
 """The choices among shipped models; fast ones leave out masks of whole vertebrae in CT."""
 

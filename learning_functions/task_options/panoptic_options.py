@@ -16,6 +16,7 @@ class PanopticOptions(MirroredOptions):
     centre_margin_mm: how far outside of a patch the centre of a vertebra may lie whose offsets are learnt.
     zoom: the largest relative change of size in augmentation.
     threshold: the probability of vertebra from which a voxel belongs to one.
+    soft_threshold: the probability of disc, or of canal and cord, from which a voxel of MR is one.
     """
 
     random_fraction: float = 0.2
@@ -23,3 +24,4 @@ class PanopticOptions(MirroredOptions):
     centre_margin_mm: float = 0.0
     zoom: float = 0.1
     threshold: float = 0.5
+    soft_threshold: float = 0.5

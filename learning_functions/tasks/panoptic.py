@@ -82,7 +82,7 @@ _MR = _SHIPPED.changed(
         intensity="body",
         flatten_mm=40.0,
     ),
-    options=replace(_SHIPPED.options, augment="standard", centre_margin_mm=30.0, zoom=0.25),
+    options=replace(_SHIPPED.options, augment="standard", centre_margin_mm=30.0, zoom=0.25, soft_threshold=0.25),
 )
 
 

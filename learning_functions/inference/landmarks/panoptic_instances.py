@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.counted_names import shown_beyond
+from learning_functions.inference.counted_names import DECLARED, shown_beyond
 from learning_functions.inference.iterative.patch_prediction import largest_piece
 from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
@@ -30,7 +32,7 @@ from utility_functions.anatomy.parts import BODY, DISC, SACRUM
 from utility_functions.anatomy.structures import CANAL as CANAL_STRUCTURE
 from utility_functions.anatomy.structures import DISC as DISC_STRUCTURE
 from utility_functions.anatomy.structures import VERTEBRA as VERTEBRA_STRUCTURE
-from utility_functions.anatomy.structures import spider_map
+from utility_functions.anatomy.structures import levels_of_numbers, spider_map
 from utility_functions.anatomy.vote_clusters import reached_centres, vote_centres
 from utility_functions.geometry.boxes import box_at, common, widened
 from utility_functions.geometry.landmarks import Landmarks
@@ -75,18 +77,33 @@ def found_instances(maps: PanopticMaps, settings: Settings[PanopticOptions], vie
         return result.having(instances=empty, landmarks=Landmarks.empty()).noting(NOTHING)
     cut = _truncated(maps, found, threshold, view)
     naming = _named(maps, found, cut, view)
-    instances = _masks(maps, found, naming.names, threshold, view)
-    inside = maps.grid.contains(naming.landmarks.points_mm)
-    landmarks = naming.landmarks.at(np.flatnonzero(inside))
-    record = NamingRecord.of(naming, found.centres_mm).only(landmarks.names)
-    told = [name for name, is_cut in zip(naming.names, cut, strict=True) if is_cut and name]
+    names, every, lowest = naming.names, naming.landmarks, view.options.lowest
+    if lowest is not None:
+        names = declared_names(names, lowest)
+        named = [place for place, name in enumerate(names) if name]
+        every = Landmarks(tuple(names[place] for place in named), found.centres_mm[named])
+        result = result.noting(DECLARED.format(lowest))
+    instances = _masks(maps, found, names, threshold, view)
+    landmarks = every.at(np.flatnonzero(maps.grid.contains(every.points_mm)))
+    record = NamingRecord.of(naming, found.centres_mm).only(landmarks.names) if lowest is None else None
+    told = [name for name, is_cut in zip(names, cut, strict=True) if is_cut and name]
     result = result.having(instances=instances, landmarks=landmarks, naming=record)
     result = result.noting(truncation_note(told, view.options.truncated))
     if settings.spec.labels != MR_PARTS:
         return result
-    structures = _structures(maps, instances)
+    structures = _structures(maps, instances, settings.options.soft_threshold)
     numbered = spider_map(instances, structures)
     return result.having(structures=structures, numbered=SpiderMap(numbered.voxels, numbered.grid))
+
+
+def declared_names(names: Sequence[str], lowest: str) -> tuple[str, ...]:
+    """The names from the top down where the lowest free vertebra is ``lowest``; S1 and what has no name stay."""
+    free = [place for place, name in enumerate(names) if name in VERTEBRAE]
+    levels = {number: name for name, number in VERSE_IDS.items()}
+    found = list(names)
+    for place, number in zip_longest(reversed(free), levels_of_numbers(lowest)[: len(free)]):
+        found[place] = levels[number] if number else ""
+    return tuple(found)
 
 
 def found_vertebrae(maps: PanopticMaps, threshold: float) -> FoundVertebrae:
@@ -189,10 +206,13 @@ def _masks(
     return fusion.on(view.target_grid)
 
 
-def _structures(maps: PanopticMaps, instances: VertebraMap) -> StructureMap:
-    """Vertebra, disc and canal, which holds the cord, on the grid of the masks; the sacrum is none of them."""
-    disc, canal = maps.every[..., DISC], maps.every[..., CANAL:].sum(axis=-1)
-    other = 1 - np.minimum(disc.astype(np.float32) + canal, 1)
+def _structures(maps: PanopticMaps, instances: VertebraMap, threshold: float) -> StructureMap:
+    """Vertebra, disc and canal, which holds the cord, on the grid of the masks; the sacrum is none of them.
+
+    threshold: the least probability of disc and of canal.
+    """
+    disc, canal = (each / (2 * threshold) for each in (maps.every[..., DISC], maps.every[..., CANAL:].sum(axis=-1)))
+    other = np.full(disc.shape, 0.5, np.float16)
     shown = ClassProbabilities(np.stack([other, disc, canal], axis=-1).astype(np.float16), maps.grid, StructureMap)
     classes = shown.on(instances.grid).voxels
     found = np.zeros(classes.shape, np.uint8)

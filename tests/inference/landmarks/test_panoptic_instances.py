@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from learning_functions.inference.landmarks.panoptic_instances import declared_names
 from learning_functions.inference.landmarks.panoptic_masks import panoptic_masks
 from tests.inference.iterative.spine_truth import spine
 from tests.inference.landmarks.landmark_oracles import PADDING, numbered
@@ -43,6 +45,14 @@ def test_the_sacrum_names_the_vertebrae_above_it() -> None:
     assert found.landmarks is not None and found.landmarks.names == ("L3", "L4", "L5", "S1")
     sacrum = found.instances.voxels == VERSE_IDS["S1"]  # type: ignore[union-attr]
     assert sacrum[lowest].all() and sacrum[sacral > 0].all()
+
+
+@pytest.mark.parametrize(
+    ("lowest", "expected"),
+    [("L4", ("L2", "L3", "L4", "", "S1")), ("L6", ("L4", "L5", "L6", "", "S1")), ("C2", ("", "C1", "C2", "", "S1"))],
+)
+def test_a_declared_lowest_vertebra_names_those_above_it(lowest: str, expected: tuple[str, ...]) -> None:
+    assert declared_names(("T12", "L1", "L2", "", "S1"), lowest) == expected
 
 
 def test_truncated_vertebrae_have_masks_and_are_told() -> None:
