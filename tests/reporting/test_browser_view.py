@@ -116,7 +116,7 @@ def test_a_click_on_the_name_of_a_slice_leads_near_it(page: Any) -> None:
 def test_windows_and_layouts_follow_their_buttons(page: Any) -> None:
     page.click("text=Soft tissue")
     assert page.evaluate("[nv.volumes[0].cal_min, nv.volumes[0].cal_max]") == [-150, 250]
-    for words, tiles in (("Sagittal", [2]), ("3D", [4]), ("All", [2, 1, 0, 4])):
+    for words, tiles in (("Sagittal", [2]), ("3D", [4]), ("All", [2, 1, 0, 4]), ("Slices", [2, 1, 0])):
         page.click(f"#layouts >> text='{words}'")
         page.wait_for_function(
             f"String(nv.screenSlices.map((each) => each.axCorSag)) === '{','.join(map(str, tiles))}'"

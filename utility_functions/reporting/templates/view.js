@@ -4,7 +4,7 @@
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const byId = (id) => document.getElementById(id);
 const AXIAL = 0, CORONAL = 1, SAGITTAL = 2, RENDER = 4;
-const LAYOUTS = { All: null, Sagittal: SAGITTAL, Coronal: CORONAL, Axial: AXIAL, "3D": RENDER };
+const LAYOUTS = { All: null, Slices: null, Sagittal: SAGITTAL, Coronal: CORONAL, Axial: AXIAL, "3D": RENDER };
 const NARROW_PX = 620; // of the stage: below it the tiles stand in two rows
 const NAME_MM = 26; // a name stands this far beside the centre of its vertebra
 const EDGES = { [SAGITTAL]: "APSI", [CORONAL]: "RLSI", [AXIAL]: "RLAP" }; // left, right, top, bottom
@@ -241,9 +241,11 @@ function arrange() {
   const one = LAYOUTS[state.layout];
   nv.clearCustomLayout();
   nv.setSliceType(one === null ? niivue.SLICE_TYPE.MULTIPLANAR : one); // in 3D alone a layout of tiles does not count
+  const whole = state.layout === "All";
   const tiles = byId("stage").clientWidth < NARROW_PX
-    ? [[0, 0, 0.5, 0.6], [0.5, 0, 0.5, 0.6], [0, 0.6, 0.5, 0.4], [0.5, 0.6, 0.5, 0.4]]
-    : [[0, 0, 0.36, 1], [0.36, 0, 0.32, 1], [0.68, 0, 0.32, 0.5], [0.68, 0.5, 0.32, 0.5]];
+    ? [[0, 0, 0.5, 0.6], [0.5, 0, 0.5, 0.6], [0, 0.6, whole ? 0.5 : 1, 0.4], [0.5, 0.6, 0.5, 0.4]]
+    : [[0, 0, 0.36, 1], [0.36, 0, 0.32, 1], [0.68, 0, 0.32, whole ? 0.5 : 1], [0.68, 0.5, 0.32, 0.5]];
+  if (!whole) tiles.pop();
   const kinds = [SAGITTAL, CORONAL, AXIAL, RENDER];
   if (one === null) nv.setCustomLayout(tiles.map((position, at) => ({ sliceType: kinds[at], position })));
   requestAnimationFrame(drawNames);
@@ -330,13 +332,20 @@ async function start() {
   addButtons("layouts", Object.keys(LAYOUTS), setLayout);
   addButtons("windows", Object.keys(facts.windows), setWindow);
   press("windows", Object.keys(facts.windows)[0]);
-  setLayout("All");
+  setLayout(drawsInSoftware(made.gl) ? "Slices" : "All");
   const middle = kept()[Math.floor(kept().length / 2)];
   if (middle) goTo(middle.mm);
   new ResizeObserver(() => requestAnimationFrame(arrange)).observe(byId("stage"));
   for (const event of ["pointermove", "pointerup", "wheel"]) {
     byId("stage").addEventListener(event, () => requestAnimationFrame(drawNames), { passive: true });
   }
+}
+
+function drawsInSoftware(gl) {
+  // Without a graphics card each picture in 3D takes seconds: it is drawn when asked for.
+  const told = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = told ? gl.getParameter(told.UNMASKED_RENDERER_WEBGL) : gl.getParameter(gl.RENDERER);
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }
 
 function tell(words) {
