@@ -22,6 +22,8 @@ from utility_functions.records.map_kinds import ClassProbabilities
 
 MARGIN_MM = 40.0
 """Turns are tried in this margin round the vertebrae found."""
+SCREENED = 0.5
+"""A mean of two predictions is certain only where one of them is, so that it can hardly show twice as much as one."""
 SMALL_PIECE_FRACTION = 0.02
 """Components below this fraction of the largest one do not count."""
 
@@ -38,11 +40,14 @@ def settled_orientation(
     image: Volume,
     padding_value: float,
     check: OrientationCheck,
+    screening: Callable[[Volume], ClassProbabilities] | None = None,
 ) -> SettledOrientation:
     """The probabilities of the parts of an image, turned by quarter turns if another orientation shows far more arch.
 
     probabilities_of: of each part (anatomy/parts.py) at each voxel of an image on an upright grid. check: thresholds of
-    the model's card, which say when the network hesitates and what is far more.
+    the model's card, which say when the network hesitates and what is far more. screening: cheaper probabilities, such
+    as those without the mirror image; a turn in which they show less than SCREENED of the arch that it needs is not
+    predicted again.
     """
     probabilities = probabilities_of(image)
     original = _arch_response(probabilities, check)
@@ -59,13 +64,19 @@ def settled_orientation(
         grid = upright.grid.upright(image.grid.spacing_mm, image.grid.axcodes)
         return resample(upright, grid, fill=padding_value)
 
-    arches = {
-        quarter_turns: _arch_response(probabilities_of(upright_turn(region, quarter_turns)), check)
-        for quarter_turns in (1, 2, 3)
-    }
+    needed_mm3 = max(check.better_by * original.certain_mm3, check.least_mm3)
+
+    def response(quarter_turns: int) -> _ArchResponse:
+        shown = upright_turn(region, quarter_turns)
+        if screening is not None:
+            screened = _arch_response(screening(shown), check)
+            if screened.certain_mm3 < SCREENED * needed_mm3:
+                return screened
+        return _arch_response(probabilities_of(shown), check)
+
+    arches = {quarter_turns: response(quarter_turns) for quarter_turns in (1, 2, 3)}
     best = max(arches, key=lambda quarter_turns: arches[quarter_turns].certain_mm3)
-    believed = arches[best].mean_probability >= check.believed_from and arches[best].certain_mm3 >= check.least_mm3
-    if not believed or arches[best].certain_mm3 < check.better_by * original.certain_mm3:
+    if arches[best].mean_probability < check.believed_from or arches[best].certain_mm3 < needed_mm3:
         return SettledOrientation(probabilities, 0)
     return SettledOrientation(probabilities_of(upright_turn(image, best)), best)
 

@@ -39,7 +39,13 @@ def in_patient_orientation(
     def probabilities(image: Volume) -> ClassProbabilities:
         return model.task.class_probabilities(model.network, model.settings, view.having(image=image))
 
-    settled = settled_orientation(probabilities, view.image, view.padding_value, check)
+    def without_mirror_image(image: Volume) -> ClassProbabilities:
+        settings = model.settings.with_options(mirrored_inference=False)
+        return model.task.class_probabilities(model.network, settings, view.having(image=image))
+
+    mirrored = model.settings.options.mirrored_inference
+    screening = without_mirror_image if mirrored else None
+    settled = settled_orientation(probabilities, view.image, view.padding_value, check, screening)
     found = model.task.found_in(settled.probabilities)
     if settled.quarter_turns:
         found = found.noting(note_of((findings.quarter_turns + settled.quarter_turns) % 4))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from learning_functions.inference.pass_memory import left_beside_scan
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.options import InferenceOptions
 from learning_functions.preprocessing import region_of_interest, storable
@@ -70,7 +73,7 @@ class PreparedScan:
             image=self.image(settings.spec, grid),
             padding_value=self.normalised_padding(settings.spec),
             findings=findings,
-            options=options,
+            options=replace(options, memory_gb=left_beside_scan(options.memory_gb, self.volume.voxels.size)),
             scan_grid=self.grid,
             statistics=statistics,
             image_at=lambda finer: self.image(settings.spec, finer, keep=False),

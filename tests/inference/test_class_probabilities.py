@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning_functions.inference import class_probabilities as module
-from learning_functions.inference.class_probabilities import class_probabilities
+from learning_functions.inference.class_probabilities import class_probabilities, dense_region
 from learning_functions.inference.sliding_window import run_tiles
 from learning_functions.task import load_task
 from tests.geometry.any_grids import ALL_ORIENTATIONS
@@ -125,8 +125,31 @@ def test_the_mirror_image_is_predicted_only_near_foreground(
     monkeypatch.setattr(module, "run_tiles", recorded)
     image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
     probabilities = class_probabilities(network, DETECTION.presets["shipped"], view_of(image, padding=-1.0), PartMap)
-    assert shapes == [(64, 64, 128), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], "a quarter patch round it, inside the image"
+    assert shapes == [(8 + 24, 10 + 32, 20 + 32), (12 + 24, 14 + 32, 20 + 4 + 16 + 16)], (
+        "a quarter patch round it, inside the image"
+    )
     assert np.array_equal(probabilities.voxels.argmax(axis=-1), voxels > 0)
+
+
+def test_air_round_a_patient_is_not_looked_at() -> None:
+    spec = DETECTION.presets["shipped"].spec
+    voxels = np.full((40, 48, 32), -1, np.float32)  # air, after the window
+    voxels[16:24, 20:30, 3:30] = -0.5  # soft tissue
+    voxels[2, 2, 2] = 1  # noise
+    image = Volume(voxels, Grid.from_spacing(voxels.shape, (2, 2, 2)))
+    region = dense_region(image, spec, (4, 4, 4), (8, 8, 8))
+    assert region == (slice(8, 28), slice(16, 34), slice(0, 32)), "it begins where poolings do"
+    nothing = image.with_voxels(np.full_like(voxels, -1))
+    assert dense_region(nothing, spec, (4, 4, 4), (8, 8, 8)) == tuple(slice(0, size) for size in voxels.shape)
+    published = DETECTION.presets["paper"].spec  # which is not shown HU
+    assert dense_region(image, published, (4, 4, 4), (8, 8, 8)) == tuple(slice(0, size) for size in voxels.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_likeliest_class_is_the_first_of_equal_ones(dtype: type) -> None:
+    numbers = np.random.default_rng(3).integers(0, 4, (6, 5, 4, 3)).astype(dtype)
+    grid = Grid.from_spacing((6, 5, 4), (1.0, 1.0, 1.0))
+    assert np.array_equal(ClassProbabilities(numbers, grid, PartMap).likeliest, numbers.argmax(axis=-1))
 
 
 def test_slabs_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 from keras_models.panoptic_unet import panoptic_unet
 from keras_models.unet import detection_unet, identification_unet, sliced_unet
 from learning_functions.inference.folded_network import folded
-from learning_functions.inference.sliding_window import flexible, run_tiles, trace_once
+from learning_functions.inference.pass_memory import FIXED_GB, bytes_per_voxel, left_beside_scan
+from learning_functions.inference.sliding_window import flexible, half_pass, run_tiles, trace_once
 
 NETWORKS: dict[str, tuple[Callable[[], keras.Model], tuple[int, ...]]] = {
     "detection": (lambda: detection_unet((8, 8, 8), 2, 3), (8, 12, 16, 1)),
@@ -56,6 +57,24 @@ def test_features_that_are_used_elsewhere_are_kept() -> None:
     network = trained(keras.Model(inputs, keras.layers.Add()([x, normal])))
     seen = np.random.default_rng(2).normal(size=(1, 8, 8, 2)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(folded(network)(seen)), np.asarray(network(seen)), atol=1e-6)
+
+
+def test_less_memory_is_planned_for_a_folded_network() -> None:
+    network = flexible(detection_unet((16, 16, 16), 8, 4, 5))
+    assert bytes_per_voxel(folded(network)) < 0.7 * bytes_per_voxel(network) < 34 * 8
+
+
+def test_what_a_scan_takes_is_left_out_of_the_memory_of_tiles() -> None:
+    assert left_beside_scan(4.0, 1e6) == pytest.approx(4.0 - 0.007)
+    assert FIXED_GB < left_beside_scan(4.0, 1e9) < FIXED_GB + 0.2, "the smallest tiles are always made"
+
+
+def test_half_precision_is_what_numpy_rounds_to() -> None:
+    network = flexible(trained(detection_unet((8, 8, 8), 2, 2)))
+    seen = np.random.default_rng(4).normal(size=(1, 8, 8, 8, 1)).astype(np.float32)
+    expected = network.predict_on_batch(seen).astype(np.float16)
+    np.testing.assert_allclose(half_pass(network)(seen), expected, rtol=2e-3, atol=1e-6)
+    assert half_pass(network)(seen).dtype == np.float16
 
 
 def test_tiles_of_any_size_are_run_by_one_trace() -> None:

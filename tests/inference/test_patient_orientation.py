@@ -103,6 +103,14 @@ def test_without_detection_no_quarter_turn_is_predicted() -> None:
     assert predictor.shapes == [SHAPE]
 
 
+def test_turns_that_a_cheaper_prediction_rejects_are_not_predicted_again() -> None:
+    rotated = turned(patient(), 1).reoriented("RAS")
+    full, cheap = Predictor(), Predictor()
+    settled = settled_orientation(full, rotated, PADDING, CHECK, cheap)
+    assert settled.quarter_turns == 3
+    assert len(cheap.shapes) == 3 and len(full.shapes) < 5, "without it: the scan, three turns, and the best again"
+
+
 def test_bodies_without_arches_keep_the_orientation() -> None:
     predictor = Predictor()
     assert settled_orientation(predictor, patient(arches=False), PADDING, CHECK).quarter_turns == 0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.geometry.boxes import box_around, part_of, slabs
+from utility_functions.geometry.boxes import box_around, box_at, common, part_of, slabs, widened
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -106,7 +106,10 @@ class ClassProbabilities:
 
     def near_foreground(self) -> NDArray[np.bool_]:
         """Where something else than the background is likeliest, and two voxels round it."""
-        near: NDArray[np.bool_] = ndimage.binary_dilation(self.likeliest > 0, iterations=2)
+        near = np.zeros(self.grid.shape, np.bool_)
+        for found in ndimage.find_objects((self.likeliest > 0).astype(np.uint8)):
+            box = common(widened(found, 2), box_at((0, 0, 0), near.shape))
+            near[box] = ndimage.binary_dilation(self.likeliest[box] > 0, iterations=2)
         return near
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_functions.inference.class_probabilities import without_tiny
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import run_tiles
 from utility_functions.anatomy.mr_parts import CANAL
@@ -67,10 +68,10 @@ def panoptic_maps(network: keras.Model, classes: int, view: ScanView) -> Panopti
     image = view.image
     margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
     memory, padding = view.options.memory_gb, view.padding_value
-    found = run_tiles(network, image.voxels[..., None], margin, memory, _halved, padding, device=view.device)
+    found = run_tiles(network, image.voxels[..., None], margin, memory, _same, padding, device=view.device, half=True)
     every, offsets = (found[..., part].astype(np.float16) for part in (slice(classes), slice(classes, None)))
-    return PanopticMaps(every, offsets, image.grid)
+    return PanopticMaps(without_tiny(every), offsets, image.grid)
 
 
-def _halved(found: NDArray[np.float32]) -> NDArray[np.float16]:
-    return found.astype(np.float16)
+def _same(found: NDArray[np.float16]) -> NDArray[np.float16]:
+    return found
