@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from losses_and_metrics.dense_losses import Ratio
+from losses_and_metrics.replicas import of_rank, sum_of_replicas
 
 AXES = 3
 MM_PER_CM = 10.0
@@ -30,12 +31,22 @@ class OffsetLoss(keras.losses.Loss):
         if not 0 < self.weight < float("inf"):
             raise ValueError(f"The weight of the offsets is a number above 0. Received: {weight}.")
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        return self._of_batch(y_true, y_pred, sample_weight)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._of_batch(y_true, y_pred, None)
+
+    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """This replica's part of the mean over the voxels of all replicas."""
         truth, known = _offsets(y_true, y_pred)
+        if sample_weight is not None:
+            known = known * of_rank(ops.cast(sample_weight, known.dtype), len(known.shape))
         error = ops.abs(truth - y_pred)
         huber = ops.where(error < 1.0, 0.5 * ops.square(error), error - 0.5)
         total = ops.sum(ops.sum(huber, axis=-1) * known)
-        return self.weight * total / ops.maximum(ops.sum(known), 1.0)
+        return self.weight * ops.divide_no_nan(total, sum_of_replicas(ops.sum(known)))
 
     def place_weights(self, y_true: Any, y_pred: Any) -> Any:
         """1 where a voxel has an offset, 0 elsewhere (batch, ...)."""
@@ -54,7 +65,7 @@ class OffsetDistance(Ratio):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         distance, known = _distances_mm(y_true, y_pred)
-        self._add(ops.sum(distance * known), ops.sum(known))
+        self._add(distance * known, known, sample_weight)
 
 
 @keras.saving.register_keras_serializable("spine")
@@ -67,7 +78,7 @@ class OffsetsWithin(Ratio):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         distance, known = _distances_mm(y_true, y_pred)
-        self._add(ops.sum(ops.cast(distance < self.limit_mm, "float32") * known), ops.sum(known))
+        self._add(ops.cast(distance < self.limit_mm, "float32") * known, known, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "limit_mm": self.limit_mm}

@@ -46,6 +46,17 @@ def test_the_fraction_near_the_centre() -> None:
     assert OffsetsWithin.from_config(metric.get_config()).limit_mm == 8.0
 
 
+def test_samples_of_weight_0_count_neither_in_the_loss_nor_in_the_metrics() -> None:
+    """They fill up the shares of several devices."""
+    true = np.concatenate([offsets((0, 0, 0, 1)), offsets((0, 0, 0, 1))])
+    found = np.concatenate([predicted((3, 0, 0)), predicted((9, 9, 9))])
+    weights = np.array([1.0, 0.0], np.float32)
+    assert float(OffsetLoss()(true, found, weights)) == pytest.approx(2.5)
+    for metric, expected in ((OffsetDistance(), 30.0), (OffsetsWithin(limit_mm=40.0), 1.0)):
+        metric.update_state(true, found, sample_weight=weights)
+        assert float(metric.result()) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_weight_is_a_number_above_0(weight: float) -> None:
     with pytest.raises(ValueError, match="weight of the offsets"):
