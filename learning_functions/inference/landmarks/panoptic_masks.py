@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from learning_functions.inference.label_fusion import LabelFusion
+from learning_functions.inference.landmarks.end_neighbours import end_neighbours
 from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
 from learning_functions.inference.landmarks.mask_pieces import CONSIDERED, cleaned, scaled
 from learning_functions.inference.landmarks.panoptic_instances import found_instances
@@ -60,9 +61,12 @@ def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], vi
 def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> StageFindings:
     """``instances``: each voxel that is vertebra goes to the landmark nearest to the centre that it points to.
 
-    Of each mask small pieces are discarded and holes filled. threshold: the least probability of a mask's voxels.
+    So do the voxels of the next vertebra above and below, which has no landmark where the border truncates it. Of each
+    mask small pieces are discarded and holes filled. threshold: the least probability of a mask's voxels.
     """
-    image, named = view.image, _named(view)
+    image, given = view.image, _named(view)
+    beyond = end_neighbours(maps, given, threshold)
+    named = Landmarks((*given.names, *beyond.names), np.concatenate([given.points_mm, beyond.points_mm]))
     vertebra = maps.vertebra
     owner = _owners(vertebra > CONSIDERED * threshold, maps, named)
     sacrum = maps.every[..., SACRUM].astype(np.float32)
@@ -70,7 +74,7 @@ def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> Stag
     boxes = ndimage.find_objects(owner, len(named))
     for number, (name, box) in enumerate(zip(named.names, boxes, strict=True), start=1):
         if box is None and name != "S1":
-            missing.append(name)
+            missing += [name] * (name in given)
             continue
         if name == "S1":  # its body belongs to the sacrum, most of which votes for nobody
             box = tuple(slice(0, size) for size in owner.shape)
@@ -79,7 +83,7 @@ def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> Stag
             probability = np.where(owner[box] == number, vertebra[box], 0)
         mask = cleaned(probability >= threshold)
         if not mask.any():
-            missing.append(name)
+            missing += [name] * (name in given)
             continue
         first = [axis.start for axis in box]
         fusion.add(VERSE_IDS[name], first, mask, scaled(probability, threshold))
