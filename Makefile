@@ -128,7 +128,7 @@ mr: $(VENV)/.ready-demo  ## train the panoptic model for MR on streamed phantoms
 	@mkdir -p $(MODELS)
 	$(call mr_samples,validation,12,2702,6)
 	$(call mr_samples,training,$(MR_SCANS),2711,8)
-	$(call mr_samples,more,$(MR_SCANS),2712,8)
+	$(call mr_samples,more,$(MR_SCANS),2713,8)
 	$(RUN) train.py $(call mr,training,_first) --start-from saved_models/panoptic.h5 --layers-that-fit --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
 	$(RUN) train.py $(call mr,training,_second) --start-from $(MODELS)/panoptic_mr_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
 	$(RUN) train.py $(call mr,more,) --start-from $(MODELS)/panoptic_mr_second.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 3 --resume
