@@ -113,13 +113,16 @@ instances: $(VENV)/.ready-demo  ## train the instances model on streamed phantom
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/instances.h5 --output $(MODELS)/results_of_instances
 
 PANOPTIC_SCANS ?= 260
+PANOPTIC_MORE ?= 280
 
 panoptic: $(VENV)/.ready-demo  ## train the panoptic model on streamed phantoms, into models/ (hours; resumes)
 	@mkdir -p $(MODELS)
 	$(call samples,panoptic,validation,30,1702)
 	$(call samples,panoptic,training,$(PANOPTIC_SCANS),1701)
-	$(RUN) train.py $(call panoptic,_first) --start-from saved_models/detection.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
-	$(RUN) train.py $(call panoptic,) --start-from $(MODELS)/panoptic_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
+	$(RUN) train.py $(call panoptic,training_$(PANOPTIC_SCANS),_first) --start-from saved_models/detection.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
+	$(RUN) train.py $(call panoptic,training_$(PANOPTIC_SCANS),_second) --start-from $(MODELS)/panoptic_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
+	$(call samples,panoptic,more,$(PANOPTIC_MORE),1711)
+	$(RUN) train.py $(call panoptic,more_$(PANOPTIC_MORE),) --start-from $(MODELS)/panoptic_second.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --seed 3 --resume
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/panoptic.h5 --output $(MODELS)/results_of_panoptic
 
 MR_SCANS ?= 120
@@ -189,8 +192,8 @@ stage = $(MODELS)/$(1)_$(or $(3),training)_$(or $(4),$(COARSE_SCANS)).h5 $(MODEL
 
 instances = $(MODELS)/instances_$(1).h5 $(MODELS)/instances_validation_40.h5 $(MODELS)/instances$(2).h5
 
-# Argument: suffix of the model's name.
-panoptic = $(MODELS)/panoptic_training_$(PANOPTIC_SCANS).h5 $(MODELS)/panoptic_validation_30.h5 $(MODELS)/panoptic$(1).h5
+# Arguments: samples, suffix of the model's name.
+panoptic = $(MODELS)/panoptic_$(1).h5 $(MODELS)/panoptic_validation_30.h5 $(MODELS)/panoptic$(2).h5
 
 # Arguments: split, number of scans, seed, samples of each.
 mr_samples = @[ -e $(MODELS)/panoptic_mr_$(1).h5 ] || $(RUN) generate_samples.py panoptic phantom:$(2):mr $(MODELS)/panoptic_mr_$(1).h5 --preset mr --samples-per-scan $(4) --seed $(3) --compression lzf || { rm -f $(MODELS)/panoptic_mr_$(1).h5; exit 2; }
