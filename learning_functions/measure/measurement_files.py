@@ -27,12 +27,14 @@ LEAST_COMPLETE = 0.5
 def spine_measurements(findings: Findings, image: Volume) -> SpineMeasurements | None:
     """The measurements of the vertebrae; None unless masks of whole vertebrae, their parts and their names were found.
 
-    findings: with maps on the grid of ``image``.
+    findings: with maps on the grid of ``image``. Where they hold structures of MR, no grade is suggested: masks of
+    bodies in MR are too coarse for it.
     """
     instances, parts, landmarks = findings.instances, findings.detection, findings.landmarks
     if not (isinstance(instances, VertebraMap) and isinstance(parts, PartMap) and landmarks is not None):
         return None
-    return measured_spine(instances, parts.voxels == BODY, landmarks, image, truncated_levels(findings))
+    bodies, graded = parts.voxels == BODY, findings.structures is None
+    return measured_spine(instances, bodies, landmarks, image, truncated_levels(findings), graded)
 
 
 def truncated_levels(findings: Findings) -> list[str]:

@@ -17,7 +17,7 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
-from utility_functions.records.map_kinds import PartMap, VertebraMap
+from utility_functions.records.map_kinds import PartMap, StructureMap, VertebraMap
 
 SHAPE = (40, 70, 110)
 
@@ -78,3 +78,11 @@ def test_predicted_completeness_counts_too(findings: Findings) -> None:
 @pytest.mark.parametrize("missing", ["instances", "detection", "landmarks"])
 def test_without_masks_parts_or_names_nothing_is_measured(findings: Findings, missing: str) -> None:
     assert spine_measurements(findings.having(**{missing: None}), image_of(findings)) is None
+
+
+def test_in_mr_heights_are_told_and_no_grade(findings: Findings) -> None:
+    structures = StructureMap(findings.instances.voxels, findings.instances.grid)
+    measured = spine_measurements(findings.having(structures=structures), image_of(findings))
+    sound = [each for each in measured.vertebrae if each.shape is not None]
+    assert sound
+    assert all(each.grade is None and each.loss is None for each in sound)

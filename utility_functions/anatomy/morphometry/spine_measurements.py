@@ -89,12 +89,18 @@ class SpineMeasurements:
 
 
 def measured_spine(
-    instances: LabelMap, bodies: NDArray[np.bool_], landmarks: Landmarks, image: Volume, truncated: Sequence[str] = ()
+    instances: LabelMap,
+    bodies: NDArray[np.bool_],
+    landmarks: Landmarks,
+    image: Volume,
+    truncated: Sequence[str] = (),
+    graded: bool = True,
 ) -> SpineMeasurements:
     """The measurements of the vertebrae in ``instances`` (VerSe ids of whole vertebrae).
 
     bodies: the voxels of vertebral bodies, on the grid of ``instances``, as is ``image``. landmarks: the body centres.
     truncated: levels that the field of view truncates; of these only the volume in the scan is told.
+    graded: whether the loss of height and the grade are told.
     """
     names = [name for name in sorted(landmarks.names, key=anatomical_order) if name in VERTEBRAE]
     found = []
@@ -104,7 +110,7 @@ def measured_spine(
         if box is not None:
             found.append(_vertebra(name, box, instances, bodies, landmarks, image, truncated))
     shapes = {each.level: each.shape for each in found if each.shape is not None}
-    return SpineMeasurements(tuple(_graded(found)), tuple(_discs(shapes)), tuple(_angles(shapes)))
+    return SpineMeasurements(tuple(_graded(found) if graded else found), tuple(_discs(shapes)), tuple(_angles(shapes)))
 
 
 def _vertebra(
