@@ -87,6 +87,7 @@ def test_results_json_records_the_run(measured: tuple[Outcome, Path], data_set: 
         "split": "testing",
         "keypoints": False,
         "label_code": None,
+        "series": None,
         "memory_gb": 4.0,
         "device": "auto",
         "precision": "float32",
