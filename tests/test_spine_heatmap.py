@@ -119,7 +119,7 @@ class Bright:
 
     def __init__(self) -> None:
         self.layers: list[Any] = []
-        self.inputs = [SimpleNamespace(shape=(None,) * 5)]
+        self.inputs = self.outputs = [SimpleNamespace(shape=(None, None, None, None, 1))]
         self.asked: list[tuple[int, ...]] = []
 
     def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:
