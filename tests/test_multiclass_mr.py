@@ -121,9 +121,6 @@ def test_streamed_phantoms_of_any_kind_give_samples_and_truth(kind: str) -> None
 class TrueClasses(keras.layers.Layer):
     """Probability 1 of the class that the image holds, (..., 1) to (..., 4)."""
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], 4)
-
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         return keras.ops.one_hot(keras.ops.cast(keras.ops.round(inputs[..., 0]), "int32"), 4)
 

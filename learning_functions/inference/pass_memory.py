@@ -59,7 +59,8 @@ def strides_of(network: keras.Model) -> tuple[int, ...]:
 
 def bytes_per_voxel(network: keras.Model) -> float:
     """Estimated peak memory of one pass per voxel of its input."""
-    with contextlib.suppress(AttributeError, TypeError, ValueError, KeyError):  # layers called twice, or networks
+    # Layers that are called twice, networks as layers, and layers that do not tell their output's shape.
+    with contextlib.suppress(AttributeError, TypeError, ValueError, KeyError, NotImplementedError):
         if (held := _bytes_held(network)) > 0:
             return held
     convolutions = [layer.filters for layer in network.layers if type(layer).__name__.startswith("Conv")]
