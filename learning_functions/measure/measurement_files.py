@@ -22,18 +22,20 @@ MEASUREMENTS, MEASUREMENT_ROWS = "_measurements.json", "_measurements.csv"
 """The endings of the files, after the scan's id."""
 LEAST_COMPLETE = 0.5
 """A vertebra whose predicted completeness is lower counts as truncated."""
+MOST_GRADED_MM = 3.0
+"""A vertebra of 25 mm that lost a fifth of its height lost 5 mm: fewer than two thicker slices."""
 
 
 def spine_measurements(findings: Findings, image: Volume) -> SpineMeasurements | None:
     """The measurements of the vertebrae; None unless masks of whole vertebrae, their parts and their names were found.
 
-    findings: with maps on the grid of ``image``. Where they hold structures of MR, no grade is suggested: masks of
-    bodies in MR are too coarse for it.
+    findings: with maps on the grid of ``image``. No grade is suggested where they hold structures of MR, whose masks of
+    bodies are too coarse, nor from slices thicker than MOST_GRADED_MM: a loss of height is a matter of a few mm.
     """
     instances, parts, landmarks = findings.instances, findings.detection, findings.landmarks
     if not (isinstance(instances, VertebraMap) and isinstance(parts, PartMap) and landmarks is not None):
         return None
-    bodies, graded = parts.voxels == BODY, findings.structures is None
+    bodies, graded = parts.voxels == BODY, findings.structures is None and _slice_mm(image) <= MOST_GRADED_MM
     return measured_spine(instances, bodies, landmarks, image, truncated_levels(findings), graded)
 
 
@@ -57,6 +59,12 @@ def truncated_levels(findings: Findings) -> list[str]:
         if (low == 0).any() or (high == shape).any() or completeness.get(name, 1.0) < LEAST_COMPLETE:
             found.append(name)
     return found
+
+
+def _slice_mm(image: Volume) -> float:
+    """The distance of voxels along the axis that runs most nearly up the patient, in mm."""
+    [up] = [axis for axis, code in enumerate(image.grid.axcodes) if code in "SI"]
+    return float(image.grid.spacing_mm[up])
 
 
 def write_measurements(measured: SpineMeasurements, folder: Path, case_id: str) -> None:

@@ -86,3 +86,13 @@ def test_in_mr_heights_are_told_and_no_grade(findings: Findings) -> None:
     sound = [each for each in measured.vertebrae if each.shape is not None]
     assert sound
     assert all(each.grade is None and each.loss is None for each in sound)
+
+
+@pytest.mark.parametrize(
+    ("slice_mm", "axcodes", "graded"), [(3.0, "RAS", True), (4.25, "RAS", False), (1.0, "ASL", True)]
+)
+def test_thick_slices_suggest_no_grade(findings: Findings, slice_mm: float, axcodes: str, graded: bool) -> None:
+    spacing_mm = [slice_mm if code in "SI" else 5.0 for code in axcodes]
+    image = Volume(np.full(SHAPE, 150, np.int16), Grid.from_spacing(SHAPE, spacing_mm, axcodes=axcodes))
+    first = spine_measurements(findings, image).vertebrae[0]
+    assert first.shape is not None and (first.grade is not None) is graded
