@@ -47,7 +47,7 @@ def of_presets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_keras_alone_loads_every_shipped_model_and_every_preset_s(of_presets: list[Path], tmp_path: Path) -> None:
-    assert len(SHIPPED) == 9 and len(of_presets) == len(PRESETS)
+    assert len(SHIPPED) == 10 and len(of_presets) == len(PRESETS)
     paths = [str(path) for path in (*SHIPPED, *of_presets)]
     done = subprocess.run(
         [sys.executable, "-c", LOADING, *paths], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
