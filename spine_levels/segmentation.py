@@ -68,9 +68,8 @@ class Pipeline:
         load = partial(TrainedModel.load, device=where, precision=precision)
         paths = [] if self._plan.choice else self._plan.model_paths
         self._device = DeviceModels(self._plan, load, [loaded.get(path) or load(path) for path in paths])
-        if (
-            not self._plan.choice and self._plan.initial.earlier is None
-        ):  # else the order depends on each scan's findings
+        ordered_by_scan = self._plan.choice or self._plan.initial.earlier is not None
+        if not ordered_by_scan:
             self._plan.chosen(self.models, ())
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from keras_models.unet import sliced_unet
-from learning_functions.inference.sliding_window import run_tiles, strides_of, tile_plan
+from learning_functions.inference.pass_memory import strides_of
+from learning_functions.inference.sliding_window import run_tiles, tile_plan
 from learning_functions.measure.structure_scoring import true_structures
 from learning_functions.options import InferenceOptions
 from learning_functions.task import Settings, load_task, settings_of

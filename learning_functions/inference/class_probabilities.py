@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from learning_functions.inference.pass_memory import patches_at_once
+from learning_functions.inference.pass_memory import patches_at_once, strides_of
 from learning_functions.inference.scan_view import ScanView
-from learning_functions.inference.sliding_window import run_published, run_tiles, strides_of
+from learning_functions.inference.sliding_window import run_published, run_tiles
 from learning_functions.spec import Spec
 from learning_functions.task import Settings
 from learning_functions.task_options.common_options import MirroredOptions

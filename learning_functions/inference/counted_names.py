@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from learning_functions.inference.scan_view import ScanView
 from utility_functions.anatomy.centroids import body_centroids
 from utility_functions.anatomy.labels import VERSE_IDS, anatomical_order
-from utility_functions.anatomy.naming.counted_levels import CountedBodies
+from utility_functions.anatomy.naming.counted_levels import SEEN_OF_TRUNCATED, CountedBodies
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.structures import (
     SPIDER_CANAL,
@@ -17,6 +17,7 @@ from utility_functions.anatomy.structures import (
     SPIDER_PARTIAL,
     levels_of_numbers,
 )
+from utility_functions.anatomy.vote_clusters import USUAL_STEP_MM
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import StageFindings
@@ -26,10 +27,6 @@ from utility_functions.records.naming_record import NamingRecord
 DECLARED = "Names are counted from {}, which was declared to be the lowest vertebra."
 PROVISIONAL = "L5"
 """The name of the lowest vertebra before the decoder has named any."""
-TRUNCATED_SEEN = 0.6
-"""The fraction of a truncated vertebra that is taken to be in the field of view."""
-USUAL_STEP_MM = 30.0
-"""The distance of the next vertebra where only one is known."""
 WITHIN_MM = 5.0
 
 
@@ -56,7 +53,7 @@ def named_by_count(found: StageFindings, numbered: SpiderMap, view: ScanView) ->
     points = np.array([counted.landmarks.point(name) for name in before])
     voxels = numbered.voxels
     cut = {int(number) for number in np.unique(voxels[(voxels > SPIDER_CANAL) & (voxels < SPIDER_DISCS)])}
-    seen = np.array([TRUNCATED_SEEN if SPIDER_CANAL + len(before) - k in cut else 1.0 for k in range(len(before))])
+    seen = np.array([SEEN_OF_TRUNCATED if SPIDER_CANAL + len(before) - k in cut else 1.0 for k in range(len(before))])
     bodies = CountedBodies(points, seen, goes_on=shown_beyond(points, view.target_grid))
     naming = bodies.named(view.statistics or scan_statistics())
     ids = np.zeros(256, np.uint8)

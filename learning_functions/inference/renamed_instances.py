@@ -9,16 +9,13 @@ from learning_functions.inference.scan_view import ScanView
 from utility_functions.anatomy.body_evidence import Bodies, mean_probabilities
 from utility_functions.anatomy.dense_targets import NUMBER_OF_LEVELS
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order
-from utility_functions.anatomy.naming.counted_levels import CountedBodies
+from utility_functions.anatomy.naming.counted_levels import SEEN_OF_TRUNCATED, CountedBodies
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.naming_record import NamingRecord
-
-SEEN_CUT = 0.6
-"""The fraction of a vertebra without a landmark, whose centre is out of the scan, that is taken to be in it."""
 
 
 def has_instances(view: ScanView) -> bool:
@@ -57,7 +54,7 @@ def renamed_instances(
         where = np.argwhere(known.instances.voxels == VERSE_IDS[name])
         there = name in landmarks.names
         points.append(landmarks.point(name) if there else known.instances.grid.to_mm(where.mean(axis=0)))
-        seen.append(1.0 if there else SEEN_CUT)
+        seen.append(1.0 if there else SEEN_OF_TRUNCATED)
         votes = None if level_probabilities is None else level_probabilities[own]
         probabilities.append(mean_probabilities(levels[own], votes) if own.any() else flat)
     centres = np.array(points).reshape(-1, 3)

@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from learning_functions.inference.pass_memory import LEAST_GB, bytes_per_voxel, pass_bytes
-from learning_functions.inference.pass_memory import strides_of as strides_of
+from learning_functions.inference.pass_memory import LEAST_GB, bytes_per_voxel, pass_bytes, strides_of
 from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from utility_functions.geometry.boxes import moved, overlap
 
@@ -192,8 +191,7 @@ def _beside(network: keras.Model, image: NDArray[np.float32], device: InferenceD
     """The main memory of the image and of what is found in it, in bytes; none of it is a GPU's."""
     if device.memory_gb is not None:
         return 0.0
-    outputs = getattr(network, "outputs", None) or network.inputs
-    return image.nbytes + 2.0 * image.size / image.shape[-1] * outputs[0].shape[-1]
+    return image.nbytes + 2.0 * image.size / image.shape[-1] * network.outputs[0].shape[-1]
 
 
 def _window(image: NDArray[np.float32], first: Sequence[int], size: Sequence[int], fill: float) -> NDArray[np.float32]:

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import anatomical_order, regressed_level
+from utility_functions.anatomy.vote_clusters import MOST_STEPS
 
 NONE = -1
 """The place of a vote that reaches no centre."""
 USUAL_STEP_MM = 25.0
 """The distance of the next vertebra where only one is known."""
-MOST_STEPS = 0.75
-"""A vote farther from every centre than this part of the distance of neighbours reaches none."""
 
 
 def chosen_centres(

@@ -22,6 +22,7 @@ of its volume, belongs to it: the votes of one vertebra were split."""
 MOST_STEPS = 0.75
 """A vote farther from every centre than this part of the distance of neighbours reaches none."""
 USUAL_STEP_MM = 30.0
+"""The distance of the next vertebra where only one is known."""
 MOST = 40
 
 

@@ -24,7 +24,7 @@ from learning_functions.task_options.panoptic_options import PanopticOptions
 from utility_functions.anatomy.cluster_chain import in_column, joined_halves
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.mr_parts import CANAL, MR_PARTS
-from utility_functions.anatomy.naming.counted_levels import CountedBodies
+from utility_functions.anatomy.naming.counted_levels import SEEN_OF_TRUNCATED, CountedBodies
 from utility_functions.anatomy.naming.decoder import Naming
 from utility_functions.anatomy.naming.default_statistics import scan_statistics
 from utility_functions.anatomy.naming.ordering import along_the_spine
@@ -50,8 +50,6 @@ LEAST_BODY_MM3, LEAST_BODY = 600.0, 0.12
 """Votes without so much body, also as a fraction of their volume, are no vertebra: arches that point beside theirs."""
 SACRUM_MM3 = 3000.0
 """So much sacrum tells that the spine ends above it."""
-SEEN_CUT = 0.6
-"""The fraction of a truncated vertebra that is taken to be in the field of view."""
 NOTHING = "No vertebra was found."
 
 
@@ -151,7 +149,7 @@ def _named(maps: PanopticMaps, found: FoundVertebrae, cut: list[bool], view: Sca
         [_beside_sacrum(found.owner == n, body, sacrum, reach) for n in range(1, len(found.centres_mm) + 1)]
     )
     there = bool(sacrum.sum() * maps.grid.voxel_volume_mm3 > SACRUM_MM3)
-    seen = np.where(cut, SEEN_CUT, 1.0)
+    seen = np.where(cut, SEEN_OF_TRUNCATED, 1.0)
     above, _ = shown_beyond(found.centres_mm, view.target_grid)
     bodies = CountedBodies(found.centres_mm, seen, sacral, (above, there))
     return bodies.named(view.statistics or scan_statistics())

@@ -22,6 +22,8 @@ NEVER, NEVER_NATS = ("S2",), 12.0
 LAST_FREE, FIRST = ("L5", "L6"), ("C1", "C2")
 NECK_STEP_MM = 22.0
 """A spine ends at the skull only where its uppermost bodies lie this near to each other."""
+SEEN_OF_TRUNCATED = 0.6
+"""The fraction of a truncated vertebra that is taken to be in the field of view."""
 
 
 @dataclass(frozen=True, eq=False)
