@@ -180,7 +180,8 @@ def _augmentation(task: Task, settings: Settings, kind: str, store: SampleStore)
     standard: Augmentation = task.augmentation(settings)
     if kind == "standard":
         return standard
-    return standard.with_appearance(Appearance.of(settings.spec, store.tissue_names, standard.spacing_mm))
+    like_ct = 0.0 if settings.spec.flatten_mm else Appearance.ct  # only MR is flattened
+    return standard.with_appearance(Appearance.of(settings.spec, store.tissue_names, standard.spacing_mm, ct=like_ct))
 
 
 def _fit(

@@ -17,7 +17,8 @@ EXAMPLES = """examples:
   {call} detection phantom:200:lumbar samples/validation.h5 --preset small --seed 2
 
 phantom:N makes N phantom scans while the samples are cut; no image is written. Further colons may add a region (such
-as lumbar), a kind (ct, mr-t1, mr-t2 or any), and seed=N, a seed for the phantoms other than that of the samples.
+as lumbar), a kind (ct, mr-t1, mr-t2, mr-stir, mr-gre; mr and any for several), and seed=N, a seed for the phantoms
+other than that of the samples.
 """
 
 

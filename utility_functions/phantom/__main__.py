@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="NAME",
         help="split of every scan: training, validation or testing (default: 60, 15 and 25 %%)",
     )
-    parser.add_argument("--kind", default="ct", metavar="NAME", help="ct, mr-t1, mr-t2, mr-stir or mr-gre (default: ct)")
+    parser.add_argument(
+        "--kind", default="ct", metavar="NAME", help="ct, mr-t1, mr-t2, mr-stir or mr-gre (default: ct)"
+    )
     parser.add_argument(
         "--labels", default="verse", metavar="CODE", help="verse, or spider: with discs and canal (default: verse)"
     )

@@ -28,7 +28,11 @@ def vertebra_surfaces(canvas: Canvas, spine: Spine) -> dict[str, Surface]:
     surfaces: dict[str, Surface] = {}
     for vertebra, below in zip(spine.vertebrae, [*spine.vertebrae[1:], None], strict=True):
         if below is None:
-            solids, hollows, blend_mm = sacrum_solids(vertebra), sacrum_hollows(), 3.0
+            solids, hollows, blend_mm = (
+                sacrum_solids(vertebra, spine.sacrum),
+                sacrum_hollows(vertebra, spine.sacrum),
+                3.0,
+            )
         else:
             solids, canal = vertebra_solids(vertebra, below)
             hollows, blend_mm = [canal, *vertebra_foramina(vertebra)], 2.0
@@ -178,5 +182,6 @@ def paint_sacrum(canvas: Canvas, spine: Spine, tissue: Tissue, surfaces: Mapping
     """Paints and labels the sacrum."""
     if "S1" in surfaces:
         shell = 0.3 + 0.9 * tissue.cortex_mm
-        canvas.bone(*surfaces["S1"], "sacrum", tissue.cortex_hu * 0.85, tissue.marrow_hu * 0.75, shell, tissue.grain_hu)
+        marrow_hu = tissue.marrow_hu * spine.sacrum.marrow
+        canvas.bone(*surfaces["S1"], "sacrum", tissue.cortex_hu * 0.85, marrow_hu, shell, tissue.grain_hu)
         canvas.label(*surfaces["S1"], spine["S1"].number)

@@ -23,7 +23,7 @@ class Facet:
     """A joint surface in the frame of a vertebra.
 
     side: -1 left, 1 right. normal: from the vertebra below to the one above. up: its long direction. half: mm across
-    and along.
+    and along. thick: ratio of the thickness of the bone under it.
     """
 
     side: float
@@ -31,6 +31,7 @@ class Facet:
     normal: Vector
     up: Vector
     half: tuple[float, float]
+    thick: float = 1.0
 
 
 # Right of the midline (mm), behind the body as a fraction of the canal's depth, above the upper end plate (mm); degrees
@@ -83,13 +84,14 @@ def upper_facets(vertebra: Vertebra) -> list[Facet]:
     x, behind, above, outward, up, across, along = FACETS[vertebra.name]
     y = -size.depth / 2 - behind * size.canal_depth
     z = half + above
-    out, rise = np.radians(outward), np.radians(up)
-    facets = []
-    for side in SIDES:
+    varied, facets = vertebra.facets, []
+    for i, side in enumerate(SIDES):
+        out, rise = np.radians(outward + varied.outward[i]), np.radians(up + varied.upward[i])
         level = np.array([side * np.sin(out), -np.cos(out), 0.0])
         normal = level * np.cos(rise) + np.array([0, 0, np.sin(rise)])
         upward = np.array([0, 0, np.cos(rise)]) - level * np.sin(rise)
-        facets.append(Facet(side, np.array([side * x, y, z]), normal, upward, (across, along)))
+        size_mm = (across * varied.broad[i], along * varied.broad[i])
+        facets.append(Facet(side, np.array([side * x * varied.apart, y, z]), normal, upward, size_mm, varied.thick[i]))
     return facets
 
 
@@ -104,6 +106,7 @@ def lower_facets(vertebra: Vertebra, below: Vertebra) -> list[Facet]:
             turn @ facet.normal,
             turn @ facet.up,
             (facet.half[0] * ratio, facet.half[1] * ratio),
+            facet.thick,
         )
         for facet in upper_facets(below)
     ]
@@ -111,6 +114,7 @@ def lower_facets(vertebra: Vertebra, below: Vertebra) -> list[Facet]:
 
 def joint_block(facet: Facet, thickness: float, outer: float) -> Shape:
     """The bone under a facet; ``outer``: 1 on the side of the vertebra above, -1 on that of the one below."""
+    thickness *= facet.thick
     centre = facet.centre + facet.normal * (outer * thickness / 2)
     return block(centre, (*facet.half, thickness / 2), facet.normal, facet.up, rounding=min(2.0, thickness / 2))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from utility_functions.phantom.anatomical_variation import FacetVariation, SacrumShape, draw_facets, draw_sacrum
 from utility_functions.phantom.curves import draw_lean, draw_side
 from utility_functions.phantom.pathology import WEARING, Pathology, draw_pathology
 from utility_functions.phantom.shapes import Frame
@@ -73,6 +74,9 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
         lean = lean + kinks[at] * _kink(count, int(at))
 
     slips = np.zeros(count) if healthy else _slips(rng.spawn(1)[0], names, pathology.age)
+    variation = rng.spawn(1)[0]
+    facets = [FacetVariation()] * count if healthy else draw_facets(variation, count, pathology.age)
+    sacrum = SacrumShape() if healthy else draw_sacrum(variation)
     centres = np.zeros((count, 3))
     for i in range(count - 1):
         ahead, across = np.radians(lean[i]), np.radians(side[i])
@@ -105,11 +109,12 @@ def draw_spine(rng: np.random.Generator, turn: FloatArray | None = None, healthy
                 turn @ (centres[i] - centres[count // 2]),
                 scale * float(breadth[i] * broader[i]),
             ),
+            facets=facets[i],
         )
         for i, (name, size) in enumerate(zip(names, sizes, strict=True))
     ]
     vertebrae[0] = _seated_atlas(vertebrae[0], vertebrae[1], rng)
-    return Spine(tuple(vertebrae), scale, variant, pathology)
+    return Spine(tuple(vertebrae), scale, variant, pathology, sacrum)
 
 
 def _steeper(rng: np.random.Generator) -> FloatArray:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.phantom.anatomical_variation import FacetVariation, SacrumShape
 from utility_functions.phantom.pathology import Pathology
 from utility_functions.phantom.shapes import Frame
 from utility_functions.phantom.variants import Variant
@@ -103,6 +104,7 @@ class Vertebra:
     """One level of one patient: its mean size, its body height in mm, and its frame, with its own scale.
 
     wedge: degrees by which the body's front is taller than its back. waist, hollow, rim: see shapes.endplate_body.
+    facets: of its superior facets.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Vertebra:
     hollow: float
     rim: tuple[float, float]
     frame: Frame
+    facets: FacetVariation = field(default_factory=FacetVariation)
 
     @property
     def scale(self) -> float:
@@ -133,6 +136,7 @@ class Spine:
     scale: float
     variant: Variant = field(default_factory=Variant)
     pathology: Pathology = field(default_factory=Pathology)
+    sacrum: SacrumShape = field(default_factory=SacrumShape)
 
     def __getitem__(self, name: str) -> Vertebra:
         """The vertebra of that name; T11 where a patient has no T12."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from utility_functions.anatomy.labels import region_of
@@ -72,7 +74,7 @@ def _usual_lower(vertebra: Vertebra) -> list[Facet]:
             )
             for side in (-1.0, 1.0)
         ]
-    return [Facet(f.side, f.centre - down, f.normal, f.up, f.half) for f in upper_facets(vertebra)]
+    return [replace(f, centre=f.centre - down) for f in upper_facets(vertebra)]
 
 
 def _canal(middle: float, radius: float, ratio: float, reach: float, triangular: float = 0.0) -> Shape:
