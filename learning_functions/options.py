@@ -14,6 +14,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from learning_functions.dicom_kinds import kinds_problem
 from learning_functions.runtime.devices import device_problem
 from utility_functions.anatomy.labels import VERTEBRAE
 
@@ -129,6 +130,16 @@ class InferenceOptions:
         metadata=_help(
             "flat: all files in one folder; bids: also label maps as a BIDS derivative whose root the folder is",
             choices=("flat", "bids"),
+            changes_results=False,
+        ),
+    )
+    dicom: str | None = field(
+        default=None,
+        metadata=_help(
+            "also write DICOM objects of a DICOM scan, with its patient and study: seg (segmentation), sr (report of "
+            "measurements) or seg,sr",
+            metavar="KINDS",
+            check=kinds_problem,
             changes_results=False,
         ),
     )

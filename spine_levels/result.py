@@ -48,12 +48,15 @@ class Result:
 
     scan: the scan and its name. findings: of all models, on the grid of the scan.
     stages: the findings after each model, with ``save_intermediate``. initial: the source of its initial findings.
+    dicom: the kinds of DICOM objects that ``save`` writes, too. models: the names of the models that ran.
     """
 
     scan: Scan
     findings: Findings
     stages: tuple[Stage, ...] = ()
     initial: InitialFindings = NOTHING
+    dicom: str | None = None
+    models: tuple[str, ...] = ()
 
     @cached_property
     def landmarks(self) -> pd.DataFrame:
@@ -110,7 +113,8 @@ class Result:
     def save(self, folder: str | Path) -> list[Path]:
         """Write the files that spine-measure writes for one scan into ``folder``; returns their paths.
 
-        With NiiVue installed they are also a page that shows the scan in slices and 3D, and its script.
+        With NiiVue installed they are also a page that shows the scan in slices and 3D, and its script; with the option
+        ``dicom`` DICOM objects that refer to the scan's images, and hold its patient and study.
 
         Raises: ValueError where a file of the scan, or one of another program, would be written over.
         """
@@ -118,7 +122,7 @@ class Result:
         require_writable(place)
         require_outputs_free(case, place, self.initial)
         remove_previous(case, place)
-        write_findings(self.findings, self.scan, None, place, self.stages)
+        write_findings(self.findings, self.scan, None, place, self.stages, dicom=self.dicom, models=self.models)
         return [*written_of(case, place), *filter(Path.is_file, [place / SCRIPT])]
 
     def __repr__(self) -> str:

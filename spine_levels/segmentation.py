@@ -85,6 +85,7 @@ class Pipeline:
         name: of the scan; the files of `Result.save` begin with it. Default: the name of its file.
         Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
         """
+        from learning_functions.measure.dicom_outputs import require_dicom_scans
         from learning_functions.measure.measuring import stages_of, start_of
         from learning_functions.predict.prepared_scan import PreparedScan
         from spine_levels.image_input import scan_of
@@ -92,6 +93,8 @@ class Pipeline:
 
         scan, models = self._device.placed(scan_of(image, affine, name))
         self._plan.initial.require_there([scan.case])
+        if self._plan.options.dicom is not None:
+            require_dicom_scans([scan.case])
         models = models if self._plan.choice else self._plan.chosen(models, [scan.case])
         start = start_of(scan, models, self._plan)
         prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
@@ -101,6 +104,8 @@ class Pipeline:
             stages[-1].findings.placed_on(scan.volume.grid),
             stages if self._plan.options.save_intermediate else (),
             self._plan.initial,
+            self._plan.options.dicom,
+            tuple(model.path.stem for model in models),
         )
 
 

@@ -21,8 +21,11 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 
 WORDS = ("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT")
-NEEDED = ("SpecificCharacterSet", "SOPClassUID", "Modality", "ImageType")
-"""Attributes whose values say what kind of file it is; beside those of group 0028, which say what the pixels are."""
+NEEDED = ("SpecificCharacterSet", "SOPClassUID", "Modality", "ImageType", "PerFrameFunctionalGroupsSequence")
+"""Attributes whose values say what kind of file it is; beside those of group 0028, which say what the pixels are.
+
+Frames would make an enhanced file of a slice, without places.
+"""
 PLACES = ("ImagePositionPatient", "ImageOrientationPatient")
 PATIENT = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 _FORMS = re.compile(rb"(?=(ZQ[0-9A-F]{8}|2\.25\.7700\d+|1[78]\d{6}|121212\.\d{6}|093Y|77\d{4}\.7|7700\d{4}))")
@@ -72,7 +75,7 @@ def write_series(folder: Path, volume: Volume, patient: str = "1", **changes: st
     folder.mkdir(parents=True, exist_ok=True)
     everything, words = filled(patient)
     few = Dataset()
-    for keyword in (*PATIENT, "SOPInstanceUID"):
+    for keyword in (*PATIENT, "SOPInstanceUID", "FrameOfReferenceUID", "SeriesNumber"):
         setattr(few, keyword, everything[keyword].value)
     upright = volume.reoriented("LPS")
     grid = upright.grid
@@ -81,11 +84,13 @@ def write_series(folder: Path, volume: Volume, patient: str = "1", **changes: st
         _describe(dataset, grid)
         for keyword, value in changes.items():
             setattr(dataset, keyword, value)
+    instance = everything.SOPInstanceUID
     for k in range(grid.shape[2]):
         dataset = few if k % EVERY else everything
+        dataset.SOPInstanceUID = f"{instance}.{k}"
         if "ImagePositionPatient" not in changes:
             dataset.ImagePositionPatient = [f"{v:.4f}" for v in (*first_mm[:2], first_mm[2] + k * grid.spacing_mm[2])]
-        dataset.file_meta.MediaStorageSOPInstanceUID = f"{dataset.SOPInstanceUID}.{k}"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.PixelData = np.ascontiguousarray(upright.voxels[:, :, k].T.astype("<i2")).tobytes()
         dcmwrite(folder / f"{k:03d}.dcm", dataset, enforce_file_format=True)
     return words

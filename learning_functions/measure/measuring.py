@@ -241,7 +241,9 @@ def write_scan(found: ScanFound, folder: Path, plan: Plan) -> ScanRow:
     started = time.perf_counter()
     remove_previous(case, folder)  # only now: the results of a scan that can no longer be read stay
     shown_stages = stages if plan.options.save_intermediate else ()
-    picture = write_findings(findings, scan, truth, folder, shown_stages, true, plan.options.view == "page")
+    names = [model.path.stem for model in found.read.models]
+    view, dicom = plan.options.view == "page", plan.options.dicom
+    picture = write_findings(findings, scan, truth, folder, shown_stages, true, view, dicom, names)
     if plan.options.layout == "bids":
         write_derivatives(findings, case, folder)
     findings = findings.timed("writing", time.perf_counter() - started)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from learning_functions.measure.dicom_outputs import write_dicom_objects
 from learning_functions.measure.measurement_files import MEASUREMENT_ROWS, spine_measurements, write_measurements
 from learning_functions.measure.resuming import RECORD_ENDING, STRUCTURES_DRAWN, TRAIL_DRAWN
 from learning_functions.predict.initial_findings import NOTHING, InitialFindings
@@ -57,6 +58,8 @@ def write_findings(
     stages: Sequence[Stage] = (),
     true_structures: LabelMap | None = None,
     view: bool = True,
+    dicom: str | None = None,
+    models: Sequence[str] = (),
 ) -> Path:
     """Write the findings of one scan; returns the path of the picture.
 
@@ -64,6 +67,7 @@ def write_findings(
     measurements, where there are masks of whole vertebrae, their parts and names; a picture; and the trail of a
     traversal as JSON and picture. Intermediate maps are written only with ``stages``.
     view: whether a page with slices and 3D is written, too, where NiiVue is installed.
+    dicom: the kinds of DICOM objects that are written, too, and models: the names of those that ran, for them.
     Pictures show the scan in patient orientation, where that differs from the header.
     """
 
@@ -88,6 +92,8 @@ def write_findings(
         write_json(at("_trail.json"), {"generator": GENERATOR, **to_json(findings.trail)}, indent=1)
     if (measured := spine_measurements(placed, scan.volume)) is not None:
         write_measurements(measured, folder, findings.case_id)
+    if dicom is not None:
+        write_dicom_objects(placed, measured, scan.case, folder, dicom, models)
     turns = findings.quarter_turns
     shown, volume = turned_findings(placed, turns), turned(scan.volume, turns)
     with _DRAWING:

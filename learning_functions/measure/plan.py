@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from learning_functions.measure.dicom_outputs import require_dicom_scans
 from learning_functions.model_files.pretrained import CHOICES, located, shipped
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.initial_findings import InitialFindings
@@ -70,6 +71,8 @@ class Plan:
         """Raise a ValueError for errors that show before a model or TensorFlow is loaded."""
         with self._named():
             self.initial.require_there(cases)
+            if self.options.dicom is not None:
+                require_dicom_scans(cases)
         if not (self.initial or self.options.stop_after or self.file):
             return  # loading reports errors of the models alone
         with self._named():

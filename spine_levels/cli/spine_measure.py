@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   {call} one_scan.nii.gz --output results            # CT or MR, by the shipped models
-  {call} dicom_series_folder --output results
+  {call} dicom_series_folder --dicom seg,sr --output results
   {call} --keypoints landmark_files --output results  # names landmark files without images
   {call} testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
   {call} testing_dataset vertebra_masks.h5 --landmarks corrected --output results
@@ -23,6 +23,7 @@ NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME
 after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_detection.nii.gz,
 NAME_heatmap.nii.gz, NAME_landmark_heatmap.nii.gz, NAME_candidates.json and NAME_stages.json (for --from-results); of MR
 NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers).
+With --dicom seg,sr of a DICOM scan also NAME_seg.dcm and NAME_sr.dcm.
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 With --pipeline all that in a folder for each, and comparison.csv, comparison.json, comparison.html.
 """
@@ -80,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     plans = plans_of(settings)
     require_writable(arguments.output)
     if arguments.keypoints:
+        if arguments.dicom is not None:
+            raise ValueError(f"Landmark files have no images for DICOM objects. Received: --dicom {arguments.dicom}.")
         from learning_functions.measure.keypoint_measuring import measure_keypoints
 
         paths = (arguments.scans, arguments.models, arguments.output)

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import Dataset, FileMetaDataset, dcmread, dcmwrite
+from pydicom.pixels import pixel_array
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -127,6 +131,32 @@ def test_compressed_voxels_are_the_same(compressor, syntax, tmp_path, write_seri
     volume = read_image(tmp_path)
     np.testing.assert_array_equal(volume.voxels, voxels)
     assert volume.voxels.dtype == np.int16
+
+
+@pytest.mark.parametrize(("syntax", "error"), [(JPEGLSLossless, 0), (JPEGLSNearLossless, 3)])
+def test_jpeg_ls_is_decoded(syntax, error, tmp_path, write_series):
+    """By python-gdcm, and by whatever pydicom finds beside it."""
+    voxels = np.random.default_rng(0).integers(-1000, 2000, (64, 48, 3)).astype(np.int16)
+    for path in write_series(tmp_path, voxels, positions(3), intercept="0"):
+        dataset = dcmread(path)
+        stored = dataset.pixel_array
+        dataset.PixelRepresentation = 0
+        dataset.PixelData = (stored.astype(np.int32) + 1024).astype("<u2").tobytes()
+        dataset.RescaleIntercept = "-1024"
+        dataset.compress(syntax, **({"jls_error": error} if error else {}))
+        dataset.save_as(path)
+        by_gdcm = pixel_array(path, raw=True, decoding_plugin="gdcm").astype(int)
+        assert np.abs(by_gdcm - (stored.astype(int) + 1024)).max() <= error
+    assert np.abs(read_image(tmp_path).voxels.astype(int) - voxels).max() == error
+
+
+def test_a_deflated_file_is_read(tmp_path, write_series):
+    voxels = np.random.default_rng(0).integers(-1000, 2000, (6, 5, 3)).astype(np.int16)
+    for path in write_series(tmp_path, voxels, positions(3)):
+        dataset = dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        dataset.save_as(path)
+    np.testing.assert_array_equal(read_image(tmp_path).voxels, voxels)
 
 
 def test_bits_that_do_not_belong_to_the_image_are_left_out(tmp_path, write_series):

@@ -29,6 +29,7 @@ from utility_functions.files.annotations import write_lml
 from utility_functions.files.atomic_write import write_json
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.data_split import Fold
+from utility_functions.files.dicom_source import OWNERS, REFERENCES
 from utility_functions.files.images import read_grid, read_image, write_image
 from utility_functions.files.patient_pseudonyms import KEY_FILE, name_in_memory
 from utility_functions.files.scan_list import write_scan_list
@@ -172,6 +173,35 @@ def test_a_trained_model_its_logs_and_the_results_of_measuring_hold_nothing_of_t
     assert written >= {".h5", ".keras", ".json", ".csv", ".png", ".gz", ".html"}, written
     assert leaks(tmp_path, words) == []
     assert words_in("".join([*messages, caplog.text]).encode(), words) == set()
+
+
+def test_dicom_objects_hold_owners_and_references_alone_and_other_results_nothing(
+    run: Run,
+    series: tuple[Path, frozenset[str]],
+    oracles: list[Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    folder, words = series
+    with caplog.at_level(logging.DEBUG):
+        outcome = run("measure", folder, *oracles, "--output", tmp_path / "out", "--dicom", "seg,sr", "--debug")
+    assert outcome.code == 0, outcome.err
+    spine_levels.segment(folder / "scan1", oracles, dicom="seg,sr").save(tmp_path / "facade")
+    told = "".join([outcome.out, outcome.err, caplog.text, *(str(each.message) for each in recwarn)])
+    assert words_in(told.encode(), words) == set()
+    found = leaks(tmp_path, words)
+    assert {line.split(": ")[0] for line in found} == {
+        f"{place}_{kind}.dcm" for place in ("out/scan1", "out/scan2", "facade/scan1") for kind in ("seg", "sr")
+    }
+    for number in PATIENTS:
+        header, own = filled(number)
+        asked = [header[name].value for name in (*OWNERS, *REFERENCES, "SliceThickness") if name in header]
+        allowed = {word for word in own if any(str(value).startswith(word) for value in asked)}
+        for kind in ("seg", "sr"):
+            content = (tmp_path / "out" / f"scan{number}_{kind}.dcm").read_bytes()
+            assert words_in(content, own) <= allowed and len(allowed) < 25
+            assert str(header.PatientName).encode() in content
 
 
 CHANGES = {

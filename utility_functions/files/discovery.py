@@ -133,7 +133,7 @@ def _images(folder: Path, seen: set[Path], lost: list[Path]) -> Iterator[Path]:
     seen.add(folder.resolve())
     entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     lost += filter(leads_nowhere, entries)
-    unknown = [path for path in entries if path.is_file() and suffix_of(path) is None]
+    unknown = [path for path in entries if path.is_file() and suffix_of(path) is None and not is_prediction(path)]
     if any(dicom.is_slice(path) for path in unknown if path.suffix.lower() not in _NOT_DICOM):
         yield from map(require_utf8, dicom.scans_in(folder))
     for path in entries:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utility_functions.files import nifti
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.dicom_header import read_header, text_of
 from utility_functions.files.probability_files import generator_of
 from utility_functions.records.findings import MAP_ENDINGS
 
@@ -14,10 +15,12 @@ GENERATOR = "spine-levels"
 """The generator in this package's centroid files; every reader ignores that key."""
 DESCRIPTION = f"{GENERATOR} prediction"
 """The description in the header of this package's label maps."""
+SEGMENTATION_OBJECT, REPORT_OBJECT = "_seg.dcm", "_sr.dcm"
+"""The endings of a scan's DICOM Segmentation and Structured Report; the manufacturer in them is the generator."""
 STAMPED_ENDINGS = (
     *MAP_ENDINGS.values(),
     *("_centroids.json", "_centroids.mrk.json", "_candidates.json", "_trail.json", "_stages.json", "_findings.json"),
-    "_measurements.json",
+    *("_measurements.json", SEGMENTATION_OBJECT, REPORT_OBJECT),
     "_probabilities.npz",
 )
 """The endings of stamped outputs; no other file is opened."""
@@ -51,6 +54,8 @@ def is_prediction(path: Path) -> bool:
     try:
         if name.endswith(".nii.gz"):
             return nifti.read_description(path) == DESCRIPTION
+        if name.endswith(".dcm"):
+            return text_of(read_header(path), "Manufacturer") == GENERATOR
         if name.endswith(".npz"):
             return generator_of(path) == GENERATOR
         content = json.loads(path.read_text(encoding="utf-8-sig"))

@@ -30,6 +30,7 @@ IGNORED = (
     *("*.html", "*.js", "*.png", "*.csv", "results.json", "comparison.json", "stages", "*_centroids.json"),
     *("*.mrk.json", "*_findings.json", "*_measurements.json", "*_trail.json", "*_stages.json", "*_candidates.json"),
     *(f"*_{kind}.nii.gz" for kind in ("vertebrae", "detection", "structures", "numbered")),
+    *("*_seg.dcm", "*_sr.dcm"),
     *("*_heatmap.nii.gz", "*_landmark_heatmap.nii.gz", "*_probabilities.npz"),
 )
 """The usual files of a run, which BIDS does not know."""
