@@ -99,6 +99,7 @@ def test_results_json_records_the_run(measured: tuple[Outcome, Path], data_set: 
         "lowest": None,
         "view": "page",
         "layout": "flat",
+        "dicom": None,
         "stop_after": None,
         "landmarks": None,
         "from_results": None,
