@@ -17,7 +17,7 @@ MOST_LINES_OF_A_SCRIPT = 100
 
 scripts = [ROOT / name for name in SCRIPTS if (ROOT / name).is_file()]
 package_files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-OTHERS = ("tests", "benchmarks", "experiments")
+OTHERS = ("tests", "benchmarks", "experiments", "hardening")
 other_files = [path for folder in OTHERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
@@ -27,6 +28,7 @@ from utility_functions.files.data_split import requested_hold_out
 from utility_functions.files.manifest import find_cases, one_part, only_split
 from utility_functions.files.patient_pseudonyms import KEY_FILE, with_pseudonyms
 from utility_functions.phantom.tissue import TISSUES
+from utility_functions.stage_seconds import place_of, tell_seconds
 from utility_functions.worker_pool import worker_pool
 
 log = logging.getLogger(__name__)
@@ -34,12 +36,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ScanSamples:
-    """The samples of one scan, or the problem with it; its normalisation and its padding value."""
+    """The samples of one scan, or the problem with it; its normalisation and its padding value.
+
+    seconds: that it took. place: where a problem was raised, for a support log.
+    """
 
     samples: list[Sample]
     normalisation: tuple[float, float]
     problem: str = ""
     padding: float | None = None
+    seconds: float = 0.0
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,7 @@ def generate(
         in_order = _samples_in_order(ordered, workers, task_name, settings, seed, models)
         with closing(in_order), tqdm(in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
             for case, cut in zip(ordered, bar, strict=True):
+                tell_seconds({"reading and cutting": cut.seconds}, f"scan, {cut.place}" if cut.place else "scan")
                 if cut.problem:
                     problems[case.case_id] = cut.problem
                     with tqdm.external_write_mode():
@@ -200,6 +208,7 @@ def samples_of_case(
 
     A problem with the case's files or contents is returned; one with the models is raised.
     """
+    started = time.perf_counter()
     rng = np.random.default_rng([seed, crc32(case.case_id.encode())])
     task = load_task(task_name)
     croppers = cropping_models(models) if models else []
@@ -211,6 +220,8 @@ def samples_of_case(
         arguments = (scan, settings, rng)
         samples = task.samples(*arguments) if found is None else task.cropped_samples(*arguments, found)
     except (ValueError, OSError, MemoryError, RuntimeError) as error:  # SimpleITK's are RuntimeErrors
-        return ScanSamples([], (0.0, 1.0), one_line(error))
+        took = time.perf_counter() - started
+        return ScanSamples([], (0.0, 1.0), one_line(error), seconds=took, place=place_of(error))
     voxels = scan.volume.voxels
-    return ScanSamples(samples, spec.offset_and_scale(voxels), padding=padding_value_of(voxels))
+    scale, took = spec.offset_and_scale(voxels), time.perf_counter() - started
+    return ScanSamples(samples, scale, padding=padding_value_of(voxels), seconds=took)

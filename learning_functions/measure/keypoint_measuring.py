@@ -34,6 +34,7 @@ from utility_functions.records.findings import Findings
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.pictures import scan_picture
 from utility_functions.reporting.results import ModelRecord, ScanRow
+from utility_functions.stage_seconds import tell_problem
 
 OUTPUTS = ("_centroids.json", "_centroids.mrk.json", ".png")
 MOST_PICTURES = 100
@@ -82,6 +83,7 @@ def measure_keypoints(
             try:
                 row = measure_file(file, namer, folder, drawn)
             except (ValueError, OSError, MemoryError) as error:
+                tell_problem(error, "a file was left out")
                 row = ScanRow(file.case_id, problem=one_line(error))
             rows.append(row)
             with tqdm.external_write_mode():

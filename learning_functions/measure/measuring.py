@@ -44,6 +44,7 @@ from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.mask_scores import SegmentationScore
 from utility_functions.reporting.bids_derivatives import require_derivative_place, write_derivatives
 from utility_functions.reporting.results import ScanRow
+from utility_functions.stage_seconds import tell_problem, tell_seconds
 
 Show = Callable[[str], None]
 """A function that receives the tables one by one."""
@@ -115,7 +116,9 @@ def measure_plan(
                 with kept_in(logs[case]):
                     row = write_scan(found, folder, plan)
                     write_record(row, case, conditions, written_of(case, folder), folder, initial[case])
+                tell_seconds(row.findings.seconds if row.findings else {}, "scan")
             except FAILURES as error:
+                tell_problem(error, "a scan was left out")
                 row = ScanRow(case.case_id, problem=one_line(error))
             rows.add(case, row)
 

@@ -15,6 +15,7 @@ from learning_functions.task import Objective
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from utility_functions.files.atomic_write import written_whole
 from utility_functions.reporting.plots import curves
+from utility_functions.stage_seconds import tell_seconds
 
 
 class BetweenEpochs(keras.callbacks.Callback):
@@ -47,6 +48,7 @@ class BetweenEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         row = {"epoch": epoch + 1.0} | {name: float(value) for name, value in (logs or {}).items()}
         row["seconds"] = time.perf_counter() - self._started
+        tell_seconds({"training and validation": row["seconds"]}, f"epoch {epoch + 1}")
         self.progress.add(row, self.objective.watched, self.objective.highest_is_best)
         self.checkpoints.save(self.network, self.progress)
         write_log(self.progress, self.checkpoints.folder)

@@ -35,6 +35,7 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     from learning_functions.options import add_options
     from utility_functions.anatomy.centroids import LABEL_CODE_HELP, LABEL_CODES
     from utility_functions.command_line import Parser, called
+    from utility_functions.reporting.support_log import add_log_option
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
     found.add_argument("scans", type=Path, help="image, DICOM series, folder of scans, CSV manifest, or phantom:N")
@@ -64,6 +65,7 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=text)
     found.add_argument("--skip-existing", action="store_true", help="resume: skip the scans that are finished already")
     found.add_argument("--skip-errors", action="store_true", help="exit code 0 even if broken scans were left out")
+    add_log_option(found)
     return found
 
 
@@ -71,14 +73,18 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.measure.pipeline_file import plans_of
     from utility_functions.files.atomic_write import require_writable
     from utility_functions.files.manifest import find_cases, in_label_code
+    from utility_functions.stage_seconds import timed_stage
 
     if arguments.choice:
         if arguments.models:
             named = ", ".join(map(str, arguments.models))
             raise ValueError(f"--models chooses among shipped models, so no others can be named. Received: {named}.")
         arguments.models = [Path(arguments.choice)]
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("command", "debug", "choice")}
-    plans = plans_of(settings)
+    settings = {
+        name: value for name, value in vars(arguments).items() if name not in ("command", "debug", "choice", "log")
+    }
+    with timed_stage("options"):
+        plans = plans_of(settings)
     require_writable(arguments.output)
     if arguments.keypoints:
         if arguments.dicom is not None:
@@ -87,15 +93,19 @@ def run(arguments: argparse.Namespace) -> int:
 
         paths = (arguments.scans, arguments.models, arguments.output)
         return _ended(measure_keypoints(*paths, settings, print, arguments.command), arguments)
-    cases = in_label_code(find_cases(arguments.scans, arguments.split, series=arguments.series), arguments.label_code)
+    with timed_stage("finding scans"):
+        cases = find_cases(arguments.scans, arguments.split, series=arguments.series)
+    cases = in_label_code(cases, arguments.label_code)
     for plan in plans:
         plan.require_sound(cases)  # before TensorFlow starts
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
-    start_tensorflow()
+    with timed_stage("starting TensorFlow"):
+        start_tensorflow()
     from learning_functions.measure.comparing import measure_plans
 
-    rows = measure_plans(plans, cases, arguments.output, print, arguments.command, arguments.skip_existing)
+    with timed_stage("measuring"):
+        rows = measure_plans(plans, cases, arguments.output, print, arguments.command, arguments.skip_existing)
     return _ended(rows, arguments)
 
 
@@ -111,5 +121,6 @@ def _ended(rows: list[ScanRow], arguments: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None, prog: str = "spine-measure") -> int:
     """Run the command line ``argv`` (None: that of this process); returns its exit code."""
     from utility_functions.command_line import run_command
+    from utility_functions.reporting.support_log import logged
 
-    return run_command(parser(prog), run, argv)
+    return run_command(parser(prog), logged(run), argv)

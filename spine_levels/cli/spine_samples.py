@@ -27,6 +27,7 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
     from learning_functions.task import task_names
     from utility_functions.anatomy.centroids import LABEL_CODE_HELP, LABEL_CODES
     from utility_functions.command_line import Parser, called
+    from utility_functions.reporting.support_log import add_log_option
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
     found.add_argument("task", choices=task_names(), help="the task of the samples")
@@ -57,6 +58,7 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
     found.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     found.add_argument("--compression", choices=("gzip", "lzf", "none"), default="gzip", help="default: gzip")
     found.add_argument("--skip-errors", action="store_true", help="exit code 0 even if broken scans were left out")
+    add_log_option(found)
     return found
 
 
@@ -65,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.generate.generation import cases_of_one_split, generate
     from learning_functions.task import load_task, settings_of
     from utility_functions.files.manifest import in_label_code
+    from utility_functions.stage_seconds import timed_stage
 
     task = load_task(arguments.task)
     cropping = requested_cropping(arguments.task, arguments.crop_by)
@@ -76,19 +79,21 @@ def run(arguments: argparse.Namespace) -> int:
         settings = settings.at_spacing(arguments.spacing)
     held_out = (arguments.hold_out, arguments.part, arguments.hold_out_seed)
     folds = {"folds": arguments.folds, "fold": arguments.fold}
-    cases = cases_of_one_split(arguments.dataset, arguments.split, *held_out, phantom_seed=arguments.seed, **folds)
+    with timed_stage("finding scans"):
+        cases = cases_of_one_split(arguments.dataset, arguments.split, *held_out, phantom_seed=arguments.seed, **folds)
     cases = in_label_code(cases, arguments.label_code)
-    made = generate(
-        arguments.task,
-        cases,
-        arguments.output,
-        settings,
-        seed=arguments.seed,
-        workers=arguments.workers,
-        compression=arguments.compression,
-        cropping=cropping,
-        patient_key=arguments.patient_key,
-    )
+    with timed_stage("cutting samples"):
+        made = generate(
+            arguments.task,
+            cases,
+            arguments.output,
+            settings,
+            seed=arguments.seed,
+            workers=arguments.workers,
+            compression=arguments.compression,
+            cropping=cropping,
+            patient_key=arguments.patient_key,
+        )
     print(f"{made.samples} samples of {made.scans} scans: {arguments.output}")
     if not made.problems:
         return 0
@@ -100,5 +105,6 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None, prog: str = "spine-samples") -> int:
     """Run the command line ``argv`` (None: that of this process); returns its exit code."""
     from utility_functions.command_line import run_command
+    from utility_functions.reporting.support_log import logged
 
-    return run_command(parser(prog), run, argv, "no sample file was written")
+    return run_command(parser(prog), logged(run), argv, "no sample file was written")

@@ -26,6 +26,7 @@ there are MODEL_fold0.h5 and so on, with MODEL_folds.csv and MODEL_folds.json, a
 def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     """The options, as they are called by ``prog``."""
     from utility_functions.command_line import Parser, called
+    from utility_functions.reporting.support_log import add_log_option
 
     found = Parser(prog, __doc__, EXAMPLES.format(call=called(prog)))
     found.add_argument("training", type=Path, help="training samples (.h5)")
@@ -76,6 +77,7 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     found.add_argument(
         "--tensorboard", type=Path, metavar="DIR", help="also write logs there (needs the extra 'track')"
     )
+    add_log_option(found)
     return found
 
 
@@ -85,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.training_inputs import with_class_weights
     from learning_functions.training.warm_start.initial_model import WarmStart
     from utility_functions.files.data_split import requested_folds
+    from utility_functions.stage_seconds import timed_stage
 
     teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
     start = None if arguments.start_from is None else WarmStart(arguments.start_from, arguments.layers_that_fit)
@@ -94,7 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     runs = planned(paths, folds, arguments.scans, arguments.augment, (start, teacher))
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 
-    start_tensorflow()
+    with timed_stage("starting TensorFlow"):
+        start_tensorflow()
     from learning_functions.training.cross_validation import train_all
     from learning_functions.training.training_choices import Training
 
@@ -107,12 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
     def change(settings: Settings) -> Settings:
         return with_class_weights(settings.changed(**changes), arguments.class_weights)
 
-    train_all(runs, change, training, arguments.device, print, arguments.model)
+    with timed_stage("training"):
+        train_all(runs, change, training, arguments.device, print, arguments.model)
     return 0
 
 
 def main(argv: list[str] | None = None, prog: str = "spine-train") -> int:
     """Run the command line ``argv`` (None: that of this process); returns its exit code."""
     from utility_functions.command_line import run_command
+    from utility_functions.reporting.support_log import logged
 
-    return run_command(parser(prog), run, argv)
+    return run_command(parser(prog), logged(run), argv)
