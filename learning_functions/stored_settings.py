@@ -30,7 +30,7 @@ NEW_NAMES: Mapping[str, str] = {
 
 def settings_from_samples(task: Task[Options], stored: Mapping[str, Any]) -> Settings[Options]:
     """The settings that samples of the task were cut with. Raises: ValueError, in one sentence."""
-    options = in_todays_terms(task, stored.get("options", {}))
+    options = in_todays_terms(task, _mapping(stored, "options"))
     return Settings.from_json({**stored, "options": options}, task.options_type)
 
 
@@ -47,7 +47,7 @@ def settings_from_card(task: Task[Options], card: Mapping[str, Any]) -> Settings
         options = {**settings.options.to_json(), **_learnt(card)}
         return settings.changed(options=task.options_type.from_json(options))
     augment = card.get("training", {}).get("augment")
-    options = {**in_todays_terms(task, values.get("options", {}), augment), **_learnt(card)}
+    options = {**in_todays_terms(task, _mapping(values, "options"), augment), **_learnt(card)}
     settings = Settings.from_json({**values, "options": options}, task.options_type)
     if differences := settings.spec.differences(spec):
         raise ValueError(f"Its spec is not that of its settings. Received: {'; '.join(differences)}.")
@@ -56,7 +56,15 @@ def settings_from_card(task: Task[Options], card: Mapping[str, Any]) -> Settings
 
 def _learnt(card: Mapping[str, Any]) -> dict[str, Any]:
     """The card's options that training estimated, under today's names."""
-    return {NEW_NAMES.get(name, name): value for name, value in card.get("learnt", {}).items()}
+    return {NEW_NAMES.get(name, name): value for name, value in _mapping(card, "learnt").items()}
+
+
+def _mapping(stored: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of what is stored, empty where it is not there. Raises: ValueError where it is no mapping."""
+    part = stored.get(name, {})
+    if not isinstance(part, Mapping):
+        raise ValueError(f"The {name} of these settings are no names with values. Received: {str(part)[:80]}.")
+    return part
 
 
 def in_todays_terms(task: Task[Any], stored: Mapping[str, Any], augment: str | None = None) -> dict[str, Any]:

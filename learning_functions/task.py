@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from learning_functions.io_signature import IOSignature
 from learning_functions.rate_schedule import checked_steps
+from learning_functions.setting_sizes import require_sizes
 from learning_functions.spec import Spec
 from learning_functions.task_options.common_options import TaskOptions
 from utility_functions.files.cases import Scan
@@ -67,9 +68,8 @@ class Settings(Generic[ItsOptions]):
     options: ItsOptions = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("samples_per_scan", "filters", "levels", "batch", "epochs"):
-            if int(getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}.")
+        sizes = ("samples_per_scan", "filters", "levels", "batch", "epochs")
+        require_sizes({name: getattr(self, name) for name in sizes})
         if not self.learning_rate > 0:
             raise ValueError(f"The learning rate must be above 0. Received: {self.learning_rate}.")
         if not 0 <= self.weight_decay < math.inf:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import gzip
 import warnings
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
+from hardening.dicom_series import write_series
 from learning_functions.measure.measuring import measure_cases
+from learning_functions.measure.pipeline_file import read_plan
 from learning_functions.options import InferenceOptions
 from learning_functions.runtime.devices import precision
+from learning_functions.samples.store.sample_store import open_store
+from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
 from learning_functions.task import Settings, load_task
 from learning_functions.training.checkpoints import Checkpoints, Progress
 from tests.oracle import oracle_models, oracle_scan
+from utility_functions.command_line import one_line
+from utility_functions.files.annotations import read_landmarks
+from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
-from utility_functions.files.images import write_image
+from utility_functions.files.images import read_image, write_image
+from utility_functions.files.manifest import find_cases
+
+
+def write_few_samples(path: Path) -> Path:
+    """Two samples of detection."""
+    settings = (
+        load_task("detection")
+        .presets["small"]
+        .changed(spec=Spec((4.0, 4.0, 4.0), "RAS", (4, 4, 4), 1, ("background", "vertebra")))
+    )
+    values = np.zeros((4, 4, 4), np.int16)
+    with SampleWriter(path, task="detection", spec=settings.spec, settings=settings.to_json()) as writer:
+        for _ in range(2):
+            writer.append(values[..., None], values.astype(np.uint8), normalisation=(0.0, 1.0), case_id="a")
+    return path
 
 
 def test_a_resumed_mixed_precision_run_lost_its_optimiser_state(tmp_path: Path) -> None:
@@ -69,3 +93,128 @@ def test_settings_read_from_a_card_were_never_equal_to_the_preset() -> None:
     settings = load_task("detection").presets["paper"]
     as_read = {**settings.to_json(), "options": dict(settings.options.to_json(), weights=[0.1, 0.9])}
     assert Settings.from_json(as_read, type(settings.options)) == settings
+
+
+def test_a_damaged_gzip_file_was_read_as_if_it_were_sound(tmp_path: Path) -> None:
+    """The checksum stands at the end of the file, behind the last voxel that was read."""
+    write_image(oracle_scan(), tmp_path / "scan.nii")
+    packed = bytearray(gzip.compress((tmp_path / "scan.nii").read_bytes()))
+    packed[-8] ^= 1
+    (tmp_path / "scan.nii.gz").write_bytes(packed)
+    with pytest.raises(BrokenFile, match="truncated or damaged"):
+        read_image(tmp_path / "scan.nii.gz")
+
+
+def test_what_is_no_gzip_behind_a_gzip_file_does_not_matter(tmp_path: Path) -> None:
+    write_image(oracle_scan(), tmp_path / "scan.nii.gz")
+    (tmp_path / "scan.nii.gz").write_bytes((tmp_path / "scan.nii.gz").read_bytes() + b"junk of an old exporter")
+    assert np.array_equal(read_image(tmp_path / "scan.nii.gz").voxels, oracle_scan().voxels)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "change"),
+    [
+        (".nrrd", (b"space: left-posterior-superior", b"space: " + b"left-posterior-superior" * 100)),
+        (".nrrd", (b"sizes: 36 44 80", b"sizes: " + b"36 44 80 " * 700)),
+        (".nrrd", (b"dimension: 3", b"dimension: 99999999999999999999")),
+        (".nrrd", (b"sizes: 36 44 80", b"sizes: 36 44")),
+        (".mha", (b"NDims = 3", b"NDims = 99999999999999999999")),
+        (".mha", (b"NDims = 3", b"NDims = 3\nNDims = 11")),
+        (".mha", (b"DimSize = 36 44 80", b"DimSize = 36 44 80 80 80 80 80 80 80 80 80 80 80")),
+    ],
+)
+def test_an_odd_header_crashed_the_process_in_itk(suffix: str, change: tuple[bytes, bytes], tmp_path: Path) -> None:
+    path = tmp_path / f"scan{suffix}"
+    write_image(oracle_scan(), path)
+    assert change[0] in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(*change, 1))
+    with pytest.raises(BrokenFile, match="header"):
+        read_image(path)
+
+
+def test_memory_was_taken_for_voxels_that_no_file_holds(tmp_path: Path) -> None:
+    path = tmp_path / "scan.mha"
+    write_image(oracle_scan(), path)
+    path.write_bytes(path.read_bytes().replace(b"DimSize = 36 44 80", b"DimSize = 1500 1500 1500", 1))
+    with pytest.raises(BrokenFile, match="too short for its header"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" * 500 + "]" * 500, '{"a":' * 100_000])
+def test_json_nested_too_deep_ended_in_a_traceback(text: str, tmp_path: Path) -> None:
+    (tmp_path / "scan.json").write_text(text)
+    write_image(oracle_scan(), tmp_path / "scan.nii.gz")
+    with pytest.raises(BrokenFile, match="not a JSON file"):
+        read_landmarks(tmp_path / "scan.json", None)
+    assert [case.case_id for case in find_cases(tmp_path)] == ["scan"]
+
+
+def test_toml_nested_too_deep_ended_in_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text("models = " + "[" * 10_000)
+    with pytest.raises(BrokenFile, match="nested too deeply"):
+        read_plan(tmp_path / "p.toml", {})
+
+
+def test_an_error_printed_control_characters_and_whole_files() -> None:
+    said = one_line(ValueError("label \x00\ud800 must be a number, but it is " + "[0, " * 5000 + "here"))
+    assert said.isprintable() and said.encode() and len(said) < 800 and said.endswith("here")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"patients": "[3]"}, "a list of texts is needed"),
+        ({"settings": "[]"}, "a mapping is needed"),
+        ({"case_ids": "[]", "patients": "[]"}, "do not belong to its samples"),
+        ({"spine_samples": b"\xff\xfe"}, "can be read, and this is"),
+    ],
+)
+def test_a_damaged_header_of_samples_ended_in_a_traceback(change, words, tmp_path: Path) -> None:
+    path = write_few_samples(tmp_path / "s.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs.update(change)
+    with pytest.raises(BrokenFile, match=words):
+        open_store(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda file: h5py.ExternalLink("other.h5", "/x"), "link to another place"),
+        (lambda file: h5py.SoftLink("/inputs"), "link to another place"),
+        (lambda file: np.array(["a", "b"], object), "holds no samples"),
+        (lambda file: 3.5, "holds no samples"),
+    ],
+)
+def test_samples_that_are_links_or_no_numbers_ended_in_a_traceback(make, words, tmp_path: Path) -> None:
+    path = write_few_samples(tmp_path / "s.h5")
+    with h5py.File(path, "r+") as file:
+        del file["inputs"]
+        file["inputs"] = make(file)
+    with pytest.raises(BrokenFile, match=words):
+        open_store(path)
+
+
+def test_memory_was_taken_for_samples_that_no_file_holds(tmp_path: Path) -> None:
+    path = write_few_samples(tmp_path / "s.h5")
+    with h5py.File(path, "r+") as file:
+        del file["inputs"]
+        file.create_dataset("inputs", (2, 10**4, 10**4, 10**4, 1), "i2", chunks=(1, 10, 10, 10, 1))
+    with pytest.raises(BrokenFile, match="would take 4e"):
+        open_store(path)
+
+
+@pytest.mark.parametrize("value", [2.5, True, "8", None, 10**9])
+def test_settings_of_a_file_asked_for_networks_without_measure(value: object) -> None:
+    settings = load_task("detection").presets["small"]
+    with pytest.raises(ValueError, match="filters"):
+        Settings.from_json({**settings.to_json(), "filters": value}, type(settings.options))
+
+
+def test_a_dicom_file_with_a_damaged_meta_header_ended_in_a_traceback(tmp_path: Path) -> None:
+    for path in write_series(tmp_path / "series", oracle_scan(8.0, shape=(9, 11, 20)))[:3]:
+        content = path.read_bytes()
+        place = content.index(b"UL\x04\x00") + 2
+        path.write_bytes(content[:place] + b"\x42\x04" + content[place + 2 :])
+    with pytest.raises(BrokenFile, match="without a readable image"):
+        read_image(tmp_path / "series" / "0000.dcm")

@@ -15,6 +15,10 @@ from typing import NoReturn
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+MOST_LETTERS = 700
+"""The middle of a longer error, which quotes a whole file, is left out."""
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+"""Stands for what cannot be printed, such as a control character that an error quotes from a file."""
 ENDED_FROM_OUTSIDE = {name: 128 + getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)}
 """Exit codes after signals that ask a process to end; as after Ctrl-C, what it has begun is cleared away first."""
 
@@ -105,8 +109,11 @@ def _ended_cleanly() -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """The error in one line, with the name of its kind where it says nothing itself."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """The error in one printable line, with the name of its kind where it says nothing itself."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if len(text) > MOST_LETTERS:
+        text = f"{text[: 2 * MOST_LETTERS // 3]} ... {text[-MOST_LETTERS // 4 :]}"
+    return "".join(letter if letter.isprintable() else UNPRINTABLE for letter in text)
 
 
 def usable_processors() -> int:

@@ -18,6 +18,10 @@ import numpy as np
 
 T = TypeVar("T")
 
+MOST_DEPTH = 100
+"""The deepest nesting of a document that is read; networks within networks need about 30."""
+TOO_DEEP = f"Its parts are nested more than {MOST_DEPTH} deep."
+
 
 def to_json(value: Any) -> Any:
     """``value`` in the terms of JSON: numbers that are not finite become None, paths text, arrays and tuples lists.
@@ -53,6 +57,25 @@ def to_json(value: Any) -> Any:
 def json_text(value: Any, indent: int | None = None, sort_keys: bool = False) -> str:
     """``value`` as the text of a JSON document."""
     return json.dumps(to_json(value), indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """The value of a JSON document. Raises: ValueError for what is none, or nests deeper than MOST_DEPTH."""
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    depth, level = 0, [value]
+    while level:
+        if depth > MOST_DEPTH:
+            raise ValueError(TOO_DEEP)
+        depth += 1
+        level = [part for each in level for part in _parts_of(each) if isinstance(part, dict | list)]
+    return value
+
+
+def _parts_of(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def from_json(kind: type[T], value: Any) -> T:

@@ -43,6 +43,8 @@ def read_plan(path: Path, requested: Mapping[str, Any]) -> Plan:
         entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BrokenFile(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except RecursionError as error:
+        raise BrokenFile(f"{path}: is no TOML (its parts are nested too deeply).") from error
     except ValueError as error:
         raise BrokenFile(f"{path}: is no TOML ({error}).") from error
     if unknown := sorted(set(entries) - {TITLE, MODELS, *OPTION_NAMES}):

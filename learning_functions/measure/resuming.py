@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from learning_functions.options import InferenceOptions
 from utility_functions.files.atomic_write import write_json
 from utility_functions.files.cases import Case
 from utility_functions.files.provenance import GENERATOR
-from utility_functions.json_records import from_json, to_json
+from utility_functions.json_records import from_json, parsed_json, to_json
 from utility_functions.reporting.results import ModelRecord, ScanRow
 from utility_functions.reporting.versions import PACKAGE, versions
 
@@ -72,7 +71,7 @@ def finished_row(case: Case, conditions: Conditions, folder: Path, initial: Sequ
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parsed_json(path.read_text(encoding="utf-8"))
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']}")
         known = {part: record["conditions"][part] for part in ("models", "options")}

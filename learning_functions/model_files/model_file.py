@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from learning_functions.io_signature import IOSignature
+from learning_functions.model_files.weight_count import require_no_larger, stored_weights
 from learning_functions.samples.sample_parts import SIGNATURE as SAMPLES_SIGNATURE
 from learning_functions.spec import Spec
 from learning_functions.stored_settings import settings_from_card
@@ -20,7 +20,8 @@ from learning_functions.task import Settings, load_task, task_names
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import require_room, written_whole
 from utility_functions.files.broken_file import BrokenFile, why_hdf5_failed
-from utility_functions.json_records import json_text
+from utility_functions.files.hdf5_contents import require_plain_contents
+from utility_functions.json_records import json_text, parsed_json
 from utility_functions.reporting.versions import PACKAGE, versions
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any]) -> None:
         **card,
     }
     text = json_text(card)
-    check_fit(model, checked_card(json.loads(text), path.name), path.name)
+    check_fit(model, checked_card(parsed_json(text), path.name), path.name)
     with written_whole(path) as beside:
         require_room(path, 4 * model.count_params() + len(text) + ROOM_FOR_CONFIGURATION)
         with _without_format_advice():
@@ -80,7 +81,7 @@ def change_card(path: Path, card: dict[str, Any]) -> None:
     """
     path = Path(path)
     text = json_text(card)
-    settings_and_signature(checked_card(json.loads(text), path.name), path.name)
+    settings_and_signature(checked_card(parsed_json(text), path.name), path.name)
     with written_whole(path) as beside:
         shutil.copyfile(path, beside)
         require_room(path, len(text) + ROOM_FOR_CONFIGURATION)
@@ -103,6 +104,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         card = _card(file, path.name)
         config = _json(file.attrs["model_config"], f"The network of {path.name}")
         keras_version = _text(file.attrs.get("keras_version", "1"))
+        stored = stored_weights(file)
     if path.suffix not in SUFFIXES:
         raise BrokenFile(f"A model file ends in .h5. Received: {path.name}.")
     import keras
@@ -114,13 +116,22 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         config = in_todays_terms(config)
     with keras.saving.custom_object_scope(REPLACED):
         refuse_code(config, path.name)
-    try:
+
+    def built() -> keras.Model:
         if first_keras:
-            model = keras.Model.from_config(config["config"])
+            return keras.Model.from_config(config["config"])
+        with keras.saving.custom_object_scope(REPLACED):
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+
+    try:
+        require_no_larger(built, stored, path.name)
+        model = built()
+        if first_keras:
             model.load_weights(path)
         else:
-            with keras.saving.custom_object_scope(REPLACED):
-                model = of_keras_layers(keras.models.load_model(path, compile=False, safe_mode=True))
+            model = of_keras_layers(model)
+    except BrokenFile:
+        raise
     except _LOADING_ERRORS as error:
         reason = _text((str(error).strip() or type(error).__name__).splitlines()[0][:200])
         raise BrokenFile(f"{path.name} (saved by Keras {keras_version}) cannot be built again: {reason}") from error
@@ -199,6 +210,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
                 weights = "layer_names" in found or "layers" in file
                 what = "holds weights without their network" if weights else "is an HDF5 file, but not a model"
                 raise BrokenFile(f"{path.name} {what}; save the whole model, with model.save.")
+            require_plain_contents(file, path)
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         raise BrokenFile(f"{path.name} {why_hdf5_failed(error)}.") from error
@@ -212,8 +224,8 @@ def _card(file: h5py.File, file_name: str) -> dict[str, Any] | None:
 
 def _json(value: Any, what: str) -> Any:
     try:
-        return json.loads(_text(value))
-    except (ValueError, TypeError, RecursionError) as error:
+        return parsed_json(_text(value))
+    except (ValueError, TypeError) as error:
         raise BrokenFile(f"{what} cannot be read: {error}.") from error
 
 

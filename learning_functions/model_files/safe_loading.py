@@ -17,6 +17,8 @@ VALUES = frozenset(
     | {"TensorShape"}
 )
 """No classes: the names by which Keras writes tuples, arrays and shapes."""
+MOST_PARTS = 5_000
+"""Layers, tensors between them, initialisers and so on; those of this package have up to 800."""
 NETWORKS = ("Functional", "Model", "Sequential")
 
 
@@ -29,7 +31,9 @@ def refuse_code(config: Any, file_name: str) -> None:
     """
     if not isinstance(config, dict) or not isinstance(config.get("config"), (dict, list)):
         raise BrokenFile(f"{file_name} describes no network. Received: {str(config)[:80]!r}.")
-    for item, layer in _items(config, ""):
+    for number, (item, layer) in enumerate(_items(config, "")):
+        if number > MOST_PARTS:
+            raise BrokenFile(f"{file_name} is refused: its network has more than {MOST_PARTS} parts.")
         kind = item["class_name"]
         if not isinstance(kind, str):
             raise BrokenFile(f"{file_name} is refused: its layer {layer!r} has a class that is no name.")
@@ -41,18 +45,17 @@ def refuse_code(config: Any, file_name: str) -> None:
 
 
 def _items(value: Any, layer: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """All parts that name a class, each with the name of its layer."""
-    if isinstance(value, list):
-        for part in value:
-            yield from _items(part, layer)
-    elif isinstance(value, dict):
-        if "class_name" in value:
+    """All parts that name a class, each with the name of its layer, in the order of the configuration."""
+    waiting = [(value, layer)]
+    while waiting:
+        value, layer = waiting.pop()
+        if isinstance(value, dict) and "class_name" in value:
             inner = value.get("config")
             own = value.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
             layer = str(own or layer)
             yield value, layer
-        for part in value.values():
-            yield from _items(part, layer)
+        parts = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+        waiting += [(part, layer) for part in reversed([*parts])]
 
 
 def _reason(kind: str, item: dict[str, Any]) -> str:
@@ -114,5 +117,9 @@ def _is_part(thing: Any) -> bool:
         keras.Regularizer,
         keras.constraints.Constraint,
         keras.dtype_policies.DTypePolicy,
+        keras.optimizers.Optimizer,  # of checkpoints
+        keras.optimizers.schedules.LearningRateSchedule,
+        keras.losses.Loss,
+        keras.metrics.Metric,
     )
     return isinstance(thing, type) and issubclass(thing, parts) and thing.__name__ not in RUNS_CODE | READS_FILES

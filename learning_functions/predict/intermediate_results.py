@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from utility_functions.files.stored_image import MOST_STRAIGHTENED_VOXELS
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
-from utility_functions.json_records import from_json
+from utility_functions.json_records import from_json, parsed_json
 from utility_functions.records.findings import MAP_ENDINGS, Findings, StageFindings
 from utility_functions.records.map_kinds import KINDS, ClassProbabilities
 
@@ -165,7 +164,7 @@ def _read(path: Path, folder: Path, case_id: str) -> list[KeptStage]:
     tasks: tuple[str, ...] = ()
     maps: dict[str, StoredMap] = {}
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parsed_json(path.read_text(encoding="utf-8"))
         if record["generator"] != GENERATOR or record["format"] != FORMAT:
             raise ValueError(f"made by {record['generator']}, format {record['format']}")
         if record["case_id"] != case_id:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from learning_functions.model_files.checkpoint_file import load_checkpoint
 from learning_functions.model_files.output_place import training_folder
 from learning_functions.runtime.devices import precision
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import write_json, written_whole
-from utility_functions.json_records import from_json
+from utility_functions.json_records import from_json, parsed_json
 
 STATE = "state.json"
 
@@ -94,7 +93,7 @@ class Checkpoints:
 
     def progress(self) -> Progress:
         try:
-            return from_json(Progress, json.loads(self.state_path.read_text(encoding="utf-8")))
+            return from_json(Progress, parsed_json(self.state_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"The training state cannot be read ({error}). Received: {self.state_path}.") from error
 
@@ -105,7 +104,7 @@ class Checkpoints:
             raise ValueError(f"The network of epoch {epoch} is missing; train without --resume. Received: {path}.")
         try:
             with precision(computing_in):
-                return keras.saving.load_model(path)
-        except (ValueError, TypeError, LookupError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+                return load_checkpoint(path)
+        except (ValueError, OSError) as error:
             reason = one_line(error)[:200]
             raise ValueError(f"The network of epoch {epoch} cannot be read ({reason}). Received: {path}.") from error

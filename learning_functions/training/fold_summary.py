@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from utility_functions.files.atomic_write import write_json, write_text
 from utility_functions.files.data_split import Fold
-from utility_functions.json_records import to_json
+from utility_functions.json_records import parsed_json, to_json
 from utility_functions.reporting.plots import VALIDATION
 from utility_functions.reporting.tables import NOT_DEFINED, text_table
 
@@ -35,7 +34,7 @@ def require_place(model: Path) -> None:
     """Raise a ValueError where a summary would replace a file that is no summary."""
     table, everything = summary_paths(model)
     try:
-        ours = not everything.exists() or SIGNATURE in json.loads(everything.read_text(encoding="utf-8"))
+        ours = not everything.exists() or SIGNATURE in parsed_json(everything.read_text(encoding="utf-8"))
         ours = ours and (not table.exists() or table.read_text(encoding="utf-8").startswith(",".join(FIRST)))
     except (OSError, ValueError, TypeError):
         ours = False

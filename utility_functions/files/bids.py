@@ -5,13 +5,13 @@ The Brain Imaging Data Structure (Gorgolewski et al., Sci Data 2016;3:160044), w
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utility_functions.files.images import stem_of
+from utility_functions.json_records import parsed_json
 
 DESCRIPTION_FILE = "dataset_description.json"
 VERSION = "1.10.0"
@@ -89,7 +89,7 @@ def told_modality(image: Path) -> str | None:
     """The modality that the JSON beside an image tells, such as "MR"; None where there is none."""
     beside = image.with_name(f"{stem_of(image)}.json")
     try:
-        content = json.loads(beside.read_text(encoding="utf-8-sig"))
+        content = parsed_json(beside.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return None
     told = content.get("Modality") if isinstance(content, dict) else None
@@ -98,7 +98,7 @@ def told_modality(image: Path) -> str | None:
 
 def _is_root(folder: Path) -> bool:
     try:
-        content = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8-sig"))
+        content = parsed_json((folder / DESCRIPTION_FILE).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and "BIDSVersion" in content

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
+from pydicom.errors import BytesLengthException
 
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.dicom_bounds import require_bounded
 from utility_functions.files.dicom_stack import Slice
 
 COLOURS = ("PALETTE COLOR", "RGB", "YBR")
@@ -34,7 +36,10 @@ FRAME_KINDS = (
     ("MRDiffusionSequence", "DiffusionBValue"),
 )
 """The same for the frames of one file."""
-FAILURES = (OSError, ValueError, KeyError, EOFError, NotImplementedError, AttributeError, TypeError, struct.error)
+FAILURES = (
+    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, AttributeError, TypeError, struct.error),
+    *(BytesLengthException, RecursionError, OverflowError),
+)
 """What pydicom raises for files that are damaged, or no DICOM."""
 MOST_SIDE = 2**16 - 1
 
@@ -49,6 +54,7 @@ class NoSlice(BrokenFile):
 
 def read_header(path: Path) -> Dataset:
     """The data set before the pixels; also of a file without preamble. Raises: BrokenFile."""
+    require_bounded(path)
     try:
         return dcmread(path, stop_before_pixels=True, force=True)
     except FAILURES as error:
@@ -118,7 +124,15 @@ def slices_of(path: Path) -> list[Slice]:
 
     Raises: NoSlice for what is no slice of a scan, BrokenFile for what cannot be read.
     """
-    dataset = read_header(path)
+    try:
+        return _slices_of(path, read_header(path))
+    except BrokenFile:
+        raise
+    except FAILURES as error:  # of sequences, which are read when they are asked for
+        raise BrokenFile(f"{path}: is a DICOM file without a readable image, or truncated.") from error
+
+
+def _slices_of(path: Path, dataset: Dataset) -> list[Slice]:
     shape = count_of(dataset, "Columns", 0), count_of(dataset, "Rows", 0)
     if not all(0 < size <= MOST_SIDE for size in shape):
         raise BrokenFile(f"{path}: is a DICOM file without a readable image, or truncated.")

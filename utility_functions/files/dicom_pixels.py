@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.dicom_bounds import require_pixels
 from utility_functions.files.dicom_header import FAILURES, count_of
 from utility_functions.files.dicom_stack import Slice
 
@@ -36,7 +38,12 @@ def _stored(path: Path) -> NDArray[Any]:
     try:
         dataset = dcmread(path, force=True)
         syntax = _transfer_syntax(dataset)
+        sides = [count_of(dataset, name, 1) for name in ("Rows", "Columns", "SamplesPerPixel")]
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        require_pixels(path, prod(sides) * frames * max(count_of(dataset, "BitsAllocated", 16), 8) // 8)
         return _of_stored_bits(pixel_array(dataset, raw=True), dataset)
+    except BrokenFile:
+        raise
     except RuntimeError as error:
         name = syntax.name if syntax.is_compressed else "not compressed"
         raise BrokenFile(f"{path}: its voxels cannot be decoded ({name}).") from error

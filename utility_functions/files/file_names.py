@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from utility_functions.files.delimited import delimiter_of
 from utility_functions.files.images import stem_of, suffix_of
 from utility_functions.files.provenance import is_prediction
+from utility_functions.json_records import parsed_json
 
 # Last words that make a file name that of a label map; further words that may stand between image name and them.
 _MASK_WORDS = ("mask", "msk", "seg", "segmentation", "label", "labels", "labelmap", "vertebrae", "gt", "verse_ids")
@@ -165,7 +165,7 @@ def _holds_points(path: Path) -> bool:
             header = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
             columns = next(csv.reader([header], delimiter=delimiter_of(header)), [])
             return {"x", "y", "z"} <= {column.strip().lower() for column in columns}
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parsed_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
     return isinstance(content, list) or (isinstance(content, dict) and "markups" in content)

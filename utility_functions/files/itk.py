@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,20 @@ from numpy.typing import NDArray
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.files.stored_image import StoredImage, grid_of, require_spacing, three_axes
+from utility_functions.files.text_headers import require_sound_header
 from utility_functions.geometry.grid import Grid
 
 log = logging.getLogger(__name__)
 
+MOST_DEFLATED = 1032  # deflate never packs tighter than this
+MOST_OF_A_HEADER = 2**16
+FREE_VOXELS = 2**24
 PATIENT_SPACES = ("left-posterior-superior",)  # what ITK turns every anatomical NRRD space into
 
 
 def read_grid(path: Path) -> Grid:
     """Where the voxels lie, from the header alone."""
+    require_sound_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -43,6 +49,7 @@ def read_grid(path: Path) -> Grid:
 def read_stored(path: Path) -> StoredImage:
     """The voxels as stored."""
     grid = read_grid(path)
+    _require_data(path, grid)
     try:
         voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     except (RuntimeError, MemoryError) as error:
@@ -50,6 +57,18 @@ def read_stored(path: Path) -> StoredImage:
             f"{path}: its voxels cannot be read, the file is truncated, damaged or without its data."
         ) from error
     return StoredImage(path, grid, voxels.T.reshape(grid.shape, order="F"))
+
+
+def _require_data(path: Path, grid: Grid) -> None:
+    """Raise a BrokenFile where no compression could pack so many voxels into the file, and those beside it.
+
+    ITK takes the memory of all voxels before it reads the first.
+    """
+    size = path.stat().st_size
+    if size < MOST_OF_A_HEADER:  # the voxels may lie in files beside it
+        size += sum(file.stat().st_size for file in path.parent.iterdir() if file != path and file.is_file())
+    if math.prod(grid.shape) > max(FREE_VOXELS, MOST_DEFLATED * size):
+        raise BrokenFile(f"{path}: its voxels cannot be read, the file is too short for its header.")
 
 
 def stored_of(image: sitk.Image, path: Path) -> StoredImage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.keypoints import read_keypoints
 from utility_functions.files.provenance import is_prediction
 from utility_functions.files.utf8_names import require_utf8
+from utility_functions.json_records import parsed_json
 
 SEEN, TRUE = "predictions", "truth"
 """Folders of detections and of what is true, as VID has them; files of one scan have the same name."""
@@ -78,7 +78,7 @@ def _is_keypoints(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() != ".json":
         return False
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError):
+        content = parsed_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError:
         return False
     return isinstance(content, list) and all(isinstance(entry, dict) and "coordinates" in entry for entry in content)

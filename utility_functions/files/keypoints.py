@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.landmark_points import named
 from utility_functions.files.ras_lps import swap_lps_ras
-from utility_functions.json_records import json_text
+from utility_functions.json_records import json_text, parsed_json
 
 
 def read_keypoints(path: Path) -> Keypoints:
     """The keypoints of a VID file; its positions are LPS mm. Raises: BrokenFile."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        entries = parsed_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise BrokenFile(f"{path}: is not a JSON file.") from error
     if not isinstance(entries, list):
         raise BrokenFile(f"{path}: is no list of keypoints.")

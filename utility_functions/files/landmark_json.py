@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from pathlib import Path
@@ -14,7 +13,7 @@ from utility_functions.files.landmark_poi import PER_SUBREGION, body_of_label, i
 from utility_functions.files.landmark_points import AnnotatedPoint, named, named_by_id, number
 from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.grid import Grid, direction_matrix
-from utility_functions.json_records import json_text
+from utility_functions.json_records import json_text, parsed_json
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +25,8 @@ FORMATS = (
 def read_points(path: Path, grid: Grid | None) -> list[AnnotatedPoint]:
     """The points of a JSON file, whose format is recognised by its content. Raises: BrokenFile."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        content = parsed_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise BrokenFile(f"{path}: is not a JSON file.") from error
     if isinstance(content, dict) and isinstance(content.get("markups"), list):
         return _markups(path, content["markups"])

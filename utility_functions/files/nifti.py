@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import zlib
 from pathlib import Path
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 # Header sizes of NIfTI-1 and NIfTI-2, and where each keeps its magic letters.
 FORMATS = {348: (nib.Nifti1Header, 344), 540: (nib.Nifti2Header, 4)}
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # metre, micrometre; anything else is mm
+MOST_BEHIND = 2**28  # bytes behind the voxels that are read to get to the checksum
 MOST_DEFLATED = 1032  # deflate never packs tighter than this
 DIFFERENT_VOXELS = 0.05  # sform and qform that place a voxel this far apart are said to differ
 READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, HeaderDataError, OverflowError, MemoryError)
@@ -56,11 +58,27 @@ def read_stored(path: Path) -> StoredImage:
             raise EOFError("the file is too short for its header")
         with ImageOpener(path) as file:
             voxels = array_from_file(grid.shape, kind, file, header.get_data_offset(), mmap=False)
+            if path.name.lower().endswith(".gz"):
+                _read_to_checksum(file)
     except READ_ERRORS as error:
         raise BrokenFile(
             f"{path}: its voxels cannot be read, the file is truncated or damaged ({_reason(error)})."
         ) from error
     return StoredImage(path, grid, voxels, 1.0 if slope is None else float(slope), float(intercept or 0.0))
+
+
+def _read_to_checksum(file: ImageOpener) -> None:
+    """Read what follows the voxels in a gzip file: only at its end its checksum is compared.
+
+    What is no gzip behind that is not looked at, as other readers do not. Raises: one of READ_ERRORS.
+    """
+    left = MOST_BEHIND
+    try:
+        while left > 0 and (more := file.read(2**20)):
+            left -= len(more)
+    except gzip.BadGzipFile as error:
+        if not str(error).startswith("Not a gzipped file"):
+            raise
 
 
 def stored_of(image: nib.nifti1.Nifti1Pair, path: Path) -> StoredImage:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from utility_functions.files import nifti
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.dicom_header import read_header, text_of
 from utility_functions.files.probability_files import generator_of
+from utility_functions.json_records import parsed_json
 from utility_functions.records.findings import MAP_ENDINGS
 
 GENERATOR = "spine-levels"
@@ -58,8 +58,8 @@ def is_prediction(path: Path) -> bool:
             return text_of(read_header(path), "Manufacturer") == GENERATOR
         if name.endswith(".npz"):
             return generator_of(path) == GENERATOR
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (BrokenFile, OSError, ValueError, RecursionError):
+        content = parsed_json(path.read_text(encoding="utf-8-sig"))
+    except (BrokenFile, OSError, ValueError):
         return False
     first = content[0] if isinstance(content, list) and content else content
     return isinstance(first, dict) and first.get("generator") == GENERATOR
@@ -98,8 +98,8 @@ def require_script_free(folder: Path) -> None:
 def _holds_results(folder: Path) -> bool:
     for name, keys in RECORDS.items():
         try:
-            content = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            content = parsed_json((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             continue
         if isinstance(content, dict) and keys <= set(content):
             return True

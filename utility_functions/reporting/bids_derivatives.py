@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from utility_functions.files.cases import Case
 from utility_functions.files.images import write_image
 from utility_functions.files.provenance import BIDS_ENDING, DESCRIPTION, GENERATOR, require_not_written_over
 from utility_functions.geometry.volume import LabelMap
+from utility_functions.json_records import parsed_json
 from utility_functions.records.findings import Findings
 from utility_functions.reporting.label_names import label_table
 from utility_functions.reporting.versions import PACKAGE, versions
@@ -55,7 +55,7 @@ def require_derivative_place(case_ids: Sequence[str], folder: Path) -> None:
     place = folder / DESCRIPTION_FILE
     if place.exists():
         try:
-            made_by = json.loads(place.read_text(encoding="utf-8-sig"))["GeneratedBy"][0]["Name"]
+            made_by = parsed_json(place.read_text(encoding="utf-8-sig"))["GeneratedBy"][0]["Name"]
         except (OSError, ValueError, LookupError, TypeError):
             made_by = None
         if made_by != PACKAGE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -16,10 +15,14 @@ from numpy.typing import NDArray
 from learning_functions.samples.sample_parts import FORMAT, PARTS, SIGNATURE, Layout
 from learning_functions.spec import Spec
 from utility_functions.files.broken_file import BrokenFile, why_hdf5_failed
+from utility_functions.files.hdf5_contents import require_plain_contents, size_of
 from utility_functions.files.patient_pseudonyms import comparable
+from utility_functions.json_records import parsed_json
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES_OF_A_SAMPLE = 2**29
+"""A patch of 256 x 256 x 256 voxels with all its parts takes a third of it."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -63,7 +66,7 @@ class SampleStore:
         """
         with h5py.File(self.path, "r") as file:
             cases = file["case"][()]
-            patient_of = json.loads(file.attrs["patients"])
+            patient_of = parsed_json(file.attrs["patients"])
         rows = tuple(int(place) for place in self.places if patient_of[cases[place]] in patients)
         kept = [place for place, patient in enumerate(self.patients) if patient in patients]
         if not rows:
@@ -134,11 +137,14 @@ def open_store(path: Path | str) -> SampleStore:
     try:
         with h5py.File(path, "r") as file:
             return _header(path, file)
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except BrokenFile:
+        raise
+    except (OSError, RuntimeError, LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise BrokenFile(f"The sample file {why_hdf5_failed(error)}. Received: {path}.") from error
 
 
 def _header(path: Path, file: h5py.File) -> SampleStore:
+    require_plain_contents(file, path)
     values = dict(file.attrs)
     if SIGNATURE not in values:
         kind = "a saved model" if "model_config" in values else "an HDF5 file of another kind"
@@ -150,24 +156,58 @@ def _header(path: Path, file: h5py.File) -> SampleStore:
             f"Sample files of format {FORMAT} can be read, and this is {values[SIGNATURE]}. Received: {path}."
         )
     there = [part for part in PARTS if part.required or part.name in file]
+    _require_layout(path, file, [part.name for part in there])
     counts = {name: len(file[name]) for name in (*(part.name for part in there), "case")}
     if min(counts.values()) < 1 or len(set(counts.values())) > 1:
         raise BrokenFile(f"The parts of the sample file do not belong together: {counts}. Received: {path}.")
+    case_ids, patients = (_texts(values[name]) for name in ("case_ids", "patients"))
+    cases = file["case"][()]
+    if len(case_ids) != len(patients) or not (cases.min() >= 0 and cases.max() < len(case_ids)):
+        raise BrokenFile(f"The scans of the sample file do not belong to its samples. Received: {path}.")
     return SampleStore(
         path=path,
         task=str(values["task"]),
-        spec=Spec.from_json(json.loads(values["spec"])),
-        settings=json.loads(values["settings"]),
+        spec=Spec.from_json(parsed_json(values["spec"])),
+        settings=_mapping(values["settings"]),
         seed=int(values["seed"]),
-        versions=json.loads(values["versions"]),
+        versions=_mapping(values["versions"]),
         split=str(values["split"]),
-        case_ids=tuple(json.loads(values["case_ids"])),
-        patients=tuple(json.loads(values["patients"])),
+        case_ids=case_ids,
+        patients=patients,
         count=counts["inputs"],
         layout={part.name: Layout(file[part.name].dtype.name, file[part.name].shape[1:]) for part in there},
-        names={part.name: tuple(json.loads(values[part.names_in])) for part in there if part.names_in},
-        cropped_by=tuple(json.loads(values.get("cropped_by", "[]"))),
+        names={part.name: tuple(parsed_json(values[part.names_in])) for part in there if part.names_in},
+        cropped_by=tuple(parsed_json(values.get("cropped_by", "[]"))),
     )
+
+
+def _require_layout(path: Path, file: h5py.File, parts: Collection[str]) -> None:
+    """Raise a BrokenFile unless parts and cases are data sets of numbers, and one sample fits into memory."""
+    taken = 0
+    for name in (*parts, "case"):
+        each = file[name]
+        kinds = "iuf" if name in parts else "iu"
+        if not (isinstance(each, h5py.Dataset) and each.shape and each.dtype.kind in kinds):
+            raise BrokenFile(f"The part {name} of the sample file holds no samples. Received: {path}.")
+        taken += size_of(each) // max(len(each), 1)
+    if taken > MOST_BYTES_OF_A_SAMPLE:
+        raise BrokenFile(f"One sample of this file would take {taken / 1e9:.3g} GB. Received: {path}.")
+
+
+def _texts(stored: Any) -> tuple[str, ...]:
+    """A stored list of texts. Raises: TypeError for anything else."""
+    texts = parsed_json(stored)
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"a list of texts is needed, not {str(texts)[:40]!r}")
+    return tuple(texts)
+
+
+def _mapping(stored: Any) -> dict[str, Any]:
+    """A stored mapping. Raises: TypeError for anything else."""
+    found = parsed_json(stored)
+    if not isinstance(found, dict):
+        raise TypeError(f"a mapping is needed, not {str(found)[:40]!r}")
+    return found
 
 
 def check_same_task(training: SampleStore, validation: SampleStore) -> None:

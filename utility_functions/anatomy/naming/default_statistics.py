@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from utility_functions.anatomy.naming.statistics import Statistics
+from utility_functions.json_records import parsed_json
 
 PATH = Path(__file__).with_name("vid_statistics.json")
 STEPS, TURNS, INVERSE_TEMPERATURE = 1.6, 3.5, 0.5
@@ -20,7 +20,7 @@ ANNOTATED_DIFFERENTLY = (("C1", "C2"), ("C2", "C3"))
 @lru_cache(maxsize=1)
 def keypoint_statistics() -> Statistics:
     """Those of keypoints as VID's detector finds them, its region probabilities and fields of view among them."""
-    known = json.loads(PATH.read_text(encoding="utf-8"))
+    known = parsed_json(PATH.read_text(encoding="utf-8"))
     return Statistics.from_json(known["statistics"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from utility_functions.anatomy.naming.evidence import DOUBLE_MM
 from utility_functions.anatomy.naming.ordering import along_the_spine
-from utility_functions.json_records import from_json, json_text
+from utility_functions.json_records import from_json, json_text, parsed_json
 
 PATH = Path(__file__).with_name("vid_pedicles.json")
 FARTHEST_MM, LONE_MM = 40.0, 30.0
@@ -104,7 +103,7 @@ class PediclePlaces:
     def from_json(cls, text: str) -> PediclePlaces:
         """Those that `to_json` wrote. Raises: ValueError where the text is none of them."""
         try:
-            values = json.loads(text)
+            values = parsed_json(text)
             places = from_json(cls, {name: values[name] for name in ("weights", "covariances")})
             count = known(np.zeros((1, 3)), np.ones((1, 3))).shape[1]
             shapes = np.shape(places.weights), np.shape(places.covariances)

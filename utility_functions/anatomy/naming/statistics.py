@@ -13,7 +13,7 @@ from typing import Any
 from utility_functions.anatomy.labels import LEVELS, USUAL_VERTEBRAE
 from utility_functions.anatomy.naming.evidence import Pedicles, Regions
 from utility_functions.anatomy.spine_sizes import STEP_MM
-from utility_functions.json_records import from_json, json_text
+from utility_functions.json_records import from_json, json_text, parsed_json
 
 VARIANTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"T13": ("T12", "T13"), "no T12": ("T11", "L1"), "L6": ("L5", "L6"), "no L5": ("L4", "S1")}
@@ -144,7 +144,7 @@ class Statistics:
     def from_json(cls, stored: str | Mapping[str, Any]) -> Statistics:
         """The statistics that `to_json` wrote, as text or read already. Raises: ValueError where they are none."""
         try:
-            values = json.loads(stored) if isinstance(stored, str) else dict(stored)
+            values = parsed_json(stored) if isinstance(stored, str) else dict(stored)
             if OLD_TEMPERATURE in values:
                 values["inverse_temperature"] = values.pop(OLD_TEMPERATURE)
             values["steps_mm"] = {tuple(step.split("-")): value for step, value in values["steps_mm"].items()}

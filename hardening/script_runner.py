@@ -1,0 +1,66 @@
+"""Runs the three scripts one after another, each in a fork of this process, so that none pays for the imports.
+
+Lines on standard input are requests in JSON: script, argv, and a limit to the size of a file. It answers with the
+process id of the fork, which leads a session of its own, and after its end with its exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Import, say that it is ready, and answer until standard input ends."""
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
+    import generate_samples
+    import measure
+    import train
+    from learning_functions.measure import comparing  # noqa: F401
+    from learning_functions.training import cross_validation  # noqa: F401
+
+    scripts = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}
+    print("ready", flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _run(scripts[request["script"]], request)
+        print(pid, flush=True)
+        status = os.waitpid(pid, 0)[1]
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _run(script: Any, request: dict[str, Any]) -> None:
+    """Run the script and end the process, whatever happens."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(Path(request["said"]).with_suffix(f".{name}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if request.get("most_bytes") is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["most_bytes"], request["most_bytes"]))
+    code = 99
+    try:
+        code = script(request["argv"])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:  # noqa: BLE001 - it is told, and the process ends
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
