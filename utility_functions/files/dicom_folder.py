@@ -119,7 +119,7 @@ def _collected(folder: Path, series_uid: str, tell: bool) -> list[Slice]:
             raise BrokenFile(f"{folder}: all of its {len(slices)} DICOM images {why}.")
         if left and tell:
             files = _named(one.path for one in left)
-            log.warning("%s: %d DICOM images %s and are left out: %s.", folder, len(left), why, files)
+            log.warning(f"%s: %d DICOM images {why} and are left out: %s.", folder, len(left), files)
         slices = [one for one in slices if one not in left]
     return slices
 

@@ -54,9 +54,11 @@ class NoSlice(BrokenFile):
 
 def read_header(path: Path) -> Dataset:
     """The data set before the pixels; also of a file without preamble. Raises: BrokenFile."""
-    require_bounded(path)
     try:
+        require_bounded(path)
         return dcmread(path, stop_before_pixels=True, force=True)
+    except BrokenFile:
+        raise
     except FAILURES as error:
         raise BrokenFile(f"{path}: is a DICOM file without a readable image, or truncated.") from error
 
