@@ -76,7 +76,7 @@ def test_the_logs_of_the_three_commands_hold_nothing_of_the_patient(
         and ", reading " in measured
         and "measuring " in measured
     )
-    assert f"warning: {HIDDEN}: 4 DICOM images have no place in the patient and are left out: {HIDDEN}." in measured
+    assert f"warning: {HIDDEN}: 1 DICOM images are localisers and are left out: {HIDDEN}." in measured
 
 
 def test_a_failed_scan_is_told_by_where_it_failed_not_by_its_words(
