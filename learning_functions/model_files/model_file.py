@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
 
     def built() -> keras.Model:
         if first_keras:
-            return keras.Model.from_config(config["config"])
+            return keras.Model.from_config(deepcopy(config["config"]))  # Keras empties what it is given
         with keras.saving.custom_object_scope(REPLACED):
             return keras.models.load_model(path, compile=False, safe_mode=True)
 
