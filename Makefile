@@ -14,7 +14,7 @@ SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models
 WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models coarse instances panoptic mr naming verse spider test bench gpu lint format clean
+.PHONY: help demo models coarse instances panoptic mr naming verse spider test bench gpu harden lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | \
@@ -163,6 +163,9 @@ bench: $(VENV)/.ready-demo  ## all benchmarks, each against its reference in the
 
 gpu: $(VENV)/.ready-test $(if $(shell command -v nvidia-smi),$(VENV)/.ready-gpu)  ## on a machine with GPUs: their tests, then the table of docs/results/gpu.md
 	@$(RUN) -m experiments gpu_figures $(ARGS)
+
+harden: $(VENV)/.ready-test  ## break inputs, runs and disks, and write docs/results/hardening.md (more than an hour; ARGS="--inputs 500")
+	@$(RUN) -m hardening --write $(ARGS)
 
 lint: $(VENV)/.ready-test  ## ruff, mypy and the import contract
 	$(VENV)/bin/ruff check

@@ -1,43 +1,102 @@
-"""python -m hardening: the whole draw, and the table in docs/results/hardening.md."""
+"""The whole draw, or parts of it, and the tables in docs/results/hardening.md; exit code 1 where there was a fault."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from hardening.disturbed_runs import draw_disturbances, draw_kills
+from hardening.hostile_draw import draw_hostile
 from hardening.input_draw import draw_inputs
+from hardening.orientations import all_places
+from hardening.results_table import hostile_text, inputs_text, places_text, runs_text, write_page
+
+PARTS = ("orientations", "inputs", "hostile", "kills", "disturbances")
 
 
 def main(argv: list[str] | None = None) -> int:
+    given = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m hardening", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=10_000, help="broken inputs to draw (default: 10000)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="folder for the inputs that are faults")
-    parser.add_argument("--input-kind", default="", help="only inputs whose name begins so")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--without-keras", action="store_true")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--inputs", type=int, default=10_000, metavar="N", help="broken inputs (default: 10000)")
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="runs ended by signals (default: 200)")
+    parser.add_argument(
+        "--disturbances", type=int, default=60, metavar="N", help="runs disturbed otherwise (default: 60)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same (default: 1)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="that read inputs (default: 2)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep the inputs that are faults")
+    parser.add_argument("--input-kind", default="", metavar="NAME", help="only inputs whose name begins so")
+    parser.add_argument("--without-keras", action="store_true", help="no models and checkpoints among the inputs")
+    parser.add_argument("--write", action="store_true", help="write docs/results/hardening.md")
+    arguments = parser.parse_args(given)
+    started = time.perf_counter()
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        draw = draw_inputs(
-            arguments.inputs,
-            arguments.seed,
-            Path(folder),
-            keras=not arguments.without_keras,
-            kept=arguments.keep,
-            processes=arguments.processes,
-            only=arguments.input_kind,
-            tell=lambda text: print(text, flush=True),
-        )
-    for name, counts in sorted(draw.counts().items()):
-        print(name, dict(counts))
-    print("slowest", max(draw.outcomes, key=lambda one: one.seconds))
-    print("largest", max(draw.outcomes, key=lambda one: one.peak))
-    return 1 if draw.faults else 0
+    texts, faults = [], 0
+    for part in PARTS:
+        if part in arguments.parts:
+            with tempfile.TemporaryDirectory(prefix="hardening.") as folder:
+                text, wrong = _PARTS[part](Path(folder), arguments)
+            texts.append(text)
+            faults += wrong
+            print(f"\n{text}\n", flush=True)
+    if arguments.write:
+        write_page(texts, " ".join(["python -m hardening", *given]), time.perf_counter() - started)
+    print(f"{faults} faults in {time.perf_counter() - started:.0f} s")
+    return 1 if faults else 0
 
+
+def _orientations(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
+    places = list(all_places(folder))
+    for one in places:
+        if not one.right:
+            print(f"fault: {one}")
+    return places_text(places), sum(not one.right for one in places)
+
+
+def _inputs(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
+    draw = draw_inputs(
+        arguments.inputs,
+        arguments.seed,
+        folder,
+        keras=not arguments.without_keras,
+        processes=arguments.processes,
+        kept=arguments.keep,
+        only=arguments.input_kind,
+        tell=_tell,
+    )
+    return inputs_text(draw), len(draw.faults)
+
+
+def _hostile(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
+    outcomes = draw_hostile(folder, _tell, keras=not arguments.without_keras)
+    return hostile_text(outcomes), sum(not one.refused for one in outcomes)
+
+
+def _kills(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
+    runs = draw_kills(folder, arguments.kills, arguments.seed, _tell)
+    return runs_text("Ends by signals", runs), sum(bool(one.wrong) for one in runs)
+
+
+def _disturbances(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
+    runs = draw_disturbances(folder, arguments.disturbances, arguments.seed, _tell)
+    return runs_text("Disks, folders, inputs, pairs, clocks", runs), sum(bool(one.wrong) for one in runs)
+
+
+_tell = partial(print, "fault:", flush=True)
+_PARTS: dict[str, Callable[[Path, argparse.Namespace], tuple[str, int]]] = {
+    "orientations": _orientations,
+    "inputs": _inputs,
+    "hostile": _hostile,
+    "kills": _kills,
+    "disturbances": _disturbances,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from utility_functions.files.images import read_label_map
 
 HERE = Path(__file__).resolve().parent.parent
 SECONDS_TO_CLEAR = 10.0
+SCRIPTS = ("generate_samples", "train", "measure")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TIMES = re.compile(r'"?(seconds|time|date|created|written|mtime|when|took)"?', re.IGNORECASE)
 
@@ -42,11 +44,15 @@ class Disturbed:
 
 @dataclass(frozen=True)
 class Job:
-    """A script on tiny inputs. argv: with OUT for its output folder. more: further options that let it go on."""
+    """A script on tiny inputs. argv: with OUT for its output folder. more: further options that let it go on.
+
+    inputs: files that it reads.
+    """
 
     script: str
     argv: tuple[str, ...]
     more: tuple[str, ...] = ()
+    inputs: tuple[Path, ...] = ()
 
     def words(self, out: Path, going_on: bool) -> list[str]:
         return [word.replace("OUT", str(out)) for word in (*self.argv, *(self.more if going_on else ()))]
@@ -68,6 +74,7 @@ class ScriptRunner:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self.folder.mkdir(parents=True, exist_ok=True)
         if self._process.stdout.readline().strip() != "ready":
             raise RuntimeError("The process that runs scripts did not start.")
         return self
@@ -76,10 +83,12 @@ class ScriptRunner:
         self._process.stdin.close()
         self._process.wait(30)
 
-    def begin(self, job: Job, out: Path, going_on: bool = False, most_bytes: int | None = None) -> int:
-        """Start a script; returns the id of its process."""
+    def begin(
+        self, job: Job, out: Path, going_on: bool = False, most_bytes: int | None = None, clock: bool = False
+    ) -> int:
+        """Start a script; returns the id of its process. clock: it jumps while the script runs."""
         request = {"script": job.script, "argv": job.words(out, going_on), "said": str(self.folder / "said")}
-        self._process.stdin.write(json.dumps({**request, "most_bytes": most_bytes}) + "\n")
+        self._process.stdin.write(json.dumps({**request, "most_bytes": most_bytes, "clock": clock}) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
@@ -114,10 +123,16 @@ def tiny_jobs(folder: Path) -> list[Job]:
     samples = [str(folder / f"{name}.h5") for name in ("training", "validation")]
     small = ("--filters", "2", "--epochs", "3", "--device", "cpu")
     cutting = ("--preset", "small", "--spacing", "8", "--samples-per-scan", "4", "--workers", "2")
+    images = tuple(data / f"scan{seed}.nii.gz" for seed in (1, 2, 3))
     return [
-        Job("generate_samples", ("detection", str(data), "OUT/samples.h5", *cutting)),
-        Job("train", (*samples, "OUT/model.h5", *small), ("--resume",)),
-        Job("measure", (str(data), *map(str, models), "--output", "OUT", "--device", "cpu"), ("--skip-existing",)),
+        Job("generate_samples", ("detection", str(data), "OUT/samples.h5", *cutting), inputs=images),
+        Job("train", (*samples, "OUT/model.h5", *small), ("--resume",), tuple(map(Path, samples))),
+        Job(
+            "measure",
+            (str(data), *map(str, models), "--output", "OUT", "--device", "cpu"),
+            ("--skip-existing",),
+            images,
+        ),
     ]
 
 
@@ -197,7 +212,7 @@ def draw_kills(
     count: int,
     seed: int,
     tell: Callable[[str], None] = lambda text: None,
-    scripts: Sequence[str] = ("generate_samples", "train", "measure"),
+    scripts: Sequence[str] = SCRIPTS,
     signals: Sequence[signal.Signals] = SIGNALS,
 ) -> list[Disturbed]:
     """``count`` runs, of the scripts in turn, each ended by one of the signals at a random moment, and gone on with."""
@@ -241,14 +256,7 @@ def _killed(
     if left and which != signal.SIGKILL:
         wrong.append(f"temporary files outlive the run: {left[:3]}")
     wrong += _half(out, expected)
-    runner.begin(job, out, going_on=True)
-    if (again := runner.end()) != 0:
-        wrong.append(f"going on ends with {again}: {runner.said[-300:]}")
-    else:
-        now = contents_of(out)
-        different = sorted(name for name in {*expected, *now} if expected.get(name) != now.get(name))
-        if different:
-            wrong.append(f"going on gives something else: {', '.join(different[:4])}")
+    wrong += _gone_on(runner, job, out, expected)
     return Disturbed(job.script, how, code, tuple(wrong), tuple(left))
 
 
@@ -272,46 +280,134 @@ def _half(out: Path, expected: dict[str, str]) -> Iterator[str]:
             yield f"{name} is not what an undisturbed run writes"
 
 
-def draw_full_disks(
-    folder: Path, count: int, seed: int, tell: Callable[[str], None] = lambda text: None, scripts: Sequence[str] = ()
+KINDS = ("full", "limit", "read-only", "vanishing", "pair", "clock")
+"""A small tmpfs; a limit to the size of files; a folder that turns read-only; an input that vanishes; two runs into one
+folder; a clock that jumps by ten years."""
+USUAL_ENDS = (0, 2)
+
+
+def draw_disturbances(
+    folder: Path,
+    count: int,
+    seed: int,
+    tell: Callable[[str], None] = lambda text: None,
+    scripts: Sequence[str] = SCRIPTS,
+    kinds: Sequence[str] = KINDS,
 ) -> list[Disturbed]:
-    """``count`` runs whose files can grow to a random size only, as on a disk that fills; then gone on with."""
+    """``count`` runs of the scripts in turn, each disturbed in one of the kinds in turn, then gone on with."""
     rng = np.random.default_rng([seed, 2])
-    jobs = [job for job in tiny_jobs(folder) if not scripts or job.script in scripts]
+    jobs = [job for job in tiny_jobs(folder) if job.script in scripts]
+    possible = [kind for kind in kinds if kind not in ("full", "read-only") or may_mount(folder)]
     found = []
-    with ScriptRunner(folder) as runner:
+    with ScriptRunner(folder / "a") as runner, ScriptRunner(folder / "b") as other:
         expected = {job.script: undisturbed(runner, job, folder) for job in jobs}
         for number in range(count):
-            job = jobs[number % len(jobs)]
-            out, most = folder / f"full{number}", int(np.exp(rng.uniform(np.log(50), np.log(400_000))))
-            found.append(_filled(runner, job, out, most, expected[job.script][0]))
+            job, kind = jobs[number % len(jobs)], possible[(number // len(jobs)) % len(possible)]
+            out = folder / f"{kind}{number}"
+            out.mkdir()
+            known, seconds = expected[job.script]
+            after = float(rng.uniform(0.02, 0.9)) * seconds
+            size = int(np.exp(rng.uniform(np.log(5_000), np.log(400_000))))
+            with mounted(out, size if kind == "full" else ROOM) if kind in ("full", "read-only") else nullcontext():
+                one = _disturbed(kind, (runner, other), job, out, known, after, size)
             shutil.rmtree(out, ignore_errors=True)
-            if found[-1].wrong:
-                tell(f"{number} {job.script} {found[-1].how}: {'; '.join(found[-1].wrong)}")
+            found.append(one)
+            if one.wrong:
+                tell(f"{number} {job.script} {one.how}: {'; '.join(one.wrong)}")
     return found
 
 
-def _filled(runner: ScriptRunner, job: Job, out: Path, most: int, expected: dict[str, str]) -> Disturbed:
-    out.mkdir()
-    pid = runner.begin(job, out, most_bytes=most)
-    code = runner.end()
+ROOM = 2**26
+
+
+def may_mount(folder: Path) -> bool:
+    """Whether this process may mount a tmpfs."""
+    place = folder / "tried"
+    place.mkdir()
+    try:
+        with mounted(place, ROOM):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def mounted(place: Path, size: int) -> Iterator[None]:
+    """A tmpfs of ``size`` bytes at a folder. Raises: OSError where that is not permitted."""
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True, check=False
+    )
+    if done.returncode:
+        raise OSError("No tmpfs can be mounted here.")
+    try:
+        yield
+    finally:
+        for _ in range(20):
+            if not subprocess.run(["umount", place], capture_output=True, check=False).returncode:
+                break
+            time.sleep(0.5)
+
+
+def remount(place: Path, how: str) -> bool:
+    return subprocess.run(["mount", "-o", f"remount,{how}", place], capture_output=True, check=False).returncode == 0
+
+
+def _disturbed(
+    kind: str,
+    runners: tuple[ScriptRunner, ScriptRunner],
+    job: Job,
+    out: Path,
+    expected: dict[str, str],
+    after: float,
+    size: int,
+) -> Disturbed:
+    """One disturbed run, judged, and gone on with once the disturbance is over."""
+    runner, other = runners
+    restore: Callable[[], object] = lambda: None  # noqa: E731
+    how = kind
+    pid = runner.begin(job, out, most_bytes=size if kind == "limit" else None, clock=kind == "clock")
+    if kind == "full":
+        how, restore = f"full disk of {size} bytes", lambda: remount(out, f"size={ROOM}")
+    elif kind == "limit":
+        how = f"files of {size} bytes at most"
+    elif kind == "read-only":
+        time.sleep(after)
+        how, restore = f"read-only after {after:.2f} s", lambda: remount(out, "rw")
+        remount(out, "ro")
+    elif kind == "vanishing":
+        victim = job.inputs[size % len(job.inputs)]
+        time.sleep(after)
+        content = victim.read_bytes()
+        victim.unlink()
+        how, restore = f"vanishing {victim.suffix} after {after:.2f} s", lambda: victim.write_bytes(content)
+    elif kind == "pair":
+        time.sleep(after / 2)
+        other.begin(job, out)
+        how = f"pair, {after / 2:.2f} s apart"
+    codes = [runner.end(), *([other.end()] if kind == "pair" else [])]
+    said = runner.said + (other.said if kind == "pair" else "")
     wrong = []
-    if code not in (0, 2) or "Traceback" in runner.said:
-        wrong.append(f"exit code {code}: {runner.said[-400:]}")
-    elif code == 2 and "error" not in runner.said:
-        wrong.append("no error was told")
+    if any(code not in USUAL_ENDS for code in codes) or "Traceback" in said:
+        wrong.append(f"exit code {codes}: {said[-500:]}")
+    elif 2 in codes and "error" not in said:
+        wrong.append(f"no error was told: {said[-300:]}")
     time.sleep(0.2)
     if processes_of(pid):
         wrong.append("processes outlive the run")
-    if left := hidden_in(out):
+    restore()
+    left = hidden_in(out)
+    if left and kind != "read-only":
         wrong.append(f"temporary files outlive the run: {left[:3]}")
     wrong += _half(out, expected)
+    wrong += _gone_on(runner, job, out, expected)
+    return Disturbed(job.script, how, codes[0], tuple(wrong), tuple(left))
+
+
+def _gone_on(runner: ScriptRunner, job: Job, out: Path, expected: dict[str, str]) -> list[str]:
+    """What is wrong where the run goes on."""
     runner.begin(job, out, going_on=True)
     if (again := runner.end()) != 0:
-        wrong.append(f"going on ends with {again}: {runner.said[-300:]}")
-    else:
-        now = contents_of(out)
-        different = sorted(name for name in {*expected, *now} if expected.get(name) != now.get(name))
-        if different:
-            wrong.append(f"going on gives something else: {', '.join(different[:4])}")
-    return Disturbed(job.script, f"files of {most} bytes at most", code, tuple(wrong))
+        return [f"going on ends with {again}: {runner.said[-300:]}"]
+    now = contents_of(out)
+    different = sorted(name for name in {*expected, *now} if expected.get(name) != now.get(name))
+    return [f"going on gives something else: {', '.join(different[:4])}"] if different else []

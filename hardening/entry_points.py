@@ -16,6 +16,7 @@ from learning_functions.measure.pipeline_file import read_plan
 from learning_functions.options import OPTION_NAMES, usual_value
 from learning_functions.samples.store.sample_reader import SampleReader
 from learning_functions.samples.store.sample_store import open_store
+from learning_functions.task import load_task
 from learning_functions.training.planned_runs import planned
 from losses_and_metrics.identification_rate import score_scan
 from utility_functions.anatomy.labels import LEVELS
@@ -202,6 +203,7 @@ def read_checkpoint(folder: Path, file: str) -> str:
     """As train.py --resume takes up a run."""
     from learning_functions.training.checkpoints import Checkpoints
 
+    load_task("detection").objective(tiny_settings("detection"))  # registers its loss with Keras
     checkpoints = Checkpoints(folder / "model.h5")
     progress = checkpoints.progress()
     progress.plan(max(progress.planned, progress.epochs))

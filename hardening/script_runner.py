@@ -47,6 +47,8 @@ def _run(script: Any, request: dict[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if request.get("most_bytes") is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["most_bytes"], request["most_bytes"]))
+    if request.get("clock"):
+        _let_the_clock_jump()
     code = 99
     try:
         code = script(request["argv"])
@@ -60,6 +62,15 @@ def _run(script: Any, request: dict[str, Any]) -> None:
         sys.stderr.flush()
         sys.stdout.flush()
         os._exit(code)
+
+
+def _let_the_clock_jump() -> None:
+    """From its third call on ``time.time`` is ten years ahead, and from the sixth ten years behind."""
+    import itertools
+    import time
+
+    real, calls, years = time.time, itertools.count(), 10 * 365 * 86400.0
+    time.time = lambda: real() + (0.0 if (call := next(calls)) < 3 else years if call < 6 else -years)
 
 
 if __name__ == "__main__":
