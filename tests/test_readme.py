@@ -56,7 +56,7 @@ def modules_run_by_name() -> dict[str, str]:
         for path in (ROOT / "experiments").glob("*.py")
         if "def main(" in path.read_text(encoding="utf-8") and path.stem != "__main__"
     }
-    return {**tools, **experiments, "benchmarks": "benchmarks.__main__"}
+    return {**tools, **experiments, "benchmarks": "benchmarks.__main__", "hardening": "hardening.__main__"}
 
 
 def commands_of(name: str) -> Iterator[list[str]]:
