@@ -251,6 +251,12 @@ def test_images_that_cannot_be_referred_to_are_refused(missing: str, tmp_path: P
         dicom_source(folder)
 
 
+def test_images_of_a_private_class_are_refused(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "scan", scan_on(grid_of("LPS")), SOPClassUID="1.3.12.2.1107.5.9.1")
+    with pytest.raises(BrokenFile, match="images of a class of the standard, but theirs is private"):
+        dicom_source(folder)
+
+
 def test_images_that_share_a_uid_are_refused(tmp_path: Path) -> None:
     folder = write_dicom(tmp_path / "scan", scan_on(grid_of("LPS")), SOPInstanceUID="1.2.3.4.99")
     with pytest.raises(BrokenFile, match="two share one"):
@@ -263,6 +269,18 @@ def test_uids_and_directions_that_scanners_write_wrongly_are_taken(tmp_path: Pat
     folder = write_dicom(tmp_path / "scan", scan_on(grid_of("LPS")), **wrong)
     found = dcmread(written(folder)[0])
     assert (found.StudyInstanceUID, found.PatientSex, found.SeriesNumber) == ("1.02.3", "XX", 9001)
+
+
+def test_lossy_compression_of_the_images_is_told_on(tmp_path: Path) -> None:
+    lossy = {
+        "LossyImageCompression": "01",
+        "LossyImageCompressionRatio": "7.5",
+        "LossyImageCompressionMethod": "ISO_14495_1",
+    }
+    found = dcmread(written(write_dicom(tmp_path / "scan", scan_on(grid_of("LPS")), **lossy))[0])
+    assert {name: str(found[name].value) for name in lossy} == lossy
+    found = dcmread(written(write_dicom(tmp_path / "sharp" / "scan", scan_on(grid_of("LPS"))))[0])
+    assert found.LossyImageCompression == "00" and "LossyImageCompressionRatio" not in found
 
 
 def test_nothing_found_gives_no_segmentation(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pydicom.tag import Tag
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.dicom import is_dicom, is_series
 from utility_functions.files.dicom_folder import dicom_files, slices_at
-from utility_functions.files.dicom_header import numbers_of, read_header, text_of
+from utility_functions.files.dicom_header import STORAGE, numbers_of, read_header, text_of
 from utility_functions.files.dicom_stack import Slice, Stack, stacked
 from utility_functions.files.images import suffix_of
 from utility_functions.geometry.grid import Grid
@@ -33,6 +33,8 @@ OWNERS = (
     *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "StudyDescription"),
 )
 """The attributes of patient and study that an object made from a scan takes over, with the UID of the study."""
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+"""What an object made from lossily compressed images must tell on."""
 _UNKNOWN = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber")
 _FAR_MM = 1e6
 """Where a frame is said to lie that is none of the scan's: away from all of its slices."""
@@ -101,6 +103,8 @@ def _uids(path: Path, header: Dataset) -> dict[str, str]:
     found = {name: text_of(header, name) for name in REFERENCES}
     if missing := [name for name, uid in found.items() if not uid]:
         raise BrokenFile(f"{path}: DICOM output needs {', '.join(missing)}, which its images lack.")
+    if not found["SOPClassUID"].startswith(STORAGE):
+        raise BrokenFile(f"{path}: DICOM output needs images of a class of the standard, but theirs is private.")
     return found
 
 
@@ -127,6 +131,9 @@ def _image(stack: Stack, file: Path, header: Dataset, uids: Mapping[str, str]) -
     for name in _UNKNOWN:
         setattr(found, name, "")
     found.StudyDate = found.StudyTime = found.ReferringPhysicianName = None
+    if text_of(header, LOSSY[0]) == "01":
+        for name in LOSSY:
+            setattr(found, name, text_of(header, name).split("\\"))
     first = stack.slices[0]  # all slices are parallel; the last digits of their directions may differ
     directions = _decimals(() if first.directions is None else first.directions.ravel())
     measures = Dataset()
