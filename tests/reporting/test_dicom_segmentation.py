@@ -25,6 +25,8 @@ from utility_functions.records.map_kinds import BodyMap, VertebraMap
 from utility_functions.reporting.dicom_objects import write_object
 from utility_functions.reporting.dicom_segmentation import spine_segmentation
 
+pytestmark = pytest.mark.filterwarnings("ignore:The value length:UserWarning")  # an accession number of 21
+
 SHAPE, SPACING = (9, 8, 6), (0.8, 0.9, 2.5)
 TURN = np.array([[0.96, -0.28, 0.0], [0.28 * 0.8, 0.96 * 0.8, -0.6], [0.28 * 0.6, 0.96 * 0.6, 0.8]])
 STORAGES = {
