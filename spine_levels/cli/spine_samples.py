@@ -65,12 +65,13 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     from learning_functions.generate.cropping import requested_cropping
     from learning_functions.generate.generation import cases_of_one_split, generate
+    from learning_functions.model_files.pretrained import located
     from learning_functions.task import load_task, settings_of
     from utility_functions.files.manifest import in_label_code
     from utility_functions.stage_seconds import timed_stage
 
     task = load_task(arguments.task)
-    cropping = requested_cropping(arguments.task, arguments.crop_by)
+    cropping = requested_cropping(arguments.task, [located(path) for path in arguments.crop_by])
     settings = settings_of(task, arguments.preset).changed(samples_per_scan=arguments.samples_per_scan)
     settings = settings.choosing(task, direction=arguments.direction)
     if arguments.target:

@@ -53,11 +53,15 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     found.add_argument("--hold-out-seed", type=int, metavar="N", help=text)
     text = "the data set of the samples: also list each fold's held-out scans, for measure.py"
     found.add_argument("--scans", type=Path, metavar="DATASET", help=text)
-    text = "warm start: a trained model (.h5), of the same task with as many or fewer filters, or of another task"
+    text = (
+        "warm start: a model (.h5, or a shipped one) of the same task with as many or fewer filters, or of another task"
+    )
     found.add_argument("--start-from", type=Path, metavar="MODEL", help=text)
     text = "with --start-from: take the layers of the same name and shape, whatever images and labels that model knows"
     found.add_argument("--layers-that-fit", action="store_true", help=text)
-    found.add_argument("--teacher", type=Path, metavar="MODEL", help="distillation: a trained model (.h5)")
+    found.add_argument(
+        "--teacher", type=Path, metavar="MODEL", help="distillation: a trained model (.h5), or a shipped one"
+    )
     found.add_argument("--temperature", type=float, help="of the outputs of teacher and student (default: 2)")
     found.add_argument("--alpha", type=float, help="the teacher's fraction of the loss, 0 to 1 (default: 0.5)")
     found.add_argument("--seed", type=int, default=1, help="default: 1")
@@ -81,6 +85,12 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     return found
 
 
+def _model(given: Path | None) -> Path | None:
+    from learning_functions.model_files.pretrained import located
+
+    return None if given is None else located(given)
+
+
 def run(arguments: argparse.Namespace) -> int:
     from learning_functions.training.planned_runs import planned
     from learning_functions.training.teacher import teacher_of
@@ -89,8 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
     from utility_functions.files.data_split import requested_folds
     from utility_functions.stage_seconds import timed_stage
 
-    teacher = teacher_of(arguments.teacher, arguments.temperature, arguments.alpha)
-    start = None if arguments.start_from is None else WarmStart(arguments.start_from, arguments.layers_that_fit)
+    teacher = teacher_of(_model(arguments.teacher), arguments.temperature, arguments.alpha)
+    given = _model(arguments.start_from)
+    start = None if given is None else WarmStart(given, arguments.layers_that_fit)
     paths = arguments.training, arguments.validation, arguments.model
     folds = requested_folds(arguments.folds, arguments.fold, arguments.hold_out_seed)
     # before TensorFlow starts

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("spine_levels", "keras_models", "learning_functions", "losses_and_metrics", "utility_functions")
 COMMANDS = ("spine-samples", "spine-train", "spine-measure")
 PHANTOM = "phantom:1:lumbar:seed=4"
+STRANGER = 54321
+"""The id of a user who has no entry in the list of users."""
 NOTEBOOK = """
 import json, sys
 import keras  # imported first, as other cells of a notebook may do
@@ -36,6 +39,25 @@ def run(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProc
     )
     assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done
+
+
+def readable_interpreter() -> str:
+    """A Python of this version that another user may run, with the packages of this one; skips where there is none."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root can run as another user")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for candidate in (sys.executable, shutil.which(version, path=os.defpath)):
+        if candidate is not None:
+            code = f"import sys; sys.path.append({sysconfig.get_path('purelib')!r}); import numpy"
+            try:
+                done = subprocess.run(
+                    [candidate, "-c", code], cwd="/", env={}, user=STRANGER, group=STRANGER, check=False
+                )
+            except PermissionError:
+                continue
+            if done.returncode == 0:
+                return candidate
+    pytest.skip("no Python with these packages can be run by another user")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +120,33 @@ def test_spine_measure_names_a_phantom(environment: Path, tmp_path: Path) -> Non
     [scan] = json.loads((tmp_path / "results" / "results.json").read_text(encoding="utf-8"))["scans"]
     true = [level for level in scan["levels"] if level["hit_verse"] is not None]
     assert len(true) > 3 and all(level["hit_verse"] for level in true)
+
+
+def test_spine_measure_works_as_any_user_without_a_home(wheel: Path) -> None:
+    """As in a container with --user: nothing but the output folder can be written, and the user has no entry."""
+    interpreter = readable_interpreter()
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:  # pytest's own folders are closed to other users
+        folder, output = Path(made), Path(made) / "results"
+        zipfile.ZipFile(wheel).extractall(folder / "installed")
+        output.mkdir()
+        for path in (folder, *(folder / "installed").rglob("*")):
+            path.chmod(0o755)
+        output.chmod(0o777)
+        paths = os.pathsep.join((str(folder / "installed"), sysconfig.get_path("purelib")))
+        code = "import sys; from spine_levels.cli.spine_measure import main; sys.exit(main())"
+        done = subprocess.run(
+            [interpreter, "-c", code, PHANTOM, "--models", "fast", "--output", str(output)],
+            cwd="/",
+            env={"PATH": os.defpath, "PYTHONPATH": paths},
+            user=STRANGER,
+            group=STRANGER,
+            extra_groups=[],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert (output / "results.csv").stat().st_uid == STRANGER
 
 
 def test_segment_works_in_another_folder(environment: Path, tmp_path: Path) -> None:

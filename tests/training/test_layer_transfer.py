@@ -79,6 +79,8 @@ def test_the_script_refuses_unsuitable_initial_models_in_one_line(
         (tmp_path / "none.h5", "no model file"),
         (samples[0], "is a samples file, not a model"),
         (tmp_path / "model.h5", "There is no model file"),
+        ("detektion", "one of those shipped, detection, identification"),
+        ("panoptic", "error: "),  # a shipped one, of other images
     ):
         assert script.main([*map(str, samples), str(tmp_path / "new.h5"), "--start-from", str(given)]) == 2
         assert message in capsys.readouterr().err
