@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from utility_functions.anatomy.labels import VERSE_IDS
@@ -12,6 +13,7 @@ from utility_functions.anatomy.morphometry.spine_measurements import SpineMeasur
 from utility_functions.anatomy.parts import BODY
 from utility_functions.files.atomic_write import write_json
 from utility_functions.files.provenance import GENERATOR
+from utility_functions.geometry.boxes import Box, first_of, moved
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import PartMap, VertebraMap
@@ -35,8 +37,8 @@ def spine_measurements(findings: Findings, image: Volume) -> SpineMeasurements |
     instances, parts, landmarks = findings.instances, findings.detection, findings.landmarks
     if not (isinstance(instances, VertebraMap) and isinstance(parts, PartMap) and landmarks is not None):
         return None
-    bodies, graded = parts.voxels == BODY, findings.structures is None and _slice_mm(image) <= MOST_GRADED_MM
-    return measured_spine(instances, bodies, landmarks, image, truncated_levels(findings), graded)
+    graded = findings.structures is None and _slice_mm(image) <= MOST_GRADED_MM
+    return measured_spine(instances, parts, landmarks, image, truncated_levels(findings), graded)
 
 
 def truncated_levels(findings: Findings) -> list[str]:
@@ -47,18 +49,25 @@ def truncated_levels(findings: Findings) -> list[str]:
     instances, parts = findings.instances, findings.detection
     if instances is None:
         return []
-    voxels = np.where(parts.voxels == BODY, instances.voxels, 0) if isinstance(parts, PartMap) else instances.voxels
-    shape, boxes = np.asarray(instances.grid.shape), ndimage.find_objects(voxels)
+    shape, boxes = np.asarray(instances.grid.shape), ndimage.find_objects(instances.voxels)
     completeness = findings.completeness or {}
     found = []
     for name, number in VERSE_IDS.items():
         box = boxes[number - 1] if number <= len(boxes) else None
+        if box is not None and isinstance(parts, PartMap):
+            box = _box_of_body(instances.voxels[box] == number, parts.voxels[box], box)
         if box is None:
             continue
         low, high = np.array([axis.start for axis in box]), np.array([axis.stop for axis in box])
         if (low == 0).any() or (high == shape).any() or completeness.get(name, 1.0) < LEAST_COMPLETE:
             found.append(name)
     return found
+
+
+def _box_of_body(mask: NDArray[np.bool_], parts: NDArray[np.integer], box: Box) -> Box | None:
+    """The box of the body in a vertebra's mask and the parts there, both in ``box``; None without a body."""
+    [inner] = ndimage.find_objects((mask & (parts == BODY)).astype(np.uint8)) or [None]
+    return None if inner is None else moved(inner, first_of(box))
 
 
 def _slice_mm(image: Volume) -> float:

@@ -110,7 +110,7 @@ class PanopticTask(Task[PanopticOptions]):
     name = "panoptic"
     options_type = PanopticOptions
     published = False
-    uses = ("landmarks", "detection")
+    uses = ("landmarks",)
     gives = ("detection", "instances")
     may_give = ("landmarks", "structures", "numbered")
     presets = MappingProxyType({"small": _SMALL, "shipped": _SHIPPED, "mr": _MR})

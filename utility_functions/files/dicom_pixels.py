@@ -21,16 +21,21 @@ from utility_functions.files.dicom_stack import Slice
 
 def voxels_of(slices: Sequence[Slice]) -> NDArray[Any]:
     """The intensities (columns, rows, slices); files of several frames are decoded once. Raises: BrokenFile."""
-    planes: list[NDArray[Any]] = []
+    found: NDArray[Any] = np.empty(0, np.int16)
     path, frames = None, np.empty(0)
-    for one in slices:
+    for place, one in enumerate(slices):
         if one.path != path:
             path, frames = one.path, _stored(one.path)
         plane = frames if one.frame is None else frames[one.frame]
         if plane.shape != one.shape[::-1]:
             raise BrokenFile(f"{one.path}: its voxels cannot be read, the file is truncated or damaged.")
-        planes.append(_scaled(plane, one.slope, one.intercept))
-    return np.stack([plane.T for plane in planes], axis=-1)
+        scaled = _scaled(plane, one.slope, one.intercept)
+        if not place:
+            found = np.empty((*one.shape, len(slices)), scaled.dtype, order="F")
+        if (common := np.result_type(found, scaled)) != found.dtype:
+            found = found.astype(common, order="F")
+        found[..., place] = scaled.T
+    return found
 
 
 def _stored(path: Path) -> NDArray[Any]:
@@ -73,9 +78,9 @@ def _of_stored_bits(values: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 
 
 def _scaled(plane: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
-    """stored * slope + intercept: int16 or int32 where these are whole numbers, else float64."""
+    """stored * slope + intercept: int16 or int32 where these are whole numbers, else float32."""
     if plane.dtype.kind not in "iu" or slope != int(slope) or intercept != int(intercept):
-        return plane.astype(np.float64) * slope + intercept
+        return np.asarray(plane.astype(np.float64) * slope + intercept, np.float32)
     values = plane.astype(np.int64) * int(slope) + int(intercept)
     small = int(values.min()) >= -(2**15) and int(values.max()) < 2**15
     return values.astype(np.int16 if small else np.int32)

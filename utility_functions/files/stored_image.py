@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,24 @@ class StoredImage:
             if min(ends) >= -(2**15) and max(ends) < 2**15:
                 if (self.slope, self.intercept) == (1.0, 0.0):
                     return self.stored.astype(np.int16, copy=False)
-                wide = self.stored.astype(np.int64 if self.stored.dtype.itemsize > 2 else np.int32)
-                return (wide * int(self.slope) + int(self.intercept)).astype(np.int16)
+                return self._scaled_whole()
         with np.errstate(over="ignore"):
-            values = self.stored.astype(np.float32, copy=False)
-            if (self.slope, self.intercept) != (1.0, 0.0):
-                values = values * np.float32(self.slope) + np.float32(self.intercept)
+            if (self.slope, self.intercept) == (1.0, 0.0):
+                values = self.stored.astype(np.float32, copy=False)
+            else:
+                values = self.stored.astype(np.float32)
+                values *= np.float32(self.slope)
+                values += np.float32(self.intercept)
         self._require_finite(values)
         return values
+
+    def _scaled_whole(self) -> NDArray[np.int16]:
+        """Whole numbers that fit int16, layer by layer, so that no wider copy of all is in memory."""
+        found = np.empty_like(self.stored, np.int16)
+        wide = np.int64 if self.stored.dtype.itemsize > 2 else np.int32
+        for layer in _layers(self.stored):
+            found[layer] = self.stored[layer].astype(wide) * int(self.slope) + int(self.intercept)
+        return found
 
     def labels(self) -> NDArray[Any]:
         """The smallest integer type that holds them. Raises: BrokenFile where a value is no whole number."""
@@ -74,12 +84,20 @@ class StoredImage:
         return values.astype(smallest_integer_type(values.min(), values.max()), copy=False)
 
     def _require_finite(self, values: NDArray[Any]) -> None:
-        broken = int(values.size - np.count_nonzero(np.isfinite(values)))
+        finite = sum(np.count_nonzero(np.isfinite(values[layer])) for layer in _layers(values))
+        broken = int(values.size - finite)
         if broken:
             count = "all" if broken == values.size else str(broken)
             raise BrokenFile(
                 f"{self.path}: {count} of its {values.size} voxels are NaN or infinite; give them a value first."
             )
+
+
+def _layers(values: NDArray[Any]) -> Iterator[tuple[slice | int, ...]]:
+    """The layers of an array across the axis along which its numbers lie farthest apart in memory."""
+    across = int(np.argmax(np.abs(values.strides)))
+    for place in range(values.shape[across]):
+        yield (*(slice(None),) * across, place)
 
 
 def smallest_integer_type(low: float, high: float) -> np.dtype[Any]:

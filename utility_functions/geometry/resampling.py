@@ -1,8 +1,8 @@
-"""Values of a volume on another grid: one SimpleITK call, whatever the two orientations are."""
+"""Values of a volume on another grid: by SimpleITK, slab by slab, whatever the two orientations are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from utility_functions.geometry.boxes import within
 from utility_functions.geometry.grid import FloatArray, Grid
 from utility_functions.geometry.volume import LabelMap, Volume, held
 
@@ -18,6 +19,8 @@ TIE_VOXELS = 1e-3
 
 As near to an outer face of an image, a voxel lies outside.
 """
+MOST_VOXELS = 16_000_000
+"""Voxels that SimpleITK holds at once, about, in a copy."""
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
@@ -44,32 +47,69 @@ def resample(volume: AnyVolume, grid: Grid, fill: float = 0) -> AnyVolume:
     to_voxel = to_memory @ to_source
     axes, backwards = _read_in_line(to_voxel)
     matrix = np.where(backwards, -1, 1) * to_voxel[:3, axes]
-    shape = [grid.shape[axis] for axis in axes]
-    first = to_voxel[:3, 3] - matrix @ np.where(backwards, np.subtract(shape, 1), 0)
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(matrix.ravel().tolist())
-    transform.SetTranslation(first.tolist())
-    resampled = sitk.Resample(
-        sitk.GetImageFromArray(np.ascontiguousarray(in_memory, dtype=working)),
-        shape,
-        transform,
-        sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear,
-        (0.0,) * 3,
-        (1.0,) * 3,
-        IDENTITY,
-        float(held(fill, dtype)),
-        interpolated,
-    )
-    values = sitk.GetArrayViewFromImage(resampled).T[tuple(slice(None, None, -1 if back else 1) for back in backwards)]
-    values = values.transpose(np.argsort(axes))
-    if nearest or dtype.kind == "f":
-        found = values.astype(dtype, order="K")
-    else:
-        found = np.rint(values, out=np.empty_like(values, dtype), casting="unsafe")
+    shape = np.array([grid.shape[axis] for axis in axes])
+    first = to_voxel[:3, 3] - matrix @ np.where(backwards, shape - 1, 0)
+    out = np.empty(tuple(shape[::-1]), dtype)
+    in_line = out.T[tuple(slice(None, None, -1 if back else 1) for back in backwards)]
+    outside = held(fill, dtype)
+    for start, stop in _slabs(first, matrix, shape, in_memory.shape[::-1]):
+        begins, size = first + matrix[:, 2] * start, (*shape[:2], stop - start)
+        part = _reached(begins, matrix, size, in_memory.shape[::-1])
+        if not all(axis.stop > axis.start for axis in part):
+            in_line[..., start:stop] = outside
+            continue
+        shown = sitk.GetImageFromArray(np.ascontiguousarray(in_memory[part[::-1]], dtype=working))
+        shown.SetOrigin([float(axis.start) for axis in part])
+        transform = sitk.AffineTransform(3)
+        transform.SetMatrix(matrix.ravel().tolist())
+        transform.SetTranslation(begins.tolist())
+        resampled = sitk.Resample(
+            shown,
+            [int(count) for count in size],
+            transform,
+            sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear,
+            (0.0,) * 3,
+            (1.0,) * 3,
+            IDENTITY,
+            float(outside),
+            interpolated,
+        )
+        values = sitk.GetArrayViewFromImage(resampled).T
+        if nearest or dtype.kind == "f":
+            in_line[..., start:stop] = values
+        else:
+            np.rint(values, out=in_line[..., start:stop], casting="unsafe")
+    found = out.T.transpose(np.argsort(axes))
     if not nearest:
         for axis, layers in _on_a_face(to_source, source.grid.shape, grid.shape):
             np.moveaxis(found, axis, 0)[layers] = held(fill, dtype)
     return type(volume)(found, grid)
+
+
+def _slabs(
+    first: FloatArray, matrix: FloatArray, shape: NDArray[np.int_], source: tuple[int, ...]
+) -> Iterator[tuple[int, int]]:
+    """The first layer of each slab of the target across its last axis, and the one after its last.
+
+    SimpleITK copies what it is given and what it answers, so that a slab takes about MOST_VOXELS of both. first,
+    matrix: where voxels of the target lie in the source, both with the fastest axis first.
+    """
+    reached = [axis.stop - axis.start for axis in _reached(first, matrix, shape.tolist(), source)]
+    most = max(np.prod(reached, dtype=float), np.prod(shape, dtype=float))
+    step = int(np.ceil(shape[2] / np.ceil(most / MOST_VOXELS))) if most else int(shape[2])
+    for start in range(0, int(shape[2]), step):
+        yield start, min(start + step, int(shape[2]))
+
+
+def _reached(first: FloatArray, matrix: FloatArray, size: Sequence[int], source: tuple[int, ...]) -> tuple[slice, ...]:
+    """The box of the source from which voxels of the target are interpolated, maybe empty.
+
+    A voxel more on both sides keeps its borders, where SimpleITK repeats the last voxel, those of the source.
+    """
+    ends = matrix * (np.asarray(size) - 1)
+    low = np.floor(first + np.minimum(ends, 0).sum(axis=1)).astype(int) - 1
+    high = np.ceil(first + np.maximum(ends, 0).sum(axis=1)).astype(int) + 2
+    return within(low, high, source)
 
 
 def _on_a_face(

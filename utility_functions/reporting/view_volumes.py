@@ -77,9 +77,9 @@ def region_mm(
     points = [np.zeros((0, 3))]
     if landmarks is not None:
         points.append(landmarks.points_mm[grid.contains(landmarks.points_mm)])
-    if label_map is not None and (label_map.voxels > 0).any():
-        (box,) = ndimage.find_objects((label_map.voxels > 0).astype(np.uint8))
-        points.append(part_of(label_map.grid, box).corners_mm())
+    if label_map is not None:
+        boxes = (box for box in ndimage.find_objects(label_map.voxels) if box is not None)
+        points += [part_of(label_map.grid, box).corners_mm() for box in boxes]
     found = np.concatenate(points)
     if not len(found):
         return low, high
@@ -99,10 +99,14 @@ def _spacings(grid: Grid) -> Iterator[NDArray[np.float64]]:
 
 def _few_values(voxels: NDArray[np.number], ct: bool) -> tuple[NDArray[np.int16], float]:
     """Voxels as small whole numbers, and the size of their steps."""
-    finite = np.nan_to_num(np.asarray(voxels, np.float32), nan=CT_RANGE_HU[0] if ct else 0.0)
+    finite = np.asarray(voxels, np.float32)
+    if voxels.dtype.kind == "f":
+        finite = np.nan_to_num(finite, nan=CT_RANGE_HU[0] if ct else 0.0)
     step = float(CT_STEP_HU) if ct else max(float(np.percentile(np.abs(finite), 99.99)) / MR_VALUES, 1e-6)
     low, high = CT_RANGE_HU if ct else (-MR_VALUES * step, MR_VALUES * step)
-    return np.rint(np.clip(finite, low, high) / step).astype(np.int16), step
+    kept = np.clip(finite, low, high)
+    kept /= np.float32(step)
+    return np.rint(kept, out=kept).astype(np.int16), step
 
 
 def _compressed(voxels: NDArray[np.integer], step: float, grid: Grid) -> bytes:

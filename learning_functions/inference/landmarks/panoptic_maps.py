@@ -12,7 +12,7 @@ from learning_functions.inference.class_probabilities import without_tiny
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import run_tiles
 from utility_functions.anatomy.mr_parts import CANAL
-from utility_functions.anatomy.parts import PARTS, VERTEBRA
+from utility_functions.anatomy.parts import ARCH, BODY, PARTS
 from utility_functions.geometry.grid import Grid
 from utility_functions.records.map_kinds import ClassProbabilities, PartMap
 
@@ -45,7 +45,7 @@ class PanopticMaps:
     @property
     def vertebra(self) -> NDArray[np.float32]:
         """The probability of body or arch at each voxel."""
-        return np.asarray(self.every[..., VERTEBRA].astype(np.float32).sum(axis=-1))
+        return np.add(self.every[..., BODY], self.every[..., ARCH], dtype=np.float32)
 
     def votes_mm(self, where: tuple[NDArray[np.int_], ...]) -> NDArray[np.floating]:
         """The centres (n, 3) that voxels, given by their indices, point to, in RAS+ mm."""
@@ -69,8 +69,11 @@ def panoptic_maps(network: keras.Model, classes: int, view: ScanView) -> Panopti
     margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
     memory, padding = view.options.memory_gb, view.padding_value
     found = run_tiles(network, image.voxels[..., None], margin, memory, _same, padding, device=view.device, half=True)
-    every, offsets = (found[..., part].astype(np.float16) for part in (slice(classes), slice(classes, None)))
-    return PanopticMaps(without_tiny(every), offsets, image.grid)
+    half: NDArray[np.float16] = found.astype(np.float16, copy=False)
+    every, offsets = half[..., :classes], half[..., classes:]  # views: a box at 1 mm is large
+    for layer in every:
+        layer[...] = without_tiny(layer)
+    return PanopticMaps(every, offsets, image.grid)
 
 
 def _same(found: NDArray[np.float16]) -> NDArray[np.float16]:

@@ -20,6 +20,7 @@ from learning_functions.task_options.panoptic_options import PanopticOptions
 from utility_functions.anatomy.centre_votes import NONE, chosen_centres
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE
 from utility_functions.anatomy.parts import SACRUM
+from utility_functions.geometry.boxes import Box, box_at, common, widened
 from utility_functions.geometry.grid import Grid, direction_matrix
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import StageFindings
@@ -69,7 +70,6 @@ def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> Stag
     named = Landmarks((*given.names, *beyond.names), np.concatenate([given.points_mm, beyond.points_mm]))
     vertebra = maps.vertebra
     owner = _owners(vertebra > CONSIDERED * threshold, maps, named)
-    sacrum = maps.every[..., SACRUM].astype(np.float32)
     fusion, truncated, missing = LabelFusion(image.grid), [], []
     boxes = ndimage.find_objects(owner, len(named))
     for number, (name, box) in enumerate(zip(named.names, boxes, strict=True), start=1):
@@ -77,8 +77,9 @@ def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> Stag
             missing += [name] * (name in given)
             continue
         if name == "S1":  # its body belongs to the sacrum, most of which votes for nobody
-            box = tuple(slice(0, size) for size in owner.shape)
-            probability = np.where(owner == number, vertebra, 0) + sacrum
+            box = _box_of((owner == number) | (maps.every[..., SACRUM] > CONSIDERED * threshold))
+            sacrum = maps.every[box][..., SACRUM].astype(np.float32)
+            probability = np.where(owner[box] == number, vertebra[box], 0) + sacrum
         else:
             probability = np.where(owner[box] == number, vertebra[box], 0)
         mask = cleaned(probability >= threshold)
@@ -93,6 +94,12 @@ def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> Stag
         f"No mask was found of {', '.join(missing)}." if missing else "",
         truncation_note(truncated, view.options.truncated),
     )
+
+
+def _box_of(mask: NDArray[np.bool_]) -> Box:
+    """The box round a mask and the voxels beside it; an empty one where there is none."""
+    [box] = ndimage.find_objects(mask.astype(np.uint8)) or [(slice(0, 0),) * mask.ndim]
+    return common(widened(box, 1), box_at((0,) * mask.ndim, mask.shape))
 
 
 def _named(view: ScanView) -> Landmarks:

@@ -36,7 +36,7 @@ def spine(bodies: dict[str, tuple], truncated: tuple[str, ...] = ()) -> SpineMea
         hu[tuple(index[body].T)] = 180
         centres[name] = centre
     landmarks = Landmarks(tuple(centres), np.array(list(centres.values())).reshape(-1, 3))
-    return measured_spine(LabelMap(labels, grid), parts, landmarks, Volume(hu, grid), truncated)
+    return measured_spine(LabelMap(labels, grid), LabelMap(parts, grid), landmarks, Volume(hu, grid), truncated)
 
 
 STRAIGHT = np.eye(3)

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from utility_functions.anatomy.labels import VERSE_IDS, VERTEBRAE, anatomical_order
 from utility_functions.anatomy.morphometry.vertebral_body import BodyShape, EndPlate, body_shape, core_intensities
+from utility_functions.anatomy.parts import BODY
 from utility_functions.geometry.boxes import widened
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -90,7 +91,7 @@ class SpineMeasurements:
 
 def measured_spine(
     instances: LabelMap,
-    bodies: NDArray[np.bool_],
+    parts: LabelMap,
     landmarks: Landmarks,
     image: Volume,
     truncated: Sequence[str] = (),
@@ -98,7 +99,8 @@ def measured_spine(
 ) -> SpineMeasurements:
     """The measurements of the vertebrae in ``instances`` (VerSe ids of whole vertebrae).
 
-    bodies: the voxels of vertebral bodies, on the grid of ``instances``, as is ``image``. landmarks: the body centres.
+    parts: the part of each voxel (anatomy/parts.py), on the grid of ``instances``, as is ``image``. landmarks: the body
+    centres.
     truncated: levels that the field of view truncates; of these only the volume in the scan is told.
     graded: whether the loss of height and the grade are told.
     """
@@ -108,7 +110,7 @@ def measured_spine(
     for name in names:
         box = boxes.get(VERSE_IDS[name])
         if box is not None:
-            found.append(_vertebra(name, box, instances, bodies, landmarks, image, truncated))
+            found.append(_vertebra(name, box, instances, parts, landmarks, image, truncated))
     shapes = {each.level: each.shape for each in found if each.shape is not None}
     return SpineMeasurements(tuple(_graded(found) if graded else found), tuple(_discs(shapes)), tuple(_angles(shapes)))
 
@@ -117,7 +119,7 @@ def _vertebra(
     name: str,
     box: tuple[slice, ...],
     instances: LabelMap,
-    bodies: NDArray[np.bool_],
+    parts: LabelMap,
     landmarks: Landmarks,
     image: Volume,
     truncated: Sequence[str],
@@ -131,8 +133,9 @@ def _vertebra(
         return VertebraMeasurement(name, volume, TRUNCATED)
     if name in WITHOUT_BODY:
         return VertebraMeasurement(name, volume, NO_BODY)
-    body = _largest(mask & bodies[box])
-    arch = mask & ~bodies[box]
+    of_body = parts.voxels[box] == BODY
+    body = _largest(mask & of_body)
+    arch = mask & ~of_body
     if not body.any():
         return VertebraMeasurement(name, volume, TOO_LITTLE)
     centre = grid.to_mm(np.argwhere(body)).mean(axis=0)

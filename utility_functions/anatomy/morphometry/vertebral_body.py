@@ -145,9 +145,9 @@ def _measured(
     local = (points - centre) @ axes
     reach = np.abs(local).max(axis=0) + 2 * STEP_MM
     lines = [np.arange(-edge, edge + STEP_MM, STEP_MM) for edge in reach]
-    places = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
-    index = grid.to_index(centre + places.reshape(-1, 3) @ axes.T)
-    sampled = ndimage.map_coordinates(inside, index.T, order=1).reshape(places.shape[:-1])
+    first = grid.to_index(centre + axes @ -reach)
+    steps = STEP_MM * np.linalg.inv(grid.affine[:3, :3]) @ axes
+    sampled = ndimage.affine_transform(inside, steps, first, tuple(map(len, lines)), order=1)
     top, bottom = _surface(sampled, lines[2]), -_surface(sampled[..., ::-1], -lines[2][::-1])
     there = np.isfinite(top) & np.isfinite(bottom)
     if not there.any():
