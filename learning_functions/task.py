@@ -274,7 +274,7 @@ class Task(ABC, Generic[Options]):
         """The probability of each part at each voxel of the image; only for a task that ``tells_orientation``."""
         raise ValueError(f"A model of {self.name} predicts no parts of vertebrae.")
 
-    def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
+    def found_in(self, probabilities: ClassProbabilities, settings: Settings[Options]) -> StageFindings:
         """The findings of ``predict`` for these probabilities; only for a task that ``tells_orientation``."""
         raise ValueError(f"A model of {self.name} predicts no parts of vertebrae.")
 

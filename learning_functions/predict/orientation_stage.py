@@ -46,7 +46,7 @@ def in_patient_orientation(
     mirrored = model.settings.options.mirrored_inference
     screening = without_mirror_image if mirrored else None
     settled = settled_orientation(probabilities, view.image, view.padding_value, check, screening)
-    found = model.task.found_in(settled.probabilities)
+    found = model.task.found_in(settled.probabilities, model.settings)
     if settled.quarter_turns:
         found = found.noting(note_of((findings.quarter_turns + settled.quarter_turns) % 4))
     return prepared.turned(settled.quarter_turns), found, settled.quarter_turns

@@ -22,7 +22,7 @@ from learning_functions.task import Objective, Sample, Settings, Task
 from learning_functions.task_options.common_options import MirroredOptions
 from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.dense_targets import dense_levels
-from utility_functions.anatomy.parts import PARTS
+from utility_functions.anatomy.parts import COLUMN, PARTS
 from utility_functions.files.cases import Scan
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType({"tubes": ("background", "vertebra"), "parts": PARTS})
 """The targets by name, with their classes."""
+NOTHING = "No vertebra was found."
+IN_DOUBT = "No vertebra was found: what looks a little like one is left out."
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class DetectionOptions(MirroredOptions):
     empty_fraction: largest fraction of a scan's samples without a vertebra.
     present_only: whether the Dice of parts leaves out a class that a batch does not hold.
     orientation: thresholds of the check of patient orientation, estimated after training on parts; None: no check.
+    sure_from: pieces of the column with a smaller mean probability of their parts are left out; of parts alone.
     """
 
     weights: tuple[float, ...] = (0.1, 0.9)
     empty_fraction: float = 0.2
     present_only: bool = False
     orientation: OrientationCheck | None = None
+    sure_from: float = 0.78
 
 
 _PAPER = Settings(
@@ -213,7 +217,7 @@ class DetectionTask(Task[DetectionOptions]):
 
     def predict(self, network: keras.Model, settings: Settings[DetectionOptions], view: ScanView) -> StageFindings:
         """``detection``: the probability of each class per voxel, on the network's grid."""
-        return self.found_in(self.class_probabilities(network, settings, view))
+        return self.found_in(self.class_probabilities(network, settings, view), settings)
 
     def class_probabilities(
         self, network: keras.Model, settings: Settings[DetectionOptions], view: ScanView
@@ -223,10 +227,17 @@ class DetectionTask(Task[DetectionOptions]):
         kind = PartMap if settings.spec.labels == PARTS else TubeMap
         return class_probabilities(network, settings, view, kind)
 
-    def found_in(self, probabilities: ClassProbabilities) -> StageFindings:
-        found = StageFindings(detection=probabilities)
-        nothing = not probabilities.likeliest.any()
-        return found.noting("No vertebra was found." if nothing else "")
+    def found_in(self, probabilities: ClassProbabilities, settings: Settings[DetectionOptions]) -> StageFindings:
+        """Pieces of the column in doubt are left out, where the target is parts."""
+        from learning_functions.inference.sure_pieces import sure_pieces
+
+        if probabilities.kind is not PartMap:
+            return StageFindings(detection=probabilities).noting(NOTHING if not probabilities.likeliest.any() else "")
+        sure = sure_pieces(probabilities, settings.options.sure_from)
+        found = StageFindings(detection=sure)
+        if np.isin(sure.likeliest, COLUMN).any():
+            return found
+        return found.noting(NOTHING if sure is probabilities else IN_DOUBT)
 
 
 TASK = DetectionTask()

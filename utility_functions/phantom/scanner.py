@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ from utility_functions.phantom.resonance import draw_signals
 from utility_functions.phantom.spine_model import Spine
 from utility_functions.phantom.surroundings import paint_surroundings
 from utility_functions.phantom.texture import Texture
-from utility_functions.phantom.torso import draw_torso
+from utility_functions.phantom.torso import Torso, draw_torso
 
 __all__ = ["KINDS", "REGIONS", "PhantomScan", "make_phantom"]
 
@@ -42,6 +43,8 @@ KINDS = (CT, *CONTRASTS)
 """The kinds of scans of a phantom."""
 
 V = TypeVar("V", bound=Volume)
+Boxed = Callable[[Spine, Torso], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""The lowest and the highest corner of a scanned box, in mm in the patient's frame."""
 FloatArray = NDArray[np.float64]
 
 
@@ -67,6 +70,7 @@ def make_phantom(
     spacing_mm: ArrayLike | None = None,
     axcodes: str | None = None,
     kind: str = "ct",
+    boxed: Boxed | None = None,
 ) -> PhantomScan:
     """A random phantom scan. Patient and field of view depend on ``rng`` and region alone, not on the other options.
 
@@ -74,6 +78,7 @@ def make_phantom(
     spacing_mm: along right, anterior, superior (or one number); None: random.
     axcodes: the storage of the array; None: one of the 48 orientations at random.
     kind: one of KINDS; MR shows the same patient in sagittal slices, or less often in axial or coronal ones.
+    boxed: the field of view of a CT of the same patient, in place of a region's.
     """
     if kind not in KINDS:
         raise ValueError(f"A kind of scan is one of {', '.join(KINDS)}. Received: {kind!r}.")
@@ -98,6 +103,8 @@ def make_phantom(
     torso = draw_torso(spine, outline)
     slices = draw_slices(lattice) if kind == CT else draw_mr_slices(lattice)
     field = draw_field(spine, torso, view, region) if kind == CT else draw_slab(spine, view, region, slices.axis)
+    if boxed is not None:
+        field = FieldOfView(*boxed(spine, torso), whole_circle=False)
     stored = ALL_ORIENTATIONS[int(lattice.integers(48))] if axcodes is None else axcodes
     spacing = slices.affordable(field.high - field.low) if spacing_mm is None else requested_mm
     planes, overlap = slices.planes(spacing), slices.overlap_at(spacing)
