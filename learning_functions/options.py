@@ -58,7 +58,9 @@ class InferenceOptions:
 
     memory_gb: float = field(
         default=4.0,
-        metadata=_help("about the largest main memory to use, in GB", check=_memory_problem, changes_results=False),
+        metadata=_help(
+            "the largest main memory that the process takes, in GB", check=_memory_problem, changes_results=False
+        ),
     )
     device: str = field(
         default="auto",

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from learning_functions.runtime.inference_devices import InferenceDevice
+from utility_functions.geometry.grid import Grid
 
 BYTES_PER_VOXEL_AND_FILTER = 34.0
 """Peak memory of one pass of a 3D U-Net per voxel and filter of its first level (benchmarks/bench_detection.py), for
@@ -18,10 +19,19 @@ networks whose layers are not walked through."""
 BYTES_PER_NUMBER = 4
 SLACK = 1.25
 """Measured peaks are up to 1.1 times the features that are held."""
-BYTES_PER_SCAN_VOXEL = 7.0
-"""A scan of int16, the maps of parts and vertebrae on its voxels, and what is copied while these are made."""
-FIXED_GB = 1.1
-"""Memory of a process with TensorFlow, a network and a scan, before the first tile."""
+MAP_BYTES = 2.0
+"""For each voxel of a scan, the maps of parts and vertebrae."""
+SPINE_BYTES = 34.0
+"""For each cubic mm of the box round the spine: its image, probabilities and offsets at 1 mm, and sums of these."""
+SPINE_MM = (150.0, 200.0)
+"""About how wide and deep that box is; it is as high as the scan."""
+WRITING_GB = 0.35
+"""Pictures, and the page that shows the scan, while they are made."""
+PASS_FRACTION = 0.5
+"""Of the memory beside the process itself, what a pass may take. TensorFlow keeps the memory of its largest pass, so
+that the next scan has the rest."""
+FIXED_GB = 1.3
+"""Memory of a process with TensorFlow and its networks, before the first tile."""
 MOST_GB = 6.0
 """More main memory is not used: larger tiles cost more in fresh pages than their borders save (same benchmark)."""
 LEAST_GB = 0.1
@@ -40,12 +50,26 @@ def pass_bytes(device: InferenceDevice, memory_gb: float) -> float:
     return max(min(memory_gb, MOST_GB) - FIXED_GB, LEAST_GB) * 1e9
 
 
-def left_beside_scan(memory_gb: float, voxels: float) -> float:
-    """What is left of ``memory_gb`` beside a scan of so many voxels, in GB, and enough for the smallest tiles.
+def beside_passes_gb(grid: Grid, bytes_per_voxel: float) -> float:
+    """The most memory, in GB, that a scan of that grid takes beside the passes, from its reading to its page.
 
-    TensorFlow keeps the memory of its largest pass, so that what the scan takes later comes on top of it.
+    bytes_per_voxel: of the scan as it is held.
     """
-    return max(memory_gb - BYTES_PER_SCAN_VOXEL * voxels / 1e9, FIXED_GB + LEAST_GB)
+    sides = np.sort(np.abs(np.ptp(grid.corners_mm(), axis=0)))
+    spine = float(min(sides[0], SPINE_MM[0]) * min(sides[1], SPINE_MM[1]) * sides[2])
+    own = (bytes_per_voxel + MAP_BYTES) * math.prod(grid.shape) / 1e9
+    return own + max(SPINE_BYTES * spine / 1e9, WRITING_GB)
+
+
+def needed_gb(grid: Grid, bytes_per_voxel: float) -> float:
+    """The least --memory-gb for a scan of that grid."""
+    return FIXED_GB + LEAST_GB + beside_passes_gb(grid, bytes_per_voxel)
+
+
+def left_beside_scan(memory_gb: float, grid: Grid, bytes_per_voxel: float) -> float:
+    """What passes on a scan and the process itself may take of ``memory_gb``, in GB; enough for the smallest tiles."""
+    most = FIXED_GB + PASS_FRACTION * (memory_gb - FIXED_GB)
+    return max(min(memory_gb - beside_passes_gb(grid, bytes_per_voxel), most), FIXED_GB + LEAST_GB)
 
 
 def strides_of(network: keras.Model) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ from learning_functions.measure.outputs import (
 from learning_functions.measure.overlapping import FAILURES, InOrder, SharedItems, Work, side_by_side, work_through
 from learning_functions.measure.plan import Plan
 from learning_functions.measure.resuming import conditions_of, finished_row, write_record
+from learning_functions.measure.scan_estimate import estimates, require_memory, told_before
 from learning_functions.measure.structure_scoring import score_classes
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
@@ -96,7 +97,10 @@ def measure_plan(
     initial = {case: plan.initial.files(case) for case in cases}
     before = {case: finished_row(case, conditions, folder, initial[case]) for case in cases} if skip_existing else {}
     logs: dict[Case, Kept] = {case: [] for case in cases}
-    open_cases = SharedItems(case for case in cases if before.get(case) is None)
+    waiting = [case for case in cases if before.get(case) is None]
+    open_cases = SharedItems(iter(waiting))
+    if estimate := told_before(estimates(waiting, plan.options.memory_gb, devices_of(plan, cases))):
+        show(estimate)
 
     with tqdm(total=len(cases), unit="scan", disable=len(cases) < 2) as bar, keeping_logs():
 
@@ -127,6 +131,7 @@ def measure_plan(
 
             def read(case: Case) -> ScanRead:
                 with kept_in(logs[case]):
+                    require_memory(case, memory_gb)
                     return read_scan(case, models, plan)
 
             def run(case: Case, scan: ScanRead) -> ScanFound:

@@ -73,7 +73,9 @@ class PreparedScan:
             image=self.image(settings.spec, grid),
             padding_value=self.normalised_padding(settings.spec),
             findings=findings,
-            options=replace(options, memory_gb=left_beside_scan(options.memory_gb, self.volume.voxels.size)),
+            options=replace(
+                options, memory_gb=left_beside_scan(options.memory_gb, self.grid, self.volume.voxels.dtype.itemsize)
+            ),
             scan_grid=self.grid,
             statistics=statistics,
             image_at=lambda finer: self.image(settings.spec, finer, keep=False),

@@ -11,8 +11,16 @@ import pytest
 from keras_models.panoptic_unet import panoptic_unet
 from keras_models.unet import detection_unet, identification_unet, sliced_unet
 from learning_functions.inference.folded_network import folded
-from learning_functions.inference.pass_memory import FIXED_GB, bytes_per_voxel, left_beside_scan
+from learning_functions.inference.pass_memory import (
+    FIXED_GB,
+    LEAST_GB,
+    PASS_FRACTION,
+    beside_passes_gb,
+    bytes_per_voxel,
+    left_beside_scan,
+)
 from learning_functions.inference.sliding_window import flexible, half_pass, run_tiles, trace_once
+from utility_functions.geometry.grid import Grid
 
 NETWORKS: dict[str, tuple[Callable[[], keras.Model], tuple[int, ...]]] = {
     "detection": (lambda: detection_unet((8, 8, 8), 2, 3), (8, 12, 16, 1)),
@@ -65,8 +73,13 @@ def test_less_memory_is_planned_for_a_folded_network() -> None:
 
 
 def test_what_a_scan_takes_is_left_out_of_the_memory_of_tiles() -> None:
-    assert left_beside_scan(4.0, 1e6) == pytest.approx(4.0 - 0.007)
-    assert FIXED_GB < left_beside_scan(4.0, 1e9) < FIXED_GB + 0.2, "the smallest tiles are always made"
+    small, large = (Grid.from_spacing((count,) * 3, 0.5) for count in (100, 700))
+    half = PASS_FRACTION * (4.0 - FIXED_GB)
+    assert left_beside_scan(4.0, small, 2) == pytest.approx(FIXED_GB + half), "the next scan has the rest"
+    assert left_beside_scan(4.0, large, 2) == pytest.approx(4.0 - beside_passes_gb(large, 2))
+    assert left_beside_scan(4.0, large, 4) < left_beside_scan(4.0, large, 2) < FIXED_GB + half
+    huge = Grid.from_spacing((1000, 1000, 2000), 0.5)
+    assert left_beside_scan(4.0, huge, 2) == pytest.approx(FIXED_GB + LEAST_GB), "the smallest tiles are always made"
 
 
 def test_half_precision_is_what_numpy_rounds_to() -> None:

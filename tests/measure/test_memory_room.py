@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.inference.pass_memory import FIXED_GB
+from learning_functions.inference.pass_memory import FIXED_GB, PASS_FRACTION, beside_passes_gb
 from learning_functions.measure.memory_room import BYTES_PER_VOXEL_HELD, ahead_bytes, held_bytes, room_bytes
 from learning_functions.runtime.inference_devices import PROCESSOR, InferenceDevice
 from learning_functions.task import load_task
@@ -44,7 +44,7 @@ def test_a_scan_that_waits_is_counted_by_its_header(tmp_path: Path) -> None:
         ([model("detection", 8)], 34 * 8 * 1e6 / 1e9),
         ([model("detection", 8, InferenceDevice("/GPU:0", 8.0))], 0.0),
         ([model("detection", 8), model("naming", 64)], 34 * 8 * 1e6 / 1e9),
-        ([model("detection", 10**6)], 4.0 - FIXED_GB),
+        ([model("detection", 10**6)], PASS_FRACTION * (4.0 - FIXED_GB)),
         (
             [model("vertebra_masks", 8)],
             34 * 8 * 8 * float(np.prod(load_task("vertebra_masks").presets["shipped"].spec.patch)) / 1e9,
@@ -52,4 +52,5 @@ def test_a_scan_that_waits_is_counted_by_its_header(tmp_path: Path) -> None:
     ],
 )
 def test_room_is_what_the_largest_pass_leaves(models: list[Any], pass_gb: float) -> None:
-    assert room_bytes(GRID, models, 4.0) == pytest.approx((4.0 - FIXED_GB - pass_gb) * 1e9)
+    own_gb = beside_passes_gb(GRID, 2.0)
+    assert room_bytes(GRID, models, 4.0) == pytest.approx((4.0 - FIXED_GB - own_gb - pass_gb) * 1e9)

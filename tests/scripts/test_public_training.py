@@ -81,7 +81,7 @@ def test_make_verse_leads_from_the_archives_to_the_scores_of_the_test_split(tmp_
     (tmp_path / "published").mkdir()
     seen: list[Any] = []
     words = ["verse19", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--systems", "two_stages"]
-    words += ["--preset", "small", *TINY, "--measuring", "--memory-gb 1 --device cpu"]
+    words += ["--preset", "small", *TINY, "--measuring", "--memory-gb 2.5 --device cpu"]
     with publisher(verse_archives(tmp_path / "published")) as server:
         run = noting(server, "verse19", 3, seen)
         assert main(words, run) == 0

@@ -52,6 +52,11 @@ def read_grid(path: Path) -> Grid:
     return stacked(path, slices_at(path)).grid
 
 
+def read_voxel_bytes(path: Path) -> int:
+    """The bytes of a voxel as it is read: whole numbers of 16 bits, unless a slice has a broken scale."""
+    return 2 if all(float(one.slope).is_integer() for one in slices_at(path)) else 4
+
+
 def read_stored(path: Path) -> StoredImage:
     """The voxels of the series in ``path`` (a folder, or one of its files), in HU where the files say so.
 

@@ -45,6 +45,14 @@ def read_grid(path: Path) -> Grid:
     return grid
 
 
+def bytes_while_read(path: Path) -> tuple[float, float]:
+    """For each voxel of an image the most memory while it is read, and that of the intensities, from its header."""
+    path = Path(path)
+    stored: int = _format_of(path).read_voxel_bytes(path)
+    held = 2.0 if stored <= 2 else 4.0  # of whole numbers int16 may do, but the header does not tell
+    return 2.0 * held if stored == held else stored + held, held
+
+
 def write_image(volume: Volume, path: Path, description: str = "") -> None:
     """Write an image or label map in the format of the suffix, whole or not at all.
 

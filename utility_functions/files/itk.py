@@ -46,6 +46,17 @@ def read_grid(path: Path) -> Grid:
     return grid
 
 
+def read_voxel_bytes(path: Path) -> int:
+    """The bytes of a voxel in the file."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise BrokenFile(f"{path}: is not a readable {path.suffix} image.") from error
+    return int(sitk.Image((1, 1, 1), reader.GetPixelID(), reader.GetNumberOfComponents()).GetSizeOfPixelComponent())
+
+
 def read_stored(path: Path) -> StoredImage:
     """The voxels as stored."""
     grid = read_grid(path)

@@ -43,6 +43,11 @@ def read_grid(path: Path) -> Grid:
     return _grid(path, header)
 
 
+def read_voxel_bytes(path: Path) -> int:
+    """The bytes of a voxel in the file."""
+    return int(_read_header(path)["bitpix"]) // 8
+
+
 def read_stored(path: Path) -> StoredImage:
     """The voxels as stored, with their scale."""
     header = _read_header(path)
