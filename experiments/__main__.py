@@ -27,6 +27,7 @@ NAMES = {
     "public_training": "published presets trained and measured on VerSe or SPIDER",
     "real_mr": "bodies and discs in real MR of the lumbar spine",
     "real_scans": "accuracy of trained models on real scans",
+    "small_fields": "false alarms on painted scans without a spine, and names in fields that show little of one",
     "steadiness": "stability of names and log-odds under small changes of a scan",
     "real_structures": "Dice of vertebrae, discs and canal on real scans",
     "upside_down": "scans upside down, and what identification says of them",
