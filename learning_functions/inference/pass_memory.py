@@ -19,18 +19,19 @@ networks whose layers are not walked through."""
 BYTES_PER_NUMBER = 4
 SLACK = 1.25
 """Measured peaks are up to 1.1 times the features that are held."""
-MAP_BYTES = 2.0
-"""For each voxel of a scan, the maps of parts and vertebrae."""
-SPINE_BYTES = 34.0
-"""For each cubic mm of the box round the spine: its image, probabilities and offsets at 1 mm, and sums of these."""
+MAP_BYTES = 1.0
+"""For each voxel of a scan, the map of parts, and that of vertebrae."""
+SPINE_BYTES, KEPT_BYTES = 50.0, 20.0
+"""For each cubic mm of the box round the spine: its image, probabilities and offsets at 1 mm, and what is made of
+them; and what is kept of these until a scan is written."""
 SPINE_MM = (150.0, 200.0)
 """About how wide and deep that box is; it is as high as the scan."""
-WRITING_GB = 0.35
-"""Pictures, and the page that shows the scan, while they are made."""
+WRITING_GB, WRITING_BYTES = 0.35, 30.0
+"""Pictures, and the page that shows the scan, while they are made: at most, and for each voxel of the scan."""
 PASS_FRACTION = 0.5
 """Of the memory beside the process itself, what a pass may take. TensorFlow keeps the memory of its largest pass, so
 that the next scan has the rest."""
-FIXED_GB = 1.3
+FIXED_GB = 1.5
 """Memory of a process with TensorFlow and its networks, before the first tile."""
 MOST_GB = 6.0
 """More main memory is not used: larger tiles cost more in fresh pages than their borders save (same benchmark)."""
@@ -57,8 +58,10 @@ def beside_passes_gb(grid: Grid, bytes_per_voxel: float) -> float:
     """
     sides = np.sort(np.abs(np.ptp(grid.corners_mm(), axis=0)))
     spine = float(min(sides[0], SPINE_MM[0]) * min(sides[1], SPINE_MM[1]) * sides[2])
-    own = (bytes_per_voxel + MAP_BYTES) * math.prod(grid.shape) / 1e9
-    return own + max(SPINE_BYTES * spine / 1e9, WRITING_GB)
+    voxels = math.prod(grid.shape)
+    masks = SPINE_BYTES * spine + MAP_BYTES * voxels
+    files = KEPT_BYTES * spine + 2 * MAP_BYTES * voxels + min(1e9 * WRITING_GB, WRITING_BYTES * voxels)
+    return (bytes_per_voxel * voxels + max(masks, files)) / 1e9
 
 
 def needed_gb(grid: Grid, bytes_per_voxel: float) -> float:

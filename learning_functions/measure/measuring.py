@@ -25,7 +25,7 @@ from learning_functions.measure.overlapping import FAILURES, InOrder, SharedItem
 from learning_functions.measure.plan import Plan
 from learning_functions.measure.resuming import conditions_of, finished_row, write_record
 from learning_functions.measure.scan_estimate import estimates, require_memory, told_before
-from learning_functions.measure.structure_scoring import score_classes
+from learning_functions.measure.structure_scoring import finds_structures, score_classes
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.pipeline import run_stages
@@ -280,11 +280,6 @@ def require_header_orientation(found: Findings, options: InferenceOptions) -> No
             f"forbids; run detection again with it. Received: {found.case_id}, turned by "
             f"{90 * found.quarter_turns} degrees."
         )
-
-
-def finds_structures(model: TrainedModel) -> bool:
-    """Whether the model finds discs and canal, or counts vertebrae; then a phantom's tissues score it."""
-    return "structures" in model.task.gives or model.settings.options.counted
 
 
 def score_masks(findings: Findings, scan: Scan) -> tuple[Findings, SegmentationScore | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from learning_functions.predict.trained_model import TrainedModel
 from losses_and_metrics.structure_scores import score_structures
 from utility_functions.anatomy.structures import spider_map, structures_of
 from utility_functions.command_line import one_line
@@ -12,6 +13,11 @@ from utility_functions.geometry.volume import LabelMap
 from utility_functions.phantom.tissue import TISSUES
 from utility_functions.records.findings import Findings
 from utility_functions.records.mr_structure_scores import StructureScore
+
+
+def finds_structures(model: TrainedModel) -> bool:
+    """Whether the model finds discs and canal, or counts vertebrae; then a phantom's tissues score it."""
+    return "structures" in model.task.gives or model.settings.options.counted
 
 
 def score_classes(findings: Findings, scan: Scan) -> tuple[Findings, StructureScore | None, LabelMap | None]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utility_functions.geometry.boxes import box_around, box_at, common, part_of, slabs, widened
+from utility_functions.geometry.boxes import box_around, box_at, common, part_of, size_of, slabs, widened
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.resampling import resample
 from utility_functions.geometry.volume import LabelMap, Volume
@@ -92,11 +92,16 @@ class ClassProbabilities:
         """
         found = np.zeros(target.shape, np.uint8)
         for box in ndimage.find_objects(self.near_foreground().astype(np.uint8)):
-            part = part_of(self.grid, box)
-            classes = np.moveaxis(self.voxels[box], -1, 0).astype(np.float32)
-            every = [Volume(np.ascontiguousarray(probability), part) for probability in classes]
-            for slab in slabs(box_around(part, target), SLAB_VOXELS):
+            for slab in slabs(box_around(part_of(self.grid, box), target), SLAB_VOXELS):
                 wanted, own = part_of(target, slab), found[slab]
+                near = common(widened(box_around(wanted, self.grid), 2), box)
+                if not min(size_of(near)):
+                    continue
+                part, classes = part_of(self.grid, near), self.voxels[near]
+                every = [
+                    Volume(np.ascontiguousarray(classes[..., code], np.float32), part)
+                    for code in range(classes.shape[-1])
+                ]
                 best = np.full(wanted.shape, -1.0, np.float32)
                 for code, probability in enumerate(every):
                     values = resample(probability, wanted, fill=float(code == 0)).voxels
