@@ -21,7 +21,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hardening.tiny_inputs import coarse_phantom, write_case
+from hardening.tiny_inputs import coarse_phantom, tiny_settings, write_case
+from learning_functions.generate.generation import generate
 from utility_functions.files.images import read_label_map
 
 HERE = Path(__file__).resolve().parent.parent
@@ -63,11 +64,12 @@ class ScriptRunner:
     """A process that runs scripts (`script_runner`), one at a time."""
 
     folder: Path
+    scripts: Sequence[str] = SCRIPTS
     _process: Any = field(default=None, repr=False)
 
     def __enter__(self) -> ScriptRunner:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "hardening.script_runner"],
+            [sys.executable, "-m", "hardening.script_runner", *self.scripts],
             cwd=HERE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -103,10 +105,8 @@ class ScriptRunner:
         )
 
 
-def tiny_jobs(folder: Path) -> list[Job]:
+def tiny_jobs(folder: Path, scripts: Sequence[str] = SCRIPTS) -> list[Job]:
     """The three scripts on three phantoms of 8 mm, samples of them, and networks of two filters."""
-    from hardening.tiny_models import write_models
-
     data = folder / "data"
     lines = ["name,type,image_path,mask_path,centroid_json_path"]
     for seed in (1, 2, 3):
@@ -114,17 +114,18 @@ def tiny_jobs(folder: Path) -> list[Job]:
         lines.append(f"scan{seed},training,scan{seed}.nii.gz,scan{seed}_mask.nii.gz,scan{seed}.lml")
     (data / "manifest.csv").write_text("\n".join(lines) + "\n")
     for name, seed in (("validation", 4), ("training", 5)):
-        from hardening.tiny_inputs import tiny_settings
-        from learning_functions.generate.generation import generate
-
         case = write_case(folder / name, coarse_phantom(seed), f"scan{seed}")
         generate("detection", [case], folder / f"{name}.h5", tiny_settings("detection"), workers=1)
-    models = write_models(folder / "models")
+    models: list[Path] = []
+    if "measure" in scripts:
+        from hardening.tiny_models import write_models
+
+        models = write_models(folder / "models")[:2]
     samples = [str(folder / f"{name}.h5") for name in ("training", "validation")]
     small = ("--filters", "2", "--epochs", "3", "--device", "cpu")
     cutting = ("--preset", "small", "--spacing", "8", "--samples-per-scan", "4", "--workers", "2")
     images = tuple(data / f"scan{seed}.nii.gz" for seed in (1, 2, 3))
-    return [
+    jobs = [
         Job("generate_samples", ("detection", str(data), "OUT/samples.h5", *cutting), inputs=images),
         Job("train", (*samples, "OUT/model.h5", *small), ("--resume",), tuple(map(Path, samples))),
         Job(
@@ -134,6 +135,7 @@ def tiny_jobs(folder: Path) -> list[Job]:
             images,
         ),
     ]
+    return [job for job in jobs if job.script in scripts]
 
 
 def contents_of(folder: Path) -> dict[str, str]:
@@ -217,9 +219,9 @@ def draw_kills(
 ) -> list[Disturbed]:
     """``count`` runs, of the scripts in turn, each ended by one of the signals at a random moment, and gone on with."""
     rng = np.random.default_rng(seed)
-    jobs = [job for job in tiny_jobs(folder) if job.script in scripts]
+    jobs = tiny_jobs(folder, scripts)
     found = []
-    with ScriptRunner(folder) as runner:
+    with ScriptRunner(folder, scripts) as runner:
         expected = {job.script: undisturbed(runner, job, folder) for job in jobs}
         for number in range(count):
             job = jobs[number % len(jobs)]
@@ -296,10 +298,10 @@ def draw_disturbances(
 ) -> list[Disturbed]:
     """``count`` runs of the scripts in turn, each disturbed in one of the kinds in turn, then gone on with."""
     rng = np.random.default_rng([seed, 2])
-    jobs = [job for job in tiny_jobs(folder) if job.script in scripts]
+    jobs = tiny_jobs(folder, scripts)
     possible = [kind for kind in kinds if kind not in ("full", "read-only") or may_mount(folder)]
     found = []
-    with ScriptRunner(folder / "a") as runner, ScriptRunner(folder / "b") as other:
+    with ScriptRunner(folder / "a", scripts) as runner, ScriptRunner(folder / "b", scripts) as other:
         expected = {job.script: undisturbed(runner, job, folder) for job in jobs}
         for number in range(count):
             job, kind = jobs[number % len(jobs)], possible[(number // len(jobs)) % len(possible)]

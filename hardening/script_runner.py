@@ -1,7 +1,8 @@
 """Runs the three scripts one after another, each in a fork of this process, so that none pays for the imports.
 
-Lines on standard input are requests in JSON: script, argv, and a limit to the size of a file. It answers with the
-process id of the fork, which leads a session of its own, and after its end with its exit code.
+Its arguments are the scripts that it will run. Lines on standard input are requests in JSON: script, argv, and a limit
+to the size of a file. It answers with the process id of the fork, which leads a session of its own, and after its end
+with its exit code.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from typing import Any
 
 def main() -> None:
     """Import, say that it is ready, and answer until standard input ends."""
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
-
     import generate_samples
     import measure
     import train
-    from learning_functions.measure import comparing  # noqa: F401
-    from learning_functions.training import cross_validation  # noqa: F401
 
+    if {"train", "measure"} & {*sys.argv[1:]}:
+        from learning_functions.measure import comparing  # noqa: F401
+        from learning_functions.training import cross_validation  # noqa: F401
+    else:
+        from learning_functions.generate import generation  # noqa: F401
     scripts = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}
     print("ready", flush=True)
     for line in sys.stdin:
