@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import measure
+from experiments.small_fields import SEED
 from learning_functions.model_files.pretrained import SHIPPED, SHIPPED_MODELS
 from learning_functions.predict.trained_model import TrainedModel
 from tests.tiny import phantom, write_case
@@ -20,6 +21,7 @@ from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.images import read_image, read_label_map, write_image
 from utility_functions.files.manifest import find_cases
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.phantom.spineless import painted_spineless
 
 OF_A_SCAN = ("_vertebrae.nii.gz", "_centroids.json", "_centroids.mrk.json", ".png")
 OF_THE_RUN = ("results.json", "results.csv", "report.html")
@@ -87,6 +89,24 @@ def test_without_models_named_a_phantom_s_levels_are_named_right(tmp_path: Path)
     case = write_case(made, tmp_path, "lumbar")
     found = measured(case.image_path, tmp_path / "results", with_truth=True)
     assert names_near(found, made.landmarks), f"found {list(found)}, true are {list(made.landmarks)}"
+
+
+def notes_in(record: Any) -> list[str]:
+    """All texts in a JSON record."""
+    if isinstance(record, str):
+        return [record]
+    inner = record.values() if isinstance(record, dict) else record if isinstance(record, list) else ()
+    return [text for each in inner for text in notes_in(each)]
+
+
+@pytest.mark.parametrize(("kind", "place"), [("arm", 3), ("foot", 19), ("right hip", 8)])
+def test_no_vertebra_is_named_in_a_scan_without_a_spine(kind: str, place: int, tmp_path: Path) -> None:
+    scan = painted_spineless(kind, np.random.default_rng([SEED, 0, place]))
+    write_image(scan, tmp_path / "scan_ct.nii.gz")
+    assert measure.main([str(tmp_path / "scan_ct.nii.gz"), "--output", str(tmp_path / "out")]) == 0
+    result = json.loads((tmp_path / "out" / "scan_ct_findings.json").read_text(encoding="utf-8"))
+    assert any("No vertebra was found" in note for note in notes_in(result))
+    assert not read_label_map(tmp_path / "out" / "scan_ct_vertebrae.nii.gz").voxels.any()
 
 
 def test_the_python_of_readme_names_a_phantom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
