@@ -325,7 +325,7 @@ ROOM = 2**26
 def may_mount(folder: Path) -> bool:
     """Whether this process may mount a tmpfs."""
     place = folder / "tried"
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     try:
         with mounted(place, ROOM):
             return True
