@@ -10,8 +10,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -35,9 +36,31 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def add_scheduler(self, group: argparse._ActionsContainer | None = None) -> None:
+        """The option that sends the work to a cluster. group: of options that exclude one another."""
+        text = "work on a cluster: address of dask's scheduler, or its JSON file (needs the extra 'cluster')"
+        (group or self).add_argument("--scheduler", metavar="ADDRESS", help=text)
+
     def error(self, message: str) -> NoReturn:
         """One line and exit code 2, without the usage that hides it."""
         self.exit(BAD_INPUT, f"error: {message}\n")
+
+
+def make_absolute(arguments: argparse.Namespace, *written: str) -> None:
+    """Make the paths of a run on a cluster absolute, since its workers stand in other folders.
+
+    written: the arguments that need not be there yet; others that are not there are no paths, as phantom:N is none.
+    """
+    if arguments.scheduler is None:
+        return
+
+    def absolute(name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(name, each) for each in value]
+        return value.absolute() if isinstance(value, Path) and (name in written or value.exists()) else value
+
+    for name, value in vars(arguments).items():
+        setattr(arguments, name, absolute(name, value))
 
 
 def called(prog: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,9 +79,22 @@ def _require_use(task_name: str, findings: Sequence[str], tasks: dict[str, Task]
             )
 
 
-@cache
 def cropping_models(paths: tuple[Path, ...]) -> list[TrainedModel]:
-    """The models in stage order, loaded once in each process that cuts samples."""
+    """The models in stage order, loaded once in each process that cuts samples.
+
+    Raises: ValueError where TensorFlow has begun in this process, and not on one thread.
+    """
+    return _loaded(paths, tuple(path.stat().st_mtime_ns for path in paths))
+
+
+@lru_cache(maxsize=1)
+def _loaded(paths: tuple[Path, ...], changed: tuple[int, ...]) -> list[TrainedModel]:
+    """changed: when the files were; a worker of a cluster may live longer than they."""
+    if "tensorflow" in sys.modules and not ONE_THREAD.items() <= os.environ.items():
+        raise ValueError(
+            f"TensorFlow has begun on several threads in this worker, so start the workers anew for --crop-by. "
+            f"Received: {paths[0]}."
+        )
     os.environ.update(ONE_THREAD)
     from learning_functions.runtime.tensorflow_setup import start_tensorflow
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,19 +15,19 @@ from tqdm import tqdm
 
 from learning_functions.generate.cropping import Cropping, cropping_models, found_by
 from learning_functions.preprocessing import storable
+from learning_functions.runtime.workers import LocalWorkers, WorkerLost, Workers
 from learning_functions.samples.sample_parts import SAMPLED
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import padding_value_of
 from learning_functions.task import Sample, Settings, load_task
-from utility_functions.command_line import one_line, usable_processors
+from utility_functions.command_line import one_line
 from utility_functions.files.cases import BrokenFile, Case, load_scan
 from utility_functions.files.data_split import requested_hold_out
 from utility_functions.files.manifest import find_cases, one_part, only_split
 from utility_functions.files.patient_pseudonyms import KEY_FILE, with_pseudonyms
 from utility_functions.phantom.tissue import TISSUES
 from utility_functions.stage_seconds import place_of, tell_seconds
-from utility_functions.worker_pool import worker_pool
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +103,7 @@ def generate(
     settings: Settings,
     *,
     seed: int = 1,
-    workers: int | None = None,
+    workers: Workers | int | None = None,
     compression: str = "gzip",
     cropping: Cropping | None = None,
     patient_key: Path | None = None,
@@ -115,6 +113,7 @@ def generate(
     A broken scan is logged, skipped and counted. Every scan has its own random generator, made from the seed and the
     scan's id, so neither the number of workers nor the other scans change its samples. The workers paint phantoms at
     the spec's own spacing. Tissue maps are stored where every scan has one.
+    workers: where the scans are cut; or how many processes of this machine do it, None: one per processor.
     cropping: models of earlier stages whose findings crop the samples; the workers run them, and the file records them.
     patient_key: the file of the key for pseudonyms of patients who are known from DICOM headers alone; by default
         KEY_FILE beside ``path``. It is read, or made, only where there is such a patient.
@@ -122,8 +121,7 @@ def generate(
     """
     if seed < 0:
         raise ValueError(f"A seed is zero or above. Received: {seed}.")
-    if workers is not None and workers < 1:
-        raise ValueError(f"At least one worker is needed. Received: {workers}.")
+    cutters = workers if isinstance(workers, Workers) else LocalWorkers(workers)
     _require_place(path)
     named = with_pseudonyms(cases, patient_key or path.parent / KEY_FILE)
     ordered = sorted(named, key=lambda case: case.case_id)
@@ -144,7 +142,7 @@ def generate(
         cropped_by=() if cropping is None else cropping.records,
     ) as writer:
         models = () if cropping is None else cropping.paths
-        in_order = _samples_in_order(ordered, workers, task_name, settings, seed, models)
+        in_order = _samples_in_order(ordered, cutters, task_name, settings, seed, models)
         with closing(in_order), tqdm(in_order, total=len(ordered), desc=task_name, unit="scan") as bar:
             for case, cut in zip(ordered, bar, strict=True):
                 tell_seconds({"reading and cutting": cut.seconds}, f"scan, {cut.place}" if cut.place else "scan")
@@ -169,25 +167,20 @@ def generate(
 
 
 def _samples_in_order(
-    cases: Sequence[Case], workers: int | None, task_name: str, settings: Settings, seed: int, models: tuple[Path, ...]
+    cases: Sequence[Case], workers: Workers, task_name: str, settings: Settings, seed: int, models: tuple[Path, ...]
 ) -> Generator[ScanSamples]:
     """The samples of each case, in the order of the cases; workers are a few scans ahead at most, to bound memory.
 
     Models never run in this process, in which TensorFlow may use any number of threads.
     """
-    count = min(workers or usable_processors(), len(cases))
-    if count <= 1 and not models:
-        for case in cases:
-            yield samples_of_case(task_name, case, settings, seed)
-        return
-    with worker_pool(count) as pool:
-        waiting: deque[Future[ScanSamples]] = deque()
-        for case in cases:
-            waiting.append(pool.submit(samples_of_case, task_name, case, settings, seed, models))
-            if len(waiting) >= 2 * count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    read = [path for case in cases for path in case.files]
+    calls = ((task_name, case, settings, seed, models) for case in cases)
+    with workers.pool(len(cases), [*models, *read], alone=bool(models)) as pool:
+        for cut in pool.in_order(samples_of_case, calls):
+            try:
+                yield cut.result()
+            except WorkerLost as error:
+                yield ScanSamples([], (0.0, 1.0), one_line(error))
 
 
 def _require_place(path: Path) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from learning_functions.runtime.workers import Workers
+    from utility_functions.command_line import Parser
 
 EXAMPLES = """examples:
   {call} detection training_dataset samples/detection/training.h5
@@ -22,7 +27,7 @@ other than that of the samples.
 """
 
 
-def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
+def parser(prog: str = "spine-samples") -> Parser:
     """The options, as they are called by ``prog``."""
     from learning_functions.task import task_names
     from utility_functions.anatomy.centroids import LABEL_CODE_HELP, LABEL_CODES
@@ -55,7 +60,9 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
         "--spacing", type=float, nargs="+", metavar="MM", help="one or three voxel sizes, not the preset's"
     )
     found.add_argument("--seed", type=int, default=1, help="the same seed gives the same file (default: 1)")
-    found.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
+    either = found.add_mutually_exclusive_group()
+    either.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
+    found.add_scheduler(either)
     found.add_argument("--compression", choices=("gzip", "lzf", "none"), default="gzip", help="default: gzip")
     found.add_argument("--skip-errors", action="store_true", help="exit code 0 even if broken scans were left out")
     add_log_option(found)
@@ -63,6 +70,16 @@ def parser(prog: str = "spine-samples") -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.runtime.requested_workers import requested_workers
+    from learning_functions.runtime.workers import LocalWorkers
+    from utility_functions.command_line import make_absolute
+
+    make_absolute(arguments, "output")
+    with requested_workers(arguments.scheduler, LocalWorkers(arguments.workers)) as workers:
+        return _generate(arguments, workers)
+
+
+def _generate(arguments: argparse.Namespace, workers: Workers) -> int:
     from learning_functions.generate.cropping import requested_cropping
     from learning_functions.generate.generation import cases_of_one_split, generate
     from learning_functions.model_files.pretrained import located
@@ -90,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.output,
             settings,
             seed=arguments.seed,
-            workers=arguments.workers,
+            workers=workers,
             compression=arguments.compression,
             cropping=cropping,
             patient_key=arguments.patient_key,

@@ -78,6 +78,14 @@ class Case:
         return self.keypoints_path is None or self.image_path != self.keypoints_path
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The files and folders that it is read from; a phantom has none."""
+        if self.phantom is not None:
+            return ()
+        known = (self.image_path, self.landmarks_path, self.label_map_path, self.tissue_path, self.keypoints_path)
+        return tuple(path for path in known if path is not None)
+
+    @property
     def has_tissues(self) -> bool:
         """Whether a map of tissues comes with the scan."""
         return self.phantom is not None or self.tissue_path is not None

@@ -34,7 +34,7 @@ MODELS = ("models", "start_from", "teacher", "crop_by")
 NOT_TOLD = ("command", "debug", "log")
 HIDDEN = "[...]"
 _WORD = re.compile(r"[a-z0-9_]{1,24}(:\d+)?|[CTLS]\d{1,2}")
-_FREE_TEXTS = ("about",)
+_FREE_TEXTS = ("about", "scheduler")
 _SUFFIXES = (*IMAGE_SUFFIXES, ".h5", ".csv", ".json", ".toml", ".lml", ".dcm", ".key")
 
 
