@@ -55,7 +55,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--memory-gb", type=float, default=4.0)
     arguments = parser.parse_args(argv)
     start_tensorflow()
-    from learning_functions.measure.measuring import load_fleet, measure_plan
+    from learning_functions.measure.device_models import device_models
+    from learning_functions.measure.fleet import DeviceFleet
+    from learning_functions.measure.measuring import devices_of, measure_plan
     from learning_functions.measure.plan import Plan
     from learning_functions.options import InferenceOptions
     from utility_functions.files.manifest import find_cases
@@ -66,11 +68,12 @@ def main(argv: list[str] | None = None) -> None:
         write_cohort(scans, SCANS, SHAPE)
         cases = find_cases(scans)
         plan = Plan((), InferenceOptions(memory_gb=arguments.memory_gb, device="cpu"))
-        fleet = load_fleet(plan, cases)
+        devices = [device_models(plan, cases, device) for device in devices_of(plan, cases)]
 
         def seconds(overlap: bool, some: int = SCANS) -> float:
             started = time.perf_counter()
-            measure_plan(plan, cases[:some], Path(made) / str(overlap), lambda told: None, fleet=fleet, overlap=overlap)
+            fleet = DeviceFleet(devices, overlap)
+            measure_plan(plan, cases[:some], Path(made) / str(overlap), lambda told: None, fleet=fleet)
             return time.perf_counter() - started
 
         seconds(True, 1)  # traces the networks

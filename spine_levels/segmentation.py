@@ -86,7 +86,7 @@ class Pipeline:
         Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
         """
         from learning_functions.measure.dicom_outputs import require_dicom_scans
-        from learning_functions.measure.measuring import stages_of, start_of
+        from learning_functions.measure.scan_work import stages_of, start_of
         from learning_functions.predict.prepared_scan import PreparedScan
         from spine_levels.image_input import scan_of
         from spine_levels.result import Result

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from learning_functions.measure.device_models import DeviceModels
+from learning_functions.measure.fleet import Fleet
 from learning_functions.measure.measuring import (
-    Fleet,
     Show,
     devices_of,
+    fleet_of,
+    load_fleet,
     measure_plan,
     require_alike_before,
     require_place,
@@ -18,6 +20,7 @@ from learning_functions.measure.measuring import (
 from learning_functions.measure.plan import Plan
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.inference_devices import InferenceDevice
+from learning_functions.runtime.workers import THIS_PROCESS, Workers
 from losses_and_metrics.pipeline_summary import measured_by_all, summarise_pipeline
 from utility_functions.files.cases import Case
 from utility_functions.files.provenance import require_results_free
@@ -32,28 +35,32 @@ def measure_plans(
     show: Show,
     command: Sequence[str] = (),
     skip_existing: bool = False,
+    workers: Workers = THIS_PROCESS,
 ) -> list[ScanRow]:
     """Measure all cases by each plan; pipelines write to ``folder/NAME``, and their comparison to ``folder``.
 
     Returns the rows of all plans, one after another. All models are loaded before the first scan, each file once, so
     that an error in the last model shows before the first has run for hours. Otherwise as ``measure_plan``.
+    workers: where the scans are measured.
     """
     if len(plans) == 1 and plans[0].file is None:
-        return measure_plan(plans[0], cases, folder, show, command, skip_existing)
+        plan = plans[0]
+        require_place(plan, cases, folder)
+        return measure_plan(plan, cases, folder, show, command, skip_existing, load_fleet(plan, cases, workers))
     require_results_free(folder)
     for plan in plans:
         require_place(plan, cases, folder / plan.name)
     loaded: Loaded = {}
-    chosen = [_chosen(plan, cases, loaded) for plan in plans]
+    chosen = [_chosen(plan, cases, loaded, workers) for plan in plans]
     for plan, models in zip(plans, chosen, strict=True) if skip_existing else ():
-        require_alike_before(plan, cases, folder / plan.name, models[0].models)
+        require_alike_before(plan, cases, folder / plan.name, models.models)
     runs = []
     for plan, models in zip(plans, chosen, strict=True):
-        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models[0].models)}\n")
+        show(f"Pipeline {plan.name}: {', '.join(model.task_name for model in models.models)}\n")
         runs.append(measure_plan(plan, cases, folder / plan.name, show, command, skip_existing, models))
     kept = measured_by_all(runs)
     figures = [
-        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models[0].models], run, kept)
+        summarise_pipeline(plan.name, plan.title, [model.task_name for model in models.models], run, kept)
         for plan, models, run in zip(plans, chosen, runs, strict=True)
     ]
     left_out = tuple(case.case_id for case in cases if case.case_id not in kept)
@@ -67,17 +74,17 @@ Loaded = dict[tuple[Path, InferenceDevice, str], TrainedModel]
 """Models by file, device and precision."""
 
 
-def _chosen(plan: Plan, cases: Sequence[Case], loaded: Loaded) -> Fleet:
+def _chosen(plan: Plan, cases: Sequence[Case], loaded: Loaded, workers: Workers) -> Fleet:
     """The models of a plan that run, on each device; those missing in ``loaded`` are loaded."""
-    precision, fleet = plan.options.precision, []
-    for device in devices_of(plan, cases):
+    precision, found = plan.options.precision, []
+    for device in devices_of(plan, cases, workers):
         for path in plan.model_paths:
             if (key := (path.resolve(), device, precision)) not in loaded:
                 loaded[key] = TrainedModel.load(path, device, precision)
         models = plan.chosen([loaded[path.resolve(), device, precision] for path in plan.model_paths], cases)
         load = partial(TrainedModel.load, device=device, precision=precision)
-        fleet.append(DeviceModels(plan, load, models))
-    return fleet
+        found.append(DeviceModels(plan, load, models))
+    return fleet_of(found, workers)
 
 
 def _with_pipeline_name(row: ScanRow, plan: Plan) -> ScanRow:

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from learning_functions.runtime.workers import Workers
+    from utility_functions.command_line import Parser
     from utility_functions.reporting.results import ScanRow
 
+OF_THE_CALL = ("command", "debug", "choice", "log", "scheduler")
+"""Arguments that are no options of a measurement."""
 EXAMPLES = """examples:
   {call} one_scan.nii.gz --output results            # CT or MR, by the shipped models
   {call} dicom_series_folder --dicom seg,sr --output results
@@ -29,7 +33,7 @@ With --pipeline all that in a folder for each, and comparison.csv, comparison.js
 """
 
 
-def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
+def parser(prog: str = "spine-measure") -> Parser:
     """The options, as they are called by ``prog``."""
     from learning_functions.model_files.pretrained import CHOICES
     from learning_functions.options import add_options
@@ -63,6 +67,7 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
     )
     text += "they override those of the command line; several TOMLs are measured on the same scans and compared"
     found.add_argument("--pipeline", type=Path, action="append", metavar="TOML", help=text)
+    found.add_scheduler()
     found.add_argument("--skip-existing", action="store_true", help="resume: skip the scans that are finished already")
     found.add_argument("--skip-errors", action="store_true", help="exit code 0 even if broken scans were left out")
     add_log_option(found)
@@ -70,6 +75,18 @@ def parser(prog: str = "spine-measure") -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.runtime.requested_workers import requested_workers
+    from learning_functions.runtime.workers import THIS_PROCESS
+    from utility_functions.command_line import make_absolute
+
+    if arguments.keypoints and arguments.scheduler is not None:
+        raise ValueError(f"Landmark files are named here. Received: --scheduler {arguments.scheduler}.")
+    make_absolute(arguments, "output")
+    with requested_workers(arguments.scheduler, THIS_PROCESS) as workers:
+        return _measure(arguments, workers)
+
+
+def _measure(arguments: argparse.Namespace, workers: Workers) -> int:
     from learning_functions.measure.pipeline_file import plans_of
     from utility_functions.files.atomic_write import require_writable
     from utility_functions.files.manifest import find_cases, in_label_code
@@ -80,9 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
             named = ", ".join(map(str, arguments.models))
             raise ValueError(f"--models chooses among shipped models, so no others can be named. Received: {named}.")
         arguments.models = [Path(arguments.choice)]
-    settings = {
-        name: value for name, value in vars(arguments).items() if name not in ("command", "debug", "choice", "log")
-    }
+    settings = {name: value for name, value in vars(arguments).items() if name not in OF_THE_CALL}
     with timed_stage("options"):
         plans = plans_of(settings)
     require_writable(arguments.output)
@@ -104,8 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
         start_tensorflow()
     from learning_functions.measure.comparing import measure_plans
 
+    how = (arguments.command, arguments.skip_existing, workers)
     with timed_stage("measuring"):
-        rows = measure_plans(plans, cases, arguments.output, print, arguments.command, arguments.skip_existing)
+        rows = measure_plans(plans, cases, arguments.output, print, *how)
     return _ended(rows, arguments)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.alike import contents
 from tests.oracle import oracle_landmarks, oracle_models, oracle_scan
 from utility_functions.files.annotations import write_verse_json
 from utility_functions.files.images import write_image
@@ -23,6 +24,7 @@ from pathlib import Path
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+from learning_functions.measure.fleet import DeviceFleet
 from learning_functions.measure.measuring import device_models, measure_plan
 from learning_functions.measure.plan import Plan
 from learning_functions.options import InferenceOptions
@@ -37,7 +39,7 @@ for name, fleet, overlap in (
     ("one_by_one", fleets[0], False), ("overlapped", fleets[0], True), ("two_devices", [*fleets[0], *fleets[1]], True)
 ):
     shown = []
-    rows = measure_plan(plan, cases, out / name, shown.append, fleet=fleet, overlap=overlap)
+    rows = measure_plan(plan, cases, out / name, shown.append, fleet=DeviceFleet(fleet, overlap))
     told[name] = {
         "rows": [[row.case_id, row.problem] for row in rows],
         "shown": [text.splitlines()[0] for text in shown],
@@ -72,24 +74,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder / "out", json.loads(done.stdout.splitlines()[-1])
-
-
-def without_seconds(told: Any) -> Any:
-    """JSON values without what depends on the clock and the folder."""
-    if isinstance(told, dict):
-        return {
-            key: without_seconds(value) for key, value in told.items() if key not in ("seconds", "started", "folder")
-        }
-    return [without_seconds(each) for each in told] if isinstance(told, list) else told
-
-
-def contents(folder: Path) -> dict[str, Any]:
-    """Every file by its name: JSON without seconds, all else byte by byte."""
-    return {
-        path.name: without_seconds(json.loads(path.read_text("utf-8"))) if path.suffix == ".json" else path.read_bytes()
-        for path in sorted(folder.iterdir())
-        if path.name not in ("report.html", "results.csv")
-    }
 
 
 @pytest.mark.parametrize("run", RUNS[1:])

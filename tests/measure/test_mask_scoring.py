@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.measure import measuring
-from learning_functions.measure.measuring import measure_cases, score_masks
+from learning_functions.measure import measuring, scan_work
+from learning_functions.measure.measuring import measure_cases
+from learning_functions.measure.scan_work import score_masks
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.stage import starting_stage
 from utility_functions.files.cases import Case, Scan
@@ -69,7 +70,7 @@ def test_a_run_writes_the_scores_of_masks_everywhere(tmp_path: Path, monkeypatch
     nothing = SimpleNamespace(models=[], placed=lambda read: (read, []), may_need_tissues=lambda *_: False)
     monkeypatch.setattr(measuring, "device_models", lambda *_: nothing)
     stage = starting_stage(findings(grid=read_grid(case.image_path)), ["instances"])
-    monkeypatch.setattr(measuring, "run_stages", lambda models, volume, start, options: [start, stage])
+    monkeypatch.setattr(scan_work, "run_stages", lambda models, volume, start, options: [start, stage])
     output: list[str] = []
     out = tmp_path / "out"
     (row,) = measure_cases([case], [], out, InferenceOptions(), {}, output.append)

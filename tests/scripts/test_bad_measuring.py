@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import pytest
 
-from learning_functions.measure import measuring
+from learning_functions.measure import scan_work
 from learning_functions.model_files.model_file import CARD
 from tests.scripts.outcome import PRECIOUS, Run, everything, require_error
 from tests.tiny import phantom, write_case
@@ -130,14 +130,14 @@ def test_an_error_of_a_library_in_one_scan_stops_no_other(
     run: Run, scan: Path, oracles: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_case(phantom(), tmp_path / "in", "another")
-    whole = measuring.load_scan
+    whole = scan_work.load_scan
 
     def failing(case: Case, **how: Any) -> Scan:
         if case.case_id == "another":
             raise RuntimeError("itk::ERROR: Failed to allocate memory for image.")
         return whole(case, **how)
 
-    monkeypatch.setattr(measuring, "load_scan", failing)
+    monkeypatch.setattr(scan_work, "load_scan", failing)
     outcome = run("measure", tmp_path / "in", *oracles, "--output", tmp_path / "out")
     assert outcome.code == 2 and "1 of 2 scans measured" in outcome.out
     assert "Failed to allocate memory" in outcome.out + outcome.err

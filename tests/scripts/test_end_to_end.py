@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning_functions.measure import measuring
+from learning_functions.measure import scan_work
 from learning_functions.samples.store.sample_store import open_store
 from tests.oracle import NAMES, oracle_landmarks, oracle_scan
 from tests.scripts.outcome import Outcome, Run
@@ -209,14 +209,14 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
 ) -> None:
     for name in ("first", "second"):
         write_image(oracle_scan(), tmp_path / f"{name}.nii.gz")
-    whole = measuring.load_scan
+    whole = scan_work.load_scan
 
     def interrupted(case: Case, **how: Any) -> Scan:
         if case.case_id == "second":
             raise KeyboardInterrupt
         return whole(case, **how)
 
-    monkeypatch.setattr(measuring, "load_scan", interrupted)
+    monkeypatch.setattr(scan_work, "load_scan", interrupted)
     for _ in range(2):  # files of the first run are no truth for the second
         outcome = run("measure", tmp_path, *oracles, "--output", tmp_path)
         assert outcome.code == 130 and "Traceback" not in outcome.err

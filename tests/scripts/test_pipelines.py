@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.measure import measuring
+from learning_functions.measure import scan_work
 from tests.coarse_to_fine import coarse_to_fine_models
 from tests.oracle import oracle_landmarks, oracle_scan
 from tests.scripts.outcome import Run, everything, require_error
@@ -92,13 +92,13 @@ def test_pipelines_are_measured_separately_and_compared(
     assert 'href="coarse/report.html"' in page and "Coarse to fine" in page and "4 of 4" in page
 
     read: list[str] = []
-    whole = measuring.load_scan
+    whole = scan_work.load_scan
 
     def watched(case: Case, **how: object) -> Scan:
         read.append(case.case_id)
         return whole(case, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(measuring, "load_scan", watched)
+    monkeypatch.setattr(scan_work, "load_scan", watched)
     (out / "two" / "second_centroids.json").unlink()
     before = (out / "comparison.csv").read_text().splitlines()
     again = ("measure", scans, *pipelines(models, "coarse", "two", "heat"), "--output", out, "--skip-existing")

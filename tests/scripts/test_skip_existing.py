@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from learning_functions.measure import measuring, resuming
+from learning_functions.measure import resuming, scan_work
 from tests.oracle import oracle_landmarks, oracle_scan
 from tests.scripts.outcome import Run
 from utility_functions.files.annotations import write_lml
@@ -24,13 +24,13 @@ NAMES = ("first", "second", "third")
 KILLED = """
 import os, signal, sys
 import measure
-from learning_functions.measure import measuring
-whole = measuring.write_scan
+from learning_functions.measure import scan_work
+whole = scan_work.write_scan
 def killed(found, *how):
     if found.read.scan.case.case_id == "second":
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(found, *how)
-measuring.write_scan = killed
+scan_work.write_scan = killed
 sys.exit(measure.main(sys.argv[1:]))
 """
 
@@ -69,13 +69,13 @@ def record_of(folder: Path) -> dict:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scans that are read, one after another."""
     read: list[str] = []
-    whole = measuring.load_scan
+    whole = scan_work.load_scan
 
     def watched(case: Case, **how: Any) -> Scan:
         read.append(case.case_id)
         return whole(case, **how)
 
-    monkeypatch.setattr(measuring, "load_scan", watched)
+    monkeypatch.setattr(scan_work, "load_scan", watched)
     return read
 
 
@@ -185,7 +185,7 @@ def test_an_interrupted_run_reports_all_finished_scans(
     def interrupted(case: Case, **how: Any) -> Scan:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measuring, "load_scan", interrupted)
+    monkeypatch.setattr(scan_work, "load_scan", interrupted)
     assert run("measure", scans, *oracles, "--output", out, "--skip-existing").code == 130
     results = json.loads((out / "results.json").read_text())
     assert [scan["case_id"] for scan in results["scans"]] == ["first", "third"]
