@@ -139,10 +139,13 @@ def test_readme_has_commands_of_all_three_scripts() -> None:
     assert {words[0] for words in commands_of("README.md")} >= set(scripts())
 
 
+OF_OTHER_PROGRAMS = re.compile(r"\s*(pip|docker|#SBATCH|srun|dask|helm|kubectl)\b")
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_named_option_exists(name: str) -> None:
     """Options of other programs are in lines that begin with their name."""
-    lines = [line for line in text_of(name).splitlines() if not re.match(r"\s*(pip|#SBATCH)\b", line)]
+    lines = [line for line in text_of(name).splitlines() if not OF_OTHER_PROGRAMS.match(line)]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
     parsers = [parser_of(module) for module in (*scripts().values(), *modules_run_by_name().values())]
     assert (
