@@ -17,6 +17,7 @@ NAMES = {
     "distillation_table": "students with and without a teacher",
     "gpu_figures": "tests on a GPU, and figures of training and inference of every task there",
     "learning_curves": "the effect of more phantoms, more filters or larger voxels on a task",
+    "mask_errors": "what panoptic masks miss, by cause",
     "mask_thresholds": "the threshold of panoptic masks on labelled scans",
     "mr_contrasts": "one network for CT and MR of any contrast against one network for each",
     "naming_rules": "three naming rules on the same network outputs",
