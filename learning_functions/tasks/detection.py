@@ -57,7 +57,7 @@ class DetectionOptions(MirroredOptions):
     empty_fraction: float = 0.2
     present_only: bool = False
     orientation: OrientationCheck | None = None
-    sure_from: float = 0.78
+    sure_from: float = 0.0
 
 
 _PAPER = Settings(
