@@ -126,6 +126,7 @@ panoptic: $(VENV)/.ready-demo  ## train the panoptic model on streamed phantoms,
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/panoptic.h5 --output $(MODELS)/results_of_panoptic
 
 MR_SCANS ?= 120
+MR_LAST ?= 100
 
 mr: $(VENV)/.ready-demo  ## train the panoptic model for MR on streamed phantoms, into models/ (hours; resumes)
 	@mkdir -p $(MODELS)
@@ -134,7 +135,12 @@ mr: $(VENV)/.ready-demo  ## train the panoptic model for MR on streamed phantoms
 	$(call mr_samples,more,$(MR_SCANS),2713,8)
 	$(RUN) train.py $(call mr,training,_first) --start-from saved_models/panoptic.h5 --layers-that-fit --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
 	$(RUN) train.py $(call mr,training,_second) --start-from $(MODELS)/panoptic_mr_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
-	$(RUN) train.py $(call mr,more,) --start-from $(MODELS)/panoptic_mr_second.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 3 --resume
+	$(RUN) train.py $(call mr,more,_third) --start-from $(MODELS)/panoptic_mr_second.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 3 --resume
+	$(call mr_samples,last,$(MR_LAST),2715,8)
+	$(RUN) train.py $(call mr,last,_fourth) --start-from $(MODELS)/panoptic_mr_third.h5 --augment synth --learning-rate 1.2e-3 --epochs 1 --seed 5 --resume
+	$(RUN) -m learning_functions.training.warm_start.averaging $(MODELS)/panoptic_mr_third.h5 $(MODELS)/panoptic_mr_fourth.h5 --output $(MODELS)/panoptic_mr_mean.h5
+	$(RUN) train.py $(call mr,last,_fifth) --start-from $(MODELS)/panoptic_mr_mean.h5 --augment synth --learning-rate 1e-3 --epochs 1 --seed 7 --resume
+	$(RUN) -m learning_functions.training.warm_start.averaging $(MODELS)/panoptic_mr_mean.h5 $(MODELS)/panoptic_mr_fifth.h5 --output $(MODELS)/panoptic_mr.h5
 	$(RUN) measure.py phantom:30:mr:seed=900 $(MODELS)/panoptic_mr.h5 --output $(MODELS)/results_of_mr
 
 VID ?= vid
