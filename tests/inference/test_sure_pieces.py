@@ -13,7 +13,9 @@ from utility_functions.geometry.grid import Grid
 from utility_functions.records.map_kinds import ClassProbabilities, PartMap, TubeMap
 
 GRID = Grid.from_spacing((20, 10, 10), 2.0)
-TASK, SETTINGS = load_task("detection"), load_task("detection").presets["shipped"]
+TASK = load_task("detection")
+PUBLISHED = TASK.presets["shipped"]
+SETTINGS = PUBLISHED.with_options(sure_from=0.78)
 
 
 def shown(*boxes: tuple[slice, int, float], kind: type = PartMap, classes: int = len(PARTS)) -> ClassProbabilities:
@@ -58,3 +60,9 @@ def test_the_parts_of_one_piece_are_judged_together() -> None:
 def test_a_scan_in_which_all_is_in_doubt_shows_no_vertebra(probabilities: ClassProbabilities, note: tuple) -> None:
     found = TASK.found_in(probabilities, SETTINGS)
     assert found.notes == note and found.detection is not None
+
+
+def test_a_model_whose_card_has_no_limit_keeps_every_piece() -> None:
+    doubted = shown((slice(0, 4), BODY, 0.6))
+    found = TASK.found_in(doubted, PUBLISHED)
+    assert found.notes == () and found.detection is doubted
