@@ -9,7 +9,6 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SCANS ?= 30
 DEMO := demo
-SHIPPED := saved_models/detection.h5 saved_models/identification.h5 saved_models/instances.h5
 # The whole suite runs in two processes; tests selected by ARGS run in one.
 WORKERS := $(if $(ARGS),,-n 2 --dist loadfile)
 
@@ -22,8 +21,8 @@ help:  ## list the targets
 
 demo: $(VENV)/.ready-demo  ## the shipped models on a phantom CT and MR, then samples, training and measuring on phantoms
 	$(call heading,1 of 6: a phantom CT and a phantom MR through the shipped models)
-	$(RUN) measure.py phantom:1:lumbar:seed=1 $(SHIPPED) --output $(DEMO)/first_ct
-	$(RUN) measure.py phantom:1:lumbar:mr-t2:seed=1 saved_models/multiclass_mr.h5 --lowest L5 --output $(DEMO)/first_mr
+	$(RUN) measure.py phantom:1:lumbar:seed=1 --output $(DEMO)/first_ct
+	$(RUN) measure.py phantom:1:lumbar:mr-t2:seed=1 --output $(DEMO)/first_mr
 	@echo "Reports: $(DEMO)/first_ct/report.html and $(DEMO)/first_mr/report.html"
 	$(call heading,2 of 6: phantom scans for measuring)
 	$(RUN) -m utility_functions.phantom $(DEMO)/dataset --scans $(SCANS) --seed 1 --region usual --split testing

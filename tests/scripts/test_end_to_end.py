@@ -229,7 +229,7 @@ def test_what_was_finished_is_kept_when_a_run_is_interrupted(
     [
         ("--windows", "published"),
         ("--votes", "published"),
-        ("--memory-gb", "1"),
+        ("--memory-gb", "1.7"),  # little more than the process itself
         ("--naming", "chain"),
         ("--naming", "published"),
     ],
@@ -241,5 +241,5 @@ def test_published_options_and_little_memory_work(
     write_image(oracle_scan(shape=(16, 20, 56)), path)
     outcome = run("measure", path, *oracles, "--output", tmp_path / "out", *option)
     assert outcome.code == 0 and "T12, L1" in outcome.out
-    assert results(tmp_path / "out")["settings"][option[0][2:].replace("-", "_")] in (option[1], 1.0)
+    assert results(tmp_path / "out")["settings"][option[0][2:].replace("-", "_")] in (option[1], 1.7)
     assert read_image(path).grid.same_as(read_grid(tmp_path / "out" / "alone_vertebrae.nii.gz"))
