@@ -86,6 +86,7 @@ def test_the_card_names_the_teacher_and_the_model_excludes_its_weights(teacher: 
 
 
 def test_with_alpha_1_the_student_approaches_its_teacher(samples: tuple[Path, Path]) -> None:
+    keras.utils.set_random_seed(5)
     task, settings = load_task(NAME), tiny_settings(NAME)
     store, objective = open_store(samples[0]), task.objective(settings)
     network = fitting.new_network(task, settings.changed(learning_rate=0.05), objective, Training(), store)
@@ -99,9 +100,9 @@ def test_with_alpha_1_the_student_approaches_its_teacher(samples: tuple[Path, Pa
         return float(np.abs(np.asarray(network(batch[0])) - np.asarray(teacher(batch[0])))[labelled].mean())
 
     before = apart()
-    for _ in range(40):
+    for _ in range(120):
         learner.train_on_batch(*batch)
-    assert apart() < 0.5 * before
+    assert apart() < 0.4 * before
     assert same(teacher.get_weights(), before_weights, rtol=0, atol=0), "the teacher is frozen, its statistics too"
 
 
