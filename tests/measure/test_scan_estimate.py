@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -121,15 +120,25 @@ def test_what_is_told_to_be_needed_is_enough(tmp_path: Path) -> None:
     require_memory(case, float(str(told.value).split("need ")[1].split(" GB")[0]))
 
 
+LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A small process starts the command: the peak of a forked process begins with the memory of the one that forked it."""
+
+
 def peak_gb(scan: Path, memory_gb: float, output: Path) -> tuple[int, float]:
     """Exit code and peak memory in GB of measure.py in a process of its own."""
     command = [sys.executable, str(ROOT / "measure.py"), str(scan), "--output", str(output)]
-    process = subprocess.Popen(
-        [*command, "--memory-gb", f"{memory_gb:g}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", LAUNCHER, *command, "--memory-gb", f"{memory_gb:g}"],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss * 1024 / 1e9
+    code, peak = map(int, told.stdout.split())
+    return code, peak * 1024 / 1e9
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in other units")
