@@ -48,4 +48,4 @@ def _counted(build: Callable[[], keras.Model]) -> int:
     import keras
 
     with keras.StatelessScope(initialize_variables=False):
-        return sum(prod(variable.shape) for variable in build().variables)
+        return sum(prod(weight.shape) for weight in build().weights)  # a file holds no states of random seeds
