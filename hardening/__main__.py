@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from hardening.disturbed_runs import draw_disturbances, draw_kills
+from hardening.disturbed_runs import draw_disturbances
 from hardening.hostile_draw import draw_hostile
 from hardening.input_draw import draw_inputs
+from hardening.killed_runs import draw_kills
 from hardening.orientations import all_places
 from hardening.results_table import hostile_text, inputs_text, places_text, runs_text, write_page
 

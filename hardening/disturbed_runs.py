@@ -1,287 +1,22 @@
-"""Runs of the three scripts on tiny inputs that are disturbed: by signals, by a disk that fills, by each other."""
+"""Runs of the three scripts that are disturbed: by disks, by a lost input, by each other, by the clock."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import os
-import re
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 
-from hardening.tiny_inputs import coarse_phantom, tiny_settings, write_case
-from learning_functions.generate.generation import generate
-from utility_functions.files.images import read_label_map
+from hardening.run_remains import Disturbed, gone_on, half_files, hidden_in, processes_of, undisturbed
+from hardening.script_jobs import SCRIPTS, Job, ScriptRunner, tiny_jobs
 
-HERE = Path(__file__).resolve().parent.parent
-SECONDS_TO_CLEAR = 10.0
-SCRIPTS = ("generate_samples", "train", "measure")
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-TIMES = re.compile(r'"?(seconds|time|date|created|written|mtime|when|took)"?', re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Disturbed:
-    """One disturbed run: what disturbed it, its exit code, what was wrong afterwards in words, and what was left."""
-
-    script: str
-    how: str
-    code: int
-    wrong: tuple[str, ...]
-    left: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Job:
-    """A script on tiny inputs. argv: with OUT for its output folder. more: further options that let it go on.
-
-    inputs: files that it reads.
-    """
-
-    script: str
-    argv: tuple[str, ...]
-    more: tuple[str, ...] = ()
-    inputs: tuple[Path, ...] = ()
-
-    def words(self, out: Path, going_on: bool) -> list[str]:
-        return [word.replace("OUT", str(out)) for word in (*self.argv, *(self.more if going_on else ()))]
-
-
-@dataclass
-class ScriptRunner:
-    """A process that runs scripts (`script_runner`), one at a time."""
-
-    folder: Path
-    scripts: Sequence[str] = SCRIPTS
-    _process: Any = field(default=None, repr=False)
-
-    def __enter__(self) -> ScriptRunner:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hardening.script_runner", *self.scripts],
-            cwd=HERE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self._process.stdout.readline().strip() != "ready":
-            raise RuntimeError("The process that runs scripts did not start.")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(30)
-
-    def begin(
-        self, job: Job, out: Path, going_on: bool = False, most_bytes: int | None = None, clock: bool = False
-    ) -> int:
-        """Start a script; returns the id of its process. clock: it jumps while the script runs."""
-        request = {"script": job.script, "argv": job.words(out, going_on), "said": str(self.folder / "said")}
-        self._process.stdin.write(json.dumps({**request, "most_bytes": most_bytes, "clock": clock}) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def end(self) -> int:
-        """Wait for the end of the script; returns its exit code, minus the number of the signal that ended it."""
-        return int(self._process.stdout.readline())
-
-    @property
-    def said(self) -> str:
-        return (self.folder / "said.err").read_text(errors="replace") + (self.folder / "said.out").read_text(
-            errors="replace"
-        )
-
-
-def tiny_jobs(folder: Path, scripts: Sequence[str] = SCRIPTS) -> list[Job]:
-    """The three scripts on three phantoms of 8 mm, samples of them, and networks of two filters."""
-    data = folder / "data"
-    lines = ["name,type,image_path,mask_path,centroid_json_path"]
-    for seed in (1, 2, 3):
-        write_case(data, coarse_phantom(seed), f"scan{seed}")
-        lines.append(f"scan{seed},training,scan{seed}.nii.gz,scan{seed}_mask.nii.gz,scan{seed}.lml")
-    (data / "manifest.csv").write_text("\n".join(lines) + "\n")
-    for name, seed in (("validation", 4), ("training", 5)):
-        case = write_case(folder / name, coarse_phantom(seed), f"scan{seed}")
-        generate("detection", [case], folder / f"{name}.h5", tiny_settings("detection"), workers=1)
-    models: list[Path] = []
-    if "measure" in scripts:
-        from hardening.tiny_models import write_models
-
-        models = write_models(folder / "models")[:2]
-    samples = [str(folder / f"{name}.h5") for name in ("training", "validation")]
-    small = ("--filters", "2", "--epochs", "3", "--device", "cpu")
-    cutting = ("--preset", "small", "--spacing", "8", "--samples-per-scan", "4", "--workers", "2")
-    images = tuple(data / f"scan{seed}.nii.gz" for seed in (1, 2, 3))
-    jobs = [
-        Job("generate_samples", ("detection", str(data), "OUT/samples.h5", *cutting), inputs=images),
-        Job("train", (*samples, "OUT/model.h5", *small), ("--resume",), tuple(map(Path, samples))),
-        Job(
-            "measure",
-            (str(data), *map(str, models), "--output", "OUT", "--device", "cpu"),
-            ("--skip-existing",),
-            images,
-        ),
-    ]
-    return [job for job in jobs if job.script in scripts]
-
-
-def contents_of(folder: Path) -> dict[str, str]:
-    """What is finished in an output folder: by the file's name a digest of what does not depend on the time."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and (text := _content(path)) is not None:
-            found[name] = hashlib.sha256(text).hexdigest()[:12]
-    return found
-
-
-def _content(path: Path) -> bytes | None:
-    """What a file holds but times; raises where it cannot be read whole. None: it is not compared."""
-    if path.suffix == ".h5":
-        with h5py.File(path, "r") as file:
-            held: list[bytes] = []
-            file.visititems(
-                lambda name, thing: (
-                    held.append(np.asarray(thing[()]).tobytes()) if isinstance(thing, h5py.Dataset) else None
-                )
-            )
-            return b"".join(held)
-    if path.name.endswith(".nii.gz"):
-        return read_label_map(path).voxels.tobytes()
-    if path.suffix == ".json":
-        json.loads(path.read_text())
-        return path.read_bytes() if path.name.endswith(("_centroids.json", ".mrk.json")) else None
-    if path.suffix == ".csv":
-        rows = [line.split(",") for line in path.read_text().splitlines()]
-        kept = [n for n, name in enumerate(rows[0]) if not TIMES.search(name)]
-        return "\n".join(",".join(row[n] for n in kept if n < len(row)) for row in rows).encode()
-    if path.suffix == ".keras":
-        import zipfile
-
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                raise ValueError(f"{path} is damaged.")
-        return None
-    return None
-
-
-def hidden_in(folder: Path) -> list[str]:
-    """Temporary files and folders."""
-    return sorted(path.name for path in folder.rglob(".*")) if folder.exists() else []
-
-
-def processes_of(session: int) -> list[int]:
-    """The processes that still run in a session."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            words = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(words[3]) == session and words[0] != "Z":
-            found.append(int(status.parent.name))
-    return found
-
-
-def undisturbed(runner: ScriptRunner, job: Job, folder: Path) -> tuple[dict[str, str], float]:
-    """What a run gives that nothing disturbs, and how long it takes."""
-    out = folder / f"undisturbed_{job.script}"
-    out.mkdir(parents=True)
-    started = time.perf_counter()
-    runner.begin(job, out)
-    code = runner.end()
-    if code != 0:
-        raise RuntimeError(f"{job.script} failed undisturbed ({code}): {runner.said[-2000:]}")
-    return contents_of(out), time.perf_counter() - started
-
-
-def draw_kills(
-    folder: Path,
-    count: int,
-    seed: int,
-    tell: Callable[[str], None] = lambda text: None,
-    scripts: Sequence[str] = SCRIPTS,
-    signals: Sequence[signal.Signals] = SIGNALS,
-) -> list[Disturbed]:
-    """``count`` runs, of the scripts in turn, each ended by one of the signals at a random moment, and gone on with."""
-    rng = np.random.default_rng(seed)
-    jobs = tiny_jobs(folder, scripts)
-    found = []
-    with ScriptRunner(folder, scripts) as runner:
-        expected = {job.script: undisturbed(runner, job, folder) for job in jobs}
-        for number in range(count):
-            job = jobs[number % len(jobs)]
-            which = signals[int(rng.integers(len(signals)))]
-            after = float(rng.uniform(0.02, 0.98)) * expected[job.script][1]
-            out = folder / f"out{number}"
-            one = _killed(runner, job, out, which, after, expected[job.script][0])
-            shutil.rmtree(out, ignore_errors=True)
-            found.append(one)
-            if one.wrong:
-                tell(f"{number} {one.script} {one.how}: {'; '.join(one.wrong)}")
-    return found
-
-
-def _killed(
-    runner: ScriptRunner, job: Job, out: Path, which: signal.Signals, after: float, expected: dict[str, str]
-) -> Disturbed:
-    out.mkdir()
-    pid = runner.begin(job, out)
-    time.sleep(after)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, which)
-    code = runner.end()
-    how = f"{which.name} after {after:.2f} s"
-    wrong = list(_told(runner, code, which))
-    until = time.monotonic() + SECONDS_TO_CLEAR
-    while time.monotonic() < until and (processes_of(pid) or (which != signal.SIGKILL and hidden_in(out))):
-        time.sleep(0.1)
-    if alive := processes_of(pid):
-        wrong.append(f"{len(alive)} processes outlive the run")
-        for each in alive:
-            os.kill(each, signal.SIGKILL)
-    left = hidden_in(out)
-    if left and which != signal.SIGKILL:
-        wrong.append(f"temporary files outlive the run: {left[:3]}")
-    wrong += _half(out, expected)
-    wrong += _gone_on(runner, job, out, expected)
-    return Disturbed(job.script, how, code, tuple(wrong), tuple(left))
-
-
-def _told(runner: ScriptRunner, code: int, which: signal.Signals) -> Iterator[str]:
-    if "Traceback" in runner.said:
-        yield f"a traceback: {runner.said[-400:]}"
-    usual = {signal.SIGKILL: (-9, 0), signal.SIGTERM: (143, 0, -15), signal.SIGINT: (130, 0)}[which]
-    if code not in usual:
-        yield f"exit code {code}: {runner.said[-300:]}"
-
-
-def _half(out: Path, expected: dict[str, str]) -> Iterator[str]:
-    """Files under final names that are not whole: they cannot be read, or are neither the run's nor an epoch's."""
-    try:
-        now = contents_of(out)
-    except (ValueError, OSError, KeyError) as error:
-        yield f"a half file: {error}"
-        return
-    for name, digest in now.items():
-        if name in expected and digest != expected[name] and not name.startswith(("results", "model.training")):
-            yield f"{name} is not what an undisturbed run writes"
-
-
+ROOM = 2**26
+"""Bytes of a disk with room for all."""
 KINDS = ("full", "limit", "read-only", "vanishing", "pair", "clock")
 """A small tmpfs; a limit to the size of files; a folder that turns read-only; an input that vanishes; two runs into one
 folder; a clock that jumps by ten years."""
@@ -317,9 +52,6 @@ def draw_disturbances(
             if one.wrong:
                 tell(f"{number} {job.script} {one.how}: {'; '.join(one.wrong)}")
     return found
-
-
-ROOM = 2**26
 
 
 def may_mount(folder: Path) -> bool:
@@ -400,16 +132,7 @@ def _disturbed(
     left = hidden_in(out)
     if left and kind != "read-only":
         wrong.append(f"temporary files outlive the run: {left[:3]}")
-    wrong += _half(out, expected)
-    wrong += _gone_on(runner, job, out, expected)
+    # what was written without a lost scan, and told by exit code 2, is whole and yet another file
+    wrong += half_files(out, {} if kind == "vanishing" and 2 in codes else expected)
+    wrong += gone_on(runner, job, out, expected)
     return Disturbed(job.script, how, codes[0], tuple(wrong), tuple(left))
-
-
-def _gone_on(runner: ScriptRunner, job: Job, out: Path, expected: dict[str, str]) -> list[str]:
-    """What is wrong where the run goes on."""
-    runner.begin(job, out, going_on=True)
-    if (again := runner.end()) != 0:
-        return [f"going on ends with {again}: {runner.said[-300:]}"]
-    now = contents_of(out)
-    different = sorted(name for name in {*expected, *now} if expected.get(name) != now.get(name))
-    return [f"going on gives something else: {', '.join(different[:4])}"] if different else []

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from hardening.disturbed_runs import Disturbed
 from hardening.hostile_draw import HostileOutcome
 from hardening.input_draw import InputDraw
 from hardening.orientations import Placed
 from hardening.reading_process import FAULT, REFUSED, RIGHT
+from hardening.run_remains import Disturbed
 from utility_functions.files.atomic_write import write_text
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results" / "hardening.md"

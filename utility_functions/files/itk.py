@@ -27,13 +27,7 @@ PATIENT_SPACES = ("left-posterior-superior",)  # what ITK turns every anatomical
 
 def read_grid(path: Path) -> Grid:
     """Where the voxels lie, from the header alone."""
-    require_sound_header(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise BrokenFile(f"{path}: is not a readable {path.suffix} image.") from error
+    reader = _header(path)
     grid = _grid(path, reader)
     if path.suffix.lower() == ".nrrd":
         space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else "no space"
@@ -48,13 +42,20 @@ def read_grid(path: Path) -> Grid:
 
 def read_voxel_bytes(path: Path) -> int:
     """The bytes of a voxel in the file."""
+    reader = _header(path)
+    return int(sitk.Image((1, 1, 1), reader.GetPixelID(), reader.GetNumberOfComponents()).GetSizeOfPixelComponent())
+
+
+def _header(path: Path) -> sitk.ImageFileReader:
+    """A reader that has read what stands before the voxels, once that was found sound."""
+    require_sound_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise BrokenFile(f"{path}: is not a readable {path.suffix} image.") from error
-    return int(sitk.Image((1, 1, 1), reader.GetPixelID(), reader.GetNumberOfComponents()).GetSizeOfPixelComponent())
+    return reader
 
 
 def read_stored(path: Path) -> StoredImage:
