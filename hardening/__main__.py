@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -10,13 +11,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from hardening.disturbed_runs import draw_disturbances
+from hardening.disturbed_runs import KINDS, draw_disturbances
 from hardening.hostile_draw import draw_hostile
 from hardening.input_draw import draw_inputs
-from hardening.killed_runs import draw_kills
+from hardening.killed_runs import SIGNALS, draw_kills
 from hardening.orientations import all_places
 from hardening.results_table import hostile_text, inputs_text, places_text, runs_text, write_page
+from hardening.script_jobs import SCRIPTS
 
+SIGNAL_NAMES = tuple(dict.fromkeys(one.name for one in SIGNALS))
 PARTS = ("orientations", "inputs", "hostile", "kills", "disturbances")
 
 
@@ -30,7 +33,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same (default: 1)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument("--scripts", nargs="+", choices=SCRIPTS, default=SCRIPTS, help="disturbed (default: all)")
+    parser.add_argument("--signals", nargs="+", choices=SIGNAL_NAMES, help="that end runs (default: half by SIGKILL)")
     parser.add_argument("--processes", type=int, default=2, metavar="N", help="that read inputs (default: 2)")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of disturbances (default: all)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep the inputs that are faults")
     parser.add_argument("--input-kind", default="", metavar="NAME", help="only inputs whose name begins so")
     parser.add_argument("--without-keras", action="store_true", help="no models and checkpoints among the inputs")
@@ -81,12 +87,19 @@ def _hostile(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
 
 
 def _kills(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
-    runs = draw_kills(folder, arguments.kills, arguments.seed, _tell)
+    runs = draw_kills(
+        folder,
+        arguments.kills,
+        arguments.seed,
+        _tell,
+        arguments.scripts,
+        [signal.Signals[name] for name in arguments.signals] if arguments.signals else SIGNALS,
+    )
     return runs_text("Ends by signals", runs), sum(bool(one.wrong) for one in runs)
 
 
 def _disturbances(folder: Path, arguments: argparse.Namespace) -> tuple[str, int]:
-    runs = draw_disturbances(folder, arguments.disturbances, arguments.seed, _tell)
+    runs = draw_disturbances(folder, arguments.disturbances, arguments.seed, _tell, arguments.scripts, arguments.kinds)
     return runs_text("Disks, folders, inputs, pairs, clocks", runs), sum(bool(one.wrong) for one in runs)
 
 

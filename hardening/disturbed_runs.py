@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from hardening.run_remains import Disturbed, gone_on, half_files, hidden_in, processes_of, undisturbed
 from hardening.script_jobs import SCRIPTS, Job, ScriptRunner, tiny_jobs
@@ -38,7 +39,7 @@ def draw_disturbances(
     found = []
     with ScriptRunner(folder / "a", scripts) as runner, ScriptRunner(folder / "b", scripts) as other:
         expected = {job.script: undisturbed(runner, job, folder) for job in jobs}
-        for number in range(count):
+        for number in tqdm(range(count), desc="disturbed runs"):
             job, kind = jobs[number % len(jobs)], possible[(number // len(jobs)) % len(possible)]
             out = folder / f"{kind}{number}"
             out.mkdir()

@@ -45,9 +45,9 @@ def runs_text(title: str, runs: Sequence[Disturbed]) -> str:
     rows = []
     for kind in sorted({(one.script, one.how.split()[0]) for one in runs}):
         these = [one for one in runs if (one.script, one.how.split()[0]) == kind]
-        wrong, left = sum(bool(one.wrong) for one in these), sum(bool(one.left) for one in these)
-        rows.append((f"`{kind[0]}.py`", kind[1], len(these), len(these) - wrong, wrong, left))
-    headings = ("script", "by", "runs", "right", "faults", "hidden temporary folder left")
+        wrong = sum(bool(one.wrong) for one in these)
+        rows.append((f"`{kind[0]}.py`", kind[1], len(these), len(these) - wrong, wrong))
+    headings = ("script", "by", "runs", "right", "faults")
     return f"### {title}\n\n" + table(headings, rows)
 
 

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from hardening.script_jobs import Job, ScriptRunner
+from hardening.script_runner import RUN_MARK
 from utility_functions.files.images import read_label_map
 
 TIMES = re.compile(r'"?(seconds|time|date|created|written|mtime|when|took)"?', re.IGNORECASE)
@@ -77,14 +78,16 @@ def hidden_in(folder: Path) -> list[str]:
 
 
 def processes_of(session: int) -> list[int]:
-    """The processes that still run in a session."""
+    """The processes that still run in a session, or were started in it and have left it (`RUN_MARK`)."""
     found = []
+    mark = f"{RUN_MARK}={session}".encode()
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             words = status.read_text().rpartition(")")[2].split()
+            started_in_it = mark in status.with_name("environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if int(words[3]) == session and words[0] != "Z":
+        if words[0] != "Z" and (started_in_it or int(words[3]) == session):
             found.append(int(status.parent.name))
     return found
 

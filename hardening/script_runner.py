@@ -15,6 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+RUN_MARK = "HARDENING_RUN"
+"""The variable by which a process is known that a run has started: the id of the session of the run."""
+
 
 def main() -> None:
     """Import, say that it is ready, and answer until standard input ends."""
@@ -42,6 +45,7 @@ def main() -> None:
 def _run(script: Any, request: dict[str, Any]) -> None:
     """Run the script and end the process, whatever happens."""
     os.setsid()
+    os.environ[RUN_MARK] = str(os.getpid())
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(Path(request["said"]).with_suffix(f".{name}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)

@@ -7,7 +7,6 @@ import contextlib
 import importlib.util
 import json
 import logging
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from learning_functions.runtime.shipped_work import (
 )
 from learning_functions.runtime.workers import Pool, Workers
 from utility_functions.files.atomic_write import require_writable
+from utility_functions.files.unfinished_folders import unfinished_folder
 from utility_functions.reporting.versions import PACKAGE
 
 if TYPE_CHECKING:
@@ -163,15 +163,15 @@ def _threads(client: Client) -> dict[str, int]:
 
 @contextmanager
 def _mark(folder: Path | None) -> Iterator[list[Path]]:
-    """A hidden file in ``folder`` by which workers know it; it goes again, and so does a folder that stayed empty."""
+    """A hidden folder in ``folder`` by which workers know it; it goes again, and so does a folder that stayed empty."""
     if folder is None:
         yield []
         return
     require_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.NamedTemporaryFile(prefix=".shared.", dir=folder) as mark:
-            yield [Path(mark.name)]
+        with unfinished_folder(folder / "shared") as mark:
+            yield [mark]
     finally:
         with contextlib.suppress(OSError):
             folder.rmdir()

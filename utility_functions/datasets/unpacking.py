@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.unfinished_folders import unfinished_folder
 
 JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
@@ -23,19 +24,18 @@ def unpacked(archive: Path, target: Path) -> Path:
     """
     if target.is_dir():
         return target
-    room = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(room, ignore_errors=True)
-    room.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _unpack(archive, room)
-        inner = room / target.name
-        whole = inner if inner.is_dir() and len(list(room.iterdir())) == 1 else room
-        whole.replace(target)
+        with unfinished_folder(target) as beside:
+            room = beside / "contents"
+            room.mkdir()
+            _unpack(archive, room)
+            inner = room / target.name
+            whole = inner if inner.is_dir() and len(list(room.iterdir())) == 1 else room
+            whole.replace(target)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         archive.unlink()
         raise BrokenFile(f"{archive} is damaged ({_reason(error)}) and was removed: download it again.") from error
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
     return target
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from utility_functions.files.unfinished_folders import unfinished_folder
 from utility_functions.json_records import json_text
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -22,25 +22,24 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A path of the same name, in a hidden folder beside ``path``, to write to; moved into place at the end.
 
     Missing parent folders are made. When the block raises or the process dies, what stood at ``path`` is still
-    there. Files written next to the yielded path (the .raw of an .mhd) move along, before it.
+    there, and the hidden folder goes (`unfinished_folders`). Files written next to the yielded path (the .raw of an
+    .mhd) move along, before it.
 
     Raises: OSError that names ``path`` when its folder cannot be written to, and when the disk is full.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} cannot be written: a folder of that name is there.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
-    except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
-    try:
+    with ExitStack() as held:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            room = held.enter_context(unfinished_folder(path))
+        except OSError as error:
+            raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
         with _naming(path, room):
             yield room / path.name
         for written in sorted(room.iterdir(), key=lambda item: item.name == path.name):
             written.replace(path.with_name(written.name))
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 @contextmanager
@@ -89,6 +88,7 @@ def require_writable(folder: Path) -> None:
     if not nearest.is_dir():
         raise NotADirectoryError(f"{folder} cannot be written to: {nearest} is a file.")
     try:
-        Path(tempfile.mkdtemp(prefix=".tried.", dir=nearest)).rmdir()
+        with unfinished_folder(nearest / "tried"):
+            pass
     except OSError as error:
         raise OSError(f"{folder} cannot be written to: {error.strerror or error}.") from error

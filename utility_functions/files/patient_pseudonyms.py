@@ -13,13 +13,13 @@ import logging
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
+from utility_functions.files.unfinished_folders import unfinished_folder
 
 log = logging.getLogger(__name__)
 
@@ -112,16 +112,17 @@ def _make_key(path: Path) -> None:
     """A new key at ``path``, unless another process was first."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".key.") as file:  # mode 0600
-            file.write(f"{secrets.token_hex(KEY_BYTES)}\n")
-            file.flush()
+        with unfinished_folder(path) as room:
+            made = room / path.name
+            made.touch(0o600)
+            made.write_text(f"{secrets.token_hex(KEY_BYTES)}\n", encoding="ascii")
             try:
-                os.link(file.name, path)
+                path.hardlink_to(made)
             except FileExistsError:
                 return
             except OSError:  # a file system without hard links
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as there:
-                    there.write(Path(file.name).read_bytes())
+                    there.write(made.read_bytes())
     except FileExistsError:
         return
     except OSError as error:
