@@ -63,7 +63,7 @@ def write_findings(
 ) -> Path:
     """Write the findings of one scan; returns the path of the picture.
 
-    The files are a map of VerSe ids or, where no model names vertebrae, the detection; centroids in two formats;
+    The files are a map of VerSe ids; the parts of vertebrae, discs and sacrum; centroids in two formats;
     measurements, where there are masks of whole vertebrae, their parts and names; a picture; and the trail of a
     traversal as JSON and picture. Intermediate maps are written only with ``stages``.
     view: whether a page with slices and 3D is written, too, where NiiVue is installed.
@@ -74,8 +74,10 @@ def write_findings(
     def at(ending: str) -> Path:
         return folder / f"{findings.case_id}{ending}"
 
-    between = {"heatmap", "landmark_heatmap", *(["detection"] if findings.instances is not None else [])}
+    between = {"heatmap", "landmark_heatmap"}
     placed = findings.placed_on(scan.volume.grid)
+    if findings.instances is not None and not isinstance(placed.detection, PartMap):
+        between.add("detection")  # tubes, which tell nothing beside the vertebrae
     for name, each in placed.maps.items():
         if isinstance(each, Volume) and (stages or name not in between):
             write_image(each, at(MAP_ENDINGS[name]), DESCRIPTION)

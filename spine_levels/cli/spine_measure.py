@@ -22,11 +22,12 @@ EXAMPLES = """examples:
   {call} testing_dataset vertebra_masks.h5 --landmarks corrected --output results
   {call} testing_dataset --pipeline two_stages.toml --pipeline coarse_to_fine.toml --output results
 
-Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid; NAME_detection.nii.gz where no model names them),
-NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME.png, NAME_findings.json (for --skip-existing);
-after a traversal NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_detection.nii.gz,
-NAME_heatmap.nii.gz, NAME_landmark_heatmap.nii.gz, NAME_candidates.json and NAME_stages.json (for --from-results); of MR
-NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers).
+Per scan: NAME_vertebrae.nii.gz (VerSe ids on the scan's grid), NAME_detection.nii.gz (1 body, 2 disc, 3 arch, 4 sacrum;
+in MR 5 canal, 6 cord), NAME_centroids.json (VerSe), NAME_centroids.mrk.json (3D Slicer), NAME_measurements.csv, .json,
+NAME.png, NAME_view.html (with the extra 'viewer'), NAME_findings.json (for --skip-existing); of MR
+NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (SPIDER's numbers); after a traversal
+NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_heatmap.nii.gz, NAME_landmark_heatmap.nii.gz,
+NAME_candidates.json and NAME_stages.json (for --from-results).
 With --dicom seg,sr of a DICOM scan also NAME_seg.dcm and NAME_sr.dcm.
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 With --pipeline all that in a folder for each, and comparison.csv, comparison.json, comparison.html.

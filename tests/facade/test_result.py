@@ -12,12 +12,14 @@ import pytest
 
 from spine_levels.result import Result
 from utility_functions.anatomy.labels import VERSE_IDS
+from utility_functions.anatomy.parts import ARCH, BODY, DISC, SACRUM
 from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_label_map, write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
+from utility_functions.records.map_kinds import PartMap, TubeMap
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.niivue_script import has_niivue
 
@@ -116,6 +118,16 @@ def test_save_writes_the_files_of_the_scan_and_returns_them(result: Result, tmp_
         read_label_map(tmp_path / "new" / "a_scan_vertebrae.nii.gz").voxels, labelled().voxels
     )
     assert sorted(result.save(tmp_path / "new")) == sorted(files)
+
+
+def test_save_writes_parts_discs_and_sacrum_beside_vertebrae_but_not_tubes(result: Result, tmp_path: Path) -> None:
+    parts = PartMap(np.where(labelled().voxels > 0, BODY, 0).astype(np.uint8), GRID)
+    parts.voxels[8:12, 8:12, 34:36], parts.voxels[8:12, 4:6, 30:34], parts.voxels[2, 2, 2] = DISC, ARCH, SACRUM
+    for detection, kept in ((parts, True), (TubeMap(parts.voxels > 0, GRID), False)):
+        saved = Result(SCAN, result.findings.having(detection=detection)).save(tmp_path)
+        assert (tmp_path / "a_scan_detection.nii.gz" in saved) == kept
+        if kept:
+            np.testing.assert_array_equal(read_label_map(tmp_path / "a_scan_detection.nii.gz").voxels, parts.voxels)
 
 
 def test_save_does_not_overwrite_files_of_others(result: Result, tmp_path: Path) -> None:

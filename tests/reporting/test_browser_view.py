@@ -13,13 +13,14 @@ import pytest
 from browser import chromium, opened
 
 from learning_functions.predict.initial_findings import InitialFindings
+from utility_functions.anatomy.parts import DISC, SACRUM
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.cases import Case
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
-from utility_functions.records.map_kinds import VertebraMap
+from utility_functions.records.map_kinds import PartMap, VertebraMap
 from utility_functions.records.naming_record import NamingRecord
 from utility_functions.reporting.browser_view import write_view
 from utility_functions.reporting.niivue_script import has_niivue
@@ -32,15 +33,18 @@ IDS = {"L2": 21, "L3": 22, "L4": 23}
 
 
 def a_scan(quarter_turns: int = 0) -> tuple[Findings, Volume]:
-    """Three blocks of bone in soft tissue within air, each with its label and its centre."""
+    """Three blocks of bone in soft tissue within air, each with its label and its centre; discs below, and a sacrum."""
     places = GRID.to_mm(np.moveaxis(np.indices(GRID.shape), 0, -1))
     voxels = np.where(np.hypot(places[..., 0], places[..., 1]) < 50, 40, -1000).astype(np.int16)
-    labels = np.zeros(GRID.shape, np.uint8)
+    labels, found = np.zeros(GRID.shape, np.uint8), np.zeros(GRID.shape, np.uint8)
+    for z_mm, part in ((1020, DISC), (980, DISC), (925, SACRUM)):
+        found[(np.abs(places - (0, 0, z_mm)) < (20, 15, 7)).all(axis=-1)] = part
     for name, point in LANDMARKS:
         block = (np.abs(places - point) < (20, 15, 12)).all(axis=-1)
         voxels[block], labels[block] = 600, IDS[name]
     naming = NamingRecord(dict.fromkeys(LANDMARKS.names, 0.9), ("L4",), ranges={"L2": ("L1", "L3")}, warning="Doubted.")
-    findings = Findings("a <scan>", GRID, instances=VertebraMap(labels, GRID), landmarks=LANDMARKS, naming=naming)
+    maps = {"instances": VertebraMap(labels, GRID), "detection": PartMap(found, GRID)}
+    findings = Findings("a <scan>", GRID, **maps, landmarks=LANDMARKS, naming=naming)
     return findings.noting(*naming.notes).having(quarter_turns=quarter_turns), Volume(voxels, GRID)
 
 
@@ -86,6 +90,19 @@ def test_labels_are_drawn_and_can_be_switched_off(page: Any) -> None:
     hidden = share_coloured(page)
     page.click("#overlay")
     assert shown > 0.02 and hidden < shown / 4
+    assert share_coloured(page) == pytest.approx(shown, rel=0.1)
+
+
+def test_discs_and_sacrum_are_labelled_beside_vertebrae_and_can_be_hidden(page: Any) -> None:
+    assert page.inner_text("#structures").split() == ["discs", "sacrum"]
+    for name, z_mm in (("discs", 1020), ("sacrum", 925)):
+        page.evaluate(f"goTo([0, 0, {z_mm}])")
+        page.wait_for_function(f"document.getElementById('where').textContent.includes('in {name}')")
+    shown = share_coloured(page)
+    page.click("#others")
+    vertebrae_alone = share_coloured(page)
+    page.click("#others")
+    assert 0.01 < vertebrae_alone < 0.9 * shown
     assert share_coloured(page) == pytest.approx(shown, rel=0.1)
 
 

@@ -7,7 +7,7 @@ no other file; NiiVue's script lies beside it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ from utility_functions.geometry.quarter_turns import turn_matrix, turned
 from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
 from utility_functions.records.turned_findings import turned_findings
-from utility_functions.reporting.label_names import colour_bytes, label_table
+from utility_functions.reporting.dicom_codes import VERTEBRA
+from utility_functions.reporting.label_names import colour_bytes
 from utility_functions.reporting.level_colours import level_colour
 from utility_functions.reporting.niivue_script import write_niivue
 from utility_functions.reporting.page import write_page
+from utility_functions.reporting.spine_segments import Segment, spine_segments
 from utility_functions.reporting.view_volumes import MOST_BYTES, ViewVolumes, view_volumes
 from utility_functions.reporting.views import is_ct, window
 
@@ -47,12 +49,15 @@ def write_view(findings: Findings, volume: Volume, path: Path, most_bytes: int =
     """Write the page of one scan to ``path``, and NiiVue's script beside it.
 
     findings: with maps on any grid, in the frame of ``volume``. What is shown is in patient orientation; what the page
-    writes is in the scan's own frame. most_bytes: of the volumes, compressed.
+    writes is in the scan's own frame. Vertebrae are labelled, and beside them sacrum, discs, canal and cord where they
+    were found, as in DICOM segmentations. most_bytes: of the volumes, compressed.
     Raises: ValueError where no NiiVue is installed.
     """
     turns = findings.quarter_turns
-    shown, image = turned_findings(findings, turns), turned(volume, turns)
-    labels = drawn_map(shown)
+    image = turned(volume, turns)
+    shown = turned_findings(findings, turns).placed_on(image.grid)
+    drawn = spine_segments(shown)
+    labels = LabelMap(drawn.voxels, image.grid) if drawn.segments else None
     volumes = view_volumes(image, labels, shown.landmarks, most_bytes)
     write_niivue(Path(path).parent)
     write_page(
@@ -65,20 +70,12 @@ def write_view(findings: Findings, volume: Volume, path: Path, most_bytes: int =
         generator=GENERATOR,
         script=Markup((resources.files(__package__) / "templates" / SCRIPT_OF_PAGE).read_text(encoding="utf-8")),
         volumes={name: base64.b64encode(getattr(volumes, name)).decode() for name in ("image", "labels")},
-        facts=_facts(shown, findings.landmarks, image, labels, volumes),
+        facts=_facts(shown, findings.landmarks, image, drawn.segments, volumes),
     )
 
 
-def drawn_map(findings: Findings) -> LabelMap | None:
-    """The map that a view shows: vertebrae one by one, or numbered structures of MR, or a detection."""
-    for each in (findings.instances, findings.numbered, findings.detection):
-        if isinstance(each, LabelMap):
-            return each
-    return None
-
-
 def _facts(
-    shown: Findings, own: Landmarks | None, image: Volume, labels: LabelMap | None, volumes: ViewVolumes
+    shown: Findings, own: Landmarks | None, image: Volume, segments: Sequence[Segment], volumes: ViewVolumes
 ) -> dict[str, Any]:
     """What the page's script knows of the scan."""
     naming, landmarks = shown.naming, shown.landmarks or Landmarks.empty()
@@ -92,7 +89,7 @@ def _facts(
     return {
         "case_id": shown.case_id,
         "levels": levels,
-        "labels": [] if labels is None else label_table(labels),
+        "labels": [_label(place, segment) for place, segment in enumerate(segments, 1)],
         "windows": dict(CT_WINDOWS) if is_ct(image) else {"Usual": window(image)},
         "window": list(window(image)),
         "unit": "HU" if is_ct(image) else "",
@@ -103,3 +100,9 @@ def _facts(
         "to_file": turn_matrix(-shown.quarter_turns),
         "markups": markups(own or Landmarks.empty()),
     }
+
+
+def _label(number: int, segment: Segment) -> dict[str, Any]:
+    """A number of the map that is shown. other: whether it is no vertebra."""
+    other = segment.label not in VERTEBRAE and segment.kind != VERTEBRA
+    return {"number": number, "name": segment.label, "colour": colour_bytes(segment.colour), "other": other}

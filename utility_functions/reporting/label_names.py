@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from utility_functions.anatomy.labels import name_of_verse_id
-from utility_functions.anatomy.parts import PARTS
+from utility_functions.anatomy.mr_parts import MR_PARTS
 from utility_functions.anatomy.structures import SPIDER_CANAL, SPIDER_DISCS, STRUCTURES
 from utility_functions.geometry.volume import LabelMap
 from utility_functions.records.map_kinds import BodyMap, PartMap, SpiderMap, StructureMap, TubeMap, VertebraMap
@@ -31,7 +31,7 @@ def _meaning(labels: LabelMap, number: int) -> tuple[str, Colour]:
         name = name_of_verse_id(number) or f"label {number}"
         return ("sacrum" if name == "S1" else name), number_colour(number)
     if isinstance(labels, PartMap):
-        return (PARTS[number] if number < len(PARTS) else f"label {number}"), number_colour(3 * number)
+        return (MR_PARTS[number] if number < len(MR_PARTS) else f"label {number}"), number_colour(3 * number)
     if isinstance(labels, StructureMap):
         return STRUCTURES[number], (number_colour(1), DISC_COLOUR, CANAL_COLOUR)[number - 1]
     if isinstance(labels, TubeMap):

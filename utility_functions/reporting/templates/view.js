@@ -11,7 +11,7 @@ const EDGES = { [SAGITTAL]: "APSI", [CORONAL]: "RLSI", [AXIAL]: "RLAP" }; // lef
 const NEAR_MM = { [SAGITTAL]: 30, [CORONAL]: 60, [AXIAL]: 9 }; // farther from a slice, a name is not written on it
 
 const state = {
-  layout: "All", overlay: true, texts: true, opacity: 0.4, chosen: null, told: "",
+  layout: "All", overlay: true, others: true, texts: true, opacity: 0.4, chosen: null, told: "",
   levels: facts.levels.map((level) => ({ ...level, mm: [...level.mm], removed: false, moved: false })),
 };
 let nv = null;
@@ -116,6 +116,17 @@ function row(level) {
   drop.onclick = () => { level.removed = !level.removed; listLevels(); };
   move.disabled = nv === null;
   return element("li", {}, go, name, move, drop);
+}
+
+function listStructures() {
+  // What is labelled beside vertebrae: name and colour.
+  const others = facts.labels.filter((each) => each.other);
+  byId("beside").hidden = byId("others").hidden = others.length === 0;
+  for (const { name, colour } of others) {
+    const chip = element("span", { className: "chip" });
+    chip.style.background = css(colour);
+    byId("structures").append(element("li", {}, chip, name));
+  }
 }
 
 function listLevels() {
@@ -273,6 +284,15 @@ function setOverlay(on) {
   if (nv.volumes.length > 1) nv.setOpacity(1, on ? state.opacity : 0);
 }
 
+function setOthers(on) {
+  // Labels that are no vertebrae.
+  state.others = on;
+  byId("others").setAttribute("aria-pressed", String(on));
+  if (nv.volumes.length < 2) return;
+  nv.volumes[1].setColormapLabel(labelColours());
+  nv.updateGLVolume();
+}
+
 function setTexts(on) {
   state.texts = on;
   byId("texts").setAttribute("aria-pressed", String(on));
@@ -299,8 +319,8 @@ function bytesOf(id) {
 
 function labelColours() {
   const table = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
-  for (const { number, name, colour } of facts.labels) {
-    const parts = [...colour, 255, number, name];
+  for (const { number, name, colour, other } of facts.labels) {
+    const parts = [...colour, other && !state.others ? 0 : 255, number, name];
     Object.keys(table).forEach((key, at) => table[key].push(parts[at]));
   }
   return table;
@@ -363,6 +383,7 @@ byId("undo").onclick = () => {
 };
 byId("download").onclick = download;
 byId("overlay").onclick = () => nv && setOverlay(!state.overlay);
+byId("others").onclick = () => nv && setOthers(!state.others);
 byId("texts").onclick = () => nv && setTexts(!state.texts);
 byId("opacity").oninput = (event) => {
   state.opacity = event.target.value / 100;
@@ -373,10 +394,12 @@ document.addEventListener("keydown", (event) => {
   const layouts = Object.keys(LAYOUTS);
   if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event.key === "ArrowDown" ? 1 : -1);
   else if (event.key === "o") setOverlay(!state.overlay);
+  else if (event.key === "d") setOthers(!state.others);
   else if (event.key === "n") setTexts(!state.texts);
   else if (layouts[Number(event.key) - 1]) setLayout(layouts[Number(event.key) - 1]);
   else return;
   event.preventDefault();
 });
+listStructures();
 listLevels();
 const started = start().then(() => { listLevels(); document.body.dataset.ready = "true"; });
