@@ -61,12 +61,12 @@ def command_pages() -> dict[str, str]:
 
 
 def tools() -> list[str]:
-    """Dotted names of the modules in the packages that can be run."""
+    """Dotted names of the modules in the packages that can be run by hand: those with a command line."""
     found = [
         path
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*.py"))
-        if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
+        if all(words in path.read_text(encoding="utf-8") for words in ('if __name__ == "__main__":', "argparse"))
     ]
     return [name for name in map(dotted, found) if name not in SCRIPTS.values()]
 
