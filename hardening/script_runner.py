@@ -27,7 +27,7 @@ def main() -> None:
 
     if {"train", "measure"} & {*sys.argv[1:]}:
         from learning_functions.measure import comparing  # noqa: F401
-        from learning_functions.training import cross_validation  # noqa: F401
+        from learning_functions.training import cross_validation, fit  # noqa: F401
     else:
         from learning_functions.generate import generation  # noqa: F401
     scripts = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}

@@ -13,13 +13,13 @@ ONCE, ALWAYS = "phantom1", "phantom2"
 whole_samples_of_case = generation.samples_of_case
 
 
-def end_once(flag: Path) -> None:
-    """End this process, unless ``flag`` tells that another one was ended before."""
+def end_once(flag: Path, process: int | None = None) -> None:
+    """End this process, or the one with this number, unless ``flag`` tells that one was ended before."""
     try:
         flag.touch(exist_ok=False)
     except FileExistsError:
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(process or os.getpid(), signal.SIGKILL)
 
 
 def samples_of_case_ended_once(task_name, case, settings, seed, models=()):  # type: ignore[no-untyped-def]

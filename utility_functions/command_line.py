@@ -36,9 +36,9 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def add_scheduler(self, group: argparse._ActionsContainer | None = None) -> None:
+    def add_scheduler(self, group: argparse._ActionsContainer | None = None, works: str = "work") -> None:
         """The option that sends the work to a cluster. group: of options that exclude one another."""
-        text = "work on a cluster: address of dask's scheduler, or its JSON file (needs the extra 'cluster')"
+        text = f"{works} on a cluster: address of dask's scheduler, or its JSON file (needs the extra 'cluster')"
         (group or self).add_argument("--scheduler", metavar="ADDRESS", help=text)
 
     def error(self, message: str) -> NoReturn:

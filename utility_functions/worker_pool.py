@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import wait
 from types import FrameType
 from typing import NoReturn
@@ -45,20 +46,28 @@ def worker_pool(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_when_asked() -> None:
-    """In a worker: SIGTERM clears away and ends it, Ctrl-C is left to the parent, and so does the death of that."""
+    """In a worker: it ends when it is asked, and with its parent."""
+    parent = multiprocessing.parent_process()
+    end_with_parent(None if parent is None else partial(wait, [parent.sentinel]))
+
+
+def end_with_parent(parent_gone: Callable[[], object] | None) -> None:
+    """In a process that works for another: SIGTERM clears away and ends it, Ctrl-C is left to the parent.
+
+    parent_gone: returns once the parent has ended, which then ends this process too; None: nobody looks.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+    if parent_gone is not None:
+        threading.Thread(target=_end_after, args=(parent_gone,), daemon=True).start()
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
+def _end_after(parent_gone: Callable[[], object]) -> None:
+    parent_gone()
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(SECONDS_TO_END)
     os._exit(1)

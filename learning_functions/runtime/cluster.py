@@ -163,18 +163,20 @@ def _threads(client: Client) -> dict[str, int]:
 
 @contextmanager
 def _mark(folder: Path | None) -> Iterator[list[Path]]:
-    """A hidden folder in ``folder`` by which workers know it; it goes again, and so does a folder that stayed empty."""
+    """A hidden folder in ``folder`` by which workers know it; it goes again; so does a new one that stayed empty."""
     if folder is None:
         yield []
         return
     require_writable(folder)
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with unfinished_folder(folder / "shared") as mark:
             yield [mark]
     finally:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        if new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager

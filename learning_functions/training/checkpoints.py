@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from learning_functions.model_files.checkpoint_file import load_checkpoint
 from learning_functions.model_files.output_place import training_folder
 from learning_functions.runtime.devices import precision
 from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import write_json, written_whole
 from utility_functions.json_records import from_json, parsed_json
+
+if TYPE_CHECKING:
+    import keras
 
 STATE = "state.json"
 
@@ -77,6 +78,10 @@ class Checkpoints:
     def exists(self) -> bool:
         return self.state_path.is_file()
 
+    def fingerprint(self) -> str | None:
+        """A hash of the state, by which a change is seen; None where there is none."""
+        return hashlib.sha256(self.state_path.read_bytes()).hexdigest() if self.exists() else None
+
     def network_path(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch:04d}.keras"
 
@@ -103,6 +108,8 @@ class Checkpoints:
         if not path.is_file():
             raise ValueError(f"The network of epoch {epoch} is missing; train without --resume. Received: {path}.")
         try:
+            from learning_functions.model_files.checkpoint_file import load_checkpoint  # loads Keras
+
             with precision(computing_in):
                 return load_checkpoint(path)
         except (ValueError, OSError) as error:

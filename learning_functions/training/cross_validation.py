@@ -1,55 +1,68 @@
-"""The training runs of one call, one after another, and the summary of all folds of a cross-validation."""
+"""The training runs of one call, on whatever workers there are, and the summary of all folds of a cross-validation."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-import keras
+from tqdm import tqdm
 
-from learning_functions.runtime.devices import computing_on
-from learning_functions.task import Settings
-from learning_functions.training.fit import train
-from learning_functions.training.fold_summary import fold_row, write_summary
+from learning_functions.runtime.own_process import in_own_process
+from learning_functions.runtime.workers import THIS_PROCESS, WorkerLost, Workers
+from learning_functions.training.checkpoints import Checkpoints, Progress
+from learning_functions.training.fold_summary import Row, fold_row, write_summary
 from learning_functions.training.planned_runs import PlannedRun
-from learning_functions.training.training_choices import Training
+from learning_functions.training.training_work import TrainingWork, trained_run
+from utility_functions.command_line import one_line
 from utility_functions.files.scan_list import write_scan_list
-
-log = logging.getLogger(__name__)
+from utility_functions.stage_seconds import tell_seconds
 
 
 def train_all(
     runs: Sequence[PlannedRun],
-    change: Callable[[Settings], Settings],
-    training: Training,
-    device: str,
+    work: TrainingWork,
     show: Callable[[str], None],
     model: Path,
+    workers: Workers = THIS_PROCESS,
 ) -> None:
-    """Train all planned runs. ``show`` receives a line for each, and the table of all folds at the end.
+    """Train all planned runs. ``show`` receives a line for each, in their order, and the table of all folds at the end.
 
-    Each run is independent: no state passes from one to the next. device: as in computing_on().
-    model: the path that the user named; the summary of several folds is written beside it.
+    model: the path that the user named; the summary of several folds is written beside it. workers: where the runs are
+    trained; each run of workers elsewhere has a process of its own there, since it depends on the state of a process.
+    Raises: OSError at the end where every worker that tried a run has ended; the other runs are finished.
     """
-    rows = []
-    for number, run in enumerate(runs):
-        one = training
-        if number:
-            keras.utils.clear_session()
-        if run.fold is not None:
-            log.info("%s: %s.", str(run.fold).capitalize(), run.model)
-            if training.tensorboard is not None:
-                one = replace(training, tensorboard=training.tensorboard / f"fold{run.fold.number}")
-        with computing_on(device):
-            progress = train(run.training, run.validate_on, run.model, change, one)
-        if run.held_out:
-            write_scan_list(run.held_out, run.scan_list, "validation")
-        best = "no figure" if progress.best is None else f"{progress.best:.4f}"
-        show(f"Best of {progress.epochs} epochs: {progress.best_epoch} ({best}). Model: {run.model}")
-        if run.fold is not None:
-            rows.append(fold_row(run.fold, run.counts, progress.best_epoch, progress.history[progress.best_epoch - 1]))
+    train = partial(in_own_process, trained_run) if workers.elsewhere else trained_run
+    calls = ((work, run, Checkpoints(run.model).fingerprint()) for run in runs)
+    reads = [runs[0].training, *work.reads]
+    rows, lost = [], []
+    with (
+        workers.pool(len(runs), reads, model.parent) as pool,
+        closing(pool.in_order(train, calls)) as ended,
+        tqdm(ended, total=len(runs), desc="folds", unit="fold", disable=not workers.elsewhere) as bar,
+    ):
+        for run, answer in zip(runs, bar, strict=True):
+            try:
+                progress = answer.result()
+            except WorkerLost as error:
+                lost.append(f"{run.model.name} was not trained: {one_line(error)}")
+                continue
+            with tqdm.external_write_mode():
+                rows.append(_finished(run, progress, show))
+    if lost:
+        raise OSError(f"{' '.join(lost)} The same line with --resume goes on.")
     if len(runs) > 1 and (fold := runs[0].fold) is not None:
         entries = {"samples": runs[0].training.name, "folds": fold.folds, "hold_out_seed": fold.seed}
         show(write_summary(model, rows, {**entries, "models": [run.model.name for run in runs]}))
+
+
+def _finished(run: PlannedRun, progress: Progress, show: Callable[[str], None]) -> Row:
+    """The row of a finished run; its line is shown, and its held-out scans are listed."""
+    if run.held_out:
+        write_scan_list(run.held_out, run.scan_list, "validation")
+    log = progress.history[progress.best_epoch - 1]
+    tell_seconds({"epochs": sum(row["seconds"] for row in progress.history)}, "run")
+    best = "no figure" if progress.best is None else f"{progress.best:.4f}"
+    show(f"Best of {progress.epochs} epochs: {progress.best_epoch} ({best}). Model: {run.model}")
+    return {} if run.fold is None else fold_row(run.fold, run.counts, progress.best_epoch, log)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from learning_functions.model_files.output_place import require_place
 from learning_functions.samples.store.sample_store import SampleStore, check_same_task, open_store
@@ -76,6 +76,13 @@ def augmentation_kind(settings: Settings, augment: str | None) -> str:
     if kind not in AUGMENTATIONS:
         raise ValueError(f"Samples are augmented by {', '.join(AUGMENTATIONS)}. Received: {kind!r}.")
     return kind
+
+
+def requested_settings(
+    settings: Settings, changes: Mapping[str, Any], class_weights: Sequence[float] | None = None
+) -> Settings:
+    """The settings of the samples with the values that a call requests; those that are None stay as they are."""
+    return with_class_weights(settings.changed(**changes), class_weights)
 
 
 def with_class_weights(settings: Settings, weights: Sequence[float] | None) -> Settings:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from learning_functions.task import Settings
+    from learning_functions.runtime.workers import Workers
+    from utility_functions.command_line import Parser
 
 EXAMPLES = """examples:
   {call} samples/training.h5 samples/validation.h5 saved_models/detection.h5
@@ -15,6 +17,7 @@ EXAMPLES = """examples:
   {call} samples/training.h5 samples/validation.h5 saved_models/detection.h5 --resume --epochs 80
   {call} samples/all.h5 models/detection.h5 --folds 5            # five models, and a summary of all
   {call} samples/all.h5 models/detection.h5 --folds 5 --fold 0   # the first of them
+  {call} samples/all.h5 models/detection.h5 --folds 5 --scheduler tcp://node:8786   # each on a cluster's worker
   {call} samples/training.h5 samples/validation.h5 small.h5 --filters 4 --teacher saved_models/detection.h5
   {call} own/training.h5 own/validation.h5 own.h5 --start-from saved_models/detection.h5 --learning-rate 5e-4
 
@@ -23,7 +26,7 @@ there are MODEL_fold0.h5 and so on, with MODEL_folds.csv and MODEL_folds.json, a
 """
 
 
-def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
+def parser(prog: str = "spine-train") -> Parser:
     """The options, as they are called by ``prog``."""
     from utility_functions.command_line import Parser, called
     from utility_functions.reporting.support_log import add_log_option
@@ -69,6 +72,7 @@ def parser(prog: str = "spine-train") -> argparse.ArgumentParser:
     found.add_argument("--resume", action="store_true", help=text)
     text = "end the run once N epochs were no better than the best one (default: never)"
     found.add_argument("--early-stopping", type=int, metavar="N", help=text)
+    found.add_scheduler(works="train the folds")
     found.add_argument("--device", default="auto", help="auto, cpu, gpu (all of them) or gpu:N (default: auto)")
     text = "what the network computes in; weights are float32 in any case (default: float32)"
     found.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32", help=text)
@@ -92,9 +96,28 @@ def _model(given: Path | None) -> Path | None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from learning_functions.runtime.requested_workers import requested_workers
+    from learning_functions.runtime.workers import THIS_PROCESS
+    from utility_functions.command_line import make_absolute
+
+    if arguments.scheduler is not None and arguments.folds is None:
+        raise ValueError(
+            "A cluster trains the --folds of a cross-validation side by side; one training has nothing to share. "
+            f"Received: --scheduler {arguments.scheduler}."
+        )
+    make_absolute(arguments, "model", "tensorboard")
+    with requested_workers(arguments.scheduler, THIS_PROCESS) as workers:
+        return _train(arguments, workers)
+
+
+def _train(arguments: argparse.Namespace, workers: Workers) -> int:
+    from learning_functions.runtime.devices import require_device
+    from learning_functions.training.cross_validation import train_all
     from learning_functions.training.planned_runs import planned
     from learning_functions.training.teacher import teacher_of
-    from learning_functions.training.training_inputs import with_class_weights
+    from learning_functions.training.training_choices import Training
+    from learning_functions.training.training_inputs import requested_settings
+    from learning_functions.training.training_work import TrainingWork
     from learning_functions.training.warm_start.initial_model import WarmStart
     from utility_functions.files.data_split import requested_folds
     from utility_functions.stage_seconds import timed_stage
@@ -104,26 +127,16 @@ def run(arguments: argparse.Namespace) -> int:
     start = None if given is None else WarmStart(given, arguments.layers_that_fit)
     paths = arguments.training, arguments.validation, arguments.model
     folds = requested_folds(arguments.folds, arguments.fold, arguments.hold_out_seed)
-    # before TensorFlow starts
     runs = planned(paths, folds, arguments.scans, arguments.augment, (start, teacher))
-    from learning_functions.runtime.tensorflow_setup import start_tensorflow
-
-    with timed_stage("starting TensorFlow"):
-        start_tensorflow()
-    from learning_functions.training.cross_validation import train_all
-    from learning_functions.training.training_choices import Training
-
     changes = {name: getattr(arguments, name) for name in ("epochs", "batch", "filters", "learning_rate", "schedule")}
     changes["rate_steps"] = None if arguments.rate_steps is None else tuple(arguments.rate_steps)
     names = ("seed", "resume", "augment", "precision", "tensorboard", "about")
     more = ("early_stopping", "steps_per_execution", "xla")
     training = Training(**{name: getattr(arguments, name) for name in (*names, *more)}, start=start, teacher=teacher)
-
-    def change(settings: Settings) -> Settings:
-        return with_class_weights(settings.changed(**changes), arguments.class_weights)
-
+    require_device(arguments.device)
+    change = partial(requested_settings, changes=changes, class_weights=arguments.class_weights)
     with timed_stage("training"):
-        train_all(runs, change, training, arguments.device, print, arguments.model)
+        train_all(runs, TrainingWork(change, training, arguments.device), print, arguments.model, workers)
     return 0
 
 
