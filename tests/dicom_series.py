@@ -45,12 +45,14 @@ def write_dicom(
     order: np.ndarray | None = None,
     tilt: float = 0.0,
     without: tuple[int, ...] = (),
+    files: int = 1,
     **changes: str,
 ) -> Path:
     """Voxels on any right-angled grid, the first axis along the rows, as slices along its third axis.
 
     order: of the files or frames. tilt: mm by which each slice lies farther down its columns than the one before.
-    without: slices that are not written. changes: values of attributes of every file.
+    without: slices that are not written. files: over how many enhanced ones the frames are dealt in turn.
+    changes: values of attributes of every file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     affine, spacing = swap_lps_ras(volume.grid.affine), volume.grid.spacing_mm
@@ -61,22 +63,24 @@ def write_dicom(
     places = {k: [f"{value:.6f}" for value in affine[:3, 3] + k * (affine[:3, 2] + lean)] for k in slices}
     measures = {"PixelSpacing": [spacing[1], spacing[0]], "SliceThickness": spacing[2]}
     planes = {k: np.ascontiguousarray(volume.voxels[:, :, k].T.astype("<i2")).tobytes() for k in slices}
-    if enhanced:
-        dataset = described(volume, modality, True, "1.2.3.4.0", **changes)
-        shared = Dataset()
+    for number in range(files if enhanced else 0):
+        dataset = described(volume, modality, True, f"1.2.3.4.0.{number + 1}", **changes)
+        shared, own = Dataset(), slices[number::files]
         shared.PixelMeasuresSequence = [made(**measures)]
-        dataset.SharedFunctionalGroupsSequence, dataset.NumberOfFrames = [shared], len(slices)
+        dataset.SharedFunctionalGroupsSequence, dataset.NumberOfFrames = [shared], len(own)
         frames = [
             made(
                 PlanePositionSequence=[made(ImagePositionPatient=places[k])],
                 PlaneOrientationSequence=[made(ImageOrientationPatient=directions)],
                 FrameContentSequence=[Dataset()],
             )
-            for k in slices
+            for k in own
         ]
         dataset.PerFrameFunctionalGroupsSequence = frames
-        dataset.PixelData = b"".join(planes[k] for k in slices)
-        dcmwrite(folder / "enhanced.dcm", dataset, enforce_file_format=True)
+        dataset.PixelData = b"".join(planes[k] for k in own)
+        name = "enhanced.dcm" if files == 1 else f"enhanced{number}.dcm"
+        dcmwrite(folder / name, dataset, enforce_file_format=True)
+    if enhanced:
         return folder
     for number, k in enumerate(slices):
         dataset = described(volume, modality, False, f"1.2.3.4.{k + 1}", **changes)

@@ -100,6 +100,28 @@ def test_an_enhanced_file_is_one_scan_in_the_order_of_its_frames_places(modality
     assert [case.modality for case in find_cases(tmp_path)] == [modality]
 
 
+@pytest.mark.parametrize("dealt", ["halves", "in turn"])
+def test_a_series_split_over_enhanced_files_is_one_scan(dealt, tmp_path, voxels):
+    frames = [(voxels[:, :, k] + 1024, positions(8)[k]) for k in range(8)]
+    parts = [frames[:3], frames[3:]] if dealt == "halves" else [frames[::2], frames[1::2]]
+    paths = [write_enhanced(tmp_path / "scan" / f"{number}.dcm", part) for number, part in enumerate(parts)]
+    [case] = find_cases(tmp_path)
+    for path in (case.image_path, *paths):
+        volume = read_image(path)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        np.testing.assert_allclose(volume.grid.to_mm((0, 0, 0)), (50, 60, 70))
+
+
+def test_enhanced_files_of_a_series_at_the_same_places_are_scans_of_their_own(tmp_path, voxels):
+    for number, stored in enumerate((voxels, voxels // 2)):
+        write_enhanced(tmp_path / f"{number}.dcm", [(stored[:, :, k], positions(8)[k]) for k in range(8)], "MR")
+    first, second = find_cases(tmp_path)
+    np.testing.assert_array_equal(read_image(first.image_path).voxels, voxels)
+    np.testing.assert_array_equal(read_image(second.image_path).voxels, voxels // 2)
+    with pytest.raises(BrokenFile, match="holds 2 series or acquisitions; give one a folder of its own"):
+        read_image(tmp_path)
+
+
 def test_an_enhanced_file_of_two_time_points_is_refused(tmp_path, voxels):
     frames = [(voxels[:, :, k], positions(8)[k]) for k in range(8)] * 2
     path = write_enhanced(tmp_path / "e.dcm", frames, TemporalPositionIndex=[1] * 8 + [2] * 8)

@@ -145,10 +145,12 @@ def test_each_frame_of_an_enhanced_file_names_its_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"tilt": 0.4}, {"without": (3,)}], ids=["a tilted gantry", "a missing slice, filled"]
+    "changes",
+    [{"tilt": 0.4}, {"without": (3,)}, {"files": 2}],
+    ids=["a tilted gantry", "a missing slice, filled", "enhanced files that share the slices"],
 )
 @pytest.mark.parametrize("enhanced", [False, True])
-def test_a_scan_that_was_resampled_has_places_of_its_own(
+def test_a_scan_whose_slices_are_not_those_of_its_images_has_places_of_its_own(
     changes: dict[str, Any], enhanced: bool, tmp_path: Path
 ) -> None:
     folder = write_dicom(tmp_path / "scan", scan_on(grid_of("LPS")), enhanced=enhanced, **changes)

@@ -35,7 +35,7 @@ FRAME_KINDS = (
     ("MREchoSequence", "EffectiveEchoTime"),
     ("MRDiffusionSequence", "DiffusionBValue"),
 )
-"""The same for the frames of one file."""
+"""The same for frames; in the end what tells them apart is their file."""
 FAILURES = (
     *(OSError, ValueError, KeyError, EOFError, NotImplementedError, AttributeError, TypeError, struct.error),
     *(BytesLengthException, RecursionError, OverflowError),
@@ -162,7 +162,7 @@ def _frames(path: Path, dataset: Dataset, shape: tuple[int, int]) -> Iterator[Sl
             return _first(own, name) or _first(shared, name)
 
         names = ("PlanePosition", "PlaneOrientation", "PixelMeasures", "PixelValueTransformation")
-        kinds = tuple(text_of(group(sequence), keyword) for sequence, keyword in FRAME_KINDS)
+        kinds = (*(text_of(group(sequence), keyword) for sequence, keyword in FRAME_KINDS), path.name)
         yield _slice(path, dataset, shape, number, tuple(group(f"{name}Sequence") for name in names), kinds)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,16 @@ from utility_functions.files.dicom_bounds import require_pixels
 from utility_functions.files.dicom_header import FAILURES, count_of
 from utility_functions.files.dicom_stack import Slice
 
+FILES_AT_ONCE = 4
+"""Files that are kept decoded, since the frames of some may lie between those of others."""
+
 
 def voxels_of(slices: Sequence[Slice]) -> NDArray[Any]:
     """The intensities (columns, rows, slices); files of several frames are decoded once. Raises: BrokenFile."""
     found: NDArray[Any] = np.empty(0, np.int16)
-    path, frames = None, np.empty(0)
+    stored = lru_cache(FILES_AT_ONCE)(_stored)
     for place, one in enumerate(slices):
-        if one.path != path:
-            path, frames = one.path, _stored(one.path)
+        frames = stored(one.path)
         plane = frames if one.frame is None else frames[one.frame]
         if plane.shape != one.shape[::-1]:
             raise BrokenFile(f"{one.path}: its voxels cannot be read, the file is truncated or damaged.")
