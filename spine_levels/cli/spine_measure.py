@@ -48,6 +48,7 @@ def parser(prog: str = "spine-measure") -> Parser:
         "models",
         type=Path,
         nargs="*",
+        default=[],  # without one argparse would name them among what is missing
         help="trained models: .h5 files or names of shipped ones (default: the best ones for CT or MR, by scan)",
     )
     found.add_argument(

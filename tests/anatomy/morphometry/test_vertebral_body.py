@@ -77,6 +77,8 @@ def test_the_core_is_the_middle_of_the_body() -> None:
     hu = np.where(np.abs(position[..., 2]) < 9, 150.0, 900.0)
     values = core_intensities(hu, mask, grid, shape)
     assert len(values) > 1000 and (values == 150).all()
+    noisy = core_intensities(hu + np.random.default_rng(1).normal(0, 40, hu.shape), mask, grid, shape)
+    assert noisy.mean() == pytest.approx(150, abs=5) and noisy.std() == pytest.approx(40, abs=5)
 
 
 @pytest.mark.parametrize("keep", [0, 50])
