@@ -62,7 +62,7 @@ def measure(case: Case, names: Sequence[TrainedModel], model: TrainedModel) -> d
     options = InferenceOptions()
     named = run_models(names, scan.volume, case.case_id, options)
     view = model.view(PreparedScan(scan.volume), named, options)
-    maps = panoptic_maps(model.network, len(model.settings.spec.labels), view)
+    maps = panoptic_maps(model.network, model.settings, view)
     if named.landmarks is None:
         raise ValueError(f"No vertebra was named. Received: {case.case_id}.")
     landmarks, threshold = named.landmarks.only({*VERTEBRAE, "S1"}), model.settings.options.threshold

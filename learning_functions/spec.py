@@ -123,6 +123,13 @@ class Spec:
         deviation = float(kept.std(dtype=np.float64))
         return float(kept.mean(dtype=np.float64)), 1 / deviation if deviation > 0 else 1.0
 
+    def in_hu(self, normalised: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The HU, within the window, of intensities that were normalised by a fixed window. Raises: ValueError."""
+        if self.intensity != "window":
+            raise ValueError(f"Only a fixed window tells HU. Received: the intensities {self.intensity}.")
+        offset, scale = self.offset_and_scale(normalised)
+        return np.asarray(normalised, np.float32) / np.float32(scale) + np.float32(offset)
+
     def normalise(self, voxels: NDArray[Any], offset: float, scale: float) -> NDArray[np.float32]:
         """Normalised intensities, float32."""
         kept = (np.clip(voxels, *self.window) if self.bounds is None else voxels).astype(np.float32)

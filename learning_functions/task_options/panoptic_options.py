@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from learning_functions.task_options.bone_surface import BoneSurface
 from learning_functions.task_options.common_options import MirroredOptions
 
 
@@ -17,6 +18,7 @@ class PanopticOptions(MirroredOptions):
     zoom: the largest relative change of size in augmentation.
     threshold: the probability of vertebra from which a voxel belongs to one.
     soft_threshold: the probability of disc, or of canal and cord, from which a voxel of MR is one.
+    surface: how the brightness of CT places the surfaces of masks; None: the network alone does.
     """
 
     random_fraction: float = 0.2
@@ -25,3 +27,4 @@ class PanopticOptions(MirroredOptions):
     zoom: float = 0.1
     threshold: float = 0.5
     soft_threshold: float = 0.5
+    surface: BoneSurface | None = None

@@ -16,6 +16,7 @@ from learning_functions.inference.iterative.patch_prediction import largest_piec
 from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
 from learning_functions.inference.landmarks.mask_pieces import CONSIDERED, cleaned, scaled
+from learning_functions.inference.landmarks.mask_surface import SurfacePlacing
 from learning_functions.inference.landmarks.panoptic_maps import PanopticMaps
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.truncation import truncation_note
@@ -34,7 +35,7 @@ from utility_functions.anatomy.structures import DISC as DISC_STRUCTURE
 from utility_functions.anatomy.structures import VERTEBRA as VERTEBRA_STRUCTURE
 from utility_functions.anatomy.structures import levels_of_numbers, spider_map
 from utility_functions.anatomy.vote_clusters import reached_centres, vote_centres
-from utility_functions.geometry.boxes import box_at, common, widened
+from utility_functions.geometry.boxes import box_at, common, first_of, widened
 from utility_functions.geometry.landmarks import Landmarks
 from utility_functions.records.findings import StageFindings
 from utility_functions.records.map_kinds import ClassProbabilities, SpiderMap, StructureMap, VertebraMap
@@ -81,7 +82,7 @@ def found_instances(maps: PanopticMaps, settings: Settings[PanopticOptions], vie
         named = [place for place, name in enumerate(names) if name]
         every = Landmarks(tuple(names[place] for place in named), found.centres_mm[named])
         result = result.noting(DECLARED.format(lowest))
-    instances = _masks(maps, found, names, threshold, view)
+    instances = _masks(maps, found, names, settings, view)
     landmarks = every.at(np.flatnonzero(maps.grid.contains(every.points_mm)))
     record = NamingRecord.of(naming, found.centres_mm).only(landmarks.names) if lowest is None else None
     told = [name for name, is_cut in zip(names, cut, strict=True) if is_cut and name]
@@ -182,10 +183,15 @@ def _truncated(maps: PanopticMaps, found: FoundVertebrae, threshold: float, view
 
 
 def _masks(
-    maps: PanopticMaps, found: FoundVertebrae, names: tuple[str, ...], threshold: float, view: ScanView
+    maps: PanopticMaps,
+    found: FoundVertebrae,
+    names: tuple[str, ...],
+    settings: Settings[PanopticOptions],
+    view: ScanView,
 ) -> VertebraMap:
     """The masks of the named vertebrae in VerSe ids; the sacrum is one with its first body."""
-    vertebra, fusion = maps.vertebra, LabelFusion(maps.grid)
+    vertebra, fusion, threshold = maps.vertebra, LabelFusion(maps.grid), settings.options.threshold
+    place = SurfacePlacing(settings, view.image, maps)
     everywhere = box_at((0, 0, 0), vertebra.shape)
     sacral = [number for number, name in enumerate(names, start=1) if name == "S1"]
     probability = maps.every[..., SACRUM].astype(np.float32) + np.where(np.isin(found.owner, sacral), vertebra, 0)
@@ -196,11 +202,11 @@ def _masks(
     for number, (name, box) in enumerate(zip(names, boxes, strict=True), start=1):
         if box is None or name not in VERTEBRAE:
             continue
-        wide = common(widened(box, 1), everywhere)
+        wide = place.widened(common(widened(box, 1), everywhere))
         probability = np.where(found.owner[wide] == number, vertebra[wide], 0)
         mask = cleaned(probability >= threshold)
         if mask.any():
-            fusion.add(VERSE_IDS[name], [axis.start for axis in wide], mask, scaled(probability, threshold))
+            fusion.add(VERSE_IDS[name], first_of(wide), *place(wide, mask, scaled(probability, threshold)))
     return fusion.on(view.target_grid)
 
 

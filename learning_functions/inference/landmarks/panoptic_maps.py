@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from learning_functions.inference.class_probabilities import without_tiny
 from learning_functions.inference.scan_view import ScanView
 from learning_functions.inference.sliding_window import run_tiles
+from learning_functions.task import Settings
+from learning_functions.task_options.panoptic_options import PanopticOptions
 from utility_functions.anatomy.mr_parts import CANAL
 from utility_functions.anatomy.parts import ARCH, BODY, PARTS
+from utility_functions.geometry.boxes import Box
 from utility_functions.geometry.grid import Grid
 from utility_functions.records.map_kinds import ClassProbabilities, PartMap
 
@@ -45,7 +48,12 @@ class PanopticMaps:
     @property
     def vertebra(self) -> NDArray[np.float32]:
         """The probability of body or arch at each voxel."""
-        return np.add(self.every[..., BODY], self.every[..., ARCH], dtype=np.float32)
+        return self.vertebra_in((slice(None), slice(None), slice(None)))
+
+    def vertebra_in(self, box: Box) -> NDArray[np.float32]:
+        """The probability of body or arch in a box of voxels."""
+        every = self.every[box]
+        return np.add(every[..., BODY], every[..., ARCH], dtype=np.float32)
 
     def votes_mm(self, where: tuple[NDArray[np.int_], ...]) -> NDArray[np.floating]:
         """The centres (n, 3) that voxels, given by their indices, point to, in RAS+ mm."""
@@ -63,17 +71,33 @@ def single_output(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, joined, name=network.name)
 
 
-def panoptic_maps(network: keras.Model, classes: int, view: ScanView) -> PanopticMaps:
-    """The network's predictions in the view's image, in tiles; ``classes``: of its parts."""
-    image = view.image
-    margin = [round(CONTEXT_MM / step) for step in image.grid.spacing_mm]
-    memory, padding = view.options.memory_gb, view.padding_value
-    found = run_tiles(network, image.voxels[..., None], margin, memory, _same, padding, device=view.device, half=True)
-    half: NDArray[np.float16] = found.astype(np.float16, copy=False)
-    every, offsets = half[..., :classes], half[..., classes:]  # views: a box at 1 mm is large
+def panoptic_maps(network: keras.Model, settings: Settings[PanopticOptions], view: ScanView) -> PanopticMaps:
+    """The network's predictions in the view's image, in tiles.
+
+    With the option ``mirrored_inference`` they are the means over the image and its mirror image, left for right.
+    """
+    image, classes = view.image, len(settings.spec.labels)
+    found = _predicted(network, image.grid, image.voxels, view, view.options.memory_gb)
+    if settings.options.mirrored_inference:
+        left_gb = view.options.memory_gb - found.nbytes / 1e9
+        other = _predicted(network, image.grid, np.ascontiguousarray(image.voxels[::-1]), view, left_gb)[::-1]
+        for layer, mirrored in zip(found, other, strict=True):
+            mirrored[..., classes] *= -1
+            layer[...] = (layer + mirrored.astype(np.float32)) / 2
+    every, offsets = found[..., :classes], found[..., classes:]  # views: a box at 1 mm is large
     for layer in every:
         layer[...] = without_tiny(layer)
     return PanopticMaps(every, offsets, image.grid)
+
+
+def _predicted(
+    network: keras.Model, grid: Grid, voxels: NDArray[np.floating], view: ScanView, memory_gb: float
+) -> NDArray[np.float16]:
+    """Parts and offsets (x, y, z, classes + 3) of an image on ``grid``."""
+    margin = [round(CONTEXT_MM / step) for step in grid.spacing_mm]
+    padding, device = view.padding_value, view.device
+    found = run_tiles(network, voxels[..., None], margin, memory_gb, _same, padding, device=device, half=True)
+    return found.astype(np.float16, copy=False)
 
 
 def _same(found: NDArray[np.float16]) -> NDArray[np.float16]:

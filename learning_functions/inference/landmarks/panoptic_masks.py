@@ -11,6 +11,7 @@ from learning_functions.inference.label_fusion import LabelFusion
 from learning_functions.inference.landmarks.end_neighbours import end_neighbours
 from learning_functions.inference.landmarks.landmark_masks import reaches_the_end
 from learning_functions.inference.landmarks.mask_pieces import CONSIDERED, cleaned, scaled
+from learning_functions.inference.landmarks.mask_surface import SurfacePlacing
 from learning_functions.inference.landmarks.panoptic_instances import found_instances
 from learning_functions.inference.landmarks.panoptic_maps import CONTEXT_MM, PanopticMaps, panoptic_maps
 from learning_functions.inference.scan_view import ScanView
@@ -51,25 +52,26 @@ def panoptic_masks(network: keras.Model, settings: Settings[PanopticOptions], vi
     landmarks, the whole scan is looked at, and the vertebrae are found and named, too (``found_instances``).
     """
     if view.findings.landmarks is None:
-        return found_instances(panoptic_maps(network, len(settings.spec.labels), view), settings, view)
+        return found_instances(panoptic_maps(network, settings, view), settings, view)
     if not len(_named(view).only(VERTEBRAE)):
         nothing = VertebraMap(np.zeros(view.target_grid.shape, np.uint8), view.target_grid)
         return StageFindings(instances=nothing).noting(NOTHING)
-    maps = panoptic_maps(network, len(settings.spec.labels), view)
-    return gathered_masks(maps, settings.options.threshold, view).having(detection=maps.parts)
+    maps = panoptic_maps(network, settings, view)
+    return gathered_masks(maps, settings, view).having(detection=maps.parts)
 
 
-def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> StageFindings:
+def gathered_masks(maps: PanopticMaps, settings: Settings[PanopticOptions], view: ScanView) -> StageFindings:
     """``instances``: each voxel that is vertebra goes to the landmark nearest to the centre that it points to.
 
     So do the voxels of the next vertebra above and below, which has no landmark where the border truncates it. Of each
-    mask small pieces are discarded and holes filled. threshold: the least probability of a mask's voxels.
+    mask small pieces are discarded and holes filled; then its surface is placed where the options tell how.
     """
-    image, given = view.image, _named(view)
+    image, given, threshold = view.image, _named(view), settings.options.threshold
     beyond = end_neighbours(maps, given, threshold)
     named = Landmarks((*given.names, *beyond.names), np.concatenate([given.points_mm, beyond.points_mm]))
     vertebra = maps.vertebra
     owner = _owners(vertebra > CONSIDERED * threshold, maps, named)
+    place = SurfacePlacing(settings, image, maps)
     fusion, truncated, missing = LabelFusion(image.grid), [], []
     boxes = ndimage.find_objects(owner, len(named))
     for number, (name, box) in enumerate(zip(named.names, boxes, strict=True), start=1):
@@ -81,13 +83,18 @@ def gathered_masks(maps: PanopticMaps, threshold: float, view: ScanView) -> Stag
             sacrum = maps.every[box][..., SACRUM].astype(np.float32)
             probability = np.where(owner[box] == number, vertebra[box], 0) + sacrum
         else:
+            box = place.widened(box)
             probability = np.where(owner[box] == number, vertebra[box], 0)
         mask = cleaned(probability >= threshold)
         if not mask.any():
             missing += [name] * (name in given)
             continue
         first = [axis.start for axis in box]
-        fusion.add(VERSE_IDS[name], first, mask, scaled(probability, threshold))
+        if name != "S1":
+            mask, probabilities = place(box, mask, scaled(probability, threshold))
+        else:
+            probabilities = scaled(probability, threshold)
+        fusion.add(VERSE_IDS[name], first, mask, probabilities)
         if name != "S1" and reaches_the_end(np.argwhere(mask) + first, image, view.padding_value):
             truncated.append(name)
     return StageFindings(instances=fusion.on(view.target_grid)).noting(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from learning_functions.inference.landmarks.panoptic_maps import panoptic_maps
 from learning_functions.inference.landmarks.panoptic_masks import box_of_vertebrae, panoptic_masks
 from tests.inference.iterative.spine_truth import centres, spine
 from tests.inference.landmarks.landmark_oracles import PADDING, _Oracle, first_of, numbered
@@ -16,6 +17,7 @@ from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.anatomy.parts import ARCH, BODY, PARTS, SACRUM
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.landmarks import Landmarks
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import PartMap, VertebraMap
 
@@ -145,3 +147,36 @@ def test_the_box_holds_every_vertebra_with_its_processes(axcodes: str) -> None:
     reach = centre + np.array([[45, 0, 0], [-45, 0, 0], [0, -75, 0], [0, 40, 0], [0, 0, 45], [0, 0, -45]])
     assert box.contains(reach).all() and np.prod(box.shape) < np.prod(grid.shape) / 8
     assert box_of_vertebrae(grid, replace(LANDMARKS).only([])).shape == (1, 1, 1)
+
+
+def test_with_mirrored_inference_the_maps_are_means_over_the_image_and_its_mirror_image() -> None:
+    class Asymmetric(PanopticOracle):
+        """Predicts from the intensity, and more on the right of what it is shown; counts what it was shown."""
+
+        shown = 0
+
+        def predict_on_batch(self, inputs: np.ndarray) -> np.ndarray:
+            self.shown += 1
+            output = np.zeros((*inputs.shape[:4], len(PARTS) + 3), np.float32)
+            along = np.arange(inputs.shape[1])[:, None, None] / 100
+            output[..., BODY] = inputs[..., 0] + along
+            output[..., len(PARTS)] = 1.0 + along
+            output[..., len(PARTS) + 1] = 0.5
+            return output
+
+    voxels = np.random.default_rng(0).random((12, 10, 8)).astype(np.float32) / 2
+    grid = Grid.from_spacing(voxels.shape, 1.0)
+    view = view_of(Volume(voxels, grid), Findings("scan", grid), PADDING)
+    maps = {}
+    for mirrored in (False, True):
+        network, settings = (
+            Asymmetric(voxels.shape),
+            tiny_settings("panoptic").with_options(mirrored_inference=mirrored),
+        )
+        maps[mirrored] = panoptic_maps(network, settings, view)  # type: ignore[arg-type]
+        assert network.shown == 1 + mirrored
+    plain, mean = maps[False], maps[True]
+    np.testing.assert_allclose(plain.every[..., BODY] - voxels, mean_along := plain.offsets[..., 0] - 1, atol=2e-3)
+    np.testing.assert_allclose(mean.every[..., BODY], voxels + (mean_along + mean_along[::-1]) / 2, atol=2e-3)
+    np.testing.assert_allclose(mean.offsets[..., 0], (mean_along - mean_along[::-1]) / 2, atol=2e-3)
+    np.testing.assert_allclose(mean.offsets[..., 1], 0.5, atol=1e-3)
