@@ -113,6 +113,7 @@ instances: $(VENV)/.ready-demo  ## train the instances model on streamed phantom
 
 PANOPTIC_SCANS ?= 260
 PANOPTIC_MORE ?= 280
+PANOPTIC_LAST ?= 180
 
 panoptic: $(VENV)/.ready-demo  ## train the panoptic model on streamed phantoms, into models/ (hours; resumes)
 	@mkdir -p $(MODELS)
@@ -121,7 +122,9 @@ panoptic: $(VENV)/.ready-demo  ## train the panoptic model on streamed phantoms,
 	$(RUN) train.py $(call panoptic,training_$(PANOPTIC_SCANS),_first) --start-from saved_models/detection.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --resume
 	$(RUN) train.py $(call panoptic,training_$(PANOPTIC_SCANS),_second) --start-from $(MODELS)/panoptic_first.h5 --augment standard --learning-rate 1e-3 --epochs 1 --seed 2 --resume
 	$(call samples,panoptic,more,$(PANOPTIC_MORE),1711)
-	$(RUN) train.py $(call panoptic,more_$(PANOPTIC_MORE),) --start-from $(MODELS)/panoptic_second.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --seed 3 --resume
+	$(RUN) train.py $(call panoptic,more_$(PANOPTIC_MORE),_third) --start-from $(MODELS)/panoptic_second.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --seed 3 --resume
+	$(call samples,panoptic,last,$(PANOPTIC_LAST),1715)
+	$(RUN) train.py $(call panoptic,last_$(PANOPTIC_LAST),) --start-from $(MODELS)/panoptic_third.h5 --augment standard --learning-rate 1.5e-3 --epochs 1 --seed 4 --resume
 	$(RUN) measure.py phantom:30:seed=900 saved_models/detection.h5 saved_models/identification.h5 $(MODELS)/panoptic.h5 --output $(MODELS)/results_of_panoptic
 
 MR_SCANS ?= 120

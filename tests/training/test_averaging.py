@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learning_functions.model_files.model_file import load_model, save_model
+from learning_functions.model_files.model_file import change_card, load_model, read_card, save_model
 from learning_functions.task import load_task
 from learning_functions.training.warm_start.averaging import average, main
 from tests.tiny import tiny_settings
@@ -52,3 +52,11 @@ def test_the_average_of_a_model_with_itself_is_the_model(tmp_path: Path) -> None
         load_model(one)[0].get_weights(), load_model(tmp_path / "out.h5")[0].get_weights(), strict=True
     ):
         np.testing.assert_array_equal(weight, mean)
+
+
+def test_a_card_written_before_a_field_of_the_specification_existed_means_its_default(tmp_path: Path) -> None:
+    paths = [saved(tmp_path / name, 0.0) for name in ("old.h5", "new.h5")]
+    card = read_card(paths[0])
+    change_card(paths[0], {**card, "spec": {key: value for key, value in card["spec"].items() if key != "flatten_mm"}})
+    average(paths, tmp_path / "mean.h5")
+    assert read_card(tmp_path / "mean.h5")["averaged_from"]

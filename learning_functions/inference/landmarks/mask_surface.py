@@ -38,12 +38,13 @@ class SurfacePlacing:
         return common(widened(box, reach), box_at((0, 0, 0), self._image.grid.shape))
 
     def __call__(
-        self, box: Box, mask: NDArray[np.bool_], probabilities: NDArray[np.float16]
+        self, box: Box, mask: NDArray[np.bool_], probabilities: NDArray[np.float16], sacral: bool = False
     ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
-        """The mask in a box, and its probabilities with the threshold at one half."""
+        """The mask in a box, and its probabilities with the threshold at one half. sacral: it is the sacrum's."""
         if self.surface is None:
             return mask, probabilities
-        vertebra = np.where(self._maps.every[box][..., SACRUM] >= SACRAL_FROM, 0, self._maps.vertebra_in(box))
+        vertebra, sacrum = self._maps.vertebra_in(box), self._maps.every[box][..., SACRUM].astype(np.float32)
+        vertebra = vertebra + sacrum if sacral else np.where(sacrum >= SACRAL_FROM, 0, vertebra)
         hu = self._spec.in_hu(self._image.voxels[box])
         return placed_surface(mask, probabilities, vertebra, hu, self._step_mm, self.surface)
 

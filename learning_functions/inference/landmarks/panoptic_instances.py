@@ -197,7 +197,7 @@ def _masks(
     probability = maps.every[..., SACRUM].astype(np.float32) + np.where(np.isin(found.owner, sacral), vertebra, 0)
     mask = cleaned(largest_piece(probability >= threshold))
     if mask.any():
-        fusion.add(VERSE_IDS["S1"], (0, 0, 0), mask, scaled(probability, threshold))
+        fusion.add(VERSE_IDS["S1"], (0, 0, 0), *place(everywhere, mask, scaled(probability, threshold), sacral=True))
     boxes = ndimage.find_objects(found.owner, len(names))
     for number, (name, box) in enumerate(zip(names, boxes, strict=True), start=1):
         if box is None or name not in VERTEBRAE:

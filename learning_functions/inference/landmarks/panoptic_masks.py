@@ -79,7 +79,7 @@ def gathered_masks(maps: PanopticMaps, settings: Settings[PanopticOptions], view
             missing += [name] * (name in given)
             continue
         if name == "S1":  # its body belongs to the sacrum, most of which votes for nobody
-            box = _box_of((owner == number) | (maps.every[..., SACRUM] > CONSIDERED * threshold))
+            box = place.widened(_box_of((owner == number) | (maps.every[..., SACRUM] > CONSIDERED * threshold)))
             sacrum = maps.every[box][..., SACRUM].astype(np.float32)
             probability = np.where(owner[box] == number, vertebra[box], 0) + sacrum
         else:
@@ -90,10 +90,7 @@ def gathered_masks(maps: PanopticMaps, settings: Settings[PanopticOptions], view
             missing += [name] * (name in given)
             continue
         first = [axis.start for axis in box]
-        if name != "S1":
-            mask, probabilities = place(box, mask, scaled(probability, threshold))
-        else:
-            probabilities = scaled(probability, threshold)
+        mask, probabilities = place(box, mask, scaled(probability, threshold), sacral=name == "S1")
         fusion.add(VERSE_IDS[name], first, mask, probabilities)
         if name != "S1" and reaches_the_end(np.argwhere(mask) + first, image, view.padding_value):
             truncated.append(name)

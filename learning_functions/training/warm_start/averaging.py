@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from learning_functions.spec import Spec
 from learning_functions.training.warm_start.initial_model import WarmStart
 from utility_functions.command_line import one_line
 
@@ -58,7 +59,7 @@ def average(paths: Sequence[Path], out: Path) -> None:
     sums = [weight.astype(np.float64) for weight in network.get_weights()]
     for path in paths[1:]:
         other, its = load_model(path)
-        if its["task"] != card["task"] or its["spec"] != card["spec"]:
+        if its["task"] != card["task"] or Spec.from_json(its["spec"]) != Spec.from_json(card["spec"]):
             raise ValueError(f"Averaging needs models of one task and specification. Received: {paths[0]} and {path}.")
         weights = other.get_weights()
         alike = [weight.path for weight in other.weights] == names
