@@ -15,8 +15,8 @@ from utility_functions.geometry.boxes import Box, box_at, common, widened
 from utility_functions.geometry.volume import Volume
 
 HALF = 0.5
-SACRAL_FROM = 0.3
-"""Voxels that are sacrum with this probability join no mask of a vertebra."""
+OTHER_FROM = 0.3
+"""Voxels that are sacrum with this probability join no mask of a vertebra, and those that are vertebra no sacrum."""
 
 
 class SurfacePlacing:
@@ -44,9 +44,10 @@ class SurfacePlacing:
         if self.surface is None:
             return mask, probabilities
         vertebra, sacrum = self._maps.vertebra_in(box), self._maps.every[box][..., SACRUM].astype(np.float32)
-        vertebra = vertebra + sacrum if sacral else np.where(sacrum >= SACRAL_FROM, 0, vertebra)
+        own, other = (sacrum, vertebra) if sacral else (vertebra, sacrum)
+        possible = np.where(other >= OTHER_FROM, 0, own)
         hu = self._spec.in_hu(self._image.voxels[box])
-        return placed_surface(mask, probabilities, vertebra, hu, self._step_mm, self.surface)
+        return placed_surface(mask, probabilities, possible, hu, self._step_mm, self.surface)
 
 
 def placed_surface(
