@@ -116,6 +116,22 @@ class InferenceOptions:
             "MR only: name the counted vertebrae from this lowest level, e.g. L5", metavar="LEVEL", check=_level_problem
         ),
     )
+    count_from: Path | None = field(
+        default=None,
+        metadata=_help(
+            "another scan of the same patient, such as a localiser or a whole-spine scout: it is measured first, and "
+            "its names pass to the vertebrae that lie at the same places",
+            metavar="SCAN",
+        ),
+    )
+    study: str = field(
+        default="shared",
+        metadata=_help(
+            "series of one study that lie on one frame of reference or one grid: the surer names pass to the others "
+            "(shared), or each keeps its own (apart)",
+            choices=("shared", "apart"),
+        ),
+    )
     save_intermediate: bool = field(
         default=False, metadata=_help("also write the results of every stage, for inspection and for --from-results")
     )

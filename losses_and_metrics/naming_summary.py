@@ -27,7 +27,7 @@ def summarise_names(rows: Sequence[ScanRow]) -> NamingSummary:
     bins = reliability([pair for row in named for pair in posteriors(row)])
     apart = sum(each.count * abs(each.posterior - each.right) for each in bins)
     count = sum(each.count for each in bins)
-    warnings = [row.naming is not None and bool(row.naming.warning) for row in judged]
+    warnings = [row.naming is not None and bool(row.naming.doubt) for row in judged]
     warned = [(said, all(hits)) for said, hits in zip(warnings, found, strict=True) if hits]
     return NamingSummary(
         scans=len(judged),

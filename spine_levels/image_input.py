@@ -73,7 +73,8 @@ def _from_path(path: Path, name: str | None) -> Scan:
 
 
 def _renamed(case: Case, name: str) -> Case:
-    return Case(name, case.image_path, case.patient, case.modality, modality_told=case.modality_told)
+    told, study, frame = case.modality_told, case.study, case.frame
+    return Case(name, case.image_path, case.patient, case.modality, modality_told=told, study=study, frame=frame)
 
 
 def _from_nibabel(image: SpatialImage, path: Path) -> StoredImage:

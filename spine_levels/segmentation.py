@@ -18,9 +18,13 @@ from learning_functions.runtime.tensorflow_setup import start_tensorflow
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from learning_functions.predict.stage import Stage
     from learning_functions.predict.trained_model import TrainedModel
     from spine_levels.image_input import Image
     from spine_levels.result import Result
+    from utility_functions.files.cases import Case, Scan
+    from utility_functions.records.findings import Findings
+    from utility_functions.records.names_elsewhere import NamesElsewhere
 
     ModelName: TypeAlias = str | os.PathLike[str] | TrainedModel
 
@@ -67,6 +71,7 @@ class Pipeline:
         where, precision = inference_devices(self._plan.options.device)[0], self._plan.options.precision
         load = partial(TrainedModel.load, device=where, precision=precision)
         paths = [] if self._plan.choice else self._plan.model_paths
+        self._scout: Findings | None = None
         self._device = DeviceModels(self._plan, load, [loaded.get(path) or load(path) for path in paths])
         ordered_by_scan = self._plan.choice or self._plan.initial.earlier is not None
         if not ordered_by_scan:
@@ -86,8 +91,6 @@ class Pipeline:
         Raises: ValueError for what cannot be read; MemoryError where ``memory_gb`` is too much for the device.
         """
         from learning_functions.measure.dicom_outputs import require_dicom_scans
-        from learning_functions.measure.scan_work import stages_of, start_of
-        from learning_functions.predict.prepared_scan import PreparedScan
         from spine_levels.image_input import scan_of
         from spine_levels.result import Result
 
@@ -95,10 +98,9 @@ class Pipeline:
         self._plan.initial.require_there([scan.case])
         if self._plan.options.dicom is not None:
             require_dicom_scans([scan.case])
+        names = self._names_for(scan.case)
         models = models if self._plan.choice else self._plan.chosen(models, [scan.case])
-        start = start_of(scan, models, self._plan)
-        prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
-        stages = stages_of(prepared, models, self._plan, start)
+        stages = self._stages(scan, models, self._plan, names)
         return Result(
             scan,
             stages[-1].findings.placed_on(scan.volume.grid),
@@ -107,6 +109,34 @@ class Pipeline:
             self._plan.options.dicom,
             tuple(model.path.stem for model in models),
         )
+
+    def _stages(
+        self, scan: Scan, models: Sequence[TrainedModel], plan: Plan, names: NamesElsewhere | None = None
+    ) -> tuple[Stage, ...]:
+        from learning_functions.measure.scan_work import ScanRead, run_scan, start_of
+        from learning_functions.predict.prepared_scan import PreparedScan
+
+        start = start_of(scan, models, plan)
+        prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
+        return run_scan(ScanRead(scan, models, start, prepared, 0.0), plan, names).stages
+
+    def _names_for(self, case: Case) -> NamesElsewhere | None:
+        """The names that pass to a scan from that of ``count_from``, which is measured once. Raises: ValueError."""
+        from learning_functions.measure.scout import passed_to, plan_of_scout
+        from learning_functions.measure.scout_case import same_scan, scout_case, world_of
+        from utility_functions.files.cases import load_scan
+
+        if self._plan.options.count_from is None:
+            return None
+        scout = scout_case(self._plan.options.count_from)
+        if same_scan(case, scout):
+            return None
+        world_of(case, scout)
+        if self._scout is None:
+            scan, models = self._device.placed(load_scan(scout, annotations=False))
+            models = models if self._plan.choice else self._plan.chosen(models, [scan.case])
+            self._scout = self._stages(scan, models, plan_of_scout(self._plan))[-1].findings
+        return passed_to([case], scout, self._scout).names[case.case_id]
 
 
 def load_model(model: str | os.PathLike[str]) -> TrainedModel:

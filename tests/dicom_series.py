@@ -46,7 +46,7 @@ def write_dicom(
     tilt: float = 0.0,
     without: tuple[int, ...] = (),
     files: int = 1,
-    **changes: str,
+    **changes: str | list[str],
 ) -> Path:
     """Voxels on any right-angled grid, the first axis along the rows, as slices along its third axis.
 
@@ -98,13 +98,13 @@ def made(**values: Any) -> Dataset:
     return found
 
 
-def described(volume: Volume, modality: str, enhanced: bool, instance: str, **changes: str) -> Dataset:
+def described(volume: Volume, modality: str, enhanced: bool, instance: str, **changes: str | list[str]) -> Dataset:
     """A file without its pixels and places."""
     values = {"StudyInstanceUID": STUDY, "SeriesInstanceUID": SERIES, "FrameOfReferenceUID": FRAME_OF_REFERENCE}
     values |= {"Modality": modality, "SeriesNumber": "4", "InstanceNumber": "1", "SOPInstanceUID": instance}
     values |= {"SOPClassUID": KINDS[modality, enhanced], "PhotometricInterpretation": "MONOCHROME2"}
     found = made(**{**PATIENT, **values, **changes})
-    found.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    found.ImageType = changes.get("ImageType", ["ORIGINAL", "PRIMARY", "AXIAL"])
     found.Columns, found.Rows = volume.grid.shape[:2]
     found.SamplesPerPixel, found.PixelRepresentation = 1, 1
     found.BitsAllocated, found.BitsStored, found.HighBit = 16, 16, 15

@@ -16,7 +16,7 @@ from learning_functions.measure.memory_room import ahead_bytes, held_bytes, room
 from learning_functions.measure.overlapping import FAILURES, SharedItems, Work, side_by_side, work_through
 from learning_functions.measure.plan import Plan
 from learning_functions.measure.scan_estimate import estimates, require_memory, told_before
-from learning_functions.measure.scan_work import ScanFound, ScanRead, ScanWork, read_scan, run_scan
+from learning_functions.measure.scan_work import ScanFound, ScanRead, ScanWork, read_scan
 from learning_functions.model_files.pretrained import located
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.cancelling import require_wanted
@@ -97,7 +97,7 @@ class DeviceFleet(Fleet):
             cases.require_open()
             listeners.begins(case)
             with kept_in(listeners.logs[case]):
-                return run_scan(scan, work.plan)
+                return work.run(scan)
 
         def write(case: Case, found: ScanFound | Exception) -> None:
             with kept_in(listeners.logs[case]):
@@ -139,7 +139,7 @@ class WorkerFleet(Fleet):
         plan = work.plan
         given = dict(zip(plan.model_paths, plan.models, strict=True)) if not plan.choice else {}
         running = tuple(given[model.path] for model in self.here.models if model.path in given)
-        reads = [path for case in cases for path in (*case.files, *plan.initial.files(case))]
+        reads = [path for case in cases for path in (*case.files, *plan.given_files(case))]
         with self.workers.pool(len(cases), [*running, *reads], work.folder) as pool:
             waiting = {pool.executor.submit(measured_by_worker, work, running, case): case for case in cases}
             for ended in as_completed(waiting):
@@ -184,7 +184,7 @@ def measured_by_worker(work: ScanWork, running: tuple[Path, ...], case: Case) ->
             read = read_scan(case, models, work.plan)
             used = tuple(model.path.name for model in read.models)
             require_wanted()
-            found = run_scan(read, work.plan)
+            found = work.run(read)
             require_wanted()
         except FAILURES as error:
             found = error

@@ -14,8 +14,11 @@ from learning_functions.measure.kept_logs import Kept, keeping_logs, tell
 from learning_functions.measure.outputs import require_outputs_free
 from learning_functions.measure.overlapping import InOrder
 from learning_functions.measure.plan import Plan
-from learning_functions.measure.resuming import conditions_of, finished_row
+from learning_functions.measure.resuming import Conditions, conditions_of, finished_row
 from learning_functions.measure.scan_work import ScanWork
+from learning_functions.measure.scout import scout_names
+from learning_functions.measure.shared_names import share_names
+from learning_functions.measure.study_names import out_of_date
 from learning_functions.measure.summary import scan_text, sum_up
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.trained_model import TrainedModel
@@ -69,9 +72,16 @@ def measure_plan(
     fleet = load_fleet(plan, cases) if fleet is None else fleet
     records = records_of(plan, fleet.models)
     conditions = conditions_of(records, plan.options)
-    initial = {case: plan.initial.files(case) for case in cases}
-    before = {case: finished_row(case, conditions, folder, initial[case]) for case in cases} if skip_existing else {}
+    before = _finished(plan, cases, folder, conditions) if skip_existing else {}
     logs: dict[Case, Kept] = {case: [] for case in cases}
+    scout = scout_names(plan, fleet, records, cases, folder, show, skip_existing)
+    before.update(
+        {
+            case: ScanRow(case.case_id, problem=scout.refused[case.case_id])
+            for case in cases
+            if case.case_id in scout.refused
+        }
+    )
     open_cases = [case for case in cases if before.get(case) is None]
     if estimate := fleet.estimate(plan, open_cases):
         show(estimate)
@@ -89,9 +99,17 @@ def measure_plan(
         for case, row in before.items():
             if row is not None:
                 rows.add(case, row)
-        listeners = Listeners(logs, lambda case: bar.set_description(case.case_id), rows.add)
+
+        def measure(work: ScanWork, some: Sequence[Case], ends: Callable[[Case, ScanRow], None]) -> None:
+            before.update(dict.fromkeys(some))
+            bar.total = max(bar.total, bar.n + len(some))
+            fleet.measure(work, some, Listeners(logs, lambda case: bar.set_description(case.case_id), ends))
+
+        work = ScanWork(plan, folder, conditions, scout.names)
         try:
-            fleet.measure(ScanWork(plan, folder, conditions), open_cases, listeners)
+            measure(work, open_cases, rows.add)
+            if plan.shares_names:
+                share_names(work, rows, measure, told)
         finally:
             for kept in logs.values():
                 tell(kept)
@@ -100,6 +118,14 @@ def measure_plan(
                 used = [record for record in records if fleet.ran(record.path)] or records
                 sum_up(found, used, folder, plan.requested, show, command)
     return found
+
+
+def _finished(plan: Plan, cases: Sequence[Case], folder: Path, conditions: Conditions) -> dict[Case, ScanRow | None]:
+    """What an earlier run found in each scan; None where it is open, or its names came from a series that changed."""
+    rows = {case: finished_row(case, conditions, folder, plan.given_files(case)) for case in cases}
+    if plan.shares_names:
+        rows.update(dict.fromkeys(out_of_date(rows)))
+    return rows
 
 
 def load_fleet(plan: Plan, cases: Sequence[Case], workers: Workers = THIS_PROCESS) -> Fleet:
@@ -133,4 +159,4 @@ def require_alike_before(plan: Plan, cases: Sequence[Case], folder: Path, models
     """Raise a ValueError where an earlier run has finished a scan with other models or options."""
     conditions = conditions_of(records_of(plan, models), plan.options)
     for case in cases:
-        finished_row(case, conditions, folder, plan.initial.files(case))
+        finished_row(case, conditions, folder, plan.given_files(case))

@@ -160,6 +160,15 @@ class InOrder(Generic[Item, Found]):
                 self._told(self._known[self._next], self._items[self._next])
                 self._next += 1
 
+    def replace(self, item: Item, found: Found) -> None:
+        """Another result in place of one that is known; it is not told."""
+        with self._lock:
+            self._known[self._places[item]] = found
+
+    def known(self) -> list[tuple[Item, Found]]:
+        """The items whose results are known, in their order, each with its result."""
+        return [(self._items[place], self._known[place]) for place in sorted(self._known)]
+
     def all_known(self) -> list[Found]:
         """In the order of the items; some are missing where the run was interrupted."""
-        return [self._known[place] for place in sorted(self._known)]
+        return [found for _, found in self.known()]

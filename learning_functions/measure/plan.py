@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from learning_functions.measure.dicom_outputs import require_dicom_scans
+from learning_functions.measure.scout_case import require_one_world, scout_files
 from learning_functions.model_files.pretrained import CHOICES, located, shipped
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.initial_findings import InitialFindings
@@ -44,10 +45,26 @@ class Plan:
                 f"Landmarks are supplied, so vertebrae are not named by the lowest. Received: {self.options.lowest}."
             )
 
+        for name, given in (("landmarks", self.initial.landmarks), ("lowest", self.options.lowest)):
+            if self.options.count_from is not None and given is not None:
+                raise ValueError(
+                    f"Levels are counted from {self.options.count_from}, so {name} gives no others. Received: {given}."
+                )
+
     @property
     def initial(self) -> InitialFindings:
         """The source of the initial findings of each scan."""
         return InitialFindings(self.options.landmarks, self.options.from_results)
+
+    @property
+    def shares_names(self) -> bool:
+        """Whether series of one study share names: where requested, unless all are counted from one scan."""
+        return self.options.study == "shared" and self.options.count_from is None
+
+    def given_files(self, case: Case) -> list[Path]:
+        """The files besides its own that the findings of a case follow from."""
+        counted = [] if self.options.count_from is None else scout_files(self.options.count_from)
+        return [*self.initial.files(case), *counted]
 
     @property
     def name(self) -> str:
@@ -71,6 +88,8 @@ class Plan:
         """Raise a ValueError for errors that show before a model or TensorFlow is loaded."""
         with self._named():
             self.initial.require_there(cases)
+            if self.options.count_from is not None:
+                require_one_world(cases, self.options.count_from)
             if self.options.dicom is not None:
                 require_dicom_scans(cases)
         if not (self.initial or self.options.stop_after or self.file):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from learning_functions.measure.device_models import DeviceModels
@@ -15,6 +15,7 @@ from learning_functions.measure.plan import Plan
 from learning_functions.measure.resuming import Conditions, write_record
 from learning_functions.measure.structure_scoring import finds_structures, score_classes
 from learning_functions.options import InferenceOptions
+from learning_functions.predict.passed_on import with_names_of
 from learning_functions.predict.pipeline import run_stages
 from learning_functions.predict.prepared_scan import PreparedScan
 from learning_functions.predict.scan_doubts import doubts_of, require_modality
@@ -28,6 +29,7 @@ from utility_functions.files.cases import Case, Scan, load_scan, true_landmarks
 from utility_functions.records.findings import Findings
 from utility_functions.records.map_kinds import VertebraMap
 from utility_functions.records.mask_scores import SegmentationScore
+from utility_functions.records.names_elsewhere import NamesElsewhere
 from utility_functions.reporting.bids_derivatives import write_derivatives
 from utility_functions.reporting.results import ScanRow
 from utility_functions.stage_seconds import tell_problem, tell_seconds
@@ -37,12 +39,18 @@ from utility_functions.stage_seconds import tell_problem, tell_seconds
 class ScanWork:
     """What is done with each scan of a measurement, wherever it runs.
 
-    conditions: of the measurement, for the records of finished scans.
+    conditions: of the measurement, for the records of finished scans. names: for scans, by their ids, the named
+    vertebrae of another scan from which theirs are counted.
     """
 
     plan: Plan
     folder: Path
     conditions: Conditions
+    names: Mapping[str, NamesElsewhere] = field(default_factory=dict)
+
+    def run(self, read: ScanRead) -> ScanFound:
+        """Run its models on one scan."""
+        return run_scan(read, self.plan, self.names.get(read.scan.case.case_id))
 
     def written(self, case: Case, found: ScanFound | Exception) -> ScanRow:
         """Score and write what was found in a scan; the row of one that failed holds the reason."""
@@ -50,13 +58,17 @@ class ScanWork:
             if isinstance(found, Exception):
                 raise found
             row = write_scan(found, self.folder, self.plan)
-            files = written_of(case, self.folder)
-            write_record(row, case, self.conditions, files, self.folder, self.plan.initial.files(case))
+            self.record(row, case)
             tell_seconds(row.findings.seconds if row.findings else {}, "scan")
         except FAILURES as error:
             tell_problem(error, "a scan was left out")
             return ScanRow(case.case_id, problem=one_line(error))
         return row
+
+    def record(self, row: ScanRow, case: Case) -> None:
+        """Write the record of a scan whose files are written."""
+        files = written_of(case, self.folder)
+        write_record(row, case, self.conditions, files, self.folder, self.plan.given_files(case))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +101,12 @@ def read_scan(case: Case, device: DeviceModels, plan: Plan) -> ScanRead:
     return ScanRead(scan, models, start, prepared, time.perf_counter() - started)
 
 
-def run_scan(read: ScanRead, plan: Plan) -> ScanFound:
-    """Run its models on one scan."""
-    return ScanFound(read, stages_of(read.prepared, read.models, plan, read.start))
+def run_scan(read: ScanRead, plan: Plan, names: NamesElsewhere | None = None) -> ScanFound:
+    """Run its models on one scan. names: of another scan, from which its levels are counted."""
+    stages = stages_of(read.prepared, read.models, plan, read.start)
+    if names is not None:
+        stages = (*stages[:-1], with_names_of(stages[-1], names, read.models))
+    return ScanFound(read, stages)
 
 
 def write_scan(found: ScanFound, folder: Path, plan: Plan) -> ScanRow:

@@ -17,6 +17,7 @@ OF_THE_CALL = ("command", "debug", "choice", "log", "scheduler")
 EXAMPLES = """examples:
   {call} one_scan.nii.gz --output results            # CT or MR, by the shipped models
   {call} dicom_series_folder --dicom seg,sr --output results
+  {call} lumbar_mr.nii.gz --count-from whole_spine_scout.nii.gz --output results
   {call} --keypoints landmark_files --output results  # names landmark files without images
   {call} testing_dataset saved_models/detection.h5 saved_models/identification.h5 --output results
   {call} testing_dataset vertebra_masks.h5 --landmarks corrected --output results
@@ -29,6 +30,7 @@ NAME_structures.nii.gz (1 vertebra, 2 disc, 3 canal) and NAME_numbered.nii.gz (S
 NAME_trail.json and NAME_trail.png; with --save-intermediate also NAME_heatmap.nii.gz, NAME_landmark_heatmap.nii.gz,
 NAME_candidates.json and NAME_stages.json (for --from-results).
 With --dicom seg,sr of a DICOM scan also NAME_seg.dcm and NAME_sr.dcm.
+Series of one study that lie on one frame or grid share their names; --study apart keeps them apart.
 Per run: results.json, results.csv, report.html, and with ground truth errors.png and, for masks, dice.png.
 With --pipeline all that in a folder for each, and comparison.csv, comparison.json, comparison.html.
 """
@@ -106,6 +108,8 @@ def _measure(arguments: argparse.Namespace, workers: Workers) -> int:
     if arguments.keypoints:
         if arguments.dicom is not None:
             raise ValueError(f"Landmark files have no images for DICOM objects. Received: --dicom {arguments.dicom}.")
+        if arguments.count_from is not None:
+            raise ValueError(f"Landmark files are counted from no scan. Received: --count-from {arguments.count_from}.")
         from learning_functions.measure.keypoint_measuring import measure_keypoints
 
         paths = (arguments.scans, arguments.models, arguments.output)

@@ -15,7 +15,7 @@ from utility_functions.anatomy.hounsfield import offset_of
 from utility_functions.anatomy.vertebral_keypoints import Keypoints
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.broken_file import BrokenFile as BrokenFile
-from utility_functions.files.images import read_image, read_label_map
+from utility_functions.files.images import read_image, read_label_map, stem_of
 from utility_functions.files.keypoints import read_keypoints
 from utility_functions.files.slicer_segmentation import in_verse_ids, segment_names
 from utility_functions.geometry.grid import Grid
@@ -40,6 +40,9 @@ class Case:
     image_path: an image file or a DICOM series folder; for a painted phantom its name, and no file exists.
     patient: the same for all cases of one patient; these are never split. One from a DICOM header is never written
         as it is: see patient_pseudonyms.
+    study: the same for the series of one examination of one patient; "" where nothing tells.
+    frame: the same for scans whose headers tell one frame of reference; "" where they tell none. As names of patients
+        from headers, that of a study or a frame is never written.
     modality: "CT", "MR", "PT" or another of DICOM's codes; "CT" where nothing tells.
     modality_told: whether DICOM's header or a manifest tells the modality, not a file's name.
     split: "training", "validation", "testing" or "" where the source has none.
@@ -63,6 +66,8 @@ class Case:
     phantom: PhantomRequest | None = None
     keypoints_path: Path | None = None
     modality_told: bool = field(default=False, compare=False)
+    study: str = field(default="", repr=False)
+    frame: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if self.label_code not in LABEL_CODES:
@@ -71,6 +76,11 @@ class Case:
             raise ValueError(f"A case needs an id. Received: {self!r}.")
         if not self.patient:
             object.__setattr__(self, "patient", self.case_id)
+
+    @property
+    def told_patient(self) -> str:
+        """The patient, where more than the scan's own name tells it; else ""."""
+        return "" if self.patient in (self.case_id, stem_of(self.image_path)) else self.patient
 
     @property
     def has_image(self) -> bool:

@@ -13,6 +13,7 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.dicom_folder import dicom_files, slices_at
 from utility_functions.files.dicom_folder import is_dicom as is_dicom
 from utility_functions.files.dicom_folder import is_slice as is_slice
+from utility_functions.files.dicom_folder import localiser_in as localiser_in
 from utility_functions.files.dicom_folder import scans_in as scans_in
 from utility_functions.files.dicom_header import read_header, text_of
 from utility_functions.files.dicom_pixels import voxels_of
@@ -24,7 +25,12 @@ from utility_functions.geometry.volume import Volume
 
 log = logging.getLogger(__name__)
 
-DESCRIBED = {"modality": "Modality", "patient": "PatientID", "study": "StudyInstanceUID"}
+DESCRIBED = {
+    "modality": "Modality",
+    "patient": "PatientID",
+    "study": "StudyInstanceUID",
+    "frame": "FrameOfReferenceUID",
+}
 
 
 def is_series(folder: Path) -> bool:
@@ -33,7 +39,7 @@ def is_series(folder: Path) -> bool:
 
 
 def describe(path: Path) -> dict[str, str]:
-    """Modality, patient and study of a DICOM file, or of the first image in a folder; "" where the header has none.
+    """Modality, patient, study and frame of reference of a DICOM file, or of a folder's first image; "" for none.
 
     A file that cannot be read raises no error here, so that it stops no other scan; reading the scan raises it.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.dicom_header import NoSlice, holds_image, read_header, slices_of, text_of
-from utility_functions.files.dicom_stack import Slice, without_strays
+from utility_functions.files.dicom_stack import Slice, parallel, sagittal_share, without_strays
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +64,15 @@ def scans_in(folder: Path) -> list[Path]:
 
 
 def slices_at(path: Path) -> list[Slice]:
-    """The slices of the one scan in a folder, or of the scan that one file belongs to. Raises: BrokenFile."""
+    """The slices of the one scan in a folder, or of the scan that one file belongs to. Raises: BrokenFile.
+
+    Localisers are left out, unless one of their files is named: then it and the slices parallel to it are the scan.
+    """
     is_folder = path.is_dir()
-    wanted = "" if is_folder else slices_of(path)[0].series_uid
+    first = None if is_folder else slices_of(path)[0]
+    if first is not None and first.localiser:
+        return _localiser(path, first.series_uid)
+    wanted = "" if first is None else first.series_uid
     scans = _scans(_collected(path if is_folder else path.parent, wanted, tell=True))
     if not is_folder:
         scans = [scan for scan in scans if any(one.path == path for one in scan)] or scans
@@ -85,6 +91,39 @@ def slices_at(path: Path) -> list[Slice]:
             *(path, len(strays), len(scans[0]), _named(one.path for one in strays)),
         )
     return kept
+
+
+def localiser_in(folder: Path) -> Path | None:
+    """The file by which a folder's localiser is read, where the folder holds no other image; else None.
+
+    Of slices in several directions it is one of those that lie most nearly sagittal. Raises: BrokenFile.
+    """
+    slices = [one for file in dicom_files(folder) if holds_image(file) for one in _placed_slices(file)]
+    if not slices or not all(one.localiser for one in slices):
+        return None
+    return _most_sagittal(slices)[0].path
+
+
+def _placed_slices(file: Path) -> list[Slice]:
+    try:
+        return [one for one in slices_of(file) if one.placed]
+    except NoSlice:
+        return []
+
+
+def _localiser(path: Path, series_uid: str) -> list[Slice]:
+    """The slices of a localiser that lie parallel to that in a file or, of several in it, to the most sagittal."""
+    files = [file for file in dicom_files(path.parent) if text_of(read_header(file), "SeriesInstanceUID") == series_uid]
+    slices = [one for file in files if holds_image(file) for one in _placed_slices(file) if one.localiser]
+    if not (own := [one for one in slices if one.path == path]):
+        raise BrokenFile(f"{path}: has no place in the patient.")
+    return next(group for group in parallel(slices) if any(one is _most_sagittal(own)[0] for one in group))
+
+
+def _most_sagittal(slices: Sequence[Slice]) -> list[Slice]:
+    """Of slices in several directions those of one that lie most nearly sagittal; several slices before one alone."""
+    groups = parallel(slices)
+    return max([group for group in groups if len(group) > 1] or groups, key=lambda group: sagittal_share(group[0]))
 
 
 def _collected(folder: Path, series_uid: str, tell: bool) -> list[Slice]:

@@ -82,7 +82,7 @@ def without_strays(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], li
     Raises: BrokenFile, naming a file, where more than a quarter is stray, and where an image of another size lies
     beyond the others.
     """
-    first, *others = _alike(slices, lambda one, other: bool(_turned(one, other) <= DIFFERENT_DIRECTION))
+    first, *others = parallel(slices)
     strays = [one for group in others for one in group]
     kept, *unlike = _alike(first, lambda one, other: (one.shape, one.spacing_mm) == (other.shape, other.spacing_mm))
     normal = np.cross(*_axes_of(kept[0]))
@@ -100,6 +100,16 @@ def without_strays(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], li
             f"{path}: its slices do not lie parallel to each other ({kept[0].path.name} and {strays[0].path.name})."
         )
     return kept, strays
+
+
+def parallel(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Placed slices in groups of one direction each, the largest first."""
+    return _alike(slices, lambda one, other: bool(_turned(one, other) <= DIFFERENT_DIRECTION))
+
+
+def sagittal_share(one: Slice) -> float:
+    """How nearly a slice lies sagittal: 1 for one that does, 0 for one at right angles to that."""
+    return float(abs(np.cross(*_axes_of(one))[0]))
 
 
 def _alike(slices: Sequence[Slice], same: Callable[[Slice, Slice], bool]) -> list[list[Slice]]:

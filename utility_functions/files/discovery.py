@@ -14,7 +14,7 @@ from utility_functions.files import file_names as siblings
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import IMAGE_SUFFIXES, stem_of, suffix_of
-from utility_functions.files.patient_pseudonyms import name_in_memory
+from utility_functions.files.origin import origin_of
 from utility_functions.files.provenance import is_prediction
 from utility_functions.files.unfetched import leads_nowhere, told_links
 from utility_functions.files.utf8_names import require_utf8
@@ -28,11 +28,6 @@ SPLITS = {
 }
 # Words that a folder's name may hold beside the split.
 _DATA_WORDS = ("data", "dataset", "datasets", "set", "scans", "images", "cases", "verse", "csi", "spider", "ct", "mr")
-_MR_WORDS = re.compile(r"(^|[_.-])(t1|t2|t1w|t2w|pdw?|mri?|flair|stir|dixon|space)([_.-]|$)", re.IGNORECASE)
-_PET_WORDS = re.compile(r"(^|[_.-])(pet|suv)([_.-]|$)", re.IGNORECASE)
-_TOLD = ("CT", "MR", "PT", "NM", "US")
-"""Modalities of DICOM that show a body in slices; under others, such as OT or XA, CT is found too."""
-_SUBJECT = re.compile(r"(^|_)(sub-[A-Za-z0-9]+)")
 # Files with these endings are never opened in search of DICOM.
 _NOT_DICOM = (".json", ".csv", ".tsv", ".txt", ".lml", ".md", ".html", ".png", ".jpg", ".gz", ".raw", ".zraw", ".h5")
 
@@ -66,39 +61,22 @@ def case_of(
     """
     neighbours = neighbours or siblings.Neighbours()
     require_utf8(image.absolute())
-    patient, modality, told = patient_and_modality(image)
+    origin = origin_of(image)
     label_map = siblings.label_map_of(image, neighbours)
     return Case(
         case_id=name or stem_of(image),
         image_path=image,
-        patient=patient or stem_of(Path(name or "")),  # one scan in two formats is one patient
-        modality=modality,
-        modality_told=told,
+        patient=origin.patient or stem_of(Path(name or "")),  # one scan in two formats is one patient
+        study=origin.study,
+        frame=origin.frame,
+        modality=origin.modality,
+        modality_told=origin.told,
         split=_split_of(image.relative_to(root).parts[:-1]) or _split_of_root(root) if root is not None else "",
         landmarks_path=siblings.landmarks_of(image, neighbours),
         label_map_path=label_map,
         label_code=siblings.label_code_of(image, label_map),
         tissue_path=siblings.tissues_of(image),
     )
-
-
-def patient_and_modality(image: Path) -> tuple[str, str, bool]:
-    """Patient ("" where unknown), modality ("CT" where unknown), and whether DICOM's header tells it, not a name.
-
-    A patient of a header has a name that is never written: see patient_pseudonyms.
-    """
-    if image.is_dir() or (suffix_of(image) is None and dicom.is_dicom(image)):
-        facts = dicom.describe(image)
-        told = facts["modality"] in _TOLD
-        return name_in_memory(facts["patient"] or facts["study"]), facts["modality"] if told else "CT", told
-    stem = stem_of(image)
-    subject = _SUBJECT.search(stem)
-    patient = subject.group(2) if subject else siblings.spider_patient(image)
-    beside = bids.told_modality(image)
-    if beside is not None and beside in _TOLD:
-        return patient, beside, True
-    named = "MR" if _MR_WORDS.search(stem) else "PT" if _PET_WORDS.search(stem) else "CT"
-    return patient, named, False
 
 
 def split_named(word: str) -> str | None:

@@ -14,10 +14,12 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.data_split import Fold, HeldOutFraction
 from utility_functions.files.delimited import delimiter_of
-from utility_functions.files.discovery import case_of, cases_in, of_series, patient_and_modality, split_named
+from utility_functions.files.discovery import case_of, cases_in, of_series, split_named
 from utility_functions.files.file_names import label_code_of
 from utility_functions.files.images import is_image, stem_of
 from utility_functions.files.keypoint_cases import holds_keypoints, keypoint_cases
+from utility_functions.files.origin import Origin, origin_of, study_of_file
+from utility_functions.files.patient_pseudonyms import is_name_in_memory
 from utility_functions.files.unfetched import absence_of, leads_nowhere
 from utility_functions.phantom.phantom_request import PREFIX, PhantomRequest, requested_phantoms
 
@@ -62,8 +64,8 @@ def read_manifest(path: Path) -> list[Case]:
 
     Columns are separated by commas, semicolons or tabs. Paths are absolute or relative to the CSV. A phantom that is
     not on disk is named by its request, such as "phantom:1:seed=7:from=3". type holds the split (training, validation,
-    testing) or the modality (CT, MR). The columns split, modality and patient give each explicitly, and label_code
-    names the code of the mask where it is not VerSe's. Raises: BrokenFile.
+    testing) or the modality (CT, MR). The columns split, modality, patient and study give each explicitly, and
+    label_code names the code of the mask where it is not VerSe's. Raises: BrokenFile.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -130,7 +132,7 @@ def one_part(cases: Sequence[Case], held_out: HeldOutFraction | Fold | None, par
 
 def folders_of_many(cases: Sequence[Case]) -> list[Path]:
     """Folders beside others that hold several scans of unknown patients: they may be of one patient each."""
-    unknown = [case for case in cases if case.patient in (case.case_id, stem_of(case.image_path))]
+    unknown = [case for case in cases if not case.told_patient]
     folders = Counter(case.image_path.parent for case in unknown if case.phantom is None and case.has_image)
     return sorted(folder for folder, count in folders.items() if count > 1) if len(folders) > 1 else []
 
@@ -162,7 +164,8 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
     if image is None:
         raise BrokenFile(f"{where}: image_path is empty.")
     split, modality = _split_and_modality(where, row)
-    patient, guessed, told = patient_and_modality(image)
+    origin = origin_of(image)
+    patient = row.get("patient") or origin.patient
     label_map = _listed(path, where, row, "mask_path")
     code = row.get("label_code", "").lower() or label_code_of(image, label_map)
     if code not in LABEL_CODES:
@@ -170,15 +173,22 @@ def _case_of_row(path: Path, line: int, row: dict[str, str]) -> Case:
     return Case(
         case_id=_case_id(row, stem_of(image)),
         image_path=image,
-        patient=row.get("patient") or patient,
-        modality=modality or guessed,
-        modality_told=told or bool(modality),
+        patient=patient,
+        study=f"{patient}: {row['study']}" if row.get("study") else _study(image, patient, origin),
+        frame=origin.frame,
+        modality=modality or origin.modality,
+        modality_told=origin.told or bool(modality),
         split=split,
         landmarks_path=_listed(path, where, row, "centroid_json_path"),
         label_map_path=label_map,
         label_code=code,
         tissue_path=_listed(path, where, row, "tissue_path"),
     )
+
+
+def _study(image: Path, patient: str, origin: Origin) -> str:
+    """The study of a row that names none: that of DICOM's header, else that of a file of the row's patient."""
+    return origin.study if is_name_in_memory(origin.study) else study_of_file(image, patient)
 
 
 def _phantom_of_row(where: str, row: dict[str, str]) -> Case:

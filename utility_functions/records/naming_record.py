@@ -38,6 +38,9 @@ class NamingRecord:
     error_probability: probability that any of them has another level.
     warning: one plain sentence where the names may be wrong, else "".
     ranges: for each name whose posterior is below one half, the highest and the lowest level that it may stand for.
+    counted_from: the scan of the same patient whose names these are, and told_from: why they pass to this one; "" where
+        they are the scan's own. own_levels: what its own would be, in short, where they differ.
+    conflict: one plain sentence where another scan of the same patient contradicts the names, else "".
     """
 
     posterior: Mapping[str, float]
@@ -50,6 +53,10 @@ class NamingRecord:
     warning: str = ""
     alternatives: tuple[Alternative, ...] = ()
     ranges: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    counted_from: str = ""
+    told_from: str = ""
+    own_levels: str = ""
+    conflict: str = ""
 
     def __post_init__(self) -> None:
         if self.margin is not None and not np.isfinite(self.margin):
@@ -86,6 +93,11 @@ class NamingRecord:
             ranges={name: levels for name, levels in self.ranges.items() if name in names},
         )
 
+    @property
+    def doubt(self) -> str:
+        """What speaks against the names, in sentences: the warning and the conflict; "" for nothing."""
+        return f"{self.warning} {self.conflict}".strip()
+
     def in_words(self, name: str) -> str:
         """The name or, where it is uncertain, the range of levels: "T9 to T11"."""
         upper, lower = self.ranges.get(name, (name, name))
@@ -94,7 +106,11 @@ class NamingRecord:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in plain words."""
-        said = [self.warning] if self.warning else []
+        said = [each for each in (self.warning, self.conflict) if each]
+        if self.counted_from:
+            said.append(f"Names are counted from those of {self.counted_from}, {self.told_from}.")
+        if self.own_levels:
+            said.append(f"By itself this scan would have {self.own_levels}.")
         if self.ranges:
             uncertain = ", ".join(f"{name} ({self.in_words(name)})" for name in self.ranges)
             said.append(f"Known as a range of levels only: {uncertain}.")

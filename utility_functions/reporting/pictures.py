@@ -90,7 +90,7 @@ def scan_figure(
     foot += ["rings, names on the right: true"] * bool(len(true))
     foot += [f"outside the picture: {', '.join(hidden)}"] * bool(hidden)
     foot += [f"true, outside the picture: {', '.join(truly_hidden)}"] * bool(truly_hidden)
-    title = title if naming is None or not naming.warning else f"{title}    {naming.warning}"
+    title = title if naming is None or not naming.doubt else f"{title}    {naming.doubt}"
     _write_line(figure, title, 0.2 / figure.get_figheight(), 11, "white", from_top=True)
     _write_line(figure, "     ".join(foot) or "no landmarks", 0.15 / figure.get_figheight(), 8, "silver")
     return figure
