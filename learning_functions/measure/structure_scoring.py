@@ -6,6 +6,7 @@ import time
 
 from learning_functions.predict.trained_model import TrainedModel
 from losses_and_metrics.structure_scores import score_structures
+from utility_functions.anatomy.mr_parts import MR_PARTS
 from utility_functions.anatomy.structures import spider_map, structures_of
 from utility_functions.command_line import one_line
 from utility_functions.files.cases import Scan
@@ -17,7 +18,9 @@ from utility_functions.records.mr_structure_scores import StructureScore
 
 def finds_structures(model: TrainedModel) -> bool:
     """Whether the model finds discs and canal, or counts vertebrae; then a phantom's tissues score it."""
-    return "structures" in model.task.gives or model.settings.options.counted
+    task, settings = model.task, model.settings
+    of_mr = "structures" in task.may_give and settings.spec.labels == MR_PARTS
+    return "structures" in task.gives or of_mr or settings.options.counted
 
 
 def score_classes(findings: Findings, scan: Scan) -> tuple[Findings, StructureScore | None, LabelMap | None]:

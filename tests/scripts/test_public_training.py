@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from experiments.public_training import Options, Runner, main, steps, systems_of
+from learning_functions.model_files.model_file import load_model
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.task import load_task
 from learning_functions.training.planned_runs import planned
@@ -21,6 +24,7 @@ from tests.tiny import phantom
 from utility_functions.anatomy.structures import spider_map, structures_of
 from utility_functions.datasets import __main__ as datasets
 from utility_functions.datasets.public_sets import PUBLIC_SETS
+from utility_functions.files.images import read_label_map
 from utility_functions.files.manifest import find_cases
 from utility_functions.phantom.scanner import make_phantom
 from utility_functions.phantom.tissue import TISSUES
@@ -106,6 +110,52 @@ def test_make_spider_holds_training_patients_out_and_measures_the_official_valid
     assert model == "multiclass_mr.h5" and {*training, *validation} == {"1_t2", "2_t2"}
     assert len(training) == len(validation) == 1 and scans == (["multiclass_mr.h5"], ["3_t2"])
     assert measured(tmp_path / "out" / "results_multiclass") == ["3_t2"]
+
+
+TINY_FORMS = {"multiclass_mr": "paper", "instances": "spider"}
+"""The published forms for SPIDER, whose presets a test makes tiny."""
+
+
+@pytest.fixture
+def tiny_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The presets of both forms with small patches of large voxels and few filters; all else as published."""
+    for task_name, preset in TINY_FORMS.items():
+        task = load_task(task_name)
+        whole = task.presets[preset]
+        spec = replace(whole.spec, spacing_mm=(8.0, 4.0, 4.0), patch=(16, 32, 32))
+        tiny = whole.changed(spec=spec, filters=2, levels=3, samples_per_scan=2, epochs=1)
+        monkeypatch.setattr(type(task), "presets", MappingProxyType({**task.presets, preset: tiny}))
+
+
+def test_make_spider_scores_both_published_forms_per_structure_and_instance(tmp_path: Path, tiny_forms: None) -> None:
+    (tmp_path / "published").mkdir()
+    seen: list[Any] = []
+    words = ["spider", "--data", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    words += ["--samples", "--workers 1", "--training", "--device cpu", "--measuring", "--device cpu"]
+    archives = spider_archives(tmp_path / "published")
+    with publisher(archives) as server:
+        assert main(words, noting(server, "spider", 3, seen)) == 0
+    unet, counted = (load_model(tmp_path / "out" / f"{task}.h5")[1] for task in TINY_FORMS)
+    assert unet["settings"]["preset"] == "paper" and unet["settings"]["options"]["resized"]
+    assert counted["settings"]["preset"] == "spider" and counted["settings"]["options"]["counted"]
+    assert seen[-1] == (["multiclass_mr.h5", "instances.h5"], ["3_t2"])
+    true = read_label_map(tmp_path / "data" / "masks" / "3_t2.mha").voxels
+    numbers = {int(number) % 200 if number > 200 else int(number) for number in np.unique(true) if number}
+    for form, tasks in (("multiclass", ["multiclass_mr"]), ("iterative", ["multiclass_mr", "instances"])):
+        folder = tmp_path / "out" / f"results_{form}"
+        results = json.loads((folder / "results.json").read_text())
+        [scan] = results["scans"]
+        assert scan["case_id"] == "3_t2" and not scan["problem"] and set(tasks) <= set(scan["seconds"])
+        assert (folder / "3_t2_numbered.nii.gz").is_file()
+        rows = scan["structures"]
+        whole = {row["structure"]: row for row in rows if row["kind"] == "class"}
+        single = [row for row in rows if row["kind"] == "instance"]
+        assert list(whole) == ["vertebra", "disc", "canal"] and len(single) == len(np.unique(true)) - 1 >= len(numbers)
+        for row in (*whole.values(), *single):
+            assert 0 <= row["dice"] <= 1 and (row["assd_mm"] is not None or row["dice"] == 0)
+        summary = {row["structure"]: row for row in results["structures"]}
+        assert {"dice", "assd_mm", "instance_dice", "instance_assd_mm", "number_right"} <= set(summary["vertebra"])
+        assert summary["vertebra"]["instances"] == sum(row["structure"] == "vertebra" for row in single)
 
 
 @pytest.mark.parametrize("name", PUBLIC_SETS)
