@@ -62,6 +62,8 @@ def passed_on(findings: Findings, elsewhere: NamesElsewhere, statistics: Statist
     if any((new == "S1") != is_sacral for new, is_sacral in zip(naming.names, sacral, strict=True)):
         return doubted(findings, SACRUM_MOVED.format(elsewhere.scan))
     landmarks = turned_landmarks(naming.landmarks, -findings.quarter_turns)
+    unplaced = {name for name, there in zip(naming.names, vertebrae.placed, strict=True) if not there}
+    landmarks = landmarks.only(set(landmarks.names) - unplaced)
     landmarks = landmarks.at(np.flatnonzero(findings.grid.contains(landmarks.points_mm)))
     own = findings.naming
     differ = [old for old, new in zip(vertebrae.names, naming.names, strict=True) if old != new]
