@@ -24,6 +24,7 @@ NAMES = {
     "naming_vid": "naming of real detections, cross-validated in five folds",
     "patch_predictions": "Dice of single patch predictions of an instances network",
     "patients_turned": "scans whose patient orientation differs from the header",
+    "mr_brightness": "flattening of MR by its local mean, by N4 and by both, on real scans",
     "phantom_views": "contact sheets of phantoms beside real scans",
     "public_training": "published presets trained and measured on VerSe or SPIDER",
     "real_mr": "bodies and discs in real MR of the lumbar spine",

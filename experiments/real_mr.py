@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +23,7 @@ from utility_functions.anatomy.structures import DISC, SPIDER_DISCS
 from utility_functions.command_line import one_line
 from utility_functions.files.images import read_image, read_label_map
 from utility_functions.geometry.boxes import box_at, common, widened
-from utility_functions.geometry.volume import LabelMap
+from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.records.findings import Findings
 from utility_functions.reporting.tables import text_table
 
@@ -68,12 +68,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measured(labels: Path, models: Sequence[TrainedModel], pictures: Path | None) -> tuple[str, ...]:
-    """The cells of one scan under HEADER, from its labels NAME_bodies or NAME_discs."""
+def measured(
+    labels: Path,
+    models: Sequence[TrainedModel],
+    pictures: Path | None = None,
+    prepare: Callable[[Volume], Volume] = lambda volume: volume,
+) -> tuple[str, ...]:
+    """The cells of one scan under HEADER, from its labels NAME_bodies or NAME_discs.
+
+    pictures: the folder of its picture. prepare: what is done with the image before.
+    """
     from learning_functions.predict.pipeline import run_models
 
     name, _, what = labels.name.removesuffix(".nii.gz").rpartition("_")
-    volume, true = read_image(labels.with_name(f"{name}.nii.gz")), read_label_map(labels)
+    volume, true = prepare(read_image(labels.with_name(f"{name}.nii.gz"))), read_label_map(labels)
     findings = run_models(list(models), volume, name)
     found = vertebrae_of(findings) if what == "bodies" else discs_of(findings)
     found.grid.require_same(true.grid, "What was found and labels")

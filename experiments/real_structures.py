@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +26,7 @@ from utility_functions.command_line import one_line
 from utility_functions.files.atomic_write import require_writable
 from utility_functions.files.cases import Case, load_scan
 from utility_functions.files.images import read_label_map
-from utility_functions.geometry.volume import LabelMap
+from utility_functions.geometry.volume import LabelMap, Volume
 from utility_functions.reporting.structure_picture import structure_picture
 from utility_functions.reporting.tables import MISSING, text_table
 
@@ -94,8 +94,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measured(labelled: LabelledScan, folder: Path, model: TrainedModel, pictures: Path | None) -> tuple[str, ...]:
-    """The cells of one scan under HEADER; ``pictures``: the folder of its picture."""
+def measured(
+    labelled: LabelledScan,
+    folder: Path,
+    model: TrainedModel,
+    pictures: Path | None = None,
+    prepare: Callable[[Volume], Volume] = lambda volume: volume,
+) -> tuple[str, ...]:
+    """The cells of one scan under HEADER; pictures: the folder of its picture, prepare: what is done with the image."""
     from learning_functions.predict.pipeline import run_models
 
     case = Case(
@@ -106,7 +112,7 @@ def measured(labelled: LabelledScan, folder: Path, model: TrainedModel, pictures
         raise ValueError(f"A scan without labels cannot be scored. Received: {labelled.case_id}.")
     canal = read_label_map(folder / labelled.canal) if labelled.canal else None
     classes, true = true_maps(scan.label_map, labelled.code, canal)
-    findings = run_models([model], scan.volume, case.case_id)
+    findings = run_models([model], prepare(scan.volume), case.case_id)
     if findings.structures is None or findings.numbered is None:
         raise ValueError(f"The model found no structures. Received: {model.path}.")
     if pictures is not None:
