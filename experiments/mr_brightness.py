@@ -92,7 +92,7 @@ def rows_of(name: str, model: TrainedModel, folder: Path) -> list[tuple[str, ...
         return found
 
     shown = model if by_mean else without_local_mean(model)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     lumbar = folder / FOLDER
     for labels in sorted([*lumbar.glob("*_bodies.nii.gz"), *lumbar.glob("*_discs.nii.gz")]):
         scan, what, found, mean, worst, _ = measured_lumbar(labels, [shown], prepare=prepare)
