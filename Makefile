@@ -142,7 +142,10 @@ mr: $(VENV)/.ready-demo  ## train the panoptic model for MR on streamed phantoms
 	$(RUN) train.py $(call mr,last,_fourth) --start-from $(MODELS)/panoptic_mr_third.h5 --augment synth --learning-rate 1.2e-3 --epochs 1 --seed 5 --resume
 	$(RUN) -m learning_functions.training.warm_start.averaging $(MODELS)/panoptic_mr_third.h5 $(MODELS)/panoptic_mr_fourth.h5 --output $(MODELS)/panoptic_mr_mean.h5
 	$(RUN) train.py $(call mr,last,_fifth) --start-from $(MODELS)/panoptic_mr_mean.h5 --augment synth --learning-rate 1e-3 --epochs 1 --seed 7 --resume
-	$(RUN) -m learning_functions.training.warm_start.averaging $(MODELS)/panoptic_mr_mean.h5 $(MODELS)/panoptic_mr_fifth.h5 --output $(MODELS)/panoptic_mr.h5
+	$(RUN) -m learning_functions.training.warm_start.averaging $(MODELS)/panoptic_mr_mean.h5 $(MODELS)/panoptic_mr_fifth.h5 --output $(MODELS)/panoptic_mr_mean_of_five.h5
+	$(call mr_samples,others,$(MR_SCANS),2717,8)
+	$(RUN) train.py $(call mr,others,_sixth) --start-from $(MODELS)/panoptic_mr_mean_of_five.h5 --augment synth --learning-rate 1e-3 --epochs 1 --seed 9 --resume
+	$(RUN) -m learning_functions.training.warm_start.averaging $(MODELS)/panoptic_mr_mean_of_five.h5 $(MODELS)/panoptic_mr_sixth.h5 --output $(MODELS)/panoptic_mr.h5
 	$(RUN) measure.py phantom:30:mr:seed=900 $(MODELS)/panoptic_mr.h5 --output $(MODELS)/results_of_mr
 
 VID ?= vid
