@@ -98,10 +98,12 @@ def localiser_in(folder: Path) -> Path | None:
 
     Of slices in several directions it is one of those that lie most nearly sagittal. Raises: BrokenFile.
     """
-    slices = [one for file in dicom_files(folder) if holds_image(file) for one in _placed_slices(file)]
-    if not slices or not all(one.localiser for one in slices):
-        return None
-    return _most_sagittal(slices)[0].path
+    slices: list[Slice] = []
+    for one in (one for file in dicom_files(folder) if holds_image(file) for one in _placed_slices(file)):
+        if not one.localiser:
+            return None
+        slices.append(one)
+    return _most_sagittal(slices)[0].path if slices else None
 
 
 def _placed_slices(file: Path) -> list[Slice]:
