@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 REDUCTION, LEAST_VOXELS = 4, 4
 """N4 sees every fourth voxel along an axis, fewer where less than LEAST_VOXELS would be left."""
 NECK = "tptbox_mr"
-HEADER = ("flattened by", "scan", "what", "found", "Dice", "Dice of the worst, or of discs and canal", "CPU seconds of N4")
+HEADER = ("flattened by", "scan", "what", "found", "Dice", "Dice of the worst, or of discs and canal", "CPU s of N4")
 
 
 def n4_flattened(volume: Volume) -> Volume:
