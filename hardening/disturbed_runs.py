@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hardening.run_remains import Disturbed, gone_on, half_files, hidden_in, processes_of, undisturbed
+from hardening.run_remains import Disturbed, gone_on, half_files, hidden_in, processes_of, undisturbed, wait_for_work
 from hardening.script_jobs import SCRIPTS, Job, ScriptRunner, tiny_jobs
 
 ROOM = 2**26
@@ -106,17 +106,17 @@ def _disturbed(
     elif kind == "limit":
         how = f"files of {size} bytes at most"
     elif kind == "read-only":
-        time.sleep(after)
+        wait_for_work(runner, pid, after)
         how, restore = f"read-only after {after:.2f} s", lambda: remount(out, "rw")
         remount(out, "ro")
     elif kind == "vanishing":
         victim = job.inputs[size % len(job.inputs)]
-        time.sleep(after)
+        wait_for_work(runner, pid, after)
         content = victim.read_bytes()
         victim.unlink()
         how, restore = f"vanishing {victim.suffix} after {after:.2f} s", lambda: victim.write_bytes(content)
     elif kind == "pair":
-        time.sleep(after / 2)
+        wait_for_work(runner, pid, after / 2)
         other.begin(job, out)
         how = f"pair, {after / 2:.2f} s apart"
     codes = [runner.end(), *([other.end()] if kind == "pair" else [])]

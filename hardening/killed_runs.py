@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hardening.run_remains import Disturbed, gone_on, half_files, hidden_in, processes_of, undisturbed
+from hardening.run_remains import Disturbed, gone_on, half_files, hidden_in, processes_of, undisturbed, wait_for_work
 from hardening.script_jobs import SCRIPTS, Job, ScriptRunner, tiny_jobs
 
 SECONDS_TO_CLEAR = 10.0
@@ -60,11 +60,11 @@ def _killed(
 ) -> Disturbed:
     out.mkdir()
     pid = runner.begin(job, out)
-    time.sleep(after)
+    wait_for_work(runner, pid, after)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, which)
     code = runner.end()
-    how = f"{which.name} after {after:.2f} s"
+    how = f"{which.name} after {after:.2f} s of work"
     wrong = list(_told(runner, code, which))
     until = time.monotonic() + SECONDS_TO_CLEAR
     while time.monotonic() < until and (processes_of(pid) or hidden_in(out)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -77,31 +78,51 @@ def hidden_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob(".*")) if folder.exists() else []
 
 
-def processes_of(session: int) -> list[int]:
-    """The processes that still run in a session, or were started in it and have left it (`RUN_MARK`)."""
+def processes_of(group: int) -> list[int]:
+    """The processes that still run in a process group, or were started in it and have left it (`RUN_MARK`)."""
     found = []
-    mark = f"{RUN_MARK}={session}".encode()
+    mark = f"{RUN_MARK}={group}".encode()
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             words = status.read_text().rpartition(")")[2].split()
             started_in_it = mark in status.with_name("environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[0] != "Z" and (started_in_it or int(words[3]) == session):
+        if words[0] != "Z" and (started_in_it or int(words[2]) == group):
             found.append(int(status.parent.name))
     return found
 
 
+def work_of(process: int) -> float:
+    """The seconds of processor that a process and its children have taken so far."""
+    place = Path("/proc", str(process))
+    try:
+        words = (place / "stat").read_text().rpartition(")")[2].split()
+        children = [child for task in (place / "task").iterdir() for child in (task / "children").read_text().split()]
+    except OSError:
+        return 0.0
+    return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK") + sum(work_of(int(child)) for child in children)
+
+
+def wait_for_work(runner: ScriptRunner, process: int, seconds: float) -> None:
+    """Wait until a run has taken so many seconds of processor, whatever else the machine does, or has ended."""
+    while not runner.has_ended() and work_of(process) < seconds:
+        time.sleep(0.01)
+
+
 def undisturbed(runner: ScriptRunner, job: Job, folder: Path) -> tuple[dict[str, str], float]:
-    """What a run gives that nothing disturbs, and how long it takes."""
+    """What a run gives that nothing disturbs, and the seconds of processor that it takes."""
     out = folder / f"undisturbed_{job.script}"
     out.mkdir(parents=True)
-    started = time.perf_counter()
-    runner.begin(job, out)
+    process = runner.begin(job, out)
+    taken = 0.0
+    while not runner.has_ended():
+        taken = max(taken, work_of(process))
+        time.sleep(0.02)
     code = runner.end()
     if code != 0:
         raise RuntimeError(f"{job.script} failed undisturbed ({code}): {runner.said[-2000:]}")
-    return contents_of(out), time.perf_counter() - started
+    return contents_of(out), taken
 
 
 def half_files(out: Path, expected: dict[str, str]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from hardening.tiny_inputs import coarse_phantom, tiny_settings, write_case
 from learning_functions.generate.generation import generate
 
 HERE = Path(__file__).resolve().parent.parent
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
 SCRIPTS = ("generate_samples", "train", "measure")
 
 
@@ -45,13 +48,14 @@ class ScriptRunner:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hardening.script_runner", *self.scripts],
             cwd=HERE,
+            env={**os.environ, **ONE_THREAD},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            bufsize=0,  # nothing that it says lies in a buffer here
         )
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self._process.stdout.readline().strip() != "ready":
+        if self._process.stdout.readline().strip() != b"ready":
             raise RuntimeError("The process that runs scripts did not start.")
         return self
 
@@ -64,9 +68,13 @@ class ScriptRunner:
     ) -> int:
         """Start a script; returns the id of its process. clock: it jumps while the script runs."""
         request = {"script": job.script, "argv": job.words(out, going_on), "said": str(self.folder / "said")}
-        self._process.stdin.write(json.dumps({**request, "most_bytes": most_bytes, "clock": clock}) + "\n")
+        self._process.stdin.write(json.dumps({**request, "most_bytes": most_bytes, "clock": clock}).encode() + b"\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
+
+    def has_ended(self) -> bool:
+        """Whether the script that was begun has ended."""
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def end(self) -> int:
         """Wait for the end of the script; returns its exit code, minus the number of the signal that ended it."""

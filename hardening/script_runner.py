@@ -1,8 +1,8 @@
 """Runs the three scripts one after another, each in a fork of this process, so that none pays for the imports.
 
 Its arguments are the scripts that it will run. Lines on standard input are requests in JSON: script, argv, and a limit
-to the size of a file. It answers with the process id of the fork, which leads a session of its own, and after its end
-with its exit code.
+to the size of a file. It answers with the process id of the fork, which leads a process group of its own, and after its
+end with its exit code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 RUN_MARK = "HARDENING_RUN"
-"""The variable by which a process is known that a run has started: the id of the session of the run."""
+"""The variable by which a process is known that a run has started: the id of the group of the run."""
 
 
 def main() -> None:
@@ -26,8 +26,12 @@ def main() -> None:
     import train
 
     if {"train", "measure"} & {*sys.argv[1:]}:
+        import tensorflow as tf
+
         from learning_functions.measure import comparing  # noqa: F401
         from learning_functions.training import cross_validation, fit  # noqa: F401
+
+        tf.config.run_functions_eagerly(True)  # to make graphs of tiny networks takes longer than all else
     else:
         from learning_functions.generate import generation  # noqa: F401
     scripts = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}
@@ -44,7 +48,7 @@ def main() -> None:
 
 def _run(script: Any, request: dict[str, Any]) -> None:
     """Run the script and end the process, whatever happens."""
-    os.setsid()
+    os.setpgid(0, 0)
     os.environ[RUN_MARK] = str(os.getpid())
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream, name in ((1, "out"), (2, "err")):

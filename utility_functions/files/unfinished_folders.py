@@ -129,7 +129,7 @@ class _ThisProcess:
                 self.clearing.wait(SECONDS_TO_END)
 
     def _started(self) -> subprocess.Popen[bytes] | bool:
-        """In a session of its own: signals to the group of this process, as by Ctrl-C, are none of its."""
+        """In a process group of its own: signals to the group of this process, as by Ctrl-C, are none of its."""
         try:
             started = subprocess.Popen(
                 [sys.executable, "-I", "-S", clear_after_death.__file__, self.mark],
@@ -138,7 +138,7 @@ class _ThisProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                start_new_session=True,
+                process_group=0,
             )
         except (OSError, ValueError):
             return False

@@ -107,16 +107,19 @@ def epoch_batches(
             y, w = arrange(y, w, given.get("numbers"))
         return (x, y) if w is None else (x, y, w)
 
+    # Nothing here is Python that AutoGraph has to turn into operations; without it, training starts seconds sooner.
+    with_operations = tf.autograph.experimental.do_not_convert
+
     def in_turn(number: tf.Tensor) -> tf.data.Dataset:
         """Every batch of one of the readers."""
-        return tf.data.Dataset.range(number, steps, readers).map(read)
+        return tf.data.Dataset.range(number, steps, readers).map(with_operations(read))
 
     # Each reader has a handle of its own; their batches come in turn, and are prepared in parallel and stay in order.
     return (
         tf.data.Dataset.range(readers)
-        .interleave(in_turn, cycle_length=readers, num_parallel_calls=readers, deterministic=True)
+        .interleave(with_operations(in_turn), cycle_length=readers, num_parallel_calls=readers, deterministic=True)
         .apply(tf.data.experimental.assert_cardinality(steps))
-        .map(prepare, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
+        .map(with_operations(prepare), num_parallel_calls=os.cpu_count() or 1, deterministic=True)
         .prefetch(2)
     )
 
