@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardening import format_mutations as formats
 from hardening.byte_mutations import OF_BYTES, OF_TEXT, Mutation
-from hardening.dicom_series import write_series
+from hardening.corpus_of_runs import write_runs
+from hardening.dicom_series import write_enhanced, write_series
+from hardening.sound_input import SoundInput
 from hardening.tiny_inputs import coarse_phantom, tiny_settings, write_case
 from hardening.tree_mutations import changed_json, doubled_key
 from learning_functions.generate.generation import generate
@@ -19,30 +20,11 @@ from utility_functions.geometry.volume import Volume
 from utility_functions.phantom.scanner import PhantomScan
 
 
-@dataclass(frozen=True)
-class SoundInput:
-    """One input: a folder in which one file is changed, and how its reader is called.
-
-    file: the file that is changed. reader: a name of entry_points.READERS. exact: changes after which the answer, if
-    there is one, must be that of the sound file, since the format has a checksum. weight: how often it is drawn.
-    keras: whether its reader needs TensorFlow.
-    """
-
-    name: str
-    folder: Path
-    file: str
-    reader: str
-    mutations: tuple[Mutation, ...]
-    exact: frozenset[str] = field(default=frozenset())
-    weight: float = 1.0
-    keras: bool = False
-
-
 def write_corpus(root: Path, keras_models: bool = True) -> list[SoundInput]:
     """Write every sound input below ``root``; keras_models: models and checkpoints too, which TensorFlow makes."""
     made = coarse_phantom()
     found = [*_images(root / "images", made), *_landmarks(root / "landmarks", made), *_lists(root / "lists", made)]
-    found += _samples(root / "samples", made)
+    found += [*_samples(root / "samples", made), *write_runs(root / "runs", made)]
     return [*found, *(_models(root / "models") if keras_models else [])]
 
 
@@ -73,6 +55,9 @@ def _images(root: Path, made: PhantomScan) -> list[SoundInput]:
     files = write_series(root / "dicom" / "series", small)
     mutations = (formats.dicom_element, formats.dicom_element, formats.dicom_element, *OF_BYTES)
     inputs.append(SoundInput("DICOM slice", root / "dicom", f"series/{files[5].name}", "series", mutations, weight=2.5))
+    write_enhanced(root / "enhanced" / "series" / "scan.dcm", small)
+    mutations = (*(formats.dicom_nested_element,) * 4, *OF_BYTES)
+    inputs.append(SoundInput("enhanced DICOM", root / "enhanced", "series/scan.dcm", "series", mutations, weight=1.5))
     return inputs
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom import Dataset, FileMetaDataset, dcmwrite
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian
 
 from utility_functions.files.ras_lps import swap_lps_ras
 from utility_functions.geometry.volume import Volume
@@ -42,3 +43,47 @@ def write_series(folder: Path, volume: Volume, series: str = "1.2.3.4") -> list[
         paths.append(folder / f"{k:04d}.dcm")
         dcmwrite(paths[-1], dataset, enforce_file_format=True)
     return paths
+
+
+def write_enhanced(path: Path, volume: Volume) -> None:
+    """The volume as one enhanced multi-frame CT, with what all frames share and what each has of its own."""
+    affine = swap_lps_ras(volume.grid.affine)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    row, column = (affine[:3, axis] / spacing[axis] for axis in (0, 1))
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = EnhancedCTImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID("1.2.3.5")
+    dataset.Modality, dataset.PatientID, dataset.SeriesInstanceUID = "CT", "P1", "1.2.3.6"
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    dataset.Columns, dataset.Rows, dataset.NumberOfFrames = volume.grid.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    shared = Dataset()
+    shared.PlaneOrientationSequence = _item(
+        ImageOrientationPatient=[f"{value:.10f}" for value in (*row.tolist(), *column.tolist())]
+    )
+    shared.PixelMeasuresSequence = _item(
+        PixelSpacing=[f"{spacing[1]:.6f}", f"{spacing[0]:.6f}"], SliceThickness=f"{spacing[2]:.6f}"
+    )
+    shared.PixelValueTransformationSequence = _item(RescaleSlope="1", RescaleIntercept="0", RescaleType="HU")
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    dataset.PerFrameFunctionalGroupsSequence = []
+    for k in range(volume.grid.shape[2]):
+        frame = Dataset()
+        position = [f"{value:.6f}" for value in (affine[:3, 3] + k * affine[:3, 2]).tolist()]
+        frame.PlanePositionSequence = _item(ImagePositionPatient=position)
+        frame.FrameContentSequence = _item(StackID="1", InStackPositionNumber=k + 1)
+        dataset.PerFrameFunctionalGroupsSequence.append(frame)
+    dataset.PixelData = np.ascontiguousarray(volume.voxels.T.astype("<i2")).tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dcmwrite(path, dataset, enforce_file_format=True)
+
+
+def _item(**elements: Any) -> list[Dataset]:
+    """A sequence of one item."""
+    item = Dataset()
+    for name, value in elements.items():
+        setattr(item, name, value)
+    return [item]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hardening.corpus_of_runs import read_record, read_stages
 from hardening.tiny_inputs import tiny_settings
 from learning_functions.generate.generation import cases_of_one_split, samples_of_case
 from learning_functions.measure.keypoint_measuring import measure_file
@@ -211,6 +212,19 @@ def read_checkpoint(folder: Path, file: str) -> str:
     return digest(*network.get_weights())
 
 
+def read_earlier_stages(folder: Path, file: str) -> str:
+    landmarks, *maps = read_stages(folder)
+    if isinstance(landmarks, Landmarks):
+        sound_landmarks(landmarks)
+    for voxels in maps:
+        require(bool(np.isfinite(np.asarray(voxels, float)).all()), "a map that is not finite")
+    return digest(landmarks, *maps)
+
+
+def read_finished_record(folder: Path, file: str) -> str:
+    return digest(*read_record(folder))
+
+
 READERS: dict[str, Callable[[Path, str], str]] = {
     "scan": read_scan,
     "masked_scan": read_masked_scan,
@@ -220,6 +234,8 @@ READERS: dict[str, Callable[[Path, str], str]] = {
     "manifest": read_manifest_file,
     "pipeline": read_pipeline,
     "key": read_key,
+    "stages": read_earlier_stages,
+    "record": read_finished_record,
     "samples": read_samples,
     "model": read_model,
     "checkpoint": read_checkpoint,

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import nibabel as nib
 import numpy as np
-from pydicom import Dataset, dcmread, dcmwrite
+from pydicom import Dataset, FileDataset, dcmread, dcmwrite
 from pydicom.dataelem import DataElement
 
 from hardening.byte_mutations import EXTREMES, OF_BYTES, OF_TEXT, WORDS, Mutation, changed
@@ -115,8 +115,40 @@ def dicom_element(content: bytes, rng: np.random.Generator) -> bytes:
     return held.getvalue()
 
 
+def dicom_nested_element(content: bytes, rng: np.random.Generator) -> bytes:
+    """As `dicom_element`, in any of the data sets that lie in sequences; or an item is lost or stands twice."""
+    dataset = dcmread(io.BytesIO(content))
+    for _ in range(int(rng.integers(1, 3))):
+        inner = _items_of(dataset)
+        sequences = [element.value for each in (dataset, *inner) for element in each if element.VR == "SQ"]
+        if sequences and rng.random() < 0.2:
+            items = sequences[int(rng.integers(len(sequences)))]
+            place = int(rng.integers(max(len(items), 1)))
+            if len(items) and rng.random() < 0.5:
+                del items[place]
+            elif len(items):
+                items.append(items[place])
+        else:
+            chosen = inner[int(rng.integers(len(inner)))] if inner and rng.random() < 0.6 else dataset
+            if len(chosen):
+                _change_element(chosen, rng)
+    held = io.BytesIO()
+    try:
+        dcmwrite(held, dataset, enforce_file_format=False)
+    except Exception:  # noqa: BLE001 - what cannot be written is changed in its bytes instead
+        return changed(content, rng, OF_BYTES)[0]
+    return held.getvalue()
+
+
+def _items_of(dataset: Dataset) -> list[Dataset]:
+    """All data sets within sequences, however deep."""
+    items = [item for element in dataset if element.VR == "SQ" for item in element.value or ()]
+    return [each for item in items for each in (item, *_items_of(item))]
+
+
 def _change_element(dataset: Dataset, rng: np.random.Generator) -> None:
-    elements = [*dataset, *dataset.file_meta] if rng.random() < 0.15 else [*dataset]
+    outer = isinstance(dataset, FileDataset)
+    elements = [*dataset, *dataset.file_meta] if outer and rng.random() < 0.15 else [*dataset]
     element = elements[int(rng.integers(len(elements)))]
     kind = int(rng.integers(5))
     if kind == 0:

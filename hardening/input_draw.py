@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from hardening.corpus import SoundInput, write_corpus
+from hardening.corpus import write_corpus
 from hardening.reading_process import FAULT, Outcome, serve
+from hardening.sound_input import SoundInput
 
 MOST_SECONDS = 60.0
 """An input that takes longer counts as a hang."""

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from hardening.byte_mutations import changed
-from hardening.corpus import SoundInput
 from hardening.entry_points import READERS, WrongAnswer
+from hardening.sound_input import SoundInput
 from utility_functions.command_line import one_line
 
 BOUND_BYTES = 2**30

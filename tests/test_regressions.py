@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import warnings
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -14,6 +16,7 @@ import pytest
 from hardening.dicom_series import write_series
 from learning_functions.measure.measuring import measure_cases
 from learning_functions.measure.pipeline_file import read_plan
+from learning_functions.measure.resuming import conditions_of, finished_row, write_record
 from learning_functions.options import InferenceOptions
 from learning_functions.runtime.devices import precision
 from learning_functions.samples.store.sample_store import open_store
@@ -28,6 +31,11 @@ from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.images import read_image, write_image
 from utility_functions.files.manifest import find_cases
+from utility_functions.files.probability_files import read_probabilities, write_probabilities
+from utility_functions.files.provenance import GENERATOR
+from utility_functions.geometry.grid import Grid
+from utility_functions.records.map_kinds import ClassProbabilities, PartMap
+from utility_functions.reporting.results import ScanRow
 
 
 def write_few_samples(path: Path) -> Path:
@@ -218,3 +226,60 @@ def test_a_dicom_file_with_a_damaged_meta_header_ended_in_a_traceback(tmp_path: 
         path.write_bytes(content[:place] + b"\x42\x04" + content[place + 2 :])
     with pytest.raises(BrokenFile, match="without a readable image"):
         read_image(tmp_path / "series" / "0000.dcm")
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("probabilities.npy", b"no array"),
+        ("probabilities.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': ('<f2', "),
+        ("kind.npy", b""),
+        ("affine.npy", b"\x00" * 80),
+    ],
+)
+def test_an_archive_of_probabilities_with_a_member_that_is_no_array_is_refused_in_a_sentence(
+    member: str, content: bytes, tmp_path: Path
+) -> None:
+    whole, broken = tmp_path / "whole.npz", tmp_path / "broken.npz"
+    write_probabilities(few_probabilities(), whole, GENERATOR)
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(broken, "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name, content if name == member else archive.read(name))
+    with pytest.raises(BrokenFile, match="holds no class probabilities that can be used"):
+        read_probabilities(broken)
+    assert read_probabilities(whole).voxels.shape == (2, 3, 4, 3)
+
+
+def test_damaged_and_infinite_probabilities_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    write_probabilities(few_probabilities(), path, GENERATOR)
+    content = path.read_bytes()
+    for place in range(60, len(content) - 60, 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x5A]) + content[place + 1 :])
+        try:
+            read_probabilities(path)
+        except BrokenFile as error:
+            assert "holds no class probabilities" in str(error)
+    found = few_probabilities()
+    found.voxels[0, 0, 0, 0] = np.inf
+    write_probabilities(found, path, GENERATOR)
+    with pytest.raises(BrokenFile, match="no finite numbers"):
+        read_probabilities(path)
+
+
+def few_probabilities() -> ClassProbabilities:
+    voxels = np.full((2, 3, 4, 3), 1 / 3, np.float16)
+    return ClassProbabilities(voxels, Grid.from_spacing((2, 3, 4), (2.0, 2.0, 2.0)), PartMap)
+
+
+@pytest.mark.parametrize("part", ["models", "options", "order"])
+def test_a_record_of_a_scan_whose_conditions_are_numbers_is_measured_again(part: str, tmp_path: Path) -> None:
+    conditions = conditions_of([], InferenceOptions())
+    row = ScanRow("scan", problem="none")
+    write_record(row, Case("scan", tmp_path / "scan.nii.gz"), conditions, [], tmp_path)
+    assert finished_row(Case("scan", tmp_path / "scan.nii.gz"), conditions, tmp_path) == row
+    path = tmp_path / "scan_findings.json"
+    record = json.loads(path.read_text())
+    record["conditions"][part] = 7
+    path.write_text(json.dumps(record))
+    assert finished_row(Case("scan", tmp_path / "scan.nii.gz"), conditions, tmp_path) is None

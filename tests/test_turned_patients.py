@@ -17,6 +17,7 @@ from spine_levels.cli import spine_measure
 from tests.tiny import phantom
 from utility_functions.files.annotations import read_landmarks
 from utility_functions.files.images import read_grid, read_label_map, write_image
+from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.quarter_turns import turned, turned_points
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings
@@ -115,3 +116,27 @@ def test_a_header_that_is_to_be_believed_is(volume: Volume, tmp_path: Path) -> N
     assert measure.main([str(scan), *map(str, PLAN.models[:1]), "--orientation", "header", "--output", str(out)]) == 0
     (row,) = json.loads((out / "results.json").read_text())["scans"]
     assert not [note for note in row["notes"] if "lie" in note]
+
+
+def test_a_scan_with_its_axes_exchanged_is_told_in_all_outputs(
+    volume: Volume, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upright = volume.reoriented("RAS")
+    voxels = np.ascontiguousarray(np.swapaxes(upright.voxels, 0, 2))
+    scan, out = tmp_path / "exchanged.nii.gz", tmp_path / "out"
+    write_image(Volume(voxels, Grid.from_spacing(voxels.shape, upright.grid.spacing_mm)), scan)
+    assert measure.main([str(scan), *map(str, PLAN.models[:2]), "--output", str(out)]) == 0
+    note = "The spine seems to run between left and right"
+    (row,) = json.loads((out / "results.json").read_text())["scans"]
+    assert [each for each in row["notes"] if note in each]
+    assert note in capsys.readouterr().out
+    for name in ("report.html", "exchanged_findings.json"):
+        assert note in (out / name).read_text()
+
+
+def test_a_scan_mirrored_from_front_to_back_is_told(models: list[TrainedModel], volume: Volume) -> None:
+    upright = volume.reoriented("RAS")
+    mirrored = Volume(np.ascontiguousarray(upright.voxels[:, ::-1]), upright.grid)
+    found = run_models(models[:1], mirrored)
+    assert found.quarter_turns == 2
+    assert [note for note in found.notes if "Where the array is mirrored instead" in note]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from learning_functions.inference.axis_order import CertainArch, axes_note
 from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import ARCH
 from utility_functions.geometry.boxes import box_at, common, part_of, widened
@@ -29,10 +30,14 @@ SMALL_PIECE_FRACTION = 0.02
 
 
 class SettledOrientation(NamedTuple):
-    """Probabilities of the parts, and the quarter turns that bring the scan into the patient's orientation."""
+    """Probabilities of the parts, and the quarter turns that bring the scan into the patient's orientation.
+
+    doubt: a note on axes that are in another order; "" where nothing shows it.
+    """
 
     probabilities: ClassProbabilities
     quarter_turns: int
+    doubt: str = ""
 
 
 def settled_orientation(
@@ -50,7 +55,7 @@ def settled_orientation(
     predicted again.
     """
     probabilities = probabilities_of(image)
-    original = _arch_response(probabilities, check)
+    original = _certain_arch(probabilities, check)
     if original.mean_probability >= check.hesitant_below:
         return SettledOrientation(probabilities, 0)
     region = _region_around(probabilities, image)
@@ -64,21 +69,28 @@ def settled_orientation(
         grid = upright.grid.upright(image.grid.spacing_mm, image.grid.axcodes)
         return resample(upright, grid, fill=padding_value)
 
-    needed_mm3 = max(check.better_by * original.certain_mm3, check.least_mm3)
+    needed_mm3 = max(check.better_by * original.mm3, check.least_mm3)
 
-    def response(quarter_turns: int) -> _ArchResponse:
-        shown = upright_turn(region, quarter_turns)
+    def response(shown: Volume) -> CertainArch:
         if screening is not None:
-            screened = _arch_response(screening(shown), check)
-            if screened.certain_mm3 < SCREENED * needed_mm3:
+            screened = _certain_arch(screening(shown), check)
+            if screened.mm3 < SCREENED * needed_mm3:
                 return screened
-        return _arch_response(probabilities_of(shown), check)
+        return _certain_arch(probabilities_of(shown), check)
 
-    arches = {quarter_turns: response(quarter_turns) for quarter_turns in (1, 2, 3)}
-    best = max(arches, key=lambda quarter_turns: arches[quarter_turns].certain_mm3)
-    if arches[best].mean_probability < check.believed_from or arches[best].certain_mm3 < needed_mm3:
-        return SettledOrientation(probabilities, 0)
-    return SettledOrientation(probabilities_of(upright_turn(image, best)), best)
+    arches = {quarter_turns: response(upright_turn(region, quarter_turns)) for quarter_turns in (1, 2, 3)}
+    best = max(arches, key=lambda quarter_turns: arches[quarter_turns].mm3)
+    settled = SettledOrientation(probabilities, 0)
+    if arches[best].mean_probability >= check.believed_from and arches[best].mm3 >= needed_mm3:
+        settled = SettledOrientation(probabilities_of(upright_turn(image, best)), best)
+    doubt = axes_note(
+        probabilities.likeliest,
+        image,
+        max(original, *arches.values(), key=lambda arch: arch.mm3),
+        check.believed_from,
+        lambda shown: response(upright_turn(shown, 0)),
+    )
+    return settled._replace(doubt=doubt)
 
 
 def note_of(quarter_turns: int) -> str:
@@ -87,21 +99,15 @@ def note_of(quarter_turns: int) -> str:
         "The patient does not lie as the header says: "
         f"what it calls anterior is {side_shown('anterior', quarter_turns)}, "
         f"what it calls left is {side_shown('left', quarter_turns)}. "
+        "Where the array is mirrored instead, which a spine does not show, left and right are the other way round. "
         "Models and pictures use the turned scan; files keep the orientation of the header."
     )
 
 
-class _ArchResponse(NamedTuple):
-    """The mean probability of arch where it is the likeliest part (0 where nowhere), and the certain volume."""
-
-    mean_probability: float
-    certain_mm3: float
-
-
-def _arch_response(probabilities: ClassProbabilities, check: OrientationCheck) -> _ArchResponse:
+def _certain_arch(probabilities: ClassProbabilities, check: OrientationCheck) -> CertainArch:
     arch = probabilities.voxels[..., ARCH][probabilities.likeliest == ARCH].astype(np.float32)
     certain_mm3 = float((arch >= check.certain_from).sum()) * probabilities.grid.voxel_volume_mm3
-    return _ArchResponse(float(arch.mean()) if arch.size else 0.0, certain_mm3)
+    return CertainArch(certain_mm3, float(arch.mean()) if arch.size else 0.0)
 
 
 def _region_around(probabilities: ClassProbabilities, image: Volume) -> Volume | None:

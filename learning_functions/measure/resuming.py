@@ -76,13 +76,17 @@ def finished_row(case: Case, conditions: Conditions, folder: Path, initial: Sequ
             raise ValueError(f"its format is {record['format']}")
         known = {part: record["conditions"][part] for part in ("models", "options")}
         known["order"] = record["conditions"].get("order", conditions["order"])
+        kinds = {"models": dict, "options": dict, "order": list}
+        if not all(isinstance(known[part], kind) for part, kind in kinds.items()):
+            raise ValueError("its conditions are none")
+        differences = _differences(known, conditions)
         row = from_json(ScanRow, record["row"])
         unchanged = record["inputs"] == to_json(_inputs(case, initial))
         whole = all((folder / name).is_file() for name in record["files"])
     except (ValueError, KeyError, TypeError) as error:
         log.warning("%s is no usable record (%s); the scan is measured again.", path, error)
         return None
-    if differences := _differences(known, conditions):
+    if differences:
         raise ValueError(
             f"{case.case_id} was measured with other models or options before; choose another output folder or leave "
             f"out --skip-existing. Received: {'; '.join(differences)}."

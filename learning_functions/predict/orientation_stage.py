@@ -49,4 +49,5 @@ def in_patient_orientation(
     found = model.task.found_in(settled.probabilities, model.settings)
     if settled.quarter_turns:
         found = found.noting(note_of((findings.quarter_turns + settled.quarter_turns) % 4))
+    found = found.noting(settled.doubt)
     return prepared.turned(settled.quarter_turns), found, settled.quarter_turns
