@@ -17,8 +17,10 @@ from hardening.dicom_series import write_series
 from learning_functions.measure.measuring import measure_cases
 from learning_functions.measure.pipeline_file import read_plan
 from learning_functions.measure.resuming import conditions_of, finished_row, write_record
+from learning_functions.measure.scan_estimate import estimates, require_memory
 from learning_functions.options import InferenceOptions
 from learning_functions.runtime.devices import precision
+from learning_functions.runtime.inference_devices import PROCESSOR
 from learning_functions.samples.store.sample_store import open_store
 from learning_functions.samples.store.sample_writer import SampleWriter
 from learning_functions.spec import Spec
@@ -34,6 +36,7 @@ from utility_functions.files.manifest import find_cases
 from utility_functions.files.probability_files import read_probabilities, write_probabilities
 from utility_functions.files.provenance import GENERATOR
 from utility_functions.geometry.grid import Grid
+from utility_functions.geometry.volume import Volume
 from utility_functions.records.map_kinds import ClassProbabilities, PartMap
 from utility_functions.reporting.results import ScanRow
 
@@ -283,3 +286,11 @@ def test_a_record_of_a_scan_whose_conditions_are_numbers_is_measured_again(part:
     record["conditions"][part] = 7
     path.write_text(json.dumps(record))
     assert finished_row(Case("scan", tmp_path / "scan.nii.gz"), conditions, tmp_path) is None
+
+
+def test_a_scan_in_metres_is_refused_for_its_size_not_for_its_memory_and_is_not_estimated(tmp_path: Path) -> None:
+    path = tmp_path / "metre.nii.gz"
+    write_image(Volume(np.zeros((96, 63, 136), np.int16), Grid.from_spacing((96, 63, 136), (2880.0,) * 3)), path)
+    with pytest.raises(BrokenFile, match="more than any body; its spacing or its unit of length is wrong"):
+        require_memory(Case("metre", path), 4.0)
+    assert estimates([Case("metre", path)], 4.0, [PROCESSOR]) == {}

@@ -12,7 +12,8 @@ import numpy as np
 from learning_functions.inference.pass_memory import FIXED_GB, beside_passes_gb, left_beside_scan, needed_gb
 from learning_functions.measure.memory_room import USUAL_BYTES
 from learning_functions.runtime.inference_devices import InferenceDevice
-from utility_functions.files.cases import Case
+from utility_functions.anatomy.body_size import is_too_large
+from utility_functions.files.cases import Case, require_sound_size
 from utility_functions.files.images import bytes_while_read, read_grid
 from utility_functions.geometry.grid import Grid
 
@@ -55,10 +56,15 @@ class ScanEstimate:
 
 
 def require_memory(case: Case, memory_gb: float) -> None:
-    """Raise a ValueError where a scan on disk cannot be measured within ``memory_gb``, before its voxels are read."""
+    """Raise a ValueError where a scan on disk cannot be measured within ``memory_gb``, before its voxels are read.
+
+    A size above that of any body is told first, as a BrokenFile.
+    """
     if case.phantom is not None or not case.has_image:
         return
     grid, (reading, held) = read_grid(case.image_path), bytes_while_read(case.image_path)
+    if is_too_large(grid):  # the network's grid of a scan in metres would need all memory there is
+        require_sound_size(case.image_path, grid)
     needed = max(needed_gb(grid, held), FIXED_GB + reading * math.prod(grid.shape) / 1e9)
     if needed > memory_gb:
         size = " x ".join(map(str, grid.shape))
@@ -78,6 +84,7 @@ def estimates(
         if case.phantom is None and case.has_image:
             try:
                 grid = read_grid(case.image_path)
+                require_sound_size(case.image_path, grid)
             except (ValueError, OSError, RuntimeError):
                 continue  # reading it tells why
             found[case.case_id] = ScanEstimate.of(grid, memory_gb / len(devices), processors, on_gpu)

@@ -12,12 +12,17 @@ WIDEST_STEP_MM = 30.0
 """Voxels that lie farther apart skip whole vertebrae."""
 
 
+def is_too_large(grid: Grid) -> bool:
+    """Whether no body is as large, or whole vertebrae would lie between voxels."""
+    _, wide, long = sorted(_sides_mm(grid))
+    return long > LONGEST_MM or wide > WIDEST_MM or max(grid.spacing_mm) > WIDEST_STEP_MM
+
+
 def size_problem(grid: Grid) -> str:
     """Why no scan of a body can have this size, in a sentence; "" where one can."""
-    _, wide, long = sorted(_sides_mm(grid))
-    if long > LONGEST_MM or wide > WIDEST_MM or max(grid.spacing_mm) > WIDEST_STEP_MM:
+    if is_too_large(grid):
         return f"{_said(grid)}, more than any body; its spacing or its unit of length is wrong."
-    if long < SHORTEST_MM:
+    if max(_sides_mm(grid)) < SHORTEST_MM:
         return f"{_said(grid)}, less than any field of view; its spacing or its unit of length is wrong."
     return ""
 

@@ -175,9 +175,14 @@ def load_scan(
 def read_sound_image(path: Path) -> Volume:
     """The image at ``path``. Raises: BrokenFile, also where no body has the size that its header claims."""
     volume = read_image(path)
-    if problem := size_problem(volume.grid):
-        raise BrokenFile(f"{path}: {problem}")
+    require_sound_size(path, volume.grid)
     return volume
+
+
+def require_sound_size(path: Path, grid: Grid) -> None:
+    """Raise a BrokenFile where no body has the size of the image at ``path``, whose grid is given."""
+    if problem := size_problem(grid):
+        raise BrokenFile(f"{path}: {problem}")
 
 
 def in_hounsfield_units(volume: Volume, modality: str) -> tuple[Volume, tuple[str, ...]]:
