@@ -82,6 +82,13 @@ class InferenceOptions:
             choices=("tiles", "published"),
         ),
     )
+    search: str = field(
+        default="spine",
+        metadata=_help(
+            "where shipped models look in CT: round the spine, where a coarse pass is sure of it, or everywhere",
+            choices=("spine", "everywhere"),
+        ),
+    )
     votes: str = field(
         default="ordered",
         metadata=_help(

@@ -199,13 +199,14 @@ class Task(ABC, Generic[Options]):
     """False where samples are landmarks alone, which have no tissues."""
     tells_orientation: ClassVar[bool] = False
     """Whether its models can find the patient orientation; they then run as early as possible."""
+    searched: ClassVar[bool] = False
+    """Whether its models look all over a scan for the spine, so that a coarse pass can tell them where."""
     targets: ClassVar[Mapping[str, tuple[str, ...]]] = NO_CHOICE
     """The targets by name, each with the classes of its spec (``Settings.aiming_at``)."""
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = NO_CHOICE
     """The options that a user can choose when samples are made, with their values (``Settings.choosing``)."""
     body_reduction: ClassVar[int] = 1
-    """Voxels of the input, along each axis, to one of the network's U-Net. Voxels of a network of another task that
-    initialises it are larger by this factor."""
+    """Voxels of the input along an axis to one of the network's U-Net, and to one of a task's that initialises it."""
     begins_as: ClassVar[Mapping[str, str]] = NO_CHOICE
     """For a graph (option ``graph``), another graph whose trained weights can initialise it."""
 

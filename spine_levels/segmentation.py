@@ -65,14 +65,16 @@ class Pipeline:
         loaded = {Path(model.path): model for model in named if hasattr(model, "network")}
         self._plan = _plan([getattr(model, "path", model) for model in named], {**options, "device": device})
         start_tensorflow()
-        from learning_functions.measure.device_models import DeviceModels
+        from learning_functions.measure.device_models import DeviceModels, loading
         from learning_functions.predict.trained_model import TrainedModel
 
         where, precision = inference_devices(self._plan.options.device)[0], self._plan.options.precision
         load = partial(TrainedModel.load, device=where, precision=precision)
         paths = [] if self._plan.choice else self._plan.model_paths
         self._scout: Findings | None = None
-        self._device = DeviceModels(self._plan, load, [loaded.get(path) or load(path) for path in paths])
+        self._device = DeviceModels(
+            self._plan, loading(self._plan, where), [loaded.get(path) or load(path) for path in paths]
+        )
         ordered_by_scan = self._plan.choice or self._plan.initial.earlier is not None
         if not ordered_by_scan:
             self._plan.chosen(self.models, ())

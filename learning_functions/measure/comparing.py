@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from learning_functions.measure.device_models import DeviceModels
+from learning_functions.measure.device_models import DeviceModels, loading
 from learning_functions.measure.fleet import Fleet
 from learning_functions.measure.measuring import (
     Show,
@@ -82,8 +81,7 @@ def _chosen(plan: Plan, cases: Sequence[Case], loaded: Loaded, workers: Workers)
             if (key := (path.resolve(), device, precision)) not in loaded:
                 loaded[key] = TrainedModel.load(path, device, precision)
         models = plan.chosen([loaded[path.resolve(), device, precision] for path in plan.model_paths], cases)
-        load = partial(TrainedModel.load, device=device, precision=precision)
-        found.append(DeviceModels(plan, load, models))
+        found.append(DeviceModels(plan, loading(plan, device), models))
     return fleet_of(found, workers)
 
 

@@ -10,7 +10,7 @@ from threading import RLock
 
 from learning_functions.measure.plan import Plan
 from learning_functions.model_files.model_file import read_card
-from learning_functions.model_files.pretrained import shipped
+from learning_functions.model_files.pretrained import FINDER, SHIPPED, shipped
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.runtime.inference_devices import InferenceDevice
 from utility_functions.files.cases import Case, Scan
@@ -67,9 +67,16 @@ class DeviceModels:
 
 def device_models(plan: Plan, cases: Sequence[Case], device: InferenceDevice) -> DeviceModels:
     """The models of a plan on a device; shipped ones are loaded later, when it is known which scans are CT and MR."""
-    load = partial(TrainedModel.load, device=device, precision=plan.options.precision)
-    named = () if plan.choice else plan.chosen([load(path) for path in plan.model_paths], cases)
-    return DeviceModels(plan, load, named)
+    precision = plan.options.precision
+    paths = () if plan.choice else plan.model_paths
+    named = plan.chosen([TrainedModel.load(path, device, precision) for path in paths], cases) if paths else ()
+    return DeviceModels(plan, loading(plan, device), named)
+
+
+def loading(plan: Plan, device: InferenceDevice) -> Load:
+    """What loads the shipped models of a plan on a device."""
+    options = plan.options
+    return partial(TrainedModel.load_shipped, device=device, precision=options.precision, search=options.search)
 
 
 def records_of(plan: Plan, named: Sequence[TrainedModel] = ()) -> list[ModelRecord]:
@@ -77,4 +84,6 @@ def records_of(plan: Plan, named: Sequence[TrainedModel] = ()) -> list[ModelReco
     if not plan.choice:
         return [ModelRecord.of(model.path, model.card) for model in named]
     paths = dict.fromkeys(path for modality in MODALITIES for path in shipped(modality, plan.choice))
+    if plan.options.search == "spine":
+        paths[SHIPPED / FINDER] = None
     return [ModelRecord.of(path, read_card(path) or {}) for path in paths]

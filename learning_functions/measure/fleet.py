@@ -75,7 +75,7 @@ class DeviceFleet(Fleet):
         return self.devices[0].models
 
     def ran(self, path: Path) -> bool:
-        return any(model.path == path for device in self.devices for model in device.models)
+        return any(path in model.files for device in self.devices for model in device.models)
 
     def estimate(self, plan: Plan, cases: Sequence[Case]) -> str:
         devices = inference_devices(plan.options.device)[: len(self.devices)]
@@ -173,7 +173,7 @@ def measured_by_worker(work: ScanWork, running: tuple[Path, ...], case: Case) ->
     device = inference_devices(options.device)[0]
     models = DeviceModels(
         work.plan,
-        partial(model_of_worker, device=device, precision=options.precision),
+        partial(model_of_worker, device=device, precision=options.precision, search=options.search),
         [model_of_worker(located(path), device, options.precision) for path in running],
     )
     with collected_logs() as logs:
@@ -182,7 +182,7 @@ def measured_by_worker(work: ScanWork, running: tuple[Path, ...], case: Case) ->
         try:
             require_memory(case, options.memory_gb)
             read = read_scan(case, models, work.plan)
-            used = tuple(model.path.name for model in read.models)
+            used = tuple(path.name for model in read.models for path in model.files)
             require_wanted()
             found = work.run(read)
             require_wanted()
@@ -192,12 +192,15 @@ def measured_by_worker(work: ScanWork, running: tuple[Path, ...], case: Case) ->
     return MeasuredScan(row, used, tuple(logs))
 
 
-def model_of_worker(path: Path, device: InferenceDevice, precision: str) -> TrainedModel:
-    """A model that this process loads once, for all scans and runs; anew where its file has changed."""
+def model_of_worker(path: Path, device: InferenceDevice, precision: str, search: str = "everywhere") -> TrainedModel:
+    """A model that this process loads once, for all scans and runs; anew where its file has changed.
+
+    search: as in `TrainedModel.load_shipped`.
+    """
     status = path.stat()
-    return _loaded(path, (status.st_size, status.st_mtime_ns), device, precision)
+    return _loaded(path, (status.st_size, status.st_mtime_ns), device, precision, search)
 
 
 @lru_cache(maxsize=12)
-def _loaded(path: Path, file: tuple[int, int], device: InferenceDevice, precision: str) -> TrainedModel:
-    return TrainedModel.load(path, device, precision)
+def _loaded(path: Path, file: tuple[int, int], device: InferenceDevice, precision: str, search: str) -> TrainedModel:
+    return TrainedModel.load_shipped(path, device, precision, search)

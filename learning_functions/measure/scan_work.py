@@ -97,7 +97,7 @@ def read_scan(case: Case, device: DeviceModels, plan: Plan) -> ScanRead:
     start = start_of(scan, models, plan)
     prepared = PreparedScan(scan.volume).turned(start.findings.quarter_turns)
     for model in models[: 1 if not start.findings.quarter_turns else 0]:
-        prepared.make_ready(model.task, model.settings, start.findings)
+        model.make_ready(prepared, start.findings, plan.options)
     return ScanRead(scan, models, start, prepared, time.perf_counter() - started)
 
 

@@ -8,6 +8,8 @@ SHIPPED = Path(__file__).resolve().parents[2] / "saved_models"
 SHIPPED_MODELS = ("detection.h5", "identification.h5", "panoptic.h5")
 """The best models for CT."""
 FAST_MODELS = ("detection.h5", "identification.h5")
+FINDER = "spine_heatmap.h5"
+"""Tells the models for CT that are searched for the spine where it is."""
 MR_MODELS = ("panoptic_mr.h5",)
 CHOICES = ("best", "fast")
 """The choices among shipped models; fast ones leave out masks of whole vertebrae in CT."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from learning_functions.inference.patient_orientation import note_of, settled_orientation
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.prepared_scan import PreparedScan
+from learning_functions.predict.spine_search import looked_in
 from learning_functions.predict.trained_model import TrainedModel
 from learning_functions.task_options.orientation_check import OrientationCheck
 from utility_functions.anatomy.parts import PARTS
+from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
 from utility_functions.records.findings import Findings, StageFindings
 from utility_functions.records.map_kinds import ClassProbabilities
@@ -34,20 +36,28 @@ def in_patient_orientation(
     check = orientation_check_of(model)
     if check is None:
         raise ValueError(f"The card has no thresholds for the patient orientation. Received: {model.path}.")
-    view = model.view(prepared, findings, options)
-
-    def probabilities(image: Volume) -> ClassProbabilities:
-        return model.task.class_probabilities(model.network, model.settings, view.having(image=image))
-
-    def without_mirror_image(image: Volume) -> ClassProbabilities:
-        settings = model.settings.with_options(mirrored_inference=False)
-        return model.task.class_probabilities(model.network, settings, view.having(image=image))
-
     mirrored = model.settings.options.mirrored_inference
-    screening = without_mirror_image if mirrored else None
-    settled = settled_orientation(probabilities, view.image, view.padding_value, check, screening)
-    found = model.task.found_in(settled.probabilities, model.settings)
-    if settled.quarter_turns:
-        found = found.noting(note_of((findings.quarter_turns + settled.quarter_turns) % 4))
-    found = found.noting(settled.doubt)
-    return prepared.turned(settled.quarter_turns), found, settled.quarter_turns
+
+    def settled_in(box: Grid | None) -> tuple[StageFindings, int, str]:
+        view = model.view(prepared, findings, options, box)
+
+        def probabilities(image: Volume) -> ClassProbabilities:
+            return model.task.class_probabilities(model.network, model.settings, view.having(image=image))
+
+        def without_mirror_image(image: Volume) -> ClassProbabilities:
+            settings = model.settings.with_options(mirrored_inference=False)
+            return model.task.class_probabilities(model.network, settings, view.having(image=image))
+
+        screening = without_mirror_image if mirrored else None
+        settled = settled_orientation(probabilities, view.image, view.padding_value, check, screening)
+        return model.task.found_in(settled.probabilities, model.settings), settled.quarter_turns, settled.doubt
+
+    def suffices(settled: tuple[StageFindings, int, str]) -> bool:
+        """The coarse pass knows upright patients; where another is found, everything is looked at."""
+        found, turns, doubt = settled
+        return not turns and not doubt and model.ends_inside(found, prepared)
+
+    found, turns, doubt = looked_in(model.search_box(prepared, options), settled_in, suffices)
+    if turns:
+        found = found.noting(note_of((findings.quarter_turns + turns) % 4))
+    return prepared.turned(turns), found.noting(doubt), turns

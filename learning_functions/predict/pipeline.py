@@ -23,7 +23,9 @@ from utility_functions.records.turned_findings import turned_findings, turned_st
 
 def load_models(paths: Sequence[str | Path] = ()) -> list[TrainedModel]:
     """The models at ``paths``, or the shipped ones where there is none, in running order."""
-    return in_stage_order(loaded([Path(path) for path in paths] or shipped()))
+    if not paths:
+        return in_stage_order([TrainedModel.load_shipped(path) for path in shipped()])
+    return in_stage_order(loaded([Path(path) for path in paths]))
 
 
 def loaded(

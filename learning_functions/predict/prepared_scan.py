@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,7 @@ class PreparedScan:
         self._padding: dict[Stored, float] = {}
         self._figures: dict[tuple[str, tuple[float, float], Stored], tuple[float, float]] = {}
         self._resampled: list[tuple[Stored, Volume]] = []
+        self._boxes: dict[Hashable, Grid | None] = {}
 
     @property
     def grid(self) -> Grid:
@@ -52,12 +54,20 @@ class PreparedScan:
         other._padding, other._figures = self._padding, self._figures
         return other
 
-    def make_ready(self, task: Task, settings: Settings, findings: Findings) -> None:
+    def make_ready(self, task: Task, settings: Settings, findings: Findings, box: Grid | None = None) -> None:
         """Resample and measure the scan for a network of these settings now, so that ``view`` finds it done."""
-        spec = settings.spec
-        grid = task.shown(settings.grid_of(region_of_interest(self.volume, settings).grid), findings)
-        self._on(spec, grid, keep=True)
-        self.figures(spec)
+        self._on(settings.spec, task.shown(box or self.whole(settings), findings), keep=True)
+        self.figures(settings.spec)
+
+    def whole(self, settings: Settings) -> Grid:
+        """The grid of a network of these settings over all that it takes of the scan."""
+        return settings.grid_of(region_of_interest(self.volume, settings).grid)
+
+    def box_once(self, key: Hashable, find: Callable[[], Grid | None]) -> Grid | None:
+        """The box that ``find`` finds in this scan, found once for each ``key``."""
+        if key not in self._boxes:
+            self._boxes[key] = find()
+        return self._boxes[key]
 
     def view(
         self,
@@ -66,9 +76,13 @@ class PreparedScan:
         findings: Findings,
         options: InferenceOptions,
         statistics: Statistics | None = None,
+        box: Grid | None = None,
     ) -> ScanView:
-        """The scan and the findings so far, as the inputs of a network of these settings."""
-        grid = task.shown(settings.grid_of(region_of_interest(self.volume, settings).grid), findings)
+        """The scan and the findings so far, as the inputs of a network of these settings.
+
+        box: the part of its grid that is shown; None: all of it.
+        """
+        grid = task.shown(box or self.whole(settings), findings)
         return ScanView(
             image=self.image(settings.spec, grid),
             padding_value=self.normalised_padding(settings.spec),

@@ -137,6 +137,7 @@ class DetectionTask(Task[DetectionOptions]):
     options_type = DetectionOptions
     gives = ("detection",)
     tells_orientation = True
+    searched = True
     targets = TARGETS
     presets = MappingProxyType({"paper": _PAPER, "small": _SMALL, "shipped": _SHIPPED})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from learning_functions.runtime.freed_memory import return_freed_memory
 from learning_functions.runtime.seeding import seed_network
 from learning_functions.task import Objective
 from learning_functions.training.checkpoints import Checkpoints, Progress
@@ -52,6 +53,7 @@ class BetweenEpochs(keras.callbacks.Callback):
         self.progress.add(row, self.objective.watched, self.objective.highest_is_best)
         self.checkpoints.save(self.network, self.progress)
         write_log(self.progress, self.checkpoints.folder)
+        return_freed_memory()
         if self.progress.is_stale(self.early_stopping):
             self.model.stop_training = True
 

@@ -11,7 +11,7 @@ import pytest
 
 from learning_functions.measure.device_models import UNTOLD_MR, DeviceModels, records_of
 from learning_functions.measure.plan import Plan
-from learning_functions.model_files.pretrained import FAST_MODELS, MR_MODELS, SHIPPED_MODELS
+from learning_functions.model_files.pretrained import FAST_MODELS, FINDER, MR_MODELS, SHIPPED_MODELS
 from learning_functions.options import InferenceOptions
 from learning_functions.predict.stage_order import outlines
 from utility_functions.files.cases import Case, Scan
@@ -62,4 +62,6 @@ def test_named_models_run_on_any_scan() -> None:
 
 def test_records_are_of_all_models_that_may_run() -> None:
     names = [record.path.name for record in records_of(Plan((), InferenceOptions()))]
-    assert names == [*SHIPPED_MODELS, *MR_MODELS]
+    assert names == [*SHIPPED_MODELS, *MR_MODELS, FINDER]
+    everywhere = records_of(Plan((), InferenceOptions(search="everywhere")))
+    assert [record.path.name for record in everywhere] == [*SHIPPED_MODELS, *MR_MODELS]

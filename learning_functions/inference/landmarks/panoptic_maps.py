@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -45,7 +46,7 @@ class PanopticMaps:
             known[..., 0] += self.every[..., CANAL:].sum(axis=-1)
         return ClassProbabilities(known, self.grid, PartMap)
 
-    @property
+    @cached_property
     def vertebra(self) -> NDArray[np.float32]:
         """The probability of body or arch at each voxel."""
         return self.vertebra_in((slice(None), slice(None), slice(None)))
