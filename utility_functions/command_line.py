@@ -24,6 +24,9 @@ ENDED_FROM_OUTSIDE = {name: 128 + getattr(signal, name) for name in ("SIGTERM", 
 """Exit codes after signals that ask a process to end; as after Ctrl-C, what it has begun is cleared away first."""
 
 
+SECONDS_TO_COME_AGAIN = 0.05
+
+
 class Parser(argparse.ArgumentParser):
     """The arguments of a script, with examples below its help; a wrong one gives one line of error."""
 
@@ -111,7 +114,10 @@ class EndedFromOutside(KeyboardInterrupt):
 
 @contextmanager
 def _ended_cleanly() -> Iterator[None]:
-    """Signals that ask to end raise EndedFromOutside in the block; one that is ignored or handled already stays so."""
+    """Signals that ask to end raise EndedFromOutside in the block; one that is ignored or handled already stays so.
+
+    Where Python was within a callback whose errors it ignores, the signal, or Ctrl-C, comes again a moment later.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -121,14 +127,36 @@ def _ended_cleanly() -> Iterator[None]:
             signal.signal(getattr(signal, name), signal.SIG_IGN)  # a second one disturbs no clearing away
         raise EndedFromOutside(signal.Signals(number).name)
 
+    def ignored(problem: Any) -> None:
+        if not isinstance(problem.exc_value, KeyboardInterrupt):
+            before(problem)
+            return
+        name = problem.exc_value.name if isinstance(problem.exc_value, EndedFromOutside) else "SIGINT"
+        if name in taken:
+            signal.signal(getattr(signal, name), end)
+        again = threading.Timer(SECONDS_TO_COME_AGAIN, _send_to_main_thread, (getattr(signal, name),))
+        again.daemon = True
+        again.start()
+
+    before = sys.unraisablehook
     taken = [name for name in ENDED_FROM_OUTSIDE if signal.getsignal(getattr(signal, name)) is signal.SIG_DFL]
     for name in taken:
         signal.signal(getattr(signal, name), end)
+    sys.unraisablehook = ignored
     try:
         yield
     finally:
+        sys.unraisablehook = before
         for name in taken:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def _send_to_main_thread(number: int) -> None:
+    """A signal that wakes the main thread, where the system can address it."""
+    if sys.platform != "win32":
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
 
 
 def one_line(error: BaseException) -> str:

@@ -72,3 +72,37 @@ def test_no_worker_and_no_temporary_file_outlives_a_run(how: signal.Signals, tmp
             assert run.returncode == 143
     finally:
         run.kill()
+
+
+LOST = """
+import os, signal, sys, time
+from utility_functions.command_line import Parser, run_command
+
+class Ends:
+    def __del__(self):
+        signal.raise_signal(signal.Signals[sys.argv[1]])
+        time.sleep(0)
+
+def run(arguments):
+    ends = Ends()
+    del ends
+    time.sleep(60)
+    return 0
+
+if __name__ == "__main__":
+    parser = Parser("run", "", "")
+    parser.add_argument("signal")
+    sys.exit(run_command(parser, run, None, "nothing was written"))
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_comes_while_errors_are_ignored_ends_the_run_all_the_same(
+    name: str, code: int, tmp_path: Path
+) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(LOST)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, script, name], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
+    assert "nothing was written" in done.stderr
