@@ -138,7 +138,7 @@ def other_lines(content: bytes, rng: np.random.Generator) -> bytes:
     elif kind == 2:
         lines[one], lines[other] = lines[other], lines[one]
     elif kind == 3:
-        lines[one] = lines[one] * int(rng.integers(2, 3000))
+        lines[one] = lines[one] * min(int(rng.integers(2, 3000)), MOST_BYTES // max(len(lines[one]), 1) + 1)
     elif kind == 4:
         return content.replace(b"\n", [b"\r\n", b"\r", b" ", b"\n\n", b"\x0b", b"\xe2\x80\xa8"][int(rng.integers(6))])
     else:

@@ -165,3 +165,12 @@ def test_numbers_count_where_a_code_is_named_and_in_plain_nrrd_files(tmp_path: P
     assert found is not None and found.names == ("L4", "L5")
     write_image(Volume(np.ones(SHAPE, np.uint8), GRID), tmp_path / "plain.nrrd")
     assert segment_names(tmp_path / "plain.nrrd") == segment_names(tmp_path / "scan.nii.gz") == {}
+
+
+def test_a_label_map_whose_header_would_crash_itk_is_refused_before_its_segments_are_named(tmp_path):
+    path = tmp_path / "mask.nrrd"
+    kinds = "kinds: " + "domain " * 4000
+    header = ["NRRD0004", "type: unsigned char", "dimension: 3", "sizes: 2 2 2", kinds, "encoding: raw"]
+    path.write_bytes("\n".join([*header, "", ""]).encode() + bytes(8))
+    with pytest.raises(BrokenFile, match=r"the field kinds of its header is .* letters long"):
+        segment_names(path)

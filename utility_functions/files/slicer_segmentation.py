@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from utility_functions.anatomy.labels import VERSE_IDS, parse_name
 from utility_functions.files.broken_file import BrokenFile
+from utility_functions.files.text_headers import require_sound_header
 from utility_functions.geometry.volume import LabelMap
 
 log = logging.getLogger(__name__)
@@ -29,10 +30,11 @@ _MOST_TOLD = 5
 def segment_names(path: Path) -> dict[int, str]:
     """The name of each segment's number in the header of an NRRD file; empty for any other file.
 
-    Raises: BrokenFile where segments have no numbers, or lie on several layers.
+    Raises: BrokenFile where segments have no numbers, or lie on several layers, and for a header that crashes ITK.
     """
     if not path.name.lower().endswith(".nrrd"):
         return {}
+    require_sound_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
