@@ -12,6 +12,7 @@ from tests.scripts.outcome import PRECIOUS
 from utility_functions.files.broken_file import BrokenFile
 from utility_functions.files.cases import Case
 from utility_functions.files.manifest import find_cases
+from utility_functions.files.origin import study_of_file
 from utility_functions.files.scan_list import require_listable, write_scan_list
 
 
@@ -19,10 +20,9 @@ def cases_on_disk(folder: Path) -> list[Case]:
     lay_out(folder, "a.nii.gz", "m.nii.gz", "t.nii.gz", "a.json", "b.mha")
     at = {name: folder / name for name in ("a.nii.gz", "m.nii.gz", "t.nii.gz", "a.json", "b.mha")}
     rest = {"label_map_path": at["m.nii.gz"], "landmarks_path": at["a.json"], "tissue_path": at["t.nii.gz"]}
-    return [
-        Case("one", at["a.nii.gz"], "who", "CT", "training", label_code="totalsegmentator", **rest),
-        Case("two", at["b.mha"], "who else", "MR", "training"),
-    ]
+    one = Case("one", at["a.nii.gz"], "who", "CT", "training", label_code="totalsegmentator", **rest)
+    two = Case("two", at["b.mha"], "who else", "MR", "training")
+    return [replace(case, study=study_of_file(case.image_path, case.patient)) for case in (one, two)]
 
 
 def test_scans_on_disk_are_the_same_cases_again(tmp_path: Path) -> None:
