@@ -107,12 +107,7 @@ def dicom_element(content: bytes, rng: np.random.Generator) -> bytes:
     dataset = dcmread(io.BytesIO(content))
     for _ in range(int(rng.integers(1, 3))):
         _change_element(dataset, rng)
-    held = io.BytesIO()
-    try:
-        dcmwrite(held, dataset, enforce_file_format=False)
-    except Exception:  # noqa: BLE001 - what cannot be written is changed in its bytes instead
-        return changed(content, rng, OF_BYTES)[0]
-    return held.getvalue()
+    return _written(dataset, content, rng)
 
 
 def dicom_nested_element(content: bytes, rng: np.random.Generator) -> bytes:
@@ -132,6 +127,11 @@ def dicom_nested_element(content: bytes, rng: np.random.Generator) -> bytes:
             chosen = inner[int(rng.integers(len(inner)))] if inner and rng.random() < 0.6 else dataset
             if len(chosen):
                 _change_element(chosen, rng)
+    return _written(dataset, content, rng)
+
+
+def _written(dataset: Dataset, content: bytes, rng: np.random.Generator) -> bytes:
+    """The file of a changed data set; ``content`` changed in its bytes where the data set cannot be written."""
     held = io.BytesIO()
     try:
         dcmwrite(held, dataset, enforce_file_format=False)

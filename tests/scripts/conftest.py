@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import generate_samples
 import measure
 import train
+from learning_functions.measure import scan_work
 from tests.oracle import oracle_models
 from tests.scripts.outcome import Outcome, Run
 from tests.tiny import write_data_set
+from utility_functions.files.cases import Case, Scan
 
 SCRIPTS = {"generate_samples": generate_samples.main, "train": train.main, "measure": measure.main}
 
@@ -29,6 +32,20 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return Outcome(code, *capfd.readouterr())
 
     return script
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The scans that are read, one after another."""
+    read: list[str] = []
+    whole = scan_work.load_scan
+
+    def watched(case: Case, **how: Any) -> Scan:
+        read.append(case.case_id)
+        return whole(case, **how)
+
+    monkeypatch.setattr(scan_work, "load_scan", watched)
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from learning_functions.measure import scan_work
 from spine_levels import segment
 from tests.dicom_series import write_dicom
 from tests.oracle import AIR, NAMES, oracle_scan
 from tests.scripts.outcome import Run
 from utility_functions.files.annotations import read_landmarks
-from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -51,20 +48,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_image(whole(), folder / "scout.nii.gz")
     write_image(cropped(), folder / "part.nii.gz")
     return folder
-
-
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The scans that are read, one after another."""
-    read: list[str] = []
-    load = scan_work.load_scan
-
-    def watched(case: Case, **how: Any) -> Scan:
-        read.append(case.case_id)
-        return load(case, **how)
-
-    monkeypatch.setattr(scan_work, "load_scan", watched)
-    return read
 
 
 def test_a_part_that_would_be_one_off_has_the_names_of_the_whole(

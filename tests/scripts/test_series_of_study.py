@@ -8,18 +8,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from learning_functions.measure import scan_work
 from tests.dicom_series import write_dicom
 from tests.oracle import AIR, NAMES, oracle_scan
 from tests.scripts.outcome import Run
 from utility_functions.anatomy.labels import VERSE_IDS
 from utility_functions.files.annotations import read_landmarks
-from utility_functions.files.cases import Case, Scan
 from utility_functions.files.images import read_label_map, write_image
 from utility_functions.geometry.grid import Grid
 from utility_functions.geometry.volume import Volume
@@ -74,20 +71,6 @@ def names_of(out: Path, name: str) -> tuple[str, ...]:
 
 def notes_of(out: Path, name: str) -> str:
     return " ".join(json.loads((out / f"{name}_findings.json").read_text())["row"]["findings"]["notes"])
-
-
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The scans that are read, one after another."""
-    read: list[str] = []
-    whole = scan_work.load_scan
-
-    def watched(case: Case, **how: Any) -> Scan:
-        read.append(case.case_id)
-        return whole(case, **how)
-
-    monkeypatch.setattr(scan_work, "load_scan", watched)
-    return read
 
 
 def test_the_surer_series_names_the_other_on_the_same_grid(

@@ -65,20 +65,6 @@ def record_of(folder: Path) -> dict:
     return {name: results[name] for name in ("scans", "summary", "models")}
 
 
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The scans that are read, one after another."""
-    read: list[str] = []
-    whole = scan_work.load_scan
-
-    def watched(case: Case, **how: Any) -> Scan:
-        read.append(case.case_id)
-        return whole(case, **how)
-
-    monkeypatch.setattr(scan_work, "load_scan", watched)
-    return read
-
-
 def copied(folder: Path, place: Path) -> Path:
     place.mkdir()
     for path in folder.iterdir():

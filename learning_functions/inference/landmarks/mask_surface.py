@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from learning_functions.inference.label_fusion import BESIDE, HALF
 from learning_functions.inference.landmarks.panoptic_maps import PanopticMaps
 from learning_functions.task import Settings
 from learning_functions.task_options.bone_surface import BoneSurface
@@ -14,7 +15,6 @@ from utility_functions.anatomy.parts import SACRUM
 from utility_functions.geometry.boxes import Box, box_at, common, widened
 from utility_functions.geometry.volume import Volume
 
-HALF = 0.5
 OTHER_FROM = 0.3
 """Voxels that are sacrum with this probability join no mask of a vertebra, and those that are vertebra no sacrum."""
 
@@ -53,26 +53,26 @@ class SurfacePlacing:
 def placed_surface(
     mask: NDArray[np.bool_],
     scaled: NDArray[np.float16],
-    vertebra: NDArray[np.floating],
+    possible: NDArray[np.floating],
     hu: NDArray[np.floating],
     step_mm: float,
     surface: BoneSurface,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
     """A mask and its probabilities with the surface where the brightness of bone ends.
 
-    mask, scaled, vertebra, hu: one shape (x, y, z): the mask, its probabilities with the threshold at one half, the
-    network's probability of vertebra, and the image in HU. step_mm: the smallest spacing. Voxels that join the mask
-    have probabilities that rise with brightness and fall with the distance, so that between two masks the nearer one
-    has them, and so that finer grids find the surface where the image is as bright as ``surface.bright_hu``.
+    mask, scaled, possible, hu: one shape (x, y, z): the mask, its probabilities with the threshold at one half, the
+    network's probability of what is drawn, and the image in HU. step_mm: the smallest spacing. Voxels that join the
+    mask have probabilities that rise with brightness and fall with the distance, so that between two masks the nearer
+    one has them, and so that finer grids find the surface where the image is as bright as ``surface.bright_hu``.
     """
     found = np.array(mask)
     probabilities = scaled.astype(np.float32)
     edge = mask & ~ndimage.binary_erosion(mask, border_value=1)
     dark = edge & (hu < surface.dark_hu)
     found[dark] = False
-    probabilities[dark] = np.minimum(probabilities[dark], 0.49)
+    probabilities[dark] = np.minimum(probabilities[dark], BESIDE)
     brightness = np.clip(HALF * hu / surface.bright_hu, 0, 1)
-    likely = (vertebra >= surface.least) & ~mask
+    likely = (possible >= surface.least) & ~mask
     bright = likely & (brightness > HALF)
     steps = max(round(surface.reach_mm / step_mm), 0)
     for step in range(steps):
@@ -81,5 +81,5 @@ def placed_surface(
         probabilities[grown] = HALF + (brightness[grown] - HALF) * nearness
         found |= grown
     beside = ndimage.binary_dilation(found) & likely & ~found
-    probabilities[beside] = np.maximum(probabilities[beside], np.minimum(brightness[beside], 0.49))
+    probabilities[beside] = np.maximum(probabilities[beside], np.minimum(brightness[beside], BESIDE))
     return found, probabilities.astype(np.float16)
